@@ -1,0 +1,46 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "runner",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "runner", targets: ["runner"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLibSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(name: "ClientKit", swiftSettings: strict),
+        .target(name: "SSH", dependencies: ["CLibSSH2", "ClientKit", crypto], swiftSettings: strict),
+        .target(name: "Postgres", dependencies: ["CLibPQ", "ClientKit"], swiftSettings: strict),
+        .target(name: "Redis", dependencies: ["ClientKit"], swiftSettings: strict),
+        .target(name: "Kubernetes", dependencies: ["ClientKit", "SSH", crypto], swiftSettings: strict),
+        .target(
+            name: "StepKit",
+            dependencies: ["ClientKit", "SSH", "Kubernetes", "Postgres", "Redis", crypto, yams],
+            swiftSettings: strict),
+        .target(name: "Journal", dependencies: ["ClientKit", crypto], swiftSettings: strict),
+        .target(name: "Engine", dependencies: ["ClientKit", "StepKit", "Journal"], swiftSettings: strict),
+        .target(name: "Steps", dependencies: ["StepKit"], path: "steps", swiftSettings: strict),
+        .executableTarget(
+            name: "runner",
+            dependencies: ["ClientKit", "Engine", "Journal", "StepKit", "Steps", argumentParser],
+            swiftSettings: strict),
+        .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,108 @@
+public import Foundation
+
+/// Whether something only reads or may change the outside world.
+public enum Effect: String, Sendable, Codable {
+    /// Leaves everything as it was; may be repeated freely.
+    case read
+    /// May change something; recorded durably before it is sent.
+    case change
+}
+
+/// One thing done to the outside world: a remote command, an SQL statement, a Redis command.
+public struct Activity: Sendable, Identifiable {
+    /// Which client does it.
+    public enum Channel: String, Sendable, Codable {
+        /// A command in a host's remote shell.
+        case ssh
+        /// A statement on a PostgreSQL connection.
+        case postgres
+        /// A Redis command.
+        case redis
+    }
+
+    /// Unique within a run.
+    public let id: UUID
+    /// The client that does it.
+    public let channel: Channel
+    /// The inventory name of the host, or `address:port` where there is none.
+    public let host: String
+    /// `SHA256:…` of the verified SSH host key, where the channel is ``Channel/ssh``.
+    public let hostKeyFingerprint: String?
+    /// The exact argument vector, or the SQL text with `$1` placeholders as its only element, without secrets.
+    public let command: [String]
+    /// What is sent on standard input, for its digest alone: observers must never write these bytes anywhere.
+    public let standardInput: [UInt8]
+    /// Whether it may change anything.
+    public let effect: Effect
+
+    /// Describes one activity; see the properties.
+    public init(
+        channel: Channel, host: String, hostKeyFingerprint: String? = nil, command: [String],
+        standardInput: [UInt8] = [], effect: Effect
+    ) {
+        self.id = UUID()
+        self.channel = channel
+        self.host = host
+        self.hostKeyFingerprint = hostKeyFingerprint
+        self.command = command
+        self.standardInput = standardInput
+        self.effect = effect
+    }
+}
+
+/// How an ``Activity`` ended.
+public struct ActivityOutcome: Sendable {
+    /// What came back.
+    public enum Status: Sendable, Hashable {
+        /// The command ended with this exit status; 0 for an SQL or Redis command that succeeded.
+        case exited(Int32)
+        /// A signal of this name (without `SIG`) ended the command.
+        case signalled(String)
+        /// The server answered with this error code (SQLSTATE, or the first word of a Redis error).
+        case refused(code: String)
+        /// Nothing conclusive came back, for this reason.
+        case unknown(String)
+    }
+
+    /// What came back.
+    public let status: Status
+    /// From sending to the result.
+    public let duration: Duration
+
+    /// Describes an end; see the properties.
+    public init(status: Status, duration: Duration) {
+        self.status = status
+        self.duration = duration
+    }
+}
+
+/// Which stream of an activity a chunk of output came from.
+public enum OutputStream: String, Sendable, Codable {
+    /// Standard output, or rows.
+    case stdout
+    /// Standard error, or notices.
+    case stderr
+}
+
+/// Someone who must know of every ``Activity`` before it happens and after it ended, such as the journal.
+public protocol ActivityObserver: Sendable {
+    /// Called before anything is sent. Throwing forbids the activity: where it cannot be recorded, it is not done.
+    func willBegin(_ activity: Activity) async throws
+    /// Called with each chunk of output in the order it came, between ``willBegin(_:)`` and ``didEnd(_:_:)``, from the
+    /// client's own executor. Must not block for long.
+    func didReceive(_ bytes: ArraySlice<UInt8>, from stream: OutputStream, of activity: Activity)
+    /// Called exactly once for each activity that ``willBegin(_:)`` let pass.
+    func didEnd(_ activity: Activity, _ outcome: ActivityOutcome) async throws
+}
+
+/// An observer that lets everything pass and remembers nothing, for tests of clients and for probes outside a run.
+public struct IgnoringObserver: ActivityObserver {
+    /// Makes one.
+    public init() {}
+    /// Does nothing.
+    public func willBegin(_ activity: Activity) async throws {}
+    /// Does nothing.
+    public func didReceive(_ bytes: ArraySlice<UInt8>, from stream: OutputStream, of activity: Activity) {}
+    /// Does nothing.
+    public func didEnd(_ activity: Activity, _ outcome: ActivityOutcome) async throws {}
+}

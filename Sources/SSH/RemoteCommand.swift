@@ -1,0 +1,74 @@
+public import ClientKit
+
+/// A command for a host's remote shell: an argument vector, never a string.
+public struct RemoteCommand: Sendable {
+    /// The program and its arguments; quoting happens in one place, inside this module.
+    public var arguments: [String]
+    /// What the command reads on standard input, up to 64 MiB: the only way for a secret.
+    public var standardInput: [UInt8]
+    /// Whether the command may change anything: if so it runs under the host's lock (see ``RemoteShell``).
+    public var effect: Effect
+    /// How long the command may take from sending to its trailer.
+    public var timeout: Duration
+    /// How many bytes of each output stream are kept in memory; what is beyond it goes to the observer only.
+    public var outputLimit: Int
+    /// Extra environment variables for this command only, never secrets.
+    public var environment: [String: String]
+
+    /// Describes a command; see the properties.
+    public init(
+        _ arguments: [String], standardInput: [UInt8] = [], effect: Effect, timeout: Duration = .seconds(60),
+        outputLimit: Int = 4 << 20, environment: [String: String] = [:]
+    ) {
+        self.arguments = arguments
+        self.standardInput = standardInput
+        self.effect = effect
+        self.timeout = timeout
+        self.outputLimit = outputLimit
+        self.environment = environment
+    }
+}
+
+/// What came back from a ``RemoteCommand`` whose trailer arrived.
+public struct CommandResult: Sendable {
+    /// The exit status, 0…255 (128 + n for a command ended by signal n, as `sh` reports it).
+    public let exitStatus: Int32
+    /// Standard output, at most ``RemoteCommand/outputLimit`` bytes of it.
+    public let standardOutput: [UInt8]
+    /// Standard error, at most ``RemoteCommand/outputLimit`` bytes of it.
+    public let standardError: [UInt8]
+    /// Whether either stream was longer than the limit.
+    public let isTruncated: Bool
+    /// From sending to the trailer.
+    public let duration: Duration
+
+    /// Describes a result; see the properties.
+    public init(
+        exitStatus: Int32, standardOutput: [UInt8], standardError: [UInt8], isTruncated: Bool, duration: Duration
+    ) {
+        self.exitStatus = exitStatus
+        self.standardOutput = standardOutput
+        self.standardError = standardError
+        self.isTruncated = isTruncated
+        self.duration = duration
+    }
+
+    /// Standard output as text, invalid UTF-8 replaced.
+    public var outputText: String { String(decoding: standardOutput, as: UTF8.self) }
+    /// Standard error as text, invalid UTF-8 replaced.
+    public var errorText: String { String(decoding: standardError, as: UTF8.self) }
+}
+
+/// A place where commands run on one host, one after another.
+///
+/// Commands of one shell never overlap. A command with ``Effect/change`` holds an exclusive lock on the host while it runs,
+/// even after its link was cut, so that a resumed run cannot overlap an orphan of the run before.
+public protocol RemoteShell: Sendable {
+    /// The inventory name of the host.
+    var hostName: String { get }
+    /// Runs `command` and returns its result, whatever its exit status.
+    ///
+    /// Throws an ``SSHError``: with kind `unknownOutcome` where the command was sent and no trailer came back, with
+    /// `unreachable` where nothing was sent.
+    func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult
+}
