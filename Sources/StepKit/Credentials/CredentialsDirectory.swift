@@ -1,0 +1,3 @@
+enum CredentialsDirectory {
+    static let extraFile = "chatwoot-extra.env"
+}
