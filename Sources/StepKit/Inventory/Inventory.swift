@@ -63,7 +63,9 @@ public struct Inventory: Sendable, Hashable {
         limits = reader.object("limits", Limits.init)
     }
 
-    /// Reads and checks the inventory at `path`. Blocks on the file: call it off the cooperative pool.
+    /// Reads and checks the inventory at `path`.
+    ///
+    /// Blocks on the file: call it off the cooperative pool.
     public static func load(path: String) throws(InventoryError) -> Inventory {
         do {
             let (bytes, canonical) = try PrivateFile.contents(of: path)

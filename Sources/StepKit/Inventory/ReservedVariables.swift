@@ -17,8 +17,23 @@ enum ReservedVariables {
         "REDIS_HOST": "REDIS_URL", "REDIS_PORT": "REDIS_URL",
     ]
 
-    /// What is wrong with setting `name` to `value`, or nil when it may be set.
+    /// What is wrong with setting `name` to `value` in the ConfigMap, or nil when it may be set.
     static func objection(to name: String, value: String) -> String? {
+        if let objection = objectionToAny(name) {
+            return objection
+        }
+        if ["SMTP_TLS", "SMTP_SSL"].contains(name), ["", "0", "false", "no", "off"].contains(value.lowercased()) {
+            return "counts as switched on for Chatwoot as soon as it exists, whatever its value; remove it"
+        }
+        if name.contains(/(?i)(PASSWORD|PASSWD|SECRET|TOKEN|PRIVATE_KEY|API_KEY|ACCESS_KEY)/) {
+            return "looks like a secret, and everything here ends in a ConfigMap; "
+                + "put it into \(CredentialsDirectory.extraFile) in the credentials folder"
+        }
+        return nil
+    }
+
+    /// What is wrong with setting `name` at all, be it as a secret; nil when it may be set.
+    static func objectionToAny(_ name: String) -> String? {
         if setBySteps.contains(name) {
             return "is set by the steps, from the inventory's other keys; remove it"
         }
@@ -30,13 +45,6 @@ enum ReservedVariables {
         }
         if let right = notRead[name] {
             return "is not read by Chatwoot; the steps set \(right)"
-        }
-        if ["SMTP_TLS", "SMTP_SSL"].contains(name), ["", "0", "false", "no", "off"].contains(value.lowercased()) {
-            return "counts as switched on for Chatwoot as soon as it exists, whatever its value; remove it"
-        }
-        if name.contains(/(?i)(PASSWORD|PASSWD|SECRET|TOKEN|PRIVATE_KEY|API_KEY|ACCESS_KEY)/) {
-            return "looks like a secret, and everything here ends in a ConfigMap; "
-                + "put it into \(CredentialsDirectory.extraFile) in the credentials folder"
         }
         return nil
     }

@@ -99,7 +99,7 @@ extension Rule<String> {
     static var chatwootIdentifier: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             let text = try identifier.read(.string(text))
-            if text.contains("\"") || text.contains("\\") {
+            if text.unicodeScalars.contains(where: { $0 == "\"" || $0 == "\\" }) {
                 throw Mistake("must not contain \" or \\, which Chatwoot's database.yml misreads")
             }
             return text
