@@ -65,3 +65,43 @@ public enum RunFailure: Error, Sendable {
         }
     }
 }
+
+extension RunFailure {
+    /// Sorts an error; whatever happens after a cancellation is its consequence.
+    init(_ error: any Error, isCancelled: Bool) {
+        if isCancelled || error is CancellationError {
+            self = .interrupted
+        } else if let explained = error as? any ExplainedError {
+            self = .failed(explained)
+        } else {
+            self = .unforeseen(String(describing: error))
+        }
+    }
+
+    var isInterruption: Bool {
+        if case .interrupted = self { true } else { false }
+    }
+
+    /// The exit status of a process that ends with this failure; `interrupted` is that of the signal.
+    public func exitStatus(interrupted: Int32) -> Int32 {
+        switch self {
+        case .interrupted: interrupted
+        case .unforeseen: 1
+        case .failed(let error): error.kind.exitStatus
+        }
+    }
+}
+
+extension FailureKind {
+    /// The exit status that the command line promises for this kind.
+    public var exitStatus: Int32 {
+        switch self {
+        case .failed, .unknownOutcome: 1
+        case .badInput: 65
+        case .unreachable: 69
+        case .stateNotWritable: 73
+        case .busy: 75
+        case .refused: 77
+        }
+    }
+}

@@ -1,3 +1,5 @@
+public import ClientKit
+
 /// The name of a step, taken from the old script it replaces; never renamed once shipped, since checkpoints and audit logs carry it.
 public struct StepID: Hashable, Sendable, Codable, ExpressibleByStringLiteral, CustomStringConvertible {
     /// The name itself: `11_ct_00_setup_credentials`.
@@ -100,12 +102,18 @@ public struct Module: Sendable {
     public let steps: [any Step]
     /// Why the order is what it is, where it differs from the old scripts.
     public let orderNote: String
+    /// Looks, before the first step, for everything that would stop one later; reads only, tells all of it at once.
+    public let preflight: @Sendable (ReadableSite) async -> [any ExplainedError]
 
     /// Describes a module; see the properties.
-    public init(number: Int, summary: String, steps: [any Step], orderNote: String) {
+    public init(
+        number: Int, summary: String, steps: [any Step], orderNote: String,
+        preflight: @escaping @Sendable (ReadableSite) async -> [any ExplainedError]
+    ) {
         self.number = number
         self.summary = summary
         self.steps = steps
         self.orderNote = orderNote
+        self.preflight = preflight
     }
 }
