@@ -1,0 +1,104 @@
+public import ClientKit
+public import Foundation
+public import SSH
+
+/// The cluster as a step's check and verify see it: nothing here can change anything.
+public struct ClusterReader: Sendable {
+    let kubectl: Kubectl
+
+    /// Reads through kubectl on the host of `shell`, with the kubeconfig at `kubeconfig` there.
+    ///
+    /// Each request of a command may take `requestTimeout`.
+    public init(shell: any RemoteShell, kubeconfig: String, requestTimeout: Duration = .seconds(15)) {
+        kubectl = Kubectl(shell: shell, kubeconfig: kubeconfig, requestTimeout: requestTimeout)
+    }
+
+    /// The inventory name of the host that kubectl runs on.
+    public var hostName: String { kubectl.shell.hostName }
+
+    /// Reads one object; `nil` where it does not exist.
+    public func get(_ reference: ObjectReference) async throws(KubernetesError) -> JSONValue? {
+        try await get([reference]).first
+    }
+
+    /// Reads objects of any kinds with one command; missing ones are left out.
+    public func get(_ references: [ObjectReference]) async throws(KubernetesError) -> [JSONValue] {
+        try await get(references, options: [])
+    }
+
+    func get(_ references: [ObjectReference], options: [String]) async throws(KubernetesError) -> [JSONValue] {
+        guard !references.isEmpty else { return [] }
+        return try await kubectl.objects(
+            "read \(references.words)", ["get", "--ignore-not-found", "-o", "json"] + options + ["-f", "-"],
+            input: JSONValue.list(references.map(\.stub)).serialized(), effect: .read)
+    }
+
+    /// Lists objects of some resources, such as `pods` or `deployments.apps`, of one namespace or of all.
+    public func list(
+        _ resources: [String], namespace: String?, labels: [String: String] = [:]
+    ) async throws(KubernetesError) -> [JSONValue] {
+        var arguments = ["get", resources.joined(separator: ","), "-o", "json"]
+        arguments += namespace.map { ["--namespace", $0] } ?? ["--all-namespaces"]
+        if !labels.isEmpty {
+            arguments += ["--selector", labels.sorted { $0 < $1 }.map { "\($0)=\($1)" }.joined(separator: ",")]
+        }
+        return try await kubectl.objects(
+            "list \(resources.joined(separator: ", "))\(namespace.map { " in \($0)" } ?? "")", arguments, effect: .read)
+    }
+
+    /// Reads the values of a Secret object; `nil` where it does not exist.
+    public func readSecret(_ name: String, namespace: String) async throws(KubernetesError) -> [String: Secret]? {
+        let reference = ObjectReference(apiVersion: "v1", kind: "Secret", namespace: namespace, name: name)
+        guard let object = try await get(reference) else { return nil }
+        var values: [String: Secret] = [:]
+        for (key, encoded) in object["data"]?.strings ?? [:] {
+            guard let bytes = Data(base64Encoded: encoded), let text = String(data: bytes, encoding: .utf8) else {
+                throw kubectl.unreadable("read \(reference)", [], "the value of \(key) is not base64 of UTF-8 text")
+            }
+            values[key] = Secret(text)
+        }
+        return values
+    }
+
+    /// The API server's version, which also proves that it answers.
+    public func serverVersion() async throws(KubernetesError) -> ServerVersion {
+        let attempt = "ask the API server for its version"
+        guard let version = try await kubectl.json(attempt, ["get", "--raw", "/version"], effect: .read)
+            .flatMap({ ServerVersion($0) })
+        else { throw kubectl.unreadable(attempt, ["get", "--raw", "/version"], "the answer names no version") }
+        return version
+    }
+
+    /// The API server's clock, to the second: what it would have written as the creation time of a new object.
+    public func serverTime() async throws(KubernetesError) -> Date {
+        let attempt = "ask the API server for its clock"
+        let nothing: JSONValue = [
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": ["generateName": "keybuzz-runner-clock-", "namespace": "default"],
+        ]
+        let command = ["create", "--dry-run=server", "-o", "json", "-f", "-"]
+        guard
+            let answer = try await kubectl.json(attempt, command, input: nothing.serialized(), effect: .read),
+            let time = answer["metadata", "creationTimestamp"]?.string.flatMap(Timestamp.date)
+        else { throw kubectl.unreadable(attempt, command, "the answer has no creationTimestamp") }
+        return time
+    }
+
+    /// The last lines of a container's log: of the container that runs, or of the one before it.
+    public func logs(
+        pod: String, container: String? = nil, namespace: String, lines: Int = 100, previous: Bool = false
+    ) async throws(KubernetesError) -> String {
+        var arguments = ["logs", "--namespace", namespace, pod, "--tail=\(lines)"]
+        if let container { arguments += ["--container", container] }
+        if previous { arguments.append("--previous") }
+        return try await kubectl.run("read the log of \(pod)", arguments, effect: .read).outputText
+    }
+}
+
+extension [ObjectReference] {
+    /// `Secret a/b and 3 more`, short enough for a sentence.
+    var words: String {
+        guard let first else { return "nothing" }
+        return count == 1 ? "\(first)" : "\(first) and \(count - 1) more"
+    }
+}

@@ -1,0 +1,102 @@
+import ClientKit
+public import SSH
+
+/// The cluster as a step's apply sees it: everything a ``ClusterReader`` can, and changes.
+public struct ClusterWriter: Sendable {
+    /// Who the API server records as the manager of our fields.
+    public static let fieldManager = "keybuzz-runner"
+
+    /// The reading half.
+    public let reader: ClusterReader
+
+    /// Writes through kubectl on the host of `shell`, with the kubeconfig at `kubeconfig` there.
+    public init(shell: any RemoteShell, kubeconfig: String, requestTimeout: Duration = .seconds(15)) {
+        reader = ClusterReader(shell: shell, kubeconfig: kubeconfig, requestTimeout: requestTimeout)
+    }
+
+    /// Brings objects to what `manifests` say with one server-side apply, taking over fields that others manage.
+    ///
+    /// Fields applied earlier and no longer sent are removed; fields never sent stay as they are. The answer never holds
+    /// the objects' contents, so that no Secret comes back over the wire.
+    @discardableResult
+    public func apply(_ manifests: [any Manifest]) async throws(KubernetesError) -> [AppliedObject] {
+        guard !manifests.isEmpty else { return [] }
+        let result = try await reader.kubectl.run(
+            "apply \(manifests.map(\.reference).words)",
+            ["apply"] + Self.serverSide + ["-o", "go-template=\(AppliedObject.template)", "-f", "-"],
+            input: manifests.standardInput(), effect: .change)
+        return result.outputText.split(separator: "\n").compactMap(AppliedObject.init)
+    }
+
+    /// Creates an object that must not exist yet; where it does, the error's ``KubernetesError/serverReason`` is `alreadyExists`.
+    @discardableResult
+    public func create(_ manifest: any Manifest) async throws(KubernetesError) -> JSONValue {
+        try await write("create", manifest.reference, manifest.json())
+    }
+
+    /// Replaces an object as it was at `resourceVersion`; where it changed since, the error's reason is `conflict`.
+    @discardableResult
+    public func replace(
+        _ manifest: any Manifest, resourceVersion: String
+    ) async throws(KubernetesError) -> JSONValue {
+        var object = manifest.json().members
+        var metadata = object["metadata"]?.members ?? [:]
+        metadata["resourceVersion"] = .string(resourceVersion)
+        object["metadata"] = .object(metadata)
+        return try await write("replace", manifest.reference, .object(object))
+    }
+
+    /// Deletes objects and, in the background, what they own; answers which of them existed.
+    @discardableResult
+    public func delete(_ references: [ObjectReference]) async throws(KubernetesError) -> [String] {
+        guard !references.isEmpty else { return [] }
+        // Without --wait=false kubectl would block until finalizers are done, unseen; callers poll and say what they see.
+        let result = try await reader.kubectl.run(
+            "delete \(references.words)",
+            ["delete", "--ignore-not-found", "--wait=false", "--cascade=background", "-o", "name", "-f", "-"],
+            input: JSONValue.list(references.map(\.stub)).serialized(), effect: .change)
+        return result.outputText.split(separator: "\n").map(String.init)
+    }
+
+    static let serverSide = ["--server-side", "--force-conflicts", "--field-manager=\(fieldManager)"]
+
+    private func write(
+        _ verb: String, _ reference: ObjectReference, _ object: JSONValue
+    ) async throws(KubernetesError) -> JSONValue {
+        let attempt = "\(verb) \(reference)"
+        let command = [verb, "--field-manager=\(Self.fieldManager)", "-o", "json", "-f", "-"]
+        guard
+            let answer = try await reader.kubectl.json(
+                attempt, command, input: object.serialized(), effect: .change)
+        else { throw reader.kubectl.unreadable(attempt, command, "kubectl said nothing") }
+        return answer
+    }
+}
+
+/// What the API server says about an object that was applied.
+public struct AppliedObject: Sendable, Hashable {
+    /// The kind.
+    public let kind: String
+    /// The namespace; `nil` for an object of the cluster.
+    public let namespace: String?
+    /// The name.
+    public let name: String
+    /// Changes with every change of the object, and only then.
+    public let resourceVersion: String
+
+    /// One line a field set, for one object as well as for a `List`.
+    static let template = """
+        {{define "o"}}{{.kind}}{{"\\t"}}{{with .metadata.namespace}}{{.}}{{end}}{{"\\t"}}{{.metadata.name}}\
+        {{"\\t"}}{{.metadata.resourceVersion}}{{"\\n"}}{{end}}\
+        {{if .items}}{{range .items}}{{template "o" .}}{{end}}{{else}}{{template "o" .}}{{end}}
+        """
+
+    init?(_ line: Substring) {
+        let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+        guard fields.count == 4 else { return nil }
+        kind = fields[0]
+        namespace = fields[1].isEmpty ? nil : fields[1]
+        name = fields[2]
+        resourceVersion = fields[3]
+    }
+}

@@ -1,0 +1,72 @@
+import ClientKit
+import SSH
+
+/// Runs kubectl in a host's remote shell: the one place where its command lines are put together.
+struct Kubectl: Sendable {
+    let shell: any RemoteShell
+    let kubeconfig: String
+    let requestTimeout: Duration
+
+    /// A busy namespace's events come to several megabytes; more than this is refused rather than read in part.
+    private static let outputLimit = 32 << 20
+
+    /// Runs kubectl with `arguments` and returns its result; any exit status but 0 is an error.
+    func run(
+        _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect
+    ) async throws(KubernetesError) -> CommandResult {
+        let seconds = max(1, requestTimeout.components.seconds)
+        let command = ["kubectl", "--kubeconfig", kubeconfig, "--request-timeout=\(seconds)s"] + arguments
+        let result: CommandResult
+        do {
+            // One command makes several requests, each with the time limit above; the command itself must outlast them.
+            let remote = RemoteCommand(
+                command, standardInput: input, effect: effect, timeout: requestTimeout * 2 + .seconds(30),
+                outputLimit: Self.outputLimit)
+            result = try await shell.run(remote)
+        } catch {
+            throw KubernetesError(
+                .shell(error), attempt: "\(attempt): \(error.attempt)", host: error.host, command: command,
+                cause: error.cause, remedy: error.remedy, kind: error.kind)
+        }
+        guard result.exitStatus == 0 else {
+            let refusal = Refusal(
+                exitStatus: result.exitStatus, errorText: result.errorText, kubeconfig: kubeconfig,
+                host: shell.hostName)
+            throw KubernetesError(
+                refusal.code, attempt: attempt, host: shell.hostName, command: command,
+                exitStatus: result.exitStatus, cause: refusal.cause, remedy: refusal.remedy, kind: refusal.kind)
+        }
+        guard !result.isTruncated else {
+            throw unreadable(attempt, command, "kubectl's answer is larger than \(Self.outputLimit >> 20) MiB")
+        }
+        return result
+    }
+
+    /// Runs kubectl and parses its answer as JSON; no answer at all, as `--ignore-not-found` gives, is `nil`.
+    func json(
+        _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect
+    ) async throws(KubernetesError) -> JSONValue? {
+        let result = try await run(attempt, arguments, input: input, effect: effect)
+        if result.standardOutput.allSatisfy({ $0 == 0x20 || $0 == 0x0A }) { return nil }
+        do {
+            return try JSONValue(parsing: result.standardOutput)
+        } catch {
+            throw unreadable(
+                attempt, arguments, "kubectl's answer is not JSON: \(error.expected) expected at byte \(error.offset)")
+        }
+    }
+
+    /// Runs kubectl and returns the objects of its answer, be it one object, a `List` or nothing.
+    func objects(
+        _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect
+    ) async throws(KubernetesError) -> [JSONValue] {
+        guard let answer = try await json(attempt, arguments, input: input, effect: effect) else { return [] }
+        return answer["items"].map(\.elements) ?? [answer]
+    }
+
+    func unreadable(_ attempt: String, _ command: [String], _ cause: String) -> KubernetesError {
+        KubernetesError(
+            .unreadableAnswer, attempt: attempt, host: shell.hostName, command: command, cause: cause,
+            remedy: "run the same kubectl command on \(shell.hostName) by hand, and compare its version with the cluster's")
+    }
+}

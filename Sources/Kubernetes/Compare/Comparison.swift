@@ -1,0 +1,45 @@
+/// Works out how live objects differ from what a dry run of applying makes of them.
+///
+/// Pure: both sides come from the API server, so that defaults, conversions and other managers' fields are on both.
+enum Comparison {
+    /// The difference of one object; `nil` where it is in place.
+    static func difference(
+        _ reference: ObjectReference, live: JSONValue, applied: JSONValue
+    ) -> ObjectDifference? {
+        let managers = FieldManagers(of: live)
+        let fields = ValueDifference.between(comparable(live), comparable(applied)).map { difference in
+            let manager = managers.manager(of: difference.path, otherThan: ClusterWriter.fieldManager)
+            let isHidden = mustHide(difference.path, of: reference)
+            return FieldDifference(
+                path: difference.path.words,
+                old: isHidden ? difference.old.map { _ in FieldDifference.hidden } : difference.old?.words,
+                new: isHidden ? difference.new.map { _ in FieldDifference.hidden } : difference.new?.words,
+                managedBy: manager?.name, managedAt: manager?.time)
+        }
+        guard !fields.isEmpty else { return nil }
+        return ObjectDifference(reference: reference, kind: .change, fields: fields, certainty: .proved)
+    }
+
+    /// The object without what the API server keeps for itself.
+    private static func comparable(_ object: JSONValue) -> JSONValue {
+        var members = object.members
+        members["status"] = nil
+        var metadata = members["metadata"]?.members ?? [:]
+        for name in ["resourceVersion", "managedFields", "generation", "uid", "creationTimestamp", "selfLink"] {
+            metadata[name] = nil
+        }
+        members["metadata"] = .object(metadata)
+        return .object(members)
+    }
+
+    /// Whether a field may hold a secret: everything of a Secret object but its type and labels. Its annotations may, since
+    /// client-side apply copies the whole object into one.
+    private static func mustHide(_ path: [FieldStep], of reference: ObjectReference) -> Bool {
+        guard reference.kind == "Secret" else { return false }
+        switch path.first {
+        case .field("type"), .field("immutable"): return false
+        case .field("metadata"): return path.count < 2 || path[1] != .field("labels")
+        default: return true
+        }
+    }
+}

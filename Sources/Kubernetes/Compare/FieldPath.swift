@@ -1,0 +1,54 @@
+/// A step from a value to one inside it, as server-side apply counts them.
+enum FieldStep: Hashable {
+    /// A member of an object.
+    case field(String)
+    /// The element of a list whose members have these values.
+    case element([String: JSONValue])
+    /// The element at a position of a list that is replaced as a whole.
+    case index(Int)
+}
+
+extension [FieldStep] {
+    /// `spec.template.spec.containers[web].env[PORT].value`; a name with dots or slashes stands in brackets.
+    var words: String {
+        var text = ""
+        for step in self {
+            switch step {
+            case .field(let name) where name.contains(".") || name.contains("/"): text += "[\(name)]"
+            case .field(let name): text += text.isEmpty ? name : ".\(name)"
+            case .element(let keys):
+                let names = keys.sorted { $0.key < $1.key }.filter { $0.key != "protocol" || keys.count == 1 }
+                text += "[\(names.map(\.value.words).joined(separator: ","))]"
+            case .index(let index): text += "[\(index)]"
+            }
+        }
+        return text
+    }
+}
+
+extension JSONValue {
+    /// The value for reading: a string as it is, anything else as compact JSON.
+    var words: String {
+        string ?? String(decoding: serialized(), as: UTF8.self)
+    }
+}
+
+/// The members that tell the elements of a list apart, as the API's schema declares them (`x-kubernetes-list-map-keys`).
+///
+/// Lists that are not here are compared by position. A wrong entry could not make a difference appear or vanish; it only
+/// words it less well.
+enum ListKeys {
+    static func keys(ofListAt path: [FieldStep]) -> [String]? {
+        guard case .field(let name)? = path.last else { return nil }
+        switch name {
+        case "containers", "initContainers", "ephemeralContainers", "env", "volumes", "imagePullSecrets": return ["name"]
+        case "volumeMounts": return ["mountPath"]
+        case "topologySpreadConstraints": return ["topologyKey", "whenUnsatisfiable"]
+        case "ports":
+            let isContainers = path.contains(.field("containers")) || path.contains(.field("initContainers"))
+            return [isContainers ? "containerPort" : "port", "protocol"]
+        case "ownerReferences": return ["uid"]
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import ClientKit
+import Foundation
+
+extension ClusterWriter {
+    /// Takes the lease of `module`, or says who holds it.
+    ///
+    /// An expired lease is taken over, and so is one of `runID` itself or of a run in `supersededRuns`: runs that the caller
+    /// knows to be over, since their process on this machine is gone. ``HeldLease/takenOverFrom`` then tells it. Otherwise
+    /// the error has kind ``ClientKit/FailureKind/busy``. Expiry is judged by the API server's clock alone.
+    public func acquireLease(
+        ofModule module: String, holder: String, runID: String, duration: Duration = .seconds(60),
+        supersededRuns: Set<String> = []
+    ) async throws(KubernetesError) -> HeldLease {
+        let clock = ServerClock(read: try await reader.serverTime(), at: .now)
+        let seconds = Int(max(1, duration.components.seconds))
+        func desired(_ previous: LeaseRecord?) -> Lease {
+            ModuleLease.manifest(
+                module, holder: holder, runID: runID, auditHead: previous?.runID == runID ? previous?.auditHead : nil,
+                duration: seconds, acquiredAt: clock.now, renewedAt: clock.now,
+                transitions: previous.map { $0.transitions + 1 } ?? 0)
+        }
+        do {
+            let created = try await create(desired(nil))
+            return HeldLease(module: module, record: try record(created, module), takenOverFrom: nil, clock: clock)
+        } catch where error.serverReason == .alreadyExists {}
+
+        guard let present = try await reader.lease(ofModule: module) else {
+            throw lost(module, nil, "it was deleted at the moment it was to be taken")
+        }
+        let isOver = present.runID.map { $0 == runID || supersededRuns.contains($0) } ?? false
+        guard present.isFree(at: clock.now) || isOver else { throw held(module, present, clock.now) }
+        do {
+            let replaced = try await replace(desired(present), resourceVersion: present.resourceVersion)
+            return HeldLease(
+                module: module, record: try record(replaced, module),
+                takenOverFrom: present.holder == nil ? nil : present, clock: clock)
+        } catch where error.serverReason == .conflict {
+            // Somebody was quicker, and holds it now.
+            guard let winner = try await reader.lease(ofModule: module) else { throw error }
+            throw held(module, winner, clock.now)
+        }
+    }
+
+    /// Renews a lease, and notes the audit log's head on it where one is given.
+    ///
+    /// Where somebody else took it meanwhile, the error's code is ``KubernetesError/Code/leaseLost(_:)``.
+    public func renew(_ lease: HeldLease, auditHead: String? = nil) async throws(KubernetesError) -> HeldLease {
+        try await update(lease) { present in
+            ModuleLease.manifest(
+                lease.module, holder: present.holder, runID: present.runID, auditHead: auditHead ?? present.auditHead,
+                duration: present.duration, acquiredAt: present.acquiredAt, renewedAt: lease.clock.now,
+                transitions: present.transitions)
+        }
+    }
+
+    /// Gives a lease back. The object stays, with the run's id and the audit log's head on it.
+    public func release(_ lease: HeldLease, auditHead: String? = nil) async throws(KubernetesError) {
+        _ = try await update(lease) { present in
+            ModuleLease.manifest(
+                lease.module, holder: nil, runID: present.runID, auditHead: auditHead ?? present.auditHead,
+                duration: present.duration, acquiredAt: present.acquiredAt, renewedAt: lease.clock.now,
+                transitions: present.transitions)
+        }
+    }
+
+    /// Frees the lease of `module` from the run that holds it, as it was read in `record`; the one who asks has made sure
+    /// that the run is over. Where the lease changed since, the error's reason is `conflict`.
+    public func breakLease(ofModule module: String, _ record: LeaseRecord) async throws(KubernetesError) {
+        let free = ModuleLease.manifest(
+            module, holder: nil, runID: record.runID, auditHead: record.auditHead, duration: max(1, record.duration),
+            acquiredAt: record.acquiredAt, renewedAt: record.renewedAt, transitions: record.transitions)
+        try await replace(free, resourceVersion: record.resourceVersion)
+    }
+
+    /// Compare-and-swap; where the object changed and is still ours, once more from its present state.
+    private func update(
+        _ lease: HeldLease, _ manifest: (LeaseRecord) -> Lease
+    ) async throws(KubernetesError) -> HeldLease {
+        var present = lease.record
+        for isLastTry in [false, true] {
+            do {
+                let answer = try await replace(manifest(present), resourceVersion: present.resourceVersion)
+                return HeldLease(
+                    module: lease.module, record: try record(answer, lease.module), takenOverFrom: lease.takenOverFrom,
+                    clock: lease.clock)
+            } catch where error.serverReason == .notFound {
+                throw lost(lease.module, nil, "it was deleted")
+            } catch where error.serverReason == .conflict {
+                guard let now = try await reader.lease(ofModule: lease.module) else {
+                    throw lost(lease.module, nil, "it was deleted")
+                }
+                guard now.runID == lease.record.runID, now.holder == lease.record.holder, !isLastTry else {
+                    throw lost(
+                        lease.module, now,
+                        now.holder.map { "\($0) holds it now, for run \(now.runID ?? "unknown")" } ?? "it was freed")
+                }
+                present = now
+            }
+        }
+        throw lost(lease.module, nil, "it changes faster than it can be renewed")
+    }
+
+    private func record(_ object: JSONValue, _ module: String) throws(KubernetesError) -> LeaseRecord {
+        guard let record = LeaseRecord(object) else {
+            throw reader.kubectl.unreadable(
+                "take the lease of module \(module)", [], "the Lease in the answer has no resourceVersion")
+        }
+        return record
+    }
+
+    private func held(_ module: String, _ record: LeaseRecord, _ now: Date) -> KubernetesError {
+        let since = record.acquiredAt.map { " since \(Timestamp.text($0))" } ?? ""
+        let left = record.expiresAt.map { max(0, Int($0.timeIntervalSince(now).rounded(.up))) } ?? 0
+        return KubernetesError(
+            .leaseHeld(record), attempt: "take the lease of module \(module)", host: reader.hostName,
+            cause: "\(record.holder ?? "somebody") holds it\(since) with run \(record.runID ?? "unknown"); "
+                + "it expires in \(left) s unless it is renewed",
+            remedy: "wait for that run to end; if its process is gone, wait \(left) s or use "
+                + "`runner unlock \(record.runID ?? "RUN")`",
+            kind: .busy)
+    }
+
+    private func lost(_ module: String, _ record: LeaseRecord?, _ why: String) -> KubernetesError {
+        KubernetesError(
+            .leaseLost(record), attempt: "keep the lease of module \(module)", host: reader.hostName,
+            cause: "the lease keybuzz-runner-\(module) is no longer ours: \(why)",
+            remedy: "see what the other run did, then `runner resume`", kind: .busy)
+    }
+}

@@ -1,0 +1,178 @@
+/// A container of a pod.
+public struct Container: Encodable, Sendable, Hashable {
+    /// Its name.
+    public var name: String
+    /// The image.
+    public var image: String
+    /// `IfNotPresent`, `Always` or `Never`.
+    public var imagePullPolicy: String?
+    /// The program, instead of the image's entry point.
+    public var command: [String]?
+    /// Its arguments.
+    public var args: [String]?
+    /// Ports it listens on.
+    public var ports: [ContainerPort]?
+    /// Variables.
+    public var env: [EnvironmentVariable]?
+    /// ConfigMaps and Secrets whose entries become variables.
+    public var envFrom: [EnvironmentSource]?
+    /// What it asks for and may use.
+    public var resources: Resources?
+    /// Until this succeeds, the other probes wait.
+    public var startupProbe: Probe?
+    /// While this fails, no requests are sent to it.
+    public var readinessProbe: Probe?
+    /// When this fails, it is started anew.
+    public var livenessProbe: Probe?
+    /// What runs before its end.
+    public var lifecycle: Lifecycle?
+    /// What it may do.
+    public var securityContext: SecurityContext?
+    /// Where volumes are mounted.
+    public var volumeMounts: [VolumeMount]?
+
+    /// Describes a container; see the properties.
+    public init(
+        name: String, image: String, imagePullPolicy: String? = nil, command: [String]? = nil, args: [String]? = nil,
+        ports: [ContainerPort]? = nil, env: [EnvironmentVariable]? = nil, envFrom: [EnvironmentSource]? = nil,
+        resources: Resources? = nil, startupProbe: Probe? = nil, readinessProbe: Probe? = nil,
+        livenessProbe: Probe? = nil, lifecycle: Lifecycle? = nil, securityContext: SecurityContext? = nil,
+        volumeMounts: [VolumeMount]? = nil
+    ) {
+        self.name = name
+        self.image = image
+        self.imagePullPolicy = imagePullPolicy
+        self.command = command
+        self.args = args
+        self.ports = ports
+        self.env = env
+        self.envFrom = envFrom
+        self.resources = resources
+        self.startupProbe = startupProbe
+        self.readinessProbe = readinessProbe
+        self.livenessProbe = livenessProbe
+        self.lifecycle = lifecycle
+        self.securityContext = securityContext
+        self.volumeMounts = volumeMounts
+    }
+}
+
+/// A port that a container listens on.
+public struct ContainerPort: Encodable, Sendable, Hashable {
+    /// Its name.
+    public var name: String
+    /// Its number.
+    public var containerPort: Int
+    /// Written out always: server-side apply on 1.20 refuses a port without it.
+    public var `protocol`: String
+
+    /// Describes a port.
+    public init(name: String, containerPort: Int, protocol: String = "TCP") {
+        self.name = name
+        self.containerPort = containerPort
+        self.protocol = `protocol`
+    }
+}
+
+/// A variable of a container. Secrets come from Secret objects through ``EnvironmentSource``, never from here.
+public struct EnvironmentVariable: Encodable, Sendable, Hashable {
+    /// Its name.
+    public var name: String
+    /// Its value.
+    public var value: String
+
+    /// Describes a variable.
+    public init(name: String, value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// A ConfigMap or Secret whose entries become variables.
+public enum EnvironmentSource: Encodable, Sendable, Hashable {
+    /// The ConfigMap of this name.
+    case configMap(String)
+    /// The Secret of this name.
+    case secret(String)
+
+    private enum CodingKeys: CodingKey {
+        case configMapRef, secretRef
+    }
+
+    /// Encodes the reference.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        switch self {
+        case .configMap(let name): try container.encode(NameReference(name: name), forKey: .configMapRef)
+        case .secret(let name): try container.encode(NameReference(name: name), forKey: .secretRef)
+        }
+    }
+}
+
+/// What a container asks for and may use, as Kubernetes quantities.
+public struct Resources: Encodable, Sendable, Hashable {
+    /// Reserved on the node: `cpu`, `memory`.
+    public var requests: [String: String]?
+    /// Never exceeded: `cpu`, `memory`.
+    public var limits: [String: String]?
+
+    /// Describes resources.
+    public init(requests: [String: String]? = nil, limits: [String: String]? = nil) {
+        self.requests = requests
+        self.limits = limits
+    }
+}
+
+/// What a container may do.
+public struct SecurityContext: Encodable, Sendable, Hashable {
+    /// Whether a process may gain more rights than its parent.
+    public var allowPrivilegeEscalation: Bool?
+    /// Whether the image's file system is read-only.
+    public var readOnlyRootFilesystem: Bool?
+    /// Refuses an image that runs as root.
+    public var runAsNonRoot: Bool?
+    /// The user.
+    public var runAsUser: Int?
+    /// Capabilities added and dropped.
+    public var capabilities: Capabilities?
+
+    /// Describes rights; see the properties.
+    public init(
+        allowPrivilegeEscalation: Bool? = nil, readOnlyRootFilesystem: Bool? = nil, runAsNonRoot: Bool? = nil,
+        runAsUser: Int? = nil, capabilities: Capabilities? = nil
+    ) {
+        self.allowPrivilegeEscalation = allowPrivilegeEscalation
+        self.readOnlyRootFilesystem = readOnlyRootFilesystem
+        self.runAsNonRoot = runAsNonRoot
+        self.runAsUser = runAsUser
+        self.capabilities = capabilities
+    }
+
+    /// Capabilities of a container's processes.
+    public struct Capabilities: Encodable, Sendable, Hashable {
+        /// Added ones.
+        public var add: [String]?
+        /// Dropped ones.
+        public var drop: [String]?
+
+        /// Describes capabilities.
+        public init(add: [String]? = nil, drop: [String]? = nil) {
+            self.add = add
+            self.drop = drop
+        }
+    }
+}
+
+/// Where a volume is mounted.
+public struct VolumeMount: Encodable, Sendable, Hashable {
+    /// The volume.
+    public var name: String
+    /// The folder.
+    public var mountPath: String
+
+    /// Mounts the volume `name` at `mountPath`.
+    public init(name: String, mountPath: String) {
+        self.name = name
+        self.mountPath = mountPath
+    }
+}
