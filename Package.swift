@@ -42,5 +42,6 @@ let package = Package(
             dependencies: ["ClientKit", "Engine", "Journal", "StepKit", "Steps", argumentParser],
             swiftSettings: strict),
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
+        .testTarget(name: "SSHTests", dependencies: ["ClientKit", "SSH", crypto], swiftSettings: strict),
     ]
 )
