@@ -42,5 +42,11 @@ let package = Package(
             dependencies: ["ClientKit", "Engine", "Journal", "StepKit", "Steps", argumentParser],
             swiftSettings: strict),
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
+        .executableTarget(
+            name: "JournalCrash", dependencies: ["ClientKit", "Journal"], path: "Tests/JournalCrash",
+            swiftSettings: strict),
+        .testTarget(
+            name: "JournalTests", dependencies: ["ClientKit", "Journal", "JournalCrash", crypto],
+            swiftSettings: strict),
     ]
 )
