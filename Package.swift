@@ -44,5 +44,11 @@ let package = Package(
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
         .testTarget(name: "StepKitTests", dependencies: ["ClientKit", "StepKit", yams], swiftSettings: strict),
         .testTarget(name: "SSHTests", dependencies: ["ClientKit", "SSH", crypto], swiftSettings: strict),
+        .executableTarget(
+            name: "JournalCrash", dependencies: ["ClientKit", "Journal"], path: "Tests/JournalCrash",
+            swiftSettings: strict),
+        .testTarget(
+            name: "JournalTests", dependencies: ["ClientKit", "Journal", "JournalCrash", crypto],
+            swiftSettings: strict),
     ]
 )
