@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# Services stopped and cables pulled, for tests.
+
+service_running() { services_of "$1" 2>/dev/null | grep -q "^$2 running"; }
+services_of() { python3 "$LIBRARY/hostctl.py" "$RUN/$1.sock" list; }
+
+services_list() {
+  local host
+  for host in "${HOSTS[@]}"; do services_of "$host"; done
+}
+
+fault_stop() {
+  local host
+  host=$(service_host "$1")
+  host_require "$host" >/dev/null
+  # PostgreSQL's SIGTERM waits for its clients to leave, so it gets less patience than the rest.
+  case $1 in
+    postgres) service_stop "$host" "$1" 1 ;;
+    *) service_stop "$host" "$1" 3 ;;
+  esac
+}
+
+fault_start() {
+  local host
+  host=$(service_host "$1")
+  host_require "$host" >/dev/null
+  service_start "$host" "$1"
+  case $1 in
+    postgres) until_true 20 "PostgreSQL answers" postgres_answers ;;
+    redis) until_true 10 "Redis answers" redis_answers ;;
+    registry) registry_wait ;;
+    apiserver@*)
+      until_true 60 "the API server of $host answers" on_network "$host" \
+        curl --silent --fail --max-time 2 --cacert "$PKI/ca.crt" "https://${ADDRESS[$host]}:6443/readyz"
+      ;;
+    sshd@*) until_true 5 "sshd of $host listens" on_network "$host" bash -c ": </dev/tcp/${ADDRESS[$host]}/22" ;;
+  esac
+}
+
+# The bridge's end of the cable, so that the host itself notices as little as a real one.
+cable() { on_network "$SWITCH" ip link set "v-$1" "$2" || die "the cable of $1 cannot be set $2"; }
+
+fault_cut() {
+  require_host "$1"
+  cable "$1" down
+}
+
+fault_heal() {
+  require_host "$1"
+  cable "$1" up
+}
+
+# All faults at once: cables in, stopped services started again.
+faults_heal() {
+  local host name state
+  on_network "$SWITCH" ip -batch - < <(printf 'link set v-%s up\n' "${HOSTS[@]}") || die "the cables cannot be plugged in"
+  for host in "${HOSTS[@]}"; do
+    while read -r name state _; do
+      [[ $state == stopped ]] && fault_start "$name"
+    done < <(services_of "$host")
+  done
+  return 0
+}
