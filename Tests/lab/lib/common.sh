@@ -1,7 +1,5 @@
 # shellcheck shell=bash
 # What every part of the lab shares: places, messages, the lock, waiting with a deadline.
-# The values below are read in the other files of this folder.
-# shellcheck disable=SC2034
 
 STATE=/var/lib/keybuzz-lab # fixed: Tests/lab/inventory.json names it
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/keybuzz-runner-lab

@@ -2,11 +2,10 @@
 # Services stopped and cables pulled, for tests.
 
 service_running() { services_of "$1" 2>/dev/null | grep -q "^$2 running"; }
-services_of() { python3 "$LIBRARY/hostctl.py" "$RUN/$1.sock" list; }
-
+services_of() { python3 "$LIBRARY/hostctl.py" list "$RUN/$1.sock"; }
 services_list() {
-  local host
-  for host in "${HOSTS[@]}"; do services_of "$host"; done
+  local sockets=("${HOSTS[@]/#/$RUN/}")
+  python3 "$LIBRARY/hostctl.py" list "${sockets[@]/%/.sock}"
 }
 
 fault_stop() {
@@ -52,12 +51,10 @@ fault_heal() {
 
 # All faults at once: cables in, stopped services started again.
 faults_heal() {
-  local host name state
+  local host name state services
   on_network "$SWITCH" ip -batch - < <(printf 'link set v-%s up\n' "${HOSTS[@]}") || die "the cables cannot be plugged in"
-  for host in "${HOSTS[@]}"; do
-    while read -r name state _; do
-      [[ $state == stopped ]] && fault_start "$name"
-    done < <(services_of "$host")
-  done
-  return 0
+  services=$(services_list)
+  while read -r name state _; do
+    if [[ $state == stopped ]]; then fault_start "$name" </dev/null; fi
+  done <<<"$services"
 }

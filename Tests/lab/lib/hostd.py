@@ -3,8 +3,8 @@
 It is process 1 of the host's own process namespace, so whatever a service leaves behind is reaped here, and when
 this process is killed the kernel ends everything on the host. Requests come over a socket, one JSON object each:
 
-    {"do": "start", "name": N, "argv": [...], "user": U, "env": {...}}   without argv: as it was started last
-    {"do": "stop", "name": N, "within": SECONDS}                        SIGTERM, then SIGKILL
+    {"do": "start", "name": N, "argv": [...], "user": U}   without argv: as it was started last
+    {"do": "stop", "name": N, "within": SECONDS}           SIGTERM, then SIGKILL
     {"do": "list"}
 """
 import json
@@ -59,7 +59,7 @@ def launch(specification):
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        environment = BASE_ENVIRONMENT | specification.get("env", {})
+        environment = dict(BASE_ENVIRONMENT)
         if user := specification.get("user"):
             entry = pwd.getpwnam(user)
             os.initgroups(user, entry.pw_gid)

@@ -71,7 +71,6 @@ host_start() {
   [[ $kind == operator ]] || separate=(--ipc --pid)
   # The inner bash's first child is process 1 of the new host; the bash itself ends at once, so that nothing but the
   # host remains.
-  # shellcheck disable=SC2016 # expanded by the inner shell
   setsid unshare --mount --propagation slave --uts --net "${separate[@]}" \
     /bin/bash -c '"$@" &' bash /bin/bash "$LIBRARY/host-boot.sh" "$host" "$kind" "$STATE" "$KUBERNETES" \
     >>"$LOGS/host-$host.log" 2>&1 </dev/null
@@ -144,6 +143,6 @@ cgroups_remove() {
 service_start() {
   local host=$1
   shift
-  python3 "$LIBRARY/hostctl.py" "$RUN/$host.sock" start "$@"
+  python3 "$LIBRARY/hostctl.py" start "$RUN/$host.sock" "$@"
 }
-service_stop() { python3 "$LIBRARY/hostctl.py" "$RUN/$1.sock" stop "$2" "${3:-5}"; }
+service_stop() { python3 "$LIBRARY/hostctl.py" stop "$RUN/$1.sock" "$2" "$3"; }

@@ -3,7 +3,6 @@
 
 KUBERNETES_PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy)
 # Where every host finds them.
-# shellcheck disable=SC2034
 KUBERNETES_BIN=/run/kubernetes
 KUBERNETES_SOURCES=/etc/apt/sources.list.d/keybuzz-lab-src.sources
 
@@ -60,7 +59,7 @@ kubernetes_build() {
 kubernetes_make() {
   local tree=$1 log=$2 make_pid compiled
   (
-    cd "$tree"
+    cd "$tree" || exit
     export PATH=/usr/lib/go-1.19/bin:$PATH GOPATH=$tree/.go CGO_ENABLED=0 GOCACHE=$CACHE/build/go-cache
     export GOFLAGS=-mod=vendor GOPROXY=off
     exec make WHAT="${KUBERNETES_PROGRAMS[*]/#/cmd/}"

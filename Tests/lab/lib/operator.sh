@@ -6,7 +6,6 @@
 operator_exec() {
   local pid
   pid=$(host_require "$OPERATOR")
-  # shellcheck disable=SC2016 # expanded by the inner shell
   exec nsenter --target "$pid" --net --uts unshare --mount --propagation slave \
     /bin/bash -c 'mount --bind "$1" /etc/hosts && shift && exec "$@"' bash "$STATE/hosts/$OPERATOR/etc/hosts" "$@"
 }

@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # The hosts of the lab and which of them runs which service.
-# shellcheck disable=SC2034
 
 declare -A ADDRESS=(
   [k8s-master-01]=10.0.0.100 [k8s-master-02]=10.0.0.101 [k8s-master-03]=10.0.0.102

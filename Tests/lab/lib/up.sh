@@ -3,15 +3,18 @@
 
 # What the running lab was made by: a change of it means a new lab, not a patched one.
 lab_digest() {
+  local boot
   read -r boot </proc/sys/kernel/random/boot_id
-  printf '%s %s %s' "$boot" "$KUBERNETES" "$(tree_digest -C "$LAB" lab lib $(cd "$LAB" && ls -d ingress 2>/dev/null))" | bytes_digest
+  local parts=(lab lib)
+  [[ ! -d $LAB/ingress ]] || parts+=(ingress)
+  printf '%s %s %s' "$boot" "$KUBERNETES" "$(tree_digest -C "$LAB" "${parts[@]}")" | bytes_digest
 }
 
 lab_is_complete() {
-  local host
+  local host services
   [[ -f $RUN/complete && -f $RUN/digest && $(<"$RUN/digest") == "$1" ]] || return 1
   for host in "$SWITCH" "${HOSTS[@]}"; do host_pid "$host" >/dev/null || return 1; done
-  ! services_list | grep -q ' stopped'
+  services=$(services_list) && [[ $services != *' stopped'* ]]
 }
 
 lab_up() {
