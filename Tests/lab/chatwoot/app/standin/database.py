@@ -71,7 +71,7 @@ def run(connection, sql, values=None):
 
 def _statement_failure(connection, error):
     name = _RUBY_NAMES.get(error.pgcode, "PG::ConnectionBad" if connection.closed else "PG::Error")
-    return StatementInvalid(f"{name}: {str(error).strip()}")
+    return StatementInvalid(f"{name}: {(error.pgerror or str(error)).strip()}")
 
 
 def table_exists(connection, table):

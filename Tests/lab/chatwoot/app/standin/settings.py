@@ -107,18 +107,21 @@ def redis():
                   _blank_is_none(os.environ.get("REDIS_PASSWORD")), sentinels=True)
 
 
-def cable():
-    """Where the websocket's messages pass. Its password has been through unquoted YAML."""
-    section = _parse("cable.yml", CABLE_YML.format(
+def _cable_section():
+    return _parse("cable.yml", CABLE_YML.format(
         environment=environment(),
         url=os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"),
         password=_blank_is_none(os.environ.get("REDIS_PASSWORD")) or ""))
+
+
+def cable():
+    """Where the websocket's messages pass. Its password has been through unquoted YAML."""
+    section = _cable_section()
     password = section.get("password")
-    return _redis(str(section.get("url")), None if password is None else _ruby_text(password))
-
-
-def _ruby_text(value):
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+    if isinstance(password, bool) or not isinstance(password, (str, int, float, type(None))):
+        # Ruby's client takes text and numbers only. It notices when it first connects, not at boot.
+        raise ConfigurationError("TypeError", f"Unsupported command argument type: {type(password).__name__}")
+    return _redis(str(section.get("url")), None if password is None else str(password))
 
 
 _USER_INFO = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})*")
@@ -161,4 +164,4 @@ def check_boot():
                                              f"Configurations available for {', '.join(known)}")
     database()
     redis()
-    cable()
+    _cable_section()

@@ -10,8 +10,7 @@ from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from . import database, hooks, pages, redis, settings
-from .errors import (ConfigurationError, ConnectionNotEstablished, RailsError, RedisCannotConnect,
-                     RedisCommandError)
+from .errors import ConfigurationError, ConnectionNotEstablished, RailsError, RedisCannotConnect
 from .log import plain, rails
 
 PID_FILE = "tmp/pids/server.pid"
@@ -279,5 +278,5 @@ def _try_cable():
         client = redis.connect_cable()
         client("PING")
         client.close()
-    except (RedisCannotConnect, RedisCommandError) as error:
+    except RailsError as error:
         rails(f"Action Cable cannot reach Redis as config/cable.yml says: {error.ruby_name} ({error})", "ERROR")
