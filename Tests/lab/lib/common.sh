@@ -10,7 +10,11 @@ DATA=$STATE/data
 RUNNER_STATE=$STATE/runner-state
 CREDENTIALS=$STATE/credentials
 
-say() { printf 'lab %4d.%ds  %s\n' "$((SECONDS))" "$(((${EPOCHREALTIME/[.,]/} - STARTED) / 100000 % 10))" "$*" >&2; }
+# say TEXT: progress, with the seconds since the command began.
+say() {
+  local elapsed=$(((${EPOCHREALTIME/[.,]/} - STARTED) / 100000))
+  printf 'lab %4d.%ds  %s\n' "$((elapsed / 10))" "$((elapsed % 10))" "$*" >&2
+}
 
 die() {
   printf 'lab: %s\n' "$*" >&2
@@ -42,6 +46,18 @@ until_true() {
     ((SECONDS < deadline)) || die "$what: not within $limit s"
     sleep 0.1
   done
+}
+
+# in_parallel COMMAND…: each argument is a command line of ours (words without quotes); fails when one of them fails.
+in_parallel() {
+  local line job jobs=() failed=0
+  for line in "$@"; do
+    # shellcheck disable=SC2086 # split on purpose
+    $line </dev/null &
+    jobs+=($!)
+  done
+  for job in "${jobs[@]}"; do wait "$job" || failed=1; done
+  return "$failed"
 }
 
 # write_file PATH: standard input becomes PATH, whole or not at all; says by its status whether anything changed.

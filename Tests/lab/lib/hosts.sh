@@ -53,6 +53,8 @@ host_files() {
   install -d -m 700 "$own/root"
   printf '%s\n' "$host" >"$own/etc/hostname"
   printf '127.0.0.1 localhost\n%s %s\n%s ghcr.io\n' "${ADDRESS[$host]}" "$host" "${ADDRESS[registry]}" >"$own/etc/hosts"
+  # There is no name server: a lookup is to fail at once, not after the timeout for one that cannot be reached.
+  printf '# none in the lab\n' >"$own/etc/resolv.conf"
   # An image with a locked root account would make sshd (UsePAM no) refuse every key.
   sed 's/^root:[^:]*:/root:*:/' /etc/shadow | install -m 600 /dev/stdin "$own/etc/shadow"
   if is_node "$host"; then

@@ -2,12 +2,15 @@
 # Commands as typed on the operator's host, and shells on any host.
 
 # operator_exec COMMAND…: replaces this process, so that pid, signals, terminal and exit status are the command's own.
-# The file system stays the machine's as it is now, but for /etc/hosts; so the current folder is kept.
+# The file system stays the machine's as it is now, but for the files about names; so the current folder is kept.
 operator_exec() {
   local pid
   pid=$(host_require "$OPERATOR")
   exec nsenter --target "$pid" --net --uts unshare --mount --propagation slave \
-    /bin/bash -c 'mount --bind "$1" /etc/hosts && shift && exec "$@"' bash "$STATE/hosts/$OPERATOR/etc/hosts" "$@"
+    /bin/bash -c '
+      for name in hosts resolv.conf; do mount --bind "$1/$name" "/etc/$name" || exit; done
+      shift
+      exec "$@"' bash "$STATE/hosts/$OPERATOR/etc" "$@"
 }
 
 on_operator() { (operator_exec "$@"); }

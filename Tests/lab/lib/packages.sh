@@ -21,8 +21,10 @@ packages_missing() {
 
 packages_ensure() {
   packages_clear_policy
-  local missing
-  mapfile -t missing < <(packages_missing "${LAB_PACKAGES[@]}")
+  local missing wanted
+  # Parts that lie in folders of their own say in a file what they need.
+  mapfile -t wanted < <(cat "$LAB"/*/packages 2>/dev/null)
+  mapfile -t missing < <(packages_missing "${LAB_PACKAGES[@]}" "${wanted[@]}")
   # Debian's kubernetes-client overwrites a vendor's kubectl, so it is wanted only where there is none.
   command -v kubectl >/dev/null || missing+=(kubernetes-client)
   ((${#missing[@]} == 0)) && return 0

@@ -5,16 +5,12 @@ lab_reset() {
   lock_take 60
   [[ -f $RUN/complete ]] || die "the lab is not up: run 'lab up' first"
   faults_heal
-  local host job jobs=() failed=0
   # What an interrupted run left on the nodes comes first: it might still be changing things.
-  for host in "${NODES[@]}"; do sessions_end "$host"; done
-  reset_cluster & jobs+=($!)
-  reset_data & jobs+=($!)
-  for host in "${NODES[@]}"; do firewall_reset "$host" & jobs+=($!); done
+  in_parallel "${NODES[@]/#/sessions_end }"
   rm -rf "$RUNNER_STATE" "$CREDENTIALS/chatwoot.env"
   install -d -m 700 "$RUNNER_STATE"
-  for job in "${jobs[@]}"; do wait "$job" || failed=1; done
-  ((failed == 0)) || die "the reset is not complete; see above"
+  in_parallel reset_cluster reset_data "${NODES[@]/#/firewall_reset }" ||
+    die "the reset is not complete; see above"
   say "reset"
 }
 
@@ -31,6 +27,16 @@ reset_cluster() {
   on_network "$CONTROL" timeout 60 python3 "$LIBRARY/reset_cluster.py" "$ETC/admin.conf" "$PKI/ca.crt" || return 1
   # The API has forgotten the pods; their processes and addresses go as soon as the kubelet is done with them.
   until_true 30 "the worker's pods end" pods_gone
+  images_forget
+}
+
+# An image that is there already would start without a password, and a test of the password would prove nothing.
+images_forget() {
+  local image images
+  images=$(worker_ctr images ls -q)
+  for image in $images; do
+    [[ $image == "$PAUSE_IMAGE" || $image == sha256:* ]] || worker_ctr images rm "$image" >/dev/null
+  done
 }
 
 # The kubelet would grant each container its two seconds.

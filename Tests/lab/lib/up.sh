@@ -40,32 +40,41 @@ lab_up() {
   say "starting hosts"
   hosts_start
   faults_heal
-  say "starting etcd, API servers, data and registry"
-  control_plane_start
-  containerd_start
-  registry_start
-  data_start
-  local host
-  for host in "${NODES[@]}"; do
-    firewall_start "$host"
-    sshd_start "$host"
-  done
-  data_wait
-  registry_wait
-  containerd_wait
-  images_ensure
+  say "starting servers"
+  in_parallel control_plane_start worker_start data_up registry_up "${NODES[@]/#/node_start }" ||
+    die "the lab is not up; see above"
   say "waiting for the API servers"
   control_plane_wait
-  controllers_start
-  kubelet_start
-  for host in "${NODES[@]}"; do kube_proxy_start "$host"; done
-  cluster_objects
-  ingress_start_all
+  in_parallel controllers_start cluster_objects ingress_start_all "${NODES[@]/#/kube_proxy_start }" ||
+    die "the lab is not up; see above"
   say "waiting for $WORKER"
   node_wait
   mkdir -p "$RUNNER_STATE" && chmod 700 "$RUNNER_STATE"
   touch "$RUN/complete"
   say "up: 'lab status' tells more, 'lab run CMD' works as the operator"
+}
+
+worker_start() {
+  containerd_start
+  containerd_wait
+  # Before the API servers are ready, since the kubelet spends its first five seconds looking for Docker.
+  kubelet_start
+}
+
+data_up() {
+  data_start
+  data_wait
+}
+
+registry_up() {
+  registry_start
+  registry_wait
+  images_ensure
+}
+
+node_start() {
+  firewall_start "$1"
+  sshd_start "$1"
 }
 
 hosts_any() {
