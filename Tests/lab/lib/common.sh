@@ -8,6 +8,7 @@ RUN=$STATE/run
 ETC=$STATE/etc
 DATA=$STATE/data
 RUNNER_STATE=$STATE/runner-state
+LIMIT=() # put before a client's command where it must not run for ever
 CREDENTIALS=$STATE/credentials
 
 # say TEXT: progress, with the seconds since the command began.

@@ -61,10 +61,11 @@ control_plane_wait() {
   chmod 600 "$ETC/admin.conf"
 }
 
+# Without nodeipam, which begins with a pause of ten seconds: the one node is given its range in node_wait.
 controllers_start() {
   service_start "$CONTROL" controller-manager -- "$KUBERNETES_BIN/kube-controller-manager" --kubeconfig="$ETC/admin.conf" \
     --service-account-private-key-file="$PKI/service-accounts.key" --root-ca-file="$PKI/ca.crt" \
-    --cluster-cidr="$POD_CIDR" --allocate-node-cidrs=true --leader-elect=false --feature-gates=TTLAfterFinished=true \
+    --cluster-cidr="$POD_CIDR" --controllers='*,-nodeipam' --leader-elect=false --feature-gates=TTLAfterFinished=true \
     --node-monitor-period=1s --node-monitor-grace-period=15s --kube-api-qps=200 --kube-api-burst=400 \
     --concurrent-namespace-syncs=20 --concurrent-gc-syncs=20 --v=1
   service_start "$CONTROL" scheduler -- "$KUBERNETES_BIN/kube-scheduler" --kubeconfig="$ETC/admin.conf" \
@@ -72,7 +73,7 @@ controllers_start() {
 }
 
 # kubectl as administrator, through the balancer, so that it works whichever master is down.
-kubectl_admin() { on_network "$CONTROL" env HOME="$ETC" KUBECONFIG="$ETC/admin.conf" kubectl "$@"; }
+kubectl_admin() { on_network "$CONTROL" env HOME="$ETC" KUBECONFIG="$ETC/admin.conf" "${LIMIT[@]}" kubectl "$@"; }
 
 cluster_objects() {
   kubectl_admin apply -f - >/dev/null <<-'MANIFEST' || die "cannot make the cluster's own objects"

@@ -60,7 +60,7 @@ postgres_psql() {
   local pid
   pid=$(host_require db-01)
   # Only the network and the files of the host: signals reach psql, and what is read with -f lies where the caller is.
-  nsenter --target "$pid" --mount --net setpriv --reuid=postgres --regid=postgres --init-groups \
+  "${LIMIT[@]}" nsenter --target "$pid" --mount --net setpriv --reuid=postgres --regid=postgres --init-groups \
     env HOME=/var/lib/postgresql bash -c 'cd -- "$0" 2>/dev/null || cd /; exec /usr/lib/postgresql/15/bin/psql "$@"' "$PWD" \
     -h /run/postgresql -U postgres "$@"
 }
@@ -98,7 +98,7 @@ redis_start() {
 redis_cli() {
   local pid
   pid=$(host_require redis-01)
-  REDISCLI_AUTH=$(<"$SECRETS/redis") nsenter --target "$pid" --net redis-cli "$@"
+  REDISCLI_AUTH=$(<"$SECRETS/redis") "${LIMIT[@]}" nsenter --target "$pid" --net redis-cli "$@"
 }
 
 # Clients reach the data only through here. on-marked-down ends the connections to a dead server at once.

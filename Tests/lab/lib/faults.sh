@@ -12,10 +12,10 @@ fault_stop() {
   local host
   host=$(service_host "$1")
   host_require "$host" >/dev/null
-  # PostgreSQL's SIGTERM waits for its clients to leave, so it gets less patience than the rest.
   case $1 in
-    postgres) service_stop "$host" "$1" 1 ;;
-    *) service_stop "$host" "$1" 3 ;;
+    # SIGTERM would let PostgreSQL wait for its clients to leave.
+    postgres) service_stop "$host" "$1" SIGINT ;;
+    *) service_stop "$host" "$1" SIGTERM ;;
   esac
 }
 
@@ -49,10 +49,14 @@ fault_heal() {
   cable "$1" up
 }
 
+cables_heal() {
+  on_network "$SWITCH" ip -batch - < <(printf 'link set v-%s up\n' "${HOSTS[@]}") || die "the cables cannot be plugged in"
+}
+
 # All faults at once: cables in, stopped services started again.
 faults_heal() {
-  local host name state services
-  on_network "$SWITCH" ip -batch - < <(printf 'link set v-%s up\n' "${HOSTS[@]}") || die "the cables cannot be plugged in"
+  local name state services
+  cables_heal
   services=$(services_list)
   while read -r name state _; do
     if [[ $state == stopped ]]; then fault_start "$name" </dev/null; fi

@@ -1,7 +1,7 @@
 """Asks a host's first process to start, stop or list services.
 
     hostctl.py start SOCKET NAME [--user USER] [-- ARGV…]
-    hostctl.py stop SOCKET NAME SECONDS
+    hostctl.py stop SOCKET NAME SECONDS SIGNAL
     hostctl.py list SOCKET…
 """
 import json
@@ -34,8 +34,8 @@ def start(path, name, *rest):
     ask(path, request)
 
 
-def stop(path, name, seconds):
-    ask(path, {"do": "stop", "name": name, "within": float(seconds)})
+def stop(path, name, seconds, signal):
+    ask(path, {"do": "stop", "name": name, "within": float(seconds), "signal": signal})
 
 
 def listing(*paths):

@@ -4,7 +4,7 @@ It is process 1 of the host's own process namespace, so whatever a service leave
 this process is killed the kernel ends everything on the host. Requests come over a socket, one JSON object each:
 
     {"do": "start", "name": N, "argv": [...], "user": U}   without argv: as it was started last
-    {"do": "stop", "name": N, "within": SECONDS}           SIGTERM, then SIGKILL
+    {"do": "stop", "name": N, "within": SECONDS, "signal": "SIGTERM"}   the signal, then SIGKILL
     {"do": "list"}
 """
 import json
@@ -91,7 +91,7 @@ def stop(request):
     deadline = time.monotonic() + float(request.get("within", 5))
     was = "running" if name in running else "stopped"
     if name in running:
-        os.kill(running[name], signal.SIGTERM)
+        os.kill(running[name], signal.Signals[request["signal"]])
     while name in running:
         reap()
         if time.monotonic() > deadline and name in running:

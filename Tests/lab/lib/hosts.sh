@@ -47,12 +47,15 @@ host_kind() {
 
 # What the host finds in its /etc and /root at its start.
 host_files() {
-  local host=$1 own=$STATE/hosts/$1
+  local host=$1 own=$STATE/hosts/$1 name
   rm -rf "$own"
   install -d -m 755 "$own/etc" "$DATA/$host"
   install -d -m 700 "$own/root"
   printf '%s\n' "$host" >"$own/etc/hostname"
-  printf '127.0.0.1 localhost\n%s %s\n%s ghcr.io\n' "${ADDRESS[$host]}" "$host" "${ADDRESS[registry]}" >"$own/etc/hosts"
+  {
+    printf '127.0.0.1 localhost\n%s ghcr.io\n' "${ADDRESS[registry]}"
+    for name in "${HOSTS[@]}"; do printf '%s %s\n' "${ADDRESS[$name]}" "$name"; done
+  } >"$own/etc/hosts"
   # There is no name server: a lookup is to fail at once, not after the timeout for one that cannot be reached.
   printf '# none in the lab\n' >"$own/etc/resolv.conf"
   # An image with a locked root account would make sshd (UsePAM no) refuse every key.
@@ -147,4 +150,4 @@ service_start() {
   shift
   python3 "$LIBRARY/hostctl.py" start "$RUN/$host.sock" "$@"
 }
-service_stop() { python3 "$LIBRARY/hostctl.py" stop "$RUN/$1.sock" "$2" "$3"; }
+service_stop() { python3 "$LIBRARY/hostctl.py" stop "$RUN/$1.sock" "$2" 3 "$3"; }

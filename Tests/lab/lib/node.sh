@@ -110,5 +110,6 @@ default_account_ready() { kubectl_admin -n default get serviceaccount default -o
 
 node_wait() {
   until_true 60 "$WORKER is Ready (see 'lab log kubelet')" node_ready
+  kubectl_admin patch node "$WORKER" -p "{\"spec\": {\"podCIDR\": \"$NODE_POD_CIDR\"}}" >/dev/null
   until_true 30 "the default ServiceAccount has its token" default_account_ready
 }

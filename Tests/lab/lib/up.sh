@@ -30,6 +30,7 @@ lab_up() {
     printf '%s\n' "$digest" >"$RUN/digest"
   fi
   if lab_is_complete "$digest"; then
+    cables_heal
     images_ensure
     say "already up"
     return 0
