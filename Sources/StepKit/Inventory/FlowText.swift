@@ -74,7 +74,7 @@ struct FlowText {
         emit("\"")
         while index < scalars.count, scalars[index] != "\"" {
             let scalar = scalars[index]
-            if let pair = surrogatePair {
+            if scalar == "\\", let pair = surrogatePair {
                 yaml += "\\U" + pair
                 skip(12)
                 saved += 12 - 10
