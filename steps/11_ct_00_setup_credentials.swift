@@ -15,7 +15,6 @@ struct SetupCredentials: Step {
     static let extensions = ["pg_stat_statements", "pg_trgm", "pgcrypto", "plpgsql"]
 
     func check(_ site: ReadableSite) async throws -> Finding {
-        try requireReadablePasswords(site)
         let found = try await site.chatwootSecrets()
         var changes: [Change] = []
         if found.complete == nil {
@@ -117,9 +116,7 @@ struct SetupCredentials: Step {
     }
 
     private func requireRedis(_ site: ReadableSite) async throws {
-        let redis = try await site.redis()
-        try await redis.ping()
-        try await redis.requireVersion(atLeast: (6, 2))
+        _ = try await site.redis().requireVersion("6.2")
     }
 
     private func lookAtObjectStorage(_ site: ReadableSite) async throws {
@@ -131,25 +128,6 @@ struct SetupCredentials: Step {
         throw StepFailure(
             "reach the bucket \(storage.bucket)", host: site.master.name, cause: cause,
             remedy: "start the object storage, or set objectStorage.required to false")
-    }
-
-    /// Refuses given passwords that Chatwoot would misread, before anything is changed.
-    private func requireReadablePasswords(_ site: ReadableSite) throws {
-        let misreadings = PasswordMisreading.inGivenPasswords(of: site.credentials)
-        guard let first = misreadings.first else { return }
-        throw StepFailure(
-            "use the given passwords for Chatwoot", cause: misreadings.map(\.reason).joined(separator: "; "),
-            remedy: first.remedy, kind: .badInput)
-    }
-}
-
-extension PasswordMisreading {
-    /// What Chatwoot would misread of the passwords that were given, not generated.
-    static func inGivenPasswords(of credentials: Credentials) -> [PasswordMisreading] {
-        [
-            ChatwootPasswordRules.misreadingAsRedisPassword(credentials.redis.password),
-            credentials.chatwoot?.password.flatMap(ChatwootPasswordRules.misreadingAsDatabasePassword),
-        ].compactMap { $0 }
     }
 }
 

@@ -2,15 +2,21 @@ import Foundation
 
 /// A GET that a node is asked to make, to prove a link of the chain between ingress and application.
 public struct HTTPProbe: Sendable, Hashable {
-    /// The URL, always with an address as its host: the probe does not depend on name resolution.
+    /// The URL; its host is an address, or ``connectTo`` is given: the probe does not depend on name resolution.
     public let url: String
     /// The `Host` header, if it differs from the URL's.
     public let hostHeader: String?
+    /// The address to connect to instead of the URL's host, also after redirects to that host.
+    public let connectTo: String?
+    /// Whether redirects are followed, five at most.
+    public let followsRedirects: Bool
 
     /// Describes a probe; see the properties.
-    public init(url: String, hostHeader: String? = nil) {
+    public init(url: String, hostHeader: String? = nil, connectTo: String? = nil, followsRedirects: Bool = false) {
         self.url = url
         self.hostHeader = hostHeader
+        self.connectTo = connectTo
+        self.followsRedirects = followsRedirects
     }
 }
 
@@ -76,6 +82,8 @@ struct CurlBatch {
                 "write-out = "
                     + Self.quoted("\n\(marker) %{http_code} %{exitcode} %{time_connect} %{errormsg}\n"),
             ]
+            if let address = probe.connectTo { lines.append("connect-to = \(Self.quoted("::\(address):"))") }
+            if probe.followsRedirects { lines += ["location", "max-redirs = 5"] }
             if let host = probe.hostHeader { lines.append("header = \(Self.quoted("Host: \(host)"))") }
             return lines.joined(separator: "\n")
         }.joined(separator: "\nnext\n") + "\n"

@@ -35,12 +35,13 @@ public struct ReadableSite: Sendable {
     public let reporter: Reporter
     let services: any DataServices
     let generated: GeneratedSecretsStore
+    let facts: ClusterFacts
 
     /// Puts a site together; see the properties.
     public init(
         inventory: Inventory, credentials: Credentials, cluster: ClusterReader, master: ReadableNode,
         nodes: [ReadableNode], absentNodes: [AbsentNode], services: any DataServices, generated: GeneratedSecretsStore,
-        reporter: Reporter
+        facts: ClusterFacts, reporter: Reporter
     ) {
         self.inventory = inventory
         self.credentials = credentials
@@ -50,6 +51,7 @@ public struct ReadableSite: Sendable {
         self.absentNodes = absentNodes
         self.services = services
         self.generated = generated
+        self.facts = facts
         self.reporter = reporter
     }
 
@@ -67,6 +69,11 @@ public struct ReadableSite: Sendable {
     public func generatedSecrets(in namespace: String, secret name: String) async throws -> GeneratedSecretsStore.Found {
         let cluster = cluster
         return try await generated.find { try await cluster.readSecret(name, namespace: namespace) }
+    }
+
+    /// The API server's version, asked once.
+    public func serverVersion() async throws -> ServerVersion {
+        try await facts.serverVersion(cluster)
     }
 
     /// Asks every node that answers the same thing at once; what fails is told together.

@@ -105,6 +105,7 @@ actor LiveSite: OpenSite {
     /// Masters whose host answers and whose API server does not.
     private var withoutAPI: [String: any ExplainedError] = [:]
     private var lease: HeldLease?
+    private let facts = ClusterFacts()
 
     init(
         inventory: Inventory, credentials: Credentials, generated: GeneratedSecretsStore, services: LiveDataServices,
@@ -127,7 +128,8 @@ actor LiveSite: OpenSite {
         return WritableSite(
             reading: ReadableSite(
                 inventory: inventory, credentials: credentials, cluster: writer.reader, master: node(master),
-                nodes: nodes, absentNodes: absent, services: services, generated: generated, reporter: reporter),
+                nodes: nodes, absentNodes: absent, services: services, generated: generated,
+                facts: facts, reporter: reporter),
             cluster: writer)
     }
 
