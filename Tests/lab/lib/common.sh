@@ -17,9 +17,17 @@ say() {
   printf 'lab %4d.%ds  %s\n' "$((elapsed / 10))" "$((elapsed % 10))" "$*" >&2
 }
 
+# In a subshell by a status of its own, by which the caller knows that everything was said.
 die() {
   printf 'lab: %s\n' "$*" >&2
+  ((BASH_SUBSHELL)) && exit 111
   exit 1
+}
+
+failed_at() {
+  local status=$?
+  ((status == 111)) && exit 1
+  printf 'lab: failed in %s, line %s (status %s)\n' "$1" "$2" "$status" >&2
 }
 
 state_prepare() {
