@@ -8,7 +8,7 @@ import Testing
 final class TestServer: Sendable {
     let directory: URL
     let port: UInt16
-    private let process: Process
+    let process: ChildProcess
 
     /// The server's host key of the given type, `ed25519` or `ecdsa`.
     func hostKeyLine(_ type: String = "ed25519") throws -> String {
@@ -21,7 +21,6 @@ final class TestServer: Sendable {
     var log: String {
         get throws { try String(contentsOf: directory.appending(path: "log"), encoding: .utf8) }
     }
-    var processID: pid_t { process.processIdentifier }
 
     /// Starts a server; `options` are further lines of its configuration.
     init(_ options: [String] = [], hostKeys: [String] = ["ed25519"], environment: [String] = ["SHLVL=5"]) async throws {
@@ -46,10 +45,9 @@ final class TestServer: Sendable {
             ] + hostKeys.map { "HostKey \(directory.path)/host_\($0)" } + options
         try configuration.joined(separator: "\n").appending("\n").write(
             to: directory.appending(path: "sshd_config"), atomically: true, encoding: .utf8)
-        process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/sbin/sshd")
-        process.arguments = ["-D", "-f", directory.appending(path: "sshd_config").path, "-E", directory.appending(path: "log").path]
-        try process.run()
+        process = try ChildProcess(
+            "/usr/sbin/sshd",
+            ["-D", "-f", directory.appending(path: "sshd_config").path, "-E", directory.appending(path: "log").path])
         let log = directory.appending(path: "log")
         try await eventually("sshd listens") {
             try FileManager.default.fileExists(atPath: log.path)
@@ -58,8 +56,7 @@ final class TestServer: Sendable {
     }
 
     deinit {
-        kill(processID, SIGCONT)
-        process.terminate()
+        process.end()
         // Nothing depends on it; the next run makes directories of its own.
         try? FileManager.default.removeItem(at: directory)
     }
@@ -110,33 +107,5 @@ final class TestServer: Sendable {
         }
         try #require(isBound)
         return UInt16(bigEndian: address.sin_port)
-    }
-}
-
-/// Runs a local program and returns what it printed; fails the test where it fails.
-@discardableResult
-func shell(_ program: String, _ arguments: [String], environment: [String: String]? = nil) async throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: program)
-    process.arguments = arguments
-    if let environment { process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 } }
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    let text = String(decoding: output, as: UTF8.self)
-    try #require(process.terminationStatus == 0, "\(program) \(arguments): \(text)")
-    return text
-}
-
-/// Waits until `condition` holds, at most 10 seconds.
-func eventually(_ what: String, _ condition: () throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(10)
-    while try !condition() {
-        try #require(.now < deadline, "\(what) did not happen in time")
-        try await Task.sleep(for: .milliseconds(10))
     }
 }
