@@ -36,10 +36,14 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "Journal", dependencies: ["ClientKit", crypto], swiftSettings: strict),
         .target(name: "Engine", dependencies: ["ClientKit", "StepKit", "Journal"], swiftSettings: strict),
-        .target(name: "Steps", dependencies: ["StepKit"], path: "steps", swiftSettings: strict),
+        .target(
+            name: "Steps", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "StepKit", crypto], path: "steps",
+            swiftSettings: strict),
         .executableTarget(
             name: "runner",
-            dependencies: ["ClientKit", "Engine", "Journal", "StepKit", "Steps", argumentParser],
+            dependencies: [
+                "ClientKit", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps", argumentParser,
+            ],
             swiftSettings: strict),
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
         .testTarget(name: "StepKitTests", dependencies: ["ClientKit", "StepKit", yams], swiftSettings: strict),

@@ -26,7 +26,7 @@ struct ChatwootEnvironment: Sendable {
             "POSTGRES_USERNAME": chatwoot.databaseUser,
             "REDIS_URL": "redis://\(redis.host):\(redis.port)/\(redis.database)",
         ]) { _, own in own }
-        var secret = site.credentials.extra
+        var secret = site.credentials.chatwootExtra
         secret.merge([
             "POSTGRES_PASSWORD": generated.databasePassword,
             "SECRET_KEY_BASE": generated.secretKeyBase,
@@ -40,7 +40,7 @@ struct ChatwootEnvironment: Sendable {
                 "STORAGE_REGION": storage.region,
                 "STORAGE_FORCE_PATH_STYLE": "true",
             ]) { _, own in own }
-            secret["STORAGE_ACCESS_KEY_ID"] = keys.accessKey
+            secret["STORAGE_ACCESS_KEY_ID"] = Secret(keys.accessKey)
             secret["STORAGE_SECRET_ACCESS_KEY"] = keys.secretKey
         }
         self.plain = plain

@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import Kubernetes
+import Redis
 import StepKit
 
 /// Proves that Chatwoot is served: from every node, through the Service and through the ingress, with its workers alive.

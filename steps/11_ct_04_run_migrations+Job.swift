@@ -25,7 +25,7 @@ struct MigrationJob {
         let manifest = manifest(attempt: (attempts.max() ?? 0) + 1)
         do {
             try await site.cluster.create(manifest)
-        } catch where error.serverReason == .alreadyExists {
+        } catch let error as KubernetesError where error.serverReason == .alreadyExists {
             // A create of unknown outcome came through after all: the Job is ours, and waited for like a new one.
         }
         try await wait(for: manifest.metadata.name)

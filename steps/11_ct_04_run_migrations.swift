@@ -1,5 +1,6 @@
 import ClientKit
 import Kubernetes
+import Redis
 import StepKit
 
 /// Brings the database to the schema of the wanted image, by Chatwoot's own task in a Job, before any pod of it serves.

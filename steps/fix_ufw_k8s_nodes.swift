@@ -1,4 +1,4 @@
-import Foundation
+import ClientKit
 import Kubernetes
 import StepKit
 

@@ -1,4 +1,4 @@
-public import ClientKit
+import ClientKit
 public import StepKit
 
 /// What a run of a module would change, found without changing or recording anything.

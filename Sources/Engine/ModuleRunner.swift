@@ -1,4 +1,4 @@
-public import ClientKit
+import ClientKit
 import Foundation
 public import Journal
 public import StepKit
@@ -47,7 +47,7 @@ public struct ModuleRunner: Sendable {
         let name = moduleName
         let (id, lock) = try await offThePool {
             let id = try RunJournal.newID(module: name, in: state)
-            return (id, try ModuleLock.acquire(name, for: id, in: state))
+            return (id, try ModuleLock.acquire(module: name, in: state, run: id))
         }
         defer { release(lock) }
         let superseded = try await earlierRuns(in: state)
@@ -64,7 +64,7 @@ public struct ModuleRunner: Sendable {
     public func resume(_ id: RunID?, in state: StateDirectory) async throws -> RunSummary? {
         let name = moduleName
         guard let run = try await unfinishedRun(id, in: state) else { return nil }
-        let lock = try await offThePool { try ModuleLock.acquire(name, for: run.id, in: state) }
+        let lock = try await offThePool { try ModuleLock.acquire(module: name, in: state, run: run.id) }
         defer { release(lock) }
         let steps = try await steps(of: run)
         let superseded = try await earlierRuns(in: state)
