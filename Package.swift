@@ -42,5 +42,10 @@ let package = Package(
             dependencies: ["ClientKit", "Engine", "Journal", "StepKit", "Steps", argumentParser],
             swiftSettings: strict),
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
+        .target(
+            name: "DataServers", dependencies: ["ClientKit"], path: "Tests/DataServers", swiftSettings: strict),
+        .testTarget(
+            name: "PostgresTests", dependencies: ["ClientKit", "DataServers", "Postgres"], swiftSettings: strict),
+        .testTarget(name: "RedisTests", dependencies: ["ClientKit", "DataServers", "Redis"], swiftSettings: strict),
     ]
 )
