@@ -54,5 +54,10 @@ let package = Package(
         .testTarget(
             name: "JournalTests", dependencies: ["ClientKit", "Journal", "JournalCrash", crypto],
             swiftSettings: strict),
+        .target(
+            name: "DataServers", dependencies: ["ClientKit"], path: "Tests/DataServers", swiftSettings: strict),
+        .testTarget(
+            name: "PostgresTests", dependencies: ["ClientKit", "DataServers", "Postgres"], swiftSettings: strict),
+        .testTarget(name: "RedisTests", dependencies: ["ClientKit", "DataServers", "Redis"], swiftSettings: strict),
     ]
 )
