@@ -1,9 +1,161 @@
-/// What keeps a workload from coming up, as one sentence and one remedy.
+/// What keeps a workload from coming up: one cause, folded from everything between the workload and its nodes.
 public struct Trouble: Sendable, Hashable {
     /// What is wrong, as a code.
     public enum Code: String, Sendable, Codable {
-        case placeholder
+        /// The workload does not exist.
+        case missing
+        /// The workload is told not to go on.
+        case paused
+        /// The registry wants credentials, or better ones.
+        case pullUnauthorized
+        /// The registry knows the credentials, and they are not enough.
+        case pullForbidden
+        /// The registry has no such image or tag.
+        case imageNotFound
+        /// The node cannot reach the registry.
+        case registryUnreachable
+        /// The image cannot be pulled for another reason.
+        case pullFailed
+        /// The image's name is none.
+        case invalidImageName
+        /// A ConfigMap, a Secret or one of their keys is missing.
+        case missingConfiguration
+        /// The container cannot be made or its program cannot be started.
+        case cannotStart
+        /// The program ended and will be started anew.
+        case exited
+        /// The program ends again and again.
+        case crashLoop
+        /// The container used more memory than its limit.
+        case outOfMemory
+        /// The kubelet ends the container, since its probe fails.
+        case killedByProbe
+        /// The container runs and is not ready.
+        case notReady
+        /// No node takes the pod.
+        case unschedulable
+        /// A ResourceQuota refuses the pod.
+        case quotaExceeded
+        /// The pod's ServiceAccount does not exist.
+        case missingServiceAccount
+        /// An admission controller or policy refuses the pod.
+        case admissionRefused
+        /// A volume cannot be mounted.
+        case volumeFailed
+        /// The pod's network or sandbox cannot be made.
+        case sandboxFailed
+        /// The pod's node does not report.
+        case nodeNotReady
+        /// The node ended the pod, for want of memory or disk.
+        case evicted
+        /// The Job failed.
+        case jobFailed
+        /// The Job took longer than it may.
+        case jobTimedOut
+        /// The Deployment made no progress for longer than it may.
+        case noProgress
     }
+
     /// What is wrong, as a code.
     public let code: Code
+    /// What is wrong and why, as one sentence without a full stop.
+    public var sentence: String
+    /// What to do, as one sentence.
+    public var remedy: String
+    /// The pod that shows it, where there is one.
+    public let pod: String?
+    /// How long it must last until waiting on is pointless; `nil` for what may pass by itself.
+    public let patience: Duration?
+    /// The log that tells more, where there is one.
+    public let log: LogSource?
+    /// The image that could not be pulled and the Secrets named for it, where that is the trouble.
+    public let pull: PullAttempt?
+    /// The last lines of ``log``, once they were read.
+    public var logTail: [String] = []
+
+    /// Whether it does not pass by itself.
+    public var isPermanent: Bool { patience != nil }
+
+    init(
+        _ code: Code, _ sentence: String, remedy: String, pod: String? = nil, patience: Duration? = nil,
+        log: LogSource? = nil, pull: PullAttempt? = nil
+    ) {
+        self.code = code
+        self.sentence = sentence
+        self.remedy = remedy
+        self.pod = pod
+        self.patience = patience
+        self.log = log
+        self.pull = pull
+    }
+
+    /// For causes that never pass by themselves: one more look, since a single one can catch a moment in between.
+    static let confirmed: Duration = .seconds(2)
+    /// For causes that a moment's shortage can bring about, such as old pods that still hold what new ones need.
+    static let lasting: Duration = .seconds(8)
+    /// For causes outside the cluster that often pass.
+    static let stubborn: Duration = .seconds(60)
+
+    /// The same trouble, with the log's last words in its sentence.
+    func addingLog(_ text: String) -> Trouble {
+        var result = self
+        result.logTail = text.split(whereSeparator: \.isNewline).map { String($0.prefix(400)) }
+            .filter { !$0.allSatisfy(\.isWhitespace) }.suffix(20)
+        if !result.logTail.isEmpty {
+            result.sentence += "; its log ends: " + result.logTail.suffix(4).joined(separator: " ⏎ ")
+        }
+        return result
+    }
+}
+
+/// The log of one container of a pod.
+public struct LogSource: Sendable, Hashable {
+    /// The pod.
+    public let pod: String
+    /// The container.
+    public let container: String
+    /// Whether the container before the present one is meant.
+    public let isPrevious: Bool
+}
+
+/// An image and the Secrets a pod names for pulling it.
+public struct PullAttempt: Sendable, Hashable {
+    /// The image.
+    public let image: String
+    /// The names of the Secrets.
+    public let secrets: [String]
+
+    /// The registry's host and port, as the image's name gives it.
+    public var registry: String {
+        let parts = image.split(separator: "/", maxSplits: 1)
+        guard parts.count == 2, let first = parts.first, first.contains(".") || first.contains(":") || first == "localhost"
+        else { return "docker.io" }
+        return String(first)
+    }
+}
+
+/// How a workload stands, by one look at its namespace.
+public enum Verdict: Sendable, Hashable {
+    /// It is up, or ended well.
+    case done(String)
+    /// It is on its way, with what was seen last and what holds it up, if anything does.
+    case waiting(String, Trouble?)
+    /// It failed for good.
+    case failed(Trouble)
+}
+
+/// A workload to watch.
+public enum Workload: Sendable, Hashable, CustomStringConvertible {
+    /// The Deployment of this name.
+    case deployment(String)
+    /// The Job of this name.
+    case job(String)
+
+    /// `Deployment chatwoot-web`.
+    public var description: String {
+        switch self {
+        case .deployment(let name): "Deployment \(name)"
+        case .job(let name): "Job \(name)"
+        }
+    }
 }

@@ -1,0 +1,155 @@
+import ClientKit
+
+/// How a wait goes on, after each look.
+public struct WaitProgress: Sendable {
+    /// What is waited for: `Deployment chatwoot-web`, comma-separated where there are several.
+    public let waitingFor: String
+    /// What was seen last.
+    public let lastSeen: String
+    /// What holds it up, where something does.
+    public let trouble: Trouble?
+    /// Since the wait began.
+    public let elapsed: Duration
+    /// Until it is given up.
+    public let left: Duration
+}
+
+/// How long to wait, how often to look, and whom to tell.
+public struct WaitOptions: Sendable {
+    /// When to give up.
+    public var limit: Duration
+    /// How long to pause between two looks.
+    public var interval: Duration
+    /// The clock that both are measured by.
+    public var clock: any Clock<Duration>
+    /// Called after each look that did not end the wait.
+    public var progress: @Sendable (WaitProgress) -> Void
+
+    /// Describes a wait; see the properties.
+    public init(
+        limit: Duration, interval: Duration = .seconds(1), clock: any Clock<Duration> = ContinuousClock(),
+        progress: @escaping @Sendable (WaitProgress) -> Void = { _ in }
+    ) {
+        self.limit = limit
+        self.interval = interval
+        self.clock = clock
+        self.progress = progress
+    }
+}
+
+extension ClusterReader {
+    /// Looks once how workloads of a namespace stand, in their order, with one command.
+    public func verdicts(
+        on workloads: [Workload], namespace: String
+    ) async throws(KubernetesError) -> [Verdict] {
+        let snapshot = Snapshot(try await list(Snapshot.resources, namespace: namespace))
+        return workloads.map { snapshot.verdict(on: $0) }
+    }
+
+    /// Waits until all workloads are up or ended well.
+    ///
+    /// Ends early where success has become impossible, with a ``KubernetesError`` of code ``KubernetesError/Code/trouble(_:)``
+    /// whose cause names everything from the workload down to the container and its log. At the limit the code is
+    /// ``KubernetesError/Code/deadline(_:)``. A cancelled task ends it with `CancellationError`, the one error that is no
+    /// ``KubernetesError``.
+    public func wait(for workloads: [Workload], namespace: String, _ options: WaitOptions) async throws {
+        try await wait(for: workloads, namespace: namespace, options, clock: options.clock)
+    }
+
+    private func wait<C: Clock>(
+        for workloads: [Workload], namespace: String, _ options: WaitOptions, clock: C
+    ) async throws where C.Duration == Duration {
+        let start = clock.now
+        let names = workloads.map(\.description).joined(separator: ", ")
+        let attempt = "wait for \(names) in \(namespace)"
+        var firstSeen: [Sighting: C.Instant] = [:]
+        while true {
+            let verdicts = try await verdicts(on: workloads, namespace: namespace)
+            let now = clock.now
+            let troubles = zip(workloads, verdicts).compactMap { workload, verdict in
+                verdict.trouble.map { (Sighting(workload: workload, code: $0.code), $0) }
+            }
+            firstSeen = Dictionary(troubles.map { ($0.0, firstSeen[$0.0] ?? now) }) { first, _ in first }
+            for (sighting, trouble) in troubles {
+                guard let patience = trouble.patience, let first = firstSeen[sighting],
+                    first.duration(to: now) >= patience
+                else { continue }
+                throw try await ended(trouble, attempt, namespace) { .trouble($0) }
+            }
+            if verdicts.allSatisfy(\.isDone) { return }
+
+            let elapsed = start.duration(to: now)
+            let worst = troubles.map(\.1).worst
+            let lastSeen = zip(workloads, verdicts).map { "\($0): \($1.words)" }.joined(separator: "; ")
+            guard elapsed < options.limit else {
+                guard let worst else {
+                    throw KubernetesError(
+                        .deadline(nil), attempt: attempt, host: hostName,
+                        cause: "not finished within \(options.limit.words); last seen: \(lastSeen)",
+                        remedy: "raise the time limit in the inventory if it only needs longer, and run again")
+                }
+                throw try await ended(worst, attempt, namespace, after: options.limit) { .deadline($0) }
+            }
+            options.progress(
+                WaitProgress(
+                    waitingFor: names, lastSeen: lastSeen, trouble: worst, elapsed: elapsed,
+                    left: options.limit - elapsed))
+            try await clock.sleep(for: min(options.interval, options.limit - elapsed))
+        }
+    }
+
+    /// The error that ends a wait: the trouble with its log and its pull Secrets, gathered only now.
+    private func ended(
+        _ trouble: Trouble, _ attempt: String, _ namespace: String, after limit: Duration? = nil,
+        code: (Trouble) -> KubernetesError.Code
+    ) async throws(KubernetesError) -> KubernetesError {
+        var trouble = try await inspectingPullSecrets(trouble, namespace: namespace)
+        if let log = trouble.log {
+            do {
+                let text = try await logs(
+                    pod: log.pod, container: log.container, namespace: namespace, lines: 50, previous: log.isPrevious)
+                trouble = trouble.addingLog(text)
+            } catch {
+                // The log may be gone with its container. The trouble is the news; a missing log is added to it.
+                trouble.sentence += "; its log cannot be read (\(error.cause))"
+            }
+        }
+        let late = limit.map { "not finished within \($0.words): " } ?? ""
+        return KubernetesError(
+            code(trouble), attempt: attempt, host: hostName, cause: late + trouble.sentence, remedy: trouble.remedy)
+    }
+}
+
+/// A trouble of one workload, for telling how long it lasts: a pod that is replaced meanwhile does not make it new.
+private struct Sighting: Hashable {
+    let workload: Workload
+    let code: Trouble.Code
+}
+
+extension Verdict {
+    var isDone: Bool {
+        if case .done = self { true } else { false }
+    }
+
+    /// What is wrong, if anything.
+    public var trouble: Trouble? {
+        switch self {
+        case .done: nil
+        case .waiting(_, let trouble): trouble
+        case .failed(let trouble): trouble
+        }
+    }
+
+    /// What was seen, without the trouble.
+    var words: String {
+        switch self {
+        case .done(let words), .waiting(let words, _): words
+        case .failed: "failed"
+        }
+    }
+}
+
+extension Duration {
+    /// `300 s`.
+    var words: String { "\(components.seconds) s" }
+}

@@ -1,0 +1,124 @@
+extension Snapshot {
+    /// How a workload stands.
+    func verdict(on workload: Workload) -> Verdict {
+        switch workload {
+        case .deployment(let name): deploymentVerdict(name)
+        case .job(let name): jobVerdict(name)
+        }
+    }
+
+    private func deploymentVerdict(_ name: String) -> Verdict {
+        guard let deployment = object("Deployment", named: name) else {
+            return .failed(.missing("Deployment \(name)"))
+        }
+        if deployment["spec", "paused"]?.bool == true {
+            return .failed(
+                Trouble(
+                    .paused, "Deployment \(name) is paused: somebody told the cluster not to roll it out",
+                    remedy: "`kubectl rollout resume deployment/\(name)`", patience: Trouble.confirmed))
+        }
+        let generation = deployment["metadata", "generation"]?.integer ?? 0
+        let observed = deployment["status", "observedGeneration"]?.integer ?? 0
+        guard observed >= generation else {
+            return .waiting("the controllers have seen generation \(observed) of \(generation)", nil)
+        }
+        let counts = ReplicaCounts(deployment)
+        if counts.isComplete { return .done("\(counts.available) of \(counts.wanted) pods available") }
+        return .waiting(counts.words, rolloutTrouble(of: deployment, name, counts))
+    }
+
+    /// What holds a rollout up: looked for in the new ReplicaSet's pods only, since old ones may be broken by design of the
+    /// very update that replaces them.
+    private func rolloutTrouble(of deployment: JSONValue, _ name: String, _ counts: ReplicaCounts) -> Trouble? {
+        let revision = deployment["metadata", "annotations"]?.strings[revisionKey]
+        let newest = objects("ReplicaSet", ownedBy: deployment).first {
+            $0["metadata", "annotations"]?.strings[revisionKey] == revision
+        }
+        let subject = "Deployment \(name)"
+        let refusal = newest?.condition("ReplicaFailure") ?? deployment.condition("ReplicaFailure")
+        if let refusal, refusal.status == "True" {
+            return .podRefused(subject, refusal.message)
+        }
+        let pods = newest.map { self.pods(ownedBy: $0) } ?? []
+        let found = pods.filter { !$0.isBeingDeleted }.compactMap { trouble(of: $0) }
+        if let worst = found.worst { return worst.told(about: subject) }
+        if let progress = deployment.condition("Progressing"), progress.reason == "ProgressDeadlineExceeded" {
+            return Trouble(
+                .noProgress, "\(subject) makes no progress: \(progress.message) (\(counts.words))",
+                remedy: "look at its pods: `kubectl describe pods` names what each waits for",
+                patience: Trouble.confirmed)
+        }
+        return nil
+    }
+}
+
+private let revisionKey = "deployment.kubernetes.io/revision"
+
+/// How many pods a Deployment has, of which kind.
+private struct ReplicaCounts {
+    let wanted: Int
+    let updated: Int
+    let total: Int
+    let available: Int
+
+    init(_ deployment: JSONValue) {
+        wanted = deployment["spec", "replicas"]?.integer ?? 1
+        updated = deployment["status", "updatedReplicas"]?.integer ?? 0
+        total = deployment["status", "replicas"]?.integer ?? 0
+        available = deployment["status", "availableReplicas"]?.integer ?? 0
+    }
+
+    /// All pods are new ones, and all of them are available.
+    var isComplete: Bool {
+        updated >= wanted && total <= updated && available >= updated
+    }
+
+    var words: String {
+        var text = "\(updated) of \(wanted) pods are new, \(available) available"
+        if total > updated { text += ", \(total - updated) old still there" }
+        return text
+    }
+}
+
+extension Trouble {
+    static func missing(_ subject: String) -> Trouble {
+        Trouble(
+            .missing, "\(subject) does not exist", remedy: "run the step that makes it again", patience: confirmed)
+    }
+
+    /// The API server refused to create pods, told by a condition or event of their owner.
+    static func podRefused(_ subject: String, _ message: String) -> Trouble {
+        func trouble(_ code: Code, _ sentence: String, _ remedy: String) -> Trouble {
+            Trouble(code, "\(subject): \(sentence)", remedy: remedy, patience: confirmed)
+        }
+        // The reason is FailedCreate for all of these; only the API server's text tells them apart.
+        let text = message.firstRange(of: "forbidden: ").map { String(message[$0.upperBound...]) } ?? message
+        if text.contains("exceeded quota") {
+            return trouble(
+                .quotaExceeded, "a ResourceQuota refuses its pods: \(text)",
+                "raise the ResourceQuota of the namespace, or ask for less in the inventory")
+        }
+        if text.contains("service account") {
+            return trouble(
+                .missingServiceAccount, "its pods' ServiceAccount does not exist: \(text)",
+                "create the ServiceAccount; `default` is made with its namespace, a moment later")
+        }
+        return trouble(
+            .admissionRefused, "the API server refuses its pods: \(text)",
+            "satisfy the policy or webhook that the answer names, or change it")
+    }
+
+    /// The same trouble, with the workload in front.
+    func told(about subject: String) -> Trouble {
+        var result = self
+        result.sentence = "\(subject): \(sentence)"
+        return result
+    }
+}
+
+extension [Trouble] {
+    /// What to tell first: what does not pass by itself, and of that what needs least patience.
+    var worst: Trouble? {
+        self.min { ($0.patience ?? .seconds(1 << 30)) < ($1.patience ?? .seconds(1 << 30)) }
+    }
+}

@@ -1,0 +1,155 @@
+extension Snapshot {
+    /// What keeps one pod from being ready, the deepest cause first; `nil` where it is ready or simply not yet there.
+    func trouble(of pod: Pod) -> Trouble? {
+        if let why = whyNotReady(pod.node) {
+            return Trouble(
+                .nodeNotReady, "\(pod.words): node \(pod.node ?? "") is not ready (\(why))",
+                remedy: "bring the node's kubelet back; the other nodes keep serving meanwhile", pod: pod.name)
+        }
+        if pod.phase == "Failed", !pod.reason.isEmpty {
+            return Trouble(
+                .evicted, "\(pod.words) was ended by its node: \(pod.reason): \(pod.message)",
+                remedy: "free what the node is short of; the pod is replaced by itself", pod: pod.name)
+        }
+        if let scheduled = pod.scheduled, scheduled.status == "False", pod.node == nil {
+            return unschedulable(pod, scheduled.message)
+        }
+        for container in pod.containers {
+            if let trouble = trouble(of: container, in: pod) { return trouble }
+        }
+        return creationTrouble(of: pod)
+    }
+
+    private func trouble(of container: ContainerStatus, in pod: Pod) -> Trouble? {
+        if let waiting = container.waiting {
+            switch waiting.reason {
+            case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError":
+                return .pull(pod, container, text: pullText(pod, container, waiting.message))
+            case "InvalidImageName":
+                return Trouble(
+                    .invalidImageName, "\(pod.words): \(container.image) is no name of an image",
+                    remedy: "correct the image in the inventory", pod: pod.name, patience: Trouble.confirmed)
+            case "ErrImageNeverPull":
+                return Trouble(
+                    .imageNotFound, "\(pod.words): \(container.image) is not on the node and may not be pulled",
+                    remedy: "set imagePullPolicy to IfNotPresent", pod: pod.name, patience: Trouble.confirmed)
+            case "CreateContainerConfigError":
+                return Trouble(
+                    .missingConfiguration, "\(pod.words) cannot be configured: \(waiting.message)",
+                    remedy: "create what is missing, under the name that the pod asks for", pod: pod.name,
+                    patience: Trouble.confirmed)
+            case "CreateContainerError", "RunContainerError", "PreCreateHookError", "PostStartHookError":
+                return Trouble(
+                    .cannotStart, "\(pod.words): container \(container.name) cannot be started: \(waiting.message)",
+                    remedy: "correct the container's command or image", pod: pod.name, patience: Trouble.confirmed)
+            case "CrashLoopBackOff":
+                return crash(of: container, in: pod, isLooping: true)
+            default:
+                return nil
+            }
+        }
+        if let end = container.terminated, end.exitCode != 0 {
+            return crash(of: container, in: pod, isLooping: false)
+        }
+        guard container.isRunning, !container.isReady else { return nil }
+        return notReady(container, in: pod)
+    }
+
+    /// A container that ended: killed by the kubelet, by the kernel, never started, or ended by itself.
+    private func crash(of container: ContainerStatus, in pod: Pod, isLooping: Bool) -> Trouble {
+        let end = container.terminated ?? container.lastTerminated
+        let patience = isLooping ? Trouble.confirmed : nil
+        let log = LogSource(pod: pod.name, container: container.name, isPrevious: container.terminated == nil)
+        let often = container.restarts > 0 ? ", \(container.restarts + 1) times so far" : ""
+        let place = "\(pod.words): container \(container.name)"
+
+        if end?.reason == "OOMKilled" {
+            return Trouble(
+                .outOfMemory, "\(place) needed more memory than its limit and was ended\(often)",
+                remedy: "raise the memory limit in the inventory", pod: pod.name, patience: patience, log: log)
+        }
+        if let end, ["StartError", "ContainerCannotRun"].contains(end.reason) {
+            return Trouble(
+                .cannotStart, "\(place) cannot be started: \(end.message)",
+                remedy: "correct the container's command or image", pod: pod.name, patience: patience)
+        }
+        // The kubelet says only in an event that it was a probe that made it end the container.
+        if let killing = events(about: pod.uid, reasons: "Killing").last(where: { $0.message.contains("probe") }) {
+            let probe = events(about: pod.uid, reasons: "Unhealthy").last?.message ?? killing.message
+            return Trouble(
+                .killedByProbe, "\(place) was ended and started anew\(often), since it does not answer: \(probe)",
+                remedy: "see in its log what it was doing; where it is only slow, give its probe more time",
+                pod: pod.name, patience: patience, log: log)
+        }
+        return Trouble(
+            isLooping ? .crashLoop : .exited, "\(place) \(end?.words ?? "ended")\(often)",
+            remedy: "mend what its log names; the container starts anew by itself", pod: pod.name, patience: patience,
+            log: log)
+    }
+
+    private func notReady(_ container: ContainerStatus, in pod: Pod) -> Trouble? {
+        // What failed before the container last started is over; only a restart leaves a doubt.
+        guard let failure = events(about: pod.uid, reasons: "Unhealthy").last else {
+            guard let end = container.lastTerminated, end.exitCode != 0 else { return nil }
+            return Trouble(
+                .exited, "\(pod.words): container \(container.name) \(end.words) and was started anew",
+                remedy: "mend what its log names", pod: pod.name,
+                log: LogSource(pod: pod.name, container: container.name, isPrevious: true))
+        }
+        return Trouble(
+            .notReady, "\(pod.words): container \(container.name) runs and is not ready: \(failure.message)",
+            remedy: "see in its log what it waits for", pod: pod.name,
+            log: LogSource(pod: pod.name, container: container.name, isPrevious: false))
+    }
+
+    /// Troubles between scheduling and the first container, which only events tell.
+    private func creationTrouble(of pod: Pod) -> Trouble? {
+        guard pod.containers.allSatisfy({ $0.waiting != nil }) else { return nil }
+        guard let event = events(about: pod.uid, reasons: "FailedMount", "FailedCreatePodSandBox").last else { return nil }
+        if event.reason == "FailedMount" {
+            return Trouble(
+                .volumeFailed, "\(pod.words) cannot mount a volume: \(event.message)",
+                remedy: "create what the volume is made from, under the name that the pod asks for", pod: pod.name,
+                patience: Trouble.lasting)
+        }
+        return Trouble(
+            .sandboxFailed, "\(pod.words) gets no network: \(event.message)",
+            remedy: "see whether the network plugin (Calico) is well on \(pod.node ?? "the node")", pod: pod.name,
+            patience: Trouble.stubborn)
+    }
+
+    /// The scheduler's sentence, cut to what is short.
+    private func unschedulable(_ pod: Pod, _ message: String) -> Trouble {
+        // `0/8 nodes are available: 3 Insufficient cpu, 5 node(s) had … . preemption: …`: text is all the scheduler gives.
+        let head = message.firstRange(of: " preemption:").map { String(message[..<$0.lowerBound]) } ?? message
+        let short = head.matches(of: /Insufficient ([^\s,.]+(?:\.[^\s,.]+)*)/).map { String($0.1) }
+        let resources = Set(short).sorted().joined(separator: " and ")
+        return Trouble(
+            .unschedulable,
+            "\(pod.words) finds no node\(resources.isEmpty ? "" : " with enough \(resources)"): "
+                + head.trimmingSuffix { $0 == "." || $0 == " " },
+            remedy: resources.isEmpty
+                ? "make a node fit: the answer names what each one lacks"
+                : "free \(resources) on the workers, add one, or ask for less in the inventory",
+            pod: pod.name, patience: Trouble.lasting)
+    }
+
+    /// Everything the kubelet says about a failed pull: newer ones in the state, older ones in an event only.
+    private func pullText(_ pod: Pod, _ container: ContainerStatus, _ waiting: String) -> String {
+        let event = events(about: pod.uid, reasons: "Failed").last {
+            $0.message.contains(container.image) && $0.message.lowercased().contains("pull")
+        }
+        let missing = events(about: pod.uid, reasons: "FailedToRetrieveImagePullSecret").last
+        // `Back-off pulling image "…"` alone says nothing about the cause.
+        let own = waiting.hasPrefix("Back-off") && !waiting.contains(": ") ? "" : waiting
+        return [event?.message ?? own, missing?.message].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: "; ")
+    }
+}
+
+extension String {
+    fileprivate func trimmingSuffix(while predicate: (Character) -> Bool) -> String {
+        var text = self[...]
+        while let last = text.last, predicate(last) { text.removeLast() }
+        return String(text)
+    }
+}
