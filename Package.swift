@@ -42,6 +42,6 @@ let package = Package(
             dependencies: ["ClientKit", "Engine", "Journal", "StepKit", "Steps", argumentParser],
             swiftSettings: strict),
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
-        .testTarget(name: "StepKitTests", dependencies: ["ClientKit", "StepKit", yams], swiftSettings: strict),
+        .testTarget(name: "StepKitTests", dependencies: ["ClientKit", "StepKit"], swiftSettings: strict),
     ]
 )
