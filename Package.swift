@@ -59,5 +59,6 @@ let package = Package(
         .testTarget(
             name: "PostgresTests", dependencies: ["ClientKit", "DataServers", "Postgres"], swiftSettings: strict),
         .testTarget(name: "RedisTests", dependencies: ["ClientKit", "DataServers", "Redis"], swiftSettings: strict),
+        .testTarget(name: "StepKitTests", dependencies: ["ClientKit", "StepKit"], swiftSettings: strict),
     ]
 )

@@ -44,7 +44,7 @@ import Testing
         (".NaN", "reads as"), ("true", "reads as"), ("False", "reads as"), ("yes", "reads as"), ("OFF", "reads as"),
         ("null", "reads as"),
         ("2024-01-31", "reads as"), ("2024-01-31 10:00:00", "reads as"), ("=", "reads as"), ("<<", "reads as"),
-        ("1.5e+3", "reads as"),
+        ("1.5e+3", "reads as"), ("2024-1-3", "reads as"), ("0x1,f", "reads as"),
     ])
     func redisPasswordsThatChatwootMisreadsAreNamed(_ value: String, reason: String) throws {
         let misreading = try #require(ChatwootPasswordRules.misreadingAsRedisPassword(Secret(value)))

@@ -18,6 +18,13 @@ import Testing
         #expect(problem.column == column, "\(problem.message)")
     }
 
+    @Test(arguments: [
+        "[,]", "{,}", "[1,,2]", "{\"a\":1,,}", "\"\\udc00\"", "\"\\x\"", "[1 2]", "{\"a\"}", "01", "nul", "- 1", "[]]",
+    ])
+    func whatIsNotStrictJSONIsRefused(_ text: String) {
+        #expect(throws: InventoryProblem.self) { try JSONNode.read(text) }
+    }
+
     @Test func deepNestingIsRefusedBeforeItExhaustsTheStack() {
         let text = String(repeating: "[", count: 400) + String(repeating: "]", count: 400)
         #expect(throws: InventoryProblem.self) { try JSONNode.read(text) }

@@ -14,7 +14,7 @@ public struct PasswordMisreading: Sendable, Hashable {
 /// Chatwoot reads its YAML with the same library as this code does, so the library itself is asked what it would make
 /// of a password; the tables here only name the character at fault.
 public enum ChatwootPasswordRules {
-    /// How `config/database.yml` would misread `password`, which stands there between double quotes; nil if it does not.
+    /// How `config/database.yml`, where it stands between double quotes, would misread `password`; nil if it does not.
     public static func misreadingAsDatabasePassword(_ password: Secret) -> PasswordMisreading? {
         let value = password.reveal()
         if value.isEmpty {
@@ -34,7 +34,7 @@ public enum ChatwootPasswordRules {
         return misreading(culprit, of: "database")
     }
 
-    /// How `config/cable.yml` would misread `password`, which stands there without quotes; nil if it does not.
+    /// How `config/cable.yml`, where it stands without quotes, would misread `password`; nil if it does not.
     public static func misreadingAsRedisPassword(_ password: Secret) -> PasswordMisreading? {
         reasonAgainstPlain(password.reveal()).map { misreading($0, of: "Redis") }
     }
@@ -67,10 +67,12 @@ public enum ChatwootPasswordRules {
         return value.hasSuffix(":") ? "ends with a colon" : "contains \(nameOfUnusual(in: value))"
     }
 
-    /// Ruby's YAML takes commas within digits for separators of thousands, and underscores too.
+    /// Numbers and dates that Ruby sees where the library alone does not: commas within digits, one-digit months.
     private static func isNumberForRuby(_ value: String) -> Bool {
-        value.wholeMatch(of: /[-+]?[0-9][0-9_,]*(\.[0-9_,]*)?([eE][-+]?[0-9]+)?/) != nil
+        value.wholeMatch(of: /[-+]?[0-9][0-9_,:]*(\.[0-9_,]*)?([eE][-+]?[0-9]+)?/) != nil
+            || value.wholeMatch(of: /[-+]?0[xb][0-9a-fA-F_,]+/) != nil
             || value.wholeMatch(of: /[-+]?\.[0-9]+([eE][-+]?[0-9]+)?/) != nil
+            || value.prefixMatch(of: /-?[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}/) != nil
     }
 
     private static func nameOfUnusual(in value: String) -> String {

@@ -24,7 +24,7 @@ public struct CredentialsError: ExplainedError {
     /// Always nil: the files lie on the operator's machine.
     public var host: String? { nil }
     /// All mistakes, one after the other.
-    public var cause: String { problems.map(Self.text).joined(separator: "; ") + "." }
+    public var cause: String { problems.map(Self.text).joined(separator: "; ") }
     /// What mends them all.
     public var remedy: String {
         problems.map(\.remedy).reduce(into: []) { list, remedy in

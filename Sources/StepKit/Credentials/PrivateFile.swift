@@ -34,15 +34,20 @@ enum PrivateFile {
         var chunk = [UInt8](repeating: 0, count: 16384)
         while true {
             let count = try check(read(descriptor, &chunk, chunk.count))
-            guard count > 0, bytes.count <= largest else {
-                break
+            if count == 0 {
+                return (bytes, try canonical(path))
             }
             bytes += chunk[..<count]
+            // The file may have grown since it was measured.
+            guard bytes.count <= largest else {
+                throw Failure(code: EFBIG)
+            }
         }
-        return (bytes, try canonical(path))
     }
 
-    /// Puts `bytes` in the place of `path`, readable by the owner only; whatever happens, the file is the old or the new one.
+    /// Puts `bytes` in the place of `path`, readable by the owner only.
+    ///
+    /// Whatever happens on the way, the file is the old or the new one.
     static func replace(_ path: String, with bytes: [UInt8]) throws {
         let folder = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
         let temporary = "\(path).\(getpid()).\(UInt32.random(in: .min ... .max)).tmp"
@@ -52,7 +57,7 @@ enum PrivateFile {
             // The process's umask may have taken the owner's own rights.
             try check(fchmod(descriptor, 0o600))
             try write(bytes, to: descriptor)
-            try check(fsync(descriptor))
+            try synchronize(descriptor)
             try check(rename(temporary, path))
         } catch {
             unlink(temporary)
@@ -60,7 +65,7 @@ enum PrivateFile {
         }
         let directory = try check(open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
         defer { close(directory) }
-        try check(fsync(directory))
+        try synchronize(directory)
     }
 
     private static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
@@ -68,6 +73,13 @@ enum PrivateFile {
         while !rest.isEmpty {
             let count = try check(rest.withUnsafeBytes { systemWrite(descriptor, $0) })
             rest = rest.dropFirst(count)
+        }
+    }
+
+    /// Never repeated: after a failed fsync a second one may succeed although the data is lost.
+    private static func synchronize(_ descriptor: Int32) throws {
+        if fsync(descriptor) != 0 {
+            throw Failure(code: errno)
         }
     }
 

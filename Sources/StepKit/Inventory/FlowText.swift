@@ -130,9 +130,3 @@ struct FlowText {
         }
     }
 }
-
-/// `value` in upper-case hexadecimal, filled up with zeros to `digits`.
-func hexadecimal(_ value: UInt32, digits: Int) -> String {
-    let text = String(value, radix: 16, uppercase: true)
-    return String(repeating: "0", count: max(0, digits - text.count)) + text
-}

@@ -27,23 +27,19 @@ extension Inventory {
         if masters.isEmpty, session.isSound("hosts"), !hosts.isEmpty {
             session.report("hosts", "name no master: give at least one host the role \"master\"")
         }
-        var names: [String: Int] = [:]
-        var addresses: [String: Int] = [:]
-        for (index, host) in hosts.enumerated() {
-            let canonical = IPAddress(host.address).map { "\($0.bytes)" } ?? host.address
-            for (key, value, shownValue) in [("name", host.name, host.name), ("address", canonical, host.address)] {
-                let path = "hosts[\(index)].\(key)"
-                guard session.isSound(path), !value.isEmpty else {
-                    continue
-                }
-                if let earlier = key == "name" ? names[value] : addresses[value] {
-                    let place = "hosts[\(earlier)] (line \(session.line(of: "hosts[\(earlier)].\(key)")))"
-                    session.report(path, "\(shown(shownValue)) is already the \(key) of \(place)")
-                } else if key == "name" {
-                    names[value] = index
-                } else {
-                    addresses[value] = index
-                }
+        reportRepeated("name", hosts.map(\.name), session)
+        reportRepeated("address", hosts.map { IPAddress($0.address).map { "\($0.bytes)" } ?? $0.address }, session)
+    }
+
+    /// Reports each of the hosts' `values` that an earlier host has too; an empty one stands in for a mistake.
+    private func reportRepeated(_ key: String, _ values: [String], _ session: ReadingSession) {
+        var owners: [String: Int] = [:]
+        for (index, value) in values.enumerated() where !value.isEmpty {
+            if let earlier = owners[value] {
+                let line = session.line(of: "hosts[\(earlier)].\(key)")
+                session.report("hosts[\(index)].\(key)", "is already the \(key) of hosts[\(earlier)] (line \(line))")
+            } else {
+                owners[value] = index
             }
         }
     }

@@ -20,15 +20,11 @@ public struct InventoryProblem: Error, Sendable, Hashable, Encodable {
 }
 
 /// A place in a text, both counted from 1, columns in Unicode scalars.
-struct TextPosition: Sendable, Hashable, Comparable {
+struct TextPosition: Sendable, Hashable {
     var line: Int
     var column: Int
 
     static let start = TextPosition(line: 1, column: 1)
-
-    static func < (left: TextPosition, right: TextPosition) -> Bool {
-        (left.line, left.column) < (right.line, right.column)
-    }
 }
 
 /// An inventory that cannot be used, with every mistake found in it.
@@ -45,9 +41,9 @@ public struct InventoryError: ExplainedError {
     /// The number of mistakes, or the only one.
     public var cause: String {
         guard problems.count == 1, let problem = problems.first else {
-            return "\(problems.count) mistakes; the first: \(problems.first.map(line(for:)) ?? "none")."
+            return "\(problems.count) mistakes; the first: \(problems.first.map(line(for:)) ?? "none")"
         }
-        return line(for: problem) + "."
+        return line(for: problem)
     }
     /// What to do next.
     public var remedy: String { "correct \(file), then try it with: runner inventory check" }

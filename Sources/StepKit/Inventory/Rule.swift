@@ -17,11 +17,6 @@ struct Mistake: Error {
     }
 }
 
-/// `text` in quotes for a message: control characters escaped, and cut when it is long.
-func shown(_ text: String) -> String {
-    (text.count > 60 ? text.prefix(60) + "…" : text).debugDescription
-}
-
 extension Rule {
     /// A string that `convert` accepts.
     static func string(

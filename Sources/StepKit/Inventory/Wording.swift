@@ -1,3 +1,14 @@
+/// `text` in quotes for a message: control characters escaped, and cut when it is long.
+func shown(_ text: String) -> String {
+    (text.count > 60 ? text.prefix(60) + "…" : text).debugDescription
+}
+
+/// `value` in upper-case hexadecimal, filled up with zeros to `digits`.
+func hexadecimal(_ value: UInt32, digits: Int) -> String {
+    let text = String(value, radix: 16, uppercase: true)
+    return String(repeating: "0", count: max(0, digits - text.count)) + text
+}
+
 /// The one of `candidates` that `word` is most likely a misspelling of, or nil when none is near.
 func suggestion(for word: String, among candidates: [String]) -> String? {
     let near = candidates.map { (candidate: $0, distance: editDistance(word.lowercased(), $0.lowercased())) }
