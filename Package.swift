@@ -46,7 +46,6 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
-        .testTarget(name: "StepKitTests", dependencies: ["ClientKit", "StepKit", yams], swiftSettings: strict),
         .testTarget(name: "SSHTests", dependencies: ["ClientKit", "SSH", crypto], swiftSettings: strict),
         .executableTarget(
             name: "JournalCrash", dependencies: ["ClientKit", "Journal"], path: "Tests/JournalCrash",

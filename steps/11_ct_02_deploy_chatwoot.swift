@@ -11,8 +11,11 @@ struct DeployChatwoot: Step {
     func check(_ site: ReadableSite) async throws -> Finding {
         var changes = try await site.cluster.changes(towards: desired(site))
         if changes.isEmpty {
-            let unfinished = try await site.cluster.unfinishedRollouts(deployments, namespace: site.inventory.chatwoot.namespace)
-            changes = unfinished.map { Change("see the rollout of \($0) to its end", .predicted) }
+            let verdicts = try await site.cluster.verdicts(on: deployments, namespace: site.inventory.chatwoot.namespace)
+            changes = zip(deployments, verdicts).compactMap { deployment, verdict in
+                if case .done = verdict { return nil }
+                return Change("see the rollout of \(deployment) to its end; now \(verdict.words)", .predicted)
+            }
         }
         return Finding(changes: changes)
     }
@@ -23,18 +26,27 @@ struct DeployChatwoot: Step {
 
     func verify(_ site: ReadableSite) async throws {
         try await site.cluster.prove(desired(site))
-        let reporter = site.reporter
-        try await site.cluster.waitForRollouts(
-            deployments, namespace: site.inventory.chatwoot.namespace, within: site.inventory.limits.rollout
-        ) { reporter.says($0.words) }
+        try await site.cluster.wait(
+            for: deployments, namespace: site.inventory.chatwoot.namespace,
+            .telling(site.reporter, limit: site.inventory.limits.rollout))
     }
 
-    private let deployments = [ChatwootNames.web, ChatwootNames.worker]
+    private let deployments = [Workload.deployment(ChatwootNames.web), .deployment(ChatwootNames.worker)]
 
     private func desired(_ site: ReadableSite) async throws -> [any Manifest] {
         ChatwootDeployment(
             site: site, checksum: try await ChatwootEnvironment.present(site).checksum,
             server: try await site.serverVersion()
         ).manifests
+    }
+}
+
+extension WaitOptions {
+    /// A wait of at most `limit` that tells `reporter` what it waits for, what it saw last and how long is left.
+    static func telling(_ reporter: Reporter, limit: Duration) -> WaitOptions {
+        WaitOptions(limit: limit) { progress in
+            let trouble = progress.trouble.map { "; \($0.sentence)" } ?? ""
+            reporter.says("\(progress.lastSeen)\(trouble), \(progress.left.components.seconds) s left")
+        }
     }
 }

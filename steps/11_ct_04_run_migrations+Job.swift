@@ -23,19 +23,19 @@ struct MigrationJob {
         }
         let attempts = jobs.compactMap { $0["metadata", "annotations", Self.attemptKey]?.string.flatMap { Int($0) } }
         let manifest = manifest(attempt: (attempts.max() ?? 0) + 1)
-        do {
+        do throws(KubernetesError) {
             try await site.cluster.create(manifest)
-        } catch let error as KubernetesError where error.serverReason == .alreadyExists {
-            // A create of unknown outcome came through after all: the Job is ours, and waited for like a new one.
+        } catch {
+            // A create of unknown outcome may have come through after all: then the Job is waited for like a new one.
+            guard error.serverReason == .alreadyExists else { throw error }
         }
         try await wait(for: manifest.metadata.name)
     }
 
     private func wait(for name: String) async throws {
-        let reporter = reading.reporter
-        try await reading.cluster.waitForJob(name, namespace: namespace, within: reading.inventory.limits.migration) {
-            reporter.says($0.words)
-        }
+        try await reading.cluster.wait(
+            for: [.job(name)], namespace: namespace,
+            .telling(reading.reporter, limit: reading.inventory.limits.migration))
     }
 
     private static let attemptKey = "keybuzz.io/attempt"

@@ -22,7 +22,9 @@ public struct AuditKind: RawRepresentable, Codable, Hashable, Sendable {
     public static let lockTaken = AuditKind(rawValue: "lock.taken")
     /// The module's lock or Lease was given back.
     public static let lockReleased = AuditKind(rawValue: "lock.released")
-    /// The expired Lease of another run was taken over.
+    /// The Lease of another run was broken by hand.
+    public static let lockBroken = AuditKind(rawValue: "lock.broken")
+    /// The Lease of another run, over or expired, was taken over.
     public static let lockTakeover = AuditKind(rawValue: "lock.takeover")
     /// A step began.
     public static let stepStart = AuditKind(rawValue: "step.start")

@@ -121,6 +121,8 @@ public enum RunResult: String, Codable, Sendable, Hashable {
     case interrupted
     /// Nothing was changed: the preflight, an inventory or another holder forbade it.
     case refused
+    /// No step was run: another run's lock was broken.
+    case unlocked
 }
 
 /// The content of outcome.json.

@@ -21,7 +21,7 @@ extension StateDirectory {
             if case .missing = try run.header() { continue }
             switch try run.outcome().content?.result {
             case nil, .failed, .interrupted: return run
-            case .refused: continue
+            case .refused, .unlocked: continue
             case .succeeded: return nil
             }
         }

@@ -102,9 +102,9 @@ extension StepKit.Module {
     }
 }
 
-extension StepID: @retroactive ExpressibleByArgument {
+extension StepID: ExpressibleByArgument {
     /// Takes any text; the module decides whether it is one of its steps.
-    public init?(argument: String) {
+    init?(argument: String) {
         self.init(argument)
     }
 }

@@ -75,3 +75,11 @@ public struct ChatwootCredentials: Sendable {
         self.secretKeyBase = secretKeyBase
     }
 }
+
+extension Credentials {
+    /// Every secret there is, for whoever must keep them out of records.
+    public var allSecrets: [Secret] {
+        [postgres.password, redis.password, registry.token] + [objectStorage?.secretKey].compactMap { $0 }
+            + [chatwoot?.password, chatwoot?.secretKeyBase].compactMap { $0 } + chatwootExtra.values
+    }
+}

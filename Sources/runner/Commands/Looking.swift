@@ -6,8 +6,9 @@ import StepKit
 import Steps
 
 /// `runner steps`.
-struct Steps: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "List a module's steps in their order, one a line.")
+struct StepsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "steps", abstract: "List a module's steps in their order, one a line.")
 
     @Argument(help: "The module's number.") var module = 11
     @OptionGroup var formatOptions: FormatOptions
@@ -16,10 +17,8 @@ struct Steps: AsyncParsableCommand {
         let module = try await reporting { try StepKit.Module.named(module) }
         let rows = module.steps.map { Row(step: $0.id.rawValue, summary: $0.summary) }
         let width = rows.map(\.step.count).max() ?? 0
-        try formatOptions.print(rows) {
-            rows.map { $0.step.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.summary }
-                .joined(separator: "\n") + "\n\n" + module.orderNote
-        }
+        let lines = rows.map { $0.step.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.summary }
+        try formatOptions.print(rows) { lines.joined(separator: "\n") + "\n\n" + module.orderNote }
     }
 
     private struct Row: Encodable {
@@ -49,10 +48,9 @@ struct Status: AsyncParsableCommand {
             let reader = try await stateOptions.run(run)
             return try await offThePool { try RunStatus(reader, in: state) }
         }
-        try formatOptions.print(record) {
-            ([record.line] + record.steps.map { "  \($0.mark) \($0.step)  \($0.state)" }
-                + (record.error.map { ["  \($0)"] } ?? [])).joined(separator: "\n")
-        }
+        let lines = record.steps.map { "  \($0.mark) \($0.step)  \($0.state)" }
+        let error = record.error.map { ["  \($0)"] } ?? []
+        try formatOptions.print(record) { ([record.line] + lines + error).joined(separator: "\n") }
     }
 }
 
@@ -155,8 +153,10 @@ struct Logs: AsyncParsableCommand {
 
     private static func transcript(of step: String, _ reader: RunReader, after: Int) throws -> (String, Int) {
         guard try reader.transcripts().contains(step) else { return ("", 0) }
-        let bytes = try Data(contentsOf: URL(filePath: reader.transcriptPath(of: step)))
-        return (String(decoding: bytes.dropFirst(after), as: UTF8.self), bytes.count)
+        let bytes = [UInt8](try Data(contentsOf: URL(filePath: reader.transcriptPath(of: step))))
+        // Output may hold anything: taken apart, so that no control character of it reaches the terminal.
+        let lines = bytes.dropFirst(after).split(separator: UInt8(ascii: "\n")).compactMap(TranscriptLine.init)
+        return (lines.map { "#\($0.command) \($0.kind.rawValue) \($0.text)" }.joined(separator: "\n"), bytes.count)
     }
 }
 

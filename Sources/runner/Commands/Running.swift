@@ -70,7 +70,7 @@ private struct LiveRun {
     func run() async throws {
         let terminal = Terminal(isQuiet: formatOptions.format == .json)
         let lines = ProgressLines(terminal: terminal)
-        let summary = try await reporting {
+        let summary = try await reporting { () async throws -> RunSummary? in
             let module = try StepKit.Module.named(module)
             let inventory = try await inventoryOptions.load()
             let state = try await stateOptions.prepared(terminal)

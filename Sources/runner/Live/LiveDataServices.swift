@@ -94,7 +94,7 @@ actor LiveDataServices: DataServices {
         let service = inventory.redis
         let port = UInt16(clamping: service.port)
         var endpoint = RedisEndpoint(
-            host: service.host, port: port, database: service.database, password: credentials.redis.password)
+            host: service.host, port: port, password: credentials.redis.password, database: service.database)
         if service.via == .ssh {
             let forward = try await tunnel.forward(toHost: service.host, port: port)
             endpoint.dialAddress = "127.0.0.1"

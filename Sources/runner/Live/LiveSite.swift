@@ -16,7 +16,7 @@ struct LiveProvider: SiteProvider {
         let redactor = redactor
         let directory = CredentialsDirectory(path: inventory.credentials.directory)
         let credentials = try await offThePool { try directory.load() }
-        for secret in credentials.secrets { redactor.add(secret) }
+        for secret in credentials.allSecrets { redactor.add(secret) }
         let generated = GeneratedSecretsStore(directory: directory, file: credentials.chatwoot) { redactor.add($0) }
 
         var connections: [SSHConnection] = []
@@ -82,7 +82,7 @@ extension SSHDestination {
     init(_ host: StepKit.Inventory.Host, of inventory: Inventory) {
         let identity: Identity =
             switch inventory.ssh.identity {
-            case .keyFile(let path): .keyFile(path)
+            case .file(let path): .keyFile(path)
             case .agent(let publicKey): .agent(publicKey: publicKey)
             }
         var limits = Limits()
