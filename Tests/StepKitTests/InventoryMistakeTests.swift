@@ -147,6 +147,11 @@ import Testing
         #expect(problems.allSatisfy { $0.message == "is missing" && $0.line == 1 })
     }
 
+    @Test func oneAddressInTwoSpellingsIsADuplicate() throws {
+        let text = try InventorySample.changed([("10.0.0.100", "fd00::1"), ("10.0.0.110", "fd00:0:0::1")])
+        #expect(InventorySample.problems(in: text).map(\.path) == ["hosts[3].address"])
+    }
+
     @Test func hostsWithoutAMasterAreRefused() throws {
         let text = InventorySample.lab.replacing("[\"master\"]", with: "[\"worker\"]")
         #expect(InventorySample.problems(in: text).map(\.path) == ["hosts"])

@@ -67,7 +67,7 @@ import Testing
     }
 
     @Test func tabsWindowsLineEndsAndAByteOrderMarkAreWhiteSpace() throws {
-        let text = "\u{FEFF}" + InventorySample.lab.replacing("\n  ", with: "\r\n\t").replacing(": ", with: ":\t")
+        let text = "\u{FEFF}\t" + InventorySample.lab.replacing("\n  ", with: "\r\n\t").replacing(": ", with: ":\t")
         #expect(InventorySample.problems(in: text) == [])
     }
 
