@@ -50,6 +50,7 @@ final class Exchange {
     private var parts: ArraySlice<[UInt8]>
     private var sent = 0
     private var continuation: CheckedContinuation<End, Never>?
+    private var reached: End?
     private(set) var output: Stream
     private(set) var errors: Stream
     let started = ContinuousClock.now
@@ -92,16 +93,18 @@ final class Exchange {
 
     /// Waits for the end.
     func result(isolation: isolated (any Actor)? = #isolation) async -> End {
-        await withCheckedContinuation { continuation = $0 }
+        // The end may come before the waiting begins.
+        if let reached { return reached }
+        return await withCheckedContinuation { continuation = $0 }
     }
 
     /// Ends the wait; only the first end counts.
     func end(_ end: End) {
-        guard let waiting = continuation else { return }
-        continuation = nil
+        guard reached == nil else { return }
+        reached = end
         for (rest, stream) in [(output.finish(), OutputStream.stdout), (errors.finish(), .stderr)] where !rest.isEmpty {
             onOutput(rest, stream)
         }
-        waiting.resume(returning: end)
+        continuation?.resume(returning: end)
     }
 }

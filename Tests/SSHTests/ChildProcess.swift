@@ -16,10 +16,18 @@ final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // Dispatch's threads block most signals, and a child inherits that: sshd would never hear of its children's ends.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var noSignals = sigset_t()
+        sigemptyset(&noSignals)
+        posix_spawnattr_setsigmask(&attributes, &noSignals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var child = pid_t()
         let code = withCStrings([program] + arguments) { arguments in
             withCStrings(environment ?? ProcessInfo.processInfo.environment.map { "\($0)=\($1)" }) { environment in
-                posix_spawn(&child, program, &actions, nil, arguments, environment)
+                posix_spawn(&child, program, &actions, &attributes, arguments, environment)
             }
         }
         guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: code) ?? .EINVAL) }
