@@ -22,7 +22,7 @@ final class ActivityRecorder: Sendable {
             return lines.feed(safe, isEnd: isEnd)
         }
 
-        var digest: ContentDigest { ContentDigest(bytes: count, sha256: hash.finalize().hex) }
+        var digest: ContentDigest? { count == 0 ? nil : ContentDigest(bytes: count, sha256: hash.finalize().hex) }
     }
 
     private struct State {
@@ -66,7 +66,7 @@ final class ActivityRecorder: Sendable {
     }
 
     /// Writes what was held back and gives the digests of both streams.
-    func finish() -> (stdout: ContentDigest, stderr: ContentDigest) {
+    func finish() -> (stdout: ContentDigest?, stderr: ContentDigest?) {
         let table = redactor.table
         return state.withLock { state in
             transcript.write(state.stdout.feed([], table, isEnd: true))
@@ -84,8 +84,8 @@ struct ShellWord: CustomStringConvertible {
 
     var description: String {
         let bytes = word.utf8
-        let isPlain = !bytes.isEmpty && bytes.allSatisfy { EscapeReading.isAlphanumeric($0) || Self.harmless.contains($0) }
-        if isPlain { return word }
+        let isPlain = bytes.allSatisfy { EscapeReading.isAlphanumeric($0) || Self.harmless.contains($0) }
+        if isPlain, !bytes.isEmpty { return word }
         guard word.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
             return "'\(word.replacing("'", with: #"'\''"#))'"
         }

@@ -1,7 +1,9 @@
 /// A place in a run's chain that was written down outside its log, and must still be in it.
 public struct AuditAnchor: Sendable, Hashable {
-    /// The place.
-    public let head: AuditHead
+    /// The number of the line; nil where only its digest is known.
+    public let sequence: Int?
+    /// SHA-256 of the line's bytes.
+    public let hash: String
     /// Where it is written, for people: "outcome.json", "the Lease".
     public let source: String
     /// Whether the log must end there.
@@ -9,7 +11,24 @@ public struct AuditAnchor: Sendable, Hashable {
 
     /// An anchor from outside the run's directory: the Lease's annotation, `--expect-head`, a verified signature.
     public init(_ head: AuditHead, source: String, isLast: Bool = false) {
-        self.head = head
+        self.init(sequence: head.sequence, hash: head.hash, source: source, isLast: isLast)
+    }
+
+    /// Reads `seq:hash`, or a hash alone, as `--expect-head` takes it.
+    public init?(expecting text: String) {
+        let source = "--expect-head"
+        if let head = AuditHead(text) {
+            self.init(head, source: source)
+        } else if text.utf8.count == 64, text.allSatisfy(\.isHexDigit) {
+            self.init(sequence: nil, hash: text.lowercased(), source: source, isLast: false)
+        } else {
+            return nil
+        }
+    }
+
+    private init(sequence: Int?, hash: String, source: String, isLast: Bool) {
+        self.sequence = sequence
+        self.hash = hash
         self.source = source
         self.isLast = isLast
     }
@@ -31,9 +50,13 @@ public struct AuditAnchor: Sendable, Hashable {
         return anchors
     }
 
-    func holds(in scan: AuditScan, genesis: String) -> Bool {
-        if head.sequence == 0 { return head.hash == genesis }
-        guard head.sequence > 0, head.sequence <= scan.lines.count else { return false }
-        return scan.lines[head.sequence - 1].hash == head.hash
+    /// The number of the line it vouches for, where the log holds it.
+    func place(in scan: AuditScan, genesis: String) -> Int? {
+        guard let sequence else {
+            return scan.lines.firstIndex { $0.hash == hash }.map { $0 + 1 }
+        }
+        if sequence == 0 { return hash == genesis ? 0 : nil }
+        guard sequence > 0, sequence <= scan.lines.count else { return nil }
+        return scan.lines[sequence - 1].hash == hash ? sequence : nil
     }
 }

@@ -87,14 +87,17 @@ public struct CommandEnd: Codable, Sendable, Hashable {
     public let value: String
     /// From sending to the result.
     public let durationMilliseconds: Int
-    /// What came on standard output.
-    public let stdout: ContentDigest
-    /// What came on standard error.
-    public let stderr: ContentDigest
+    /// What came on standard output; nil where nothing did.
+    public let stdout: ContentDigest?
+    /// What came on standard error; nil where nothing did.
+    public let stderr: ContentDigest?
+    /// Why the transcript does not hold all of it, where it does not.
+    public let transcriptFailure: String?
 
     enum CodingKeys: String, CodingKey {
         case start, outcome, value, stdout, stderr
         case durationMilliseconds = "duration_ms"
+        case transcriptFailure = "transcript_failure"
     }
 }
 
@@ -116,7 +119,7 @@ public struct AuditEntry: Codable, Sendable, Hashable {
     public var step: String?
     /// A sentence for people.
     public var text: String?
-    /// How it went, in one or two words: `in place`, `drifted`, `applied`, `failed`, `succeeded`, …
+    /// How it went, in one or two words such as `in place`, `drifted` or `failed`.
     public var result: String?
     /// What is different or was changed, in words.
     public var changes: [String]?

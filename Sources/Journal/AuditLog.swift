@@ -43,7 +43,10 @@ final class AuditLog {
         appended += 1
     }
 
-    /// Makes all lines durable. After a failure the log takes no more: what the disk holds is not known.
+    /// Takes no more lines: what the disk holds of this run is not known any more.
+    func fail(with error: JournalError) { broken = broken ?? error }
+
+    /// Makes all lines durable; after a failure the log takes no more.
     func sync() throws(JournalError) {
         if let broken { throw broken }
         guard isUnsynced else { return }

@@ -71,7 +71,6 @@ struct AuditScan {
 
     /// Which of two neighbours that do not fit was changed: where the next line accepts the second, it is the first.
     private func link(after index: Int, _ entry: AuditEntry, expected: String) -> ChainBreak {
-        let isFirst = index == 0
         var nextAccepts = true
         if index + 1 < lines.count {
             do {
@@ -81,8 +80,8 @@ struct AuditScan {
                 nextAccepts = false
             }
         }
-        let line = !isFirst && nextAccepts ? index : index + 1
-        return ChainBreak(line: line, problem: .link(expected: entry.previous, found: expected))
+        return ChainBreak(
+            line: nextAccepts ? index : index + 1, problem: .link(expected: entry.previous, found: expected))
     }
 }
 
@@ -96,6 +95,7 @@ struct ChainBreak {
         case link(expected: String, found: String)
     }
 
+    /// The number of the line that was changed; 0 for run.json, which the first line is chained to.
     let line: Int
     let problem: Problem
 

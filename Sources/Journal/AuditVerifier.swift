@@ -24,45 +24,43 @@ public struct AuditVerifier: Sendable {
     ///   - run: From ``StateDirectory/runs()``.
     ///   - anchors: Heads that are known from elsewhere.
     public func verify(_ run: RunReader, anchors: [AuditAnchor] = []) throws(JournalError) -> AuditReport {
-        var findings: [AuditFinding] = []
-        let headerBytes = try Disk.read("\(run.path)/run.json")
-        let genesis = SHA256.hash(data: headerBytes ?? []).hex
+        let genesis = SHA256.hash(data: try Disk.read("\(run.path)/run.json") ?? []).hex
         let log = try Disk.read("\(run.path)/audit.jsonl")
         let scan = AuditScan(log ?? [])
         let (entries, head, broken) = scan.chain(genesis: genesis)
-        let headerFindings = try judgeHeader(run, genesis, scan)
-        findings += headerFindings
+        let all = try AuditAnchor.own(of: run) + successors(of: run) + anchors
+        var findings: [AuditFinding] = []
         if log == nil {
             findings.append(AuditFinding("audit.jsonl", "it is missing"))
-        } else if let broken, headerFindings.isEmpty || broken.line > 1 {
+        } else if let broken {
             findings.append(finding(for: broken))
         } else if let defect = scan.defect {
             findings.append(AuditFinding("audit.jsonl", line: defect.line, defect.cause))
+        } else {
+            findings += judge(all, scan, genesis)
         }
-        let isChained = broken == nil && scan.defect == nil
-        let all = try AuditAnchor.own(of: run) + successors(of: run) + anchors
-        if isChained { findings += judge(all, scan, genesis) }
+        findings += try judgeHeader(run)
         findings += try judgeOutcomes(run)
-        if isChained {
+        if broken == nil, scan.defect == nil {
             findings += try FileJudge(run: run, entries: entries).findings()
         }
-        let anchored = all.filter { $0.holds(in: scan, genesis: genesis) }.map(\.head.sequence).max() ?? 0
+        let anchored = all.compactMap { $0.place(in: scan, genesis: genesis) }.max() ?? 0
         return AuditReport(
             run: run.id, lines: entries.count, head: head, findings: findings, anchoredUpTo: anchored)
     }
 
     private func finding(for broken: ChainBreak) -> AuditFinding {
-        if case .link(let expected, let found) = broken.problem {
-            return AuditFinding(
-                "audit.jsonl", line: broken.line, broken.cause, expected: expected, found: found)
+        guard case .link(let expected, let found) = broken.problem else {
+            return AuditFinding("audit.jsonl", line: broken.line, broken.cause)
         }
-        return AuditFinding("audit.jsonl", line: broken.line, broken.cause)
+        if broken.line == 0 {
+            return AuditFinding(
+                "run.json", "its digest is not the one in the first line of the log", expected: expected, found: found)
+        }
+        return AuditFinding("audit.jsonl", line: broken.line, broken.cause, expected: expected, found: found)
     }
 
-    /// run.json is vouched for by the first line of the log; where that line is bad itself, by its own seal.
-    private func judgeHeader(
-        _ run: RunReader, _ genesis: String, _ scan: AuditScan
-    ) throws(JournalError) -> [AuditFinding] {
+    private func judgeHeader(_ run: RunReader) throws(JournalError) -> [AuditFinding] {
         let header: RunHeader
         switch try run.header() {
         case .missing: return [AuditFinding("run.json", "it is missing")]
@@ -70,53 +68,46 @@ public struct AuditVerifier: Sendable {
         case .whole(let content): header = content
         }
         if header.run != run.id {
-            return [AuditFinding("run.json", "it belongs to another run", expected: "\(run.id)", found: "\(header.run)")]
+            return [AuditFinding("run.json", "it is another run's", expected: "\(run.id)", found: "\(header.run)")]
         }
-        var findings: [AuditFinding] = []
-        if let expected = scan.firstPrevious, expected != genesis {
-            findings.append(
-                AuditFinding(
-                    "run.json", "its digest is not the one in the first line of the log", expected: expected,
-                    found: genesis))
+        guard let previous = header.previous else { return [] }
+        guard let before = state.run(previous.run) else {
+            return [AuditFinding("run.json", "the run before it, \(previous.run), was removed")]
         }
-        if let previous = header.previous {
-            guard let before = state.run(previous.run) else {
-                return findings + [AuditFinding("run.json", "the run before, \(previous.run), was removed")]
-            }
-            let bytes = try Disk.read("\(before.path)/run.json") ?? []
-            let anchor = AuditAnchor(previous.audit, source: "run.json")
-            let log = AuditScan(try Disk.read("\(before.path)/audit.jsonl") ?? [])
-            if !anchor.holds(in: log, genesis: SHA256.hash(data: bytes).hex) {
-                findings.append(
-                    AuditFinding(
-                        "run.json", "the log of the run before, \(previous.run), does not hold record "
-                            + "\(previous.audit.sequence) as it was when this run began"))
-            }
-        }
-        return findings
+        let genesis = SHA256.hash(data: try Disk.read("\(before.path)/run.json") ?? []).hex
+        let log = AuditScan(try Disk.read("\(before.path)/audit.jsonl") ?? [])
+        let anchor = AuditAnchor(previous.audit, source: "run.json")
+        if anchor.place(in: log, genesis: genesis) != nil { return [] }
+        let problem = "the log of the run before it, \(previous.run), does not hold the record that was its last then"
+        return [AuditFinding("run.json", problem, expected: "\(previous.audit)")]
     }
 
     private func judge(_ anchors: [AuditAnchor], _ scan: AuditScan, _ genesis: String) -> [AuditFinding] {
         var findings: [AuditFinding] = []
         for anchor in anchors {
-            let sequence = anchor.head.sequence
-            if !anchor.holds(in: scan, genesis: genesis) {
-                let isCut = sequence > scan.lines.count
-                let found = isCut || sequence < 1 ? nil : scan.lines[sequence - 1].hash
-                findings.append(
-                    AuditFinding(
-                        "audit.jsonl", line: min(max(sequence, 1), scan.lines.count + 1),
-                        isCut
-                            ? "the log was cut: \(anchor.source) knows its record \(sequence)"
-                            : "it is not the record that \(anchor.source) knows",
-                        expected: anchor.head.hash, found: found))
-            } else if anchor.isLast, sequence < scan.lines.count {
-                findings.append(
-                    AuditFinding(
-                        "audit.jsonl", line: sequence + 1, "it was added after the run's last record, as \(anchor.source) knows it"))
+            guard let place = anchor.place(in: scan, genesis: genesis) else {
+                findings.append(missing(anchor, scan))
+                continue
+            }
+            if anchor.isLast, place < scan.lines.count {
+                let problem = "it was added after the last record that \(anchor.source) knows"
+                findings.append(AuditFinding("audit.jsonl", line: place + 1, problem))
             }
         }
         return findings.sorted { ($0.line ?? 0) < ($1.line ?? 0) }
+    }
+
+    private func missing(_ anchor: AuditAnchor, _ scan: AuditScan) -> AuditFinding {
+        guard let sequence = anchor.sequence else {
+            return AuditFinding("audit.jsonl", "no line has the digest of \(anchor.source)", expected: anchor.hash)
+        }
+        if sequence > scan.lines.count {
+            let problem = "the log was cut: \(anchor.source) knows its record \(sequence)"
+            return AuditFinding("audit.jsonl", line: scan.lines.count + 1, problem, expected: anchor.hash)
+        }
+        return AuditFinding(
+            "audit.jsonl", line: max(sequence, 1), "it is not the record that \(anchor.source) knows",
+            expected: anchor.hash, found: sequence < 1 ? nil : scan.lines[sequence - 1].hash)
     }
 
     private func judgeOutcomes(_ run: RunReader) throws(JournalError) -> [AuditFinding] {
@@ -137,13 +128,5 @@ public struct AuditVerifier: Sendable {
             anchors.append(AuditAnchor(previous.audit, source: "run.json of run \(later.id)"))
         }
         return anchors
-    }
-}
-
-extension AuditScan {
-    /// What the first line says about run.json, where that line is whole.
-    fileprivate var firstPrevious: String? {
-        guard let first = lines.first else { return nil }
-        do { return try SealedJSON.decode(AuditEntry.self, from: first.bytes).previous } catch { return nil }
     }
 }

@@ -111,7 +111,7 @@ extension Disk {
         let file: Descriptor
         do throws(JournalError) {
             file = try Descriptor(path, O_RDONLY)
-        } catch where error.isMissing {
+        } catch  where error.isMissing {
             return nil
         }
         var all: [UInt8] = []

@@ -6,7 +6,7 @@ struct FileJudge {
     let entries: [AuditEntry]
 
     func findings() throws(JournalError) -> [AuditFinding] {
-        try checkpoints() + evidence() + transcripts()
+        try outcomes() + checkpoints() + keptFiles() + transcripts()
     }
 
     /// Each checkpoint was announced with its digest, and what was announced is there unless the run ended at that moment.
@@ -40,9 +40,29 @@ struct FileJudge {
         return findings
     }
 
-    private func evidence() throws(JournalError) -> [AuditFinding] {
+    /// Each outcome says what the last record of its process says.
+    private func outcomes() throws(JournalError) -> [AuditFinding] {
+        var all = [("outcome.json", try run.outcome())]
+        for (index, earlier) in try run.earlierOutcomes().enumerated() {
+            all.append((RunReader.earlierOutcome(index + 1), earlier))
+        }
         var findings: [AuditFinding] = []
-        for entry in entries where entry.kind == .evidence {
+        for (name, file) in all {
+            guard let outcome = file.content, entries.indices.contains(outcome.audit.sequence - 1) else { continue }
+            let record = entries[outcome.audit.sequence - 1]
+            let details = RunEndDetails.make(exitCode: outcome.exitCode, counts: outcome.counts)
+            let isSame =
+                record.kind == .runEnd && record.result == outcome.result.rawValue && record.text == outcome.error
+                && record.step == outcome.step && record.details == details
+            if !isSame { findings.append(AuditFinding(name, "it does not say what the log's last record says")) }
+        }
+        return findings
+    }
+
+    /// Evidence of failures, and ends of the log that were set aside.
+    private func keptFiles() throws(JournalError) -> [AuditFinding] {
+        var findings: [AuditFinding] = []
+        for entry in entries where entry.kind == .evidence || entry.kind == .tornTail {
             guard let file = entry.details?["file"], let expected = entry.details?["sha256"] else { continue }
             // A file that is not there may never have been written: the record comes first.
             guard let bytes = try Disk.read("\(run.path)/\(file)") else { continue }
@@ -61,15 +81,15 @@ struct FileJudge {
         for (label, records) in Dictionary(grouping: ended, by: { $0.step ?? RunReader.outside }) {
             let found = try TranscriptDigests(path: run.transcriptPath(of: label)).byCommand
             for record in records {
-                guard let end = record.end else { continue }
-                let digests = found[end.start] ?? TranscriptDigests.none
+                guard let end = record.end, end.transcriptFailure == nil else { continue }
+                let digests = found[end.start] ?? (nil, nil)
                 for (name, expected, actual) in [
                     ("standard output", end.stdout, digests.stdout), ("standard error", end.stderr, digests.stderr),
                 ] where expected != actual {
                     findings.append(
                         AuditFinding(
                             "steps/\(label).log", "the \(name) of command \(end.start) is not what came back then",
-                            expected: expected.sha256, found: actual.sha256))
+                            expected: expected?.sha256 ?? "nothing", found: actual?.sha256))
                 }
             }
         }
@@ -79,9 +99,7 @@ struct FileJudge {
 
 /// The digests of the output of every command in a transcript, read in pieces.
 struct TranscriptDigests {
-    private(set) var byCommand: [Int: (stdout: ContentDigest, stderr: ContentDigest)] = [:]
-
-    static let none = (stdout: Running().digest, stderr: Running().digest)
+    private(set) var byCommand: [Int: (stdout: ContentDigest?, stderr: ContentDigest?)] = [:]
 
     private struct Running {
         var hash = SHA256()
@@ -95,12 +113,13 @@ struct TranscriptDigests {
             count += 1
         }
 
-        var digest: ContentDigest { ContentDigest(bytes: count, sha256: hash.finalize().hex) }
+        var digest: ContentDigest? { count == 0 ? nil : ContentDigest(bytes: count, sha256: hash.finalize().hex) }
     }
 
     init(path: String) throws(JournalError) {
         var running: [Int: (stdout: Running, stderr: Running)] = [:]
-        try TranscriptReader.forEachLine(of: path) { line in
+        guard let file = try TranscriptReader.open(path) else { return }
+        try TranscriptReader.forEachLine(of: file) { line in
             guard let line = TranscriptLine(line) else { return }
             var own = running.removeValue(forKey: line.command) ?? (Running(), Running())
             switch line.kind {
@@ -113,28 +132,5 @@ struct TranscriptDigests {
             running[line.command] = own
         }
         byCommand = running.mapValues { ($0.stdout.digest, $0.stderr.digest) }
-    }
-}
-
-enum TranscriptReader {
-    /// Calls `body` with each whole line, without its newline, holding one piece of the file in memory.
-    static func forEachLine(of path: String, _ body: (ArraySlice<UInt8>) -> Void) throws(JournalError) {
-        let file: Descriptor
-        do throws(JournalError) {
-            file = try Descriptor(path, 0)
-        } catch where error.isMissing {
-            return
-        }
-        let newline = UInt8(ascii: "\n")
-        var pending: [UInt8] = []
-        while case let piece = try file.read(upTo: 1 << 18), !piece.isEmpty {
-            pending += piece
-            var start = 0
-            while let end = pending[start...].firstIndex(of: newline) {
-                body(pending[start..<end])
-                start = end + 1
-            }
-            pending.removeFirst(start)
-        }
     }
 }

@@ -3,7 +3,7 @@ import Glibc
 
 /// Brings the log of a run that was cut off to its last whole line.
 enum LogRecovery {
-    /// Opens the log for appending. What a crash cannot have done is refused and left as it is.
+    /// Opens the log for appending; what a crash cannot have done is refused and left as it is.
     static func run(
         _ run: RunReader, _ disk: Disk
     ) throws(JournalError) -> (log: AuditLog, tornTail: RunJournal.TornTail?) {
@@ -12,21 +12,28 @@ enum LogRecovery {
         let genesis = SHA256.hash(data: try Disk.read("\(run.path)/run.json") ?? []).hex
         let scan = AuditScan(bytes)
         let (_, head, broken) = scan.chain(genesis: genesis)
+        if let broken, broken.line == 0 {
+            throw .badState(
+                "go on with", "\(run.path)/run.json", "the audit log's first line carries another digest of it",
+                remedy: "keep the run's directory for the auditor and begin a new run")
+        }
         if let broken { throw corrupt(path, broken.line, broken.cause) }
         if let defect = scan.defect, defect.isFollowedByWholeLines { throw corrupt(path, defect.line, defect.cause) }
-        for anchor in try AuditAnchor.own(of: run) where !anchor.holds(in: scan, genesis: genesis) {
-            throw corrupt(
-                path, scan.lines.count + 1, "\(anchor.source) knows a record \(anchor.head.sequence) that is not in the log")
+        for anchor in try AuditAnchor.own(of: run) where anchor.place(in: scan, genesis: genesis) == nil {
+            let line = min(anchor.sequence ?? Int.max, scan.lines.count + 1)
+            throw corrupt(path, line, "\(anchor.source) knows another record there")
         }
         var tornTail: RunJournal.TornTail?
         if let defect = scan.defect {
             let file = Disk.freeName("\(run.path)/audit.torn-")
-            try disk.writeWhole(Array(bytes[defect.offset...]), to: file, once: true)
+            let torn = Array(bytes[defect.offset...])
+            try disk.writeWhole(torn, to: file, once: true)
             let log = try Descriptor(path, O_WRONLY)
             try log.truncate(to: defect.offset)
             try disk.sync(log)
             tornTail = RunJournal.TornTail(
-                line: defect.line, bytes: bytes.count - defect.offset, file: Disk.split(file).name)
+                line: defect.line, bytes: torn.count, file: Disk.split(file).name,
+                sha256: SHA256.hash(data: torn).hex)
         }
         let length = scan.defect?.offset ?? bytes.count
         return (try AuditLog(path: path, disk: disk, length: length, head: head), tornTail)

@@ -141,7 +141,7 @@ public struct RunOutcome: Codable, Sendable, Hashable {
     public let step: String?
     /// When.
     public let ended: Date
-    /// How many of what: the caller's counts, and `records`, `commands`, `syncs` of the last process.
+    /// How many of what: the caller's counts, and `records`, `commands` and `syncs` of the last process.
     public let counts: [String: Int]
     /// The audit log's last line.
     public let audit: AuditHead

@@ -10,7 +10,9 @@ extension RunJournal: ActivityObserver {
     }
 
     /// Redacts, hashes and writes output.
-    public nonisolated func didReceive(_ bytes: ArraySlice<UInt8>, from stream: ClientKit.OutputStream, of activity: Activity) {
+    public nonisolated func didReceive(
+        _ bytes: ArraySlice<UInt8>, from stream: ClientKit.OutputStream, of activity: Activity
+    ) {
         let recorder = recorders.withLock { $0[activity.id] }
         recorder?.receive(bytes, from: stream)
     }
@@ -25,12 +27,13 @@ extension RunJournal: ActivityObserver {
         let milliseconds = Int(outcome.duration / .milliseconds(1))
         let closing = "#\(recorder.command) end \(word) \(value.split(separator: "\n").joined(separator: " "))"
         recorder.transcript.write(Array("\(closing) after \(milliseconds) ms\n".utf8))
+        let failure = recorder.transcript.failure
         var entry = blank(.commandEnd, step: recorder.step)
         entry.end = CommandEnd(
             start: recorder.command, outcome: word, value: value, durationMilliseconds: milliseconds, stdout: stdout,
-            stderr: stderr)
+            stderr: stderr, transcriptFailure: failure?.cause)
         try append(entry, durable: activity.effect == .change)
-        try recorder.transcript.check()
+        if let failure { throw failure }
     }
 
     /// An observer whose activities belong to `label` instead of the current step, such as those that renew a lock.

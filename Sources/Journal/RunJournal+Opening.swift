@@ -13,6 +13,8 @@ extension RunJournal {
     }
 
     /// Makes the directory of a new run, with run.json and the first record on the disk when it returns.
+    ///
+    /// The caller holds the module's lock.
     public static func create(
         _ id: RunID, _ description: RunDescription, in state: StateDirectory, redactor: Redactor
     ) async throws(JournalError) -> RunJournal {
@@ -20,7 +22,9 @@ extension RunJournal {
         return try await opener.create(id, description)
     }
 
-    /// Goes on with a run that a crash, a signal or a failure ended: repairs what a crash may leave, refuses what it cannot.
+    /// Goes on with a run that a crash, a signal or a failure ended.
+    ///
+    /// What a crash may leave is repaired, anything else refused. The caller holds the module's lock.
     public static func reopen(
         _ run: RunReader, in state: StateDirectory, redactor: Redactor, origin: Origin = .current()
     ) async throws(JournalError) -> Reopened {
@@ -52,6 +56,8 @@ extension RunJournal {
         public let bytes: Int
         /// The file that keeps them.
         public let file: String
+        /// SHA-256 of them.
+        public let sha256: String
     }
 }
 
@@ -69,6 +75,7 @@ private actor Opener {
     }
 
     func create(_ id: RunID, _ description: RunDescription) async throws(JournalError) -> RunJournal {
+        try removeStillborn(module: id.module)
         let predecessor = try predecessor()
         let path = "\(state.path)/runs/\(id)"
         guard try disk.makeDirectory(path) else { throw .system("create", path, EEXIST) }
@@ -88,7 +95,7 @@ private actor Opener {
         try disk.syncDirectory("\(state.path)/runs")
         let journal = RunJournal(
             id: id, path: path, disk: disk, log: log, redactor: redactor, executor: executor)
-        try await journal.recordOpening(.runStart, description.origin, text: nil)
+        try await journal.recordOpening(.runStart, description.origin)
         return journal
     }
 
@@ -111,7 +118,7 @@ private actor Opener {
         let journal = RunJournal(
             id: run.id, path: run.path, disk: disk, log: recovered.log, redactor: redactor, executor: executor)
         if let torn = recovered.tornTail { try await journal.record(torn) }
-        try await journal.recordOpening(.runResume, origin, text: nil)
+        try await journal.recordOpening(.runResume, origin)
         for (step, why) in damaged.sorted(by: { $0.key < $1.key }) {
             try await journal.withdrawCheckpoint(of: step, because: why)
         }
@@ -123,6 +130,20 @@ private actor Opener {
         return RunJournal.Reopened(
             journal: journal, header: header, tornTail: recovered.tornTail, finished: finished, damaged: damaged,
             unknown: try run.commands().filter { $0.end == nil })
+    }
+
+    /// Removes what a crash left of runs of the module before their first record: nothing was done in them.
+    private func removeStillborn(module: String) throws(JournalError) {
+        for run in try state.runs() where run.id.module == module {
+            guard case .missing = try run.header(), try Disk.read("\(run.path)/audit.jsonl")?.isEmpty ?? true else {
+                continue
+            }
+            do {
+                try FileManager.default.removeItem(atPath: run.path)
+            } catch {
+                throw .unusable(run.path, "what is left of it cannot be removed: \(error)", remedy: "remove it")
+            }
+        }
     }
 
     /// The newest run there is, and where its log stands: the new run carries it, so that removing that run shows.
@@ -140,7 +161,7 @@ private actor Opener {
 }
 
 extension RunJournal {
-    fileprivate func recordOpening(_ kind: AuditKind, _ origin: Origin, text: String?) throws(JournalError) {
+    fileprivate func recordOpening(_ kind: AuditKind, _ origin: Origin) throws(JournalError) {
         var entry = blank(kind, step: nil)
         entry.who = origin
         try append(entry, durable: true)
@@ -149,6 +170,6 @@ extension RunJournal {
     fileprivate func record(_ torn: TornTail) throws(JournalError) {
         try record(
             .tornTail, text: "line \(torn.line) was cut off; its \(torn.bytes) bytes are in \(torn.file)",
-            details: ["line": "\(torn.line)", "bytes": "\(torn.bytes)", "file": torn.file])
+            details: ["line": "\(torn.line)", "bytes": "\(torn.bytes)", "file": torn.file, "sha256": torn.sha256])
     }
 }

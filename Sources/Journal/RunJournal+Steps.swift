@@ -19,7 +19,9 @@ extension RunJournal {
 
     /// A step did not come to its end; nothing is written but the record.
     public func failStep(_ step: String, result: String = "failed", error: String) throws(JournalError) {
-        try record(.stepEnd, step: step, text: error, result: result, durable: true)
+        try usingReserve { () throws(JournalError) in
+            _ = try record(.stepEnd, step: step, text: error, result: result, durable: true)
+        }
     }
 
     /// A step is finished: its end record, and then the checkpoint that makes it so.

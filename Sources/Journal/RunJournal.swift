@@ -27,7 +27,7 @@ public actor RunJournal {
     var transcripts: [String: Transcript] = [:]
     var currentStep: String?
     var commands = 0
-    private var isFinished = false
+    var isFinished = false
     private let started = ContinuousClock.now
 
     init(
@@ -95,7 +95,12 @@ public actor RunJournal {
 
     /// Makes all records durable, and before them the transcripts whose digests they carry.
     func sync() throws(JournalError) {
-        for transcript in transcripts.values { try transcript.sync() }
+        do throws(JournalError) {
+            for transcript in transcripts.values { try transcript.sync() }
+        } catch {
+            log.fail(with: error)
+            throw error
+        }
         try log.sync()
     }
 
@@ -112,17 +117,41 @@ public actor RunJournal {
         _ result: RunResult, exitCode: Int32, error: String? = nil, step: String? = nil, counts: [String: Int] = [:]
     ) throws(JournalError) -> RunOutcome {
         currentStep = nil
-        let head = try record(
-            .runEnd, step: step, text: error, result: result.rawValue, details: ["exit_code": "\(exitCode)"],
-            durable: true)
+        let own = ["records": log.appended + 1, "commands": commands, "syncs": disk.syncCount]
+        let counts = counts.merging(own) { _, own in own }
+        let details = RunEndDetails.make(exitCode: exitCode, counts: counts)
+        let head = try usingReserve { () throws(JournalError) in
+            try record(.runEnd, step: step, text: error, result: result.rawValue, details: details, durable: true)
+        }
         isFinished = true
-        let own = ["records": log.appended, "commands": commands, "syncs": disk.syncCount + 2]
         let outcome = RunOutcome(
             format: 1, run: id, result: result, exitCode: exitCode, error: error.map(redactor.redact), step: step,
-            ended: Date(), counts: counts.merging(own) { _, own in own }, audit: head)
-        try disk.writeWhole(SealedJSON.file(outcome), to: "\(path)/outcome.json", once: true)
+            ended: Date(), counts: counts, audit: head)
+        let bytes = try SealedJSON.file(outcome)
+        try usingReserve { () throws(JournalError) in
+            try disk.writeWhole(bytes, to: "\(path)/outcome.json", once: true)
+        }
         try log.close()
         transcripts = [:]
         return outcome
+    }
+
+    /// Tries once more when the disk was full: the first failure released the reserve, and what is written here is the record
+    /// of a failure.
+    func usingReserve<T>(_ write: () throws(JournalError) -> T) throws(JournalError) -> T {
+        do throws(JournalError) {
+            return try write()
+        } catch  where error.isDiskFull {
+            return try write()
+        }
+    }
+}
+
+/// What the last record says besides its result; the verifier compares outcome.json with it.
+enum RunEndDetails {
+    static func make(exitCode: Int32, counts: [String: Int]) -> [String: String] {
+        var details = ["exit_code": "\(exitCode)"]
+        for (name, count) in counts { details["count.\(name)"] = "\(count)" }
+        return details
     }
 }

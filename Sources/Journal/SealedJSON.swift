@@ -16,6 +16,11 @@ enum SealedJSON {
         try seal(value, prettyEncoder, dropping: 2, FileShape.before, FileShape.after)
     }
 
+    /// For people and other programs, without a seal.
+    static func unsealed(_ value: some Encodable) throws(JournalError) -> String {
+        String(decoding: try encode(value, prettyEncoder), as: UTF8.self)
+    }
+
     /// Whether a line (without newline) or a file is as it was written.
     static func isWhole(_ bytes: ArraySlice<UInt8>) -> Bool {
         isWhole(bytes, LineShape.before, LineShape.after) || isWhole(bytes, FileShape.before, FileShape.after)
@@ -39,14 +44,16 @@ enum SealedJSON {
     private static func seal(
         _ value: some Encodable, _ encoder: JSONEncoder, dropping tail: Int, _ before: [UInt8], _ after: [UInt8]
     ) throws(JournalError) -> [UInt8] {
-        let plain: Data
-        do {
-            plain = try encoder.encode(value)
-        } catch {
-            throw .badState("encode a record as JSON for", "the journal", "\(error)", remedy: "report this")
-        }
-        let content = [UInt8](plain.dropLast(tail))
+        let content = [UInt8](try encode(value, encoder).dropLast(tail))
         return content + before + SHA256.hash(data: content).hex.utf8 + after
+    }
+
+    private static func encode(_ value: some Encodable, _ encoder: JSONEncoder) throws(JournalError) -> Data {
+        do {
+            return try encoder.encode(value)
+        } catch {
+            throw .badState("encode as JSON", "\(type(of: value))", "\(error)", remedy: "report this")
+        }
     }
 
     private static func isWhole(_ bytes: ArraySlice<UInt8>, _ before: [UInt8], _ after: [UInt8]) -> Bool {

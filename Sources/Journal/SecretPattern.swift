@@ -67,7 +67,7 @@ enum PatternMatch {
 }
 
 extension SecretPattern {
-    /// Matches at `start`; of several readings the longest counts. With `isEnd`, no more text will come.
+    /// Matches at `start`, where of several readings the longest counts; with `isEnd`, no more text will come.
     func match(_ text: UnsafeBufferPointer<UInt8>, at start: Int, isEnd: Bool) -> PatternMatch {
         var places = [start]
         var needsMore = false
@@ -109,8 +109,8 @@ extension SecretPattern {
         reading.byte(UInt8(ascii: "\n"))
         needsMore = needsMore || reading.needsMore
         guard var end = reading.ends.first else { return nil }
-        let limit = end + 16
-        while end < min(text.count, limit), text[end] == UInt8(ascii: " ") || text[end] == UInt8(ascii: "\t") { end += 1 }
+        let limit = min(text.count, end + 16)
+        while end < limit, text[end] == UInt8(ascii: " ") || text[end] == UInt8(ascii: "\t") { end += 1 }
         return end
     }
 }

@@ -14,14 +14,15 @@ extension StateDirectory {
     /// The run that `resume` goes on with, or nil.
     ///
     /// That is the newest run of the module that has no outcome, or failed, or was interrupted. Runs that were refused
-    /// changed nothing and are passed over; so are directories without run.json, whose run never began. A run that
+    /// before their first step are passed over; so are directories without run.json, whose run never began. A run that
     /// succeeded ends the search: what is older than it is settled. An outcome that is damaged does not count as one.
     public func newestUnfinishedRun(module: String) throws(JournalError) -> RunReader? {
         for run in try runs() where run.id.module == module {
             if case .missing = try run.header() { continue }
             switch try run.outcome().content?.result {
             case nil, .failed, .interrupted: return run
-            case .refused, .unlocked: continue
+            case .refused: if try run.entries().contains(where: { $0.kind == .stepStart }) { return run }
+            case .unlocked: continue
             case .succeeded: return nil
             }
         }

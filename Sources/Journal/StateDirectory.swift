@@ -21,10 +21,12 @@ public struct StateDirectory: Sendable {
     public let warnings: [Warning]
     let disk: Disk
 
-    /// The path to use: the flag's value, else `RUNNER_STATE_DIR`, else /var/lib/keybuzz-runner for root, else XDG state.
+    /// The path to use: the flag's, else `RUNNER_STATE_DIR`, else /var/lib/keybuzz-runner for root, else XDG state.
     public static func resolve(flag: String?, environment: [String: String], userID: UInt32? = nil) -> String {
         func given(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-        let chosen = flag ?? given("RUNNER_STATE_DIR") ?? defaultPath(userID ?? geteuid(), given("XDG_STATE_HOME"), given("HOME"))
+        let chosen =
+            flag ?? given("RUNNER_STATE_DIR")
+            ?? defaultPath(userID ?? geteuid(), given("XDG_STATE_HOME"), given("HOME"))
         let absolute = chosen.hasPrefix("/") ? chosen : "\(currentDirectory())/\(chosen)"
         return absolute.count > 1 && absolute.hasSuffix("/") ? String(absolute.dropLast()) : absolute
     }

@@ -23,7 +23,7 @@ final class Transcript: Sendable {
         self.disk = disk
     }
 
-    /// Writes whole lines. A failure is kept for ``check()``: output is received where nothing can be thrown.
+    /// Writes whole lines, and keeps a failure for ``failure``: output is received where nothing can be thrown.
     func write(_ lines: [UInt8]) {
         if lines.isEmpty { return }
         state.withLock { state in
@@ -38,10 +38,8 @@ final class Transcript: Sendable {
         }
     }
 
-    /// Throws the first failure since the file was opened.
-    func check() throws(JournalError) {
-        if let failure = state.withLock({ $0.failure }) { throw failure }
-    }
+    /// The first failure since the file was opened; nothing was written after it.
+    var failure: JournalError? { state.withLock { $0.failure } }
 
     /// Makes everything written so far durable.
     func sync() throws(JournalError) {
@@ -50,12 +48,7 @@ final class Transcript: Sendable {
             return state.isUnsynced && state.failure == nil
         }
         guard isUnsynced else { return }
-        do throws(JournalError) {
-            try disk.syncData(file)
-        } catch {
-            state.withLock { $0.failure = error }
-            throw error
-        }
+        try disk.syncData(file)
     }
 }
 
@@ -94,62 +87,5 @@ struct TranscriptStream {
             pending.removeAll(keepingCapacity: true)
         }
         return lines
-    }
-}
-
-/// One line of a transcript, taken apart.
-///
-///     #12 begin 2026-11-24T08:45:01.123Z k8s-master-01 ssh change
-///     #12 $ kubectl get pods
-///     #12 out| a line of standard output
-///     #12 err| a line of standard error
-///     #12 out~ a piece of output that no newline ended
-///     #12 end exited 0 after 52 ms
-public struct TranscriptLine: Sendable, Hashable {
-    /// What a line is.
-    public enum Kind: String, Sendable, Hashable {
-        /// A command is about to be sent: time, host, channel, effect.
-        case begin
-        /// Its argument vector, for reading.
-        case command = "$"
-        /// A line of standard output.
-        case output = "out|"
-        /// A piece of standard output without a newline.
-        case outputPiece = "out~"
-        /// A line of standard error.
-        case error = "err|"
-        /// A piece of standard error without a newline.
-        case errorPiece = "err~"
-        /// What came back.
-        case end
-    }
-
-    /// The number of the command's start record in the audit log.
-    public let command: Int
-    /// What the line is.
-    public let kind: Kind
-    /// The bytes after the mark, as they came; a terminal must not get them raw.
-    public let content: ArraySlice<UInt8>
-
-    /// Takes a line (without its newline) apart; nil where it is none.
-    public init?(_ line: ArraySlice<UInt8>) {
-        let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
-        guard fields.count == 3, fields[0].first == UInt8(ascii: "#"),
-            let command = Int(String(decoding: fields[0].dropFirst(), as: UTF8.self)),
-            let kind = Kind(rawValue: String(decoding: fields[1], as: UTF8.self))
-        else { return nil }
-        self.command = command
-        self.kind = kind
-        content = fields[2]
-    }
-
-    /// The content as text that is safe on a terminal: control characters other than tab show as `\u{…}`.
-    public var text: String {
-        var shown = ""
-        for scalar in String(decoding: content, as: UTF8.self).unicodeScalars {
-            let isControl = scalar.properties.generalCategory == .control && scalar != "\t"
-            shown += isControl ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
-        }
-        return shown
     }
 }

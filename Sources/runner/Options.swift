@@ -1,9 +1,9 @@
-import ArgumentParser
+public import ArgumentParser
 import ClientKit
 import Engine
 import Foundation
 import Journal
-import StepKit
+public import StepKit
 import Steps
 
 /// Where the inventory is: flag, then `RUNNER_INVENTORY`, then the working directory.
@@ -104,7 +104,7 @@ extension StepKit.Module {
 
 extension StepID: ExpressibleByArgument {
     /// Takes any text; the module decides whether it is one of its steps.
-    init?(argument: String) {
+    public init?(argument: String) {
         self.init(argument)
     }
 }

@@ -3,19 +3,20 @@ import Foundation
 import Synchronization
 
 /// SIGINT, SIGTERM and SIGHUP turned into cancellation of the run: the first lets it end in order, the second ends it at once.
-final class Signals: Sendable {
+///
+/// `@unchecked Sendable` holds: `received` is a mutex, and `sources` is written in `init` only, before anybody else has the object,
+/// and never read; it keeps the dispatch sources alive.
+final class Signals: @unchecked Sendable {
     private let received = Mutex<Int32?>(nil)
-    // Dispatch sources must outlive the run; they are made once and only kept here.
-    private let sources: Mutex<[any DispatchSourceSignal]>
+    private var sources: [any DispatchSourceSignal] = []
 
     /// The first signal that came, if one did.
     var first: Int32? { received.withLock { $0 } }
 
     /// Calls `onFirst` once, from its own queue.
     init(onFirst: @escaping @Sendable (Int32) -> Void) {
-        sources = Mutex([])
         let queue = DispatchQueue(label: "signals")
-        let made = [SIGINT, SIGTERM, SIGHUP].map { number in
+        for number in [SIGINT, SIGTERM, SIGHUP] {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler { [weak self] in
@@ -27,8 +28,7 @@ final class Signals: Sendable {
                 if isFirst { onFirst(number) } else { _exit(128 + number) }
             }
             source.resume()
-            return source
+            sources.append(source)
         }
-        sources.withLock { $0 = made }
     }
 }

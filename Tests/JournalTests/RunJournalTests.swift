@@ -18,8 +18,10 @@ import Testing
         #expect(try run.header().content?.steps == allSteps)
         #expect(try run.outcome().content?.result == .succeeded)
         #expect(try run.outcome().content?.counts["applied"] == 3)
-        #expect(try run.checkpoints().compactMapValues(\.content?.completion) == Dictionary(
-            uniqueKeysWithValues: allSteps.map { ($0, .applied) }))
+        #expect(
+            try run.checkpoints().compactMapValues(\.content?.completion)
+                == Dictionary(
+                    uniqueKeysWithValues: allSteps.map { ($0, .applied) }))
         let commands = try run.commands(step: allSteps[1])
         #expect(commands.map(\.start.command) == [["kubectl", "get", "pods"], ["kubectl", "apply", "-f", "-"]])
         #expect(commands.map(\.end?.value) == ["0", "0"])

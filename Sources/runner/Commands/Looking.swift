@@ -14,7 +14,7 @@ struct StepsCommand: AsyncParsableCommand {
     @OptionGroup var formatOptions: FormatOptions
 
     func run() async throws {
-        let module = try await reporting { try StepKit.Module.named(module) }
+        let module = try await reporting { try StepKit.Module.named(self.module) }
         let rows = module.steps.map { Row(step: $0.id.rawValue, summary: $0.summary) }
         let width = rows.map(\.step.count).max() ?? 0
         let lines = rows.map { $0.step.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.summary }

@@ -71,7 +71,7 @@ private struct LiveRun {
         let terminal = Terminal(isQuiet: formatOptions.format == .json)
         let lines = ProgressLines(terminal: terminal)
         let summary = try await reporting { () async throws -> RunSummary? in
-            let module = try StepKit.Module.named(module)
+            let module = try StepKit.Module.named(self.module)
             let inventory = try await inventoryOptions.load()
             let state = try await stateOptions.prepared(terminal)
             return try await cancellable(terminal) { signals in
@@ -100,15 +100,18 @@ private struct LiveRun {
         _ work: @escaping @Sendable (@escaping @Sendable () -> Int32) async throws -> RunSummary?,
         animation: @escaping @Sendable () async -> Void
     ) async throws -> RunSummary? {
-        let task = Task { try await work { Interruption.status } }
+        let task = Task<RunSummary?, any Error> { try await work { Interruption.status } }
         let signals = Signals { number in
             Interruption.note(number)
             terminal.line("stopping in order; once more to stop at once")
             task.cancel()
         }
         let animating = Task { await animation() }
-        defer { animating.cancel() }
-        return try await withExtendedLifetime(signals) { try await task.value }
+        defer {
+            animating.cancel()
+            withExtendedLifetime(signals) {}
+        }
+        return try await task.value
     }
 }
 
@@ -150,7 +153,7 @@ struct Plan: AsyncParsableCommand {
 
     func run() async throws {
         let plan = try await reporting {
-            let module = try StepKit.Module.named(module)
+            let module = try StepKit.Module.named(self.module)
             let inventory = try await inventoryOptions.load()
             let redactor = Redactor()
             let provider = LiveProvider(inventory: inventory, redactor: redactor, passphrase: Passphrase.ask)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClientKit
+import Engine
 import Foundation
 import Journal
 import Kubernetes
