@@ -2,6 +2,7 @@ import ClientKit
 import Foundation
 import Glibc
 import SSH
+import Synchronization
 import Testing
 
 @Suite struct LostLinkTests {
@@ -135,12 +136,13 @@ import Testing
     }
 
     @Test func aServerThatTurnsConnectionsAwayIsTriedAgain() async throws {
-        // The one unauthenticated connection that it allows is taken, and is dropped after a second.
-        let server = try await TestServer(["MaxStartups 1:100:1", "LoginGraceTime 1"])
-        let blocker = try ConnectedSocket(port: server.port)
+        // The one unauthenticated connection that it allows is taken, until the server has turned ours away.
+        let server = try await TestServer(["MaxStartups 1:100:1"])
+        let blocker = Mutex<ConnectedSocket?>(try ConnectedSocket(port: server.port))
         try await eventually("the place is taken") { try server.log.contains("Connection from") }
-        let connection = try await server.connect()
-        #expect(try await connection.run(RemoteCommand(["true"], effect: .read)).exitStatus == 0)
-        withExtendedLifetime(blocker) {}
+        async let opening = server.connect()
+        try await eventually("the server turns us away") { try server.log.contains("drop connection") }
+        blocker.withLock { $0 = nil }
+        #expect(try await opening.run(RemoteCommand(["true"], effect: .read)).exitStatus == 0)
     }
 }
