@@ -5,7 +5,7 @@ import Glibc
 /// From nothing to an authenticated session.
 extension SSHConnection {
     /// How often a server that closes the connection at once (it is busy with others) is tried, and how long to wait between.
-    private static let attempts = 4
+    private static let attempts = 6
     private static let firstPause = Duration.milliseconds(250)
 
     func establish(

@@ -66,9 +66,9 @@ func shell(_ program: String, _ arguments: [String], environment: [String]? = ni
     return text
 }
 
-/// Waits until `condition` holds, at most 10 seconds.
+/// Waits until `condition` holds, at most 30 seconds.
 func eventually(_ what: String, _ condition: () throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(10)
+    let deadline = ContinuousClock.now + .seconds(30)
     while try !condition() {
         try #require(.now < deadline, "\(what) did not happen in time")
         try await Task.sleep(for: .milliseconds(10))
