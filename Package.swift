@@ -42,5 +42,8 @@ let package = Package(
             dependencies: ["ClientKit", "Engine", "Journal", "StepKit", "Steps", argumentParser],
             swiftSettings: strict),
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
+        .testTarget(
+            name: "KubernetesTests", dependencies: ["ClientKit", "Kubernetes", "SSH"], resources: [.copy("Fixtures")],
+            swiftSettings: strict),
     ]
 )
