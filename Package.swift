@@ -59,5 +59,8 @@ let package = Package(
             name: "PostgresTests", dependencies: ["ClientKit", "DataServers", "Postgres"], swiftSettings: strict),
         .testTarget(name: "RedisTests", dependencies: ["ClientKit", "DataServers", "Redis"], swiftSettings: strict),
         .testTarget(name: "StepKitTests", dependencies: ["ClientKit", "StepKit"], swiftSettings: strict),
+        .testTarget(
+            name: "KubernetesTests", dependencies: ["ClientKit", "Kubernetes", "SSH"], resources: [.copy("Fixtures")],
+            swiftSettings: strict),
     ]
 )

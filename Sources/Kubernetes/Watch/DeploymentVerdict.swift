@@ -24,35 +24,41 @@ extension Snapshot {
         }
         let counts = ReplicaCounts(deployment)
         if counts.isComplete { return .done("\(counts.available) of \(counts.wanted) pods available") }
-        return .waiting(counts.words, rolloutTrouble(of: deployment, name, counts))
+
+        let newest = newestReplicaSet(of: deployment)
+        // Only the new ReplicaSet's pods count: old ones may be broken in just the way that this update mends.
+        let pods = newest.map { self.pods(ownedBy: $0) }?.filter { !$0.isBeingDeleted } ?? []
+        let found = pods.compactMap { self.trouble(of: $0) }.worst?.told(about: "Deployment \(name)")
+        let stalled = stall(of: deployment, name, counts)
+        // What might pass by itself has had its time once the Deployment's own deadline is over.
+        let late = stalled == nil || found?.isPermanent == true ? found : found?.lasting(Trouble.confirmed)
+        let trouble = refusal(of: newest ?? deployment, name) ?? late ?? stalled
+        let busy = pods.first { $0.ready?.status != "True" }.map { "; " + activity(of: $0) }
+        return .waiting(counts.words + (trouble == nil ? busy ?? "" : ""), trouble)
     }
 
-    /// What holds a rollout up: looked for in the new ReplicaSet's pods only, since old ones may be broken by design of the
-    /// very update that replaces them.
-    private func rolloutTrouble(of deployment: JSONValue, _ name: String, _ counts: ReplicaCounts) -> Trouble? {
-        let revision = deployment["metadata", "annotations"]?.strings[revisionKey]
-        let newest = objects("ReplicaSet", ownedBy: deployment).first {
-            $0["metadata", "annotations"]?.strings[revisionKey] == revision
+    private func newestReplicaSet(of deployment: JSONValue) -> JSONValue? {
+        let key = "deployment.kubernetes.io/revision"
+        let revision = deployment["metadata", "annotations"]?.strings[key]
+        return objects("ReplicaSet", ownedBy: deployment).first {
+            $0["metadata", "annotations"]?.strings[key] == revision
         }
-        let subject = "Deployment \(name)"
-        let refusal = newest?.condition("ReplicaFailure") ?? deployment.condition("ReplicaFailure")
-        if let refusal, refusal.status == "True" {
-            return .podRefused(subject, refusal.message)
+    }
+
+    private func refusal(of owner: JSONValue, _ name: String) -> Trouble? {
+        guard let failure = owner.condition("ReplicaFailure"), failure.status == "True" else { return nil }
+        return .podRefused("Deployment \(name)", failure.message)
+    }
+
+    private func stall(of deployment: JSONValue, _ name: String, _ counts: ReplicaCounts) -> Trouble? {
+        guard let progress = deployment.condition("Progressing"), progress.reason == "ProgressDeadlineExceeded" else {
+            return nil
         }
-        let pods = newest.map { self.pods(ownedBy: $0) } ?? []
-        let found = pods.filter { !$0.isBeingDeleted }.compactMap { trouble(of: $0) }
-        if let worst = found.worst { return worst.told(about: subject) }
-        if let progress = deployment.condition("Progressing"), progress.reason == "ProgressDeadlineExceeded" {
-            return Trouble(
-                .noProgress, "\(subject) makes no progress: \(progress.message) (\(counts.words))",
-                remedy: "look at its pods: `kubectl describe pods` names what each waits for",
-                patience: Trouble.confirmed)
-        }
-        return nil
+        return Trouble(
+            .noProgress, "Deployment \(name) makes no progress: \(progress.message) (\(counts.words))",
+            remedy: "look at its pods: `kubectl describe pods` names what each waits for", patience: Trouble.confirmed)
     }
 }
-
-private let revisionKey = "deployment.kubernetes.io/revision"
 
 /// How many pods a Deployment has, of which kind.
 private struct ReplicaCounts {
@@ -74,7 +80,7 @@ private struct ReplicaCounts {
     }
 
     var words: String {
-        var text = "\(updated) of \(wanted) pods are new, \(available) available"
+        var text = "\(updated) of \(wanted) pods new, \(available) available"
         if total > updated { text += ", \(total - updated) old still there" }
         return text
     }

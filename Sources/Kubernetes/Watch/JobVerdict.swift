@@ -24,7 +24,7 @@ extension Snapshot {
         guard let worst = present.compactMap({ trouble(of: $0) }).worst else { return nil }
         // How often a container may fail is the Job's own affair (backoffLimit): it says when that is used up.
         let isTheJobsAffair = [.crashLoop, .exited, .outOfMemory, .killedByProbe].contains(worst.code)
-        return (isTheJobsAffair ? worst.passing : worst).told(about: "Job \(name)")
+        return (isTheJobsAffair ? worst.lasting(nil) : worst).told(about: "Job \(name)")
     }
 
     private func jobFailure(_ name: String, _ failure: Condition, _ pods: [Pod]) -> Trouble {
@@ -46,7 +46,7 @@ extension Snapshot {
         }
         let why = switch end.reason {
             case "OOMKilled": "needed more memory than its limit"
-            case "StartError", "ContainerCannotRun": "cannot be started: \(end.message)"
+            case "StartError", "ContainerCannotRun": "cannot be started: \(end.message.runtimeCause)"
             default: end.words
             }
         let attempts = pods.count > 1 ? " (\(pods.count) attempts)" : ""
@@ -62,14 +62,6 @@ extension Snapshot {
         let failed = job["status", "failed"]?.integer ?? 0
         let failures = failed > 0 ? ", \(failed) failed before" : ""
         guard let pod = pods.last else { return "no pod yet\(failures)" }
-        let state = pod.containers.first { !$0.isReady }?.waiting?.reason
-        return "\(pod.words) is \(state ?? pod.phase)\(failures)"
-    }
-}
-
-extension Trouble {
-    /// The same trouble, for a place where it may pass by itself.
-    fileprivate var passing: Trouble {
-        Trouble(code, sentence, remedy: remedy, pod: pod, patience: nil, log: log, pull: pull)
+        return pod.phase == "Running" ? "\(pod.words) runs\(failures)" : activity(of: pod) + failures
     }
 }

@@ -3,7 +3,7 @@ extension Snapshot {
     func trouble(of pod: Pod) -> Trouble? {
         if let why = whyNotReady(pod.node) {
             return Trouble(
-                .nodeNotReady, "\(pod.words): node \(pod.node ?? "") is not ready (\(why))",
+                .nodeNotReady, "\(pod.words): node \(pod.node ?? "") is not ready (\(why.trimmingSuffix { $0 == "." }))",
                 remedy: "bring the node's kubelet back; the other nodes keep serving meanwhile", pod: pod.name)
         }
         if pod.phase == "Failed", !pod.reason.isEmpty {
@@ -18,6 +18,17 @@ extension Snapshot {
             if let trouble = trouble(of: container, in: pod) { return trouble }
         }
         return creationTrouble(of: pod)
+    }
+
+    /// What a pod without trouble is doing on its way, as an end of a sentence.
+    func activity(of pod: Pod) -> String {
+        guard pod.node != nil else { return "\(pod.words) waits for a node" }
+        guard let container = pod.containers.first(where: { !$0.isReady && ($0.terminated?.exitCode ?? 1) != 0 }) else {
+            return "\(pod.words) is \(pod.phase)"
+        }
+        if container.isRunning { return "\(pod.words) runs and is not ready yet" }
+        if events(about: pod.uid).last?.reason == "Pulling" { return "\(pod.words) pulls \(container.image)" }
+        return "\(pod.words) is \(container.waiting?.reason ?? pod.phase)"
     }
 
     private func trouble(of container: ContainerStatus, in pod: Pod) -> Trouble? {
@@ -40,7 +51,7 @@ extension Snapshot {
                     patience: Trouble.confirmed)
             case "CreateContainerError", "RunContainerError", "PreCreateHookError", "PostStartHookError":
                 return Trouble(
-                    .cannotStart, "\(pod.words): container \(container.name) cannot be started: \(waiting.message)",
+                    .cannotStart, "\(pod.words): container \(container.name) cannot be started: \(waiting.message.runtimeCause)",
                     remedy: "correct the container's command or image", pod: pod.name, patience: Trouble.confirmed)
             case "CrashLoopBackOff":
                 return crash(of: container, in: pod, isLooping: true)
@@ -70,7 +81,7 @@ extension Snapshot {
         }
         if let end, ["StartError", "ContainerCannotRun"].contains(end.reason) {
             return Trouble(
-                .cannotStart, "\(place) cannot be started: \(end.message)",
+                .cannotStart, "\(place) cannot be started: \(end.message.runtimeCause)",
                 remedy: "correct the container's command or image", pod: pod.name, patience: patience)
         }
         // The kubelet says only in an event that it was a probe that made it end the container.
@@ -81,8 +92,11 @@ extension Snapshot {
                 remedy: "see in its log what it was doing; where it is only slow, give its probe more time",
                 pod: pod.name, patience: patience, log: log)
         }
+        // Events are dropped under load; a signal then is all that is left of a failed probe.
+        let isSignal = end.map { $0.exitCode == 137 || $0.exitCode == 143 } ?? false
+        let guess = isSignal ? ", as the kubelet does when a probe fails" : ""
         return Trouble(
-            isLooping ? .crashLoop : .exited, "\(place) \(end?.words ?? "ended")\(often)",
+            isLooping ? .crashLoop : .exited, "\(place) \(end?.words ?? "ended")\(guess)\(often)",
             remedy: "mend what its log names; the container starts anew by itself", pod: pod.name, patience: patience,
             log: log)
     }
@@ -110,7 +124,7 @@ extension Snapshot {
             return Trouble(
                 .volumeFailed, "\(pod.words) cannot mount a volume: \(event.message)",
                 remedy: "create what the volume is made from, under the name that the pod asks for", pod: pod.name,
-                patience: Trouble.lasting)
+                patience: Trouble.settled)
         }
         return Trouble(
             .sandboxFailed, "\(pod.words) gets no network: \(event.message)",
@@ -131,7 +145,7 @@ extension Snapshot {
             remedy: resources.isEmpty
                 ? "make a node fit: the answer names what each one lacks"
                 : "free \(resources) on the workers, add one, or ask for less in the inventory",
-            pod: pod.name, patience: Trouble.lasting)
+            pod: pod.name, patience: Trouble.settled)
     }
 
     /// Everything the kubelet says about a failed pull: newer ones in the state, older ones in an event only.
@@ -147,6 +161,13 @@ extension Snapshot {
 }
 
 extension String {
+    /// runc's own words, without what containerd and the shim put around them.
+    var runtimeCause: String {
+        guard let range = firstRange(of: "unable to start container process: ") else { return self }
+        let cause = self[range.upperBound...]
+        return String(cause.hasSuffix(": unknown") ? cause.dropLast(": unknown".count) : cause)
+    }
+
     fileprivate func trimmingSuffix(while predicate: (Character) -> Bool) -> String {
         var text = self[...]
         while let last = text.last, predicate(last) { text.removeLast() }

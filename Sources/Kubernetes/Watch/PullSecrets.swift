@@ -92,8 +92,7 @@ extension Trouble {
         }
         result.sentence += "; \(faults.joined(separator: "; "))"
         result.remedy =
-            "make Secret \(states[0].name) anew (type kubernetes.io/dockerconfigjson, server \(registry)): "
-            + "the step add_imagepullsecrets does it"
+            "make Secret \(states[0].name) anew, of type kubernetes.io/dockerconfigjson with credentials for \(registry)"
         return result
     }
 }

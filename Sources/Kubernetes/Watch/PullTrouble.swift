@@ -25,13 +25,21 @@ extension Trouble {
         }
         if says("403 forbidden", "insufficient_scope", "access denied", "denied:") {
             return trouble(
-                .pullForbidden, "\(registry) answered 403 Forbidden; \(with)",
-                remedy: "give the token of that Secret the right to read this package (read:packages on ghcr.io)")
+                .pullForbidden, "\(registry) denied access to it; \(with)",
+                remedy: attempt.secrets.isEmpty
+                    ? "name a Secret of type kubernetes.io/dockerconfigjson for \(registry) in the pod's imagePullSecrets"
+                    : "give the token of that Secret the right to read this package (read:packages on ghcr.io)")
         }
-        if says("dial tcp", "no such host", "i/o timeout", "connection refused", "tls handshake", "x509:", "deadline exceeded") {
+        if says("x509:") {
+            return trouble(
+                .registryUnreachable, "the node does not trust the certificate of \(registry): \(networkCause(text))",
+                remedy: "put the right certificate on \(registry), or its authority on \(pod.node ?? "the node")",
+                patience: stubborn)
+        }
+        if says("dial tcp", "no such host", "i/o timeout", "connection refused", "tls handshake", "deadline exceeded") {
             return trouble(
                 .registryUnreachable, "the node does not reach \(registry): \(networkCause(text))",
-                remedy: "mend the way from \(pod.node ?? "the node") to \(registry): DNS, route, firewall or certificate",
+                remedy: "mend the way from \(pod.node ?? "the node") to \(registry): DNS, route or firewall",
                 patience: stubborn)
         }
         if says("not found", "manifest unknown", "404") {
@@ -41,7 +49,7 @@ extension Trouble {
         }
         return trouble(
             .pullFailed, text.isEmpty ? "the node does not say why" : text,
-            remedy: "try `crictl pull \(container.image)` on \(pod.node ?? "the node")", patience: lasting)
+            remedy: "try `crictl pull \(container.image)` on \(pod.node ?? "the node")", patience: settled)
     }
 
     /// The end of containerd's chain of errors, where the network's own word stands.

@@ -92,9 +92,16 @@ public struct Trouble: Sendable, Hashable {
     /// For causes that never pass by themselves: one more look, since a single one can catch a moment in between.
     static let confirmed: Duration = .seconds(2)
     /// For causes that a moment's shortage can bring about, such as old pods that still hold what new ones need.
-    static let lasting: Duration = .seconds(8)
+    static let settled: Duration = .seconds(8)
     /// For causes outside the cluster that often pass.
     static let stubborn: Duration = .seconds(60)
+
+    /// The same trouble, where waiting on becomes pointless after another time.
+    func lasting(_ patience: Duration?) -> Trouble {
+        var result = Trouble(code, sentence, remedy: remedy, pod: pod, patience: patience, log: log, pull: pull)
+        result.logTail = logTail
+        return result
+    }
 
     /// The same trouble, with the log's last words in its sentence.
     func addingLog(_ text: String) -> Trouble {
