@@ -28,6 +28,7 @@ final class ActivityRecorder: Sendable {
     private struct State {
         var stdout: Stream
         var stderr: Stream
+        var withheld = 0
     }
 
     /// The number of the start record.
@@ -36,13 +37,16 @@ final class ActivityRecorder: Sendable {
     let step: String?
     let transcript: Transcript
     private let redactor: Redactor
+    /// Whether standard output holds secrets that the redactor may not know yet: it is replaced as a whole.
+    private let isSecret: Bool
     private let state: Mutex<State>
 
-    init(command: Int, step: String?, transcript: Transcript, redactor: Redactor) {
+    init(command: Int, step: String?, transcript: Transcript, redactor: Redactor, isSecret: Bool) {
         self.command = command
         self.step = step
         self.transcript = transcript
         self.redactor = redactor
+        self.isSecret = isSecret
         state = Mutex(
             State(
                 stdout: Stream(command: command, stream: .stdout), stderr: Stream(command: command, stream: .stderr)))
@@ -59,6 +63,7 @@ final class ActivityRecorder: Sendable {
         let table = redactor.table
         state.withLock { state in
             switch stream {
+            case .stdout where isSecret: state.withheld += bytes.count
             case .stdout: transcript.write(state.stdout.feed(bytes, table, isEnd: false))
             case .stderr: transcript.write(state.stderr.feed(bytes, table, isEnd: false))
             }
@@ -69,6 +74,10 @@ final class ActivityRecorder: Sendable {
     func finish() -> (stdout: ContentDigest?, stderr: ContentDigest?) {
         let table = redactor.table
         return state.withLock { state in
+            if state.withheld > 0 {
+                let words = Array("\(Redactor.mask) \(state.withheld) bytes that hold secrets\n".utf8)
+                transcript.write(state.stdout.feed(words[...], table, isEnd: false))
+            }
             transcript.write(state.stdout.feed([], table, isEnd: true))
             transcript.write(state.stderr.feed([], table, isEnd: true))
             return (state.stdout.digest, state.stderr.digest)

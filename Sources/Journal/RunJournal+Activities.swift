@@ -52,7 +52,8 @@ extension RunJournal: ActivityObserver {
         entry.command = start
         let head = try append(entry, durable: activity.effect == .change)
         let recorder = ActivityRecorder(
-            command: head.sequence, step: step, transcript: transcript, redactor: redactor)
+            command: head.sequence, step: step, transcript: transcript, redactor: redactor,
+            isSecret: activity.outputIsSecret)
         recorder.begin(start, at: entry.time)
         recorders.withLock { $0[activity.id] = recorder }
         commands += 1

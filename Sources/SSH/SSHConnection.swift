@@ -90,7 +90,7 @@ public actor SSHConnection: RemoteShell {
         let lines = try parts(of: command, on: shell, nonce: nonce)
         let activity = Activity(
             channel: .ssh, host: hostName, hostKeyFingerprint: hostKeyFingerprint, command: command.arguments,
-            standardInput: command.standardInput, effect: command.effect)
+            standardInput: command.standardInput, effect: command.effect, outputIsSecret: command.outputIsSecret)
         do {
             try await observer.willBegin(activity)
         } catch {
