@@ -154,7 +154,7 @@ final class TemporaryDisk: Sendable {
     }
 
     deinit {
-        if umount2(path, Int32(MNT_DETACH.rawValue)) != 0 { print("still mounted: \(path)") }
+        if umount2(path, Int32(MNT_DETACH)) != 0 { print("still mounted: \(path)") }
     }
 
     /// Leaves no page free.

@@ -1,6 +1,7 @@
 import ClientKit
 import Engine
 import Foundation
+import Journal
 import StepKit
 import Testing
 

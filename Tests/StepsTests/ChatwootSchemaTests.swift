@@ -1,3 +1,4 @@
+import StepKit
 import Testing
 
 @testable import Steps

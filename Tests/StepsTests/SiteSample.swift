@@ -76,13 +76,13 @@ struct ForbiddenServices: DataServices {
 }
 
 /// A manifest as the API server gets it.
-func json(_ manifest: any Manifest) throws -> JSONValue {
-    try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(manifest))
+func json(_ manifest: any Manifest) throws -> Kubernetes.JSONValue {
+    try JSONDecoder().decode(Kubernetes.JSONValue.self, from: JSONEncoder().encode(manifest))
 }
 
 extension [any Manifest] {
     /// The one manifest of this kind and name, as the API server gets it.
-    func object(_ kind: String, _ name: String) throws -> JSONValue {
+    func object(_ kind: String, _ name: String) throws -> Kubernetes.JSONValue {
         let found = filter { $0.kind == kind && $0.metadata.name == name }
         try #require(found.count == 1, "\(kind) \(name)")
         return try json(found[0])

@@ -56,7 +56,7 @@ import Testing
         #expect(file.database == "chatwoot_db")
         #expect(file.user == "chatwoot_user")
         #expect(secrets.secretKeyBase.reveal().utf8.count == 128)
-        #expect(secrets.secretKeyBase.reveal().allSatisfy(\.isHexDigit))
+        #expect(secrets.secretKeyBase.reveal().allSatisfy { $0.isHexDigit })
         #expect(secrets.databasePassword.reveal().first?.isLetter == true)
         #expect(secrets.databasePassword.reveal().allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) })
         #expect(try await bench.find(nil).complete?.databasePassword == secrets.databasePassword)
@@ -116,10 +116,11 @@ import Testing
         #expect(Set(bench.registered).isSuperset(of: [Self.password, other]))
 
         let fresh = try Bench(file: nil)
-        let folder = fresh.folder
+        let path = fresh.folder.path
         fresh.onRegister { secret in
             // Nothing is in the file yet when the redactor learns it.
-            #expect(try folder.names().isEmpty, "\(secret) was written first")
+            let names = try FileManager.default.contentsOfDirectory(atPath: path)
+            #expect(names.isEmpty, "\(secret) was written first")
         }
         let secrets = try await fresh.complete(try await fresh.find(nil))
         #expect(Set(fresh.registered).isSuperset(of: [secrets.databasePassword, secrets.secretKeyBase]))

@@ -1,5 +1,6 @@
 import ClientKit
 import Foundation
+import SSH
 import Testing
 
 @testable import StepKit
