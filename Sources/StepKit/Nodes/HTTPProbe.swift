@@ -47,9 +47,13 @@ public struct HTTPAnswer: Sendable, Hashable {
         self.didConnect = didConnect
     }
 
-    /// The answer in a few words: `HTTP 504`, or curl's message where there is none.
+    /// The answer in a few words: `HTTP 504`, curl's message where there is none, both where the answer broke off.
     public var words: String {
-        status != 0 ? "HTTP \(status)" : curlMessage
+        switch (status, curlCode) {
+        case (0, _): curlMessage
+        case (_, 0): "HTTP \(status)"
+        default: "HTTP \(status), then \(curlMessage)"
+        }
     }
 }
 
@@ -92,19 +96,22 @@ struct CurlBatch {
     /// Takes the answers apart; `nil` where there are not as many as probes.
     func answers(from output: String) -> [HTTPAnswer]? {
         var answers: [HTTPAnswer] = []
-        var rest = output[...]
+        // Bytes, not characters: a body that ends in CR would make one character with the newline behind it.
+        var rest = output.utf8[...]
         for probe in probes {
-            guard let mark = rest.range(of: "\n\(marker) ") else { return nil }
-            let body = rest[..<mark.lowerBound]
-            let end = rest[mark.upperBound...].firstIndex(of: "\n") ?? rest.endIndex
-            let fields = rest[mark.upperBound..<end].split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
+            guard let mark = rest.firstRange(of: Array("\n\(marker) ".utf8)) else { return nil }
+            let body = Substring(rest[..<mark.lowerBound])
+            let end = rest[mark.upperBound...].firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
+            let fields = Substring(rest[mark.upperBound..<end])
+                .split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
             guard fields.count >= 3, let status = Int(fields[0]), let code = Int(fields[1]),
                 let connected = Double(fields[2])
             else { return nil }
             answers.append(
                 HTTPAnswer(
                     probe: probe, status: status, body: String(body.prefix(65_536)), curlCode: code,
-                    curlMessage: fields.count == 4 ? String(fields[3]) : "", didConnect: connected > 0))
+                    curlMessage: fields.count == 4 ? String(fields[3]) : "", // A connection that was there already took no time.
+                    didConnect: connected > 0 || status != 0))
             rest = rest[(end < rest.endIndex ? rest.index(after: end) : end)...]
         }
         return answers
