@@ -110,7 +110,11 @@ struct Execution: Sendable {
             while let ended = await group.next() {
                 group.cancelAll()
                 guard let (progress, result) = ended else { continue }
-                if case .failure(let error as LeaseLoss) = result { loss = error.cause } else { outcome = (progress, result) }
+                if case .failure(let error as LeaseLoss) = result {
+                    loss = error.cause
+                } else {
+                    outcome = (progress, result)
+                }
             }
             return (outcome, loss)
         }
@@ -130,13 +134,18 @@ struct Execution: Sendable {
     /// Renews three times in each term; `nil` when cancelled, the loss when the lease is not ours any more.
     private func renew(_ lease: LeaseTaking, _ open: any OpenSite) async -> LeaseLoss? {
         var expiry = ContinuousClock.now + lease.duration
+        var trouble: (any Error)?
         while !Task.isCancelled {
             do {
-                try await Task.sleep(for: lease.duration / 3)
+                try await Task.sleep(for: lease.duration / 4)
                 let asked = ContinuousClock.now
-                try await renew(open, before: expiry)
+                try await renew(open, before: expiry, after: trouble)
                 expiry = asked + lease.duration
-            } catch let error as any ExplainedError where error.kind != .busy && ContinuousClock.now < expiry && !Task.isCancelled {
+                trouble = nil
+            } catch let error as any ExplainedError
+                where error.kind != .busy && ContinuousClock.now < expiry && !Task.isCancelled
+            {
+                trouble = error
                 // A master that is gone is noticed by the step too; until the term is over nobody else can hold the lease.
                 runner.events(.warning("the lease could not be renewed, it will be tried again: \(error.cause)"))
             } catch {
@@ -146,15 +155,19 @@ struct Execution: Sendable {
         return nil
     }
 
-    /// Renews once; a renewal that hangs must not hide that the term is over.
-    private func renew(_ open: any OpenSite, before expiry: ContinuousClock.Instant) async throws {
+    /// Renews once; a renewal that hangs must not hide that the term is over, with the trouble it had as the cause.
+    private func renew(
+        _ open: any OpenSite, before expiry: ContinuousClock.Instant, after trouble: (any Error)?
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await open.renewLease(auditHead: journal.head.description) }
             group.addTask {
                 try await Task.sleep(until: expiry, clock: .continuous)
-                throw StepFailure(
-                    "renew the lease of module \(runner.module.number)", cause: "no answer came before its term was over",
-                    remedy: "see that the API server answers, then `runner resume`", kind: .unreachable)
+                throw trouble
+                    ?? StepFailure(
+                        "renew the lease of module \(runner.module.number)",
+                        cause: "no answer came before its term was over",
+                        remedy: "see that the API server answers, then `runner resume`", kind: .unreachable)
             }
             defer { group.cancelAll() }
             _ = try await group.next()
@@ -163,15 +176,19 @@ struct Execution: Sendable {
 
     private func preflight(_ open: any OpenSite) async throws {
         let reader = await open.site(reporter: reporter(nil)).reading
-        for node in reader.absentNodes { runner.events(.warning("\(node.name) does not answer: \(node.failure.cause)")) }
+        for node in reader.absentNodes {
+            runner.events(.warning("\(node.name) does not answer: \(node.failure.cause)"))
+        }
         let problems = await runner.module.preflight(reader)
         try Task.checkCancellation()
         guard problems.isEmpty else {
-            throw CombinedFailure("look whether everything that module \(runner.module.number) needs is there", problems)
+            throw CombinedFailure(
+                "look whether everything that module \(runner.module.number) needs is there", problems)
         }
         try await journal.record(
             .preflight, result: "passed",
-            details: reader.absentNodes.isEmpty ? nil : ["absent": reader.absentNodes.map(\.name).joined(separator: " ")])
+            details: reader.absentNodes.isEmpty
+                ? nil : ["absent": reader.absentNodes.map(\.name).joined(separator: " ")])
     }
 
     private func takeLease(_ open: any OpenSite) async throws -> LeaseTaking {

@@ -69,12 +69,12 @@ final class StandInRegistry {
     }
 
     private static let source = #"""
-        import base64, glob, http.server, json, ssl, sys, threading
+        import base64, glob, http.server, json, os, ssl, sys, threading
         folder = sys.argv[1]
         behaviour = json.load(open(folder + "/behaviour.json"))
         pair = (behaviour["username"] + ":" + behaviour["token"]).encode()
         basic = "Basic " + base64.b64encode(pair).decode()
-        bearer = "bearer-0123456789abcdef=="
+        bearer = "bearer-" + os.urandom(12).hex() + "=="
         secrets = [behaviour["token"].encode(), basic[6:].encode(), bearer.encode()]
         lock = threading.Lock()
         def leaks():
