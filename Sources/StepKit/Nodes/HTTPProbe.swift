@@ -96,14 +96,12 @@ struct CurlBatch {
     /// Takes the answers apart; `nil` where there are not as many as probes.
     func answers(from output: String) -> [HTTPAnswer]? {
         var answers: [HTTPAnswer] = []
-        // Bytes, not characters: a body that ends in CR would make one character with the newline behind it.
-        var rest = output.utf8[...]
+        var rest = output[...]
         for probe in probes {
-            guard let mark = rest.firstRange(of: Array("\n\(marker) ".utf8)) else { return nil }
-            let body = Substring(rest[..<mark.lowerBound])
-            let end = rest[mark.upperBound...].firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
-            let fields = Substring(rest[mark.upperBound..<end])
-                .split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
+            guard let mark = rest.range(of: "\n\(marker) ") else { return nil }
+            let body = rest[..<mark.lowerBound]
+            let end = rest[mark.upperBound...].firstIndex(of: "\n") ?? rest.endIndex
+            let fields = rest[mark.upperBound..<end].split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
             guard fields.count >= 3, let status = Int(fields[0]), let code = Int(fields[1]),
                 let connected = Double(fields[2])
             else { return nil }
