@@ -59,6 +59,6 @@ reset_data() {
 	SELECT format('DROP ROLE %I', rolname) FROM pg_roles
 	 WHERE rolname NOT IN ('postgres', 'kb_admin') AND rolname !~ '^pg_' \gexec
 	SQL
-  rm -f "$RUN/postgres-administrator"
+  rm -f "$POSTGRES_MARK"
   postgres_administrator
 }

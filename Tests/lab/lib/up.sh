@@ -27,6 +27,8 @@ lab_up() {
   if [[ ! -f $RUN/digest || $(<"$RUN/digest") != "$digest" ]]; then
     hosts_any && say "another version of the lab is up: taking it down first"
     lab_clear
+    # Kept by `down`, for whoever wants to know what happened.
+    find "$LOGS" -type f ! -name apt.log -delete
     printf '%s\n' "$digest" >"$RUN/digest"
   fi
   if lab_is_complete "$digest"; then
@@ -86,11 +88,12 @@ hosts_any() {
 
 # Ends every host and forgets the cluster; keys, certificates, images and the registry's content stay.
 lab_clear() {
+  # First, so that after a cut-off clearing the next `up` clears again.
+  rm -f "$RUN/complete" "$RUN/digest"
   hosts_stop
   cgroups_remove
   rm -rf "$STATE/hosts" "$RUN" "$DATA"/{etcd,kubelet,containerd} "$DATA"/db-01/postgres{,.new} "$DATA/redis-01" "$DATA"/ingress-* \
     "$INGRESS_CODE" "$RUNNER_STATE" "$CREDENTIALS/chatwoot.env"
-  find "$LOGS" -type f ! -name apt.log -delete
   mkdir -p "$RUN" "$STATE/hosts"
 }
 
