@@ -61,7 +61,7 @@ kubernetes_make() {
   (
     cd "$tree" || exit
     export PATH=/usr/lib/go-1.19/bin:$PATH GOPATH=$tree/.go CGO_ENABLED=0 GOCACHE=$CACHE/build/go-cache
-    export GOFLAGS=-mod=vendor GOPROXY=off
+    export GOPROXY=off
     exec make WHAT="${KUBERNETES_PROGRAMS[*]/#/cmd/}"
   ) >>"$log" 2>&1 </dev/null &
   make_pid=$!
@@ -74,7 +74,8 @@ kubernetes_make() {
 }
 
 packages_install_sources() {
-  write_file "$KUBERNETES_SOURCES" <<-'SOURCES'
+  # A machine that has source packages already needs no second list of them.
+  [[ -n $(apt-cache showsrc kubernetes 2>/dev/null) ]] || write_file "$KUBERNETES_SOURCES" <<-'SOURCES'
 	# For the rehearsal lab, which builds Kubernetes from Debian's source package.
 	Types: deb-src
 	URIs: http://deb.debian.org/debian
