@@ -59,7 +59,7 @@ postgres_start() {
 # psql as the superuser, without a password, on the database's own host.
 postgres_psql() {
   local pid
-  pid=$(host_require db-01)
+  pid=$(host_require db-01) || exit 1
   # Only the network and the files of the host: signals reach psql, and what is read with -f lies where the caller is.
   "${LIMIT[@]}" nsenter --target "$pid" --mount --net setpriv --reuid=postgres --regid=postgres --init-groups \
     env HOME=/var/lib/postgresql bash -c 'cd -- "$0" 2>/dev/null || cd /; exec /usr/lib/postgresql/15/bin/psql "$@"' "$PWD" \
@@ -98,7 +98,7 @@ redis_start() {
 
 redis_cli() {
   local pid
-  pid=$(host_require redis-01)
+  pid=$(host_require redis-01) || exit 1
   REDISCLI_AUTH=$(<"$SECRETS/redis") "${LIMIT[@]}" nsenter --target "$pid" --net redis-cli "$@"
 }
 

@@ -44,12 +44,10 @@ lab_up() {
   hosts_start
   faults_heal
   say "starting servers"
-  in_parallel control_plane_start worker_start data_up registry_up "${NODES[@]/#/node_start }" ||
-    die "the lab is not up; see above"
+  in_parallel control_plane_start worker_start data_up registry_up "${NODES[@]/#/node_start }"
   say "waiting for the API servers"
   control_plane_wait
-  in_parallel controllers_start cluster_objects ingress_start_all "${NODES[@]/#/kube_proxy_start }" ||
-    die "the lab is not up; see above"
+  in_parallel controllers_start cluster_objects ingress_start_all "${NODES[@]/#/kube_proxy_start }"
   say "waiting for $WORKER"
   node_wait
   mkdir -p "$RUNNER_STATE" && chmod 700 "$RUNNER_STATE"
