@@ -228,7 +228,7 @@ def _drain(server):
     # Whoever routes requests here learns of the end only a moment after the signal, so the door stays open that long.
     plain("- Gracefully stopping, waiting for requests to finish")
     server.draining = True
-    time.sleep(hooks.seconds("LINGER", 1.5))
+    time.sleep(hooks.seconds("LINGER", 2))
     server.shutdown()
     server.socket.close()
     server.wait_for_requests(20)
