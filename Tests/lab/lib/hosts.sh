@@ -83,8 +83,8 @@ host_start() {
 
 hosts_start() {
   local host
-  mkdir -p "$STATE"/{hosts,credentials,runner-state,ssh}
-  chmod 700 "$STATE"/{credentials,runner-state,ssh}
+  mkdir -p "$STATE"/{hosts,credentials,runner-state,secrets,ssh}
+  chmod 700 "$STATE"/{credentials,runner-state,secrets,ssh}
   # A copy: the checkout may lie where hosts have folders of their own.
   cp "$LIBRARY/hostd.py" "$RUN/hostd.py"
   for host in "${HOSTS[@]}"; do host_pid "$host" >/dev/null || host_files "$host"; done
