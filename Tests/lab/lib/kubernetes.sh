@@ -61,20 +61,22 @@ kubernetes_make() {
   (
     cd "$tree" || exit
     export PATH=/usr/lib/go-1.19/bin:$PATH GOPATH=$tree/.go CGO_ENABLED=0 GOCACHE=$CACHE/build/go-cache
-    export GOFLAGS=-mod=vendor GOPROXY=off
+    export GOPROXY=off
     exec make WHAT="${KUBERNETES_PROGRAMS[*]/#/cmd/}"
   ) >>"$log" 2>&1 </dev/null &
   make_pid=$!
   while sleep 15 && kill -0 "$make_pid" 2>/dev/null; do
     # Every package compiled leaves a file ending in -d: about 3000 of them in the end.
-    compiled=$(find "$CACHE/build/go-cache" -name '*-d' 2>/dev/null | wc -l)
+    # Files come and go under find's feet, which is no failure.
+    compiled=$({ find "$CACHE/build/go-cache" -name '*-d' 2>/dev/null || true; } | wc -l)
     say "building Kubernetes: $compiled files compiled"
   done
   wait "$make_pid" || die "Kubernetes could not be built (see $log)"
 }
 
 packages_install_sources() {
-  write_file "$KUBERNETES_SOURCES" <<-'SOURCES'
+  # A machine that has source packages already needs no second list of them.
+  [[ -n $(apt-cache showsrc kubernetes 2>/dev/null) ]] || write_file "$KUBERNETES_SOURCES" <<-'SOURCES'
 	# For the rehearsal lab, which builds Kubernetes from Debian's source package.
 	Types: deb-src
 	URIs: http://deb.debian.org/debian
