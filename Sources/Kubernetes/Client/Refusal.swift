@@ -97,6 +97,8 @@ struct Refusal {
     /// The parenthesised code of the first `Error from server (NotFound): …`; empty where the server gave no code.
     private static func serverReason(in lines: [String]) -> ServerReason? {
         for line in lines {
+            // The one refusal that kubectl words itself.
+            if line.hasPrefix("The "), line.contains("\" is invalid") { return .invalid }
             guard let range = line.firstRange(of: "rror from server") else { continue }
             let rest = line[range.upperBound...]
             guard rest.hasPrefix(" ("), let end = rest.firstIndex(of: ")") else { return ServerReason(rawValue: "") }

@@ -30,7 +30,7 @@ extension ClusterWriter {
         let isOver = present.runID.map { $0 == runID || supersededRuns.contains($0) } ?? false
         guard present.isFree(at: clock.now) || isOver else { throw held(module, present, clock.now) }
         do {
-            let replaced = try await replace(desired(present), resourceVersion: present.resourceVersion)
+            let replaced = try await replace(desired(present), resourceVersion: present.resourceVersion, uid: present.uid)
             return HeldLease(
                 module: module, record: try record(replaced, module),
                 takenOverFrom: present.holder == nil ? nil : present, clock: clock)
@@ -69,7 +69,7 @@ extension ClusterWriter {
         let free = ModuleLease.manifest(
             module, holder: nil, runID: record.runID, auditHead: record.auditHead, duration: max(1, record.duration),
             acquiredAt: record.acquiredAt, renewedAt: record.renewedAt, transitions: record.transitions)
-        try await replace(free, resourceVersion: record.resourceVersion)
+        try await replace(free, resourceVersion: record.resourceVersion, uid: record.uid)
     }
 
     /// Compare-and-swap; where the object changed and is still ours, once more from its present state.
@@ -79,7 +79,7 @@ extension ClusterWriter {
         var present = lease.record
         for isLastTry in [false, true] {
             do {
-                let answer = try await replace(manifest(present), resourceVersion: present.resourceVersion)
+                let answer = try await replace(manifest(present), resourceVersion: present.resourceVersion, uid: present.uid)
                 return HeldLease(
                     module: lease.module, record: try record(answer, lease.module), takenOverFrom: lease.takenOverFrom,
                     clock: lease.clock)
