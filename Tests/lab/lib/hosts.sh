@@ -81,6 +81,13 @@ host_start() {
     >>"$LOGS/host-$host.log" 2>&1 </dev/null
 }
 
+# What a stock Debian kernel has as modules or allows too little of. A kernel that will not be told may do all the same.
+machine_prepare() {
+  local instances=fs.inotify.max_user_instances
+  modprobe -a overlay br_netfilter 2>/dev/null || true
+  (($(sysctl -n "$instances") >= 512)) || sysctl -qw "$instances=512" || true
+}
+
 hosts_start() {
   local host
   mkdir -p "$STATE"/{hosts,credentials,runner-state,secrets,ssh}

@@ -3,8 +3,8 @@
 
 LAB_PACKAGES=(
   apache2-utils busybox-static conntrack containerd containernetworking-plugins docker-registry etcd-server
-  haproxy iproute2 iptables nginx-light openssh-client openssh-server openssl postgresql-15 python3
-  redis-server redis-tools runc skopeo ufw util-linux
+  curl haproxy iproute2 iptables kmod nginx-light openssh-client openssh-server openssl postgresql-15 procps python3
+  redis-server redis-tools runc skopeo tar ufw util-linux
 )
 POLICY_FILE=/usr/sbin/policy-rc.d
 POLICY_MARK='# written by the rehearsal lab'

@@ -41,6 +41,7 @@ lab_up() {
   keys_ensure
   firewall_template
   say "starting hosts"
+  machine_prepare
   hosts_start
   faults_heal
   say "starting servers"
