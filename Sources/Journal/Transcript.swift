@@ -72,7 +72,7 @@ struct TranscriptStream {
         var lines: [UInt8] = []
         lines.reserveCapacity(bytes.count + bytes.count / 4 + 64)
         var rest = bytes[...]
-        while let end = rest.firstIndex(of: newline) {
+        while let end = rest.firstNewline {
             lines += whole
             lines += pending
             lines += rest[...end]

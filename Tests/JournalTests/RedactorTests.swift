@@ -93,7 +93,7 @@ import Testing
         let redactor = Redactor([Secret("hunter22")])
         // "a:hunter22:z" shares one digit with its neighbours on either side; both go.
         let output = redactor.redact(Data("a:hunter22:z".utf8).base64EncodedString())
-        #expect(output == "YT•••6")
+        #expect(output == "YT•••p6")
         #expect(redactor.redact("eyJhdXRoIjoi") == "eyJhdXRoIjoi")
     }
 
