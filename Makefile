@@ -11,9 +11,10 @@ demo: release
 
 test: packages
 	swift build --build-tests $(SWIFT_BUILD_FLAGS)
+	swift test --skip-build --skip '^LabTests\.'
 	$(MAKE) sanitize
 	Tests/lab/lab up
-	swift test --skip-build
+	swift test --skip-build --no-parallel --filter '^LabTests\.'
 
 # The parts that share memory between threads, under Thread Sanitizer.
 sanitize: packages
