@@ -55,7 +55,7 @@ struct Kubectl: Sendable {
             return try JSONValue(parsing: result.standardOutput)
         } catch {
             throw unreadable(
-                attempt, arguments, "kubectl's answer is not JSON: \(error.expected) expected at byte \(error.offset)")
+                attempt, arguments, "kubectl's answer is not JSON: \(error.message)")
         }
     }
 
