@@ -2,8 +2,8 @@
 # Debian packages the lab is made of, installed without starting any of their services on this machine.
 
 LAB_PACKAGES=(
-  apache2-utils busybox-static conntrack containerd containernetworking-plugins docker-registry etcd-server
-  curl haproxy iproute2 iptables kmod nginx-light openssh-client openssh-server openssl postgresql-15 procps python3
+  apache2-utils busybox-static conntrack containerd containernetworking-plugins curl docker-registry etcd-server
+  haproxy iproute2 iptables kmod nginx-light openssh-client openssh-server openssl postgresql-15 procps python3
   redis-server redis-tools runc skopeo tar ufw util-linux
 )
 POLICY_FILE=/usr/sbin/policy-rc.d
