@@ -40,7 +40,9 @@ final class PollExecutor: SerialExecutor {
         Glibc.close(wakeWriter)
     }
 
-    /// Starts the thread. `turn` gets the descriptors on which something happened, and returns nil when its actor is gone.
+    /// Starts the thread.
+    ///
+    /// `turn` gets the descriptors on which something happened, and returns nil when its actor is gone.
     func start(label: String, turn: @escaping @Sendable ([pollfd]) -> Request?) {
         let thread = Thread {
             self.state.withLock { $0.thread = pthread_self() }
@@ -109,7 +111,8 @@ final class PollExecutor: SerialExecutor {
         var milliseconds: Int32 = -1
         if let deadline = request.deadline {
             let left = max(.zero, deadline - .now)
-            milliseconds = Int32(clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000 + 1)
+            milliseconds = Int32(
+                clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000 + 1)
         }
         // EINTR counts as a wake-up on which nothing happened.
         guard poll(&descriptors, nfds_t(descriptors.count), milliseconds) > 0 else { return [] }

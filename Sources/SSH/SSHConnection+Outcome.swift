@@ -14,7 +14,8 @@ extension SSHConnection {
         case .shellEnded, .timedOut, .cancelled, .linkLost:
             let cause = reason(end, command)
             status = .unknown(exchange == nil ? "nothing was sent: \(cause)" : cause)
-            outcome = .failure(exchange == nil ? notSent(command, cause, "connect again.", .unreachable) : unknown(command, cause))
+            outcome = .failure(
+                exchange == nil ? notSent(command, cause, "connect again.", .unreachable) : unknown(command, cause))
         }
         do {
             try await observer.didEnd(activity, ActivityOutcome(status: status, duration: duration))
@@ -58,7 +59,8 @@ extension SSHConnection {
             switch payload {
             case "busy":
                 notSent(
-                    command, "an earlier command is still running there and holds \(destination.lockFile)"
+                    command,
+                    "an earlier command is still running there and holds \(destination.lockFile)"
                         + (said.isEmpty ? "" : ": \(said)"),
                     "wait until it has ended, then resume.", .busy)
             case "nolock":

@@ -15,11 +15,13 @@ extension SSHConnection {
 
     /// Moves everything that can move, looks at the clock, wakes those who wait, and says what to wait for next.
     func turn(_ events: [pollfd]) -> PollExecutor.Request {
-        if let session { service(session) }
+        let isMoving = session.map { service($0, events) } ?? false
         watchClock()
         wakeWaiters(events)
         session?.wire.flush()
-        return request()
+        var request = request()
+        if isMoving { request.deadline = .now }
+        return request
     }
 
     /// Waits until the socket had news, `descriptor` is ready, the deadline passed, or the session is lost.
@@ -36,7 +38,7 @@ extension SSHConnection {
     ) async throws(LinkFailure) -> Int32 {
         let started = ContinuousClock.now
         while true {
-            guard let session else { throw loss ?? .closedHere }
+            guard let session, loss == nil else { throw loss ?? .closedHere }
             let code = operation(session)
             session.wire.flush()
             if code != Session.again { return code }
@@ -63,22 +65,35 @@ extension SSHConnection {
     /// Closes the remote shell's channel; the next command opens another.
     func abandonShell() {
         guard let shell else { return }
-        closingChannels.append(shell.channel)
+        closeLater(shell.channel)
         self.shell = nil
     }
 
-    private func service(_ session: Session) {
-        shell?.pump()
+    /// Closes a channel on this side and frees it once the server has closed it too, or with the session.
+    func closeLater(_ channel: OpaquePointer) {
+        if loss == nil { closingChannels.append(channel) }
+    }
+
+    /// Returns whether something may move at once.
+    private func service(_ session: Session, _ events: [pollfd]) -> Bool {
+        var isMoving = shell?.pump() ?? false
         for forward in forwards {
-            forward.pump()
+            isMoving = forward.pump() || isMoving
+        }
+        if !isListening,
+            events.contains(where: { $0.fd == session.wire.socket && $0.revents & Int16(POLLHUP | POLLERR) != 0 })
+        {
+            session.wire.fail(.closedByPeer)
         }
         closingChannels += forwards.filter(\.isDone).compactMap { $0.takeChannel() }
         forwards.removeAll(where: \.isDone)
         closingChannels.removeAll { libssh2_channel_free($0) != Session.again }
         session.wire.flush()
         if isEstablished, let failure = session.wire.failure {
-            lose(failure)
+            // What arrived before the end is handed out first.
+            if !isMoving { lose(failure) }
         }
+        return isMoving
     }
 
     private func watchClock() {

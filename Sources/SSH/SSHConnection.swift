@@ -60,12 +60,13 @@ public actor SSHConnection: RemoteShell {
         passphrase: @Sendable (String) async -> Secret? = { _ in nil }
     ) async throws(SSHError) -> SSHConnection {
         let connection = SSHConnection(to: destination, observer: observer)
-        do {
-            try await connection.establish(passphrase: passphrase, withShell: true)
-        } catch {
-            await connection.close()
-            throw error
+        let result = await withTaskCancellationHandler {
+            await connection.establish(passphrase: passphrase, withShell: true)
+        } onCancel: {
+            Task { await connection.close() }
         }
+        if case .failure = result { await connection.close() }
+        try result.get()
         return connection
     }
 
@@ -138,6 +139,7 @@ public actor SSHConnection: RemoteShell {
         } catch {
             let cause =
                 switch error {
+                case .noProgram: "the command names no program"
                 case .nulByte: "an argument or a variable contains a NUL byte, which no program can be given"
                 case .variableName(let name): "\(name) is not a name for an environment variable"
                 }
