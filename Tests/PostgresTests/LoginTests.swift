@@ -75,7 +75,7 @@ extension PostgresServerTests {
                     $0.connectTimeout = .milliseconds(400)
                 }
                 #expect(error.reason == .connectDeadline && error.kind == .unreachable)
-                #expect((.milliseconds(400) ..< .seconds(3)).contains(ContinuousClock.now - start))
+                #expect((.milliseconds(400) ..< .seconds(15)).contains(ContinuousClock.now - start))
             }
         }
 
@@ -90,7 +90,7 @@ extension PostgresServerTests {
             }
             task.cancel()
             #expect(try await task.value.reason == .interrupted)
-            #expect(ContinuousClock.now - start < .seconds(3))
+            #expect(ContinuousClock.now - start < .seconds(15))
         }
 
         @Test(arguments: [PostgresEndpoint.TLSMode.disable, .prefer])

@@ -39,7 +39,7 @@ final class PostgresServer: Sendable {
             unix_socket_directories = ''
             fsync = off
             log_statement = 'all'
-            max_connections = 40
+            max_connections = 200
             ssl = \(primary == nil ? "on" : "off")
             \(settings)
 
@@ -50,9 +50,8 @@ final class PostgresServer: Sendable {
         try configuration.close()
         // INT is PostgreSQL's fast shutdown: it does not wait for clients, as TERM does.
         process = try ServerProcess(
-            script: #""$@" & server=$!; cat; kill -INT $server; wait $server"#,
-            arguments: Self.unprivileged + [Self.tool("postgres"), "-D", data], port: port,
-            log: directory.appendingPathComponent("log"))
+            Self.unprivileged + [Self.tool("postgres"), "-D", data], endingWith: "INT", port: port,
+            log: directory.appendingPathComponent("log"), greeting: "ready to accept")
     }
 
     deinit {
