@@ -48,9 +48,9 @@ final class PostgresServer: Sendable {
         try configuration.seekToEnd()
         try configuration.write(contentsOf: Data(settings.utf8))
         try configuration.close()
-        // INT is PostgreSQL's fast shutdown: it does not wait for clients, as TERM does.
+        // QUIT ends PostgreSQL at once, without waiting for clients or tidying up.
         process = try ServerProcess(
-            Self.unprivileged + [Self.tool("postgres"), "-D", data], endingWith: "INT", port: port,
+            Self.unprivileged + [Self.tool("postgres"), "-D", data], endingWith: "QUIT", port: port,
             log: directory.appendingPathComponent("log"), greeting: "ready to accept")
     }
 
