@@ -52,7 +52,7 @@ struct SessionOpener {
         do throws(StatementFailure) {
             reply = try handle.run(Self.introduction, settings(backendPID: handle.backendPID), until: deadline)
         } catch {
-            throw Statement(attempt, effect: .read).error(error, host: place)
+            throw Statement(Self.introduction, effect: .read).error(error, attempt: attempt, host: place)
         }
         return (handle, try session(from: PostgresRow.rows(of: reply, place: place), place: place))
     }

@@ -18,6 +18,12 @@ struct Statement {
         self.secrets = secrets
     }
 
+    /// What was tried, as a phrase that fits on a line.
+    var attempt: String {
+        let text = shown.oneLine
+        return "run \(text.count > 160 ? text.prefix(160) + "…" : text)"
+    }
+
     func firstMistake() -> String? {
         let hasNUL = sql.utf8.contains(0) || parameters.contains { $0?.utf8.contains(0) == true }
         // C strings end at the first NUL, so that the rest would be cut off silently.
@@ -25,8 +31,8 @@ struct Statement {
     }
 
     /// What a failure means for this statement: a change that may have arrived has an unknown outcome.
-    func error(_ failure: StatementFailure, host: String) -> PostgresError {
-        let attempt = "run \(shown)"
+    func error(_ failure: StatementFailure, attempt: String? = nil, host: String) -> PostgresError {
+        let attempt = attempt ?? self.attempt
         let isChange = effect == .change
         func gone(_ reason: PostgresError.Reason, _ cause: String, wasSent: Bool = true) -> PostgresError {
             let isUnknown = isChange && wasSent

@@ -62,7 +62,7 @@ public actor RedisConnection {
         do {
             try await observer.willBegin(activity)
         } catch {
-            throw RedisError(notRecorded: error, attempt: "record the beginning of \(command.attempt)", host: place)
+            throw RedisError(notRecorded: error, attempt: "record before: \(command.attempt)", host: place)
         }
         let clock = ContinuousClock()
         let start = clock.now
@@ -78,7 +78,7 @@ public actor RedisConnection {
         do {
             try await observer.didEnd(activity, ActivityOutcome(status: result.status, duration: duration))
         } catch {
-            throw RedisError(notRecorded: error, attempt: "record the end of \(command.attempt)", host: place)
+            throw RedisError(notRecorded: error, attempt: "record after: \(command.attempt)", host: place)
         }
         return try result.get()
     }
