@@ -66,7 +66,7 @@ struct RedactionTable: Sendable {
     private static func following(_ second: UInt8, _ seconds: [UInt8], _ thirds: [UInt8]) -> [UInt8] {
         if EscapeReading.isPlain(second) { return thirds }
         let isLineBreak = second == UInt8(ascii: "\n") || second == UInt8(ascii: "\r")
-        return isLineBreak ? seconds + [UInt8(ascii: " "), UInt8(ascii: "\t")] : Array(0...255)
+        return isLineBreak ? seconds + thirds + [UInt8(ascii: " "), UInt8(ascii: "\t")] : Array(0...255)
     }
 
     private static func set(_ bits: inout [UInt64], _ first: UInt8, _ second: UInt8) {
