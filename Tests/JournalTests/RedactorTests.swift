@@ -7,7 +7,7 @@ import Testing
 @Suite struct RedactorTests {
     static let secrets = [
         "hunter22", "p'a\"s$s\\w%rd/", "s p a+c/e&=?", "pässwörd-🔑-ñ", "'quoted'", "\\\\back\\slash\\", "abcd",
-        "%25%25",
+        "%25%25", "x\nyz-secret",
         "tab\tnew\nline-secret", String(repeating: "long-Value_", count: 40), "a\"b'c`d$e\\f",
     ]
 
