@@ -89,10 +89,8 @@ extension SSHConnection {
         forwards.removeAll(where: \.isDone)
         closingChannels.removeAll { libssh2_channel_free($0) != Session.again }
         session.wire.flush()
-        if isEstablished, let failure = session.wire.failure {
-            // What arrived before the end is handed out first.
-            if !isMoving { lose(failure) }
-        }
+        // What arrived before the end is handed out first.
+        if isEstablished, !isMoving, let failure = session.wire.failure { lose(failure) }
         return isMoving
     }
 
@@ -102,14 +100,20 @@ extension SSHConnection {
             exchange.end(exchange.isCancelled ? .cancelled : .timedOut)
         }
         guard isEstablished, let session else { return }
-        let silence = now - session.wire.lastReceived
-        if isListening, silence >= destination.limits.silence {
-            lose(.silent(silence))
+        if let asked = firstUnanswered, session.wire.lastReceived >= asked { firstUnanswered = nil }
+        if isListening, let due = deathDue, now >= due {
+            lose(.silent(now - session.wire.lastReceived))
         } else if now >= keepaliveDue(session) {
             var seconds: Int32 = 0
             libssh2_keepalive_send(session.pointer, &seconds)
             lastKeepalive = now
+            firstUnanswered = firstUnanswered ?? now
         }
+    }
+
+    /// Counts from a question that had no answer: a process that was stopped for a while has itself been silent.
+    private var deathDue: ContinuousClock.Instant? {
+        firstUnanswered.map { $0 + (destination.limits.silence - destination.limits.keepaliveInterval) }
     }
 
     private func keepaliveDue(_ session: Session) -> ContinuousClock.Instant {
@@ -151,7 +155,7 @@ extension SSHConnection {
             request.descriptors.append(pollfd(fd: session.wire.socket, events: Int16(events), revents: 0))
             if isEstablished {
                 deadlines.append(keepaliveDue(session))
-                if isListening { deadlines.append(session.wire.lastReceived + destination.limits.silence) }
+                if isListening, let deathDue { deadlines.append(deathDue) }
             }
         }
         if let exchange = shell?.exchange { deadlines.append(exchange.deadline) }

@@ -29,7 +29,9 @@ public actor SSHConnection: RemoteShell {
     /// Channels that are closed on this side, until the server closes them too.
     var closingChannels: [OpaquePointer] = []
     var waiters: [Waiter] = []
+    /// When the server was last asked for a sign of life, and when first since it gave one.
     var lastKeepalive = ContinuousClock.now
+    var firstUnanswered: ContinuousClock.Instant?
     /// The session that this one travels on.
     var jump: SSHConnection?
     private let commandGate = Gate()
@@ -106,8 +108,9 @@ public actor SSHConnection: RemoteShell {
             end = .shellEnded("the remote shell ended before the command was sent")
         } else {
             let wait = command.effect == .change ? destination.limits.lock : .zero
+            let preamble = shell.takePreamble().map { [$0] } ?? []
             let started = Exchange(
-                sending: lines, nonce: nonce, outputLimit: command.outputLimit,
+                sending: preamble + lines, nonce: nonce, outputLimit: command.outputLimit,
                 deadline: .now + command.timeout + wait
             ) { [observer] bytes, stream in
                 observer.didReceive(bytes, from: stream, of: activity)
@@ -134,7 +137,6 @@ public actor SSHConnection: RemoteShell {
             if !command.standardInput.isEmpty {
                 parts += [command.standardInput, RemoteScript.endOfInput(token: shell.token)]
             }
-            if let preamble = shell.takePreamble() { parts.insert(preamble, at: 0) }
             return parts
         } catch {
             let cause =
@@ -150,11 +152,11 @@ public actor SSHConnection: RemoteShell {
     private func result(of exchange: Exchange, on shell: ShellChannel) async -> Exchange.End {
         shell.exchange = exchange
         defer { shell.exchange = nil }
-        let grace = destination.limits.cancellation
+        let identity = ObjectIdentifier(exchange)
         let end = await withTaskCancellationHandler {
             await exchange.result()
         } onCancel: {
-            Task { await self.cancelExchange(grace: grace) }
+            Task { await self.cancel(identity) }
         }
         switch end {
         case .timedOut, .cancelled, .shellEnded: abandonShell()
@@ -163,9 +165,10 @@ public actor SSHConnection: RemoteShell {
         return end
     }
 
-    private func cancelExchange(grace: Duration) {
-        guard let exchange = shell?.exchange else { return }
+    private func cancel(_ identity: ObjectIdentifier) {
+        // By now it may have ended, and another be in flight.
+        guard let exchange = shell?.exchange, ObjectIdentifier(exchange) == identity else { return }
         exchange.isCancelled = true
-        exchange.deadline = min(exchange.deadline, .now + grace)
+        exchange.deadline = min(exchange.deadline, .now + destination.limits.cancellation)
     }
 }
