@@ -17,7 +17,7 @@ extension Manifest {
     }
 
     /// The object as JSON. A ``SecretObject`` shows its values here: for kubectl's standard input only.
-    func json() -> JSONValue {
+    public func json() -> JSONValue {
         let encoder = JSONEncoder()
         do {
             return try JSONValue(parsing: [UInt8](encoder.encode(self)))

@@ -4,7 +4,7 @@ public import Kubernetes
 ///
 /// Holds from the beginning of a run until its first change; a step that comes later looks for itself again.
 actor LookAhead {
-    private var known: [ObjectReference: (desired: JSONValue, difference: ObjectDifference?)] = [:]
+    private var known: [ObjectReference: (desired: Kubernetes.JSONValue, difference: ObjectDifference?)] = [:]
 
     func remember(_ desired: [any Manifest], _ differences: [ObjectDifference]) {
         let differing = Dictionary(differences.map { ($0.reference, $0) }) { first, _ in first }
