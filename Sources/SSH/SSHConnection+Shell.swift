@@ -50,7 +50,7 @@ extension SSHConnection {
     func openChannel(
         _ attempt: String, until deadline: ContinuousClock.Instant, _ open: @escaping (Session) -> OpaquePointer?
     ) async throws(SSHError) -> OpaquePointer {
-        await channelGate.enter()
+        await channelGate.enter(isolation: self)
         let result = await channelResult(until: deadline, open)
         if case .failure(.timedOut) = result {
             // libssh2 must come to an end with this one before it can open another; the session itself is sound.
@@ -99,7 +99,7 @@ extension SSHConnection {
             if noise.count < 400 { noise += bytes.prefix(400) }
         }
         shell.exchange = exchange
-        let end = await exchange.result()
+        let end = await exchange.result(isolation: self)
         shell.exchange = nil
         let cause: String
         switch end {

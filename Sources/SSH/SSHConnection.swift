@@ -85,7 +85,7 @@ public actor SSHConnection: RemoteShell {
 
     /// Runs `command` after those that were asked for before it, and returns its result, whatever its exit status.
     public func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
-        await commandGate.enter()
+        await commandGate.enter(isolation: self)
         defer { commandGate.leave() }
         if Task.isCancelled { throw notSent(command, "the task was cancelled", "run it again.", .failed) }
         let shell = try await readyShell(for: command)
@@ -154,7 +154,8 @@ public actor SSHConnection: RemoteShell {
         defer { shell.exchange = nil }
         let identity = ObjectIdentifier(exchange)
         let end = await withTaskCancellationHandler {
-            await exchange.result()
+            // Without naming it, the closure would run, and the result be awaited, outside this actor.
+            await exchange.result(isolation: self)
         } onCancel: {
             Task { await self.cancel(identity) }
         }
