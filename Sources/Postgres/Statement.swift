@@ -34,12 +34,14 @@ struct Statement {
     func error(_ failure: StatementFailure, attempt: String? = nil, host: String) -> PostgresError {
         let attempt = attempt ?? self.attempt
         let isChange = effect == .change
-        func gone(_ reason: PostgresError.Reason, _ cause: String, wasSent: Bool = true) -> PostgresError {
+        func gone(
+            _ reason: PostgresError.Reason, _ cause: String, wasSent: Bool = true, kind: FailureKind = .unreachable
+        ) -> PostgresError {
             let isUnknown = isChange && wasSent
             return PostgresError(
                 reason, attempt: attempt, host: host, cause: cause,
                 remedy: isUnknown ? PostgresError.lookAgain : "Check the server and the way to it, then resume.",
-                kind: isUnknown ? .unknownOutcome : .unreachable)
+                kind: isUnknown ? .unknownOutcome : kind)
         }
         switch failure {
         case .server(let answer, let ended):
@@ -52,7 +54,8 @@ struct Statement {
         case .deadline:
             return gone(.statementDeadline, "the server was silent beyond the time limit; the connection was given up")
         case .interrupted:
-            return gone(.interrupted, "interrupted while the answer was awaited; the connection was given up")
+            return gone(
+                .interrupted, "interrupted while the answer was awaited; the connection was given up", kind: .failed)
         }
     }
 }

@@ -84,12 +84,12 @@ public actor RedisConnection {
     }
 
     private func dial(attempt: String) throws(RedisError) -> TCPSocket {
-        let deadline = ContinuousClock.now + endpoint.connectTimeout
-        let addresses = endpoint.dialAddress.map { [$0] } ?? numericAddresses(of: endpoint.host, until: deadline)
+        let limit = endpoint.connectTimeout
+        let addresses = endpoint.dialAddress.map { [$0] } ?? numericAddresses(of: endpoint.host, until: .now + limit)
         var failure: SocketFailure?
         for address in addresses {
             do throws(SocketFailure) {
-                return try TCPSocket(address: address, port: endpoint.dialPort ?? endpoint.port, until: deadline)
+                return try TCPSocket(address: address, port: endpoint.dialPort ?? endpoint.port, until: .now + limit)
             } catch {
                 failure = error
             }
