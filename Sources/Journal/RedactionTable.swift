@@ -87,7 +87,7 @@ struct RedactionTable: Sendable {
         var place = 0
         var hidden = covered
         while true {
-            place = next(text, from: place, isEnd: isEnd)
+            place = next(text, from: place)
             guard place < text.count else { break }
             switch match(text, at: place, isEnd: isEnd) {
             case .none: break
@@ -110,7 +110,7 @@ struct RedactionTable: Sendable {
     }
 
     /// The next place from `start` on that is worth a close look.
-    private func next(_ text: UnsafeBufferPointer<UInt8>, from start: Int, isEnd: Bool) -> Int {
+    private func next(_ text: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
         roles.withUnsafeBufferPointer { roles in
             firstPairs.withUnsafeBufferPointer { firstPairs in
                 secondPairs.withUnsafeBufferPointer { secondPairs in
@@ -152,7 +152,8 @@ struct RedactionTable: Sendable {
         let first = text[place]
         guard roles[Int(first)] == Role.escape.rawValue else { return starting[Int(first)] }
         var index = place + 1
-        while first == UInt8(ascii: "\\"), index < text.count, text[index] == first { index += 1 }
+        let deepest = min(text.count, place + EscapeReading.deepest)
+        while first == UInt8(ascii: "\\"), index < deepest, text[index] == first { index += 1 }
         // Too short to tell: only the patterns themselves can say whether to wait.
         guard index + 5 < text.count else { return Array(patterns.indices) }
         let own = starting[Int(first)]

@@ -40,7 +40,7 @@ extension RunJournal {
             format: 1, run: id, step: step, completion: completion, time: Date(), changes: changes, audit: end)
         let bytes = try SealedJSON.file(checkpoint)
         try record(.checkpoint, step: step, details: ["sha256": SHA256.hash(data: bytes).hex], durable: true)
-        try disk.writeWhole(bytes, to: "\(path)/checkpoints/\(step).json", once: true)
+        try disk.writeWhole(bytes, to: "\(path)/checkpoints/\(step).json")
         return checkpoint
     }
 
@@ -65,7 +65,7 @@ extension RunJournal {
             .evidence, step: step,
             details: ["file": String(file.dropFirst(path.count + 1)), "sha256": SHA256.hash(data: safe).hex],
             durable: true)
-        try disk.writeWhole(safe, to: file, once: true)
+        try disk.writeWhole(safe, to: file)
     }
 
     /// A name that becomes a file's must not lead elsewhere.

@@ -86,7 +86,7 @@ public actor RunJournal {
     @discardableResult
     func append(_ entry: AuditEntry, durable: Bool) throws(JournalError) -> AuditHead {
         guard !isFinished else {
-            throw .badState("append to the audit log of", path, "the run has ended", remedy: "report this")
+            throw .defect("append to the audit log of", path, "the run has ended")
         }
         try log.append(entry)
         if durable { try sync() }
@@ -129,7 +129,7 @@ public actor RunJournal {
             ended: Date(), counts: counts, audit: head)
         let bytes = try SealedJSON.file(outcome)
         try usingReserve { () throws(JournalError) in
-            try disk.writeWhole(bytes, to: "\(path)/outcome.json", once: true)
+            try disk.writeWhole(bytes, to: "\(path)/outcome.json")
         }
         try log.close()
         transcripts = [:]

@@ -82,8 +82,9 @@ enum TranscriptReader {
     static func open(_ path: String) throws(JournalError) -> Descriptor? {
         do throws(JournalError) {
             return try Descriptor(path, O_RDONLY)
-        } catch  where error.isMissing {
-            return nil
+        } catch {
+            if error.isMissing { return nil }
+            throw error
         }
     }
 
