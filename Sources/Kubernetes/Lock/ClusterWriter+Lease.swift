@@ -22,7 +22,7 @@ extension ClusterWriter {
         do {
             let created = try await create(desired(nil))
             return HeldLease(module: module, record: try record(created, module), takenOverFrom: nil, clock: clock)
-        } catch where error.serverReason == .alreadyExists {}
+        } catch  where error.serverReason == .alreadyExists {}
 
         guard let present = try await reader.lease(ofModule: module) else {
             throw lost(module, nil, "it was deleted at the moment it was to be taken")
@@ -30,11 +30,12 @@ extension ClusterWriter {
         let isOver = present.runID.map { $0 == runID || supersededRuns.contains($0) } ?? false
         guard present.isFree(at: clock.now) || isOver else { throw held(module, present, clock.now) }
         do {
-            let replaced = try await replace(desired(present), resourceVersion: present.resourceVersion, uid: present.uid)
+            let replaced = try await replace(
+                desired(present), resourceVersion: present.resourceVersion, uid: present.uid)
             return HeldLease(
                 module: module, record: try record(replaced, module),
                 takenOverFrom: present.holder == nil ? nil : present, clock: clock)
-        } catch where error.serverReason == .conflict {
+        } catch  where error.serverReason == .conflict {
             // Somebody was quicker, and holds it now.
             guard let winner = try await reader.lease(ofModule: module) else { throw error }
             throw held(module, winner, clock.now)
@@ -53,7 +54,7 @@ extension ClusterWriter {
         }
     }
 
-    /// Gives a lease back. The object stays, with the run's id and the audit log's head on it.
+    /// Gives a lease back; the object stays, with the run's id and the audit log's head on it.
     public func release(_ lease: HeldLease, auditHead: String? = nil) async throws(KubernetesError) {
         _ = try await update(lease) { present in
             ModuleLease.manifest(
@@ -63,8 +64,10 @@ extension ClusterWriter {
         }
     }
 
-    /// Frees the lease of `module` from the run that holds it, as it was read in `record`; the one who asks has made sure
-    /// that the run is over. Where the lease changed since, the error's reason is `conflict`.
+    /// Frees the lease of `module` from the run that `record` names.
+    ///
+    /// The caller has made sure that the run is over. Where the lease changed since it was read, the error's reason is
+    /// `conflict`.
     public func breakLease(ofModule module: String, _ record: LeaseRecord) async throws(KubernetesError) {
         let free = ModuleLease.manifest(
             module, holder: nil, runID: record.runID, auditHead: record.auditHead, duration: max(1, record.duration),
@@ -79,13 +82,14 @@ extension ClusterWriter {
         var present = lease.record
         for isLastTry in [false, true] {
             do {
-                let answer = try await replace(manifest(present), resourceVersion: present.resourceVersion, uid: present.uid)
+                let answer = try await replace(
+                    manifest(present), resourceVersion: present.resourceVersion, uid: present.uid)
                 return HeldLease(
                     module: lease.module, record: try record(answer, lease.module), takenOverFrom: lease.takenOverFrom,
                     clock: lease.clock)
-            } catch where error.serverReason == .notFound {
+            } catch  where error.serverReason == .notFound {
                 throw lost(lease.module, nil, "it was deleted")
-            } catch where error.serverReason == .conflict {
+            } catch  where error.serverReason == .conflict {
                 guard let now = try await reader.lease(ofModule: lease.module) else {
                     throw lost(lease.module, nil, "it was deleted")
                 }

@@ -3,7 +3,8 @@ extension Snapshot {
     func trouble(of pod: Pod) -> Trouble? {
         if let why = whyNotReady(pod.node) {
             return Trouble(
-                .nodeNotReady, "\(pod.words): node \(pod.node ?? "") is not ready (\(why.trimmingSuffix { $0 == "." }))",
+                .nodeNotReady,
+                "\(pod.words): node \(pod.node ?? "") is not ready (\(why.trimmingSuffix { $0 == "." }))",
                 remedy: "bring the node's kubelet back; the other nodes keep serving meanwhile", pod: pod.name)
         }
         if pod.phase == "Failed", !pod.reason.isEmpty {
@@ -51,7 +52,8 @@ extension Snapshot {
                     patience: Trouble.confirmed)
             case "CreateContainerError", "RunContainerError", "PreCreateHookError", "PostStartHookError":
                 return Trouble(
-                    .cannotStart, "\(pod.words): container \(container.name) cannot be started: \(waiting.message.runtimeCause)",
+                    .cannotStart,
+                    "\(pod.words): container \(container.name) cannot be started: \(waiting.message.runtimeCause)",
                     remedy: "correct the container's command or image", pod: pod.name, patience: Trouble.confirmed)
             case "CrashLoopBackOff":
                 return crash(of: container, in: pod, isLooping: true)
@@ -119,7 +121,9 @@ extension Snapshot {
     /// Troubles between scheduling and the first container, which only events tell.
     private func creationTrouble(of pod: Pod) -> Trouble? {
         guard pod.containers.allSatisfy({ $0.waiting != nil }) else { return nil }
-        guard let event = events(about: pod.uid, reasons: "FailedMount", "FailedCreatePodSandBox").last else { return nil }
+        guard let event = events(about: pod.uid, reasons: "FailedMount", "FailedCreatePodSandBox").last else {
+            return nil
+        }
         if event.reason == "FailedMount" {
             return Trouble(
                 .volumeFailed, "\(pod.words) cannot mount a volume: \(event.message)",
@@ -156,7 +160,8 @@ extension Snapshot {
         let missing = events(about: pod.uid, reasons: "FailedToRetrieveImagePullSecret").last
         // `Back-off pulling image "…"` alone says nothing about the cause.
         let own = waiting.hasPrefix("Back-off") && !waiting.contains(": ") ? "" : waiting
-        return [event?.message ?? own, missing?.message].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: "; ")
+        return [event?.message ?? own, missing?.message].compactMap { $0 }.filter { !$0.isEmpty }.joined(
+            separator: "; ")
     }
 }
 
