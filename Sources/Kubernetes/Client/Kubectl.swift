@@ -73,6 +73,7 @@ struct Kubectl: Sendable {
     func unreadable(_ attempt: String, _ command: [String], _ cause: String) -> KubernetesError {
         KubernetesError(
             .unreadableAnswer, attempt: attempt, host: shell.hostName, command: command, cause: cause,
-            remedy: "run the same kubectl command on \(shell.hostName) by hand, and compare its version with the cluster's")
+            remedy:
+                "run the same kubectl command on \(shell.hostName) by hand, and compare its version with the cluster's")
     }
 }

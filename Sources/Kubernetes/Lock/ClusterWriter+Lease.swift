@@ -42,7 +42,7 @@ extension ClusterWriter {
         _ desired: Lease, insteadOf present: LeaseRecord?, _ module: String, _ clock: ServerClock
     ) async throws(KubernetesError) -> JSONValue {
         do {
-            if let present { return try await replace(desired, resourceVersion: present.resourceVersion) }
+            if let present { return try await replace(desired, resourceVersion: present.resourceVersion, uid: present.uid) }
             return try await create(desired)
         } catch {
             guard error.serverReason == .conflict || error.serverReason == .alreadyExists else { throw error }
@@ -65,7 +65,7 @@ extension ClusterWriter {
         }
     }
 
-    /// Gives a lease back. The object stays, with the run's id and the audit log's head on it.
+    /// Gives a lease back; the object stays, with the run's id and the audit log's head on it.
     public func release(_ lease: HeldLease, auditHead: String? = nil) async throws(KubernetesError) {
         _ = try await update(lease) { present in
             ModuleLease.manifest(
@@ -75,8 +75,10 @@ extension ClusterWriter {
         }
     }
 
-    /// Frees the lease of `module` from the run that holds it, as it was read in `record`; the one who asks has made sure
-    /// that the run is over. Where the lease changed since, the error's reason is `conflict`.
+    /// Frees the lease of `module` from the run that `record` names.
+    ///
+    /// The caller has made sure that the run is over. Where the lease changed since it was read, the error's reason is
+    /// `conflict`.
     public func breakLease(ofModule module: String, _ record: LeaseRecord) async throws(KubernetesError) {
         let free = ModuleLease.manifest(
             module, holder: nil, runID: record.runID, auditHead: record.auditHead, duration: max(1, record.duration),
@@ -91,13 +93,14 @@ extension ClusterWriter {
         var present = lease.record
         for isLastTry in [false, true] {
             do {
-                let answer = try await replace(manifest(present), resourceVersion: present.resourceVersion, uid: present.uid)
+                let answer = try await replace(
+                    manifest(present), resourceVersion: present.resourceVersion, uid: present.uid)
                 return HeldLease(
                     module: lease.module, record: try record(answer, lease.module), takenOverFrom: lease.takenOverFrom,
                     clock: lease.clock)
-            } catch where error.serverReason == .notFound {
+            } catch  where error.serverReason == .notFound {
                 throw lost(lease.module, nil, "it was deleted")
-            } catch where error.serverReason == .conflict {
+            } catch  where error.serverReason == .conflict {
                 guard let now = try await reader.lease(ofModule: lease.module) else {
                     throw lost(lease.module, nil, "it was deleted")
                 }

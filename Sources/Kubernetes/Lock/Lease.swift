@@ -50,7 +50,9 @@ public struct LeaseRecord: Sendable, Hashable {
 
     /// Reads a Lease object; `nil` where it has no resourceVersion.
     init?(_ object: JSONValue) {
-        guard let resourceVersion = object["metadata", "resourceVersion"]?.string, let uid = object.uid else { return nil }
+        guard let resourceVersion = object["metadata", "resourceVersion"]?.string, let uid = object.uid else {
+            return nil
+        }
         self.uid = uid
         let annotations = object["metadata", "annotations"]?.strings ?? [:]
         self.resourceVersion = resourceVersion

@@ -147,7 +147,7 @@ private struct APIServerProcesses {
             do {
                 _ = try await server.reader.serverTime()
                 return
-            } catch where ContinuousClock.now < deadline {
+            } catch  where ContinuousClock.now < deadline {
                 try await Task.sleep(for: .milliseconds(300))
             }
         }

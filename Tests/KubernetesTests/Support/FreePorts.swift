@@ -2,18 +2,18 @@ import Foundation
 import Testing
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// Ports of the loopback address that nobody listens on.
 enum FreePorts {
     static func take(_ count: Int) throws -> [UInt16] {
         #if canImport(Glibc)
-        let stream = Int32(SOCK_STREAM.rawValue)
+            let stream = Int32(SOCK_STREAM.rawValue)
         #else
-        let stream = SOCK_STREAM
+            let stream = SOCK_STREAM
         #endif
         // All are held until all are known, so that none is given twice.
         var sockets: [Int32] = []

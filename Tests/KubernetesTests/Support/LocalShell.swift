@@ -3,14 +3,15 @@ import Dispatch
 import Foundation
 import SSH
 
-/// A remote shell that is none: it runs the argument vector on this machine.
+/// A remote shell that is none: it runs the argument vector on this machine, behind a prefix where one is given.
 struct LocalShell: RemoteShell {
-    let hostName = "this-machine"
+    var hostName = "this-machine"
+    var prefix: [String] = []
 
     func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
         let outcome = await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
-                continuation.resume(returning: Result { try Self.runAndWait(command) })
+                continuation.resume(returning: Result { try runAndWait(command) })
             }
         }
         switch outcome {
@@ -19,10 +20,10 @@ struct LocalShell: RemoteShell {
         }
     }
 
-    private static func runAndWait(_ command: RemoteCommand) throws -> CommandResult {
+    private func runAndWait(_ command: RemoteCommand) throws -> CommandResult {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = command.arguments
+        process.arguments = prefix + command.arguments
         let (input, output, errors) = (Pipe(), Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output

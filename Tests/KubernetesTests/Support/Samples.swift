@@ -7,7 +7,9 @@ enum Samples {
         Namespace(metadata: ObjectMeta(name: name, labels: ["app": "keybuzz-support"]))
     }
 
-    static func configMap(_ namespace: String, _ data: [String: String] = ["RAILS_ENV": "production", "A": "1"]) -> ConfigMap {
+    static func configMap(_ namespace: String, _ data: [String: String] = ["RAILS_ENV": "production", "A": "1"])
+        -> ConfigMap
+    {
         ConfigMap(metadata: ObjectMeta(name: "chatwoot-config", namespace: namespace), data: data)
     }
 
@@ -17,7 +19,9 @@ enum Samples {
         SecretObject(metadata: ObjectMeta(name: "chatwoot-secrets", namespace: namespace), data: data)
     }
 
-    static func deployment(_ namespace: String, image: String = "ghcr.io/keybuzzio/chatwoot-keybuzz:v3.12.0") -> Deployment {
+    static func deployment(_ namespace: String, image: String = "ghcr.io/keybuzzio/chatwoot-keybuzz:v3.12.0")
+        -> Deployment
+    {
         let labels = ["app": "chatwoot", "component": "web"]
         let probe = Probe(
             httpGet: .init(
