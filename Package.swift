@@ -58,7 +58,16 @@ let package = Package(
         .testTarget(
             name: "PostgresTests", dependencies: ["ClientKit", "DataServers", "Postgres"], swiftSettings: strict),
         .testTarget(name: "RedisTests", dependencies: ["ClientKit", "DataServers", "Redis"], swiftSettings: strict),
-        .testTarget(name: "StepKitTests", dependencies: ["ClientKit", "StepKit"], swiftSettings: strict),
+        .testTarget(
+            name: "StepKitTests", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "StepsTests", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: ["ClientKit", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit"],
+            swiftSettings: strict),
         .testTarget(
             name: "KubernetesTests", dependencies: ["ClientKit", "Kubernetes", "SSH"], resources: [.copy("Fixtures")],
             swiftSettings: strict),

@@ -1,0 +1,116 @@
+import ClientKit
+import Engine
+import Journal
+import StepKit
+import Synchronization
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct InterruptionTests {
+    /// Where it strikes, which step that is in, and how far the run has come then.
+    static let moments: [(call: String, step: String?, checkpoints: [String])] = [
+        ("open", nil, []), ("preflight", nil, []), ("takeLease", nil, []), ("first.check", "first", []),
+        ("second.check", "second", ["first applied"]), ("second.apply", "second", ["first applied"]),
+        ("second.verify", "second", ["first applied"]),
+    ]
+
+    @Test(arguments: moments, [130, 143] as [Int32])
+    func stopsAtOnceAndResumes(
+        _ moment: (call: String, step: String?, checkpoints: [String]), _ status: Int32
+    ) async throws {
+        var bench = try Bench()
+        bench.interruptionStatus = status
+        bench.world.on(moment.call, hang)
+        let summary = try await bench.cancelled(at: moment.call) { [bench] in try await bench.run() }
+        #expect(summary.failure?.isInterrupted == true)
+        #expect(summary.failure?.exitStatus(interrupted: status) == status)
+        #expect(summary.duration < .seconds(60))
+        #expect(bench.world.calls.filter { $0 == "close" } == (moment.call == "open" ? [] : ["close"]))
+        let isLeased = moment.step != nil
+        #expect(bench.world.count("releaseLease") == (isLeased ? 1 : 0))
+        #expect(bench.world.count("\(moment.call)") == 1)
+        let outcome = try bench.outcome()
+        #expect(outcome.result == .interrupted)
+        #expect(outcome.exitCode == status)
+        #expect(outcome.step == moment.step)
+        #expect(try bench.checkpoints() == moment.checkpoints)
+        if let step = moment.step { #expect(try bench.records().contains("step.end \(step) interrupted")) }
+        #expect(!bench.events.lines.contains { $0.contains(" failed: ") })
+        #expect(bench.events.warnings.isEmpty)
+        try bench.expectIntact()
+
+        bench.world.calm(moment.call)
+        bench.world.forgetCalls()
+        let resumed = try await bench.resume()
+        #expect(resumed.failure == nil)
+        #expect(resumed.runID == summary.runID)
+        #expect(bench.world.stepCalls.filter { $0 == "first.apply" }.isEmpty == !moment.checkpoints.isEmpty)
+        #expect(bench.world.count("second.apply") == (moment.call == "second.verify" ? 0 : 1))
+        #expect(try bench.checkpoints().count == 3)
+        try bench.expectIntact()
+    }
+
+    @Test func stopsBetweenTwoSteps() async throws {
+        let bench = try Bench()
+        let running = Mutex<Task<RunSummary, any Error>?>(nil)
+        bench.events.listen { event in
+            if case .stepEnded("first", _, _) = event { running.withLock { $0?.cancel() } }
+        }
+        let task = running.withLock { slot in
+            let task = Task { try await bench.run() }
+            slot = task
+            return task
+        }
+        let summary = try await task.value
+        #expect(summary.failure?.isInterrupted == true)
+        #expect(summary.applied == 1)
+        #expect(bench.world.stepCalls == ["first.check", "first.apply", "first.verify"])
+        #expect(bench.world.calls.suffix(2) == ["releaseLease", "close"])
+        #expect(try bench.checkpoints() == ["first applied"])
+        try bench.expectIntact()
+        #expect(try await bench.resume().failure == nil)
+        #expect(bench.world.count("first.apply") == 1)
+    }
+
+    @Test func aStepWhoseCheckNoticesNothingIsNotApplied() async throws {
+        let bench = try Bench()
+        bench.world.on("second.check") { _ in
+            do { try await Task.sleep(for: .seconds(300)) } catch is CancellationError {}
+        }
+        let summary = try await bench.cancelled(at: "second.check") { try await bench.run() }
+        #expect(summary.failure?.isInterrupted == true)
+        #expect(bench.world.count("second.apply") == 0)
+        try bench.expectIntact()
+    }
+
+    @Test func whatAClientThrowsAfterASignalIsTheInterruptionAndNoLossOfAHost() async throws {
+        let bench = try Bench()
+        bench.world.on("second.apply") { _ in
+            do { try await Task.sleep(for: .seconds(300)) } catch is CancellationError {}
+            throw failure(.unreachable, "the connection was closed")
+        }
+        let summary = try await bench.cancelled(at: "second.apply") { try await bench.run() }
+        #expect(summary.failure?.isInterrupted == true)
+        #expect(bench.world.count("giveUp") == 0)
+        #expect(try bench.outcome().result == .interrupted)
+    }
+
+    @Test func aStepThatEndsInSpiteOfTheSignalKeepsItsCheckpoint() async throws {
+        let bench = try Bench()
+        bench.world.on("second.verify") { _ in
+            do { try await Task.sleep(for: .seconds(300)) } catch is CancellationError {}
+        }
+        let summary = try await bench.cancelled(at: "second.verify") { try await bench.run() }
+        #expect(summary.failure?.isInterrupted == true)
+        #expect(try bench.checkpoints() == ["first applied", "second applied"])
+        #expect(bench.world.count("third.check") == 0)
+        bench.world.calm("second.verify")
+        #expect(try await bench.resume().failure == nil)
+        #expect(bench.world.count("second.apply") == 1)
+    }
+}
+
+extension RunFailure {
+    var isInterrupted: Bool {
+        if case .interrupted = self { true } else { false }
+    }
+}

@@ -1,0 +1,130 @@
+import ClientKit
+import Engine
+import Journal
+import StepKit
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct LeaseTests {
+    @Test func aLeaseThatSomebodyHoldsRefusesTheRun() async throws {
+        let bench = try Bench()
+        bench.world.on("takeLease") { _ in throw failure(.busy, "bob@install-02 4711 holds it") }
+        let summary = try await bench.run()
+        #expect(summary.failure?.exitStatus(interrupted: 130) == 75)
+        #expect(summary.failure?.message.contains("bob@install-02") == true)
+        #expect(bench.world.calls == ["open", "preflight", "takeLease", "close"])
+        #expect(try bench.outcome().result == .refused)
+        try bench.expectIntact()
+    }
+
+    @Test func aTakeoverIsToldAndRecorded() async throws {
+        let bench = try Bench()
+        bench.world.takenOverFrom = "bob@install-02 4711, run X"
+        #expect(try await bench.run().failure == nil)
+        #expect(bench.events.warnings == ["the lease was taken over from bob@install-02 4711, run X"])
+        let record = try #require(try bench.newest().entries().first { $0.kind == .lockTakeover })
+        #expect(record.text == "taken over from bob@install-02 4711, run X")
+        #expect(try bench.newest().entries().allSatisfy { $0.kind != .lockTaken })
+    }
+
+    @Test func isRenewedWhileAStepWorks() async throws {
+        var bench = try Bench()
+        bench.lease = .milliseconds(300)
+        bench.world.on("second.apply") { visit in
+            try await eventually("ten renewals") { visit.world.count("renewLease") >= 10 }
+        }
+        let began = ContinuousClock.now
+        #expect(try await bench.run().failure == nil)
+        // Three in each term, not as fast as it goes.
+        #expect(began.duration(to: .now) > .milliseconds(900))
+        #expect(bench.events.warnings.isEmpty)
+        let renewals = bench.world.count("renewLease")
+        #expect(bench.world.calls.suffix(2) == ["releaseLease", "close"])
+        #expect(bench.world.count("renewLease") == renewals)
+    }
+
+    @Test func aLostLeaseEndsTheRunInTheMiddleOfAStep() async throws {
+        var bench = try Bench()
+        bench.lease = .milliseconds(300)
+        bench.world.on("second.apply", hang)
+        bench.world.on("renewLease") { visit in
+            guard visit.world.count("second.apply") > 0 else { return }
+            throw failure(.busy, "carol@install-03 holds it now")
+        }
+        let summary = try await bench.run()
+        #expect(summary.duration < .seconds(60))
+        #expect(summary.failure?.exitStatus(interrupted: 130) == 75)
+        #expect(summary.failure?.message.contains("carol@install-03") == true)
+        #expect(summary.applied == 1)
+        #expect(bench.world.count("second.verify") == 0)
+        let outcome = try bench.outcome()
+        #expect(outcome.result == .failed)
+        #expect(outcome.exitCode == 75)
+        #expect(outcome.step == "second")
+        #expect(bench.world.calls.last == "close")
+        try bench.expectIntact()
+        bench.world.calm("second.apply")
+        bench.world.calm("renewLease")
+        #expect(try await bench.resume().failure == nil)
+    }
+
+    @Test func renewalsThatFailAreTriedAgainWhileTheTermLasts() async throws {
+        var bench = try Bench()
+        bench.lease = .milliseconds(1500)
+        bench.world.on("renewLease") { visit in if visit.number <= 2 { throw failure(.unreachable, "no route") } }
+        bench.world.on("second.apply") { visit in
+            try await eventually("a renewal after two failures") { visit.world.count("renewLease") >= 4 }
+        }
+        #expect(try await bench.run().failure == nil)
+        #expect(bench.events.warnings.count == 2)
+        #expect(bench.events.warnings.allSatisfy { $0.contains("no route") })
+    }
+
+    @Test func renewalsThatFailUntilTheTermIsOverEndTheRun() async throws {
+        var bench = try Bench()
+        bench.lease = .milliseconds(300)
+        bench.world.on("renewLease") { _ in throw failure(.unreachable, "no route") }
+        bench.world.on("second.apply", hang)
+        let summary = try await bench.run()
+        #expect(summary.duration < .seconds(60))
+        #expect(summary.failure?.exitStatus(interrupted: 130) == 69)
+        #expect(summary.failure?.message.contains("no route") == true)
+        #expect(bench.world.count("second.verify") == 0)
+        #expect(try bench.outcome().result == .failed)
+    }
+
+    @Test func aRenewalThatHangsDoesNotHideTheEndOfTheTerm() async throws {
+        var bench = try Bench()
+        bench.lease = .milliseconds(300)
+        bench.world.on("renewLease", hang)
+        bench.world.on("second.apply", hang)
+        let summary = try await bench.run()
+        #expect(summary.duration < .seconds(60))
+        #expect(summary.failure?.exitStatus(interrupted: 130) == 69)
+        #expect(bench.world.calls.last == "close")
+        try bench.expectIntact()
+    }
+
+    @Test func aRenewalUnderWayAtTheEndIsNoTrouble() async throws {
+        var bench = try Bench()
+        bench.lease = .milliseconds(300)
+        bench.world.on("renewLease") { _ in
+            do { try await Task.sleep(for: .seconds(300)) } catch is CancellationError {}
+            throw failure(.unreachable, "the connection was closed")
+        }
+        bench.world.on("third.verify") { visit in
+            try await eventually("a renewal is under way") { visit.world.count("renewLease") > 0 }
+        }
+        #expect(try await bench.run().failure == nil)
+        #expect(bench.events.warnings.isEmpty)
+    }
+
+    @Test func aLeaseThatCannotBeGivenBackIsTold() async throws {
+        let bench = try Bench()
+        bench.world.on("releaseLease") { _ in throw failure(.unreachable, "no route") }
+        #expect(try await bench.run().failure == nil)
+        #expect(bench.events.warnings.count == 1)
+        #expect(bench.events.warnings.first?.contains("no route") == true)
+        #expect(bench.world.calls.last == "close")
+        #expect(try bench.outcome().result == .succeeded)
+    }
+}

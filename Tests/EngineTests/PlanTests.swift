@@ -1,0 +1,84 @@
+import ClientKit
+import Engine
+import Foundation
+import Journal
+import StepKit
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct PlanTests {
+    @Test func tellsEveryChangeWithItsCertaintyAndWritesNothing() async throws {
+        let bench = try Bench()
+        let changes = [Change("create database", .proved), Change("load schema", .unknowable)]
+        bench.world.finds(changes, in: "first")
+        bench.world.finds([Change("roll out", .predicted)], in: "third")
+        bench.world.settle("second")
+        let plan = try await ModulePlan(bench.fakeModule, provider: bench.provider) { _ in }
+        #expect(plan.steps.map(\.step) == ["first", "second", "third"])
+        #expect(plan.steps.map(\.changes) == [changes, [], [Change("roll out", .predicted)]])
+        #expect(!plan.isEmpty)
+        #expect(bench.world.calls == ["open", "preflight", "first.check", "second.check", "third.check", "close"])
+        #expect(try bench.state.runs().isEmpty)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: bench.state.path).sorted() == ["reserve", "runs"])
+    }
+
+    @Test func isEmptyWhereEverythingIsInPlace() async throws {
+        let bench = try Bench()
+        for step in bench.steps { bench.world.settle(step) }
+        #expect(try await ModulePlan(bench.fakeModule, provider: bench.provider) { _ in }.isEmpty)
+    }
+
+    @Test func printsCertaintyInWords() async throws {
+        let bench = try Bench()
+        bench.world.finds([Change("load schema", .unknowable)], in: "first")
+        bench.world.settle("second")
+        bench.world.settle("third")
+        let plan = try await ModulePlan(bench.fakeModule, provider: bench.provider) { _ in }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        #expect(
+            String(decoding: try encoder.encode(plan), as: UTF8.self)
+                == #"{"steps":[{"changes":[{"certainty":"cannot be known before","summary":"load schema"}],"step":"first"},"#
+                + #"{"changes":[],"step":"second"},{"changes":[],"step":"third"}]}"#)
+    }
+
+    @Test func throwsWhatThePreflightFoundAllOfIt() async throws {
+        let bench = try Bench()
+        bench.world.problems = [failure(.unreachable, "no PostgreSQL"), failure(.unreachable, "no Redis")]
+        do {
+            _ = try await ModulePlan(bench.fakeModule, provider: bench.provider) { _ in }
+            Issue.record("it planned")
+        } catch let error as CombinedFailure {
+            #expect(error.failures.map(\.cause) == ["no PostgreSQL", "no Redis"])
+            #expect(error.kind == .unreachable)
+        }
+        #expect(bench.world.calls == ["open", "preflight", "close"])
+    }
+
+    @Test func closesTheSiteWhenACheckFails() async throws {
+        let bench = try Bench()
+        bench.world.on("second.check") { _ in throw failure(.refused) }
+        await #expect(throws: StepFailure.self) {
+            try await ModulePlan(bench.fakeModule, provider: bench.provider) { _ in }
+        }
+        #expect(bench.world.calls == ["open", "preflight", "first.check", "second.check", "close"])
+    }
+
+    @Test func closesTheSiteWhenItIsInterrupted() async throws {
+        let bench = try Bench()
+        bench.world.on("second.check", hang)
+        await #expect(throws: CancellationError.self) {
+            try await bench.cancelled(at: "second.check") {
+                try await ModulePlan(bench.fakeModule, provider: bench.provider) { _ in }
+            }
+        }
+        #expect(bench.world.calls.last == "close")
+    }
+
+    @Test func handsWarningsOn() async throws {
+        let bench = try Bench()
+        let warnings = Box<String>()
+        bench.world.on("first.check") { $0.reporter?.warns("the ice is thin") }
+        _ = try await ModulePlan(bench.fakeModule, provider: bench.provider) { warnings.value = $0 }
+        #expect(warnings.value == "the ice is thin")
+    }
+}

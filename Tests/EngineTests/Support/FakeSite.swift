@@ -1,0 +1,100 @@
+import ClientKit
+import Engine
+import Journal
+import Kubernetes
+import Postgres
+import Redis
+import SSH
+import Testing
+
+@testable import StepKit
+
+/// Connects to nothing: the site belongs to `world`.
+struct FakeProvider: SiteProvider {
+    let world: World
+    let inventory: Inventory
+    let leaseDuration: Duration
+
+    func open(observer: any ActivityObserver) async throws -> any OpenSite {
+        try await world.arrive("open")
+        return FakeSite(world: world, inventory: inventory, leaseDuration: leaseDuration)
+    }
+}
+
+struct FakeSite: OpenSite {
+    let world: World
+    let inventory: Inventory
+    let leaseDuration: Duration
+
+    func site(reporter: Reporter) async -> WritableSite {
+        let shell = ForbiddenShell()
+        let writer = ClusterWriter(shell: shell, kubeconfig: inventory.cluster.kubeconfig)
+        let node = ReadableNode(name: shell.hostName, address: "10.0.0.100", shell: shell)
+        return WritableSite(
+            reading: ReadableSite(
+                inventory: inventory, credentials: .nobodys, cluster: writer.reader, master: node, nodes: [node],
+                absentNodes: world.absent, services: ForbiddenServices(),
+                generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), file: nil) { _ in },
+                facts: ClusterFacts(), reporter: reporter),
+            cluster: writer)
+    }
+
+    func giveUp(after error: any ExplainedError) async throws -> String? { try world.giveUp(after: error) }
+
+    func takeLease(run: String, superseded: Set<String>) async throws -> LeaseTaking {
+        #expect(RunID(run) != nil)
+        world.noteSuperseded(superseded)
+        try await world.arrive("takeLease")
+        return LeaseTaking(takenOverFrom: world.takenOverFrom, duration: leaseDuration)
+    }
+
+    func renewLease(auditHead: String) async throws {
+        #expect(AuditHead(auditHead) != nil)
+        try await world.arrive("renewLease")
+    }
+
+    func releaseLease(auditHead: String) async throws {
+        #expect(AuditHead(auditHead) != nil)
+        #expect(!Task.isCancelled)
+        try await world.arrive("releaseLease")
+    }
+
+    func close() async {
+        do { try await world.arrive("close") } catch { Issue.record("closing failed: \(error)") }
+    }
+}
+
+extension Credentials {
+    /// Credentials that no engine test uses.
+    static let nobodys = Credentials(
+        postgres: PostgresCredentials(user: "kb_admin", password: Secret("unused"), host: nil, port: nil),
+        redis: RedisCredentials(password: Secret("unused"), host: nil, port: nil),
+        registry: RegistryCredentials(username: "keybuzz", token: Secret("unused")), objectStorage: nil, chatwoot: nil,
+        chatwootExtra: [:])
+}
+
+/// A shell that nothing in the engine may use.
+struct ForbiddenShell: RemoteShell {
+    let hostName = "k8s-master-01"
+
+    func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
+        Issue.record("the engine itself ran \(command.arguments)")
+        throw SSHError(
+            phase: .command, hostName: hostName, endpoint: "10.0.0.100:22", attempt: "run a command",
+            cause: "nobody may",
+            remedy: "none", kind: .failed)
+    }
+}
+
+/// Databases that nothing in the engine may use.
+struct ForbiddenServices: DataServices {
+    private func refuse() -> StepFailure {
+        Issue.record("the engine itself asked for a database")
+        return StepFailure("connect", cause: "nobody may", remedy: "none")
+    }
+
+    func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader { throw refuse() }
+    func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter { throw refuse() }
+    func redisReader() async throws -> RedisReader { throw refuse() }
+    func redisWriter() async throws -> RedisWriter { throw refuse() }
+}

@@ -1,0 +1,123 @@
+import ClientKit
+import StepKit
+import Synchronization
+import Testing
+
+/// The platform of an engine test: which steps are in place, what was asked of it, and what happens when it is asked.
+final class World: Sendable {
+    /// One call of a step, or of the site.
+    struct Visit: Sendable {
+        let world: World
+        /// 1 for the first call of its name.
+        let number: Int
+        /// Where a step says what it waits for; nil for the site's own calls.
+        let reporter: Reporter?
+    }
+
+    typealias Hook = @Sendable (Visit) async throws -> Void
+    typealias Surrender = @Sendable (any ExplainedError) throws -> String?
+
+    private struct State {
+        var calls: [String] = []
+        var inPlace: Set<String> = []
+        var findings: [String: [Change]] = [:]
+        var hooks: [String: Hook] = [:]
+        var surrender: Surrender?
+        var superseded: [Set<String>] = []
+        var takenOverFrom: String?
+        var absent: [AbsentNode] = []
+        var problems: [any ExplainedError] = []
+    }
+
+    private let state = Mutex(State())
+
+    /// What was called, in order, but for the renewals of the lease, which come when they come.
+    var calls: [String] { state.withLock { $0.calls.filter { $0 != "renewLease" } } }
+    /// The calls of steps alone.
+    var stepCalls: [String] { calls.filter { $0.contains(".") } }
+    /// The runs that each taking of the lease called over.
+    var superseded: [Set<String>] { state.withLock { $0.superseded } }
+
+    func count(_ call: String) -> Int { state.withLock { $0.calls.count { $0 == call } } }
+
+    /// Forgets the calls so far; what is in place stays.
+    func forgetCalls() { state.withLock { $0.calls = [] } }
+
+    func isInPlace(_ step: String) -> Bool { state.withLock { $0.inPlace.contains(step) } }
+    func settle(_ step: String) { state.withLock { _ = $0.inPlace.insert(step) } }
+    func unsettle(_ step: String) { state.withLock { _ = $0.inPlace.remove(step) } }
+
+    /// What `step` finds while it is not in place.
+    func finds(_ changes: [Change], in step: String) { state.withLock { $0.findings[step] = changes } }
+
+    func changes(of step: String) -> [Change] {
+        state.withLock { $0.findings[step] ?? [Change("mend \(step)", .proved)] }
+    }
+
+    /// Does `hook` at each `call`: `second.apply`, `renewLease`, `preflight`.
+    func on(_ call: String, _ hook: @escaping Hook) { state.withLock { $0.hooks[call] = hook } }
+    func calm(_ call: String) { state.withLock { $0.hooks[call] = nil } }
+
+    /// Answers the engine's question whether a host can be given up.
+    func onSurrender(_ surrender: @escaping Surrender) { state.withLock { $0.surrender = surrender } }
+
+    var takenOverFrom: String? {
+        get { state.withLock { $0.takenOverFrom } }
+        set { state.withLock { $0.takenOverFrom = newValue } }
+    }
+    var absent: [AbsentNode] {
+        get { state.withLock { $0.absent } }
+        set { state.withLock { $0.absent = newValue } }
+    }
+    var problems: [any ExplainedError] {
+        get { state.withLock { $0.problems } }
+        set { state.withLock { $0.problems = newValue } }
+    }
+
+    func noteSuperseded(_ runs: Set<String>) { state.withLock { $0.superseded.append(runs) } }
+
+    /// Notes the call and does what the test told for it.
+    func arrive(_ call: String, _ reporter: Reporter? = nil) async throws {
+        let (number, hook) = state.withLock { state in
+            state.calls.append(call)
+            return (state.calls.count { $0 == call }, state.hooks[call])
+        }
+        try await hook?(Visit(world: self, number: number, reporter: reporter))
+    }
+
+    /// The test's word on a lost host; an engine that gives up hosts in a test that has none fails it.
+    func giveUp(after error: any ExplainedError) throws -> String? {
+        let surrender = state.withLock { state in
+            if error.kind == .unreachable { state.calls.append("giveUp") }
+            return state.surrender
+        }
+        if let surrender { return try surrender(error) }
+        if error.kind == .unreachable { Issue.record("nobody said what to do about: \(error)") }
+        return nil
+    }
+}
+
+/// A step that is what its world says.
+struct FakeStep: Step {
+    let id: StepID
+    let summary = "a step of the engine's tests"
+    let world: World
+
+    func check(_ site: ReadableSite) async throws -> Finding {
+        try await world.arrive("\(id).check", site.reporter)
+        return world.isInPlace(id.rawValue) ? .inPlace : .drifted(world.changes(of: id.rawValue))
+    }
+
+    func apply(_ changes: [Change], to site: WritableSite) async throws {
+        #expect(changes == world.changes(of: id.rawValue))
+        try await world.arrive("\(id).apply", site.reading.reporter)
+        world.settle(id.rawValue)
+    }
+
+    func verify(_ site: ReadableSite) async throws {
+        try await world.arrive("\(id).verify", site.reporter)
+        guard world.isInPlace(id.rawValue) else {
+            throw StepFailure("prove \(id)", cause: "it is not in place", remedy: "mend it")
+        }
+    }
+}

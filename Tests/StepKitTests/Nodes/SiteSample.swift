@@ -1,0 +1,41 @@
+import ClientKit
+import Kubernetes
+import Postgres
+import Redis
+import SSH
+import Testing
+
+@testable import StepKit
+
+/// A site whose only master is `shell`; its databases may not be asked.
+enum SiteSample {
+    static func readable(
+        _ inventory: Inventory, registry: RegistryCredentials, shell: any RemoteShell,
+        warn: @escaping @Sendable (String) -> Void
+    ) -> ReadableSite {
+        let node = ReadableNode(name: "k8s-master-01", address: "127.0.0.1", shell: shell)
+        let credentials = Credentials(
+            postgres: PostgresCredentials(user: "kb_admin", password: Secret("unused"), host: nil, port: nil),
+            redis: RedisCredentials(password: Secret("unused"), host: nil, port: nil), registry: registry,
+            objectStorage: nil, chatwoot: nil, chatwootExtra: [:])
+        return ReadableSite(
+            inventory: inventory, credentials: credentials,
+            cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node, nodes: [node],
+            absentNodes: [], services: ForbiddenServices(),
+            generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), file: nil) { _ in },
+            facts: ClusterFacts(), reporter: Reporter(progress: { _ in }, warning: warn))
+    }
+}
+
+/// Databases that nobody may ask.
+struct ForbiddenServices: DataServices {
+    private func refuse() -> StepFailure {
+        Issue.record("a database was asked")
+        return StepFailure("connect", cause: "nobody may", remedy: "none")
+    }
+
+    func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader { throw refuse() }
+    func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter { throw refuse() }
+    func redisReader() async throws -> RedisReader { throw refuse() }
+    func redisWriter() async throws -> RedisWriter { throw refuse() }
+}

@@ -1,0 +1,128 @@
+import ClientKit
+import Foundation
+import Kubernetes
+import Testing
+
+@testable import StepKit
+@testable import Steps
+
+@Suite struct ChatwootEnvironmentTests {
+    private static let secrets = GeneratedSecrets(
+        databasePassword: Secret("DbPass0123456789"), secretKeyBase: Secret(String(repeating: "ab", count: 64)))
+
+    private static func environment(
+        _ changes: [(old: String, new: String)] = [], _ credentials: Credentials = SiteSample.credentials(),
+        secrets: GeneratedSecrets = secrets
+    ) throws -> ChatwootEnvironment {
+        ChatwootEnvironment(SiteSample.readable(try SiteSample.inventory(changes), credentials), secrets)
+    }
+
+    @Test func usesTheNamesThatChatwootReads() throws {
+        let environment = try Self.environment()
+        #expect(
+            environment.plain == [
+                "RAILS_ENV": "production", "FRONTEND_URL": "https://support.keybuzz.io", "INSTALLATION_ENV": "KeyBuzz",
+                "POSTGRES_HOST": "10.0.0.10", "POSTGRES_PORT": "5432", "POSTGRES_DATABASE": "chatwoot",
+                "POSTGRES_USERNAME": "chatwoot", "REDIS_URL": "redis://10.0.0.10:6379/0",
+            ])
+        #expect(
+            environment.secret == [
+                "POSTGRES_PASSWORD": Self.secrets.databasePassword, "SECRET_KEY_BASE": Self.secrets.secretKeyBase,
+                "REDIS_PASSWORD": Secret("R3dis"),
+            ])
+    }
+
+    @Test func storesAttachmentsInTheBucketOnceItsKeysAreGiven() throws {
+        let environment = try Self.environment([], SiteSample.credentials(minio: true))
+        #expect(environment.plain["ACTIVE_STORAGE_SERVICE"] == "s3_compatible")
+        #expect(environment.plain["STORAGE_ENDPOINT"] == "http://10.0.0.134:9000")
+        #expect(environment.plain["STORAGE_BUCKET_NAME"] == "keybuzz-chatwoot")
+        #expect(environment.plain["STORAGE_REGION"] == "us-east-1")
+        #expect(environment.plain["STORAGE_FORCE_PATH_STYLE"] == "true")
+        #expect(environment.secret["STORAGE_ACCESS_KEY_ID"] == Secret("minio-access"))
+        #expect(environment.secret["STORAGE_SECRET_ACCESS_KEY"] == Secret("minio-secret"))
+        let names = Set(environment.plain.keys).union(environment.secret.keys)
+        #expect(names.isDisjoint(with: ["POSTGRES_DB", "POSTGRES_USER", "REDIS_HOST", "S3_ENDPOINT", "S3_BUCKET"]))
+    }
+
+    @Test func takesFurtherVariablesFromTheInventoryAndTheCredentials() throws {
+        let environment = try Self.environment(
+            [(#""environment": {}"#, #""environment": { "ENABLE_ACCOUNT_SIGNUP": "false" }"#)],
+            SiteSample.credentials(extra: ["SMTP_PASSWORD": Secret("smtp-pass")]))
+        #expect(environment.plain["ENABLE_ACCOUNT_SIGNUP"] == "false")
+        #expect(environment.secret["SMTP_PASSWORD"] == Secret("smtp-pass"))
+    }
+
+    @Test func hasNoPasswordInThePlainPart() throws {
+        let credentials = SiteSample.credentials(minio: true, extra: ["SMTP_PASSWORD": Secret("smtp-pass")])
+        let environment = try Self.environment([], credentials)
+        let secrets = credentials.allSecrets + [Self.secrets.databasePassword, Self.secrets.secretKeyBase]
+        for (name, value) in environment.plain {
+            #expect(!secrets.contains { value.contains($0.reveal()) }, "\(name)")
+        }
+    }
+
+    @Test func theChecksumChangesWithEveryValueAndOnlyThen() throws {
+        let base = try Self.environment()
+        #expect(base.checksum == (try Self.environment().checksum))
+        #expect(base.checksum.utf8.count == 64)
+        var others = [
+            try Self.environment([("\"support.keybuzz.io\"", "\"help.keybuzz.io\"")]),
+            try Self.environment([("\"installationName\": \"KeyBuzz\"", "\"installationName\": \"Buzz\"")]),
+            try Self.environment([(#""environment": {}"#, #""environment": { "A": "BC" }"#)]),
+            try Self.environment([(#""environment": {}"#, #""environment": { "AB": "C" }"#)]),
+            try Self.environment([], SiteSample.credentials(redis: "Other")),
+            try Self.environment([], SiteSample.credentials(minio: true)),
+            try Self.environment([], SiteSample.credentials(extra: ["SMTP_PASSWORD": Secret("x")])),
+            try Self.environment(
+                secrets: GeneratedSecrets(
+                    databasePassword: Secret("Other"), secretKeyBase: Self.secrets.secretKeyBase)),
+            try Self.environment(
+                secrets: GeneratedSecrets(
+                    databasePassword: Self.secrets.databasePassword, secretKeyBase: Secret("Other"))),
+        ].map(\.checksum)
+        others.append(base.checksum)
+        #expect(Set(others).count == others.count)
+        // What the pods do not read does not roll them.
+        #expect(
+            base.checksum
+                == (try Self.environment([("\"web\": 2", "\"web\": 3")], SiteSample.credentials(token: "other"))
+                    .checksum))
+    }
+
+    @Test func becomesANamespaceAConfigMapAndASecret() throws {
+        let site = SiteSample.readable(try SiteSample.inventory())
+        let environment = ChatwootEnvironment(site, Self.secrets)
+        let manifests = environment.manifests(in: site)
+        #expect(manifests.map(\.kind) == ["Namespace", "ConfigMap", "Secret"])
+        let namespace = try manifests.object("Namespace", "chatwoot")
+        #expect(namespace["metadata", "labels"]?.strings["app"] == "keybuzz-support")
+        #expect(namespace["metadata", "labels"]?.strings["component"] == "chatwoot")
+        let configuration = try manifests.object("ConfigMap", "chatwoot-config")
+        #expect(configuration["metadata", "namespace"]?.string == "chatwoot")
+        #expect(configuration["data"]?.strings == environment.plain)
+        let secret = try manifests.object("Secret", "chatwoot-secrets")
+        #expect(secret["metadata", "namespace"]?.string == "chatwoot")
+        #expect(secret["type"]?.string == "Opaque")
+        #expect(
+            secret["data"]?.strings
+                == environment.secret.mapValues { Data($0.reveal().utf8).base64EncodedString() })
+    }
+}
+
+@Suite struct PullSecretTests {
+    @Test(arguments: ["ghp_token", #"it's "quoted" \ $HOME % é中"#]) func isADockerConfiguration(_ token: String)
+        async throws
+    {
+        let site = SiteSample.readable(try SiteSample.inventory(), SiteSample.credentials(token: token))
+        let secret = try await AddImagePullSecrets().desired(site).object("Secret", "ghcr-secret")
+        #expect(secret["type"]?.string == "kubernetes.io/dockerconfigjson")
+        #expect(secret["metadata", "namespace"]?.string == "chatwoot")
+        let encoded = try #require(secret["data"]?.strings[".dockerconfigjson"].flatMap { Data(base64Encoded: $0) })
+        let entry = try JSONDecoder().decode(Kubernetes.JSONValue.self, from: encoded)["auths"]?["ghcr.io"]
+        #expect(
+            entry?.strings == [
+                "username": "keybuzz", "password": token, "auth": Data("keybuzz:\(token)".utf8).base64EncodedString(),
+            ])
+    }
+}

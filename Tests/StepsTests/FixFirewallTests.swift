@@ -1,0 +1,104 @@
+import StepKit
+import Testing
+
+@testable import Steps
+
+@Suite struct FixFirewallTests {
+    private static let pods = "10.233.64.0/18"
+    private static let input = ["ufw", "allow", "from", pods]
+    private static let routedFrom = ["ufw", "route", "allow", "from", pods]
+    private static let routedTo = ["ufw", "route", "allow", "to", pods]
+    private static let disable = ["ufw", "--force", "disable"]
+    private static let enable = ["ufw", "--force", "enable"]
+
+    private static func state(routed: String = "deny", _ rules: String...) throws -> FirewallState {
+        let text = """
+            Status: active
+            Default: deny (incoming), allow (outgoing), \(routed) (routed)
+
+            To                         Action      From
+            --                         ------      ----
+            Anywhere                   ALLOW IN    10.0.0.0/16
+            6443/tcp                   ALLOW IN    Anywhere
+            \(rules.joined(separator: "\n"))
+            """
+        return try #require(FirewallState(ufwStatus: text))
+    }
+
+    private static let inputRule = "Anywhere                   ALLOW IN    \(pods)"
+    private static let routedFromRule = "Anywhere                   ALLOW FWD   \(pods)"
+    private static let routedToRule = "\(pods)             ALLOW FWD   Anywhere"
+
+    private static func commands(
+        _ policy: Inventory.Firewall.Policy, _ state: FirewallState
+    ) -> [[String]] {
+        FixFirewall.commands(for: policy, pods: pods, state: state).map(\.arguments)
+    }
+
+    private static let inactive = FirewallState(ufwStatus: "Status: inactive\n")
+
+    @Test func leavesItWhereTheInventorySaysSo() throws {
+        #expect(Self.commands(.leave, try Self.state()).isEmpty)
+        #expect(Self.commands(.leave, try #require(Self.inactive)).isEmpty)
+    }
+
+    @Test func switchesItOff() throws {
+        #expect(Self.commands(.disabled, try Self.state()) == [Self.disable])
+        #expect(Self.commands(.disabled, try Self.state(routed: "allow", Self.inputRule)) == [Self.disable])
+        #expect(Self.commands(.disabled, try #require(Self.inactive)).isEmpty)
+    }
+
+    @Test func allowsThePodNetworkInputAndRouted() throws {
+        #expect(Self.commands(.allowPodNetwork, try Self.state()) == [Self.input, Self.routedFrom, Self.routedTo])
+    }
+
+    @Test func allowsOnlyWhatIsMissing() throws {
+        #expect(Self.commands(.allowPodNetwork, try Self.state(Self.inputRule)) == [Self.routedFrom, Self.routedTo])
+        #expect(
+            Self.commands(.allowPodNetwork, try Self.state(Self.inputRule, Self.routedFromRule)) == [Self.routedTo])
+        #expect(
+            Self.commands(.allowPodNetwork, try Self.state(Self.routedFromRule, Self.routedToRule)) == [Self.input])
+        #expect(
+            Self.commands(
+                .allowPodNetwork, try Self.state(Self.inputRule, Self.routedFromRule, Self.routedToRule)
+            ).isEmpty)
+    }
+
+    @Test func needsNoRoutedRulesWhereRoutedTrafficPassesAnyway() throws {
+        #expect(Self.commands(.allowPodNetwork, try Self.state(routed: "allow")) == [Self.input])
+        #expect(Self.commands(.allowPodNetwork, try Self.state(routed: "allow", Self.inputRule)).isEmpty)
+        for routed in ["reject", "disabled"] {
+            #expect(Self.commands(.allowPodNetwork, try Self.state(routed: routed, Self.inputRule)).count == 2)
+        }
+    }
+
+    @Test func givesTheRulesBeforeItSwitchesItOn() throws {
+        #expect(
+            Self.commands(.allowPodNetwork, try #require(Self.inactive)) == [
+                Self.input, Self.routedFrom, Self.routedTo, Self.enable,
+            ])
+    }
+
+    @Test func rulesForOtherNetworksOrPortsDoNotCount() throws {
+        let state = try Self.state(
+            "Anywhere                   ALLOW IN    10.233.0.0/18",
+            "Anywhere                   DENY IN     \(Self.pods)",
+            "3000/tcp                   ALLOW IN    \(Self.pods)", "Anywhere                   DENY FWD    \(Self.pods)"
+        )
+        #expect(Self.commands(.allowPodNetwork, state) == [Self.input, Self.routedFrom, Self.routedTo])
+    }
+
+    @Test func saysInWordsWhatEachCommandDoes() throws {
+        let commands = FixFirewall.commands(for: .allowPodNetwork, pods: Self.pods, state: try #require(Self.inactive))
+        #expect(
+            commands.map(\.words) == [
+                "allow input from the pod network 10.233.64.0/18",
+                "allow routed traffic from the pod network 10.233.64.0/18",
+                "allow routed traffic to the pod network 10.233.64.0/18", "switch UFW on, with these rules",
+            ])
+        #expect(
+            FixFirewall.commands(for: .disabled, pods: Self.pods, state: try Self.state()).map(\.words) == [
+                "switch UFW off (it drops routed pod traffic)"
+            ])
+    }
+}

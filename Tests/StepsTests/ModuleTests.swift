@@ -1,0 +1,35 @@
+import Foundation
+import Testing
+
+@testable import StepKit
+@testable import Steps
+
+@Suite struct ModuleTests {
+    @Test func hasTheStepsInTheOrderOfTheDesign() {
+        #expect(
+            module11.steps.map(\.id) == [
+                "fix_ufw_k8s_nodes", "11_ct_00_setup_credentials", "11_ct_01_prepare_config", "add_imagepullsecrets",
+                "11_ct_04_run_migrations", "11_ct_02_deploy_chatwoot", "11_ct_03_tests",
+            ])
+        #expect(module11.number == 11)
+    }
+
+    @Test func eachStepStandsInTheFileOfItsName() throws {
+        let folder = SiteSample.package.appending(path: "steps")
+        for step in module11.steps {
+            let source = try String(contentsOf: folder.appending(path: "\(step.id).swift"), encoding: .utf8)
+            #expect(source.contains("let id: StepID = \"\(step.id)\""))
+        }
+        let named = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+            .filter { !$0.contains("+") && $0.first?.isUppercase == false }.map { $0.replacing(".swift", with: "") }
+        #expect(Set(named) == Set(module11.steps.map(\.id.rawValue)))
+    }
+
+    @Test func everyStepSaysWhatItIsFor() {
+        for step in module11.steps {
+            #expect(!step.summary.isEmpty)
+            #expect(!step.summary.contains("\n"))
+        }
+        #expect(!module11.orderNote.isEmpty)
+    }
+}

@@ -1,0 +1,90 @@
+import ClientKit
+import Foundation
+import Kubernetes
+import Postgres
+import Redis
+import SSH
+import Testing
+
+@testable import StepKit
+
+/// The shipped inventory with sample credentials, and a site that may not be asked anything.
+enum SiteSample {
+    static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    /// The shipped inventory with each `old` text, which must occur exactly once, replaced by its `new`.
+    static func inventory(_ changes: [(old: String, new: String)] = []) throws -> Inventory {
+        let shipped = try String(contentsOf: package.appending(path: "inventory.json"), encoding: .utf8)
+        let text = try changes.reduce(shipped) { text, change in
+            try #require(text.ranges(of: change.old).count == 1, "\(change.old) must occur once")
+            return text.replacing(change.old, with: change.new)
+        }
+        return try Inventory.parse(Array(text.utf8), path: "/etc/keybuzz/inventory.json")
+    }
+
+    static func credentials(
+        redis: String = "R3dis", token: String = "ghp_token", minio: Bool = false, extra: [String: Secret] = [:]
+    ) -> Credentials {
+        Credentials(
+            postgres: PostgresCredentials(user: "kb_admin", password: Secret("AdminPass"), host: nil, port: nil),
+            redis: RedisCredentials(password: Secret(redis), host: nil, port: nil),
+            registry: RegistryCredentials(username: "keybuzz", token: Secret(token)),
+            objectStorage: minio
+                ? ObjectStorageCredentials(endpoint: nil, accessKey: "minio-access", secretKey: Secret("minio-secret"))
+                : nil,
+            chatwoot: nil, chatwootExtra: extra)
+    }
+
+    static func readable(
+        _ inventory: Inventory, _ credentials: Credentials = credentials(), shell: any RemoteShell = ForbiddenShell()
+    ) -> ReadableSite {
+        let node = ReadableNode(name: shell.hostName, address: "10.0.0.100", shell: shell)
+        return ReadableSite(
+            inventory: inventory, credentials: credentials,
+            cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node, nodes: [node],
+            absentNodes: [], services: ForbiddenServices(),
+            generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), file: nil) { _ in },
+            facts: ClusterFacts(), reporter: Reporter(progress: { _ in }, warning: { _ in }))
+    }
+}
+
+/// A shell that nobody may use.
+struct ForbiddenShell: RemoteShell {
+    let hostName = "k8s-master-01"
+
+    func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
+        Issue.record("a command was run: \(command.arguments)")
+        throw SSHError(
+            phase: .command, hostName: hostName, endpoint: "10.0.0.100:22", attempt: "run a command",
+            cause: "nobody may",
+            remedy: "none", kind: .failed)
+    }
+}
+
+/// Databases that nobody may ask.
+struct ForbiddenServices: DataServices {
+    private func refuse() -> StepFailure {
+        Issue.record("a database was asked")
+        return StepFailure("connect", cause: "nobody may", remedy: "none")
+    }
+
+    func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader { throw refuse() }
+    func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter { throw refuse() }
+    func redisReader() async throws -> RedisReader { throw refuse() }
+    func redisWriter() async throws -> RedisWriter { throw refuse() }
+}
+
+/// A manifest as the API server gets it.
+func json(_ manifest: any Manifest) throws -> Kubernetes.JSONValue {
+    try JSONDecoder().decode(Kubernetes.JSONValue.self, from: JSONEncoder().encode(manifest))
+}
+
+extension [any Manifest] {
+    /// The one manifest of this kind and name, as the API server gets it.
+    func object(_ kind: String, _ name: String) throws -> Kubernetes.JSONValue {
+        let found = filter { $0.kind == kind && $0.metadata.name == name }
+        try #require(found.count == 1, "\(kind) \(name)")
+        return try json(found[0])
+    }
+}
