@@ -54,7 +54,9 @@ extension RunTests {
 
     @Test func wrongPasswordsAreNamedBeforeAnythingIsChanged() async throws {
         try await Lab.reset()
-        try await withCredentials("postgres.env", "POSTGRES_SUPERUSER=kb_admin\nPOSTGRES_SUPERPASS='not-the-password'\n") {
+        try await withCredentials(
+            "postgres.env", "POSTGRES_SUPERUSER=kb_admin\nPOSTGRES_SUPERPASS='not-the-password'\n"
+        ) {
             try await refused(77, saying: ["kb_admin", "28P01"])
         }
         try await withCredentials("redis.env", "REDIS_PASSWORD=nottheredispassword\n") {
@@ -80,16 +82,22 @@ extension RunTests {
         let known = try String(contentsOfFile: "\(Lab.home)/ssh/known_hosts", encoding: .utf8)
         let lines = known.split(separator: "\n").map(String.init)
         let folder = FileManager.default.temporaryDirectory
-        let other = try await Command(["/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder.appending(path: "k-\(UUID())").path]).run()
+        let other = try await Command([
+            "/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder.appending(path: "k-\(UUID())").path,
+        ]).run()
         #expect(other.status == 0)
         let strangeKey = "AAAAC3NzaC1lZDI1NTE5AAAAIJuVjC8Eq4L9p1bM2mU8WwTn2n7Xr0Zk1v9oQ3dQbW7e"
         let cases: [(String, [String], [String])] = [
             ("unknown", lines.filter { !$0.contains("10.0.0.102") }, ["k8s-master-03", "SHA256:"]),
             (
                 "changed",
-                lines.map { $0.hasPrefix("10.0.0.102") ? "10.0.0.102 ssh-ed25519 \(strangeKey)" : $0 }, ["k8s-master-03", "SHA256:"]
+                lines.map { $0.hasPrefix("10.0.0.102") ? "10.0.0.102 ssh-ed25519 \(strangeKey)" : $0 },
+                ["k8s-master-03", "SHA256:"]
             ),
-            ("revoked", lines + lines.filter { $0.contains("10.0.0.102") }.map { "@revoked \($0)" }, ["k8s-master-03", "revoked"]),
+            (
+                "revoked", lines + lines.filter { $0.contains("10.0.0.102") }.map { "@revoked \($0)" },
+                ["k8s-master-03", "revoked"]
+            ),
         ]
         for (name, contents, words) in cases {
             let path = folder.appending(path: "known-\(UUID().uuidString)").path
@@ -168,12 +176,15 @@ extension RunTests {
         #expect(try await Lab.runner("run", "11").status == 0)
         try await Lab.call("kubectl", "-n", "chatwoot", "scale", "deployment/chatwoot-worker", "--replicas=1")
         try await Lab.call("kubectl", "-n", "chatwoot", "delete", "ingress", "chatwoot-ingress")
-        try await Lab.call("kubectl", "-n", "chatwoot", "patch", "configmap", "chatwoot-config", "--type=merge", "-p", #"{"data":{"POSTGRES_HOST":"10.9.9.9"}}"#)
+        try await Lab.call(
+            "kubectl", "-n", "chatwoot", "patch", "configmap", "chatwoot-config", "--type=merge", "-p",
+            #"{"data":{"POSTGRES_HOST":"10.9.9.9"}}"#)
         _ = try await Lab.sql("ALTER ROLE chatwoot CREATEDB")
         let plan = try await Lab.runner("plan", "11")
         #expect(plan.status == 0)
         for words in [
-            "spec.replicas: 1 → 2", "create Ingress chatwoot/chatwoot-ingress", "data.POSTGRES_HOST: 10.9.9.9 → 10.0.0.10",
+            "spec.replicas: 1 → 2", "create Ingress chatwoot/chatwoot-ingress",
+            "data.POSTGRES_HOST: 10.9.9.9 → 10.0.0.10",
             "CREATEDB → NOCREATEDB",
         ] {
             #expect(plan.output.contains(words), "\(plan.output)")

@@ -14,7 +14,9 @@ struct Interruption {
         let running = try start()
         try await eventually("\(step) begins") {
             guard let lines = try? Platform.auditLines(), lines.count > known else { return false }
-            return lines.dropFirst(known).contains { $0["kind"] as? String == "step.start" && $0["step"] as? String == step }
+            return lines.dropFirst(known).contains {
+                $0["kind"] as? String == "step.start" && $0["step"] as? String == step
+            }
         }
         try await Task.sleep(for: .milliseconds(Int.random(in: 0...300)))
         try await end(running)
@@ -71,7 +73,8 @@ struct Interruption {
 
     /// Generated secrets, once they are in the cluster, never change.
     private mutating func checkSecrets() async throws {
-        let present = try await Lab.objects("--all-namespaces", "secrets", "--field-selector", "metadata.name=chatwoot-secrets")
+        let present = try await Lab.objects(
+            "--all-namespaces", "secrets", "--field-selector", "metadata.name=chatwoot-secrets")
         guard let data = present.first?["data"] as? [String: String] else { return }
         let now = data.filter { ["POSTGRES_PASSWORD", "SECRET_KEY_BASE"].contains($0.key) }
         if secrets.isEmpty { secrets = now }

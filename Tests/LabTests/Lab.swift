@@ -111,7 +111,8 @@ struct Command {
             for await _ in ended {}
             overdue.cancel()
             let result = Result(
-                status: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
+                status: process.terminationReason == .exit
+                    ? process.terminationStatus : 128 + process.terminationStatus,
                 output: try text("out"), error: try text("err"), seconds: Date().timeIntervalSince(began))
             try FileManager.default.removeItem(at: folder)
             return result

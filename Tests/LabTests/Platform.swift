@@ -25,7 +25,9 @@ enum Platform {
                 object["data"] = (object["data"] as? [String: Any] ?? [:]).keys.sorted()
             }
             let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys])
-            lines.append(String(decoding: data, as: UTF8.self).replacing(/"keybuzz.io\/config-checksum":"[0-9a-f]+"/, with: "checksum"))
+            lines.append(
+                String(decoding: data, as: UTF8.self).replacing(
+                    /"keybuzz.io\/config-checksum":"[0-9a-f]+"/, with: "checksum"))
         }
         lines.append(
             try await Lab.sql(
@@ -94,7 +96,9 @@ enum Platform {
     }
 
     static func checkpoints() throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: "\(newestRun())/checkpoints").filter { $0.hasSuffix(".json") }.sorted()
+        try FileManager.default.contentsOfDirectory(atPath: "\(newestRun())/checkpoints").filter {
+            $0.hasSuffix(".json")
+        }.sorted()
     }
 
     /// The steps that were begun in the newest run's audit log, in order, and whether each was applied or in place at last.

@@ -30,7 +30,8 @@ import Testing
 
         #expect(try Platform.checkpoints().count == 7)
         for name in ["chatwoot-web", "chatwoot-worker"] {
-            let status = try await Lab.objects("-n", "chatwoot", "deployment/\(name)").first?["status"] as? [String: Any]
+            let status =
+                try await Lab.objects("-n", "chatwoot", "deployment/\(name)").first?["status"] as? [String: Any]
             #expect(status?["availableReplicas"] as? Int == 2)
         }
         for node in Lab.nodes {
@@ -47,7 +48,8 @@ import Testing
         let again = try await Lab.runner("run", "11")
         #expect(again.status == 0, "\(again.error)")
         #expect(again.error.contains("0 applied, 7 in place"))
-        #expect(try await Platform.resourceVersions() == versions)
+        let changed = try await Platform.resourceVersions().filter { versions[$0.key] != $0.value }
+        #expect(changed.isEmpty, "changed by a run with nothing to do: \(changed.keys.sorted())")
         #expect(try await Platform.generatedSecrets() == generated)
         print("empty cluster to served page: \(run.seconds) s; nothing to do: \(again.seconds) s")
         #expect(again.seconds < 2.5)
@@ -62,7 +64,8 @@ import Testing
 
     private func editOneByteOfTheLog(line: Int) throws {
         let path = "\(try Platform.newestRun())/audit.jsonl"
-        var lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n", omittingEmptySubsequences: false)
+        var lines = try String(contentsOfFile: path, encoding: .utf8).split(
+            separator: "\n", omittingEmptySubsequences: false)
         let text = String(lines[line - 1])
         lines[line - 1] = Substring(text.replacing("T", with: "t", maxReplacements: 1))
         #expect(lines[line - 1] != text)
@@ -109,7 +112,8 @@ import Testing
         try await Lab.reset()
         let first = try Lab.start("run", "11")
         try await eventually("the first run holds the lease") {
-            let lease = try await Command([Lab.command, "kubectl", "get", "lease", "keybuzz-runner-11", "-o", "json"]).run()
+            let lease = try await Command([Lab.command, "kubectl", "get", "lease", "keybuzz-runner-11", "-o", "json"])
+                .run()
             return lease.status == 0 && lease.output.contains("holderIdentity")
         }
         let sameMachine = try await Lab.runner("run", "11")
@@ -127,9 +131,12 @@ import Testing
         try await Lab.reset()
         #expect(try await Lab.runner("run", "11").status == 0)
         let newer = try Variant(replacing: "chatwoot-keybuzz:v3.12.0", with: "chatwoot-keybuzz:v3.13.0")
-        let client = try Command([
-            Lab.command, "run", "python3", Lab.root.appending(path: "Tests/lab/steady-client").path, "support.keybuzz.io",
-        ] + Lab.nodes).start()
+        let client = try Command(
+            [
+                Lab.command, "run", "python3", Lab.root.appending(path: "Tests/lab/steady-client").path,
+                "support.keybuzz.io",
+            ] + Lab.nodes
+        ).start()
         let upgrade = try await Lab.runner("run", "11", "--inventory", newer.path)
         client.send(SIGTERM)
         let served = try await client.wait()
