@@ -36,14 +36,33 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "Journal", dependencies: ["ClientKit", crypto], swiftSettings: strict),
         .target(name: "Engine", dependencies: ["ClientKit", "StepKit", "Journal"], swiftSettings: strict),
-        .target(name: "Steps", dependencies: ["StepKit"], path: "steps", swiftSettings: strict),
+        .target(
+            name: "Steps", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "StepKit", crypto], path: "steps",
+            swiftSettings: strict),
         .executableTarget(
             name: "runner",
-            dependencies: ["ClientKit", "Engine", "Journal", "StepKit", "Steps", argumentParser],
+            dependencies: [
+                "ClientKit", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps", argumentParser,
+            ],
             swiftSettings: strict),
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
+        .testTarget(name: "SSHTests", dependencies: ["ClientKit", "SSH", crypto], swiftSettings: strict),
+        .executableTarget(
+            name: "JournalCrash", dependencies: ["ClientKit", "Journal"], path: "Tests/JournalCrash",
+            swiftSettings: strict),
+        .testTarget(
+            name: "JournalTests", dependencies: ["ClientKit", "Journal", "JournalCrash", crypto],
+            swiftSettings: strict),
+        .target(
+            name: "DataServers", dependencies: ["ClientKit"], path: "Tests/DataServers", swiftSettings: strict),
+        .testTarget(
+            name: "PostgresTests", dependencies: ["ClientKit", "DataServers", "Postgres"], swiftSettings: strict),
+        .testTarget(name: "RedisTests", dependencies: ["ClientKit", "DataServers", "Redis"], swiftSettings: strict),
+        .testTarget(name: "StepKitTests", dependencies: ["ClientKit", "StepKit"], swiftSettings: strict),
         .testTarget(
             name: "KubernetesTests", dependencies: ["ClientKit", "Kubernetes", "SSH"], resources: [.copy("Fixtures")],
             swiftSettings: strict),
+        // Needs the rehearsal cluster; see the Makefile.
+        .testTarget(name: "LabTests", dependencies: ["runner"], swiftSettings: strict),
     ]
 )

@@ -1,1 +1,21 @@
 #include <libssh2.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+/* GNU functions that are declared for C only under _GNU_SOURCE, which Swift's Glibc module is not built with. */
+int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+void *memmem(const void *haystack, size_t haystack_length, const void *needle, size_t needle_length);
+
+/* libssh2_session_callback_set() takes every callback as void *; these keep the types checked. */
+
+static inline void shim_set_transport(LIBSSH2_SESSION *session, LIBSSH2_SEND_FUNC((*send)),
+                                      LIBSSH2_RECV_FUNC((*receive)))
+{
+    libssh2_session_callback_set(session, LIBSSH2_CALLBACK_SEND, (void *)send);
+    libssh2_session_callback_set(session, LIBSSH2_CALLBACK_RECV, (void *)receive);
+}
+
+static inline void shim_set_disconnect(LIBSSH2_SESSION *session, LIBSSH2_DISCONNECT_FUNC((*disconnect)))
+{
+    libssh2_session_callback_set(session, LIBSSH2_CALLBACK_DISCONNECT, (void *)disconnect);
+}

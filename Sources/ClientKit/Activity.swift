@@ -34,11 +34,13 @@ public struct Activity: Sendable, Identifiable {
     public let standardInput: [UInt8]
     /// Whether it may change anything.
     public let effect: Effect
+    /// Whether the output holds secrets that nobody may know yet (a Secret read from the cluster): digest and size only.
+    public let outputIsSecret: Bool
 
     /// Describes one activity; see the properties.
     public init(
         channel: Channel, host: String, hostKeyFingerprint: String? = nil, command: [String],
-        standardInput: [UInt8] = [], effect: Effect
+        standardInput: [UInt8] = [], effect: Effect, outputIsSecret: Bool = false
     ) {
         self.id = UUID()
         self.channel = channel
@@ -47,6 +49,7 @@ public struct Activity: Sendable, Identifiable {
         self.command = command
         self.standardInput = standardInput
         self.effect = effect
+        self.outputIsSecret = outputIsSecret
     }
 }
 

@@ -8,17 +8,20 @@ public struct RemoteCommand: Sendable {
     public var standardInput: [UInt8]
     /// Whether the command may change anything: if so it runs under the host's lock (see ``RemoteShell``).
     public var effect: Effect
-    /// How long the command may take from sending to its trailer.
+    /// How long the command may take from sending to its trailer; the wait for the host's lock comes on top of it.
     public var timeout: Duration
     /// How many bytes of each output stream are kept in memory; what is beyond it goes to the observer only.
     public var outputLimit: Int
     /// Extra environment variables for this command only, never secrets.
     public var environment: [String: String]
+    /// Whether the output holds secrets that nobody may know yet: the observer keeps its digest and size only.
+    public var outputIsSecret: Bool
 
     /// Describes a command; see the properties.
     public init(
         _ arguments: [String], standardInput: [UInt8] = [], effect: Effect, timeout: Duration = .seconds(60),
-        outputLimit: Int = 4 << 20, environment: [String: String] = [:]
+        outputLimit: Int = 4 << 20, environment: [String: String] = [:],
+        outputIsSecret: Bool = false
     ) {
         self.arguments = arguments
         self.standardInput = standardInput
@@ -26,6 +29,7 @@ public struct RemoteCommand: Sendable {
         self.timeout = timeout
         self.outputLimit = outputLimit
         self.environment = environment
+        self.outputIsSecret = outputIsSecret
     }
 }
 

@@ -30,7 +30,8 @@ public struct ClusterReader: Sendable {
         guard !references.isEmpty else { return [] }
         return try await kubectl.objects(
             "read \(references.words)", ["get", "--ignore-not-found", "-o", "json"] + options + ["-f", "-"],
-            input: JSONValue.list(references.map(\.stub)).serialized(), effect: .read)
+            input: JSONValue.list(references.map(\.stub)).serialized(), effect: .read,
+            outputIsSecret: references.contains { $0.kind == "Secret" })
     }
 
     /// Lists objects of some resources, such as `pods` or `deployments.apps`, of one namespace or of all.

@@ -67,10 +67,11 @@ public struct ClusterWriter: Sendable {
         _ verb: String, _ reference: ObjectReference, _ object: JSONValue
     ) async throws(KubernetesError) -> JSONValue {
         let attempt = "\(verb) \(reference)"
-        let command = [verb, "--field-manager=\(Self.fieldManager)", "-o", "json", "-f", "-"]
+        let command = [verb, "--field-manager=\(Self.fieldManager)", "-o", "json", "--show-managed-fields", "-f", "-"]
         guard
             let answer = try await reader.kubectl.json(
-                attempt, command, input: object.serialized(), effect: .change)
+                attempt, command, input: object.serialized(), effect: .change,
+                outputIsSecret: reference.kind == "Secret")
         else { throw reader.kubectl.unreadable(attempt, command, "kubectl said nothing") }
         return answer
     }

@@ -12,7 +12,8 @@ struct Kubectl: Sendable {
 
     /// Runs kubectl with `arguments` and returns its result; any exit status but 0 is an error.
     func run(
-        _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect
+        _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect,
+        outputIsSecret: Bool = false
     ) async throws(KubernetesError) -> CommandResult {
         let seconds = max(1, requestTimeout.components.seconds)
         let command = ["kubectl", "--kubeconfig", kubeconfig, "--request-timeout=\(seconds)s"] + arguments
@@ -21,7 +22,7 @@ struct Kubectl: Sendable {
             // One command makes several requests, each with the time limit above; the command itself must outlast them.
             let remote = RemoteCommand(
                 command, standardInput: input, effect: effect, timeout: requestTimeout * 2 + .seconds(30),
-                outputLimit: Self.outputLimit)
+                outputLimit: Self.outputLimit, outputIsSecret: outputIsSecret)
             result = try await shell.run(remote)
         } catch {
             throw KubernetesError(
@@ -44,23 +45,28 @@ struct Kubectl: Sendable {
 
     /// Runs kubectl and parses its answer as JSON; no answer at all, as `--ignore-not-found` gives, is `nil`.
     func json(
-        _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect
+        _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect,
+        outputIsSecret: Bool = false
     ) async throws(KubernetesError) -> JSONValue? {
-        let result = try await run(attempt, arguments, input: input, effect: effect)
+        let result = try await run(
+            attempt, arguments, input: input, effect: effect, outputIsSecret: outputIsSecret)
         if result.standardOutput.allSatisfy({ $0 == 0x20 || $0 == 0x0A }) { return nil }
         do {
             return try JSONValue(parsing: result.standardOutput)
         } catch {
             throw unreadable(
-                attempt, arguments, "kubectl's answer is not JSON: \(error.expected) expected at byte \(error.offset)")
+                attempt, arguments, "kubectl's answer is not JSON: \(error.message)")
         }
     }
 
     /// Runs kubectl and returns the objects of its answer, be it one object, a `List` or nothing.
     func objects(
-        _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect
+        _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect,
+        outputIsSecret: Bool = false
     ) async throws(KubernetesError) -> [JSONValue] {
-        guard let answer = try await json(attempt, arguments, input: input, effect: effect) else { return [] }
+        let answer = try await json(
+            attempt, arguments, input: input, effect: effect, outputIsSecret: outputIsSecret)
+        guard let answer else { return [] }
         return answer["items"].map(\.elements) ?? [answer]
     }
 

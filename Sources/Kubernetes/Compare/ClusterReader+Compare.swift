@@ -63,7 +63,8 @@ extension ClusterReader {
         return try await kubectl.objects(
             "try to apply \(manifests.map(\.reference).words)",
             ["apply", "--dry-run=server"] + ClusterWriter.serverSide + ["-o", "json", "-f", "-"],
-            input: manifests.standardInput(), effect: .read
+            input: manifests.standardInput(), effect: .read,
+            outputIsSecret: manifests.contains { $0.kind == "Secret" }
         ).byReference()
     }
 }

@@ -141,7 +141,7 @@ extension Verdict {
     }
 
     /// What was seen, without the trouble.
-    var words: String {
+    public var words: String {
         switch self {
         case .done(let words), .waiting(let words, _): words
         case .failed: "failed"

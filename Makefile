@@ -1,0 +1,37 @@
+# The two commands of the README, and what they are made of.
+
+SWIFT_BUILD_FLAGS := --explicit-target-dependency-import-check error
+# What the build and the tests need beyond a Swift toolchain; the lab installs its own servers.
+PACKAGES := libssh2-1-dev libpq-dev pkg-config openssh-server openssh-client shellcheck
+
+.PHONY: demo test lint release packages lab sanitize
+
+demo: release
+	Tests/lab/demo
+
+test: packages
+	swift build --build-tests $(SWIFT_BUILD_FLAGS)
+	swift test --skip-build --skip '^LabTests\.'
+	$(MAKE) sanitize
+	Tests/lab/lab up
+	swift test --skip-build --no-parallel --filter '^LabTests\.'
+
+# The parts that share memory between threads, under Thread Sanitizer.
+sanitize: packages
+	swift test --sanitize=thread --scratch-path .build-tsan --filter '^(SSHTests|EngineTests|JournalTests)\.'
+
+lint: packages
+	swift format lint --strict --recursive Package.swift Sources Tests steps
+	shellcheck --external-sources .ci/run $$(grep -rlE '^#!.*\b(ba)?sh$$' Tests/lab)
+
+release: packages
+	swift build -c release --product runner $(SWIFT_BUILD_FLAGS)
+
+lab:
+	Tests/lab/lab up
+
+packages:
+	@missing=""; for p in $(PACKAGES); do \
+		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; fi

@@ -1,0 +1,271 @@
+import ClientKit
+import Journal
+import StepKit
+
+/// One process's share of a run, from the first record to the outcome.
+struct Execution: Sendable {
+    let runner: ModuleRunner
+    let journal: RunJournal
+    let steps: [any Step]
+    /// The steps whose checkpoints an earlier process left.
+    let finished: Set<StepID>
+    let superseded: Set<String>
+    let isResumed: Bool
+
+    private struct Progress {
+        var inPlace = 0
+        var applied = 0
+        var current: StepID?
+        var isLeased = false
+    }
+
+    func run() async -> RunSummary {
+        let began = ContinuousClock.now
+        runner.events(.runBegan(runID: journal.id.description, module: runner.module.number, resumed: isResumed))
+        var progress = Progress()
+        var failure: RunFailure?
+        do {
+            try await drive(&progress)
+        } catch {
+            failure = RunFailure(error, isCancelled: Task.isCancelled)
+        }
+        failure = await finish(progress, failure)
+        let summary = RunSummary(
+            runID: journal.id.description, inPlace: progress.inPlace, applied: progress.applied, failure: failure,
+            duration: began.duration(to: .now))
+        runner.events(.runEnded(summary))
+        return summary
+    }
+
+    /// Writes the outcome; where that fails on top of everything, says so too.
+    private func finish(_ progress: Progress, _ failure: RunFailure?) async -> RunFailure? {
+        let result: RunResult =
+            switch failure {
+            case nil: .succeeded
+            case .interrupted: .interrupted
+            case .some: progress.isLeased ? .failed : .refused
+            }
+        do {
+            try await journal.finish(
+                result, exitCode: failure?.exitStatus(interrupted: runner.interruptionStatus()) ?? 0,
+                error: failure?.message, step: progress.current?.rawValue,
+                counts: ["in place": progress.inPlace, "applied": progress.applied])
+            return failure
+        } catch {
+            guard let failure else { return .failed(error) }
+            runner.events(.warning("the outcome could not be recorded: \(error)"))
+            return failure
+        }
+    }
+
+    private func drive(_ progress: inout Progress) async throws {
+        let began = ContinuousClock.now
+        runner.events(.preflightBegan)
+        let open = try await runner.provider.open(observer: journal)
+        do {
+            try await preflight(open)
+            runner.events(.preflightPassed(began.duration(to: .now)))
+            let lease = try await takeLease(open)
+            progress.isLeased = true
+            await runner.module.lookAhead(open.site(reporter: reporter(nil)).reading)
+            try await keeping(lease, open) { progress in
+                for (index, step) in steps.enumerated() {
+                    progress.current = step.id
+                    try await perform(step, index, open, &progress)
+                    progress.current = nil
+                }
+            } progress: {
+                progress = $0
+            }
+        } catch {
+            await close(open, isLeased: progress.isLeased)
+            throw error
+        }
+        await close(open, isLeased: progress.isLeased)
+    }
+
+    /// Renews the lease beside `work`, and ends `work` when it is lost.
+    private func keeping(
+        _ lease: LeaseTaking, _ open: any OpenSite,
+        _ work: @escaping @Sendable (inout Progress) async throws -> Void,
+        progress report: (Progress) -> Void
+    ) async throws {
+        let leased = Progress(isLeased: true)
+        let result = await withTaskGroup(of: (Progress, Result<Void, any Error>)?.self) { group in
+            group.addTask {
+                var progress = leased
+                do {
+                    try await work(&progress)
+                    return (progress, .success(()))
+                } catch {
+                    return (progress, .failure(error))
+                }
+            }
+            group.addTask { await renew(lease, open).map { (leased, .failure($0)) } }
+            var outcome: (Progress, Result<Void, any Error>)?
+            var loss: (any Error)?
+            while let ended = await group.next() {
+                group.cancelAll()
+                guard let (progress, result) = ended else { continue }
+                if case .failure(let error as LeaseLoss) = result { loss = error.cause } else { outcome = (progress, result) }
+            }
+            return (outcome, loss)
+        }
+        if let (progress, outcome) = result.0 {
+            report(progress)
+            if let loss = result.1 { throw loss }
+            try outcome.get()
+        } else if let loss = result.1 {
+            throw loss
+        }
+    }
+
+    private struct LeaseLoss: Error {
+        let cause: any Error
+    }
+
+    /// Renews three times in each term; `nil` when cancelled, the loss when the lease is not ours any more.
+    private func renew(_ lease: LeaseTaking, _ open: any OpenSite) async -> LeaseLoss? {
+        var renewed = ContinuousClock.now
+        while true {
+            do {
+                try await Task.sleep(for: lease.duration / 3)
+                try await open.renewLease(auditHead: journal.head.description)
+                renewed = .now
+            } catch is CancellationError {
+                return nil
+            } catch let error as any ExplainedError where error.kind != .busy && renewed.duration(to: .now) < lease.duration {
+                // A master that is gone is noticed by the step too; until the term is over nobody else can hold the lease.
+                runner.events(.warning("the lease could not be renewed, it will be tried again: \(error.cause)"))
+            } catch {
+                return Task.isCancelled ? nil : LeaseLoss(cause: error)
+            }
+        }
+    }
+
+    private func preflight(_ open: any OpenSite) async throws {
+        let reader = await open.site(reporter: reporter(nil)).reading
+        for node in reader.absentNodes { runner.events(.warning("\(node.name) does not answer: \(node.failure.cause)")) }
+        let problems = await runner.module.preflight(reader)
+        try Task.checkCancellation()
+        guard problems.isEmpty else {
+            throw CombinedFailure("look whether everything that module \(runner.module.number) needs is there", problems)
+        }
+        try await journal.record(
+            .preflight, result: "passed",
+            details: reader.absentNodes.isEmpty ? nil : ["absent": reader.absentNodes.map(\.name).joined(separator: " ")])
+    }
+
+    private func takeLease(_ open: any OpenSite) async throws -> LeaseTaking {
+        let lease = try await open.takeLease(run: journal.id.description, superseded: superseded)
+        if let previous = lease.takenOverFrom {
+            runner.events(.warning("the lease was taken over from \(previous)"))
+            try await journal.record(.lockTakeover, text: "taken over from \(previous)", durable: true)
+        } else {
+            try await journal.record(.lockTaken)
+        }
+        return lease
+    }
+
+    /// Gives the lease back and closes, also after a cancellation: a task of its own is not cancelled with this one.
+    private func close(_ open: any OpenSite, isLeased: Bool) async {
+        await Task {
+            if isLeased {
+                do {
+                    try await journal.record(.lockReleased)
+                    try await open.releaseLease(auditHead: journal.head.description)
+                } catch {
+                    runner.events(.warning("the lease could not be given back, it expires by itself: \(error)"))
+                }
+            }
+            await open.close()
+        }.value
+    }
+
+    /// Check, and where something is missing apply and verify; then the checkpoint.
+    ///
+    /// Lost hosts are given up and commands of unknown outcome looked into by beginning the step again from its check, which
+    /// decides what is left to do.
+    private func perform(
+        _ step: any Step, _ index: Int, _ open: any OpenSite, _ progress: inout Progress
+    ) async throws {
+        let began = ContinuousClock.now
+        runner.events(.stepBegan(step.id, index: index + 1, count: steps.count))
+        var lookedAgain = 0
+        var hasCheckpoint = finished.contains(step.id)
+        while true {
+            do {
+                try Task.checkCancellation()
+                let result = try await attempt(step, open, &hasCheckpoint)
+                switch result {
+                case .inPlace: progress.inPlace += 1
+                case .applied: progress.applied += 1
+                }
+                runner.events(.stepEnded(step.id, result, began.duration(to: .now)))
+                return
+            } catch {
+                if !Task.isCancelled, let explained = error as? any ExplainedError {
+                    if let words = try await open.giveUp(after: explained) {
+                        runner.events(.warning("\(words); \(step.id) begins again from its check"))
+                        try await journal.record(.warning, step: step.id.rawValue, text: words)
+                        continue
+                    }
+                    if explained.kind == .unknownOutcome, lookedAgain < 3 {
+                        lookedAgain += 1
+                        continue
+                    }
+                }
+                let failure = RunFailure(error, isCancelled: Task.isCancelled)
+                if !failure.isInterruption {
+                    runner.events(.stepFailed(step.id, message: failure.message, began.duration(to: .now)))
+                }
+                try await journal.failStep(
+                    step.id.rawValue, result: failure.isInterruption ? "interrupted" : "failed", error: failure.message)
+                throw error
+            }
+        }
+    }
+
+    private func attempt(
+        _ step: any Step, _ open: any OpenSite, _ hasCheckpoint: inout Bool
+    ) async throws -> StepResult {
+        let site = await open.site(reporter: reporter(step.id))
+        let name = step.id.rawValue
+        try await journal.beginStep(name)
+        let finding = try await step.check(site.reading)
+        let summaries = finding.changes.map(\.summary)
+        try await journal.recordCheck(of: name, inPlace: finding == .inPlace, changes: summaries)
+        guard case .drifted(let changes) = finding else {
+            if !hasCheckpoint { try await journal.finishStep(name, .inPlace) }
+            return .inPlace
+        }
+        if hasCheckpoint {
+            try await journal.withdrawCheckpoint(of: name, because: summaries.joined(separator: "; "))
+            hasCheckpoint = false
+        }
+        try Task.checkCancellation()
+        runner.events(.stepProgress(step.id, "applying \(changes.count) \(changes.count == 1 ? "change" : "changes")"))
+        await site.reading.forgetLookAhead()
+        try await step.apply(changes, to: site)
+        runner.events(.stepProgress(step.id, "verifying"))
+        try await step.verify(site.reading)
+        try await journal.finishStep(name, .applied, changes: summaries)
+        return .applied(changes)
+    }
+
+    private func reporter(_ step: StepID?) -> Reporter {
+        Reporter { text in
+            if let step { runner.events(.stepProgress(step, text)) }
+        } warning: { text in
+            runner.events(.warning(text))
+            let journal = journal
+            Task {
+                do {
+                    try await journal.record(.warning, step: step?.rawValue, text: text)
+                } catch {
+                    runner.events(.warning("the warning could not be recorded: \(error)"))
+                }
+            }
+        }
+    }
+}

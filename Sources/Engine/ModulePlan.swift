@@ -1,0 +1,43 @@
+import ClientKit
+public import StepKit
+
+/// What a run of a module would change, found without changing or recording anything.
+public struct ModulePlan: Sendable, Encodable {
+    /// One step's part.
+    public struct StepPlan: Sendable, Encodable {
+        /// The step.
+        public let step: StepID
+        /// What it would change; empty when it is in place.
+        public let changes: [Change]
+    }
+
+    /// Every step of the module, in its order.
+    public let steps: [StepPlan]
+
+    /// Whether a run would change nothing.
+    public var isEmpty: Bool { steps.allSatisfy(\.changes.isEmpty) }
+
+    /// Looks at every step of `module`; `warn` is told what an operator should know.
+    public init(
+        _ module: Module, provider: any SiteProvider, warn: @escaping @Sendable (String) -> Void
+    ) async throws {
+        let open = try await provider.open(observer: IgnoringObserver())
+        do {
+            let site = await open.site(reporter: Reporter(progress: { _ in }, warning: warn)).reading
+            let problems = await module.preflight(site)
+            guard problems.isEmpty else {
+                throw CombinedFailure("look whether everything that module \(module.number) needs is there", problems)
+            }
+            await module.lookAhead(site)
+            var plans: [StepPlan] = []
+            for step in module.steps {
+                plans.append(StepPlan(step: step.id, changes: try await step.check(site).changes))
+            }
+            steps = plans
+        } catch {
+            await open.close()
+            throw error
+        }
+        await open.close()
+    }
+}

@@ -1,0 +1,45 @@
+public import ClientKit
+public import StepKit
+
+/// Connects to the platform; the executable has the live one, tests of the engine their own.
+public protocol SiteProvider: Sendable {
+    /// Connects to every Kubernetes node at once and chooses a master; everything done there goes through `observer`.
+    ///
+    /// Throws when no master answers, or when any host's key or our own is refused.
+    func open(observer: any ActivityObserver) async throws -> any OpenSite
+}
+
+/// The platform while it is connected.
+public protocol OpenSite: Sendable {
+    /// The platform through the master in use now; what steps say goes to `reporter`.
+    func site(reporter: Reporter) async -> WritableSite
+    /// Gives up the hosts that `error` says are gone, and turns to another master where the one in use is among them.
+    ///
+    /// Returns what was given up, in words; `nil` where `error` is about no such loss, so that trying again is no use.
+    /// Throws when no master is left.
+    func giveUp(after error: any ExplainedError) async throws -> String?
+    /// Takes the module's lease in the cluster; throws an error of kind `busy` that names who holds it.
+    ///
+    /// A lease held by one of `superseded`, runs of this state directory that are known to be over, is taken over at once.
+    func takeLease(run: String, superseded: Set<String>) async throws -> LeaseTaking
+    /// Renews the lease with the audit log's head on it; throws an error of kind `busy` when it is no longer ours.
+    func renewLease(auditHead: String) async throws
+    /// Gives the lease back, with the audit log's head on it.
+    func releaseLease(auditHead: String) async throws
+    /// Closes every connection.
+    func close() async
+}
+
+/// How the module's lease was had.
+public struct LeaseTaking: Sendable {
+    /// The holder it was taken over from, where it had not been released.
+    public let takenOverFrom: String?
+    /// How long it lasts without renewal.
+    public let duration: Duration
+
+    /// Describes a taking; see the properties.
+    public init(takenOverFrom: String?, duration: Duration) {
+        self.takenOverFrom = takenOverFrom
+        self.duration = duration
+    }
+}

@@ -1,0 +1,37 @@
+import ClientKit
+public import StepKit
+
+/// Which of a module's steps a run does: all, or what `--from`, `--until` and `--only` leave.
+public struct StepSelection: Sendable {
+    /// The first step, if not the module's.
+    public var from: StepID?
+    /// The last step, if not the module's.
+    public var until: StepID?
+    /// These and no others, in the module's order; empty for no such limit.
+    public var only: [StepID]
+
+    /// Everything, unless limited.
+    public init(from: StepID? = nil, until: StepID? = nil, only: [StepID] = []) {
+        self.from = from
+        self.until = until
+        self.only = only
+    }
+
+    /// The selected steps of `module` in its order; throws for a name that is none of its steps.
+    public func steps(of module: Module) throws -> [any Step] {
+        let ids = module.steps.map(\.id)
+        for id in [from, until].compactMap({ $0 }) + only where !ids.contains(id) {
+            throw StepFailure(
+                "choose the steps of module \(module.number)", cause: "there is no step \(id)",
+                remedy: "`runner steps \(module.number)` lists them", kind: .badInput)
+        }
+        let first = from.flatMap { ids.firstIndex(of: $0) } ?? ids.startIndex
+        let last = until.flatMap { ids.firstIndex(of: $0) } ?? ids.endIndex - 1
+        guard first <= last else {
+            throw StepFailure(
+                "choose the steps of module \(module.number)",
+                cause: "\(ids[first]) comes after \(ids[last])", remedy: "exchange --from and --until", kind: .badInput)
+        }
+        return module.steps[first...last].filter { only.isEmpty || only.contains($0.id) }
+    }
+}

@@ -1,0 +1,46 @@
+/// Something that shows a record was edited, removed, moved or cut.
+public struct AuditFinding: Sendable, Hashable, Codable, CustomStringConvertible {
+    /// The file, relative to the run's directory.
+    public let file: String
+    /// The number of the bad line, where the file has lines.
+    public let line: Int?
+    /// What is wrong, in words.
+    public let problem: String
+    /// What the records say it should be, where there is such a thing: a digest, a number.
+    public let expected: String?
+    /// What it is.
+    public let found: String?
+
+    /// `audit.jsonl, line 7: …`.
+    public var description: String {
+        let place = line.map { "\(file), line \($0)" } ?? file
+        let detail = expected.map { " (expected \($0), found \(found ?? "nothing"))" } ?? ""
+        return "\(place): \(problem)\(detail)"
+    }
+
+    init(_ file: String, line: Int? = nil, _ problem: String, expected: String? = nil, found: String? = nil) {
+        self.file = file
+        self.line = line
+        self.problem = problem
+        self.expected = expected
+        self.found = found
+    }
+}
+
+/// What ``AuditVerifier`` says about a run.
+public struct AuditReport: Sendable, Hashable, Codable {
+    /// The run.
+    public let run: RunID
+    /// How many lines of the log are whole and chained.
+    public let lines: Int
+    /// The last of them.
+    public let head: AuditHead
+    /// Everything that is wrong; the first bad line of the log comes first.
+    public let findings: [AuditFinding]
+    /// The number of the last line that something outside the log vouches for: what comes after it could have been cut off
+    /// or rewritten without a trace, unless the caller knows a later head.
+    public let anchoredUpTo: Int
+
+    /// Whether nothing is wrong.
+    public var isIntact: Bool { findings.isEmpty }
+}

@@ -1,0 +1,66 @@
+import Glibc
+import Synchronization
+
+/// An open file that closes itself, and whose close can be checked.
+final class Descriptor: Sendable {
+    let path: String
+    /// The number for system calls; never used after ``close()``.
+    let number: Int32
+    private let closed = Atomic<Bool>(false)
+
+    /// Opens `path`; `O_CLOEXEC` is always added, so that no child keeps a file or its lock.
+    init(_ path: String, _ flags: Int32, mode: mode_t = 0o600) throws(JournalError) {
+        self.path = path
+        number = Glibc.open(path, flags | O_CLOEXEC, mode)
+        guard number >= 0 else { throw .system("open", path, errno) }
+    }
+
+    /// Writes all of `bytes`, however often the system takes only a part.
+    func write(_ bytes: [UInt8]) throws(JournalError) {
+        var code: Int32 = 0
+        bytes.withUnsafeBytes { buffer in
+            var rest = buffer[...]
+            while !rest.isEmpty {
+                let count = Glibc.write(number, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                if count > 0 {
+                    rest = rest.dropFirst(count)
+                } else if count == 0 {
+                    code = ENOSPC
+                    return
+                } else if errno != EINTR {
+                    code = errno
+                    return
+                }
+            }
+        }
+        if code != 0 { throw .system("write", path, code) }
+    }
+
+    /// Reads up to `count` bytes from where the last read ended; empty at the end of the file.
+    func read(upTo count: Int) throws(JournalError) -> [UInt8] {
+        var code: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            var got = Glibc.read(number, buffer.baseAddress, count)
+            while got < 0, errno == EINTR { got = Glibc.read(number, buffer.baseAddress, count) }
+            if got < 0 { code = errno }
+            filled = max(got, 0)
+        }
+        if code != 0 { throw .system("read", path, code) }
+        return bytes
+    }
+
+    /// Cuts the file to `length` bytes.
+    func truncate(to length: Int) throws(JournalError) {
+        guard ftruncate(number, length) == 0 else { throw .system("truncate", path, errno) }
+    }
+
+    /// Closes and reports what the file system kept back until now.
+    func close() throws(JournalError) {
+        guard !closed.exchange(true, ordering: .relaxed) else { return }
+        guard Glibc.close(number) == 0 else { throw .system("close", path, errno) }
+    }
+
+    deinit {
+        if number >= 0, !closed.load(ordering: .relaxed) { _ = Glibc.close(number) }
+    }
+}

@@ -1,0 +1,96 @@
+public import ClientKit
+import Glibc
+
+/// Why the state on disk could not be written, read or held.
+public struct JournalError: ExplainedError {
+    /// What was tried, with the path.
+    public let attempt: String
+    /// What came back; for system calls the system's own words and the name of the code.
+    public let cause: String
+    /// What the operator should do next.
+    public let remedy: String
+    /// `stateNotWritable` (73), `badInput` (65) or `busy` (75).
+    public let kind: FailureKind
+    /// The file or directory concerned.
+    public let path: String
+    /// The number of the first bad line, where the audit log is corrupt.
+    public let line: Int?
+    /// The `errno` of the system call that failed, where one did.
+    public let code: Int32?
+    /// Who holds the module, where `kind` is `busy` and the lock file tells.
+    public let holder: LockHolder?
+
+    /// Always nil: the state directory is local.
+    public var host: String? { nil }
+
+    init(
+        attempt: String, cause: String, remedy: String, kind: FailureKind, path: String, line: Int? = nil,
+        code: Int32? = nil, holder: LockHolder? = nil
+    ) {
+        self.attempt = attempt
+        self.cause = cause
+        self.remedy = remedy
+        self.kind = kind
+        self.path = path
+        self.line = line
+        self.code = code
+        self.holder = holder
+    }
+}
+
+extension JournalError {
+    /// A system call on `path` that failed with `code`.
+    static func system(_ attempt: String, _ path: String, _ code: Int32) -> JournalError {
+        JournalError(
+            attempt: "\(attempt) \(path)", cause: "\(words(for: code))", remedy: remedy(for: code, path),
+            kind: .stateNotWritable, path: path, code: code)
+    }
+
+    /// A file in the state directory that is not what `runner` wrote.
+    static func badState(_ attempt: String, _ path: String, _ cause: String, remedy: String, line: Int? = nil)
+        -> JournalError
+    {
+        JournalError(
+            attempt: "\(attempt) \(path)", cause: cause, remedy: remedy, kind: .badInput, path: path, line: line)
+    }
+
+    /// A condition of the state directory, found without a failing system call, that forbids writing to it.
+    static func unusable(_ path: String, _ cause: String, remedy: String) -> JournalError {
+        JournalError(
+            attempt: "use the state directory \(path)", cause: cause, remedy: remedy, kind: .stateNotWritable,
+            path: path)
+    }
+
+    /// Whether the failed call ran out of space or quota.
+    var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
+
+    /// Whether there is no such file.
+    var isMissing: Bool { code == ENOENT }
+
+    private static func words(for code: Int32) -> String {
+        let name = names[code].map { " (\($0))" } ?? " (errno \(code))"
+        return String(cString: strerror(code)) + name
+    }
+
+    private static let names: [Int32: String] = [
+        ENOSPC: "ENOSPC", EDQUOT: "EDQUOT", EIO: "EIO", EROFS: "EROFS", EACCES: "EACCES", EPERM: "EPERM",
+        ENOENT: "ENOENT", EEXIST: "EEXIST", ENOTDIR: "ENOTDIR", EMFILE: "EMFILE", ENFILE: "ENFILE",
+    ]
+
+    private static func remedy(for code: Int32, _ path: String) -> String {
+        switch code {
+        case ENOSPC, EDQUOT:
+            "free space on the file system of \(path) (see `df \(path)`), then run `runner resume`"
+        case EIO:
+            "the disk under \(path) reports errors: look at `dmesg`, or point --state-dir at another disk"
+        case EROFS:
+            "mount the file system of \(path) writable, or choose another directory with --state-dir"
+        case EACCES, EPERM:
+            "run as the user who owns \(path), or choose another directory with --state-dir"
+        case EMFILE, ENFILE:
+            "raise the limit of open files (`ulimit -n`)"
+        default:
+            "look at \(path), or choose another directory with --state-dir"
+        }
+    }
+}

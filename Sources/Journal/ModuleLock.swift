@@ -1,0 +1,80 @@
+import ClientKit
+public import Foundation
+import Glibc
+
+/// Who holds a module on this machine, for people: the lock itself is the kernel's.
+public struct LockHolder: Codable, Sendable, Hashable, CustomStringConvertible {
+    /// The process, user, machine and boot.
+    public let who: Origin
+    /// Its run.
+    public let run: RunID
+    /// Since when.
+    public let since: Date
+
+    /// `run … of alice on install-01 (process 4711), since …`.
+    public var description: String {
+        "run \(run) of \(who.login) on \(who.machine) (process \(who.pid)), since \(Timestamp.text(since))"
+    }
+}
+
+/// Holds a module against other runs with the same state directory, until it is released or the process ends.
+///
+/// The lock is `flock` on a file that is never deleted. It is opened close-on-exec, so that no child keeps it, and the
+/// kernel frees it however the process ends. Runs with other state directories are held off by the Lease in the cluster.
+public final class ModuleLock: Sendable {
+    private let file: Descriptor
+
+    private init(_ file: Descriptor) { self.file = file }
+
+    /// Takes the module for `run`, or throws an error of kind `busy` that names who holds it.
+    public static func acquire(
+        module: String, in state: StateDirectory, run: RunID, origin: Origin = .current()
+    ) throws(JournalError) -> ModuleLock {
+        let path = Self.path(module, state)
+        let file = try Descriptor(path, O_RDWR | O_CREAT)
+        while flock(file.number, LOCK_EX | LOCK_NB) != 0 {
+            let code = errno
+            if code == EINTR { continue }
+            guard code == EWOULDBLOCK else { throw .system("lock", path, code) }
+            let holder = try readHolder(path)
+            throw JournalError(
+                attempt: "take module \(module)",
+                cause: holder.map { "\($0) holds it" } ?? "another run holds it that has only just begun",
+                remedy: "wait until that run ends, or look at it with `runner status`", kind: .busy, path: path,
+                holder: holder)
+        }
+        try file.truncate(to: 0)
+        try file.write(SealedJSON.file(LockHolder(who: origin, run: run, since: Date())))
+        return ModuleLock(file)
+    }
+
+    /// Who holds the module now, or nil; looks without touching the lock, so that no run is turned away by it.
+    public static func holder(of module: String, in state: StateDirectory) throws(JournalError) -> LockHolder? {
+        let path = Self.path(module, state)
+        var facts = stat()
+        guard stat(path, &facts) == 0 else {
+            if errno == ENOENT { return nil }
+            throw .system("look at", path, errno)
+        }
+        let locks = String(decoding: try Disk.read("/proc/locks") ?? [], as: UTF8.self)
+        let isHeld = locks.split(separator: "\n").contains { line in
+            line.contains(" FLOCK ") && line.contains(":\(facts.st_ino) ") && !line.contains("->")
+        }
+        return isHeld ? try readHolder(path) : nil
+    }
+
+    /// Frees the module.
+    public func release() throws(JournalError) {
+        try file.truncate(to: 0)
+        try file.close()
+    }
+
+    private static func path(_ module: String, _ state: StateDirectory) -> String {
+        "\(state.path)/module-\(module).lock"
+    }
+
+    private static func readHolder(_ path: String) throws(JournalError) -> LockHolder? {
+        guard let bytes = try Disk.read(path), SealedJSON.isWhole(bytes[...]) else { return nil }
+        do { return try SealedJSON.decode(LockHolder.self, from: bytes[...]) } catch { return nil }
+    }
+}

@@ -1,0 +1,153 @@
+public import Foundation
+
+/// What a run is about to do, given when its directory is made.
+public struct RunDescription: Sendable {
+    /// The module: `11`.
+    public var module: String
+    /// The module's steps in their order.
+    public var steps: [String]
+    /// The version of `runner`.
+    public var runnerVersion: String
+    /// The command line, without secrets; redacted once more.
+    public var arguments: [String]
+    /// The path of the inventory file.
+    public var inventoryPath: String
+    /// SHA-256 of the inventory file in hexadecimal digits.
+    public var inventoryDigest: String
+    /// Who runs it, and from where.
+    public var origin: Origin
+
+    /// Describes a run; see the properties.
+    public init(
+        module: String, steps: [String], runnerVersion: String, arguments: [String] = CommandLine.arguments,
+        inventoryPath: String, inventoryDigest: String, origin: Origin = .current()
+    ) {
+        self.module = module
+        self.steps = steps
+        self.runnerVersion = runnerVersion
+        self.arguments = arguments
+        self.inventoryPath = inventoryPath
+        self.inventoryDigest = inventoryDigest
+        self.origin = origin
+    }
+}
+
+/// The content of run.json.
+public struct RunHeader: Codable, Sendable, Hashable {
+    /// The program that made the run.
+    public struct Program: Codable, Sendable, Hashable {
+        /// Its version.
+        public let version: String
+        /// SHA-256 of the executable file.
+        public let sha256: String
+        /// Its command line, redacted.
+        public let arguments: [String]
+    }
+
+    /// The inventory the run was made with.
+    public struct InventoryFile: Codable, Sendable, Hashable {
+        /// Its path.
+        public let path: String
+        /// SHA-256 of its bytes.
+        public let sha256: String
+    }
+
+    /// The run before this one in the same state directory.
+    public struct Predecessor: Codable, Sendable, Hashable {
+        /// Its id.
+        public let run: RunID
+        /// Where its audit log stood when this run began.
+        public let audit: AuditHead
+    }
+
+    /// The version of the directory's format.
+    public let format: Int
+    /// The run's id.
+    public let run: RunID
+    /// The module.
+    public let module: String
+    /// When it began.
+    public let started: Date
+    /// Who runs it, and from where.
+    public let who: Origin
+    /// The program.
+    public let runner: Program
+    /// The inventory.
+    public let inventory: InventoryFile
+    /// The module's steps in their order.
+    public let steps: [String]
+    /// The run before; nil for the first run of a state directory.
+    public let previous: Predecessor?
+}
+
+/// How a step came to be finished.
+public enum StepCompletion: String, Codable, Sendable, Hashable {
+    /// Everything was as it must be already.
+    case inPlace = "in place"
+    /// Changes were applied and verified.
+    case applied
+}
+
+/// The content of a checkpoint file: the step is finished.
+public struct Checkpoint: Codable, Sendable, Hashable {
+    /// The version of the file's format.
+    public let format: Int
+    /// The run.
+    public let run: RunID
+    /// The finished step.
+    public let step: String
+    /// How it came to be finished.
+    public let completion: StepCompletion
+    /// When.
+    public let time: Date
+    /// What was changed, in words.
+    public let changes: [String]
+    /// Where the audit log stood: at the step's end record.
+    public let audit: AuditHead
+
+    enum CodingKeys: String, CodingKey {
+        case format, run, step, time, changes, audit
+        case completion = "finished"
+    }
+}
+
+/// How a run ended.
+public enum RunResult: String, Codable, Sendable, Hashable {
+    /// Every step is finished.
+    case succeeded
+    /// A step failed.
+    case failed
+    /// A signal or the operator stopped it.
+    case interrupted
+    /// Nothing was changed: the preflight, an inventory or another holder forbade it.
+    case refused
+    /// No step was run: another run's lock was broken.
+    case unlocked
+}
+
+/// The content of outcome.json.
+public struct RunOutcome: Codable, Sendable, Hashable {
+    /// The version of the file's format.
+    public let format: Int
+    /// The run.
+    public let run: RunID
+    /// How it ended.
+    public let result: RunResult
+    /// The exit status of `runner`.
+    public let exitCode: Int32
+    /// The error as the operator saw it, redacted.
+    public let error: String?
+    /// The step that failed or was interrupted.
+    public let step: String?
+    /// When.
+    public let ended: Date
+    /// How many of what: the caller's counts, and `records`, `commands` and `syncs` of the last process.
+    public let counts: [String: Int]
+    /// The audit log's last line.
+    public let audit: AuditHead
+
+    enum CodingKeys: String, CodingKey {
+        case format, run, result, error, step, ended, counts, audit
+        case exitCode = "exit_code"
+    }
+}

@@ -1,0 +1,66 @@
+import Foundation
+
+/// Names a run; ids sort by the time the run began: `20261124T084501Z-11-3f9a`.
+public struct RunID: Hashable, Comparable, Sendable, CustomStringConvertible, LosslessStringConvertible {
+    /// The id as written, also the name of the run's directory.
+    public let description: String
+    /// The module the run belongs to.
+    public let module: String
+
+    /// Reads an id as an operator types it; nil where it has not the shape of one, so that it never names another path.
+    public init?(_ text: String) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[0].utf8.count == 16, parts[0].hasSuffix("Z"), parts[2].utf8.count == 4,
+            Self.isModule(String(parts[1])), parts[0].allSatisfy({ $0.isASCII && ($0.isNumber || $0.isLetter) }),
+            parts[2].allSatisfy({ $0.isHexDigit && $0.isASCII && !$0.isUppercase })
+        else { return nil }
+        description = text
+        module = String(parts[1])
+    }
+
+    /// Makes the id of a run that begins at `time`, later than `newest`.
+    ///
+    /// Where the clock went back, or the same second saw a run already, the id takes the second after `newest`: the order
+    /// of ids is the order of runs, and each run is chained to the one before it.
+    init?(module: String, time: Date, after newest: RunID?) {
+        let suffix = String(UInt32.random(in: 0x10000...0x1ffff), radix: 16).dropFirst()
+        let candidate = "\(Self.stamp(time))-\(module)-\(suffix)"
+        if let newest, candidate <= newest.description, let before = newest.second {
+            self.init("\(Self.stamp(before.addingTimeInterval(1)))-\(module)-\(suffix)")
+        } else {
+            self.init(candidate)
+        }
+    }
+
+    /// Earlier runs first.
+    public static func < (left: RunID, right: RunID) -> Bool { left.description < right.description }
+
+    static func isModule(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= 16 && text.allSatisfy { $0.isASCII && ($0.isNumber || $0.isLetter) }
+    }
+
+    private static let style = Date.ISO8601FormatStyle(dateSeparator: .omitted, timeSeparator: .omitted)
+
+    private static func stamp(_ time: Date) -> String { time.formatted(style) }
+
+    private var second: Date? {
+        do { return try Self.style.parse(String(description.prefix(16))) } catch { return nil }
+    }
+}
+
+extension RunID: Codable {
+    /// Reads an id, refusing any other text.
+    public init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let id = RunID(text) else {
+            throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: "not a run id"))
+        }
+        self = id
+    }
+
+    /// Writes the id as a string.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}

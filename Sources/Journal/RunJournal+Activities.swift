@@ -1,0 +1,112 @@
+public import ClientKit
+import Crypto
+import Foundation
+import Synchronization
+
+extension RunJournal: ActivityObserver {
+    /// Records that `activity` is about to be sent; durably where it may change anything.
+    public func willBegin(_ activity: Activity) throws(JournalError) {
+        try begin(activity, label: nil)
+    }
+
+    /// Redacts, hashes and writes output.
+    public nonisolated func didReceive(
+        _ bytes: ArraySlice<UInt8>, from stream: ClientKit.OutputStream, of activity: Activity
+    ) {
+        let recorder = recorders.withLock { $0[activity.id] }
+        recorder?.receive(bytes, from: stream)
+    }
+
+    /// Records what came back; durably where it may have changed anything.
+    public func didEnd(_ activity: Activity, _ outcome: ActivityOutcome) throws(JournalError) {
+        guard let recorder = recorders.withLock({ $0.removeValue(forKey: activity.id) }) else {
+            throw .badState("record the end of a command in", path, "it was never begun", remedy: "report this")
+        }
+        let (stdout, stderr) = recorder.finish()
+        let (word, value) = words(for: outcome.status)
+        let milliseconds = Int(outcome.duration / .milliseconds(1))
+        let closing = "#\(recorder.command) end \(word) \(value.split(separator: "\n").joined(separator: " "))"
+        recorder.transcript.write(Array("\(closing) after \(milliseconds) ms\n".utf8))
+        let failure = recorder.transcript.failure
+        var entry = blank(.commandEnd, step: recorder.step)
+        entry.end = CommandEnd(
+            start: recorder.command, outcome: word, value: value, durationMilliseconds: milliseconds, stdout: stdout,
+            stderr: stderr, transcriptFailure: failure?.cause)
+        try append(entry, durable: activity.effect == .change)
+        if let failure { throw failure }
+    }
+
+    /// An observer whose activities belong to `label` instead of the current step, such as those that renew a lock.
+    public nonisolated func observer(labelled label: String) -> any ActivityObserver {
+        LabelledObserver(journal: self, label: label)
+    }
+
+    func begin(_ activity: Activity, label: String?) throws(JournalError) {
+        let step = label ?? currentStep
+        let transcript = try transcript(of: step ?? RunReader.outside)
+        let stdin: ContentDigest? = activity.standardInput.isEmpty ? nil : digest(activity.standardInput)
+        let start = CommandStart(
+            host: redactor.redact(activity.host), channel: activity.channel, hostKey: activity.hostKeyFingerprint,
+            command: activity.command.map(redactor.redact), effect: activity.effect, stdin: stdin)
+        var entry = blank(.commandStart, step: step)
+        entry.command = start
+        let head = try append(entry, durable: activity.effect == .change)
+        let recorder = ActivityRecorder(
+            command: head.sequence, step: step, transcript: transcript, redactor: redactor,
+            isSecret: activity.outputIsSecret)
+        recorder.begin(start, at: entry.time)
+        recorders.withLock { $0[activity.id] = recorder }
+        commands += 1
+    }
+
+    private func transcript(of step: String) throws(JournalError) -> Transcript {
+        if let open = transcripts[step] { return open }
+        try checkName(step)
+        let transcript = try Transcript(path: reader.transcriptPath(of: step), disk: disk)
+        transcripts[step] = transcript
+        return transcript
+    }
+
+    /// Of the redacted bytes, so that a short secret cannot be found by trying; without a second copy of them.
+    private func digest(_ bytes: [UInt8]) -> ContentDigest {
+        let table = redactor.table
+        var stream = RedactionStream()
+        var hash = SHA256()
+        var count = 0
+        let size = 1 << 16
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            let end = min(start + size, bytes.count)
+            let safe = stream.feed(bytes[start..<end], table, isEnd: end == bytes.count)
+            hash.update(data: safe)
+            count += safe.count
+        }
+        return ContentDigest(bytes: count, sha256: hash.finalize().hex)
+    }
+
+    private func words(for status: ActivityOutcome.Status) -> (outcome: String, value: String) {
+        switch status {
+        case .exited(let code): ("exited", "\(code)")
+        case .signalled(let name): ("signalled", redactor.redact(name))
+        case .refused(let code): ("refused", redactor.redact(code))
+        case .unknown(let reason): ("unknown", redactor.redact(reason))
+        }
+    }
+}
+
+/// Hands activities to the journal under a label of their own.
+private struct LabelledObserver: ActivityObserver {
+    let journal: RunJournal
+    let label: String
+
+    func willBegin(_ activity: Activity) async throws {
+        try await journal.begin(activity, label: label)
+    }
+
+    func didReceive(_ bytes: ArraySlice<UInt8>, from stream: ClientKit.OutputStream, of activity: Activity) {
+        journal.didReceive(bytes, from: stream, of: activity)
+    }
+
+    func didEnd(_ activity: Activity, _ outcome: ActivityOutcome) async throws {
+        try await journal.didEnd(activity, outcome)
+    }
+}

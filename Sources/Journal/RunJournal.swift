@@ -1,0 +1,157 @@
+import ClientKit
+import Crypto
+import Foundation
+import Glibc
+import Synchronization
+
+/// Writes what a run does, in an order that holds through a crash at any point.
+///
+/// Nothing is changed outside before a record of it is on the disk, and a step is finished only once its checkpoint is. Where
+/// a record cannot be made durable the call throws, and the caller must not go on. All file calls happen on the
+/// journal's own queue, apart from the output of commands, which is written where it is received.
+public actor RunJournal {
+    /// The run.
+    public nonisolated let id: RunID
+    /// The run's directory.
+    public nonisolated let path: String
+    /// Replaces known secrets in everything written here; secrets that are made during the run are added to it.
+    public nonisolated let redactor: Redactor
+
+    private let executor: SerialQueueExecutor
+    /// The journal's own queue.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    let disk: Disk
+    let recorders = Mutex<[UUID: ActivityRecorder]>([:])
+    var log: AuditLog
+    var transcripts: [String: Transcript] = [:]
+    var currentStep: String?
+    var commands = 0
+    var isFinished = false
+    private let started = ContinuousClock.now
+
+    init(
+        id: RunID, path: String, disk: Disk, log: AuditLog, redactor: Redactor, executor: SerialQueueExecutor
+    ) {
+        self.id = id
+        self.path = path
+        self.disk = disk
+        self.log = log
+        self.redactor = redactor
+        self.executor = executor
+    }
+
+    /// Where the audit log stands, for the Lease's annotation and for signatures.
+    public var head: AuditHead { log.head }
+
+    /// How many times this process forced something to the disk.
+    public nonisolated var syncCount: Int { disk.syncCount }
+
+    /// The files of the run, for reading.
+    public nonisolated var reader: RunReader { RunReader(id: id, path: path) }
+
+    /// Appends a record.
+    ///
+    /// A record that is not `durable` reaches the disk with the next one that is; that is enough for what only reads.
+    ///
+    /// - Parameters:
+    ///   - kind: What it tells of.
+    ///   - step: The step; without it the one that was begun last.
+    ///   - text: A sentence for people; redacted like all texts here.
+    ///   - result: How it went, in one or two words.
+    ///   - changes: What is different or was changed, in words.
+    ///   - details: Further facts by name.
+    ///   - durable: Whether to return only when it is on the disk.
+    /// - Returns: Where the log stands after it.
+    @discardableResult
+    public func record(
+        _ kind: AuditKind, step: String? = nil, text: String? = nil, result: String? = nil, changes: [String]? = nil,
+        details: [String: String]? = nil, durable: Bool = false
+    ) throws(JournalError) -> AuditHead {
+        var entry = blank(kind, step: step ?? currentStep)
+        entry.text = text.map(redactor.redact)
+        entry.result = result.map(redactor.redact)
+        entry.changes = changes.map { $0.map(redactor.redact) }
+        entry.details = details.map { $0.mapValues(redactor.redact) }
+        return try append(entry, durable: durable)
+    }
+
+    /// An entry without content; the log fills in number and chain.
+    func blank(_ kind: AuditKind, step: String?) -> AuditEntry {
+        let elapsed = (ContinuousClock.now - started) / .milliseconds(1)
+        return AuditEntry(
+            sequence: 0, time: Date(), elapsed: Int(elapsed), run: id, kind: kind, step: step, previous: "")
+    }
+
+    @discardableResult
+    func append(_ entry: AuditEntry, durable: Bool) throws(JournalError) -> AuditHead {
+        guard !isFinished else {
+            throw .badState("append to the audit log of", path, "the run has ended", remedy: "report this")
+        }
+        try log.append(entry)
+        if durable { try sync() }
+        return log.head
+    }
+
+    /// Makes all records durable, and before them the transcripts whose digests they carry.
+    func sync() throws(JournalError) {
+        do throws(JournalError) {
+            for transcript in transcripts.values { try transcript.sync() }
+        } catch {
+            log.fail(with: error)
+            throw error
+        }
+        try log.sync()
+    }
+
+    /// Ends the run: the last record, then outcome.json with the place of that record.
+    ///
+    /// - Parameters:
+    ///   - result: How it ended.
+    ///   - exitCode: The exit status of `runner`.
+    ///   - error: The error as the operator sees it.
+    ///   - step: The step that failed or was interrupted.
+    ///   - counts: How many of what, by the caller's names.
+    @discardableResult
+    public func finish(
+        _ result: RunResult, exitCode: Int32, error: String? = nil, step: String? = nil, counts: [String: Int] = [:]
+    ) throws(JournalError) -> RunOutcome {
+        currentStep = nil
+        let own = ["records": log.appended + 1, "commands": commands, "syncs": disk.syncCount]
+        let counts = counts.merging(own) { _, own in own }
+        let details = RunEndDetails.make(exitCode: exitCode, counts: counts)
+        let head = try usingReserve { () throws(JournalError) in
+            try record(.runEnd, step: step, text: error, result: result.rawValue, details: details, durable: true)
+        }
+        isFinished = true
+        let outcome = RunOutcome(
+            format: 1, run: id, result: result, exitCode: exitCode, error: error.map(redactor.redact), step: step,
+            ended: Date(), counts: counts, audit: head)
+        let bytes = try SealedJSON.file(outcome)
+        try usingReserve { () throws(JournalError) in
+            try disk.writeWhole(bytes, to: "\(path)/outcome.json", once: true)
+        }
+        try log.close()
+        transcripts = [:]
+        return outcome
+    }
+
+    /// Tries once more when the disk was full: the first failure released the reserve, and what is written here is the record
+    /// of a failure.
+    func usingReserve<T>(_ write: () throws(JournalError) -> T) throws(JournalError) -> T {
+        do throws(JournalError) {
+            return try write()
+        } catch  where error.isDiskFull {
+            return try write()
+        }
+    }
+}
+
+/// What the last record says besides its result; the verifier compares outcome.json with it.
+enum RunEndDetails {
+    static func make(exitCode: Int32, counts: [String: Int]) -> [String: String] {
+        var details = ["exit_code": "\(exitCode)"]
+        for (name, count) in counts { details["count.\(name)"] = "\(count)" }
+        return details
+    }
+}

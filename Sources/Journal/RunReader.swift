@@ -1,0 +1,141 @@
+import Crypto
+public import Foundation
+
+/// What became of a file that is written once.
+public enum StoredFile<Content: Sendable>: Sendable {
+    /// There is none.
+    case missing
+    /// It is as it was written.
+    case whole(Content)
+    /// It was cut or edited, and does not count.
+    case damaged(String)
+
+    /// The content, where the file is whole.
+    public var content: Content? {
+        if case .whole(let content) = self { content } else { nil }
+    }
+}
+
+/// Reads a run's directory, also while the run is under way; never opens anything for writing.
+public struct RunReader: Sendable {
+    /// The run.
+    public let id: RunID
+    /// Its directory.
+    public let path: String
+
+    init(id: RunID, path: String) {
+        self.id = id
+        self.path = path
+    }
+
+    /// The content of run.json.
+    public func header() throws(JournalError) -> StoredFile<RunHeader> {
+        try stored(RunHeader.self, "run.json")
+    }
+
+    /// How the run ended; missing while it is under way or was cut off.
+    public func outcome() throws(JournalError) -> StoredFile<RunOutcome> {
+        try stored(RunOutcome.self, "outcome.json")
+    }
+
+    /// The outcomes of earlier processes, before `resume` went on; oldest first.
+    public func earlierOutcomes() throws(JournalError) -> [StoredFile<RunOutcome>] {
+        var outcomes: [StoredFile<RunOutcome>] = []
+        while true {
+            let next = try stored(RunOutcome.self, Self.earlierOutcome(outcomes.count + 1))
+            if case .missing = next { return outcomes }
+            outcomes.append(next)
+        }
+    }
+
+    /// The checkpoint of `step`: the step is finished if and only if it is whole.
+    public func checkpoint(of step: String) throws(JournalError) -> StoredFile<Checkpoint> {
+        let file = try stored(Checkpoint.self, "checkpoints/\(step).json")
+        if case .whole(let content) = file, content.step != step || content.run != id {
+            return .damaged("it belongs to step \(content.step) of run \(content.run)")
+        }
+        return file
+    }
+
+    /// The checkpoints of all steps that have a file, by step.
+    public func checkpoints() throws(JournalError) -> [String: StoredFile<Checkpoint>] {
+        var found: [String: StoredFile<Checkpoint>] = [:]
+        for name in try Disk.names(in: "\(path)/checkpoints") where name.hasSuffix(".json") {
+            let step = String(name.dropLast(".json".utf8.count))
+            found[step] = try checkpoint(of: step)
+        }
+        return found
+    }
+
+    /// The records of the audit log in their order, up to the first that is not whole or not chained.
+    ///
+    /// While a run is under way its last line may be half written; only ``AuditVerifier`` judges.
+    public func entries() throws(JournalError) -> [AuditEntry] {
+        try audit().entries
+    }
+
+    /// Where the audit log stands.
+    public func head() throws(JournalError) -> AuditHead {
+        try audit().head
+    }
+
+    /// Every remote command, statement and request of the run, with its result where one is recorded.
+    public func commands(step: String? = nil) throws(JournalError) -> [RunCommand] {
+        var commands: [RunCommand] = []
+        var places: [Int: Int] = [:]
+        for entry in try entries() {
+            if let start = entry.command, step == nil || entry.step == step {
+                places[entry.sequence] = commands.count
+                commands.append(
+                    RunCommand(sequence: entry.sequence, time: entry.time, step: entry.step, start: start, end: nil))
+            } else if let end = entry.end, let place = places[end.start] {
+                commands[place].end = end
+            }
+        }
+        return commands
+    }
+
+    /// The names that ``transcriptPath(of:)`` has a file for: steps, and labels of observers outside a step.
+    public func transcripts() throws(JournalError) -> [String] {
+        try Disk.names(in: "\(path)/steps").filter { $0.hasSuffix(".log") }.map { String($0.dropLast(4)) }
+    }
+
+    /// The redacted transcript of a step's remote commands; see ``TranscriptLine`` for its lines.
+    public func transcriptPath(of step: String) -> String { "\(path)/steps/\(step).log" }
+
+    /// The transcript of commands outside a step.
+    static let outside = "outside"
+
+    static func earlierOutcome(_ number: Int) -> String { "outcome.\(number).json" }
+
+    func audit() throws(JournalError) -> (entries: [AuditEntry], head: AuditHead, broken: ChainBreak?) {
+        let genesis = SHA256.hash(data: try Disk.read("\(path)/run.json") ?? []).hex
+        return AuditScan(try Disk.read("\(path)/audit.jsonl") ?? []).chain(genesis: genesis)
+    }
+
+    func stored<T: Decodable & Sendable>(_ type: T.Type, _ name: String) throws(JournalError) -> StoredFile<T> {
+        guard let bytes = try Disk.read("\(path)/\(name)") else { return .missing }
+        guard SealedJSON.isWhole(bytes[...]) else {
+            return .damaged("its bytes do not match the digest they carry: it was cut off or edited")
+        }
+        do {
+            return .whole(try SealedJSON.decode(type, from: bytes[...]))
+        } catch {
+            return .damaged("it cannot be read: \(error)")
+        }
+    }
+}
+
+/// A remote command, statement or request, from its two records.
+public struct RunCommand: Sendable, Hashable, Codable {
+    /// The number of its start record, which the transcript's lines carry.
+    public let sequence: Int
+    /// When it was about to be sent.
+    public let time: Date
+    /// The step it belongs to; nil outside a step.
+    public let step: String?
+    /// What was sent, and where to.
+    public let start: CommandStart
+    /// What came back; nil where the run was cut off before: the outcome is unknown.
+    public internal(set) var end: CommandEnd?
+}

@@ -1,0 +1,111 @@
+import Crypto
+import Foundation
+
+/// JSON that carries the SHA-256 of its own bytes as its last member, `whole`.
+///
+/// The seal tells a file or line that was cut or damaged from one that is as it was written, and so lets the verifier name the
+/// very line. It does not stop a forger, who can seal again; the chain and its anchors do that.
+enum SealedJSON {
+    /// One line, without its newline.
+    static func line(_ value: some Encodable) throws(JournalError) -> [UInt8] {
+        try seal(value, compactEncoder, dropping: 1, LineShape.before, LineShape.after)
+    }
+
+    /// A file for people to read, with its final newline.
+    static func file(_ value: some Encodable) throws(JournalError) -> [UInt8] {
+        try seal(value, prettyEncoder, dropping: 2, FileShape.before, FileShape.after)
+    }
+
+    /// For people and other programs, without a seal.
+    static func unsealed(_ value: some Encodable) throws(JournalError) -> String {
+        String(decoding: try encode(value, prettyEncoder), as: UTF8.self)
+    }
+
+    /// Whether a line (without newline) or a file is as it was written.
+    static func isWhole(_ bytes: ArraySlice<UInt8>) -> Bool {
+        isWhole(bytes, LineShape.before, LineShape.after) || isWhole(bytes, FileShape.before, FileShape.after)
+    }
+
+    /// The value in `bytes`, whose seal the caller has judged.
+    static func decode<T: Decodable>(_ type: T.Type, from bytes: ArraySlice<UInt8>) throws -> T {
+        try decoder.decode(type, from: Data(bytes))
+    }
+
+    private enum LineShape {
+        static let before = Array(#","whole":""#.utf8)
+        static let after = Array(#""}"#.utf8)
+    }
+
+    private enum FileShape {
+        static let before = Array(",\n  \"whole\" : \"".utf8)
+        static let after = Array("\"\n}\n".utf8)
+    }
+
+    private static func seal(
+        _ value: some Encodable, _ encoder: JSONEncoder, dropping tail: Int, _ before: [UInt8], _ after: [UInt8]
+    ) throws(JournalError) -> [UInt8] {
+        let content = [UInt8](try encode(value, encoder).dropLast(tail))
+        return content + before + SHA256.hash(data: content).hex.utf8 + after
+    }
+
+    private static func encode(_ value: some Encodable, _ encoder: JSONEncoder) throws(JournalError) -> Data {
+        do {
+            return try encoder.encode(value)
+        } catch {
+            throw .badState("encode as JSON", "\(type(of: value))", "\(error)", remedy: "report this")
+        }
+    }
+
+    private static func isWhole(_ bytes: ArraySlice<UInt8>, _ before: [UInt8], _ after: [UInt8]) -> Bool {
+        let digestLength = 64
+        let sealLength = before.count + digestLength + after.count
+        guard bytes.count > sealLength, bytes.suffix(after.count) == after[...] else { return false }
+        let content = bytes.dropLast(sealLength)
+        let seal = bytes[content.endIndex...]
+        guard seal.starts(with: before) else { return false }
+        return seal.dropFirst(before.count).prefix(digestLength).elementsEqual(SHA256.hash(data: content).hex.utf8)
+    }
+
+    private static let compactEncoder = makeEncoder([.sortedKeys, .withoutEscapingSlashes])
+    private static let prettyEncoder = makeEncoder([.sortedKeys, .withoutEscapingSlashes, .prettyPrinted])
+
+    private static func makeEncoder(_ formatting: JSONEncoder.OutputFormatting) -> JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = formatting
+        encoder.dateEncodingStrategy = .custom { date, encoder in
+            var container = encoder.singleValueContainer()
+            try container.encode(Timestamp.text(date))
+        }
+        return encoder
+    }
+
+    private static let decoder: JSONDecoder = {
+        let decoder = JSONDecoder()
+        decoder.dateDecodingStrategy = .custom { decoder in
+            try Timestamp.date(decoder.singleValueContainer().decode(String.self))
+        }
+        return decoder
+    }()
+}
+
+/// Points in time as they are written: RFC 3339 in UTC with milliseconds.
+enum Timestamp {
+    private static let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+
+    static func text(_ date: Date) -> String { date.formatted(style) }
+    static func date(_ text: String) throws -> Date { try style.parse(text) }
+}
+
+extension Digest {
+    /// Lower-case hexadecimal digits.
+    var hex: String {
+        let digits = Array("0123456789abcdef".utf8)
+        var text: [UInt8] = []
+        text.reserveCapacity(64)
+        for byte in self {
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}

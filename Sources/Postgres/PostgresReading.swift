@@ -1,0 +1,79 @@
+public import ClientKit
+
+/// A face of a connection with which a database can be read.
+public protocol PostgresReading: Sendable {
+    /// The connection behind it.
+    var connection: PostgresConnection { get }
+}
+
+/// The face for `check` and `verify`: it has no way to change anything, and the server refuses it as well.
+public struct PostgresReader: PostgresReading {
+    /// The connection behind it.
+    public let connection: PostgresConnection
+
+    /// Connects and logs in; the session runs with `default_transaction_read_only=on`.
+    public static func connect(
+        to endpoint: PostgresEndpoint, observer: any ActivityObserver
+    ) async throws(PostgresError) -> PostgresReader {
+        PostgresReader(connection: try await .open(endpoint, for: .reading, observer: observer))
+    }
+}
+
+/// The face for `apply`: reads like ``PostgresReader`` (in transactions that only read), and changes.
+public struct PostgresWriter: PostgresReading {
+    /// The connection behind it.
+    public let connection: PostgresConnection
+
+    /// Connects and logs in.
+    public static func connect(
+        to endpoint: PostgresEndpoint, observer: any ActivityObserver
+    ) async throws(PostgresError) -> PostgresWriter {
+        PostgresWriter(connection: try await .open(endpoint, for: .writing, observer: observer))
+    }
+
+    /// Runs one statement that changes something, with `parameters` for `$1`, `$2`…, and returns its rows, if any.
+    ///
+    /// An error of kind `unknownOutcome` means that it was sent and may or may not have been done.
+    @discardableResult
+    public func execute(_ sql: String, _ parameters: [String?] = []) async throws(PostgresError) -> [PostgresRow] {
+        try await rows(Statement(sql, parameters, effect: .change))
+    }
+}
+
+extension PostgresReading {
+    /// Runs one query, with `parameters` for `$1`, `$2`… in PostgreSQL's text form.
+    public func query(_ sql: String, _ parameters: [String?] = []) async throws(PostgresError) -> [PostgresRow] {
+        try await rows(Statement(sql, parameters, effect: .read))
+    }
+
+    /// The first column of a query's first row; `nil` where there is no row or the value is NULL.
+    public func value<Value: PostgresValue>(
+        _ sql: String, _ parameters: [String?] = [], as type: Value.Type = Value.self
+    ) async throws(PostgresError) -> Value? {
+        try await query(sql, parameters).first?.first(as: type)
+    }
+
+    /// Whether a table (or view) of this name exists in `schema`.
+    public func tableExists(_ name: String, in schema: String = "public") async throws(PostgresError) -> Bool {
+        try await value(
+            """
+            SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+            WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f'))
+            """, [schema, name]) ?? false
+    }
+
+    /// How many rows a table has; one that does not exist gives SQLSTATE 42P01.
+    public func rowCount(of table: String, in schema: String = "public") async throws(PostgresError) -> Int {
+        let name = try await "\(connection.identifier(schema)).\(connection.identifier(table))"
+        return try await value("SELECT count(*) FROM \(name)") ?? 0
+    }
+
+    /// Proves that the server still answers, with a round trip.
+    public func ping() async throws(PostgresError) {
+        _ = try await query("SELECT 1")
+    }
+
+    func rows(_ statement: Statement) async throws(PostgresError) -> [PostgresRow] {
+        PostgresRow.rows(of: try await connection.run(statement), place: await connection.place)
+    }
+}

@@ -1,0 +1,73 @@
+import ClientKit
+
+extension PostgresWriter {
+    /// Sees to it that a database exists, is UTF8 and belongs to `owner`, and returns it as read back.
+    ///
+    /// A new one is made from template0, so that nothing a local template1 holds gets into it.
+    @discardableResult
+    public func ensureDatabase(_ name: String, owner: String) async throws(PostgresError) -> DatabaseState {
+        if try await databaseState(name) == nil {
+            let sql = try await """
+            CREATE DATABASE \(connection.identifier(name)) OWNER \(connection.identifier(owner)) \
+            ENCODING 'UTF8' TEMPLATE template0
+            """
+            try await accepting(duplicates: Statement(sql, effect: .change))
+        }
+        if let found = try await databaseState(name), found.owner != owner {
+            try await execute(
+                "ALTER DATABASE \(connection.identifier(name)) OWNER TO \(connection.identifier(owner))")
+        }
+        guard let state = try await databaseState(name), state.owner == owner else {
+            throw await notInEffect(
+                "create database \(name)", "it is not there, or not \(owner)'s, after it was made so")
+        }
+        guard state.encoding == "UTF8" else {
+            throw PostgresError(
+                .notInEffect, attempt: "create database \(name)", host: await connection.place,
+                cause: "the database exists with encoding \(state.encoding), which cannot be changed",
+                remedy: "Dump it, drop it and restore it into a UTF8 database, or give another name.", kind: .failed)
+        }
+        return state
+    }
+
+    /// Takes the right to connect to a database from PUBLIC; owner and superusers keep it.
+    public func revokeConnectFromPublic(on database: String) async throws(PostgresError) {
+        if try await databaseState(database)?.publicMayConnect == false { return }
+        try await execute("REVOKE CONNECT ON DATABASE \(connection.identifier(database)) FROM PUBLIC")
+        // Without the right to revoke the server only warns.
+        guard try await databaseState(database)?.publicMayConnect == false else {
+            throw await notInEffect(
+                "revoke CONNECT on \(database) from PUBLIC", "everybody may still connect after the right was revoked")
+        }
+    }
+
+    /// Lets `role` use a schema of the connected database and create tables in it.
+    public func grantUse(of schema: String = "public", to role: String) async throws(PostgresError) {
+        func isGranted() async throws(PostgresError) -> Bool {
+            let state = try await schemaState(schema, for: role)
+            return state?.roleMayUse == true && state?.roleMayCreate == true
+        }
+        if try await isGranted() { return }
+        try await execute(
+            "GRANT USAGE, CREATE ON SCHEMA \(connection.identifier(schema)) TO \(connection.identifier(role))")
+        guard try await isGranted() else {
+            throw await notInEffect(
+                "grant schema \(schema) to \(role)", "the role still lacks the right after it was granted")
+        }
+    }
+
+    /// Sees to it that an extension exists in the connected database, and returns it as read back.
+    @discardableResult
+    public func ensureExtension(_ name: String) async throws(PostgresError) -> ExtensionState {
+        func present() async throws(PostgresError) -> ExtensionState? {
+            try await extensionStates([name]).first { $0.installedVersion != nil }
+        }
+        if let state = try await present() { return state }
+        let sql = try await "CREATE EXTENSION IF NOT EXISTS \(connection.identifier(name))"
+        try await accepting(duplicates: Statement(sql, effect: .change))
+        guard let state = try await present() else {
+            throw await notInEffect("create extension \(name)", "the extension is not there after it was created")
+        }
+        return state
+    }
+}

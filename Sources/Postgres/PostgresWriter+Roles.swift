@@ -1,0 +1,77 @@
+public import ClientKit
+
+extension PostgresWriter {
+    /// Sees to it that a role exists with these attributes, and returns it as read back.
+    ///
+    /// The password is set only where the role is created here: use ``setPassword(_:of:)`` to change one.
+    @discardableResult
+    public func ensureRole(
+        _ name: String, _ wanted: RoleAttributes = RoleAttributes(), password: Secret
+    ) async throws(PostgresError) -> RoleState {
+        if try await roleState(name) == nil { try await createRole(name, wanted, password: password) }
+        if let found = try await roleState(name), found.attributes != wanted {
+            let options = wanted.options(besides: found.attributes)
+            try await execute("ALTER ROLE \(connection.identifier(name)) \(options)")
+        }
+        guard let state = try await roleState(name), state.attributes == wanted else {
+            throw await notInEffect("create role \(name)", "the role is not as wanted after it was made so")
+        }
+        return state
+    }
+
+    /// Sets a role's password; the server gets its SCRAM verifier only.
+    public func setPassword(_ password: Secret, of name: String) async throws(PostgresError) {
+        let verifier = try await connection.verifier(of: password, role: name)
+        let sql = try await "ALTER ROLE \(connection.identifier(name)) PASSWORD \(connection.literal(verifier))"
+        _ = try await rows(Statement(sql, effect: .change, secrets: [verifier]))
+    }
+
+    private func createRole(
+        _ name: String, _ wanted: RoleAttributes, password: Secret
+    ) async throws(PostgresError) {
+        let verifier = try await connection.verifier(of: password, role: name)
+        var bare = RoleAttributes()
+        bare.canLogin = false
+        let options = wanted.options(besides: bare)
+        let sql = try await
+            "CREATE ROLE \(connection.identifier(name)) \(options) PASSWORD \(connection.literal(verifier))"
+        try await accepting(duplicates: Statement(sql, effect: .change, secrets: [verifier]))
+    }
+
+    /// Runs a statement that creates something, content when somebody else has created it meanwhile.
+    ///
+    /// What is there is read afterwards in either case. 23505 is how two that create at the same instant collide.
+    func accepting(duplicates statement: Statement) async throws(PostgresError) {
+        do throws(PostgresError) {
+            _ = try await rows(statement)
+        } catch {
+            guard ["42710", "42P04", "42P06", "23505"].contains(error.sqlState) else { throw error }
+        }
+    }
+
+    func notInEffect(_ attempt: String, _ cause: String) async -> PostgresError {
+        PostgresError(
+            .notInEffect, attempt: attempt, host: await connection.place, cause: cause,
+            remedy: "Look for somebody else changing it meanwhile, and for rights the admin role lacks.", kind: .failed)
+    }
+}
+
+extension RoleAttributes {
+    /// The options that turn `present` into these attributes.
+    ///
+    /// Options that are right already are left out: naming SUPERUSER or REPLICATION at all takes a superuser.
+    fileprivate func options(besides present: RoleAttributes) -> String {
+        var options: [String] = []
+        func add(_ keyword: String, _ wanted: Bool, _ is: Bool) {
+            if wanted != `is` { options.append(wanted ? keyword : "NO\(keyword)") }
+        }
+        add("LOGIN", canLogin, present.canLogin)
+        add("SUPERUSER", isSuperuser, present.isSuperuser)
+        add("CREATEDB", canCreateDatabases, present.canCreateDatabases)
+        add("CREATEROLE", canCreateRoles, present.canCreateRoles)
+        add("REPLICATION", canReplicate, present.canReplicate)
+        add("BYPASSRLS", bypassesRowSecurity, present.bypassesRowSecurity)
+        if connectionLimit != present.connectionLimit { options.append("CONNECTION LIMIT \(connectionLimit)") }
+        return options.joined(separator: " ")
+    }
+}

@@ -1,0 +1,165 @@
+import ClientKit
+
+/// What the first query on a new connection told.
+struct Session: Sendable {
+    let place: String
+    let serverVersion: Int
+    let isPooled: Bool
+    /// Whether the server itself refuses every change on this session.
+    let isReadOnly: Bool
+}
+
+/// Tries an endpoint's hosts one after another until one is right.
+///
+/// libpq could go through a list of hosts itself, but not with a deadline for each, nor saying which of them failed how.
+struct SessionOpener {
+    let endpoint: PostgresEndpoint
+    let access: PostgresConnection.Access
+    let attempt: String
+
+    func open() throws(PostgresError) -> (handle: LibPQHandle, session: Session) {
+        var failures: [PostgresError] = []
+        for host in endpoint.hosts {
+            let deadline = ContinuousClock.now + endpoint.connectTimeout
+            let addresses = host.dialAddress.map { [$0] } ?? numericAddresses(of: host.name, until: deadline)
+            if addresses.isEmpty {
+                failures.append(LoginFailure.nameNotFound.explained(attempt: attempt, endpoint: endpoint, host: host))
+            }
+            for address in addresses {
+                do throws(PostgresError) {
+                    return try open(host, at: address, until: deadline)
+                } catch {
+                    // Another server would not judge a password otherwise, and asking them all could lock the account.
+                    guard error.allowsAnotherHost else { throw error }
+                    failures.append(error)
+                }
+            }
+        }
+        throw summary(of: failures)
+    }
+
+    private func open(
+        _ host: PostgresEndpoint.Host, at address: String, until deadline: ContinuousClock.Instant
+    ) throws(PostgresError) -> (handle: LibPQHandle, session: Session) {
+        let place = endpoint.place(host)
+        let handle: LibPQHandle
+        do throws(LoginFailure) {
+            handle = try LibPQHandle(parameters: endpoint.parameters(host: host, address: address), deadline: deadline)
+        } catch {
+            throw error.explained(attempt: attempt, endpoint: endpoint, host: host)
+        }
+        let reply: Reply
+        do throws(StatementFailure) {
+            reply = try handle.run(Self.introduction, settings(backendPID: handle.backendPID), until: deadline)
+        } catch {
+            throw Statement(Self.introduction, effect: .read).error(error, attempt: attempt, host: place)
+        }
+        return (handle, try session(from: PostgresRow.rows(of: reply, place: place), place: place))
+    }
+
+    /// Asks who answers, and sets the session's limits if it is the server itself.
+    ///
+    /// Behind a pooler (the process that answers is not the one that libpq was told of) a setting would stay on a server
+    /// connection that others get next, so nothing is set there.
+    private static let introduction = """
+        SELECT pg_backend_pid() <> $1::int AS pooled, current_setting('server_version_num')::int AS version, \
+        pg_is_in_recovery() AS standby, current_setting('transaction_read_only') = 'on' AS read_only, \
+        CASE WHEN pg_backend_pid() = $1::int THEN set_config('statement_timeout', $2, false) END AS statement_limit, \
+        CASE WHEN pg_backend_pid() = $1::int AND $3 = 'on' \
+        THEN set_config('default_transaction_read_only', 'on', false) END AS read_only_session, \
+        CASE WHEN pg_backend_pid() = $1::int AND current_setting('server_version_num')::int >= 140000 \
+        THEN set_config('client_connection_check_interval', '1000', false) END AS notices_our_death
+        """
+
+    private func settings(backendPID: Int32) -> [String?] {
+        let milliseconds = max(1, Int(endpoint.statementTimeout / .milliseconds(1)))
+        return [String(backendPID), String(milliseconds), access == .reading ? "on" : "off"]
+    }
+
+    private func session(from rows: [PostgresRow], place: String) throws(PostgresError) -> Session {
+        guard let row = rows.first else { throw LoginFailure.notPostgres("no answer").explained(attempt, place) }
+        let isPooled: Bool = try row.value("pooled")
+        if endpoint.requiresWritable, try row.value("read_only") {
+            let isStandby: Bool = try row.value("standby")
+            throw PostgresError(
+                .readOnlyServer, attempt: attempt, host: place,
+                cause: isStandby
+                    ? "the server is a standby: it only reads"
+                    : "the server is a primary whose default_transaction_read_only is on",
+                remedy: isStandby
+                    ? "Point the inventory at the primary, or let the load balancer's check choose it."
+                    : "Find out who set it read-only and why (Patroni, a full disk), and set it back.",
+                kind: .failed)
+        }
+        return Session(
+            place: place, serverVersion: try row.value("version"), isPooled: isPooled,
+            isReadOnly: access == .reading && !isPooled)
+    }
+
+    private func summary(of failures: [PostgresError]) -> PostgresError {
+        guard let last = failures.last else {
+            return PostgresError(invalid: "no host is given", attempt: attempt)
+        }
+        if failures.count == 1 { return last }
+        return PostgresError(
+            last.reason, attempt: attempt, host: failures.compactMap(\.host).joined(separator: ", "),
+            cause: failures.map { "\($0.host ?? ""): \($0.cause)" }.joined(separator: "; "), remedy: last.remedy,
+            kind: last.kind, message: last.message, detail: last.detail, hint: last.hint)
+    }
+}
+
+extension PostgresError {
+    fileprivate var allowsAnotherHost: Bool {
+        switch reason {
+        case .interrupted, .invalidInput: false
+        case .server: kind == .unreachable
+        default: true
+        }
+    }
+}
+
+extension LoginFailure {
+    fileprivate func explained(
+        attempt: String, endpoint: PostgresEndpoint, host: PostgresEndpoint.Host
+    ) -> PostgresError {
+        explained(attempt, endpoint.place(host))
+    }
+
+    fileprivate func explained(_ attempt: String, _ place: String) -> PostgresError {
+        func error(
+            _ reason: PostgresError.Reason, _ cause: String, _ remedy: String, _ kind: FailureKind = .unreachable
+        ) -> PostgresError {
+            PostgresError(reason, attempt: attempt, host: place, cause: cause, remedy: remedy, kind: kind)
+        }
+        switch self {
+        case .server(let answer):
+            return PostgresError(answer, attempt: attempt, host: place)
+        case .nameNotFound:
+            return error(
+                .nameNotFound, "the host's name has no address, or no resolver answered in time",
+                "Correct the host in the inventory, or mend name resolution on this machine.")
+        case .cannotConnect(let text):
+            return error(
+                .cannotConnect, text,
+                "Check that PostgreSQL (or the load balancer before it) listens there, and that no firewall is in the way."
+            )
+        case .deadline:
+            return error(
+                .connectDeadline, "nobody let us in within the connect deadline",
+                "Check firewalls and routes to this address: packets may vanish; or the server is overloaded.")
+        case .closedBeforeLogin(let text):
+            return error(
+                .closedBeforeLogin, "the connection was accepted and closed at once: \(text)",
+                "A load balancer without a healthy server does this: check PostgreSQL behind it, and its health checks."
+            )
+        case .tls(let text):
+            return error(
+                .tls, text, "Check sslmode and root certificate in the inventory against the server's certificate.",
+                .refused)
+        case .notPostgres(let text):
+            return error(.notPostgres, text, "Check the port: something else than PostgreSQL answers there.", .failed)
+        case .interrupted:
+            return error(.interrupted, "interrupted while connecting", "Resume when ready.", .failed)
+        }
+    }
+}

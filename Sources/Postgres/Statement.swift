@@ -1,0 +1,58 @@
+import ClientKit
+
+/// One SQL statement, and what of it may be shown.
+struct Statement {
+    let sql: String
+    let parameters: [String?]
+    let effect: Effect
+    /// The text for records and errors: `sql`, or the same without what ``secrets`` holds.
+    let shown: String
+    /// What no record may hold.
+    let secrets: [String]
+
+    init(_ sql: String, _ parameters: [String?] = [], effect: Effect, secrets: [String] = []) {
+        self.sql = sql
+        self.parameters = parameters
+        self.effect = effect
+        self.shown = sql.redacting(secrets)
+        self.secrets = secrets
+    }
+
+    /// What was tried, as a phrase that fits on a line.
+    var attempt: String {
+        let text = shown.oneLine
+        return "run \(text.count > 160 ? text.prefix(160) + "…" : text)"
+    }
+
+    func firstMistake() -> String? {
+        let hasNUL = sql.utf8.contains(0) || parameters.contains { $0?.utf8.contains(0) == true }
+        // C strings end at the first NUL, so that the rest would be cut off silently.
+        return hasNUL ? "a NUL byte stands in the statement or in one of its values" : nil
+    }
+
+    /// What a failure means for this statement: a change that may have arrived has an unknown outcome.
+    func error(_ failure: StatementFailure, attempt: String? = nil, host: String) -> PostgresError {
+        let attempt = attempt ?? self.attempt
+        let isChange = effect == .change
+        func gone(_ reason: PostgresError.Reason, _ cause: String, wasSent: Bool = true) -> PostgresError {
+            let isUnknown = isChange && wasSent
+            return PostgresError(
+                reason, attempt: attempt, host: host, cause: cause,
+                remedy: isUnknown ? PostgresError.lookAgain : "Check the server and the way to it, then resume.",
+                kind: isUnknown ? .unknownOutcome : .unreachable)
+        }
+        switch failure {
+        case .server(let answer, let ended):
+            return PostgresError(
+                answer.redacting(secrets), attempt: attempt, host: host, outcomeUnknown: isChange && ended)
+        case .notSent(let text):
+            return gone(.connectionLost, "not sent: \(text.redacting(secrets))", wasSent: false)
+        case .lost(let text):
+            return gone(.connectionLost, "the connection broke before the answer came: \(text.redacting(secrets))")
+        case .deadline:
+            return gone(.statementDeadline, "the server was silent beyond the time limit; the connection was given up")
+        case .interrupted:
+            return gone(.interrupted, "interrupted while the answer was awaited; the connection was given up")
+        }
+    }
+}

@@ -1,0 +1,44 @@
+public import ClientKit
+
+/// Where a Redis server is, who logs in, and how long anything there may take.
+///
+/// TLS is not supported: outside a private network, go through an SSH tunnel.
+public struct RedisEndpoint: Sendable, Hashable {
+    /// The server's name or address, as errors and records show it.
+    public var host: String
+    /// The server's port.
+    public var port: UInt16
+    /// The numeric address to dial instead of looking up ``host``, such as 127.0.0.1 for the near end of a tunnel.
+    public var dialAddress: String?
+    /// The port to dial instead of ``port``.
+    public var dialPort: UInt16?
+    /// The ACL user; `nil` for the default user, who has only a password.
+    public var user: String?
+    /// The password; `nil` for a server that wants none.
+    public var password: Secret?
+    /// The number of the database to select.
+    public var database: Int
+    /// How long the server may take to accept the connection.
+    public var connectTimeout: Duration
+    /// How long one command may take.
+    public var commandTimeout: Duration
+
+    /// Describes an endpoint; see the properties.
+    public init(
+        host: String, port: UInt16 = 6379, dialAddress: String? = nil, dialPort: UInt16? = nil, user: String? = nil,
+        password: Secret?, database: Int = 0, connectTimeout: Duration = .seconds(10),
+        commandTimeout: Duration = .seconds(10)
+    ) {
+        self.host = host
+        self.port = port
+        self.dialAddress = dialAddress
+        self.dialPort = dialPort
+        self.user = user
+        self.password = password
+        self.database = database
+        self.connectTimeout = connectTimeout
+        self.commandTimeout = commandTimeout
+    }
+
+    var place: String { "\(host):\(port)" }
+}

@@ -1,0 +1,172 @@
+public import ClientKit
+
+/// A face of a connection with which keys can be read.
+public protocol RedisReading: Sendable {
+    /// The connection behind it.
+    var connection: RedisConnection { get }
+}
+
+/// The face for `check` and `verify`: it has no way to change anything.
+public struct RedisReader: RedisReading {
+    /// The connection behind it.
+    public let connection: RedisConnection
+
+    /// Connects, authenticates, selects the database, and proves with PING that the server answers.
+    public static func connect(
+        to endpoint: RedisEndpoint, observer: any ActivityObserver
+    ) async throws(RedisError) -> RedisReader {
+        RedisReader(connection: try await .open(endpoint, observer: observer))
+    }
+}
+
+/// The face for `apply`: reads like ``RedisReader``, and changes keys.
+public struct RedisWriter: RedisReading {
+    /// The connection behind it.
+    public let connection: RedisConnection
+
+    /// Connects, authenticates, selects the database, and proves with PING that the server answers.
+    public static func connect(
+        to endpoint: RedisEndpoint, observer: any ActivityObserver
+    ) async throws(RedisError) -> RedisWriter {
+        RedisWriter(connection: try await .open(endpoint, observer: observer))
+    }
+
+    /// Sets a key to a string, whatever it held before.
+    public func set(_ key: String, to value: String) async throws(RedisError) {
+        _ = try await connection.run(Command(["SET", key, value], .change))
+    }
+
+    /// Removes a key, and says whether it existed.
+    @discardableResult
+    public func delete(_ key: String) async throws(RedisError) -> Bool {
+        try await integer(["DEL", key], .change) > 0
+    }
+}
+
+/// What a server says of itself.
+public struct RedisInfo: Sendable, Hashable {
+    /// Every line of INFO's default sections.
+    public let fields: [String: String]
+    /// The version, such as `7.2.4`.
+    public var version: String { fields["redis_version"] ?? "" }
+    /// Whether it can be written to: a master rather than a replica.
+    public var isMaster: Bool { fields["role"] == "master" }
+    /// Whether it is still loading its data.
+    public var isLoading: Bool { fields["loading"] == "1" }
+
+    init(text: String) {
+        var fields: [String: String] = [:]
+        for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
+            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 { fields[String(parts[0])] = String(parts[1]) }
+        }
+        self.fields = fields
+    }
+
+    /// Whether the version is `minimum` or later, compared number by number.
+    public func isAtLeast(_ minimum: String) -> Bool {
+        func numbers(_ text: String) -> [Int] { text.split(separator: ".").map { Int($0) ?? 0 } }
+        return !numbers(version).lexicographicallyPrecedes(numbers(minimum))
+    }
+}
+
+extension RedisReading {
+    /// Proves that the server still answers, with a round trip.
+    public func ping() async throws(RedisError) {
+        _ = try await connection.run(.ping)
+    }
+
+    /// Asks the server about itself.
+    public func info() async throws(RedisError) -> RedisInfo {
+        RedisInfo(text: try await string(["INFO"]) ?? "")
+    }
+
+    /// Asks the server about itself, and throws where its version is below `minimum` (Sidekiq wants 6.2).
+    @discardableResult
+    public func requireVersion(_ minimum: String = "6.2") async throws(RedisError) -> RedisInfo {
+        let info = try await info()
+        guard info.isAtLeast(minimum) else {
+            throw RedisError(
+                .tooOld, attempt: "check the version of Redis", host: connection.endpoint.place,
+                cause: "the server is Redis \(info.version); at least \(minimum) is needed",
+                remedy: "Upgrade Redis to \(minimum) or later.", kind: .failed)
+        }
+        return info
+    }
+
+    /// The string under a key; `nil` where there is no such key.
+    public func get(_ key: String) async throws(RedisError) -> String? {
+        try await string(["GET", key])
+    }
+
+    /// Whether a key exists.
+    public func exists(_ key: String) async throws(RedisError) -> Bool {
+        try await integer(["EXISTS", key], .read) > 0
+    }
+
+    /// How long a key has to live; `nil` where it does not exist or lives for ever.
+    public func timeToLive(of key: String) async throws(RedisError) -> Duration? {
+        let milliseconds = try await integer(["PTTL", key], .read)
+        return milliseconds < 0 ? nil : .milliseconds(milliseconds)
+    }
+
+    /// One field of a hash; `nil` where the key or the field does not exist.
+    public func field(_ field: String, of key: String) async throws(RedisError) -> String? {
+        try await string(["HGET", key, field])
+    }
+
+    /// All fields of a hash; empty where the key does not exist.
+    public func fields(of key: String) async throws(RedisError) -> [String: String] {
+        let list = try await strings(["HGETALL", key])
+        guard list.count.isMultiple(of: 2) else { throw unexpected(["HGETALL", key]) }
+        return stride(from: 0, to: list.count, by: 2).reduce(into: [:]) { $0[list[$1]] = list[$1 + 1] }
+    }
+
+    /// All members of a set; empty where the key does not exist.
+    public func members(of key: String) async throws(RedisError) -> Set<String> {
+        Set(try await strings(["SMEMBERS", key]))
+    }
+
+    private func string(_ words: [String]) async throws(RedisError) -> String? {
+        guard case .bulk(let bytes) = try await connection.run(Command(words, .read)) else { throw unexpected(words) }
+        return bytes.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private func strings(_ words: [String]) async throws(RedisError) -> [String] {
+        guard case .array(let elements?) = try await connection.run(Command(words, .read)) else {
+            throw unexpected(words)
+        }
+        var list: [String] = []
+        for element in elements {
+            guard case .bulk(let bytes?) = element else { throw unexpected(words) }
+            list.append(String(decoding: bytes, as: UTF8.self))
+        }
+        return list
+    }
+
+    func integer(_ words: [String], _ effect: Effect) async throws(RedisError) -> Int {
+        guard case .integer(let number) = try await connection.run(Command(words, effect)) else {
+            throw unexpected(words)
+        }
+        return number
+    }
+
+    private func unexpected(_ words: [String]) -> RedisError {
+        RedisError(
+            .unexpectedAnswer, attempt: Command(words, .read).attempt, host: connection.endpoint.place,
+            cause: "the answer is of another type than this command gives",
+            remedy: "Check what answers at this port: it is not Redis as we know it.", kind: .failed)
+    }
+}
+
+extension RESPValue {
+    /// The answer as text for the record, one string a line.
+    var recordedText: String {
+        switch self {
+        case .simple(let text), .error(let text): text + "\n"
+        case .integer(let number): "\(number)\n"
+        case .bulk(let bytes): (bytes.map { String(decoding: $0, as: UTF8.self) } ?? "(nil)") + "\n"
+        case .array(let elements): elements?.map(\.recordedText).joined() ?? "(nil)\n"
+        }
+    }
+}

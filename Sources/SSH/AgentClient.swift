@@ -1,0 +1,130 @@
+import Glibc
+
+/// Speaks with an SSH agent over its Unix socket; blocks its thread, for a bounded time.
+///
+/// libssh2 has a client of its own, which waits without end and leaks its socket into child processes.
+struct AgentClient: Sendable {
+    /// Why the agent did not help.
+    enum Failure: Error, Hashable {
+        case noSocket
+        case unreachable(String, Int32)
+        case refused
+        case malformed
+    }
+
+    private enum Message {
+        static let requestIdentities: UInt8 = 11
+        static let identities: UInt8 = 12
+        static let signRequest: UInt8 = 13
+        static let signature: UInt8 = 14
+    }
+
+    /// Long enough for somebody to confirm the use of a key (`ssh-add -c`).
+    private static let patience = timeval(tv_sec: 30, tv_usec: 0)
+
+    let socketPath: String
+
+    /// Uses the agent at `socketPath`, or the one that the environment names.
+    init(socketPath: String?) throws(Failure) {
+        guard let path = socketPath ?? getenv("SSH_AUTH_SOCK").map({ String(cString: $0) }), !path.isEmpty else {
+            throw .noSocket
+        }
+        self.socketPath = path
+    }
+
+    /// The public keys whose private halves the agent holds.
+    func identities() throws(Failure) -> [PublicKey] {
+        var reader = try request([Message.requestIdentities], expecting: Message.identities)
+        guard let count = reader.uint32() else { throw .malformed }
+        var keys: [PublicKey] = []
+        for _ in 0..<count {
+            guard let blob = reader.string(), reader.string() != nil else { throw .malformed }
+            keys.append(PublicKey(blob: blob))
+        }
+        return keys
+    }
+
+    /// The bare signature over `data`, without the name of its algorithm.
+    func sign(_ data: [UInt8], with key: PublicKey) throws(Failure) -> [UInt8] {
+        let message =
+            [Message.signRequest] + WireReader.string(key.blob) + WireReader.string(data)
+            + WireReader.uint32(Self.flags(for: data))
+        var reader = try request(message, expecting: Message.signature)
+        guard let signature = reader.string() else { throw .malformed }
+        var inner = WireReader(signature)
+        guard inner.string() != nil, let bare = inner.string() else { throw .malformed }
+        return bare
+    }
+
+    /// For RSA the agent must be told which hash: the one that the signed request itself names.
+    private static func flags(for data: [UInt8]) -> UInt32 {
+        var reader = WireReader(data)
+        guard reader.string() != nil, reader.byte() != nil, reader.string() != nil, reader.string() != nil,
+            reader.string() != nil, reader.byte() != nil, let algorithm = reader.text()
+        else { return 0 }
+        return ["rsa-sha2-256": 2, "rsa-sha2-512": 4][algorithm] ?? 0
+    }
+
+    private func request(_ message: [UInt8], expecting type: UInt8) throws(Failure) -> WireReader {
+        let descriptor = try connect()
+        defer { Glibc.close(descriptor) }
+        try transfer(WireReader.string(message), to: descriptor)
+        var header = WireReader(try receive(4, from: descriptor))
+        guard let count = header.uint32(), 1...(256 << 10) ~= count else { throw .malformed }
+        var reader = WireReader(try receive(Int(count), from: descriptor))
+        guard reader.byte() == type else { throw .refused }
+        return reader
+    }
+
+    private func connect() throws(Failure) -> Int32 {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let path = Array(socketPath.utf8)
+        guard path.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw .unreachable(socketPath, ENAMETOOLONG)
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw .unreachable(socketPath, errno) }
+        var patience = Self.patience
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard result == 0 else {
+            let code = errno
+            Glibc.close(descriptor)
+            throw .unreachable(socketPath, code)
+        }
+        return descriptor
+    }
+
+    private func transfer(_ bytes: [UInt8], to descriptor: Int32) throws(Failure) {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                send(descriptor, $0.baseAddress?.advanced(by: sent), $0.count - sent, Int32(MSG_NOSIGNAL))
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw .unreachable(socketPath, errno) }
+            sent += count
+        }
+    }
+
+    private func receive(_ count: Int, from descriptor: Int32) throws(Failure) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var filled = 0
+        while filled < count {
+            let received = bytes.withUnsafeMutableBytes {
+                recv(descriptor, $0.baseAddress?.advanced(by: filled), $0.count - filled, 0)
+            }
+            if received < 0, errno == EINTR { continue }
+            guard received > 0 else { throw .unreachable(socketPath, received == 0 ? ECONNRESET : errno) }
+            filled += received
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,23 @@
+/// Lets one task at a time through, in the order they came; belongs to one actor.
+final class Gate {
+    private var isTaken = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    /// Waits until everyone who came before has left.
+    func enter(isolation: isolated (any Actor)? = #isolation) async {
+        guard isTaken else {
+            isTaken = true
+            return
+        }
+        await withCheckedContinuation { waiting.append($0) }
+    }
+
+    /// Lets the next one in.
+    func leave() {
+        if waiting.isEmpty {
+            isTaken = false
+        } else {
+            waiting.removeFirst().resume()
+        }
+    }
+}

@@ -1,0 +1,134 @@
+import ClientKit
+import Foundation
+import Glibc
+
+/// A private key file, looked at closely enough to say beforehand why it cannot be used.
+struct KeyFile: Sendable {
+    /// Why a key file is of no use.
+    struct Problem: Error, Hashable {
+        let cause: String
+        let remedy: String
+        var isMissing = false
+    }
+
+    let path: String
+    /// The file's contents, for libssh2.
+    let contents: Secret
+    /// Whether a passphrase is needed.
+    let isEncrypted: Bool
+    /// The public half, where the file shows it.
+    let publicKey: PublicKey?
+
+    /// How errors call the key.
+    var summary: String { publicKey.map { "\(path), \($0.type) \($0.fingerprint)" } ?? path }
+
+    /// Reads and examines the file at `path`.
+    init(path: String, supportsRSA: Bool = Session.supportsRSAWithSHA2) throws(Problem) {
+        self.path = path
+        let text = try Self.read(path)
+        contents = Secret(text)
+        let generate = "make another with ssh-keygen -t ed25519, and name its path in the inventory."
+        let header = text.split(separator: "\n").first { !$0.isEmpty }?.trimmingCharacters(in: .whitespaces) ?? ""
+        var key: PublicKey?
+        var isRSA = false
+        switch header {
+        case "-----BEGIN OPENSSH PRIVATE KEY-----":
+            let (cipher, publicKey) = try Self.openSSH(text, path)
+            key = publicKey
+            isEncrypted = cipher != "none"
+            isRSA = publicKey.type == "ssh-rsa"
+            guard ["none", "aes256-ctr", "aes256-cbc"].contains(cipher) else {
+                throw Problem(
+                    cause: "\(path) is encrypted with \(cipher), which libssh2 \(Session.version) cannot read",
+                    remedy: "encrypt it anew with ssh-keygen -p -Z aes256-ctr -f \(path).")
+            }
+        case "-----BEGIN EC PRIVATE KEY-----":
+            isEncrypted = text.contains("Proc-Type: 4,ENCRYPTED")
+        case "-----BEGIN RSA PRIVATE KEY-----":
+            isEncrypted = text.contains("Proc-Type: 4,ENCRYPTED")
+            isRSA = true
+        case "-----BEGIN ENCRYPTED PRIVATE KEY-----":
+            isEncrypted = true
+        case "-----BEGIN PRIVATE KEY-----":
+            isEncrypted = false
+            let body = Self.body(text)
+            isRSA = body.contains(subsequence: [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01])
+            guard !body.contains(subsequence: [0x06, 0x03, 0x2b, 0x65, 0x70]) else {
+                throw Problem(
+                    cause: "\(path) is an ed25519 key in PKCS#8 form, which libssh2 cannot read", remedy: generate)
+            }
+        default:
+            let isPublic = header.hasPrefix("ssh-") || header.hasPrefix("ecdsa-") || header.hasPrefix("sk-")
+            throw Problem(
+                cause: isPublic ? "\(path) is a public key" : "\(path) is not a private key that can be used here",
+                remedy: isPublic ? "name the private key, the file without .pub." : generate)
+        }
+        publicKey = key
+        if let type = key?.type, type != "ssh-rsa", type != "ssh-ed25519", !type.hasPrefix("ecdsa-sha2-") {
+            throw Problem(cause: "\(path) is a key of type \(type), which is not supported", remedy: generate)
+        }
+        if isRSA, !supportsRSA { throw Self.noRSA("\(path) is an RSA key", generate) }
+    }
+
+    /// Why an RSA key cannot be used with the library that is installed.
+    static func noRSA(_ subject: String, _ remedy: String) -> Problem {
+        Problem(
+            cause: "\(subject), and libssh2 \(Session.version) can only sign with RSA and SHA-1, which servers since "
+                + "OpenSSH 8.8 refuse", remedy: remedy)
+    }
+
+    private static func read(_ path: String) throws(Problem) -> String {
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw Problem(
+                cause: "\(path): \(errnoText(errno))", remedy: "correct the path of the key in the inventory.",
+                isMissing: errno == ENOENT)
+        }
+        defer { Glibc.close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size < 1 << 20 else {
+            throw Problem(cause: "\(path) is not a key file", remedy: "correct the path of the key in the inventory.")
+        }
+        // Asked of the open file, so that nobody can put another in its place after the check.
+        guard status.st_mode & 0o077 == 0 else {
+            let mode = String(status.st_mode & 0o777, radix: 8)
+            throw Problem(
+                cause: "\(path) may be read by others than its owner (mode 0\(mode))", remedy: "chmod 600 \(path)")
+        }
+        var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+        var filled = 0
+        while filled < bytes.count {
+            let count = bytes.withUnsafeMutableBytes {
+                Glibc.read(descriptor, $0.baseAddress?.advanced(by: filled), $0.count - filled)
+            }
+            guard count > 0 else { break }
+            filled += count
+        }
+        return String(decoding: bytes.prefix(filled), as: UTF8.self)
+    }
+
+    /// The cipher and the public key, which even an encrypted file shows.
+    private static func openSSH(_ text: String, _ path: String) throws(Problem) -> (cipher: String, key: PublicKey) {
+        let magic = Array("openssh-key-v1\0".utf8)
+        let body = body(text)
+        var reader = WireReader(body.dropFirst(magic.count))
+        guard body.starts(with: magic), let cipher = reader.text(), reader.string() != nil, reader.string() != nil,
+            reader.uint32() == 1, let blob = reader.string()
+        else {
+            throw Problem(
+                cause: "\(path) is damaged", remedy: "restore it, or make another with ssh-keygen -t ed25519.")
+        }
+        return (cipher, PublicKey(blob: blob))
+    }
+
+    private static func body(_ text: String) -> [UInt8] {
+        let lines = text.split(whereSeparator: \.isNewline).filter { !$0.hasPrefix("-----") }
+        return Data(base64Encoded: lines.joined(), options: .ignoreUnknownCharacters).map { [UInt8]($0) } ?? []
+    }
+}
+
+extension [UInt8] {
+    fileprivate func contains(subsequence: [UInt8]) -> Bool {
+        indices.contains { self[$0...].starts(with: subsequence) }
+    }
+}

@@ -1,0 +1,45 @@
+import Glibc
+
+/// Why a connection is of no use any more.
+enum LinkFailure: Error, Hashable {
+    /// The other side closed the connection without a word.
+    case closedByPeer
+    /// The server ended the session and said why.
+    case disconnected(String)
+    /// The kernel gave the connection up, with this errno.
+    case socket(Int32)
+    /// Nothing, not even an answer to a keepalive, came for this long.
+    case silent(Duration)
+    /// What was asked for did not come in time.
+    case timedOut(Duration)
+    /// libssh2 gave up, with its code and message.
+    case library(code: Int32, message: String)
+    /// This side closed the connection.
+    case closedHere
+
+    /// The cause in words, to follow a colon.
+    var explanation: String {
+        switch self {
+        case .closedByPeer: "the server closed the connection"
+        case .disconnected(let message): "the server ended the session\(message.isEmpty ? "" : ": \(message)")"
+        case .socket(let code): "the connection broke: \(errnoText(code))"
+        case .silent(let duration): "the server did not answer for \(duration.inWords), not even keepalives"
+        case .timedOut(let duration): "no answer within \(duration.inWords)"
+        case .library(let code, let message): "\(message) (libssh2 \(code))"
+        case .closedHere: "the connection was closed on this side"
+        }
+    }
+}
+
+/// The system's text for an errno.
+func errnoText(_ code: Int32) -> String {
+    String(cString: strerror(code))
+}
+
+extension Duration {
+    /// Seconds with at most one decimal: `10 s`, `0.5 s`.
+    var inWords: String {
+        let tenths = components.seconds * 10 + components.attoseconds / 100_000_000_000_000_000
+        return tenths % 10 == 0 ? "\(tenths / 10) s" : "\(tenths / 10).\(tenths % 10) s"
+    }
+}

@@ -1,0 +1,34 @@
+import Crypto
+import Foundation
+
+/// A public key in the form in which it travels and is written in files.
+struct PublicKey: Hashable, Sendable {
+    /// The raw key: its type, then what the type asks for.
+    let blob: [UInt8]
+
+    /// The name of the kind of key, such as `ssh-ed25519`.
+    var type: String {
+        var reader = WireReader(blob)
+        return reader.text() ?? "?"
+    }
+
+    /// `SHA256:…`, as OpenSSH prints it.
+    var fingerprint: String {
+        let digest = Data(SHA256.hash(data: blob)).base64EncodedString()
+        return "SHA256:" + digest.prefix { $0 != "=" }
+    }
+
+    /// The type and the key in base64, as in `known_hosts` and `authorized_keys`.
+    var line: String { "\(type) \(Data(blob).base64EncodedString())" }
+
+    init(blob: [UInt8]) {
+        self.blob = blob
+    }
+
+    /// Reads type and base64; nil where they are not a key, or not of that type.
+    init?(type: some StringProtocol, base64: some StringProtocol) {
+        guard let data = Data(base64Encoded: String(base64)), !data.isEmpty else { return nil }
+        blob = [UInt8](data)
+        guard self.type == type else { return nil }
+    }
+}

@@ -1,0 +1,166 @@
+import CLibSSH2
+import ClientKit
+import Glibc
+
+/// What happens on the session's thread between the actor's jobs.
+extension SSHConnection {
+    /// A task that waits for the socket, or for another descriptor.
+    struct Waiter {
+        let descriptor: pollfd?
+        /// How many bytes had been received when the wait began: more of them are news.
+        let seen: UInt64
+        let deadline: ContinuousClock.Instant
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
+    /// Moves everything that can move, looks at the clock, wakes those who wait, and says what to wait for next.
+    func turn(_ events: [pollfd]) -> PollExecutor.Request {
+        let isMoving = session.map { service($0, events) } ?? false
+        watchClock()
+        wakeWaiters(events)
+        session?.wire.flush()
+        var request = request()
+        if isMoving { request.deadline = .now }
+        return request
+    }
+
+    /// Waits until the socket had news, `descriptor` is ready, the deadline passed, or the session is lost.
+    func wait(for descriptor: pollfd? = nil, until deadline: ContinuousClock.Instant) async {
+        let seen = session?.wire.bytesReceived ?? 0
+        await withCheckedContinuation {
+            waiters.append(Waiter(descriptor: descriptor, seen: seen, deadline: deadline, continuation: $0))
+        }
+    }
+
+    /// Repeats `operation`, a libssh2 call, until it has a result other than "try again".
+    func complete(
+        until deadline: ContinuousClock.Instant, _ operation: (Session) -> Int32
+    ) async throws(LinkFailure) -> Int32 {
+        let started = ContinuousClock.now
+        while true {
+            guard let session, loss == nil else { throw loss ?? .closedHere }
+            let code = operation(session)
+            session.wire.flush()
+            if code != Session.again { return code }
+            if let failure = session.wire.failure { throw failure }
+            guard .now < deadline else { throw .timedOut(deadline - started) }
+            await wait(until: deadline)
+        }
+    }
+
+    /// Gives the session up: whoever waits for something from it learns why.
+    func lose(_ reason: LinkFailure) {
+        guard loss == nil else { return }
+        loss = reason
+        shell?.exchange?.end(.linkLost(reason))
+        shell = nil
+        for forward in forwards { forward.abandon() }
+        forwards = []
+        closingChannels = []
+        session?.wire.abandon()
+        session = nil
+        wakeWaiters([])
+    }
+
+    /// Closes the remote shell's channel; the next command opens another.
+    func abandonShell() {
+        guard let shell else { return }
+        closeLater(shell.channel)
+        self.shell = nil
+    }
+
+    /// Closes a channel on this side and frees it once the server has closed it too, or with the session.
+    func closeLater(_ channel: OpaquePointer) {
+        if loss == nil { closingChannels.append(channel) }
+    }
+
+    /// Returns whether something may move at once.
+    private func service(_ session: Session, _ events: [pollfd]) -> Bool {
+        var isMoving = shell?.pump() ?? false
+        for forward in forwards {
+            isMoving = forward.pump() || isMoving
+        }
+        if !isListening,
+            events.contains(where: { $0.fd == session.wire.socket && $0.revents & Int16(POLLHUP | POLLERR) != 0 })
+        {
+            session.wire.fail(.closedByPeer)
+        }
+        closingChannels += forwards.filter(\.isDone).compactMap { $0.takeChannel() }
+        forwards.removeAll(where: \.isDone)
+        closingChannels.removeAll { libssh2_channel_free($0) != Session.again }
+        session.wire.flush()
+        // What arrived before the end is handed out first.
+        if isEstablished, !isMoving, let failure = session.wire.failure { lose(failure) }
+        return isMoving
+    }
+
+    private func watchClock() {
+        let now = ContinuousClock.now
+        if let exchange = shell?.exchange, now >= exchange.deadline {
+            exchange.end(exchange.isCancelled ? .cancelled : .timedOut)
+        }
+        guard isEstablished, let session else { return }
+        if let asked = firstUnanswered, session.wire.lastReceived >= asked { firstUnanswered = nil }
+        if isListening, let due = deathDue, now >= due {
+            lose(.silent(now - session.wire.lastReceived))
+        } else if now >= keepaliveDue(session) {
+            var seconds: Int32 = 0
+            libssh2_keepalive_send(session.pointer, &seconds)
+            lastKeepalive = now
+            firstUnanswered = firstUnanswered ?? now
+        }
+    }
+
+    /// Counts from a question that had no answer: a process that was stopped for a while has itself been silent.
+    private var deathDue: ContinuousClock.Instant? {
+        firstUnanswered.map { $0 + (destination.limits.silence - destination.limits.keepaliveInterval) }
+    }
+
+    private func keepaliveDue(_ session: Session) -> ContinuousClock.Instant {
+        max(session.wire.lastReceived, lastKeepalive) + destination.limits.keepaliveInterval
+    }
+
+    /// Whether anything reads what the server sends; without a channel nothing does.
+    private var isListening: Bool {
+        shell != nil || !forwards.isEmpty || !closingChannels.isEmpty || !waiters.isEmpty
+    }
+
+    private func wakeWaiters(_ events: [pollfd]) {
+        let now = ContinuousClock.now
+        let received = session?.wire.bytesReceived ?? 0
+        let isReadable = session.map { session in events.contains { $0.fd == session.wire.socket } } ?? false
+        let waiting = waiters
+        waiters = []
+        for waiter in waiting {
+            let isReady =
+                loss != nil || now >= waiter.deadline
+                || (waiter.descriptor.map { wanted in events.contains { $0.fd == wanted.fd } }
+                    ?? (isReadable || received != waiter.seen || session?.wire.failure != nil))
+            if isReady {
+                waiter.continuation.resume()
+            } else {
+                waiters.append(waiter)
+            }
+        }
+    }
+
+    private func request() -> PollExecutor.Request {
+        var request = PollExecutor.Request()
+        var deadlines = waiters.map(\.deadline)
+        request.descriptors = waiters.compactMap(\.descriptor)
+        if let session, session.wire.failure == nil {
+            var events: Int32 = 0
+            if isListening { events |= POLLIN }
+            if !session.wire.outgoing.isEmpty { events |= POLLOUT }
+            request.descriptors.append(pollfd(fd: session.wire.socket, events: Int16(events), revents: 0))
+            if isEstablished {
+                deadlines.append(keepaliveDue(session))
+                if isListening, let deathDue { deadlines.append(deathDue) }
+            }
+        }
+        if let exchange = shell?.exchange { deadlines.append(exchange.deadline) }
+        request.descriptors += forwards.flatMap(\.interest)
+        request.deadline = deadlines.min()
+        return request
+    }
+}

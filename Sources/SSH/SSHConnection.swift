@@ -1,0 +1,174 @@
+public import ClientKit
+import CLibSSH2
+import Foundation
+import Glibc
+
+/// One authenticated SSH session to a host, with one remote shell for all commands, and forwards beside it.
+///
+/// The actor runs on a thread of its own, which also keeps the socket, the shell and the forwards going between its jobs:
+/// nothing here blocks Swift's cooperative pool, and forwards move while commands run.
+///
+/// A command that is cut off by a timeout, a cancelled task or a lost link has an *unknown* outcome, and goes on on the
+/// host, under the host's lock if it changes something; a cancelled one gets ``SSHDestination/Limits/cancellation`` to end
+/// first. None ever takes such a cut for the end of its standard input: it is killed while that is still being sent.
+public actor SSHConnection: RemoteShell {
+    /// Where the session goes to.
+    public nonisolated let destination: SSHDestination
+    /// `SHA256:…` of the host key that was verified.
+    public internal(set) var hostKeyFingerprint = ""
+
+    let executor = PollExecutor()
+    let observer: any ActivityObserver
+    var session: Session?
+    /// Whether authentication is done, so that the server owes signs of life.
+    var isEstablished = false
+    /// Why there is no session any more.
+    var loss: LinkFailure?
+    var shell: ShellChannel?
+    var forwards: [ForwardPump] = []
+    /// Channels that are closed on this side, until the server closes them too.
+    var closingChannels: [OpaquePointer] = []
+    var waiters: [Waiter] = []
+    /// When the server was last asked for a sign of life, and when first since it gave one.
+    var lastKeepalive = ContinuousClock.now
+    var firstUnanswered: ContinuousClock.Instant?
+    /// The session that this one travels on.
+    var jump: SSHConnection?
+    private let commandGate = Gate()
+    let channelGate = Gate()
+
+    /// The thread of this session.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    /// The inventory name of the host.
+    public nonisolated var hostName: String { destination.name }
+
+    init(to destination: SSHDestination, observer: any ActivityObserver) {
+        self.destination = destination
+        self.observer = observer
+        executor.start(label: "ssh \(destination.name)") { [weak self] events in
+            self?.assumeIsolated { $0.turn(events) }
+        }
+    }
+
+    isolated deinit {
+        executor.stop()
+    }
+
+    /// Connects, verifies the host key, authenticates and starts the remote shell, or throws and leaves nothing behind.
+    ///
+    /// `passphrase` is asked at most once, before anything is sent, with the path of an encrypted key file.
+    public static func open(
+        to destination: SSHDestination, observer: any ActivityObserver = IgnoringObserver(),
+        passphrase: @Sendable (String) async -> Secret? = { _ in nil }
+    ) async throws(SSHError) -> SSHConnection {
+        let connection = SSHConnection(to: destination, observer: observer)
+        let result = await withTaskCancellationHandler {
+            await connection.establish(passphrase: passphrase, withShell: true)
+        } onCancel: {
+            Task { await connection.close() }
+        }
+        if case .failure = result { await connection.close() }
+        try result.get()
+        return connection
+    }
+
+    /// Ends the session; a command in flight has an unknown outcome.
+    public func close() async {
+        if let session, loss == nil, isEstablished {
+            libssh2_session_disconnect_ex(session.pointer, SSH_DISCONNECT_BY_APPLICATION, "done", "")
+            session.wire.flush()
+        }
+        lose(.closedHere)
+        await jump?.close()
+        jump = nil
+    }
+
+    /// Runs `command` after those that were asked for before it, and returns its result, whatever its exit status.
+    public func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
+        await commandGate.enter()
+        defer { commandGate.leave() }
+        if Task.isCancelled { throw notSent(command, "the task was cancelled", "run it again.", .failed) }
+        let shell = try await readyShell(for: command)
+        let nonce = Self.freshNonce()
+        let lines = try parts(of: command, on: shell, nonce: nonce)
+        let activity = Activity(
+            channel: .ssh, host: hostName, hostKeyFingerprint: hostKeyFingerprint, command: command.arguments,
+            standardInput: command.standardInput, effect: command.effect, outputIsSecret: command.outputIsSecret)
+        do {
+            try await observer.willBegin(activity)
+        } catch {
+            throw refusedByObserver(command, error)
+        }
+        var exchange: Exchange?
+        let end: Exchange.End
+        // While the observer was asked, other things may have happened.
+        if let loss {
+            end = .linkLost(loss)
+        } else if shell.isEnded {
+            end = .shellEnded("the remote shell ended before the command was sent")
+        } else {
+            let wait = command.effect == .change ? destination.limits.lock : .zero
+            let preamble = shell.takePreamble().map { [$0] } ?? []
+            let started = Exchange(
+                sending: preamble + lines, nonce: nonce, outputLimit: command.outputLimit,
+                deadline: .now + command.timeout + wait
+            ) { [observer] bytes, stream in
+                observer.didReceive(bytes, from: stream, of: activity)
+            }
+            exchange = started
+            end = await result(of: started, on: shell)
+        }
+        return try await conclude(command, activity, exchange, end)
+    }
+
+    /// A random text that no output contains by accident.
+    static func freshNonce() -> String {
+        (0..<4).map { _ in String(UInt64.random(in: 0...UInt64.max), radix: 36) }.joined()
+    }
+
+    private func parts(
+        of command: RemoteCommand, on shell: ShellChannel, nonce: String
+    ) throws(SSHError) -> [[UInt8]] {
+        do {
+            var parts = [
+                try RemoteScript.line(
+                    for: command, token: shell.token, nonce: nonce, lockWait: destination.limits.lock)
+            ]
+            if !command.standardInput.isEmpty {
+                parts += [command.standardInput, RemoteScript.endOfInput(token: shell.token)]
+            }
+            return parts
+        } catch {
+            let cause =
+                switch error {
+                case .noProgram: "the command names no program"
+                case .nulByte: "an argument or a variable contains a NUL byte, which no program can be given"
+                case .variableName(let name): "\(name) is not a name for an environment variable"
+                }
+            throw notSent(command, cause, "correct the command.", .failed)
+        }
+    }
+
+    private func result(of exchange: Exchange, on shell: ShellChannel) async -> Exchange.End {
+        shell.exchange = exchange
+        defer { shell.exchange = nil }
+        let identity = ObjectIdentifier(exchange)
+        let end = await withTaskCancellationHandler {
+            await exchange.result()
+        } onCancel: {
+            Task { await self.cancel(identity) }
+        }
+        switch end {
+        case .timedOut, .cancelled, .shellEnded: abandonShell()
+        case .trailer, .linkLost: break
+        }
+        return end
+    }
+
+    private func cancel(_ identity: ObjectIdentifier) {
+        // By now it may have ended, and another be in flight.
+        guard let exchange = shell?.exchange, ObjectIdentifier(exchange) == identity else { return }
+        exchange.isCancelled = true
+        exchange.deadline = min(exchange.deadline, .now + destination.limits.cancellation)
+    }
+}

@@ -1,0 +1,88 @@
+import ClientKit
+
+/// Where a session goes to, as whom, and whose host keys it trusts.
+public struct SSHDestination: Sendable {
+    /// The one key that is tried.
+    public enum Identity: Sendable, Hashable {
+        /// A private key file, by path.
+        case keyFile(String)
+        /// A key that an SSH agent holds, named by the path of its public key file or by its `SHA256:…` fingerprint.
+        case agent(publicKey: String)
+    }
+
+    /// How long things may take.
+    public struct Limits: Sendable {
+        /// From the first packet to a remote shell that is ready, retries included.
+        public var connect: Duration = .seconds(20)
+        /// How often a silent server is asked for a sign of life; whole seconds, at least 2.
+        public var keepaliveInterval: Duration = .seconds(10)
+        /// How long a server may be silent before it counts as dead; longer than ``keepaliveInterval``.
+        public var silence: Duration = .seconds(30)
+        /// How long a changing command waits for the host's lock, on top of its own timeout.
+        public var lock: Duration = .seconds(60)
+        /// How long a command in flight may go on after its task was cancelled.
+        public var cancellation: Duration = .seconds(2)
+
+        /// The values given with the properties.
+        public init() {}
+    }
+
+    /// The inventory name.
+    public var name: String
+    /// The address that is connected to and looked up in the known hosts.
+    public var address: String
+    /// The TCP port.
+    public var port: UInt16
+    /// The remote user.
+    public var user: String
+    /// The one key that is tried.
+    public var identity: Identity
+    /// `known_hosts` files by path; one that does not exist counts as empty.
+    public var knownHosts: [String]
+    /// The host on whose session this one travels, verified and authenticated by itself.
+    public var via: SSHDestination? {
+        get { viaStorage.first }
+        set { viaStorage = newValue.map { [$0] } ?? [] }
+    }
+    /// How long things may take.
+    public var limits: Limits
+    /// The file on the host whose lock a changing command holds.
+    public var lockFile: String
+    /// The socket of the SSH agent; `SSH_AUTH_SOCK` where nil.
+    public var agentSocket: String?
+
+    // A struct cannot contain itself; an array of none or one can.
+    private var viaStorage: [SSHDestination]
+
+    /// Describes a destination; see the properties.
+    public init(
+        name: String, address: String, port: UInt16 = 22, user: String, identity: Identity, knownHosts: [String],
+        via: SSHDestination? = nil, limits: Limits = Limits(), lockFile: String = "/run/keybuzz-runner.lock",
+        agentSocket: String? = nil
+    ) {
+        self.name = name
+        self.address = address
+        self.port = port
+        self.user = user
+        self.identity = identity
+        self.knownHosts = knownHosts
+        self.limits = limits
+        self.lockFile = lockFile
+        self.agentSocket = agentSocket
+        viaStorage = via.map { [$0] } ?? []
+    }
+
+    /// `address:port`.
+    var endpoint: String {
+        address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
+    }
+
+    /// An error about this destination.
+    func failure(
+        _ phase: SSHError.Phase, _ attempt: String, cause: String, remedy: String, kind: FailureKind
+    ) -> SSHError {
+        SSHError(
+            phase: phase, hostName: name, endpoint: endpoint, attempt: attempt, cause: cause, remedy: remedy, kind: kind
+        )
+    }
+}

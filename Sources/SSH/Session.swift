@@ -1,0 +1,66 @@
+import CLibSSH2
+import Glibc
+
+/// A libssh2 session over a ``Wire``, never blocking; used on one executor only.
+final class Session {
+    /// What libssh2 calls "try again": not an error.
+    static let again = LIBSSH2_ERROR_EAGAIN
+
+    /// The libssh2 session.
+    let pointer: OpaquePointer
+    let wire: Wire
+
+    // libssh2_init is not safe to call twice at once.
+    private static let library: Int32 = libssh2_init(0)
+
+    /// Whether the library can do RSA with SHA-2, which is all that servers since OpenSSH 8.8 accept.
+    static let supportsRSAWithSHA2 = libssh2_version(0x010b00) != nil
+    /// The library's version.
+    static let version = libssh2_version(0).map { String(cString: $0) } ?? "?"
+
+    /// Makes a session that has not said anything yet, or nil where libssh2 has no memory.
+    init?(wire: Wire) {
+        guard Self.library == 0,
+            let pointer = libssh2_session_init_ex(nil, nil, nil, Unmanaged.passUnretained(wire).toOpaque())
+        else { return nil }
+        self.pointer = pointer
+        self.wire = wire
+        libssh2_session_set_blocking(pointer, 0)
+        Wire.install(on: pointer)
+    }
+
+    deinit {
+        wire.abandon()
+        // With an abandoned wire each call gets further; the bound is for what libssh2 may still hide (its issue 344).
+        for _ in 0..<1000 where libssh2_session_free(pointer) != Self.again { break }
+    }
+
+    /// The last error of the session as libssh2 words it.
+    var lastError: String {
+        var message: UnsafeMutablePointer<CChar>?
+        libssh2_session_last_error(pointer, &message, nil, 0)
+        return message.map { String(cString: $0) } ?? "unknown error"
+    }
+
+    /// `code` with the library's words for it.
+    func failure(_ code: Int32) -> LinkFailure {
+        wire.failure ?? .library(code: code, message: lastError)
+    }
+
+    /// The algorithms of one kind that the library offers, in its order of preference.
+    func supported(_ method: Int32) -> [String] {
+        var names: UnsafeMutablePointer<UnsafePointer<CChar>?>?
+        let count = libssh2_session_supported_algs(pointer, method, &names)
+        guard count > 0, let names else { return [] }
+        defer { libssh2_free(pointer, names) }
+        return (0..<Int(count)).compactMap { names[$0].map { String(cString: $0) } }
+    }
+
+    /// The server's host key as it came over the wire.
+    var hostKey: [UInt8]? {
+        var count = 0
+        var type: Int32 = 0
+        guard let bytes = libssh2_session_hostkey(pointer, &count, &type) else { return nil }
+        return [UInt8](UnsafeRawBufferPointer(start: bytes, count: count))
+    }
+}

@@ -1,0 +1,97 @@
+import CLibSSH2
+import ClientKit
+
+/// The channel of the remote shell; runs one ``Exchange`` after another.
+final class ShellChannel {
+    let channel: OpaquePointer
+    private let session: Session
+    /// What precedes each line that the loop evaluates.
+    let token: String
+    // Sent together with the first command, which saves a round trip.
+    private var preamble: [UInt8]?
+    /// The command in flight.
+    var exchange: Exchange?
+    /// Set when the shell can take no more commands.
+    private(set) var isEnded = false
+
+    private static let chunkSize = 64 << 10
+    private static let rounds = 32
+
+    init(channel: OpaquePointer, session: Session, token: String, preamble: [UInt8]) {
+        self.channel = channel
+        self.session = session
+        self.token = token
+        self.preamble = preamble
+    }
+
+    /// What must be sent before the first command; nil after that.
+    func takePreamble() -> [UInt8]? {
+        defer { preamble = nil }
+        return preamble
+    }
+
+    /// Moves what can be moved without waiting, both directions and both output streams alternately.
+    ///
+    /// Returns whether there may be more: a flood of output must not keep the session from looking at the clock.
+    func pump() -> Bool {
+        for _ in 0..<Self.rounds where !isEnded {
+            var hasMoved = read(0, .stdout)
+            hasMoved = read(SSH_EXTENDED_DATA_STDERR, .stderr) || hasMoved
+            exchange?.send(write)
+            if !hasMoved { return false }
+        }
+        return !isEnded
+    }
+
+    private func read(_ streamID: Int32, _ stream: OutputStream) -> Bool {
+        var count = 0
+        let chunk = [UInt8](unsafeUninitializedCapacity: Self.chunkSize) { buffer, initialized in
+            count = buffer.withMemoryRebound(to: CChar.self) {
+                libssh2_channel_read_ex(channel, streamID, $0.baseAddress, Self.chunkSize)
+            }
+            initialized = max(0, count)
+        }
+        if count > 0 {
+            // Between commands, this is what a process left running in the background says: no one's output.
+            exchange?.receive(chunk, from: stream)
+            return true
+        }
+        if count < 0, count != Int(Session.again) {
+            end(session.failure(Int32(count)).explanation)
+        } else if libssh2_channel_eof(channel) != 0 {
+            end(endReason())
+        }
+        return false
+    }
+
+    private func write(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard session.wire.outgoing.count < SendQueue.highWater else { return 0 }
+        let count = libssh2_channel_write_ex(
+            channel, 0, bytes.bindMemory(to: CChar.self).baseAddress, min(bytes.count, Self.chunkSize))
+        if count < 0, count != Int(Session.again) {
+            end(session.failure(Int32(count)).explanation)
+        }
+        return count
+    }
+
+    private func end(_ reason: String) {
+        isEnded = true
+        exchange?.end(.shellEnded(reason))
+    }
+
+    private func endReason() -> String {
+        var signal: UnsafeMutablePointer<CChar>?
+        var count = 0
+        libssh2_channel_get_exit_signal(channel, &signal, &count, nil, nil, nil, nil)
+        if let signal {
+            defer { libssh2_free(session.pointer, signal) }
+            return "the remote shell was ended by signal \(String(cString: signal))"
+        }
+        // libssh2 says 0 as well where no status arrived.
+        return switch libssh2_channel_get_exit_status(channel) {
+        case 0: "the remote shell ended"
+        case 125: "the remote shell lost step with its input and stopped"
+        case let status: "the remote shell ended with status \(status)"
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import CLibSSH2
+import Glibc
+
+/// The socket of a session, as libssh2 sees it through its callbacks.
+///
+/// It hides the end of the connection from libssh2: a closed socket looks like one with nothing to read, so that packets that
+/// already arrived are still handed out. Whoever asks libssh2 for something looks at ``failure`` when it got nothing.
+final class Wire {
+    let socket: Int32
+    private(set) var outgoing = SendQueue()
+    /// Why nothing will come or go any more.
+    private(set) var failure: LinkFailure?
+    /// Counts up with every byte received, so that a waiting operation knows when to try again.
+    private(set) var bytesReceived: UInt64 = 0
+    private(set) var lastReceived = ContinuousClock.now
+    /// The first bytes from the server, in clear: banner and key exchange proposal, for error messages.
+    private(set) var preamble: [UInt8] = []
+    /// Set before the session is freed: from then on libssh2 gets an end of file at once and waits for no answer.
+    private var isAbandoned = false
+
+    private static let preambleLimit = 16 << 10
+
+    init(socket: Int32) {
+        self.socket = socket
+    }
+
+    deinit {
+        Glibc.close(socket)
+    }
+
+    /// Notes that the connection is of no use any more; the first reason is kept.
+    func fail(_ reason: LinkFailure) {
+        if failure == nil { failure = reason }
+    }
+
+    /// Lets libssh2 give up at once whatever it still waits for.
+    func abandon() {
+        isAbandoned = true
+        fail(.closedHere)
+        // The peer learns it now, not when the last reference goes.
+        shutdown(socket, Int32(SHUT_RDWR))
+    }
+
+    /// Sends as much of the queue as the socket takes.
+    func flush() {
+        guard failure == nil else { return }
+        outgoing.drain { bytes in
+            let count = Glibc.send(socket, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+            if count < 0, errno != EAGAIN, errno != EINTR {
+                fail(.socket(errno))
+            }
+            return count
+        }
+    }
+
+    fileprivate func receive(into buffer: UnsafeMutableRawPointer, count: Int) -> Int {
+        if isAbandoned { return 0 }
+        guard failure == nil else { return Int(-EAGAIN) }
+        let received = recv(socket, buffer, count, Int32(MSG_DONTWAIT))
+        guard received > 0 else {
+            if received == 0 {
+                fail(.closedByPeer)
+            } else if errno != EAGAIN, errno != EINTR {
+                fail(.socket(errno))
+            }
+            return Int(-EAGAIN)
+        }
+        bytesReceived += UInt64(received)
+        lastReceived = .now
+        if preamble.count < Self.preambleLimit {
+            preamble.append(
+                contentsOf: UnsafeRawBufferPointer(start: buffer, count: received).prefix(
+                    Self.preambleLimit - preamble.count))
+        }
+        // The kernel falls back to delayed acknowledgements by itself; with them sshd's Nagle costs 40 ms on a first channel.
+        setOption(socket, Int32(IPPROTO_TCP), TCP_QUICKACK, 1)
+        return received
+    }
+
+    fileprivate func queue(_ bytes: UnsafeRawBufferPointer) -> Int {
+        if !isAbandoned { outgoing.append(bytes) }
+        return bytes.count
+    }
+
+    fileprivate func noteDisconnect(_ message: String) {
+        fail(.disconnected(message))
+    }
+
+    /// Makes libssh2 use this wire for `session`, whose abstract pointer must be an unretained reference to it.
+    static func install(on session: OpaquePointer) {
+        shim_set_transport(
+            session,
+            { _, buffer, count, _, abstract in
+                guard let buffer else { return Int(-EINVAL) }
+                return Wire.from(abstract)?.queue(UnsafeRawBufferPointer(start: buffer, count: count)) ?? Int(-EINVAL)
+            },
+            { _, buffer, count, _, abstract in
+                guard let buffer else { return Int(-EINVAL) }
+                return Wire.from(abstract)?.receive(into: buffer, count: count) ?? Int(-EINVAL)
+            })
+        shim_set_disconnect(session) { _, _, message, count, _, _, abstract in
+            let text = message.map {
+                String(decoding: UnsafeRawBufferPointer(start: $0, count: Int(count)), as: UTF8.self)
+            }
+            Wire.from(abstract)?.noteDisconnect(text ?? "")
+        }
+    }
+
+    private static func from(_ abstract: UnsafeMutablePointer<UnsafeMutableRawPointer?>?) -> Wire? {
+        abstract?.pointee.map { Unmanaged<Wire>.fromOpaque($0).takeUnretainedValue() }
+    }
+}
+
+/// Sets an integer socket option.
+///
+/// A socket that does not know it (a Unix one has no TCP options) goes without.
+func setOption(_ socket: Int32, _ level: Int32, _ name: Int32, _ value: Int32) {
+    var value = value
+    _ = setsockopt(socket, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
+}

@@ -1,0 +1,99 @@
+public import ClientKit
+import Yams
+
+/// How Chatwoot would misread a password that works everywhere else.
+public struct PasswordMisreading: Sendable, Hashable {
+    /// What about the password Chatwoot reads otherwise, naming the character but never the value.
+    public let reason: String
+    /// What the operator should do.
+    public let remedy: String
+}
+
+/// Which given passwords Chatwoot v3.12.0 misreads, because it pastes them into YAML.
+///
+/// Chatwoot reads its YAML with the same library as this code does, so the library itself is asked what it would make
+/// of a password; the tables here only name the character at fault.
+public enum ChatwootPasswordRules {
+    /// How `config/database.yml`, where it stands between double quotes, would misread `password`; nil if it does not.
+    public static func misreadingAsDatabasePassword(_ password: Secret) -> PasswordMisreading? {
+        let value = password.reveal()
+        if value.isEmpty {
+            return misreading("is empty", of: "database")
+        }
+        if scalar(from: "password: \"\(value)\"\n")?.string == value {
+            return nil
+        }
+        let culprit =
+            if value.unicodeScalars.contains("\\") {
+                "contains a \\, which begins an escape"
+            } else if value.unicodeScalars.contains("\"") {
+                "contains a \", which ends the value"
+            } else {
+                "contains \(nameOfUnusual(in: value))"
+            }
+        return misreading(culprit, of: "database")
+    }
+
+    /// How `config/cable.yml`, where it stands without quotes, would misread `password`; nil if it does not.
+    public static func misreadingAsRedisPassword(_ password: Secret) -> PasswordMisreading? {
+        reasonAgainstPlain(password.reveal()).map { misreading($0, of: "Redis") }
+    }
+
+    private static func reasonAgainstPlain(_ value: String) -> String? {
+        guard let first = value.unicodeScalars.first, let last = value.unicodeScalars.last else {
+            return "is empty"
+        }
+        if first == " " || last == " " {
+            return "begins or ends with a space, which is dropped"
+        }
+        // Ruby makes a symbol of what begins with a colon, and the old scripts saw a leading ~ go lost.
+        if first == ":" || first == "~" {
+            return "begins with \(first)"
+        }
+        guard let scalar = scalar(from: "password: \(value)\n"), scalar.string == value, scalar.style == .plain else {
+            return whatEndsPlain(value, first: first)
+        }
+        return Resolver.default.resolveTag(of: .scalar(scalar)) == .str && !isNumberForRuby(value)
+            ? nil : "reads as a number, a date, a truth value or nothing"
+    }
+
+    private static func whatEndsPlain(_ value: String, first: Unicode.Scalar) -> String {
+        if "@*!%\"'{}[]|>#&`,?-".unicodeScalars.contains(first) {
+            return "begins with \(first)"
+        }
+        for (part, name) in [(": ", "a colon before a space"), (" #", "a # after a space")] where value.contains(part) {
+            return "contains \(name)"
+        }
+        return value.hasSuffix(":") ? "ends with a colon" : "contains \(nameOfUnusual(in: value))"
+    }
+
+    /// Numbers and dates that Ruby sees where the library alone does not: commas within digits, one-digit months.
+    private static func isNumberForRuby(_ value: String) -> Bool {
+        value.wholeMatch(of: /[-+]?[0-9][0-9_,:]*(\.[0-9_,]*)?([eE][-+]?[0-9]+)?/) != nil
+            || value.wholeMatch(of: /[-+]?0[xb][0-9a-fA-F_,]+/) != nil
+            || value.wholeMatch(of: /[-+]?\.[0-9]+([eE][-+]?[0-9]+)?/) != nil
+            || value.prefixMatch(of: /-?[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}/) != nil
+    }
+
+    private static func nameOfUnusual(in value: String) -> String {
+        guard let scalar = value.unicodeScalars.first(where: { !(0x20..<0x7F).contains($0.value) }) else {
+            return "a character with a meaning in YAML"
+        }
+        return "the character U+" + hexadecimal(scalar.value, digits: 4)
+    }
+
+    /// What the library makes of one `password:` line; nil when it refuses it or finds no plain value.
+    private static func scalar(from yaml: String) -> Node.Scalar? {
+        do {
+            return try compose(yaml: yaml)?.mapping?["password"]?.scalar
+        } catch {
+            return nil
+        }
+    }
+
+    private static func misreading(_ reason: String, of service: String) -> PasswordMisreading {
+        PasswordMisreading(
+            reason: "the \(service) password \(reason): Chatwoot would use another password than the one given",
+            remedy: "give \(service) a password of letters and digits that begins with a letter")
+    }
+}

@@ -1,0 +1,85 @@
+public import ClientKit
+
+/// Everything the credentials folder holds.
+public struct Credentials: Sendable {
+    /// The PostgreSQL administrator, from `postgres.env`.
+    public let postgres: PostgresCredentials
+    /// Redis, from `redis.env`.
+    public let redis: RedisCredentials
+    /// The registry, from `ghcr.env`.
+    public let registry: RegistryCredentials
+    /// The object storage, from `minio.env`; nil when there is no such file.
+    public let objectStorage: ObjectStorageCredentials?
+    /// What was generated for Chatwoot, from `chatwoot.env`; nil when there is no such file.
+    public let chatwoot: ChatwootCredentials?
+    /// Further secret variables for Chatwoot's Secret, from `chatwoot-extra.env`; empty when there is no such file.
+    public let chatwootExtra: [String: Secret]
+}
+
+/// The PostgreSQL administrator.
+public struct PostgresCredentials: Sendable {
+    /// The role.
+    public let user: String
+    /// Its password.
+    public let password: Secret
+    /// The host the file names, which the inventory overrides.
+    public let host: String?
+    /// The port the file names, which the inventory overrides.
+    public let port: Int?
+}
+
+/// How to authenticate to Redis.
+public struct RedisCredentials: Sendable {
+    /// The password.
+    public let password: Secret
+    /// The host the file names, which the inventory overrides.
+    public let host: String?
+    /// The port the file names, which the inventory overrides.
+    public let port: Int?
+}
+
+/// How to authenticate to the registry.
+public struct RegistryCredentials: Sendable {
+    /// The account.
+    public let username: String
+    /// Its token, with the right to read packages.
+    public let token: Secret
+}
+
+/// How to authenticate to the object storage.
+public struct ObjectStorageCredentials: Sendable {
+    /// The endpoint the file names, which the inventory overrides.
+    public let endpoint: String?
+    /// The public half of the key.
+    public let accessKey: String
+    /// The secret half of the key.
+    public let secretKey: Secret
+}
+
+/// What was generated for Chatwoot, and for which database; whatever an older file lacks is nil.
+public struct ChatwootCredentials: Sendable {
+    /// The database.
+    public let database: String?
+    /// The role that owns it.
+    public let user: String?
+    /// The role's password.
+    public let password: Secret?
+    /// What Rails signs sessions with.
+    public let secretKeyBase: Secret?
+
+    /// Describes what is known; see the properties.
+    public init(database: String?, user: String?, password: Secret?, secretKeyBase: Secret?) {
+        self.database = database
+        self.user = user
+        self.password = password
+        self.secretKeyBase = secretKeyBase
+    }
+}
+
+extension Credentials {
+    /// Every secret there is, for whoever must keep them out of records.
+    public var allSecrets: [Secret] {
+        [postgres.password, redis.password, registry.token] + [objectStorage?.secretKey].compactMap { $0 }
+            + [chatwoot?.password, chatwoot?.secretKeyBase].compactMap { $0 } + chatwootExtra.values
+    }
+}

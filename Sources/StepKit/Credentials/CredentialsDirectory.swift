@@ -1,0 +1,178 @@
+import ClientKit
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// The folder of credentials files on the operator's machine.
+///
+/// Its methods block on files: call them off the cooperative pool.
+public struct CredentialsDirectory: Sendable {
+    /// The file of further secret variables for Chatwoot.
+    static let extraFile = "chatwoot-extra.env"
+    private static let chatwootFile = "chatwoot.env"
+
+    /// The folder.
+    public let path: String
+
+    /// Names the folder; nothing is read yet.
+    public init(path: String) {
+        self.path = path
+    }
+
+    /// Reads all files; everything that is missing or wrong in any of them is reported at once.
+    public func load() throws(CredentialsError) -> Credentials {
+        try requireFolder()
+        var problems: [CredentialsProblem] = []
+        let postgres = read("postgres.env", isRequired: true, &problems) { file in
+            PostgresCredentials(
+                user: file.text("POSTGRES_SUPERUSER", "POSTGRES_ADMIN_USER"),
+                password: file.secret(
+                    "POSTGRES_SUPERPASS", "POSTGRES_ADMIN_PASSWORD", "POSTGRES_PASSWORD", "PGPASSWORD"),
+                host: file.optionalText("POSTGRES_HOST"), port: file.optionalPort("POSTGRES_PORT"))
+        }
+        let redis = read("redis.env", isRequired: true, &problems) { file in
+            RedisCredentials(
+                password: file.secret("REDIS_PASSWORD"),
+                host: file.optionalText("REDIS_HOST"), port: file.optionalPort("REDIS_PORT"))
+        }
+        let registry = read("ghcr.env", isRequired: true, &problems) { file in
+            RegistryCredentials(username: file.text("GHCR_USERNAME"), token: file.secret("GHCR_TOKEN"))
+        }
+        let objectStorage = read("minio.env", isRequired: false, &problems) { file in
+            ObjectStorageCredentials(
+                endpoint: file.optionalText("MINIO_ENDPOINT"),
+                accessKey: file.text("MINIO_ACCESS_KEY"), secretKey: file.secret("MINIO_SECRET_KEY"))
+        }
+        let chatwoot = read(Self.chatwootFile, isRequired: false, &problems, Self.chatwoot)
+        let extra = read(Self.extraFile, isRequired: false, &problems, Self.extra)
+        guard problems.isEmpty, let postgres, let redis, let registry else {
+            throw CredentialsError(
+                attempt: "read the credentials in \(path)", problems: problems, kind: .badInput)
+        }
+        return Credentials(
+            postgres: postgres, redis: redis, registry: registry, objectStorage: objectStorage,
+            chatwoot: chatwoot, chatwootExtra: extra ?? [:])
+    }
+
+    /// Writes what is not nil in `chatwoot` into `chatwoot.env`, mode 0600, and returns when it is on the disk.
+    ///
+    /// Other keys and comments in the file stay. A file that cannot be read is an error and stays as it is.
+    public func write(_ chatwoot: ChatwootCredentials) throws(CredentialsError) {
+        try requireFolder()
+        let file = filePath(Self.chatwootFile)
+        let existing: EnvFile
+        do {
+            existing = try envFile(file) ?? EnvFile()
+        } catch {
+            throw CredentialsError(
+                attempt: "read \(file) before writing it", problems: error.problems, kind: error.kind)
+        }
+        let assignments: [(String, Secret?)] = [
+            ("CHATWOOT_DB", chatwoot.database.map(Secret.init)), ("CHATWOOT_USER", chatwoot.user.map(Secret.init)),
+            ("CHATWOOT_PASSWORD", chatwoot.password), ("SECRET_KEY_BASE", chatwoot.secretKeyBase),
+        ]
+        let text = existing.text(setting: assignments.compactMap { (key, value) in value.map { (key, $0) } })
+        do {
+            // What is written must read back, or the next run would be refused the only copy of a password.
+            _ = try EnvFile(Array(text.utf8), file: file)
+            try PrivateFile.replace(file, with: Array(text.utf8))
+        } catch let error as CredentialsError {
+            throw error
+        } catch {
+            throw CredentialsError(
+                attempt: "write \(file)",
+                problems: [
+                    .init(
+                        file: file, line: nil, message: "cannot be written durably: \(error)",
+                        remedy: "see that \(path) is writable and its disk is not full")
+                ], kind: .stateNotWritable)
+        }
+    }
+
+    private static func chatwoot(_ file: inout CredentialsFileReader) -> ChatwootCredentials {
+        ChatwootCredentials(
+            database: file.optionalText("CHATWOOT_DB"), user: file.optionalText("CHATWOOT_USER"),
+            password: file.optionalSecret("CHATWOOT_PASSWORD"), secretKeyBase: file.optionalSecret("SECRET_KEY_BASE"))
+    }
+
+    private static func extra(_ file: inout CredentialsFileReader) -> [String: Secret] {
+        for (name, _) in file.values.sorted(by: { $0.key < $1.key }) {
+            if let objection = ReservedVariables.objectionToAny(name) {
+                file.report("\(name) \(objection)", remedy: "remove \(name) from \(file.file)")
+            }
+        }
+        return file.values
+    }
+
+    private func filePath(_ name: String) -> String {
+        "\(path)/\(name)"
+    }
+
+    private func requireFolder() throws(CredentialsError) {
+        var status = stat()
+        var message: String?
+        if stat(path, &status) != 0 {
+            message = "the folder cannot be opened: \(PrivateFile.Failure(code: errno))"
+        } else if status.st_mode & S_IFMT != S_IFDIR {
+            message = "is not a folder"
+        }
+        if let message {
+            let remedy =
+                "create it with postgres.env, redis.env and ghcr.env, or name another as credentials.directory"
+            throw CredentialsError(
+                attempt: "read the credentials in \(path)",
+                problems: [.init(file: path, line: nil, message: message, remedy: remedy)], kind: .badInput)
+        }
+    }
+
+    private func read<Value>(
+        _ name: String, isRequired: Bool, _ problems: inout [CredentialsProblem],
+        _ build: (inout CredentialsFileReader) -> Value
+    ) -> Value? {
+        let file = filePath(name)
+        do {
+            guard let contents = try envFile(file) else {
+                if isRequired {
+                    problems.append(
+                        .init(file: file, line: nil, message: "is missing", remedy: "create \(file) with mode 600"))
+                }
+                return nil
+            }
+            var reader = CredentialsFileReader(file: file, values: contents.values)
+            let value = build(&reader)
+            problems += reader.problems
+            return value
+        } catch {
+            problems += error.problems
+            return nil
+        }
+    }
+
+    /// The contents of `file`; nil when there is none.
+    private func envFile(_ file: String) throws(CredentialsError) -> EnvFile? {
+        do {
+            let (bytes, _) = try PrivateFile.contents(of: file) { status in
+                if status.st_mode & (S_IRWXG | S_IRWXO) != 0 {
+                    throw CredentialsProblem(
+                        file: file, line: nil, message: "is open to other users of this machine",
+                        remedy: "chmod 600 \(ShellWord.quote(file))")
+                }
+            }
+            return try EnvFile(bytes, file: file)
+        } catch let error as CredentialsError {
+            throw error
+        } catch let failure as PrivateFile.Failure where failure.code == ENOENT {
+            return nil
+        } catch {
+            let problem =
+                error as? CredentialsProblem
+                ?? CredentialsProblem(
+                    file: file, line: nil, message: "cannot be read: \(error)",
+                    remedy: "see that \(file) is a plain file that this user can read")
+            throw CredentialsError(attempt: "read the credentials in \(file)", problems: [problem], kind: .badInput)
+        }
+    }
+}

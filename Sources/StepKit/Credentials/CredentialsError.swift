@@ -1,0 +1,43 @@
+public import ClientKit
+
+/// One mistake in the credentials, and where it stands; never holds a value.
+public struct CredentialsProblem: Error, Sendable, Hashable {
+    /// The file or folder.
+    public let file: String
+    /// The line, counted from 1, where one line is at fault.
+    public let line: Int?
+    /// What is wrong.
+    public let message: String
+    /// What mends it.
+    public let remedy: String
+}
+
+/// Credentials that cannot be read or written, with everything that is wrong with them.
+public struct CredentialsError: ExplainedError {
+    /// What was tried.
+    public let attempt: String
+    /// Every mistake; never empty.
+    public let problems: [CredentialsProblem]
+    /// ``FailureKind/badInput`` for what cannot be read, ``FailureKind/stateNotWritable`` for what cannot be written.
+    public let kind: FailureKind
+
+    /// Always nil: the files lie on the operator's machine.
+    public var host: String? { nil }
+    /// All mistakes, one after the other.
+    public var cause: String { problems.map(Self.text).joined(separator: "; ") }
+    /// What mends them all.
+    public var remedy: String {
+        problems.map(\.remedy).reduce(into: []) { list, remedy in
+            if !list.contains(remedy) { list.append(remedy) }
+        }.joined(separator: "; ")
+    }
+
+    /// One line that says what was tried, then one line for each mistake with what mends it.
+    public var description: String {
+        (["\(attempt):"] + problems.map { "  \(Self.text($0)) → \($0.remedy)" }).joined(separator: "\n")
+    }
+
+    private static func text(_ problem: CredentialsProblem) -> String {
+        problem.file + (problem.line.map { ":\($0)" } ?? "") + ": " + problem.message
+    }
+}

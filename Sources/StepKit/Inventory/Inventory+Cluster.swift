@@ -1,0 +1,48 @@
+extension Inventory {
+    /// Where Kubernetes is and which networks it uses.
+    public struct Cluster: Sendable, Hashable {
+        /// The kubeconfig's path on the masters.
+        public let kubeconfig: String
+        /// The network of the nodes themselves.
+        public let nodeNetwork: CIDR
+        /// The network pods get their addresses from.
+        public let podCIDR: CIDR
+        /// The network Services get their addresses from.
+        public let serviceCIDR: CIDR
+
+        init(_ reader: ObjectReader) {
+            kubeconfig = reader.value("kubeconfig", .remotePath, default: "/root/.kube/config")
+            nodeNetwork = reader.value("nodeNetwork", .network)
+            podCIDR = reader.value("podCIDR", .network)
+            serviceCIDR = reader.value("serviceCIDR", .network)
+        }
+    }
+
+    /// How long anything may take before it counts as failed.
+    public struct Limits: Sendable, Hashable {
+        /// Opening a connection and logging in.
+        public let connect: Duration
+        /// One remote command that only looks.
+        public let command: Duration
+        /// One command that changes something, and its proof.
+        public let apply: Duration
+        /// A Deployment's rollout.
+        public let rollout: Duration
+        /// A migration.
+        public let migration: Duration
+        /// The page being served through every ingress after the rollout.
+        public let page: Duration
+        /// One answer of PostgreSQL, Redis, the registry or the object storage.
+        public let service: Duration
+
+        init(_ reader: ObjectReader) {
+            connect = reader.value("connect", .seconds(), default: 10)
+            command = reader.value("command", .seconds(), default: 60)
+            apply = reader.value("apply", .seconds(), default: 60)
+            rollout = reader.value("rollout", .seconds(), default: 300)
+            migration = reader.value("migration", .seconds(), default: 600)
+            page = reader.value("page", .seconds(), default: 60)
+            service = reader.value("service", .seconds(), default: 15)
+        }
+    }
+}

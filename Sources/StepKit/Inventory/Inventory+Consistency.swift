@@ -1,0 +1,76 @@
+extension Inventory {
+    /// Reports what is wrong only in combination; values already reported on their own are left out.
+    func checkTogether(_ session: ReadingSession) {
+        checkHosts(session)
+        checkNetworks(session)
+        checkResources(session)
+        for (name, value) in chatwoot.environment {
+            if let objection = ReservedVariables.objection(to: name, value: value) {
+                session.report("chatwoot.environment.\(name)", objection)
+            }
+        }
+        if session.areSound("chatwoot", "chatwoot.image", "registry", "registry.server"),
+            chatwoot.image.registry != registry.server
+        {
+            session.report(
+                "registry.server",
+                "is not the registry of chatwoot.image (\(chatwoot.image.registry)): its credentials would not be used")
+        }
+        if session.areSound("chatwoot.database", "postgres.adminDatabase"),
+            [postgres.adminDatabase, "template0", "template1"].contains(chatwoot.database)
+        {
+            session.report("chatwoot.database", "must not be the administrator's database or a template")
+        }
+    }
+
+    private func checkHosts(_ session: ReadingSession) {
+        if masters.isEmpty, session.isSound("hosts"), !hosts.isEmpty {
+            session.report("hosts", "name no master: give at least one host the role \"master\"")
+        }
+        reportRepeated("name", hosts.map(\.name), session)
+        reportRepeated("address", hosts.map { IPAddress($0.address).map { "\($0.bytes)" } ?? $0.address }, session)
+    }
+
+    /// Reports each of the hosts' `values` that an earlier host has too; an empty one stands in for a mistake.
+    private func reportRepeated(_ key: String, _ values: [String], _ session: ReadingSession) {
+        var owners: [String: Int] = [:]
+        for (index, value) in values.enumerated() where !value.isEmpty {
+            if let earlier = owners[value] {
+                let line = session.line(of: "hosts[\(earlier)].\(key)")
+                session.report("hosts[\(index)].\(key)", "is already the \(key) of hosts[\(earlier)] (line \(line))")
+            } else {
+                owners[value] = index
+            }
+        }
+    }
+
+    private func checkNetworks(_ session: ReadingSession) {
+        let networks = [
+            ("nodeNetwork", cluster.nodeNetwork), ("podCIDR", cluster.podCIDR), ("serviceCIDR", cluster.serviceCIDR),
+        ].filter { session.areSound("cluster", "cluster.\($0.0)") }
+        for (index, (key, network)) in networks.enumerated() {
+            for (earlierKey, earlier) in networks[..<index] where network.overlaps(earlier) {
+                session.report("cluster.\(key)", "\(network) overlaps \(earlierKey) \(earlier)")
+            }
+        }
+        let inside = networks.filter { $0.0 != "nodeNetwork" }
+        for (index, host) in hosts.enumerated() {
+            for (key, network) in inside {
+                if let address = IPAddress(host.address), network.contains(address) {
+                    session.report("hosts[\(index)].address", "lies in cluster.\(key) \(network), where no host can be")
+                }
+            }
+        }
+    }
+
+    private func checkResources(_ session: ReadingSession) {
+        let (requests, limits) = (chatwoot.resources.requests, chatwoot.resources.limits)
+        for (key, request, limit) in [
+            ("cpu", requests.cpu, limits.cpu), ("memory", requests.memory, limits.memory),
+        ] where session.areSound("chatwoot.resources.requests.\(key)", "chatwoot.resources.limits.\(key)") {
+            if limit < request {
+                session.report("chatwoot.resources.limits.\(key)", "\(limit) is less than the request \(request)")
+            }
+        }
+    }
+}

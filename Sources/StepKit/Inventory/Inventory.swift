@@ -1,0 +1,120 @@
+import Crypto
+import Foundation
+
+/// What the platform looks like and what should run on it, as `inventory.json` says.
+///
+/// Its keys are documented in `inventory.schema.json`; a value of this type has passed every check.
+public struct Inventory: Sendable, Hashable {
+    /// The platform's name, for people.
+    public let name: String
+    /// How to log in to the hosts.
+    public let ssh: SSHSettings
+    /// All hosts, in the order written.
+    public let hosts: [Host]
+    /// Where Kubernetes is and which networks it uses.
+    public let cluster: Cluster
+    /// The PostgreSQL service.
+    public let postgres: PostgresService
+    /// The Redis service.
+    public let redis: RedisService
+    /// Where attachments are stored; nil for each pod's own disk.
+    public let objectStorage: ObjectStorage?
+    /// The registry that Chatwoot's image is pulled from.
+    public let registry: Registry
+    /// What of Chatwoot runs, and how.
+    public let chatwoot: Chatwoot
+    /// What becomes of the firewall on Kubernetes nodes.
+    public let firewall: Firewall
+    /// Where the credentials files are.
+    public let credentials: CredentialsLocation
+    /// How long anything may take.
+    public let limits: Limits
+    /// The canonical path of the file.
+    public let path: String
+    /// The SHA-256 digest of the file's bytes, in lower-case hexadecimal.
+    public let digest: String
+
+    /// The hosts that serve the Kubernetes API.
+    public var masters: [Host] { hosts.filter { $0.roles.contains(.master) } }
+    /// The hosts that carry pods and are not masters.
+    public var workers: [Host] { hosts.filter { $0.roles.contains(.worker) && !$0.roles.contains(.master) } }
+    /// Every host of the cluster, masters first.
+    public var nodes: [Host] { masters + workers }
+    /// The installation hosts.
+    public var operators: [Host] { hosts.filter { $0.roles.contains(.operator) } }
+
+    private init(_ reader: ObjectReader, path: String, digest: String) {
+        self.path = path
+        self.digest = digest
+        _ = reader.optional("$schema", .anyText)
+        _ = reader.value("version", .integer(1...1))
+        name = reader.value("name", .label)
+        let ssh = reader.object("ssh", isRequired: true, SSHSettings.init)
+        self.ssh = ssh
+        hosts = reader.objects("hosts") { Host($0, defaults: ssh) }
+        cluster = reader.object("cluster", isRequired: true, Cluster.init)
+        postgres = reader.object("postgres", isRequired: true, PostgresService.init)
+        redis = reader.object("redis", isRequired: true, RedisService.init)
+        objectStorage = reader.optionalObject("objectStorage", ObjectStorage.init)
+        registry = reader.object("registry", Registry.init)
+        chatwoot = reader.object("chatwoot", isRequired: true, Chatwoot.init)
+        firewall = reader.object("firewall", isRequired: true, Firewall.init)
+        credentials = reader.object("credentials", CredentialsLocation.init)
+        limits = reader.object("limits", Limits.init)
+    }
+
+    /// Reads and checks the inventory at `path`.
+    ///
+    /// Blocks on the file: call it off the cooperative pool.
+    public static func load(path: String) throws(InventoryError) -> Inventory {
+        do {
+            let (bytes, canonical) = try PrivateFile.contents(of: path)
+            return try parse(bytes, path: canonical)
+        } catch let error as InventoryError {
+            throw error
+        } catch {
+            throw InventoryError(file: path, problems: [InventoryProblem("cannot be read: \(error)")])
+        }
+    }
+
+    /// Checks an inventory that has been read from `path`, an absolute path in whose folder relative ones begin.
+    public static func parse(_ bytes: [UInt8], path: String) throws(InventoryError) -> Inventory {
+        let folder = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+        let session = ReadingSession(folder: folder, home: NSHomeDirectory())
+        do {
+            let root = try JSONNode.read(try utf8Text(bytes))
+            session.place("", at: root.position)
+            let reader = ObjectReader(root, path: "", pattern: "", session: session)
+            let digest = SHA256.hash(data: bytes).map { hexadecimal(UInt32($0), digits: 2) }.joined().lowercased()
+            let inventory = Inventory(reader, path: path, digest: digest)
+            reader.finish()
+            inventory.checkTogether(session)
+            if session.problems.isEmpty {
+                return inventory
+            }
+        } catch {
+            session.report("", at: error.line.map { TextPosition(line: $0, column: error.column ?? 1) }, error.message)
+        }
+        throw InventoryError(file: path, problems: session.problems.sorted(by: isEarlier))
+    }
+
+    /// Every key the decoder knows, for comparison with the published schema.
+    static func knownKeys() -> [ReadingSession.Key] {
+        let session = ReadingSession(folder: "/", home: "/", isProbe: true)
+        _ = Inventory(ObjectReader(nil, path: "", pattern: "", session: session), path: "", digest: "")
+        return session.keys
+    }
+
+    private static func utf8Text(_ bytes: [UInt8]) throws(InventoryProblem) -> String {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            let repaired = String(decoding: bytes, as: UTF8.self)
+            let valid = zip(repaired.utf8, bytes).prefix { $0 == $1 }.count
+            throw InventoryProblem(at: TextPosition(of: valid, in: repaired), "is not UTF-8")
+        }
+        return text
+    }
+
+    private static func isEarlier(_ left: InventoryProblem, _ right: InventoryProblem) -> Bool {
+        (left.line ?? 0, left.column ?? 0, left.path) < (right.line ?? 0, right.column ?? 0, right.path)
+    }
+}

@@ -1,0 +1,70 @@
+public import ClientKit
+
+/// One mistake in an inventory file, and where it stands.
+public struct InventoryProblem: Error, Sendable, Hashable, Encodable {
+    /// Where in the document, as `hosts[2].address`; empty when the mistake concerns the whole file.
+    public let path: String
+    /// The line, counted from 1; nil when the mistake has no place in the text.
+    public let line: Int?
+    /// The column in Unicode scalars, counted from 1; nil like ``line``.
+    public let column: Int?
+    /// What is wrong and what would be right.
+    public let message: String
+
+    init(path: String = "", at position: TextPosition? = nil, _ message: String) {
+        self.path = path
+        self.line = position?.line
+        self.column = position?.column
+        self.message = message
+    }
+}
+
+/// A place in a text, both counted from 1, columns in Unicode scalars.
+struct TextPosition: Sendable, Hashable {
+    var line: Int
+    var column: Int
+
+    static let start = TextPosition(line: 1, column: 1)
+}
+
+/// An inventory that cannot be used, with every mistake found in it.
+public struct InventoryError: ExplainedError {
+    /// The file as it was named, or its canonical path once it could be read.
+    public let file: String
+    /// Every mistake, in the order of the text; never empty.
+    public let problems: [InventoryProblem]
+
+    /// `read the inventory FILE`.
+    public var attempt: String { "read the inventory \(file)" }
+    /// Always nil: the file lies on the operator's machine.
+    public var host: String? { nil }
+    /// The number of mistakes, or the only one.
+    public var cause: String {
+        guard problems.count == 1, let problem = problems.first else {
+            return "\(problems.count) mistakes; the first: \(problems.first.map(line(for:)) ?? "none")"
+        }
+        return line(for: problem)
+    }
+    /// What to do next.
+    public var remedy: String { "correct \(file), then try it with: runner inventory check" }
+    /// Always ``FailureKind/badInput``.
+    public var kind: FailureKind { .badInput }
+
+    /// One line that counts the mistakes, then one line for each: `FILE:LINE:COLUMN: PATH: MESSAGE`.
+    public var description: String {
+        let count = problems.count == 1 ? "1 mistake" : "\(problems.count) mistakes"
+        return (["\(count) in the inventory \(file):"] + problems.map { "  " + line(for: $0) })
+            .joined(separator: "\n")
+    }
+
+    private func line(for problem: InventoryProblem) -> String {
+        var parts = [file]
+        if let line = problem.line, let column = problem.column {
+            parts[0] += ":\(line):\(column)"
+        }
+        if !problem.path.isEmpty {
+            parts.append(problem.path)
+        }
+        return (parts + [problem.message]).joined(separator: ": ")
+    }
+}

@@ -1,0 +1,169 @@
+import Foundation
+import Yams
+
+/// A JSON value together with its place in the text.
+struct JSONNode: Sendable, Hashable {
+    let value: JSONValue
+    let position: TextPosition
+}
+
+/// A JSON value; objects keep their members in the order written, a key written twice included.
+enum JSONValue: Sendable, Hashable {
+    case string(String)
+    /// A number as it is spelled, so that nothing is rounded before a rule looks at it.
+    case number(String)
+    case bool(Bool)
+    case null
+    case array([JSONNode])
+    case object([Member])
+
+    struct Member: Sendable, Hashable {
+        let key: String
+        let keyPosition: TextPosition
+        let node: JSONNode
+    }
+
+    var kind: JSONKind {
+        switch self {
+        case .string: .string
+        case .number: .number
+        case .bool: .boolean
+        case .null: .null
+        case .array: .array
+        case .object: .object
+        }
+    }
+}
+
+/// The type of a JSON value, as a schema names it.
+enum JSONKind: String, Sendable {
+    case string, number, integer, boolean, null, array, object
+
+    var withArticle: String {
+        switch self {
+        case .null: "null"
+        case .integer: "a whole number"
+        case .array, .object: "an \(rawValue)"
+        default: "a \(rawValue)"
+        }
+    }
+}
+
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral {
+    init(stringLiteral value: String) { self = .string(value) }
+    init(integerLiteral value: Int) { self = .number(String(value)) }
+    init(booleanLiteral value: Bool) { self = .bool(value) }
+}
+
+extension JSONValue: ExpressibleByArrayLiteral {
+    init(arrayLiteral elements: JSONValue...) {
+        self = .array(elements.map { JSONNode(value: $0, position: .start) })
+    }
+}
+
+extension JSONNode {
+    /// Reads a whole JSON text.
+    ///
+    /// Foundation decides whether it is JSON; Yams, to which JSON is nearly a subset of its own language, tells where
+    /// each value stands.
+    static func read(_ text: String) throws(InventoryProblem) -> JSONNode {
+        try requireStrictJSON(text)
+        let flow = try FlowText(json: text)
+        do {
+            guard let root = try compose(yaml: flow.yaml) else {
+                throw InventoryProblem(at: .start, "is empty")
+            }
+            return try JSONNode(root)
+        } catch let problem as InventoryProblem {
+            throw problem
+        } catch {
+            throw InventoryProblem(at: position(of: error), syntaxMessage(for: error))
+        }
+    }
+
+    private init(_ node: Node) throws(InventoryProblem) {
+        position = TextPosition(node.mark)
+        switch node {
+        case .scalar(let scalar) where scalar.style == .plain:
+            value =
+                switch scalar.string {
+                case "null": .null
+                case "true": .bool(true)
+                case "false": .bool(false)
+                default: .number(scalar.string)
+                }
+        case .scalar(let scalar):
+            value = .string(scalar.string)
+        case .mapping:
+            // FlowText leaves braces only around nothing; every other object arrives as a sequence of pairs.
+            value = .object([])
+        case .sequence(let sequence):
+            var elements: [JSONNode] = []
+            var members: [JSONValue.Member] = []
+            for element in sequence {
+                if case .mapping(let pair) = element, let (key, node) = pair.first, let name = key.scalar?.string {
+                    members.append(.init(key: name, keyPosition: TextPosition(key.mark), node: try JSONNode(node)))
+                } else {
+                    elements.append(try JSONNode(element))
+                }
+            }
+            value = members.isEmpty ? .array(elements) : .object(members)
+        case .alias:
+            throw InventoryProblem(at: position, "is not JSON")
+        }
+    }
+
+    private static func requireStrictJSON(_ text: String) throws(InventoryProblem) {
+        do {
+            _ = try JSONSerialization.jsonObject(with: Data(text.utf8), options: [.fragmentsAllowed])
+        } catch {
+            // Foundation gives the place only inside its sentence: "… around character 17.", a count of bytes.
+            let sentence = (error as NSError).userInfo[NSDebugDescriptionErrorKey] as? String ?? "not JSON"
+            let offset = sentence.firstMatch(of: /around character (\d+)/).flatMap { Int($0.1) }
+            let what = sentence.prefix { $0 != "." }.replacing(/\ around character \d+/, with: "")
+            throw InventoryProblem(
+                at: TextPosition(of: offset ?? text.utf8.count, in: text), "is not JSON: \(what)")
+        }
+    }
+
+    private static func position(of error: any Error) -> TextPosition? {
+        switch error as? YamlError {
+        case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _): TextPosition(mark)
+        default: nil
+        }
+    }
+
+    private static func syntaxMessage(for error: any Error) -> String {
+        switch error as? YamlError {
+        case .scanner(_, let problem, _, _), .parser(_, let problem, _, _):
+            "cannot be read (\(problem)); a key and its colon must stand on one line"
+        default: "cannot be read (\(error))"
+        }
+    }
+}
+
+extension TextPosition {
+    fileprivate init(_ mark: Mark?) {
+        self.init(line: mark?.line ?? 1, column: mark?.column ?? 1)
+    }
+
+    /// The place of the byte `offset` in `text`, or of its end when there are fewer bytes.
+    init(of offset: Int, in text: String) {
+        self = .start
+        let end = text.utf8.index(text.startIndex, offsetBy: offset, limitedBy: text.endIndex) ?? text.endIndex
+        var previous: Unicode.Scalar?
+        for scalar in text.unicodeScalars[..<end] {
+            advance(over: scalar, after: previous)
+            previous = scalar
+        }
+    }
+
+    /// Moves past `scalar`; a carriage return, a line feed and both together are one line break each, as Yams has it.
+    mutating func advance(over scalar: Unicode.Scalar, after previous: Unicode.Scalar?) {
+        switch scalar {
+        case "\n" where previous == "\r": break
+        case "\n", "\r": self = TextPosition(line: line + 1, column: 1)
+        default: column += 1
+        }
+    }
+}

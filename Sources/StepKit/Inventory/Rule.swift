@@ -1,0 +1,91 @@
+/// What one value of the inventory must be: its JSON type, and how it becomes a Swift value.
+struct Rule<Value> {
+    let kind: JSONKind
+    var choices: [String]?
+    var range: ClosedRange<Int>?
+    /// Stands in for a value that was reported as missing or wrong.
+    let placeholder: Value
+    let read: (JSONValue) throws(Mistake) -> Value
+}
+
+/// Why a value is not what a rule wants.
+struct Mistake: Error {
+    let message: String
+
+    init(_ message: String) {
+        self.message = message
+    }
+}
+
+extension Rule {
+    /// A string that `convert` accepts.
+    static func string(
+        placeholder: Value, choices: [String]? = nil, _ convert: @escaping (String) throws(Mistake) -> Value
+    ) -> Rule {
+        Rule(kind: .string, choices: choices, placeholder: placeholder) { (value) throws(Mistake) in
+            guard case .string(let text) = value else {
+                throw Mistake("must be a string, not \(value.kind.withArticle)")
+            }
+            return try convert(text)
+        }
+    }
+
+    /// A whole number within `range`.
+    static func integer(_ range: ClosedRange<Int>, placeholder: Value, _ convert: @escaping (Int) -> Value) -> Rule {
+        Rule(kind: .integer, range: range, placeholder: placeholder) { (value) throws(Mistake) in
+            guard case .number(let digits) = value else {
+                throw Mistake("must be a whole number, not \(value.kind.withArticle)")
+            }
+            guard let number = Int(digits) else {
+                throw Mistake("must be a whole number, not \(shown(digits))")
+            }
+            guard range.contains(number) else {
+                throw Mistake("must be between \(range.lowerBound) and \(range.upperBound), not \(number)")
+            }
+            return convert(number)
+        }
+    }
+}
+
+extension Rule<Int> {
+    /// A whole number within `range`.
+    static func integer(_ range: ClosedRange<Int>) -> Rule {
+        .integer(range, placeholder: range.lowerBound) { $0 }
+    }
+
+    /// A TCP port.
+    static var port: Rule { .integer(1...65535) }
+}
+
+extension Rule<Duration> {
+    /// A number of seconds within `range`.
+    static func seconds(_ range: ClosedRange<Int> = 1...86400) -> Rule {
+        .integer(range, placeholder: .zero) { .seconds($0) }
+    }
+}
+
+extension Rule<Bool> {
+    /// `true` or `false`.
+    static var flag: Rule {
+        Rule(kind: .boolean, placeholder: false) { (value) throws(Mistake) in
+            guard case .bool(let flag) = value else {
+                throw Mistake("must be true or false, not \(value.kind.withArticle)")
+            }
+            return flag
+        }
+    }
+}
+
+extension Rule where Value: RawRepresentable<String> & CaseIterable {
+    /// One of the values of `Value`.
+    static func choice(placeholder: Value) -> Rule {
+        let choices = Value.allCases.map(\.rawValue)
+        return .string(placeholder: placeholder, choices: choices) { (text) throws(Mistake) in
+            guard let value = Value(rawValue: text) else {
+                let hint = suggestion(for: text, among: choices).map { "; did you mean \"\($0)\"?" } ?? ""
+                throw Mistake("must be one of \(choices.joined(separator: ", ")), not \(shown(text))\(hint)")
+            }
+            return value
+        }
+    }
+}

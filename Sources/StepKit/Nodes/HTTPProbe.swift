@@ -1,0 +1,128 @@
+import Foundation
+
+/// A GET that a node is asked to make, to prove a link of the chain between ingress and application.
+public struct HTTPProbe: Sendable, Hashable {
+    /// The URL; its host is an address, or ``connectTo`` is given: the probe does not depend on name resolution.
+    public let url: String
+    /// The `Host` header, if it differs from the URL's.
+    public let hostHeader: String?
+    /// The address to connect to instead of the URL's host, also after redirects to that host.
+    public let connectTo: String?
+    /// Whether redirects are followed, five at most.
+    public let followsRedirects: Bool
+
+    /// Describes a probe; see the properties.
+    public init(url: String, hostHeader: String? = nil, connectTo: String? = nil, followsRedirects: Bool = false) {
+        self.url = url
+        self.hostHeader = hostHeader
+        self.connectTo = connectTo
+        self.followsRedirects = followsRedirects
+    }
+}
+
+/// What one node got for one ``HTTPProbe``.
+public struct HTTPAnswer: Sendable, Hashable {
+    /// The probe.
+    public let probe: HTTPProbe
+    /// The status, 0 where no HTTP answer came.
+    public let status: Int
+    /// The body, at most 64 KiB of it.
+    public let body: String
+    /// curl's exit code: 0 fine, 7 refused, 28 timed out, 52 empty reply, 56 reset.
+    public let curlCode: Int
+    /// curl's own words for a failure.
+    public let curlMessage: String
+    /// Whether the TCP connection came about.
+    public let didConnect: Bool
+
+    /// Describes an answer; see the properties.
+    public init(
+        probe: HTTPProbe, status: Int, body: String, curlCode: Int, curlMessage: String, didConnect: Bool
+    ) {
+        self.probe = probe
+        self.status = status
+        self.body = body
+        self.curlCode = curlCode
+        self.curlMessage = curlMessage
+        self.didConnect = didConnect
+    }
+
+    /// The answer in a few words: `HTTP 504`, or curl's message where there is none.
+    public var words: String {
+        status != 0 ? "HTTP \(status)" : curlMessage
+    }
+}
+
+/// The conversation with one curl process that makes several probes: its configuration on stdin, its answers on stdout.
+struct CurlBatch {
+    let probes: [HTTPProbe]
+    let connectTimeout: Int
+    let totalTimeout: Int
+    /// Separates the answers; random, so that no body can hold it.
+    let marker: String
+
+    init(_ probes: [HTTPProbe], connectTimeout: Int = 3, totalTimeout: Int = 10) {
+        self.probes = probes
+        self.connectTimeout = connectTimeout
+        self.totalTimeout = totalTimeout
+        self.marker = "probe-\(UUID().uuidString)"
+    }
+
+    /// One `-K -` configuration with a section for each probe.
+    var configuration: String {
+        probes.map { probe in
+            var lines = [
+                "url = \(Self.quoted(probe.url))",
+                "connect-timeout = \(connectTimeout)",
+                "max-time = \(totalTimeout)",
+                "max-filesize = 4194304",
+                "proto = \"=http,https\"",
+                "noproxy = \"*\"",
+                "silent",
+                "write-out = "
+                    + Self.quoted("\n\(marker) %{http_code} %{exitcode} %{time_connect} %{errormsg}\n"),
+            ]
+            if let address = probe.connectTo { lines.append("connect-to = \(Self.quoted("::\(address):"))") }
+            if probe.followsRedirects { lines += ["location", "max-redirs = 5"] }
+            if let host = probe.hostHeader { lines.append("header = \(Self.quoted("Host: \(host)"))") }
+            return lines.joined(separator: "\n")
+        }.joined(separator: "\nnext\n") + "\n"
+    }
+
+    /// Takes the answers apart; `nil` where there are not as many as probes.
+    func answers(from output: String) -> [HTTPAnswer]? {
+        var answers: [HTTPAnswer] = []
+        var rest = output[...]
+        for probe in probes {
+            guard let mark = rest.range(of: "\n\(marker) ") else { return nil }
+            let body = rest[..<mark.lowerBound]
+            let end = rest[mark.upperBound...].firstIndex(of: "\n") ?? rest.endIndex
+            let fields = rest[mark.upperBound..<end].split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
+            guard fields.count >= 3, let status = Int(fields[0]), let code = Int(fields[1]),
+                let connected = Double(fields[2])
+            else { return nil }
+            answers.append(
+                HTTPAnswer(
+                    probe: probe, status: status, body: String(body.prefix(65_536)), curlCode: code,
+                    curlMessage: fields.count == 4 ? String(fields[3]) : "", didConnect: connected > 0))
+            rest = rest[(end < rest.endIndex ? rest.index(after: end) : end)...]
+        }
+        return answers
+    }
+
+    /// A value as curl's configuration files quote it.
+    static func quoted(_ text: String) -> String {
+        var quoted = "\""
+        for character in text {
+            switch character {
+            case "\\": quoted += "\\\\"
+            case "\"": quoted += "\\\""
+            case "\n": quoted += "\\n"
+            case "\r": quoted += "\\r"
+            case "\t": quoted += "\\t"
+            default: quoted.append(character)
+            }
+        }
+        return quoted + "\""
+    }
+}

@@ -1,0 +1,94 @@
+import ClientKit
+import Foundation
+public import SSH
+
+/// A Kubernetes node as `check` and `verify` see it: a closed set of questions, none of which changes anything.
+public struct ReadableNode: Sendable {
+    /// The inventory name.
+    public let name: String
+    /// The node's address in the node network.
+    public let address: String
+    let shell: any RemoteShell
+
+    /// Asks over `shell`.
+    public init(name: String, address: String, shell: any RemoteShell) {
+        self.name = name
+        self.address = address
+        self.shell = shell
+    }
+
+    /// Reads UFW's state; `nil` where UFW is not installed, which filters nothing.
+    public func firewall() async throws -> FirewallState? {
+        let command = RemoteCommand(["ufw", "status", "verbose"], effect: .read, environment: ["LC_ALL": "C"])
+        let result = try await shell.run(command)
+        if result.exitStatus == 127 { return nil }
+        guard result.exitStatus == 0, let state = FirewallState(ufwStatus: result.outputText) else {
+            throw StepFailure(
+                "read the firewall's state with `ufw status verbose`", host: name,
+                cause: "exit status \(result.exitStatus): \(result.firstWords)",
+                remedy: "run the command on the host by hand and mend what it complains of")
+        }
+        return state
+    }
+
+    /// Makes every probe from this node's own network, one curl process for all.
+    public func fetch(_ probes: [HTTPProbe]) async throws -> [HTTPAnswer] {
+        guard !probes.isEmpty else { return [] }
+        let batch = CurlBatch(probes)
+        let command = RemoteCommand(
+            ["curl", "--config", "-"], standardInput: Array(batch.configuration.utf8), effect: .read,
+            timeout: .seconds(batch.totalTimeout * probes.count + 5))
+        let result = try await shell.run(command)
+        guard result.exitStatus != 127 else {
+            throw StepFailure(
+                "fetch \(probes[0].url)", host: name, cause: "curl is not installed there",
+                remedy: "install it: apt-get install curl")
+        }
+        guard let answers = batch.answers(from: result.outputText) else {
+            throw StepFailure(
+                "fetch \(probes[0].url)", host: name,
+                cause: "curl ended with \(result.exitStatus) without an answer for each probe: \(result.firstWords)",
+                remedy: "check curl's version on the host, 7.75 or later is needed")
+        }
+        return answers
+    }
+
+    /// Which of `programs` are not on the node's PATH.
+    public func missingPrograms(among programs: [String]) async throws -> [String] {
+        let script = #"for p in "$@"; do command -v "$p" >/dev/null 2>&1 || printf '%s\n' "$p"; done"#
+        let result = try await shell.run(RemoteCommand(["sh", "-c", script, "sh"] + programs, effect: .read))
+        return result.outputText.split(separator: "\n").map(String.init)
+    }
+}
+
+/// A Kubernetes node as `apply` sees it.
+public struct WritableNode: Sendable {
+    /// The reading side.
+    public let reading: ReadableNode
+
+    /// Allows changes on top of `reading`.
+    public init(_ reading: ReadableNode) {
+        self.reading = reading
+    }
+
+    /// Runs a changing command under the host's lock, and throws unless it exits 0.
+    public func run(_ arguments: [String], timeout: Duration = .seconds(60)) async throws {
+        let result = try await reading.shell.run(
+            RemoteCommand(arguments, effect: .change, timeout: timeout, environment: ["LC_ALL": "C"]))
+        guard result.exitStatus == 0 else {
+            throw StepFailure(
+                "run `\(arguments.joined(separator: " "))`", host: reading.name,
+                cause: "exit status \(result.exitStatus): \(result.firstWords)",
+                remedy: "run the command on the host by hand and mend what it complains of")
+        }
+    }
+}
+
+extension CommandResult {
+    /// The first 300 characters of what the command said, standard error first, on one line.
+    var firstWords: String {
+        let text = errorText.isEmpty ? outputText : errorText
+        let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+        return line.isEmpty ? "it said nothing" : String(line.prefix(300))
+    }
+}

@@ -1,0 +1,119 @@
+public import ClientKit
+
+/// The name of a step, taken from the old script it replaces; never renamed once shipped, since checkpoints and audit logs carry it.
+public struct StepID: Hashable, Sendable, Codable, ExpressibleByStringLiteral, CustomStringConvertible {
+    /// The name itself: `11_ct_00_setup_credentials`.
+    public let rawValue: String
+
+    /// Wraps a name.
+    public init(_ rawValue: String) {
+        self.rawValue = rawValue
+    }
+
+    /// Wraps a literal name.
+    public init(stringLiteral value: String) {
+        self.init(value)
+    }
+
+    /// Reads the bare name.
+    public init(from decoder: any Decoder) throws {
+        rawValue = try decoder.singleValueContainer().decode(String.self)
+    }
+
+    /// Writes the bare name.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(rawValue)
+    }
+
+    /// The name itself.
+    public var description: String { rawValue }
+}
+
+/// How sure a step can be that a change it reports is what a run will do.
+public enum Certainty: String, Sendable, Codable, CaseIterable {
+    /// The server accepted the change in a dry run, or the database answered.
+    case proved
+    /// The change depends on something that an earlier step will make.
+    case predicted
+    /// Only carrying it out can tell.
+    case unknowable = "cannot be known before"
+}
+
+/// One thing that is not as it should be, in words an operator can judge.
+public struct Change: Sendable, Hashable, Codable {
+    /// What would be done, as a phrase: `create database "chatwoot" owned by "chatwoot"`.
+    public let summary: String
+    /// How sure that is.
+    public let certainty: Certainty
+
+    /// Describes a change; see the properties.
+    public init(_ summary: String, _ certainty: Certainty) {
+        self.summary = summary
+        self.certainty = certainty
+    }
+}
+
+/// What a step's check found.
+public enum Finding: Sendable, Hashable {
+    /// Everything is as desired.
+    case inPlace
+    /// These changes are missing; never empty.
+    case drifted([Change])
+
+    /// ``inPlace`` when there is nothing to change.
+    public init(changes: [Change]) {
+        self = changes.isEmpty ? .inPlace : .drifted(changes)
+    }
+
+    /// The changes that are missing, none when in place.
+    public var changes: [Change] {
+        switch self {
+        case .inPlace: []
+        case .drifted(let changes): changes
+        }
+    }
+}
+
+/// One idempotent unit of a module.
+///
+/// The engine calls `check`; where that finds drift, `apply` and then `verify`; and writes the checkpoint itself. A step holds
+/// no state, prints nothing, waits only with a deadline, and may be begun again at any point.
+public protocol Step: Sendable {
+    /// The step's name.
+    var id: StepID { get }
+    /// What the step is for, in one phrase.
+    var summary: String { get }
+    /// Looks, and tells what is missing; a ``ReadableSite`` cannot change anything.
+    func check(_ site: ReadableSite) async throws -> Finding
+    /// Brings about what `check` found missing; may be repeated at any point.
+    func apply(_ changes: [Change], to site: WritableSite) async throws
+    /// Proves the result within a deadline, and on failure throws the cause, not the symptom.
+    func verify(_ site: ReadableSite) async throws
+}
+
+/// A module: its number, what it installs, and its steps in the only order there is.
+public struct Module: Sendable {
+    /// The number an operator types: 11.
+    public let number: Int
+    /// What it installs.
+    public let summary: String
+    /// The steps, first to last.
+    public let steps: [any Step]
+    /// Why the order is what it is, where it differs from the old scripts.
+    public let orderNote: String
+    /// Looks, before the first step, for everything that would stop one later; reads only, tells all of it at once.
+    public let preflight: @Sendable (ReadableSite) async -> [any ExplainedError]
+
+    /// Describes a module; see the properties.
+    public init(
+        number: Int, summary: String, steps: [any Step], orderNote: String,
+        preflight: @escaping @Sendable (ReadableSite) async -> [any ExplainedError]
+    ) {
+        self.number = number
+        self.summary = summary
+        self.steps = steps
+        self.orderNote = orderNote
+        self.preflight = preflight
+    }
+}

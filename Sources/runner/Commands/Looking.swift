@@ -1,0 +1,188 @@
+import ArgumentParser
+import ClientKit
+import Foundation
+import Journal
+import StepKit
+import Steps
+
+/// `runner steps`.
+struct StepsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "steps", abstract: "List a module's steps in their order, one a line.")
+
+    @Argument(help: "The module's number.") var module = 11
+    @OptionGroup var formatOptions: FormatOptions
+
+    func run() async throws {
+        let module = try await reporting { try StepKit.Module.named(self.module) }
+        let rows = module.steps.map { Row(step: $0.id.rawValue, summary: $0.summary) }
+        let width = rows.map(\.step.count).max() ?? 0
+        let lines = rows.map { $0.step.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.summary }
+        try formatOptions.print(rows) { lines.joined(separator: "\n") + "\n\n" + module.orderNote }
+    }
+
+    private struct Row: Encodable {
+        let step: String
+        let summary: String
+    }
+}
+
+/// `runner status`.
+struct Status: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Show where a run stands, step by step.")
+
+    @Argument(help: "The run (default: the newest).") var run: String?
+    @Flag(name: .long, help: "List all runs instead.") var all = false
+    @OptionGroup var stateOptions: StateOptions
+    @OptionGroup var formatOptions: FormatOptions
+
+    func run() async throws {
+        let state = stateOptions.reading
+        if all {
+            let records = try await reporting {
+                try await offThePool { try state.runs().map { try RunStatus($0, in: state) } }
+            }
+            return try formatOptions.print(records) { records.map(\.line).joined(separator: "\n") }
+        }
+        let record = try await reporting {
+            let reader = try await stateOptions.run(run)
+            return try await offThePool { try RunStatus(reader, in: state) }
+        }
+        let lines = record.steps.map { "  \($0.mark) \($0.step)  \($0.state)" }
+        let error = record.error.map { ["  \($0)"] } ?? []
+        try formatOptions.print(record) { ([record.line] + lines + error).joined(separator: "\n") }
+    }
+}
+
+/// Where a run stands, as far as its files say.
+private struct RunStatus: Encodable, Sendable {
+    struct Step: Encodable, Sendable {
+        let step: String
+        let state: String
+
+        var mark: String {
+            switch state {
+            case "applied", "in place": "✓"
+            case "not finished": "·"
+            default: "!"
+            }
+        }
+    }
+
+    let run: String
+    let started: Date?
+    let state: String
+    let error: String?
+    let steps: [Step]
+
+    init(_ reader: RunReader, in directory: StateDirectory) throws {
+        run = reader.id.description
+        let header = try reader.header().content
+        started = header?.started
+        let outcome = try reader.outcome()
+        switch outcome {
+        case .whole(let outcome):
+            state = outcome.result.rawValue
+            error = outcome.error
+        case .damaged(let why):
+            (state, error) = ("damaged", "outcome.json: \(why)")
+        case .missing:
+            let holder = try ModuleLock.holder(of: reader.id.module, in: directory)
+            state = holder?.run == reader.id ? "running" : "cut off"
+            error = nil
+        }
+        let checkpoints = try reader.checkpoints()
+        steps = (header?.steps ?? []).map { step in
+            let state =
+                switch checkpoints[step] ?? .missing {
+                case .whole(let checkpoint): checkpoint.completion.rawValue
+                case .damaged(let why): "damaged checkpoint: \(why)"
+                case .missing: "not finished"
+                }
+            return Step(step: step, state: state)
+        }
+    }
+
+    var line: String { "\(run)  \(state)  \(started.map { $0.formatted(.iso8601) } ?? "run.json missing or edited")" }
+}
+
+/// `runner logs`.
+struct Logs: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "List every remote command, statement and request of a run with host, result and time.",
+        discussion: "With --step, prints that step's transcript, output included.")
+
+    @Argument(help: "The run (default: the newest).") var run: String?
+    @Option(name: .long, help: "Print this step's transcript with all output.") var step: StepID?
+    @Flag(name: .long, help: "Go on until the run ends.") var follow = false
+    @OptionGroup var stateOptions: StateOptions
+    @OptionGroup var formatOptions: FormatOptions
+
+    func run() async throws {
+        try await reporting {
+            let reader = try await stateOptions.run(run)
+            if let step {
+                try await printing(reader) { try Self.transcript(of: step.rawValue, reader, after: $0) }
+            } else if follow || formatOptions.format == .text {
+                try await printing(reader) { printed in
+                    let lines = try reader.commands().filter { $0.end != nil || !follow }.map(CommandRecord.init)
+                    return (lines.dropFirst(printed).map(\.line).joined(separator: "\n"), lines.count)
+                }
+            } else {
+                let records = try await offThePool { try reader.commands().map(CommandRecord.init) }
+                print(try JSONOutput.string(records))
+            }
+        }
+    }
+
+    /// Prints what `next` gives from a position on, and with `--follow` again until the run has its outcome.
+    private func printing(
+        _ reader: RunReader, _ next: @escaping @Sendable (Int) throws -> (text: String, position: Int)
+    ) async throws {
+        var position = 0
+        while true {
+            let isOver = try await offThePool { if case .missing = try reader.outcome() { false } else { true } }
+            let from = position
+            let (text, now) = try await offThePool { try next(from) }
+            if !text.isEmpty { print(text) }
+            position = now
+            guard follow, !isOver else { return }
+            try await Task.sleep(for: .milliseconds(300))
+        }
+    }
+
+    private static func transcript(of step: String, _ reader: RunReader, after: Int) throws -> (String, Int) {
+        guard try reader.transcripts().contains(step) else { return ("", 0) }
+        let bytes = [UInt8](try Data(contentsOf: URL(filePath: reader.transcriptPath(of: step))))
+        // Output may hold anything: taken apart, so that no control character of it reaches the terminal.
+        let lines = bytes.dropFirst(after).split(separator: UInt8(ascii: "\n")).compactMap(TranscriptLine.init)
+        return (lines.map { "#\($0.command) \($0.kind.rawValue) \($0.text)" }.joined(separator: "\n"), bytes.count)
+    }
+}
+
+/// One line of `runner logs`.
+private struct CommandRecord: Encodable {
+    let time: Date
+    let step: String?
+    let host: String
+    let command: [String]
+    let effect: String
+    let outcome: String
+    let milliseconds: Int?
+
+    init(_ command: RunCommand) {
+        time = command.time
+        step = command.step
+        host = command.start.host
+        self.command = command.start.command
+        effect = command.start.effect.rawValue
+        outcome = command.end.map { "\($0.outcome) \($0.value)" } ?? "unknown"
+        milliseconds = command.end?.durationMilliseconds
+    }
+
+    var line: String {
+        let words = command.joined(separator: " ").split(whereSeparator: \.isNewline).joined(separator: " ⏎ ")
+        return "\(time.formatted(.iso8601))  \(host)  \(step ?? "-")  \(effect)  \(outcome)  "
+            + "\(milliseconds.map { "\($0) ms" } ?? "-")  \(words)"
+    }
+}

@@ -1,0 +1,109 @@
+import Engine
+import Foundation
+import StepKit
+import Synchronization
+
+/// Turns a run's events into one line a step: what it is doing and waiting for, the elapsed time, the result.
+final class ProgressLines: Sendable {
+    private let terminal: Terminal
+    private let state = Mutex(State())
+
+    private struct State {
+        var current: (title: String, doing: String, since: ContinuousClock.Instant)?
+        var lastPlainProgress = ""
+    }
+
+    init(terminal: Terminal) {
+        self.terminal = terminal
+    }
+
+    /// Redraws the line of the step that is under way until cancelled.
+    func animate() async {
+        guard terminal.isAnimated else { return }
+        while !Task.isCancelled {
+            redraw()
+            do { try await Task.sleep(for: .milliseconds(200)) } catch { return }
+        }
+    }
+
+    /// Shows one event.
+    func show(_ event: EngineEvent) {
+        switch event {
+        case .runBegan(let runID, let module, let resumed):
+            terminal.line("\(resumed ? "resume" : "run") \(runID) · module \(module)")
+        case .preflightBegan:
+            begin("preflight", doing: "connecting")
+        case .preflightPassed(let duration):
+            end("preflight", mark: "✓", .green, "everything needed is reachable", duration)
+        case .stepBegan(let id, let index, let count):
+            begin("[\(index)/\(count)] \(id)", doing: "looking")
+        case .stepProgress(_, let text):
+            progress(text)
+        case .stepEnded(let id, .inPlace, let duration):
+            end("\(id)", mark: "✓", .green, "in place", duration)
+        case .stepEnded(let id, .applied(let changes), let duration):
+            end("\(id)", mark: "✓", .green, "\(changes.count) \(changes.count == 1 ? "change" : "changes") applied", duration)
+            for change in changes { terminal.line(terminal.coloured("      \(change.summary)", .dim)) }
+        case .stepFailed(let id, _, let duration):
+            end("\(id)", mark: "✗", .red, "failed", duration)
+        case .warning(let text):
+            terminal.line(terminal.coloured("warning: \(text)", .yellow))
+        case .failedOver(_, let from, let to):
+            terminal.line(terminal.coloured("warning: \(from) does not answer, going on through \(to)", .yellow))
+        case .runEnded(let summary):
+            finish(summary)
+        }
+    }
+
+    private func begin(_ title: String, doing: String) {
+        state.withLock { $0.current = (title, doing, .now) }
+        if terminal.isAnimated { redraw() }
+    }
+
+    private func progress(_ text: String) {
+        let isNew = state.withLock { state in
+            state.current?.doing = text
+            defer { state.lastPlainProgress = text }
+            return state.lastPlainProgress != text
+        }
+        if terminal.isAnimated {
+            redraw()
+        } else if isNew {
+            terminal.line("    … \(text)")
+        }
+    }
+
+    private func end(_ title: String, mark: String, _ colour: Terminal.Colour, _ result: String, _ duration: Duration) {
+        let full = state.withLock { state in
+            defer { state.current = nil }
+            return state.current?.title ?? title
+        }
+        terminal.line("\(terminal.coloured(mark, colour)) \(full)  \(result)  \(duration.inSeconds)")
+    }
+
+    private func finish(_ summary: RunSummary) {
+        state.withLock { $0.current = nil }
+        let counts = "\(summary.applied) applied, \(summary.inPlace) in place, \(summary.duration.inSeconds)"
+        switch summary.failure {
+        case nil:
+            terminal.line("\(terminal.coloured("done", .green)): \(counts)")
+        case .interrupted:
+            terminal.line("\(terminal.coloured("interrupted", .yellow)): \(counts); go on with: runner resume \(summary.runID)")
+        case .some(let failure):
+            terminal.line("\(terminal.coloured("failed", .red)): \(failure.message)")
+            terminal.line("record of the run: runner logs \(summary.runID)")
+        }
+    }
+
+    private func redraw() {
+        guard let current = state.withLock({ $0.current }) else { return }
+        terminal.live("· \(current.title)  \(current.doing)  \(current.since.duration(to: .now).inSeconds)")
+    }
+}
+
+extension Duration {
+    /// Seconds with one decimal: `3.4 s`.
+    var inSeconds: String {
+        formatted(.units(allowed: [.seconds], width: .narrow, fractionalPart: .show(length: 1)))
+    }
+}

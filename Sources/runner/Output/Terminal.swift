@@ -1,0 +1,62 @@
+import Foundation
+import Synchronization
+
+/// Where progress goes: standard error, with colour and animation only on a terminal that wants them.
+final class Terminal: Sendable {
+    /// Whether lines may be redrawn and coloured.
+    let isAnimated: Bool
+    private let state = Mutex(LiveLine())
+
+    private struct LiveLine {
+        var isShown = false
+    }
+
+    /// Decides from the environment: `NO_COLOR`, `TERM=dumb`, a pipe and `--format json` all silence it.
+    init(isQuiet: Bool, environment: [String: String] = ProcessInfo.processInfo.environment) {
+        let wantsPlain = environment["NO_COLOR"].map { !$0.isEmpty } ?? false
+        isAnimated = !isQuiet && !wantsPlain && environment["TERM"] != "dumb" && isatty(STDERR_FILENO) == 1
+    }
+
+    /// Writes one finished line.
+    func line(_ text: String) {
+        state.withLock { live in
+            write((live.isShown ? "\r\u{1B}[2K" : "") + text + "\n")
+            live.isShown = false
+        }
+    }
+
+    /// Shows a line that the next one overwrites; nothing where the terminal is not animated.
+    func live(_ text: String) {
+        guard isAnimated else { return }
+        state.withLock { live in
+            write("\r\u{1B}[2K" + Self.fitted(text, columns: Self.columns()))
+            live.isShown = true
+        }
+    }
+
+    /// `text` in the given SGR colour, or as it is.
+    func coloured(_ text: String, _ colour: Colour) -> String {
+        isAnimated ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
+    }
+
+    /// SGR codes of the few colours used.
+    enum Colour: Int {
+        case red = 31
+        case green = 32
+        case yellow = 33
+        case dim = 2
+    }
+
+    private func write(_ text: String) {
+        FileHandle.standardError.write(Data(text.utf8))
+    }
+
+    private static func columns() -> Int {
+        var size = winsize()
+        return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    }
+
+    private static func fitted(_ text: String, columns: Int) -> String {
+        text.count < columns ? text : String(text.prefix(max(columns - 2, 1))) + "…"
+    }
+}

@@ -1,0 +1,18 @@
+// What the journal's tests do in a process of its own, to kill it at any system call, hold a lock in it, or measure it.
+// Standard output says what has been promised to be on the disk.
+import ClientKit
+import Glibc
+import Journal
+
+do {
+    let state = try StateDirectory.prepare(CommandLine.arguments[2])
+    switch CommandLine.arguments[1] {
+    case "run": try await run(in: state)
+    case "hold": try hold(in: state)
+    case "pour": try await pour(in: state, mebibytes: Int(CommandLine.arguments[3]) ?? 1)
+    default: exit(64)
+    }
+} catch {
+    say("error \(error)")
+    exit(1)
+}

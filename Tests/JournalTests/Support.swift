@@ -1,0 +1,75 @@
+import ClientKit
+import Foundation
+import Glibc
+import Journal
+
+/// A new empty directory; all of them are removed when the tests end.
+struct Scratch {
+    private static let root: String = {
+        let path = NSTemporaryDirectory() + "journal-tests-\(getpid())"
+        atexit {
+            do {
+                try FileManager.default.removeItem(atPath: Scratch.root)
+            } catch {
+                print("left behind: \(Scratch.root): \(error)")
+            }
+        }
+        return path
+    }()
+
+    let path: String
+
+    init() throws {
+        path = "\(Self.root)/\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    func state() throws -> StateDirectory { try StateDirectory.prepare("\(path)/state") }
+}
+
+let allSteps = ["fix_ufw_k8s_nodes", "11_ct_00_setup_credentials", "11_ct_01_prepare_config"]
+
+func newRun(in state: StateDirectory, redactor: Redactor = Redactor()) async throws -> RunJournal {
+    try await RunJournal.create(
+        RunJournal.newID(module: "11", in: state),
+        RunDescription(
+            module: "11", steps: allSteps, runnerVersion: "1.0", arguments: ["runner", "run", "11"],
+            inventoryPath: "/etc/inventory.json", inventoryDigest: String(repeating: "0", count: 64)),
+        in: state, redactor: redactor)
+}
+
+func activity(
+    _ command: [String] = ["kubectl", "get", "pods"], stdin: String = "", effect: Effect = .read,
+    host: String = "k8s-master-01"
+) -> Activity {
+    Activity(
+        channel: .ssh, host: host, hostKeyFingerprint: "SHA256:uNiVztksCsDhcc0u9e8BrwX", command: command,
+        standardInput: Array(stdin.utf8), effect: effect)
+}
+
+extension RunJournal {
+    /// Plays a whole command.
+    nonisolated func play(
+        _ activity: Activity, output: [String] = [], errors: [String] = [], status: ActivityOutcome.Status = .exited(0)
+    ) async throws {
+        try await willBegin(activity)
+        for piece in output { didReceive(Array(piece.utf8)[...], from: .stdout, of: activity) }
+        for piece in errors { didReceive(Array(piece.utf8)[...], from: .stderr, of: activity) }
+        try await didEnd(activity, ActivityOutcome(status: status, duration: .milliseconds(12)))
+    }
+
+    /// Plays a step that changes something.
+    nonisolated func playStep(_ step: String) async throws {
+        try await beginStep(step)
+        try await play(activity(), output: ["NAME READY\n", "web 1/1"])
+        try await recordCheck(of: step, inPlace: false, changes: ["create ConfigMap chatwoot-config"])
+        try await play(
+            activity(["kubectl", "apply", "-f", "-"], stdin: "kind: ConfigMap", effect: .change), output: ["applied\n"],
+            errors: ["a warning\n"])
+        try await finishStep(step, .applied, changes: ["create ConfigMap chatwoot-config"])
+    }
+}
+
+func contents(_ path: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(filePath: path))) }
+
+func overwrite(_ path: String, _ bytes: [UInt8]) throws { try Data(bytes).write(to: URL(filePath: path)) }

@@ -1,0 +1,152 @@
+import ClientKit
+import Foundation
+import Glibc
+import SSH
+import Synchronization
+import Testing
+
+@Suite struct LostLinkTests {
+    private func sessionProcesses(_ server: TestServer) async throws -> [pid_t] {
+        let children = try String(
+            contentsOfFile: "/proc/\(server.process.processID)/task/\(server.process.processID)/children",
+            encoding: .utf8)
+        return children.split(separator: " ").compactMap { pid_t($0) }
+    }
+
+    private func runFailure(_ connection: SSHConnection, _ command: RemoteCommand) async throws -> SSHError {
+        do throws(SSHError) {
+            _ = try await connection.run(command)
+        } catch {
+            return error
+        }
+        throw UnexpectedSuccess()
+    }
+
+    @Test func aServerThatDiesLeavesTheOutcomeUnknown() async throws {
+        let server = try await TestServer()
+        let observer = RecordingObserver()
+        let connection = try await server.connect(observer: observer)
+        let started = server.path("started")
+        async let failing = runFailure(
+            connection,
+            RemoteCommand(["sh", "-c", "touch \"$0\"; sleep 2; touch \"$0.done\"", started], effect: .change))
+        try await eventually("the command runs") { FileManager.default.fileExists(atPath: started) }
+        for child in try await sessionProcesses(server) { kill(child, SIGKILL) }
+        let error = try await failing
+        #expect(error.kind == .unknownOutcome)
+        #expect(error.phase == .command)
+        #expect(error.cause.contains("the server closed the connection"))
+        guard case .unknown = try #require(observer.seen.ended.first) else { Issue.record("recorded as known"); return }
+        #expect(observer.seen.ended.count == 1)
+        // The command itself goes on, which is why the outcome is not a failure.
+        try await eventually("the command ends") { FileManager.default.fileExists(atPath: started + ".done") }
+        let after = try await runFailure(connection, RemoteCommand(["true"], effect: .read))
+        #expect(after.kind == .unreachable)
+        #expect(after.cause.contains("nothing was sent"))
+        #expect(observer.seen.begun.count == 1)
+        await #expect(throws: SSHError.self) { try await connection.forward(toHost: "127.0.0.1", port: 1) }
+    }
+
+    @Test func aCutLinkIsNotTheEndOfInput() async throws {
+        let server = try await TestServer()
+        let connection = try await server.connect()
+        let target = server.path("target")
+        // Reads slowly, so that the link is cut while the input is on its way.
+        let script = "head -c 1000 >/dev/null; touch \"$0.reading\"; sleep 0.5; cat >\"$0.tmp\" && mv \"$0.tmp\" \"$0\""
+        async let failing = runFailure(
+            connection,
+            RemoteCommand(
+                ["sh", "-c", script, target], standardInput: [UInt8](repeating: 1, count: 32 << 20), effect: .change))
+        try await eventually("the command reads") { FileManager.default.fileExists(atPath: target + ".reading") }
+        for child in try await sessionProcesses(server) { kill(child, SIGKILL) }
+        #expect(try await failing.kind == .unknownOutcome)
+        // The lock is free again once everything that belonged to the command is gone.
+        try await shell("/usr/bin/flock", ["-x", "-w", "10", server.path("lock"), "true"])
+        #expect(!FileManager.default.fileExists(atPath: target))
+    }
+
+    @Test func aSilentServerIsNoticed() async throws {
+        let server = try await TestServer()
+        let destination = try server.destination {
+            $0.limits.keepaliveInterval = .seconds(2)
+            $0.limits.silence = .seconds(5)
+        }
+        let connection = try await SSHConnection.open(to: destination)
+        let idle = try await SSHConnection.open(to: destination)
+        for child in try await sessionProcesses(server) { kill(child, SIGSTOP) }
+        defer { Task { for child in try await sessionProcesses(server) { kill(child, SIGCONT) } } }
+        let started = ContinuousClock.now
+        let error = try await runFailure(connection, RemoteCommand(["true"], effect: .read))
+        #expect(error.kind == .unknownOutcome)
+        #expect(error.cause.contains("not even keepalives"))
+        #expect(.now - started < .seconds(12))
+        try await Task.sleep(for: .seconds(4))
+        let asked = ContinuousClock.now
+        #expect(try await runFailure(idle, RemoteCommand(["true"], effect: .read)).kind == .unreachable)
+        #expect(.now - asked < .seconds(1))
+    }
+
+    @Test func keepalivesHoldAnIdleSession() async throws {
+        let server = try await TestServer()
+        let connection = try await SSHConnection.open(
+            to: server.destination {
+                $0.limits.keepaliveInterval = .seconds(2)
+                $0.limits.silence = .seconds(3)
+            })
+        // Nothing else shows that an idle session lives on; a dead one would be noticed after 3 s.
+        try await Task.sleep(for: .seconds(7))
+        #expect(try await connection.run(RemoteCommand(["echo", "here"], effect: .read)).outputText == "here\n")
+    }
+
+    @Test func aLongSilentCommandIsNotTakenForDeath() async throws {
+        let server = try await TestServer()
+        let connection = try await SSHConnection.open(
+            to: server.destination {
+                $0.limits.keepaliveInterval = .seconds(2)
+                $0.limits.silence = .seconds(3)
+            })
+        #expect(try await connection.run(RemoteCommand(["sleep", "6"], effect: .read)).exitStatus == 0)
+    }
+
+    @Test func aRefusedConnectionIsNamed() async throws {
+        let server = try await TestServer()
+        var destination = try server.destination()
+        destination.port = try TestServer.freePort()
+        let error = try await failure(to: destination)
+        #expect(error.phase == .connect)
+        #expect(error.kind == .unreachable)
+        #expect(error.cause.contains("connection refused"))
+    }
+
+    @Test func aPortThatNeverAnswersTimesOut() async throws {
+        let server = try await TestServer()
+        let listener = try SilentListener()
+        let destination = try server.destination {
+            $0.port = listener.port
+            $0.limits.connect = .seconds(1)
+        }
+        let started = ContinuousClock.now
+        let error = try await failure(to: destination)
+        #expect(error.phase == .handshake)
+        #expect(error.kind == .unreachable)
+        #expect(.now - started < .seconds(10))
+    }
+
+    @Test func anAddressThatDoesNotExistIsNamed() async throws {
+        let server = try await TestServer()
+        let error = try await failure(to: server.destination { $0.address = "no-such-host.invalid" })
+        #expect(error.phase == .connect)
+        #expect(error.kind == .unreachable)
+    }
+
+    @Test func aServerThatTurnsConnectionsAwayIsTriedAgain() async throws {
+        // The one unauthenticated connection that it allows is taken, until the server has turned ours away.
+        let server = try await TestServer(["MaxStartups 1:100:1"])
+        let blocker = Mutex<ConnectedSocket?>(try ConnectedSocket(port: server.port))
+        try await eventually("the place is taken") { try server.log.contains("Connection from") }
+        async let opening = server.connect()
+        try await eventually("the server turns us away") { try server.log.contains("drop connection") }
+        blocker.withLock { $0 = nil }
+        #expect(try await opening.run(RemoteCommand(["true"], effect: .read)).exitStatus == 0)
+    }
+}

@@ -1,0 +1,95 @@
+import Foundation
+import Glibc
+import Testing
+
+/// A listener on 127.0.0.1 that never says anything.
+final class SilentListener: Sendable {
+    let port: UInt16
+    private let descriptor: Int32
+
+    init() throws {
+        (descriptor, port) = try Self.listen()
+    }
+
+    deinit { close(descriptor) }
+
+    static func listen(backlog: Int32 = 8) throws -> (descriptor: Int32, port: UInt16) {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var (address, size) = loopback(0)
+        let isBound = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, size) == 0 && Glibc.listen(descriptor, backlog) == 0
+                    && getsockname(descriptor, $0, &size) == 0
+            }
+        }
+        try #require(isBound)
+        return (descriptor, UInt16(bigEndian: address.sin_port))
+    }
+}
+
+/// A listener on 127.0.0.1 with no place left for connections: the kernel drops what comes.
+final class FullListener: Sendable {
+    let port: UInt16
+    private let descriptor: Int32
+    private let occupants: [ConnectedSocket]
+
+    init() throws {
+        let (descriptor, port) = try SilentListener.listen(backlog: 0)
+        self.port = port
+        self.descriptor = descriptor
+        occupants = [try ConnectedSocket(port: port)]
+    }
+
+    deinit { close(descriptor) }
+}
+
+/// A connection to a port of 127.0.0.1, with blocking reads and writes for use off the cooperative pool.
+final class ConnectedSocket: Sendable {
+    private let descriptor: Int32
+
+    init(port: UInt16) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var (address, size) = loopback(port)
+        let isConnected = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) == 0 }
+        }
+        guard isConnected else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EINVAL) }
+    }
+
+    deinit { close(descriptor) }
+
+    func send(_ bytes: [UInt8]) {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress?.advanced(by: sent), $0.count - sent, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return }
+            sent += count
+        }
+    }
+
+    func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+    /// Up to `count` bytes; fewer only where the other side ended.
+    func receive(_ count: Int) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var filled = 0
+        while filled < count {
+            let received = bytes.withUnsafeMutableBytes {
+                recv(descriptor, $0.baseAddress?.advanced(by: filled), $0.count - filled, 0)
+            }
+            guard received > 0 else { break }
+            filled += received
+        }
+        return Array(bytes.prefix(filled))
+    }
+}
+
+private func loopback(_ port: UInt16) -> (sockaddr_in, socklen_t) {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    address.sin_port = port.bigEndian
+    return (address, socklen_t(MemoryLayout<sockaddr_in>.size))
+}

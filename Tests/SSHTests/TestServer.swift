@@ -1,0 +1,113 @@
+import Foundation
+import Glibc
+import ClientKit
+import SSH
+import Testing
+
+/// A real sshd on 127.0.0.1 with keys of its own, for one test.
+final class TestServer: Sendable {
+    let directory: URL
+    let port: UInt16
+    let process: ChildProcess
+
+    /// The server's host key of the given type, `ed25519` or `ecdsa`.
+    func hostKeyLine(_ type: String = "ed25519") throws -> String {
+        let text = try String(contentsOf: directory.appending(path: "host_\(type).pub"), encoding: .utf8)
+        return text.split(separator: " ").prefix(2).joined(separator: " ")
+    }
+
+    /// Path of the key that the server accepts.
+    var userKey: String { directory.appending(path: "user").path }
+    var log: String {
+        get throws { try String(contentsOf: directory.appending(path: "log"), encoding: .utf8) }
+    }
+
+    /// Starts a server; `options` are further lines of its configuration.
+    init(_ options: [String] = [], hostKeys: [String] = ["ed25519"], environment: [String] = ["SHLVL=5"]) async throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "sshd-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(
+            at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        self.directory = directory
+        // sshd wants its privilege separation directory even where it is not a system service.
+        try FileManager.default.createDirectory(atPath: "/run/sshd", withIntermediateDirectories: true)
+        for type in hostKeys {
+            try await Self.makeKey(directory.appending(path: "host_\(type)").path, ["-t", type])
+        }
+        try await Self.makeKey(directory.appending(path: "user").path, ["-t", "ed25519"])
+        try FileManager.default.copyItem(
+            at: directory.appending(path: "user.pub"), to: directory.appending(path: "authorized_keys"))
+        port = try Self.freePort()
+        let configuration =
+            [
+                "Port \(port)", "ListenAddress 127.0.0.1", "PidFile none", "UsePAM no", "StrictModes no",
+                "PermitRootLogin yes", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
+                "AuthorizedKeysFile \(directory.path)/authorized_keys", "LogLevel DEBUG1", "MaxStartups 200",
+                "UseDNS no",
+                "SetEnv \(environment.joined(separator: " "))",
+            ] + hostKeys.map { "HostKey \(directory.path)/host_\($0)" } + options
+        try configuration.joined(separator: "\n").appending("\n").write(
+            to: directory.appending(path: "sshd_config"), atomically: true, encoding: .utf8)
+        process = try ChildProcess(
+            "/usr/sbin/sshd",
+            ["-D", "-f", directory.appending(path: "sshd_config").path, "-E", directory.appending(path: "log").path])
+        let log = directory.appending(path: "log")
+        try await eventually("sshd listens") {
+            try FileManager.default.fileExists(atPath: log.path)
+                && String(contentsOf: log, encoding: .utf8).contains("Server listening on 127.0.0.1")
+        }
+    }
+
+    deinit {
+        process.end()
+        // Nothing depends on it; the next run makes directories of its own.
+        try? FileManager.default.removeItem(at: directory)
+    }
+
+    func path(_ name: String) -> String { directory.appending(path: name).path }
+
+    /// Writes a file into the server's directory and returns its path.
+    func write(_ text: String, to name: String, mode: Int = 0o600) throws -> String {
+        try text.write(to: directory.appending(path: name), atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path(name))
+        return path(name)
+    }
+
+    /// Where to connect to, with the server's key known unless `knownHosts` says otherwise.
+    func destination(
+        knownHosts: String? = nil, identity: SSHDestination.Identity? = nil,
+        _ adjust: (inout SSHDestination) -> Void = { _ in }
+    ) throws -> SSHDestination {
+        let known = try write(
+            knownHosts ?? "[127.0.0.1]:\(port) \(hostKeyLine())\n", to: "known_hosts-\(UUID().uuidString.prefix(8))")
+        var destination = SSHDestination(
+            name: "master-01", address: "127.0.0.1", port: port, user: "root", identity: identity ?? .keyFile(userKey),
+            knownHosts: [known], lockFile: path("lock"))
+        adjust(&destination)
+        return destination
+    }
+
+    /// Opens a connection to the server with the defaults.
+    func connect(observer: any ActivityObserver = IgnoringObserver()) async throws -> SSHConnection {
+        try await SSHConnection.open(to: destination(), observer: observer)
+    }
+
+    static func makeKey(_ path: String, _ options: [String], passphrase: String = "") async throws {
+        try await shell("/usr/bin/ssh-keygen", ["-q", "-N", passphrase, "-C", "test", "-f", path] + options)
+    }
+
+    static func freePort() throws -> UInt16 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
+            }
+        }
+        try #require(isBound)
+        return UInt16(bigEndian: address.sin_port)
+    }
+}

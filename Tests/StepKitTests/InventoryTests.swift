@@ -1,0 +1,82 @@
+import ClientKit
+import Foundation
+import Testing
+
+@testable import StepKit
+
+@Suite struct InventoryTests {
+    @Test func aFileThatCannotBeReadIsBadInputWithTheReason() throws {
+        let error = try #require(throws: InventoryError.self) {
+            try Inventory.load(path: "/nonexistent/inventory.json")
+        }
+        #expect(error.kind == .badInput)
+        #expect(error.description.contains("/nonexistent/inventory.json: cannot be read: No such file or directory"))
+    }
+
+    @Test func theShippedFileDescribesTheRealPlatform() throws {
+        let inventory = try Inventory.load(path: InventorySample.package + "inventory.json")
+        #expect(inventory.masters.map(\.address) == ["10.0.0.100", "10.0.0.101", "10.0.0.102"])
+        #expect(inventory.workers.map(\.address) == (110...114).map { "10.0.0.\($0)" })
+        #expect(inventory.operators.map(\.name) == ["install-01"])
+        #expect(inventory.nodes.count == 8)
+        #expect(inventory.cluster.podCIDR == CIDR("10.233.0.0/16"))
+        #expect(inventory.cluster.serviceCIDR == CIDR("10.96.0.0/12"))
+        #expect(inventory.chatwoot.image.description == "ghcr.io/keybuzzio/chatwoot-keybuzz:v3.12.0")
+        #expect(inventory.chatwoot.resources.limits.cpu == Quantity("1"))
+        #expect(inventory.firewall.policy == .disabled)
+        #expect(inventory.objectStorage?.bucket == "keybuzz-chatwoot")
+    }
+
+    @Test func theRehearsalsFileIsAcceptedAndTheRestFilledIn() throws {
+        let inventory = try InventorySample.parse(InventorySample.lab)
+        #expect(inventory.ssh.identity == .file("/var/lib/keybuzz-lab/ssh/id_ed25519"))
+        #expect(inventory.hosts.allSatisfy { $0.port == 22 && $0.user == "root" })
+        #expect(inventory.postgres.via == .direct)
+        #expect(inventory.postgres.sslmode == .prefer)
+        #expect(inventory.postgres.adminDatabase == "postgres")
+        #expect(inventory.redis.database == 0)
+        #expect(inventory.objectStorage == nil)
+        #expect(inventory.registry.secretName == "ghcr-secret")
+        #expect(inventory.registry.caFile == "/var/lib/keybuzz-lab/registry/ca.pem")
+        #expect(inventory.chatwoot.namespace == "chatwoot")
+        #expect(inventory.chatwoot.migration.timeToLive == .seconds(604_800))
+        #expect(inventory.limits.migration == .seconds(600))
+    }
+
+    @Test func aHostOverridesTheDefaultsOfSSH() throws {
+        let text = try InventorySample.changed([
+            ("\"user\": \"root\"", "\"user\": \"admin\", \"port\": 2222"),
+            ("\"address\": \"10.0.0.20\"", "\"address\": \"install.keybuzz.io\", \"port\": 22, \"user\": \"ops\""),
+        ])
+        let inventory = try InventorySample.parse(text)
+        #expect(inventory.masters.first.map { "\($0.user)@\($0.address):\($0.port)" } == "admin@10.0.0.100:2222")
+        #expect(inventory.operators.first.map { "\($0.user)@\($0.address):\($0.port)" } == "ops@install.keybuzz.io:22")
+    }
+
+    @Test func pathsAreResolvedAgainstHomeAndTheFilesFolder() throws {
+        let text = try InventorySample.changed([
+            ("\"key\": \"/var/lib/keybuzz-lab/ssh/id_ed25519\"", "\"agent\": \"keys/infra.pub\""),
+            ("[\"/var/lib/keybuzz-lab/ssh/known_hosts\"]", "[\"~/.ssh/known_hosts\", \"known_hosts\"]"),
+            ("\"/var/lib/keybuzz-lab/credentials\"", "\"~\""),
+        ])
+        let inventory = try InventorySample.parse(text)
+        #expect(inventory.ssh.identity == .agent(publicKey: "/etc/keybuzz/keys/infra.pub"))
+        #expect(inventory.ssh.knownHosts == [NSHomeDirectory() + "/.ssh/known_hosts", "/etc/keybuzz/known_hosts"])
+        #expect(inventory.credentials.directory == NSHomeDirectory())
+    }
+
+    @Test func theDigestIsThatOfTheFilesBytesAndThePathIsCanonical() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("inventory.json", InventorySample.lab)
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.path + "/link.json", withDestinationPath: "inventory.json")
+        let inventory = try Inventory.load(path: folder.path + "/./link.json")
+        #expect(inventory.path.hasSuffix("/inventory.json"))
+        #expect(!inventory.path.contains("/./"))
+        #expect(inventory.digest == (try sha256sum(folder.path + "/inventory.json")))
+    }
+
+    private func sha256sum(_ path: String) throws -> String {
+        try String(output(of: "/usr/bin/sha256sum", path).prefix(64))
+    }
+}

@@ -1,0 +1,21 @@
+"""Switches for tests only; every one has the prefix STANDIN_ and is listed in the README beside the image's build."""
+
+import os
+import time
+
+from .errors import DeliberateFailure
+
+
+def seconds(name, default):
+    return float(os.environ.get("STANDIN_" + name) or default)
+
+
+def pause(name, default=0.0):
+    duration = seconds(name, default)
+    if duration > 0:
+        time.sleep(duration)
+
+
+def fail_if_asked(point):
+    if point in os.environ.get("STANDIN_FAIL", "").replace(",", " ").split():
+        raise DeliberateFailure(f"STANDIN_FAIL asks for a failure at '{point}'")

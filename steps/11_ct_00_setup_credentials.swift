@@ -1,0 +1,148 @@
+import ClientKit
+import Postgres
+import Redis
+import StepKit
+
+/// Makes Chatwoot's database, role and extensions, and proves that PostgreSQL and Redis let it in.
+///
+/// The role's password is generated once and never changed again: the old script made a new one at every run, and every
+/// running pod lost its database.
+struct SetupCredentials: Step {
+    let id: StepID = "11_ct_00_setup_credentials"
+    let summary = "database, role, extensions and generated secrets; PostgreSQL and Redis let Chatwoot in"
+
+    /// What the first migration wants. A plain owner may create the others, but gets 42501 for pg_stat_statements.
+    static let extensions = ["pg_stat_statements", "pg_trgm", "pgcrypto", "plpgsql"]
+
+    func check(_ site: ReadableSite) async throws -> Finding {
+        let found = try await site.chatwootSecrets()
+        var changes: [Change] = []
+        if found.complete == nil {
+            changes.append(Change("generate the database password and SECRET_KEY_BASE, once, into chatwoot.env", .proved))
+        } else if !found.fileIsCurrent {
+            changes.append(Change("write the cluster's database password and SECRET_KEY_BASE into chatwoot.env", .proved))
+        }
+        changes += try await databaseChanges(site, password: found.databasePassword)
+        try await requireRedis(site)
+        try await lookAtObjectStorage(site)
+        return Finding(changes: changes)
+    }
+
+    func apply(_ changes: [Change], to site: WritableSite) async throws {
+        let chatwoot = site.reading.inventory.chatwoot
+        let secrets = try await site.ensureChatwootSecrets()
+        let admin = try await site.postgres(.admin(database: site.reading.inventory.postgres.adminDatabase))
+        try await admin.ensureRole(chatwoot.databaseUser, password: secrets.databasePassword)
+        try await admin.ensureDatabase(chatwoot.database, owner: chatwoot.databaseUser)
+        try await admin.revokeConnectFromPublic(on: chatwoot.database)
+        let inside = try await site.postgres(.admin(database: chatwoot.database))
+        try await inside.grantUse(to: chatwoot.databaseUser)
+        for name in Self.extensions { try await inside.ensureExtension(name) }
+        if try await !login(site.reading, password: secrets.databasePassword) {
+            try await admin.setPassword(secrets.databasePassword, of: chatwoot.databaseUser)
+        }
+    }
+
+    func verify(_ site: ReadableSite) async throws {
+        let found = try await site.chatwootSecrets()
+        let left = try await databaseChanges(site, password: found.databasePassword)
+        guard found.complete != nil, left.isEmpty else {
+            throw StepFailure(
+                "prove Chatwoot's database", host: site.inventory.postgres.hosts.joined(separator: ", "),
+                cause: "still missing: \(left.map(\.summary).joined(separator: "; "))",
+                remedy: "look for somebody else changing the database at the same time, and run the step again")
+        }
+    }
+
+    /// What the database lacks, read from the catalogue and by logging in as Chatwoot does.
+    private func databaseChanges(_ site: ReadableSite, password: Secret?) async throws -> [Change] {
+        let chatwoot = site.inventory.chatwoot
+        let (name, user) = (chatwoot.database, chatwoot.databaseUser)
+        let admin = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
+        var changes: [Change] = []
+        let role = try await admin.roleState(user)
+        if let role {
+            let wanted = RoleAttributes()
+            if role.attributes != wanted {
+                changes.append(Change("alter role \"\(user)\": \(role.attributes.differences(to: wanted))", .proved))
+            }
+        } else {
+            changes.append(Change("create role \"\(user)\" with LOGIN and no other right", .proved))
+        }
+        guard let database = try await admin.databaseState(name) else {
+            changes.append(Change("create database \"\(name)\" (UTF8) owned by \"\(user)\"", .proved))
+            changes.append(Change("revoke CONNECT on database \"\(name)\" from PUBLIC", .predicted))
+            changes += Self.extensions.filter { $0 != "plpgsql" }.map {
+                Change("create extension \($0) in database \"\(name)\"", .predicted)
+            }
+            return changes
+        }
+        if database.owner != user {
+            changes.append(Change("alter database \"\(name)\": owner \(database.owner) → \(user)", .proved))
+        }
+        if database.publicMayConnect {
+            changes.append(Change("revoke CONNECT on database \"\(name)\" from PUBLIC", .proved))
+        }
+        let inside = try await site.postgres(.admin(database: name))
+        let schema = try await inside.schemaState(for: user)
+        if schema?.roleMayUse != true || schema?.roleMayCreate != true {
+            changes.append(Change("grant USAGE and CREATE on schema public to \"\(user)\"", role == nil ? .predicted : .proved))
+        }
+        for state in try await inside.extensionStates(Self.extensions) where state.installedVersion == nil {
+            guard state.availableVersion != nil else {
+                throw StepFailure(
+                    "look for the extension \(state.name)", host: site.inventory.postgres.hosts.joined(separator: ", "),
+                    cause: "the server has no files for it",
+                    remedy: "install PostgreSQL's contrib package on every database node")
+            }
+            changes.append(Change("create extension \(state.name) in database \"\(name)\"", .proved))
+        }
+        if role != nil, let password, try await !login(site, password: password) {
+            changes.append(Change("set the password of role \"\(user)\" to the one of chatwoot.env and the cluster", .proved))
+        } else if role != nil, password == nil {
+            changes.append(Change("set the password of role \"\(user)\" to the generated one", .predicted))
+        }
+        return changes
+    }
+
+    /// Whether Chatwoot's role gets in with this password; other failures are thrown.
+    private func login(_ site: ReadableSite, password: Secret) async throws -> Bool {
+        do {
+            try await site.postgres(.chatwoot(password: password)).ping()
+            return true
+        } catch let error as PostgresError where error.sqlState == "28P01" || error.sqlState == "42501" {
+            return false
+        }
+    }
+
+    private func requireRedis(_ site: ReadableSite) async throws {
+        _ = try await site.redis().requireVersion("6.2")
+    }
+
+    private func lookAtObjectStorage(_ site: ReadableSite) async throws {
+        guard let storage = site.inventory.objectStorage else { return }
+        let probe = HTTPProbe(url: "\(storage.endpoint)/\(storage.bucket)")
+        guard let answer = try await site.master.fetch([probe]).first, answer.status == 0 else { return }
+        let cause = "the object storage does not answer at \(probe.url): \(answer.curlMessage)"
+        guard storage.isRequired else { return site.reporter.warns(cause) }
+        throw StepFailure(
+            "reach the bucket \(storage.bucket)", host: site.master.name, cause: cause,
+            remedy: "start the object storage, or set objectStorage.required to false")
+    }
+}
+
+extension RoleAttributes {
+    /// The attributes that differ, as SQL's keywords.
+    func differences(to wanted: RoleAttributes) -> String {
+        let pairs: [(String, KeyPath<RoleAttributes, Bool>)] = [
+            ("LOGIN", \.canLogin), ("SUPERUSER", \.isSuperuser), ("CREATEDB", \.canCreateDatabases),
+            ("CREATEROLE", \.canCreateRoles), ("REPLICATION", \.canReplicate), ("BYPASSRLS", \.bypassesRowSecurity),
+        ]
+        var words = pairs.filter { self[keyPath: $0.1] != wanted[keyPath: $0.1] }
+            .map { self[keyPath: $0.1] ? "\($0.0) → NO\($0.0)" : "NO\($0.0) → \($0.0)" }
+        if connectionLimit != wanted.connectionLimit {
+            words.append("CONNECTION LIMIT \(connectionLimit) → \(wanted.connectionLimit)")
+        }
+        return words.joined(separator: ", ")
+    }
+}

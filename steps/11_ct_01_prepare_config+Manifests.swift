@@ -1,0 +1,74 @@
+import ClientKit
+import Crypto
+import Foundation
+import Kubernetes
+import StepKit
+
+/// Everything Chatwoot reads from its environment, in the names that v3.12.0 reads.
+struct ChatwootEnvironment: Sendable {
+    /// What may be seen by anyone who can read a ConfigMap.
+    let plain: [String: String]
+    /// What may not.
+    let secret: [String: Secret]
+
+    /// Derives the environment from the inventory, the credentials files and the generated secrets.
+    init(_ site: ReadableSite, _ generated: GeneratedSecrets) {
+        let chatwoot = site.inventory.chatwoot
+        let redis = site.inventory.redis
+        var plain = chatwoot.environment
+        plain.merge([
+            "RAILS_ENV": "production",
+            "FRONTEND_URL": "https://\(chatwoot.domain)",
+            "INSTALLATION_ENV": chatwoot.installationName,
+            "POSTGRES_HOST": site.inventory.postgres.hosts.joined(separator: ","),
+            "POSTGRES_PORT": String(site.inventory.postgres.port),
+            "POSTGRES_DATABASE": chatwoot.database,
+            "POSTGRES_USERNAME": chatwoot.databaseUser,
+            "REDIS_URL": "redis://\(redis.host):\(redis.port)/\(redis.database)",
+        ]) { _, own in own }
+        var secret = site.credentials.chatwootExtra
+        secret.merge([
+            "POSTGRES_PASSWORD": generated.databasePassword,
+            "SECRET_KEY_BASE": generated.secretKeyBase,
+            "REDIS_PASSWORD": site.credentials.redis.password,
+        ]) { _, own in own }
+        if let storage = site.inventory.objectStorage, let keys = site.credentials.objectStorage {
+            plain.merge([
+                "ACTIVE_STORAGE_SERVICE": "s3_compatible",
+                "STORAGE_ENDPOINT": storage.endpoint,
+                "STORAGE_BUCKET_NAME": storage.bucket,
+                "STORAGE_REGION": storage.region,
+                "STORAGE_FORCE_PATH_STYLE": "true",
+            ]) { _, own in own }
+            secret["STORAGE_ACCESS_KEY_ID"] = Secret(keys.accessKey)
+            secret["STORAGE_SECRET_ACCESS_KEY"] = keys.secretKey
+        }
+        self.plain = plain
+        self.secret = secret
+    }
+
+    /// SHA-256 over every name and value: pods whose template carries it roll when, and only when, the environment changes.
+    ///
+    /// Not guessable from outside, since SECRET_KEY_BASE alone adds 512 random bits.
+    var checksum: String {
+        var hash = SHA256()
+        for (name, value) in plain.merging(secret.mapValues { $0.reveal() }, uniquingKeysWith: { _, own in own })
+            .sorted(by: { $0.key < $1.key })
+        {
+            hash.update(data: Data("\(name.utf8.count):\(name)\(value.utf8.count):\(value)".utf8))
+        }
+        return hash.finalize().map { String(format: "%02x", $0) }.joined()
+    }
+
+    /// The namespace, the ConfigMap and the Secret.
+    func manifests(in site: ReadableSite) -> [any Manifest] {
+        let namespace = ObjectMeta(
+            name: site.inventory.chatwoot.namespace,
+            labels: ChatwootNames.shared.merging(["app": "keybuzz-support", "component": "chatwoot"]) { _, own in own })
+        return [
+            Namespace(metadata: namespace),
+            ConfigMap(metadata: .chatwoot(ChatwootNames.configMap, in: site), data: plain),
+            SecretObject(metadata: .chatwoot(ChatwootNames.secret, in: site), data: secret),
+        ]
+    }
+}

@@ -1,0 +1,47 @@
+import Kubernetes
+import StepKit
+
+/// Makes the namespace, and the ConfigMap and Secret that Chatwoot reads, in the variable names it really reads.
+struct PrepareConfig: ObjectOwner {
+    let id: StepID = "11_ct_01_prepare_config"
+    let summary = "namespace, ConfigMap and Secret that Chatwoot reads"
+
+    func check(_ site: ReadableSite) async throws -> Finding {
+        Finding(changes: try await site.changes(towards: desired(site)))
+    }
+
+    func apply(_ changes: [Change], to site: WritableSite) async throws {
+        let environment = ChatwootEnvironment(site.reading, try await site.ensureChatwootSecrets())
+        try await site.cluster.apply(environment.manifests(in: site.reading))
+    }
+
+    func verify(_ site: ReadableSite) async throws {
+        try await site.cluster.prove(desired(site))
+    }
+
+    func desired(_ site: ReadableSite) async throws -> [any Manifest] {
+        try await ChatwootEnvironment.present(site).manifests(in: site)
+    }
+}
+
+extension ChatwootEnvironment {
+    /// The environment as far as it is known now: before the secrets exist, with stand-ins for them.
+    static func present(_ site: ReadableSite) async throws -> ChatwootEnvironment {
+        ChatwootEnvironment(site, try await site.chatwootSecrets().complete ?? .standIn())
+    }
+}
+
+extension ReadableSite {
+    /// The generated secrets as far as they exist.
+    func chatwootSecrets() async throws -> GeneratedSecretsStore.Found {
+        try await generatedSecrets(in: inventory.chatwoot.namespace, secret: ChatwootNames.secret)
+    }
+}
+
+extension WritableSite {
+    /// The generated secrets, made and written to the credentials file first where they do not exist yet.
+    func ensureChatwootSecrets() async throws -> GeneratedSecrets {
+        try await ensureGeneratedSecrets(
+            in: reading.inventory.chatwoot.namespace, secret: ChatwootNames.secret)
+    }
+}

@@ -1,0 +1,52 @@
+import Kubernetes
+import StepKit
+
+/// Deploys web and worker with Service, Ingress and disruption budgets, and watches the rollout to its end.
+///
+/// Comes after the migration, so that new code never meets an old schema.
+struct DeployChatwoot: ObjectOwner {
+    let id: StepID = "11_ct_02_deploy_chatwoot"
+    let summary = "Deployments, Service and Ingress, rolled out without a gap"
+
+    func check(_ site: ReadableSite) async throws -> Finding {
+        var changes = try await site.changes(towards: desired(site))
+        if changes.isEmpty {
+            let verdicts = try await site.cluster.verdicts(on: deployments, namespace: site.inventory.chatwoot.namespace)
+            changes = zip(deployments, verdicts).compactMap { deployment, verdict in
+                if case .done = verdict { return nil }
+                return Change("see the rollout of \(deployment) to its end; now \(verdict.words)", .predicted)
+            }
+        }
+        return Finding(changes: changes)
+    }
+
+    func apply(_ changes: [Change], to site: WritableSite) async throws {
+        try await site.cluster.apply(desired(site.reading))
+    }
+
+    func verify(_ site: ReadableSite) async throws {
+        try await site.cluster.prove(desired(site))
+        try await site.cluster.wait(
+            for: deployments, namespace: site.inventory.chatwoot.namespace,
+            .telling(site.reporter, limit: site.inventory.limits.rollout))
+    }
+
+    private let deployments = [Workload.deployment(ChatwootNames.web), .deployment(ChatwootNames.worker)]
+
+    func desired(_ site: ReadableSite) async throws -> [any Manifest] {
+        ChatwootDeployment(
+            site: site, checksum: try await ChatwootEnvironment.present(site).checksum,
+            server: try await site.serverVersion()
+        ).manifests
+    }
+}
+
+extension WaitOptions {
+    /// A wait of at most `limit` that tells `reporter` what it waits for, what it saw last and how long is left.
+    static func telling(_ reporter: Reporter, limit: Duration) -> WaitOptions {
+        WaitOptions(limit: limit) { progress in
+            let trouble = progress.trouble.map { "; \($0.sentence)" } ?? ""
+            reporter.says("\(progress.lastSeen)\(trouble), \(progress.left.components.seconds) s left")
+        }
+    }
+}

@@ -1,0 +1,110 @@
+import ClientKit
+import Kubernetes
+import Redis
+import StepKit
+
+/// Brings the database to the schema of the wanted image, by Chatwoot's own task in a Job, before any pod of it serves.
+///
+/// What is there is judged by SQL; a state in which the task would destroy data is refused. The Job and its log stay for as
+/// long as the inventory says, and a failed one is never repeated blindly: each attempt has a name of its own.
+struct RunMigrations: Step {
+    let id: StepID = "11_ct_04_run_migrations"
+    let summary = "schema and seed of the wanted image, by Chatwoot's own task in a Job"
+
+    func check(_ site: ReadableSite) async throws -> Finding {
+        let image = site.inventory.chatwoot.image.description
+        guard let schema = try await ChatwootSchema.read(site) else {
+            return .drifted([Change("load the schema of \(image) and seed the database, in a Job", .predicted)])
+        }
+        switch schema.state {
+        case .wouldBeDropped: throw refusal(schema, site)
+        case .empty:
+            return .drifted([Change("load the schema of \(image) and seed the database, in a Job", .unknowable)])
+        case .halfLoaded:
+            return .drifted([
+                Change(
+                    "load the schema of \(image) again from scratch: an earlier load was cut off after \(schema.tables) tables, "
+                        + "before any data", .unknowable)
+            ])
+        case .unseeded:
+            return .drifted([
+                Change(
+                    "set the onboarding key in Redis: the seed never ran to its end, and nobody could create the first account",
+                    .proved)
+            ])
+        case .loaded:
+            guard try await !isMigrated(schema, site) else { return .inPlace }
+            return .drifted([
+                Change("migrate the database (\(schema.words)) with \(image), in a Job", .unknowable)
+            ])
+        }
+    }
+
+    func apply(_ changes: [Change], to site: WritableSite) async throws {
+        let schema = try await ChatwootSchema.read(site.reading)
+        if schema?.state == .wouldBeDropped, let schema { throw refusal(schema, site.reading) }
+        if schema?.state == .unseeded {
+            try await site.redis().set(ChatwootNames.onboardingKey, to: "true")
+        }
+        if let schema, schema.isLoaded, try await isMigrated(schema, site.reading) { return }
+        try await MigrationJob(site).run()
+        guard let migrated = try await ChatwootSchema.read(site.reading) else { return }
+        try await site.cluster.apply([SchemaRecord(migrated, site.reading).manifest])
+    }
+
+    func verify(_ site: ReadableSite) async throws {
+        let attempt = "prove that the database is migrated"
+        let host = site.inventory.postgres.hosts.joined(separator: ", ")
+        guard let schema = try await ChatwootSchema.read(site) else {
+            throw StepFailure(
+                attempt, host: host, cause: "Chatwoot's role cannot log in to read it",
+                remedy: "run from the step 11_ct_00_setup_credentials")
+        }
+        guard schema.state == .loaded, schema.settings > 0, try await isMigrated(schema, site) else {
+            throw StepFailure(
+                attempt, host: host,
+                cause: "after the task the database holds \(schema.tables) tables, \(schema.words), \(schema.users) users, "
+                    + "\(schema.settings) settings; onboarding key \(schema.isOnboarding ? "present" : "absent")",
+                remedy: "read the Job's log: kubectl -n \(site.inventory.chatwoot.namespace) logs -l component=migrations")
+        }
+    }
+
+    /// Whether the database is what the image makes of it: by the record of an earlier run, or by the figures that are known.
+    private func isMigrated(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> Bool {
+        let recorded = try await site.cluster.get(SchemaRecord.reference(site))?["data"]?.strings
+        if recorded == SchemaRecord(schema, site).data { return true }
+        guard recorded == nil, let tag = site.inventory.chatwoot.image.tag, let known = ChatwootSchema.known[tag] else {
+            return false
+        }
+        return schema.migrations == known.migrations && schema.newest == known.newest
+    }
+
+    private func refusal(_ schema: ChatwootSchema, _ site: ReadableSite) -> StepFailure {
+        StepFailure(
+            "prepare the database \(site.inventory.chatwoot.database)",
+            host: site.inventory.postgres.hosts.joined(separator: ", "),
+            cause: "it holds \(schema.users) users in \(schema.tables) tables and no ar_internal_metadata, as after a partial "
+                + "restore: Chatwoot's task would drop every table",
+            remedy: "restore the whole backup, ar_internal_metadata included, or move the database aside by hand")
+    }
+}
+
+/// What is recorded in the cluster about the last migration: the image, and what the database held after it.
+struct SchemaRecord {
+    let data: [String: String]
+    let manifest: any Manifest
+
+    init(_ schema: ChatwootSchema, _ site: ReadableSite) {
+        data = [
+            "image": site.inventory.chatwoot.image.description, "migrations": String(schema.migrations),
+            "newest": schema.newest,
+        ]
+        manifest = ConfigMap(metadata: .chatwoot(ChatwootNames.schemaRecord, in: site), data: data)
+    }
+
+    static func reference(_ site: ReadableSite) -> ObjectReference {
+        ObjectReference(
+            apiVersion: "v1", kind: "ConfigMap", namespace: site.inventory.chatwoot.namespace,
+            name: ChatwootNames.schemaRecord)
+    }
+}

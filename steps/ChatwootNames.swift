@@ -1,0 +1,41 @@
+import Kubernetes
+import StepKit
+
+/// The names that several steps share; they are those of the old scripts, so that an existing platform is recognised.
+enum ChatwootNames {
+    static let configMap = "chatwoot-config"
+    static let secret = "chatwoot-secrets"
+    static let web = "chatwoot-web"
+    static let worker = "chatwoot-worker"
+    static let service = "chatwoot-web"
+    static let ingress = "chatwoot-ingress"
+    static let port = 3000
+    /// Records which image migrated the database to what; see ``RunMigrations``.
+    static let schemaRecord = "chatwoot-schema"
+    /// The Redis key without which nobody can create the first account of a new installation.
+    static let onboardingKey = "alfred:CHATWOOT_INSTALLATION_ONBOARDING"
+
+    /// The labels of everything module 11 makes.
+    static let shared = ["app.kubernetes.io/part-of": "keybuzz-support", "app.kubernetes.io/managed-by": "keybuzz-runner"]
+
+    /// The labels that select the pods of one component: `web`, `worker` or `migrations`.
+    static func selector(_ component: String) -> [String: String] {
+        ["app": "chatwoot", "component": component]
+    }
+
+    /// The labels of one component's objects.
+    static func labels(_ component: String) -> [String: String] {
+        shared.merging(selector(component)) { _, own in own }
+    }
+}
+
+extension ObjectMeta {
+    /// An object of module 11 in Chatwoot's namespace.
+    static func chatwoot(
+        _ name: String, in site: ReadableSite, labels: [String: String] = ChatwootNames.shared,
+        annotations: [String: String]? = nil
+    ) -> ObjectMeta {
+        ObjectMeta(
+            name: name, namespace: site.inventory.chatwoot.namespace, labels: labels, annotations: annotations)
+    }
+}

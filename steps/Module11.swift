@@ -1,0 +1,20 @@
+public import StepKit
+
+/// Module 11: Chatwoot at support.keybuzz.io. This is the only place that orders its steps.
+public let module11 = Module(
+    number: 11, summary: "Chatwoot, the support desk",
+    steps: [
+        FixFirewall(),
+        SetupCredentials(),
+        PrepareConfig(),
+        AddImagePullSecrets(),
+        RunMigrations(),
+        DeployChatwoot(),
+        ProveService(),
+    ],
+    orderNote: """
+        The names are those of the old scripts, the order is not. The firewall comes first, since the migration's pod already needs \
+        the way to the database; the pull secret before the first pod; the migration before the deployment, so that new code never \
+        serves on an old schema; the tests last.
+        """,
+    preflight: preflight)

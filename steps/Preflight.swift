@@ -1,0 +1,57 @@
+import ClientKit
+import Kubernetes
+import StepKit
+
+/// Looks for everything that would stop a step later on, and tells all of it at once.
+@Sendable func preflight(_ site: ReadableSite) async -> [any ExplainedError] {
+    let questions: [@Sendable () async throws -> Void] = [
+        { _ = try await site.serverVersion() },
+        { try await requirePrograms(site) },
+        { _ = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase)) },
+        { _ = try await site.redis() },
+        { try await RegistryProof(site).require() },
+        { try requireReadablePasswords(site) },
+    ]
+    return await withTaskGroup(of: (Int, (any ExplainedError)?).self) { group in
+        for (index, question) in questions.enumerated() {
+            group.addTask {
+                do {
+                    try await question()
+                    return (index, nil)
+                } catch let error as any ExplainedError {
+                    return (index, error)
+                } catch {
+                    return (index, StepFailure("look around", cause: "\(error)", remedy: "report this"))
+                }
+            }
+        }
+        return await group.reduce(into: [(Int, any ExplainedError)]()) { found, answer in
+            if let error = answer.1 { found.append((answer.0, error)) }
+        }.sorted { $0.0 < $1.0 }.map(\.1)
+    }
+}
+
+private func requirePrograms(_ site: ReadableSite) async throws {
+    let missing = try await site.onEveryNode("look for the programs that the steps use") { node in
+        try await node.missingPrograms(among: ["curl", "flock"] + (node.name == site.master.name ? ["kubectl"] : []))
+    }
+    let failures = missing.filter { !$0.answer.isEmpty }.map { node, programs in
+        StepFailure(
+            "look for the programs that the steps use", host: node.name,
+            cause: "\(programs.joined(separator: ", ")) not found on the PATH",
+            remedy: "install them there: apt-get install curl util-linux kubectl")
+    }
+    guard failures.isEmpty else { throw CombinedFailure("look for the programs that the steps use", failures) }
+}
+
+/// Refuses given passwords that Chatwoot would misread, before anything is changed.
+private func requireReadablePasswords(_ site: ReadableSite) throws {
+    let misreadings = [
+        ChatwootPasswordRules.misreadingAsRedisPassword(site.credentials.redis.password),
+        site.credentials.chatwoot?.password.flatMap(ChatwootPasswordRules.misreadingAsDatabasePassword),
+    ].compactMap { $0 }
+    guard let first = misreadings.first else { return }
+    throw StepFailure(
+        "use the given passwords for Chatwoot", cause: misreadings.map(\.reason).joined(separator: "; "),
+        remedy: first.remedy, kind: .badInput)
+}

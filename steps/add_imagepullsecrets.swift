@@ -1,0 +1,34 @@
+import ClientKit
+import Foundation
+import Kubernetes
+import StepKit
+
+/// Makes the Secret that lets the nodes pull Chatwoot's image, and proves that the registry accepts it before any pod starts.
+///
+/// The old script patched running Deployments with it; here they carry it from their first breath.
+struct AddImagePullSecrets: ObjectStep {
+    let id: StepID = "add_imagepullsecrets"
+    let summary = "Secret for the image's registry, accepted by it"
+
+    func desired(_ site: ReadableSite) async throws -> [any Manifest] {
+        let credentials = site.credentials.registry
+        let token = Data("\(credentials.username):\(credentials.token.reveal())".utf8).base64EncodedString()
+        let entry = [
+            "username": credentials.username, "password": credentials.token.reveal(), "auth": token,
+        ]
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let configuration = try encoder.encode(["auths": [site.inventory.registry.server: entry]])
+        return [
+            SecretObject(
+                metadata: .chatwoot(site.inventory.registry.secretName, in: site),
+                type: "kubernetes.io/dockerconfigjson",
+                data: [".dockerconfigjson": Secret(String(decoding: configuration, as: UTF8.self))])
+        ]
+    }
+
+    func verify(_ site: ReadableSite) async throws {
+        try await site.cluster.prove(desired(site))
+        try await RegistryProof(site).require()
+    }
+}

@@ -1,0 +1,136 @@
+import ClientKit
+import Kubernetes
+import StepKit
+
+/// Sees to it that no Kubernetes node's UFW drops pod traffic, which showed as a 504 at the ingress while every pod was Ready.
+///
+/// Pod traffic is routed by the node, so that an input rule alone does nothing for it. Hosts outside Kubernetes are never
+/// touched.
+struct FixFirewall: Step {
+    let id: StepID = "fix_ufw_k8s_nodes"
+    let summary = "UFW on the Kubernetes nodes lets pod traffic pass"
+
+    func check(_ site: ReadableSite) async throws -> Finding {
+        for node in site.absentNodes {
+            site.reporter.warns("the firewall of \(node.name) could not be looked at: \(node.failure.cause)")
+        }
+        let plans = try await plans(site)
+        let changes = plans.flatMap { plan in plan.commands.map { Change("\(plan.node.name): \($0.words)", .proved) } }
+        guard changes.isEmpty else { return .drifted(changes) }
+        try await requirePodsReachable(site)
+        return .inPlace
+    }
+
+    func apply(_ changes: [Change], to site: WritableSite) async throws {
+        let plans = try await plans(site.reading)
+        _ = try await concurrently(plans, "set the firewall of the Kubernetes nodes") { plan in
+            let node = WritableNode(plan.node)
+            for command in plan.commands { try await node.run(command.arguments) }
+        }
+    }
+
+    func verify(_ site: ReadableSite) async throws {
+        let left = try await plans(site).filter { !$0.commands.isEmpty }
+        guard left.isEmpty else {
+            throw StepFailure(
+                "prove the firewall's state", host: left.map(\.node.name).joined(separator: ", "),
+                cause: "ufw exited 0 and still reports: \(left.flatMap(\.commands).map(\.words).joined(separator: "; "))",
+                remedy: "look for what else manages UFW on the host, and run the step again")
+        }
+        try await requirePodsReachable(site)
+    }
+
+    private struct Plan: Sendable {
+        let node: ReadableNode
+        let commands: [Command]
+    }
+
+    /// One UFW command and what it does.
+    struct Command: Sendable, Hashable {
+        let words: String
+        let arguments: [String]
+    }
+
+    private func plans(_ site: ReadableSite) async throws -> [Plan] {
+        let policy = site.inventory.firewall.policy
+        let pods = site.inventory.cluster.podCIDR.description
+        guard policy != .leave else { return [] }
+        return try await site.onEveryNode("read the firewall of the Kubernetes nodes") { node in
+            try await node.firewall()
+        }.map { node, state in
+            Plan(node: node, commands: state.map { Self.commands(for: policy, pods: pods, state: $0) } ?? [])
+        }
+    }
+
+    /// The commands that bring a node in `state` to `policy`; none where it is there.
+    static func commands(for policy: Inventory.Firewall.Policy, pods: String, state: FirewallState) -> [Command] {
+        switch policy {
+        case .leave: []
+        case .disabled:
+            state.isActive
+                ? [Command(words: "switch UFW off (it drops routed pod traffic)", arguments: ["ufw", "--force", "disable"])]
+                : []
+        case .allowPodNetwork:
+            allowPodNetwork(pods, state)
+        }
+    }
+
+    private static func allowPodNetwork(_ pods: String, _ state: FirewallState) -> [Command] {
+        var commands: [Command] = []
+        if !state.allows("ALLOW IN", from: pods, to: "Anywhere") {
+            commands.append(
+                Command(words: "allow input from the pod network \(pods)", arguments: ["ufw", "allow", "from", pods]))
+        }
+        if state.routedDefault != "allow" {
+            if !state.allows("ALLOW FWD", from: pods, to: "Anywhere") {
+                commands.append(
+                    Command(
+                        words: "allow routed traffic from the pod network \(pods)",
+                        arguments: ["ufw", "route", "allow", "from", pods]))
+            }
+            if !state.allows("ALLOW FWD", from: "Anywhere", to: pods) {
+                commands.append(
+                    Command(
+                        words: "allow routed traffic to the pod network \(pods)",
+                        arguments: ["ufw", "route", "allow", "to", pods]))
+            }
+        }
+        // Only now: a node whose firewall comes up before its rules cuts the pods off for a moment. While UFW is off it lists
+        // no rules, so that all of them are given again; UFW itself skips those it has.
+        if !state.isActive {
+            commands.append(Command(words: "switch UFW on, with these rules", arguments: ["ufw", "--force", "enable"]))
+        }
+        return commands
+    }
+
+    /// Connects from every node's own network to every pod that serves; before any exists there is nothing to prove.
+    private func requirePodsReachable(_ site: ReadableSite) async throws {
+        let pods = try await site.cluster.list(
+            ["pods"], namespace: site.inventory.chatwoot.namespace, labels: ChatwootNames.selector("web"))
+        let serving = pods.filter { $0.isReadyPod }
+        let probes = serving.compactMap { pod in
+            pod["status", "podIP"]?.string.map { HTTPProbe(url: "http://\($0):\(ChatwootNames.port)/api") }
+        }
+        guard !probes.isEmpty else { return }
+        let answers = try await site.onEveryNode("connect to the pods from every node") { try await $0.fetch(probes) }
+        let cut = answers.flatMap { node, answers in
+            answers.filter { !$0.didConnect }.map { "\(node.name) cannot reach \($0.probe.url): \($0.curlMessage)" }
+        }
+        guard cut.isEmpty else {
+            throw StepFailure(
+                "connect to Chatwoot's pods from every node's own network", cause: cut.joined(separator: "; "),
+                remedy: "UFW is as the inventory wants it, so look at other firewalls between the nodes: "
+                    + "iptables-save, the cloud's firewall, NetworkPolicies, Calico")
+        }
+    }
+}
+
+extension JSONValue {
+    /// Whether a Pod object is ready and not on its way out.
+    var isReadyPod: Bool {
+        self["metadata", "deletionTimestamp"] == nil
+            && (self["status", "conditions"]?.elements ?? []).contains {
+                $0["type"]?.string == "Ready" && $0["status"]?.string == "True"
+            }
+    }
+}
