@@ -66,10 +66,12 @@ final class RealPodTests {
                 terminationGracePeriodSeconds: 1))
     }
 
+    /// Without a readiness probe a pod is available the moment it runs, even if it ends in the next: hence the five seconds.
     private func deployment(_ pod: PodTemplate) -> Deployment {
         Deployment(
             metadata: ObjectMeta(name: "probe", namespace: namespace),
-            spec: .init(replicas: 1, selector: LabelSelector(matchLabels: ["app": "probe"]), template: pod))
+            spec: .init(
+                replicas: 1, selector: LabelSelector(matchLabels: ["app": "probe"]), template: pod, minReadySeconds: 5))
     }
 
     private func job(_ script: String) -> Job {
