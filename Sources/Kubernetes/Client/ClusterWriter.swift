@@ -70,7 +70,8 @@ public struct ClusterWriter: Sendable {
         let command = [verb, "--field-manager=\(Self.fieldManager)", "-o", "json", "--show-managed-fields", "-f", "-"]
         guard
             let answer = try await reader.kubectl.json(
-                attempt, command, input: object.serialized(), effect: .change)
+                attempt, command, input: object.serialized(), effect: .change,
+                outputIsSecret: reference.kind == "Secret")
         else { throw reader.kubectl.unreadable(attempt, command, "kubectl said nothing") }
         return answer
     }

@@ -42,7 +42,9 @@ extension ClusterWriter {
         _ desired: Lease, insteadOf present: LeaseRecord?, _ module: String, _ clock: ServerClock
     ) async throws(KubernetesError) -> JSONValue {
         do {
-            if let present { return try await replace(desired, resourceVersion: present.resourceVersion, uid: present.uid) }
+            if let present {
+                return try await replace(desired, resourceVersion: present.resourceVersion, uid: present.uid)
+            }
             return try await create(desired)
         } catch {
             guard error.serverReason == .conflict || error.serverReason == .alreadyExists else { throw error }
@@ -98,9 +100,8 @@ extension ClusterWriter {
                 return HeldLease(
                     module: lease.module, record: try record(answer, lease.module), takenOverFrom: lease.takenOverFrom,
                     clock: lease.clock)
-            } catch  where error.serverReason == .notFound {
-                throw lost(lease.module, nil, "it was deleted")
-            } catch  where error.serverReason == .conflict {
+            } catch {
+                guard error.serverReason == .conflict || error.serverReason == .notFound else { throw error }
                 guard let now = try await reader.lease(ofModule: lease.module) else {
                     throw lost(lease.module, nil, "it was deleted")
                 }

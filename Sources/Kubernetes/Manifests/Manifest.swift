@@ -16,7 +16,7 @@ extension Manifest {
         ObjectReference(apiVersion: apiVersion, kind: kind, namespace: metadata.namespace, name: metadata.name)
     }
 
-    /// The object as JSON. A ``SecretObject`` shows its values here: for kubectl's standard input only.
+    /// The object as JSON, where a ``SecretObject`` shows its values: for kubectl's standard input and for comparing only.
     public func json() -> JSONValue {
         let encoder = JSONEncoder()
         do {

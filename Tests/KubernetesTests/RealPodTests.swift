@@ -11,7 +11,7 @@ private enum Lab {
 
 /// What only real pods can prove, on the rehearsal cluster whose `lab` program RUNNER_LAB names.
 @Suite(.serialized, .enabled(if: Lab.program != nil, "RUNNER_LAB does not name the lab program"))
-final class LabTests {
+final class RealPodTests {
     private let namespace = "kubernetes-tests-\(UUID().uuidString.prefix(8).lowercased())"
     private let writer: ClusterWriter
 
@@ -66,10 +66,12 @@ final class LabTests {
                 terminationGracePeriodSeconds: 1))
     }
 
+    /// Without a readiness probe a pod is available the moment it runs, even if it ends in the next: hence the five seconds.
     private func deployment(_ pod: PodTemplate) -> Deployment {
         Deployment(
             metadata: ObjectMeta(name: "probe", namespace: namespace),
-            spec: .init(replicas: 1, selector: LabelSelector(matchLabels: ["app": "probe"]), template: pod))
+            spec: .init(
+                replicas: 1, selector: LabelSelector(matchLabels: ["app": "probe"]), template: pod, minReadySeconds: 5))
     }
 
     private func job(_ script: String) -> Job {
