@@ -1,7 +1,6 @@
 import ClientKit
 import Crypto
 import Foundation
-import Synchronization
 
 /// Takes the output of one command while it comes: redacts, hashes and writes it, holding no more than a piece in memory.
 final class ActivityRecorder: Sendable {
@@ -36,14 +35,14 @@ final class ActivityRecorder: Sendable {
     let step: String?
     let transcript: Transcript
     private let redactor: Redactor
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     init(command: Int, step: String?, transcript: Transcript, redactor: Redactor) {
         self.command = command
         self.step = step
         self.transcript = transcript
         self.redactor = redactor
-        state = Mutex(
+        state = Locked(
             State(
                 stdout: Stream(command: command, stream: .stdout), stderr: Stream(command: command, stream: .stderr)))
     }

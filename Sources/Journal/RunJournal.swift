@@ -2,7 +2,6 @@ import ClientKit
 import Crypto
 import Foundation
 import Glibc
-import Synchronization
 
 /// Writes what a run does, in an order that holds through a crash at any point.
 ///
@@ -22,7 +21,7 @@ public actor RunJournal {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     let disk: Disk
-    let recorders = Mutex<[UUID: ActivityRecorder]>([:])
+    let recorders = Locked<[UUID: ActivityRecorder]>([:])
     var log: AuditLog
     var transcripts: [String: Transcript] = [:]
     var currentStep: String?
