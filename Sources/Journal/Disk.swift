@@ -7,7 +7,7 @@ import Synchronization
 /// that is lost. The error goes up and the run stops.
 final class Disk: Sendable {
     private let syncs = Atomic<Int>(0)
-    private let reserve = Mutex<String?>(nil)
+    private let reserve = Locked<String?>(nil)
 
     /// How many times data was forced to the disk through this value.
     var syncCount: Int { syncs.load(ordering: .relaxed) }

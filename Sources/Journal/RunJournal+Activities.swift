@@ -1,7 +1,6 @@
 public import ClientKit
 import Crypto
 import Foundation
-import Synchronization
 
 extension RunJournal: ActivityObserver {
     /// Records that `activity` is about to be sent; durably where it may change anything.

@@ -170,8 +170,9 @@ extension RunJournal {
     }
 
     fileprivate func record(_ torn: TornTail) throws(JournalError) {
-        try record(
-            .tornTail, text: "line \(torn.line) was cut off; its \(torn.bytes) bytes are in \(torn.file)",
-            details: ["line": "\(torn.line)", "bytes": "\(torn.bytes)", "file": torn.file, "sha256": torn.sha256])
+        try write(
+            .tornTail, step: nil, text: "line \(torn.line) was cut off; its \(torn.bytes) bytes are in \(torn.file)",
+            facts: ["line": "\(torn.line)", "bytes": "\(torn.bytes)", "file": torn.file, "sha256": torn.sha256],
+            durable: false)
     }
 }

@@ -63,6 +63,18 @@ extension RunJournalTests {
         #expect(transcript.map(\.text)[3] == "•••")
     }
 
+    @Test func shortSecretsDoNotMarTheJournalsOwnWordsAndDigests() async throws {
+        let state = try Scratch().state()
+        let digits = (0..<3000).map { Secret(String(0x1000 + $0 * 17, radix: 16)) }
+        let redactor = Redactor(digits + ["drif", "appl", "succ", "0000"].map { Secret($0) })
+        let journal = try await newRun(in: state, redactor: redactor)
+        try await journal.playStep(allSteps[0])
+        try await journal.saveEvidence(Array("pods".utf8), named: "pods.txt", of: allSteps[0])
+        try await journal.finish(.succeeded, exitCode: 0)
+        #expect(try AuditVerifier(state).verify(journal.reader).findings.map(\.description) == [])
+        #expect(try journal.reader.checkpoint(of: allSteps[0]).content?.completion == .applied)
+    }
+
     @Test func commandsThatRunAtOnceAreKeptApart() async throws {
         let state = try Scratch().state()
         let journal = try await newRun(in: state, redactor: Redactor([Secret("hunter22")]))
