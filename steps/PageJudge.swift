@@ -12,7 +12,7 @@ enum PageJudge {
 
     /// Judges `/api`, which tells its own version and the health of queue and database.
     static func api(_ answer: HTTPAnswer) -> Problem? {
-        guard answer.status == 200 else { return Problem(what: "API", answer) }
+        guard answer.status == 200, answer.curlCode == 0 else { return Problem(what: "API", answer) }
         struct API: Decodable {
             let version: String
             let queue_services: String
@@ -36,7 +36,7 @@ enum PageJudge {
 
     /// Judges the page a person sees, redirects followed.
     static func page(_ answer: HTTPAnswer) -> Problem? {
-        guard answer.status == 200 else { return Problem(what: "page", answer) }
+        guard answer.status == 200, answer.curlCode == 0 else { return Problem(what: "page", answer) }
         guard answer.body.localizedCaseInsensitiveContains("chatwoot") else {
             return Problem(
                 what: "page", found: "HTTP 200 with a page that is not Chatwoot's",
@@ -51,14 +51,16 @@ extension PageJudge.Problem {
     init(what: String, _ answer: HTTPAnswer) {
         let remedy =
             switch (answer.status, answer.curlCode) {
+            // curl keeps the status of the last redirect.
+            case (_, 47): "it redirects in a circle: FORCE_SSL or FRONTEND_URL does not fit the TLS in front"
             case (404, _): "no rule for the host yet: the controller syncs within seconds; else look at the Ingress and its class"
             case (502, _): "a pod refuses or breaks off: read its log; for 2-3 minutes after the controllers restarted this is normal"
             case (503, _): "the Service has no ready endpoint: look at the pods"
             case (504, _): "packets to the pods vanish (firewall, NetworkPolicy), or the application hangs"
             case (500, _): "the application fails: read the web pods' log"
+            case (0, 28) where answer.didConnect: "it accepts the connection and does not answer: the application hangs"
             case (0, 28): "packets vanish on the way: look at the firewall of this node and of the pod's node"
             case (0, 7): "nothing listens there: is the ingress controller running on this node?"
-            case (0, 47): "it redirects in a circle: FORCE_SSL or FRONTEND_URL does not fit the TLS in front"
             default: "fetch it by hand from this node with curl -v"
             }
         self.init(what: what, found: answer.words, remedy: remedy)

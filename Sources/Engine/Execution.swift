@@ -1,6 +1,7 @@
 import ClientKit
 import Journal
 import StepKit
+import Synchronization
 
 /// One process's share of a run, from the first record to the outcome.
 struct Execution: Sendable {
@@ -11,6 +12,8 @@ struct Execution: Sendable {
     let finished: Set<StepID>
     let superseded: Set<String>
     let isResumed: Bool
+    /// Records what steps warn of.
+    let warnings = InOrder()
 
     private struct Progress {
         var inPlace = 0
@@ -45,6 +48,7 @@ struct Execution: Sendable {
             case .interrupted: .interrupted
             case .some: progress.isLeased ? .failed : .refused
             }
+        await warnings.allDone()
         do {
             try await journal.finish(
                 result, exitCode: failure?.exitStatus(interrupted: runner.interruptionStatus()) ?? 0,
@@ -107,7 +111,11 @@ struct Execution: Sendable {
             while let ended = await group.next() {
                 group.cancelAll()
                 guard let (progress, result) = ended else { continue }
-                if case .failure(let error as LeaseLoss) = result { loss = error.cause } else { outcome = (progress, result) }
+                if case .failure(let error as LeaseLoss) = result {
+                    loss = error.cause
+                } else {
+                    outcome = (progress, result)
+                }
             }
             return (outcome, loss)
         }
@@ -126,34 +134,62 @@ struct Execution: Sendable {
 
     /// Renews three times in each term; `nil` when cancelled, the loss when the lease is not ours any more.
     private func renew(_ lease: LeaseTaking, _ open: any OpenSite) async -> LeaseLoss? {
-        var renewed = ContinuousClock.now
-        while true {
+        var expiry = ContinuousClock.now + lease.duration
+        var trouble: (any Error)?
+        while !Task.isCancelled {
             do {
-                try await Task.sleep(for: lease.duration / 3)
-                try await open.renewLease(auditHead: journal.head.description)
-                renewed = .now
-            } catch is CancellationError {
-                return nil
-            } catch let error as any ExplainedError where error.kind != .busy && renewed.duration(to: .now) < lease.duration {
+                try await Task.sleep(for: lease.duration / 4)
+                let asked = ContinuousClock.now
+                try await renew(open, before: expiry, after: trouble)
+                expiry = asked + lease.duration
+                trouble = nil
+            } catch let error as any ExplainedError
+                where error.kind != .busy && ContinuousClock.now < expiry && !Task.isCancelled
+            {
+                trouble = error
                 // A master that is gone is noticed by the step too; until the term is over nobody else can hold the lease.
                 runner.events(.warning("the lease could not be renewed, it will be tried again: \(error.cause)"))
             } catch {
                 return Task.isCancelled ? nil : LeaseLoss(cause: error)
             }
         }
+        return nil
+    }
+
+    /// Renews once; a renewal that hangs must not hide that the term is over, with the trouble it had as the cause.
+    private func renew(
+        _ open: any OpenSite, before expiry: ContinuousClock.Instant, after trouble: (any Error)?
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await open.renewLease(auditHead: journal.head.description) }
+            group.addTask {
+                try await Task.sleep(until: expiry, clock: .continuous)
+                throw trouble
+                    ?? StepFailure(
+                        "renew the lease of module \(runner.module.number)",
+                        cause: "no answer came before its term was over",
+                        remedy: "see that the API server answers, then `runner resume`", kind: .unreachable)
+            }
+            defer { group.cancelAll() }
+            _ = try await group.next()
+        }
     }
 
     private func preflight(_ open: any OpenSite) async throws {
         let reader = await open.site(reporter: reporter(nil)).reading
-        for node in reader.absentNodes { runner.events(.warning("\(node.name) does not answer: \(node.failure.cause)")) }
+        for node in reader.absentNodes {
+            runner.events(.warning("\(node.name) does not answer: \(node.failure.cause)"))
+        }
         let problems = await runner.module.preflight(reader)
         try Task.checkCancellation()
         guard problems.isEmpty else {
-            throw CombinedFailure("look whether everything that module \(runner.module.number) needs is there", problems)
+            throw CombinedFailure(
+                "look whether everything that module \(runner.module.number) needs is there", problems)
         }
         try await journal.record(
             .preflight, result: "passed",
-            details: reader.absentNodes.isEmpty ? nil : ["absent": reader.absentNodes.map(\.name).joined(separator: " ")])
+            details: reader.absentNodes.isEmpty
+                ? nil : ["absent": reader.absentNodes.map(\.name).joined(separator: " ")])
     }
 
     private func takeLease(_ open: any OpenSite) async throws -> LeaseTaking {
@@ -203,27 +239,40 @@ struct Execution: Sendable {
                 }
                 runner.events(.stepEnded(step.id, result, began.duration(to: .now)))
                 return
-            } catch {
-                if !Task.isCancelled, let explained = error as? any ExplainedError {
-                    if let words = try await open.giveUp(after: explained) {
-                        runner.events(.warning("\(words); \(step.id) begins again from its check"))
-                        try await journal.record(.warning, step: step.id.rawValue, text: words)
-                        continue
-                    }
-                    if explained.kind == .unknownOutcome, lookedAgain < 3 {
-                        lookedAgain += 1
-                        continue
-                    }
+            } catch let first {
+                var error = first
+                do {
+                    if try await mayBeginAgain(step, after: error, open, &lookedAgain) { continue }
+                } catch let worse {
+                    error = worse
                 }
                 let failure = RunFailure(error, isCancelled: Task.isCancelled)
                 if !failure.isInterruption {
                     runner.events(.stepFailed(step.id, message: failure.message, began.duration(to: .now)))
                 }
+                await warnings.allDone()
                 try await journal.failStep(
                     step.id.rawValue, result: failure.isInterruption ? "interrupted" : "failed", error: failure.message)
                 throw error
             }
         }
+    }
+
+    /// Whether the step can go on from its check: lost hosts were given up, or only looking tells what a command did.
+    ///
+    /// Throws when no master is left.
+    private func mayBeginAgain(
+        _ step: any Step, after error: any Error, _ open: any OpenSite, _ lookedAgain: inout Int
+    ) async throws -> Bool {
+        guard !Task.isCancelled, let explained = error as? any ExplainedError else { return false }
+        if let words = try await open.giveUp(after: explained) {
+            runner.events(.warning("\(words); \(step.id) begins again from its check"))
+            try await journal.record(.warning, step: step.id.rawValue, text: words)
+            return true
+        }
+        guard explained.kind == .unknownOutcome, lookedAgain < 3 else { return false }
+        lookedAgain += 1
+        return true
     }
 
     private func attempt(
@@ -236,6 +285,7 @@ struct Execution: Sendable {
         let summaries = finding.changes.map(\.summary)
         try await journal.recordCheck(of: name, inPlace: finding == .inPlace, changes: summaries)
         guard case .drifted(let changes) = finding else {
+            await warnings.allDone()
             if !hasCheckpoint { try await journal.finishStep(name, .inPlace) }
             return .inPlace
         }
@@ -249,6 +299,7 @@ struct Execution: Sendable {
         try await step.apply(changes, to: site)
         runner.events(.stepProgress(step.id, "verifying"))
         try await step.verify(site.reading)
+        await warnings.allDone()
         try await journal.finishStep(name, .applied, changes: summaries)
         return .applied(changes)
     }
@@ -258,8 +309,7 @@ struct Execution: Sendable {
             if let step { runner.events(.stepProgress(step, text)) }
         } warning: { text in
             runner.events(.warning(text))
-            let journal = journal
-            Task {
+            warnings.add {
                 do {
                     try await journal.record(.warning, step: step?.rawValue, text: text)
                 } catch {
@@ -268,4 +318,23 @@ struct Execution: Sendable {
             }
         }
     }
+}
+
+/// Work that callers hand over without waiting, done one after another.
+final class InOrder: Sendable {
+    private let last = Mutex<Task<Void, Never>?>(nil)
+
+    /// Does `work` after all that was added before, also when the caller is cancelled.
+    func add(_ work: @escaping @Sendable () async -> Void) {
+        last.withLock { last in
+            let before = last
+            last = Task {
+                await before?.value
+                await work()
+            }
+        }
+    }
+
+    /// Waits until all that was added so far is done.
+    func allDone() async { await last.withLock { $0 }?.value }
 }

@@ -32,6 +32,13 @@ public struct StepSelection: Sendable {
                 "choose the steps of module \(module.number)",
                 cause: "\(ids[first]) comes after \(ids[last])", remedy: "exchange --from and --until", kind: .badInput)
         }
+        let outside = only.filter { !ids[first...last].contains($0) }
+        guard outside.isEmpty || outside.count < only.count else {
+            throw StepFailure(
+                "choose the steps of module \(module.number)",
+                cause: "--from and --until leave out \(outside.map(\.rawValue).joined(separator: ", "))",
+                remedy: "give --only by itself", kind: .badInput)
+        }
         return module.steps[first...last].filter { only.isEmpty || only.contains($0.id) }
     }
 }

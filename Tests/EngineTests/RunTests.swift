@@ -98,6 +98,9 @@ import Testing
         let records = try bench.newest().entries().filter { $0.kind == .warning }
         #expect(records.compactMap(\.text) == texts)
         #expect(records.allSatisfy { $0.step == "third" })
+        // Before the step's end, so that no end of the run can come between.
+        let end = try bench.newest().entries().first { $0.kind == .stepEnd && $0.step == "third" }
+        #expect(try #require(records.last).sequence < (try #require(end)).sequence)
         #expect(bench.events.warnings == texts)
         #expect(bench.events.lines.last == "run ended")
         try bench.expectIntact()

@@ -47,9 +47,13 @@ public struct HTTPAnswer: Sendable, Hashable {
         self.didConnect = didConnect
     }
 
-    /// The answer in a few words: `HTTP 504`, or curl's message where there is none.
+    /// The answer in a few words: `HTTP 504`, curl's message where there is none, both where the answer broke off.
     public var words: String {
-        status != 0 ? "HTTP \(status)" : curlMessage
+        switch (status, curlCode) {
+        case (0, _): curlMessage
+        case (_, 0): "HTTP \(status)"
+        default: "HTTP \(status), then \(curlMessage)"
+        }
     }
 }
 
@@ -104,7 +108,8 @@ struct CurlBatch {
             answers.append(
                 HTTPAnswer(
                     probe: probe, status: status, body: String(body.prefix(65_536)), curlCode: code,
-                    curlMessage: fields.count == 4 ? String(fields[3]) : "", didConnect: connected > 0))
+                    curlMessage: fields.count == 4 ? String(fields[3]) : "", // A connection that was there already took no time.
+                    didConnect: connected > 0 || status != 0))
             rest = rest[(end < rest.endIndex ? rest.index(after: end) : end)...]
         }
         return answers

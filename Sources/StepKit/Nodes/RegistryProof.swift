@@ -60,7 +60,7 @@ public struct RegistryProof: Sendable {
 
     private static let script = #"""
         registry=$1 repository=$2 reference=$3 ca=$4
-        set -- --silent --connect-timeout 5 --max-time 15
+        set -- --silent --proto =https --connect-timeout 5 --max-time 15
         [ -z "$ca" ] || set -- "$@" --cacert "$ca"
         credentials=$(cat)
         accept='Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json'
@@ -70,8 +70,12 @@ public struct RegistryProof: Sendable {
         if [ -n "$challenge" ]; then
             realm=$(printf '%s' "$challenge" | sed -n 's/.*realm="\([^"]*\)".*/\1/p')
             service=$(printf '%s' "$challenge" | sed -n 's/.*service="\([^"]*\)".*/\1/p')
-            token=$(printf '%s\n' "$credentials" | curl "$@" --config - --get --data-urlencode "service=$service" \
-                --data-urlencode "scope=repository:$repository:pull" "$realm" | sed -n 's/.*"token":"\([^"]*\)".*/\1/p')
+            answer=$(printf '%s\n' "$credentials" | curl "$@" --config - --get --data-urlencode "service=$service" \
+                --data-urlencode "scope=repository:$repository:pull" --write-out '\n%{http_code} %{errormsg}' "$realm") || :
+            status=$(printf '%s\n' "$answer" | tail -n 1)
+            case $status in 200*) ;; *) printf '%s' "$status"; exit 0;; esac
+            token=$(printf '%s' "$answer" | tr -d '\r\n' \
+                | sed -n 's/.*"\(access_\)\{0,1\}token"[[:space:]]*:[[:space:]]*"\([^"]*\)".*/\2/p')
             [ -n "$token" ] || { printf '401 no token'; exit 0; }
             credentials="header = \"Authorization: Bearer $token\""
         fi

@@ -44,6 +44,7 @@ public actor GeneratedSecretsStore {
     private let file: ChatwootCredentials?
     private let register: @Sendable (Secret) -> Void
     private var known: Found?
+    private var completed: GeneratedSecrets?
 
     /// Looks into `file`, the parsed `chatwoot.env`; tells `register` every secret it learns before anyone else sees it.
     public init(
@@ -71,9 +72,11 @@ public actor GeneratedSecretsStore {
 
     /// Makes what is missing and writes both to `chatwoot.env`, durably, before returning them for use anywhere.
     func complete(_ found: Found, database: String, user: String) async throws -> GeneratedSecrets {
-        let secrets = GeneratedSecrets(
+        // Whoever asks at the same time gets the same two, not others.
+        let secrets = completed ?? GeneratedSecrets(
             databasePassword: found.databasePassword ?? SecretGenerator.password(),
             secretKeyBase: found.secretKeyBase ?? SecretGenerator.secretKeyBase())
+        completed = secrets
         register(secrets.databasePassword)
         register(secrets.secretKeyBase)
         if !found.fileIsCurrent {

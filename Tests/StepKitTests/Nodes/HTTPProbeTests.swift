@@ -113,7 +113,7 @@ import Testing
         """
 
     private func fetch(_ probes: (String) -> [HTTPProbe]) async throws -> [HTTPAnswer] {
-        let server = try PythonServer(Self.server)
+        let server = try await PythonServer.start(Self.server)
         defer { withExtendedLifetime(server) {} }
         let shell = LocalShell()
         let node = ReadableNode(name: "k8s-master-01", address: "127.0.0.1", shell: shell)
@@ -155,7 +155,7 @@ import Testing
     }
 
     @Test func tellsApartHowConnectionsFail() async throws {
-        let free = try PythonServer(
+        let free = try await PythonServer.start(
             "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"
         ).port
         let answers = try await fetch { base in

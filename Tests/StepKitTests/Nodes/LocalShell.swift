@@ -1,5 +1,6 @@
 import ClientKit
 import Foundation
+import Glibc
 import SSH
 import Synchronization
 import Testing
@@ -65,24 +66,33 @@ struct CannedShell: RemoteShell {
 }
 
 /// A Python program that serves on a port of its own choice, ended with the value.
-final class PythonServer {
+final class PythonServer: Sendable {
     let port: Int
-    private let process = Process()
+    private let processID: Int32
+
+    private init(port: Int, processID: Int32) {
+        self.port = port
+        self.processID = processID
+    }
 
     /// Runs `source`, which prints its port on the first line once it listens.
-    init(_ source: String, _ arguments: [String] = []) throws {
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["python3", "-u", "-c", source] + arguments
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        var line = Data()
-        while let byte = try output.fileHandleForReading.read(upToCount: 1), byte != Data("\n".utf8) { line += byte }
-        port = try #require(Int(String(decoding: line, as: UTF8.self)), "the server did not come up")
+    static func start(_ source: String, _ arguments: [String] = []) async throws -> PythonServer {
+        let (text, process) = try await offThePool {
+            let process = Process()
+            process.executableURL = URL(filePath: "/usr/bin/python3")
+            process.arguments = ["-u", "-c", source] + arguments
+            let output = Pipe()
+            process.standardOutput = output
+            try process.run()
+            var line = Data()
+            while let byte = try output.fileHandleForReading.read(upToCount: 1), !byte.isEmpty, byte != Data("\n".utf8)
+            {
+                line += byte
+            }
+            return (String(decoding: line, as: UTF8.self), process.processIdentifier)
+        }
+        return PythonServer(port: try #require(Int(text), "the server did not come up"), processID: process)
     }
 
-    deinit {
-        process.terminate()
-        process.waitUntilExit()
-    }
+    deinit { kill(processID, SIGKILL) }
 }

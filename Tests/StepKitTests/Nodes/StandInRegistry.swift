@@ -1,3 +1,4 @@
+import ClientKit
 import Foundation
 import Testing
 
@@ -42,15 +43,20 @@ final class StandInRegistry {
     private let folder: TemporaryFolder
     private let server: PythonServer
 
-    init(_ behaviour: Behaviour) throws {
+    init(_ behaviour: Behaviour) async throws {
         folder = try TemporaryFolder()
         authority = "\(folder.path)/ca.pem"
-        _ = try output(
-            of: "/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-            "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-            "-keyout", "\(folder.path)/key.pem", "-out", authority)
+        let (key, certificate) = ("\(folder.path)/key.pem", authority)
+        _ = try await offThePool {
+            try output(
+                of: "/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                "-keyout", key,
+                "-out", certificate)
+        }
         try JSONEncoder().encode(behaviour).write(to: URL(filePath: "\(folder.path)/behaviour.json"))
-        server = try PythonServer(Self.source, [folder.path])
+        server = try await PythonServer.start(Self.source, [folder.path])
         port = server.port
     }
 
@@ -63,12 +69,12 @@ final class StandInRegistry {
     }
 
     private static let source = #"""
-        import base64, glob, http.server, json, ssl, sys, threading
+        import base64, glob, http.server, json, os, ssl, sys, threading
         folder = sys.argv[1]
         behaviour = json.load(open(folder + "/behaviour.json"))
         pair = (behaviour["username"] + ":" + behaviour["token"]).encode()
         basic = "Basic " + base64.b64encode(pair).decode()
-        bearer = "bearer-0123456789abcdef=="
+        bearer = "bearer-" + os.urandom(12).hex() + "=="
         secrets = [behaviour["token"].encode(), basic[6:].encode(), bearer.encode()]
         lock = threading.Lock()
         def leaks():
