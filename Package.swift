@@ -71,5 +71,7 @@ let package = Package(
         .testTarget(
             name: "KubernetesTests", dependencies: ["ClientKit", "Kubernetes", "SSH"], resources: [.copy("Fixtures")],
             swiftSettings: strict),
+        // Needs the rehearsal cluster; see the Makefile.
+        .testTarget(name: "LabTests", dependencies: ["runner"], swiftSettings: strict),
     ]
 )

@@ -2,13 +2,12 @@ import Kubernetes
 import StepKit
 
 /// Makes the namespace, and the ConfigMap and Secret that Chatwoot reads, in the variable names it really reads.
-struct PrepareConfig: Step {
+struct PrepareConfig: ObjectOwner {
     let id: StepID = "11_ct_01_prepare_config"
     let summary = "namespace, ConfigMap and Secret that Chatwoot reads"
 
     func check(_ site: ReadableSite) async throws -> Finding {
-        let environment = try await ChatwootEnvironment.present(site)
-        return Finding(changes: try await site.cluster.changes(towards: environment.manifests(in: site)))
+        Finding(changes: try await site.changes(towards: desired(site)))
     }
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {
@@ -17,7 +16,11 @@ struct PrepareConfig: Step {
     }
 
     func verify(_ site: ReadableSite) async throws {
-        try await site.cluster.prove(ChatwootEnvironment.present(site).manifests(in: site))
+        try await site.cluster.prove(desired(site))
+    }
+
+    func desired(_ site: ReadableSite) async throws -> [any Manifest] {
+        try await ChatwootEnvironment.present(site).manifests(in: site)
     }
 }
 

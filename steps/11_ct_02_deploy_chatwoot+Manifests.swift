@@ -38,6 +38,8 @@ struct ChatwootDeployment {
                     labels: ChatwootNames.selector(component),
                     annotations: ["keybuzz.io/config-checksum": checksum], spec: pods),
                 strategy: .rolling(maxUnavailable: 0, maxSurge: 1),
+                // A worker has nothing to probe: one that dies at once must not count as available for a moment.
+                minReadySeconds: component == "worker" ? 5 : nil,
                 revisionHistoryLimit: 5))
     }
 

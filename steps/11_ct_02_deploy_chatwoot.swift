@@ -4,12 +4,12 @@ import StepKit
 /// Deploys web and worker with Service, Ingress and disruption budgets, and watches the rollout to its end.
 ///
 /// Comes after the migration, so that new code never meets an old schema.
-struct DeployChatwoot: Step {
+struct DeployChatwoot: ObjectOwner {
     let id: StepID = "11_ct_02_deploy_chatwoot"
     let summary = "Deployments, Service and Ingress, rolled out without a gap"
 
     func check(_ site: ReadableSite) async throws -> Finding {
-        var changes = try await site.cluster.changes(towards: desired(site))
+        var changes = try await site.changes(towards: desired(site))
         if changes.isEmpty {
             let verdicts = try await site.cluster.verdicts(on: deployments, namespace: site.inventory.chatwoot.namespace)
             changes = zip(deployments, verdicts).compactMap { deployment, verdict in
@@ -33,7 +33,7 @@ struct DeployChatwoot: Step {
 
     private let deployments = [Workload.deployment(ChatwootNames.web), .deployment(ChatwootNames.worker)]
 
-    private func desired(_ site: ReadableSite) async throws -> [any Manifest] {
+    func desired(_ site: ReadableSite) async throws -> [any Manifest] {
         ChatwootDeployment(
             site: site, checksum: try await ChatwootEnvironment.present(site).checksum,
             server: try await site.serverVersion()

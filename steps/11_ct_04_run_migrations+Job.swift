@@ -21,7 +21,8 @@ struct MigrationJob {
             try await wait(for: name)
             if job.images == [reading.inventory.chatwoot.image.description] { return }
         }
-        let attempts = jobs.compactMap { $0["metadata", "annotations", Self.attemptKey]?.string.flatMap { Int($0) } }
+        let attempts = jobs.filter { $0.images == [reading.inventory.chatwoot.image.description] }
+            .compactMap { $0["metadata", "annotations", Self.attemptKey]?.string.flatMap { Int($0) } }
         let manifest = manifest(attempt: (attempts.max() ?? 0) + 1)
         do throws(KubernetesError) {
             try await site.cluster.create(manifest)

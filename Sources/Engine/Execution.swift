@@ -71,6 +71,7 @@ struct Execution: Sendable {
             runner.events(.preflightPassed(began.duration(to: .now)))
             let lease = try await takeLease(open)
             progress.isLeased = true
+            await runner.module.lookAhead(open.site(reporter: reporter(nil)).reading)
             try await keeping(lease, open) { progress in
                 for (index, step) in steps.enumerated() {
                     progress.current = step.id
@@ -294,6 +295,7 @@ struct Execution: Sendable {
         }
         try Task.checkCancellation()
         runner.events(.stepProgress(step.id, "applying \(changes.count) \(changes.count == 1 ? "change" : "changes")"))
+        await site.reading.forgetLookAhead()
         try await step.apply(changes, to: site)
         runner.events(.stepProgress(step.id, "verifying"))
         try await step.verify(site.reading)

@@ -28,6 +28,7 @@ public struct ModulePlan: Sendable, Encodable {
             guard problems.isEmpty else {
                 throw CombinedFailure("look whether everything that module \(module.number) needs is there", problems)
             }
+            await module.lookAhead(site)
             var plans: [StepPlan] = []
             for step in module.steps {
                 plans.append(StepPlan(step: step.id, changes: try await step.check(site).changes))

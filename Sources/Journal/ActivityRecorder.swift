@@ -1,7 +1,6 @@
 import ClientKit
 import Crypto
 import Foundation
-import Synchronization
 
 /// Takes the output of one command while it comes: redacts, hashes and writes it, holding no more than a piece in memory.
 final class ActivityRecorder: Sendable {
@@ -39,7 +38,7 @@ final class ActivityRecorder: Sendable {
     private let redactor: Redactor
     /// Whether standard output holds secrets that the redactor may not know yet: it is replaced as a whole.
     private let isSecret: Bool
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     init(command: Int, step: String?, transcript: Transcript, redactor: Redactor, isSecret: Bool) {
         self.command = command
@@ -47,7 +46,7 @@ final class ActivityRecorder: Sendable {
         self.transcript = transcript
         self.redactor = redactor
         self.isSecret = isSecret
-        state = Mutex(
+        state = Locked(
             State(
                 stdout: Stream(command: command, stream: .stdout), stderr: Stream(command: command, stream: .stderr)))
     }

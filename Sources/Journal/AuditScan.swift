@@ -23,30 +23,41 @@ struct AuditScan {
     private(set) var defect: Defect?
 
     init(_ bytes: [UInt8]) {
-        let newline = UInt8(ascii: "\n")
         var start = 0
         while start < bytes.count, defect == nil {
-            let end = bytes[start...].firstIndex(of: newline)
+            let end = bytes[start...].firstNewline
             let line = bytes[start..<(end ?? bytes.count)]
             if end != nil, SealedJSON.isWhole(line) {
                 lines.append(Line(bytes: line))
             } else {
-                let rest = bytes[(end.map { $0 + 1 } ?? bytes.count)...]
                 defect = Defect(
                     line: lines.count + 1, offset: start,
                     cause: end == nil
                         ? "the last line has no end" : "its bytes do not match the digest they carry",
-                    isFollowedByWholeLines: rest.split(separator: newline).contains(where: SealedJSON.isWhole))
+                    isFollowedByWholeLines: Self.holdsWholeLine(bytes[(end.map { $0 + 1 } ?? bytes.count)...]))
             }
             start = (end ?? bytes.count) + 1
         }
     }
 
+    private static func holdsWholeLine(_ bytes: ArraySlice<UInt8>) -> Bool {
+        var rest = bytes
+        while let end = rest.firstNewline {
+            if SealedJSON.isWhole(rest[..<end]) { return true }
+            rest = rest[(end + 1)...]
+        }
+        return false
+    }
+
     /// The typed content of the whole lines, as far as each follows from the one before.
     ///
-    /// - Parameter genesis: The digest of run.json.
+    /// - Parameters:
+    ///   - genesis: The digest of run.json.
+    ///   - last: What the last line's digest should be, where that is known.
     /// - Returns: The entries, and the first break of the chain.
-    func chain(genesis: String) -> (entries: [AuditEntry], head: AuditHead, broken: ChainBreak?) {
+    func chain(
+        genesis: String, last: AuditHead? = nil
+    ) -> (entries: [AuditEntry], head: AuditHead, broken: ChainBreak?) {
         var entries: [AuditEntry] = []
         var head = AuditHead(sequence: 0, hash: genesis)
         for (index, line) in lines.enumerated() {
@@ -61,7 +72,7 @@ struct AuditScan {
                 return (entries, head, ChainBreak(line: index + 1, problem: problem))
             }
             if entry.previous != head.hash {
-                return (entries, head, link(after: index, entry, expected: head.hash))
+                return (entries, head, link(after: index, entry, expected: head.hash, last))
             }
             entries.append(entry)
             head = AuditHead(sequence: entry.sequence, hash: line.hash)
@@ -70,8 +81,8 @@ struct AuditScan {
     }
 
     /// Which of two neighbours that do not fit was changed: where the next line accepts the second, it is the first.
-    private func link(after index: Int, _ entry: AuditEntry, expected: String) -> ChainBreak {
-        var nextAccepts = true
+    private func link(after index: Int, _ entry: AuditEntry, expected: String, _ last: AuditHead?) -> ChainBreak {
+        var nextAccepts = last?.sequence != index + 1 || last?.hash == lines[index].hash
         if index + 1 < lines.count {
             do {
                 let next = try SealedJSON.decode(AuditEntry.self, from: lines[index + 1].bytes)

@@ -27,7 +27,7 @@ public struct AuditVerifier: Sendable {
         let genesis = SHA256.hash(data: try Disk.read("\(run.path)/run.json") ?? []).hex
         let log = try Disk.read("\(run.path)/audit.jsonl")
         let scan = AuditScan(log ?? [])
-        let (entries, head, broken) = scan.chain(genesis: genesis)
+        let (entries, head, broken) = scan.chain(genesis: genesis, last: try run.outcome().content?.audit)
         let all = try AuditAnchor.own(of: run) + successors(of: run) + anchors
         var findings: [AuditFinding] = []
         if log == nil {

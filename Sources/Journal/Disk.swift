@@ -7,7 +7,7 @@ import Synchronization
 /// that is lost. The error goes up and the run stops.
 final class Disk: Sendable {
     private let syncs = Atomic<Int>(0)
-    private let reserve = Mutex<String?>(nil)
+    private let reserve = Locked<String?>(nil)
 
     /// How many times data was forced to the disk through this value.
     var syncCount: Int { syncs.load(ordering: .relaxed) }
@@ -30,10 +30,10 @@ final class Disk: Sendable {
         try sync(directory)
     }
 
-    /// Puts a whole file into place: readers see the old state or all of `bytes`, also after a power cut.
+    /// Puts a whole file into place: readers see no file or all of `bytes`, also after a power cut.
     ///
-    /// With `once`, an existing file is left alone and reported as an error of code `EEXIST`.
-    func writeWhole(_ bytes: [UInt8], to path: String, once: Bool) throws(JournalError) {
+    /// A file is written once: one that exists is left alone and reported as an error of code `EEXIST`.
+    func writeWhole(_ bytes: [UInt8], to path: String) throws(JournalError) {
         let (folder, name) = Self.split(path)
         let temporary = "\(folder)/.\(name).\(UInt32.random(in: 0...UInt32.max)).tmp"
         let file = try Descriptor(temporary, O_WRONLY | O_CREAT | O_EXCL)
@@ -41,13 +41,9 @@ final class Disk: Sendable {
             try file.write(bytes)
             try sync(file)
             try file.close()
-            if once {
-                // link, unlike rename, never replaces.
-                guard link(temporary, path) == 0 else { throw failure("create", path) }
-                guard unlink(temporary) == 0 else { throw failure("remove", temporary) }
-            } else {
-                guard rename(temporary, path) == 0 else { throw failure("replace", path) }
-            }
+            // link, unlike rename, never replaces.
+            guard link(temporary, path) == 0 else { throw failure("create", path) }
+            guard unlink(temporary) == 0 else { throw failure("remove", temporary) }
         } catch {
             _ = unlink(temporary)
             releaseReserve(after: error)
@@ -111,8 +107,9 @@ extension Disk {
         let file: Descriptor
         do throws(JournalError) {
             file = try Descriptor(path, O_RDONLY)
-        } catch  where error.isMissing {
-            return nil
+        } catch {
+            if error.isMissing { return nil }
+            throw error
         }
         var all: [UInt8] = []
         while true {
@@ -139,10 +136,10 @@ extension Disk {
         return names.sorted()
     }
 
-    /// The first of `stem`1, `stem`2, … followed by `suffix` that no file has yet.
-    static func freeName(_ stem: String, suffix: String = "") -> String {
+    /// The first of `stem`1, `stem`2, … that no file has yet.
+    static func freeName(_ stem: String) -> String {
         var number = 1
-        while access("\(stem)\(number)\(suffix)", F_OK) == 0 { number += 1 }
-        return "\(stem)\(number)\(suffix)"
+        while access("\(stem)\(number)", F_OK) == 0 { number += 1 }
+        return "\(stem)\(number)"
     }
 }

@@ -133,6 +133,11 @@ struct EscapeReading {
         }
     }
 
+    /// Whether the byte only ever stands for itself: begins no escape, and is not repeated or spliced as quotes are.
+    static func isPlain(_ byte: UInt8) -> Bool {
+        ![UInt8(ascii: "%"), UInt8(ascii: "\\"), UInt8(ascii: "'"), UInt8(ascii: "\""), 10, 13].contains(byte)
+    }
+
     static func isAlphanumeric(_ byte: UInt8) -> Bool {
         switch byte | 0x20 {
         case UInt8(ascii: "a")...UInt8(ascii: "z"): true

@@ -54,6 +54,11 @@ extension JournalError {
             attempt: "\(attempt) \(path)", cause: cause, remedy: remedy, kind: .badInput, path: path, line: line)
     }
 
+    /// A call that the rest of the program must not make.
+    static func defect(_ attempt: String, _ path: String, _ cause: String) -> JournalError {
+        badState(attempt, path, cause, remedy: "this is a defect of runner: report it")
+    }
+
     /// A condition of the state directory, found without a failing system call, that forbids writing to it.
     static func unusable(_ path: String, _ cause: String, remedy: String) -> JournalError {
         JournalError(

@@ -27,7 +27,7 @@ enum LogRecovery {
         if let defect = scan.defect {
             let file = Disk.freeName("\(run.path)/audit.torn-")
             let torn = Array(bytes[defect.offset...])
-            try disk.writeWhole(torn, to: file, once: true)
+            try disk.writeWhole(torn, to: file)
             let log = try Descriptor(path, O_WRONLY)
             try log.truncate(to: defect.offset)
             try disk.sync(log)

@@ -37,7 +37,7 @@ struct RedactionTable: Sendable {
                 for second in seconds { Self.set(&firstPairs, first, second) }
             }
             for second in seconds {
-                for third in Self.isPlain(second) ? thirds : Array(0...255) { Self.set(&secondPairs, second, third) }
+                for third in Self.following(second, seconds, thirds) { Self.set(&secondPairs, second, third) }
             }
         }
         if !patterns.isEmpty {
@@ -55,16 +55,18 @@ struct RedactionTable: Sendable {
     private static func possible(_ pattern: SecretPattern, _ index: Int) -> [UInt8] {
         guard index < pattern.units.count, pattern.units[index - 1].wide == nil else { return Array(0...255) }
         // A doubled or spliced quote, or a run of backslashes, may push the unit further on.
-        guard pattern.units[index - 1].choices.allSatisfy(isPlain) else { return Array(0...255) }
+        guard pattern.units[index - 1].choices.allSatisfy(EscapeReading.isPlain) else { return Array(0...255) }
         var bytes = pattern.units[index].choices + [UInt8(ascii: "%"), UInt8(ascii: "\\")]
         if pattern.units[index].choices.contains(UInt8(ascii: " ")) { bytes.append(UInt8(ascii: "+")) }
         if pattern.mayBreakLines { bytes += [UInt8(ascii: "\n"), UInt8(ascii: "\r")] }
         return bytes
     }
 
-    /// Whether the byte only ever stands for itself.
-    private static func isPlain(_ byte: UInt8) -> Bool {
-        ![UInt8(ascii: "%"), UInt8(ascii: "\\"), UInt8(ascii: "'"), UInt8(ascii: "\""), 10, 13].contains(byte)
+    /// The bytes that may come after `second`: after a line break the same unit is still to come, after an escape anything.
+    private static func following(_ second: UInt8, _ seconds: [UInt8], _ thirds: [UInt8]) -> [UInt8] {
+        if EscapeReading.isPlain(second) { return thirds }
+        let isLineBreak = second == UInt8(ascii: "\n") || second == UInt8(ascii: "\r")
+        return isLineBreak ? seconds + thirds + [UInt8(ascii: " "), UInt8(ascii: "\t")] : Array(0...255)
     }
 
     private static func set(_ bits: inout [UInt64], _ first: UInt8, _ second: UInt8) {
@@ -85,7 +87,7 @@ struct RedactionTable: Sendable {
         var place = 0
         var hidden = covered
         while true {
-            place = next(text, from: place, isEnd: isEnd)
+            place = next(text, from: place)
             guard place < text.count else { break }
             switch match(text, at: place, isEnd: isEnd) {
             case .none: break
@@ -108,7 +110,7 @@ struct RedactionTable: Sendable {
     }
 
     /// The next place from `start` on that is worth a close look.
-    private func next(_ text: UnsafeBufferPointer<UInt8>, from start: Int, isEnd: Bool) -> Int {
+    private func next(_ text: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
         roles.withUnsafeBufferPointer { roles in
             firstPairs.withUnsafeBufferPointer { firstPairs in
                 secondPairs.withUnsafeBufferPointer { secondPairs in
@@ -150,7 +152,8 @@ struct RedactionTable: Sendable {
         let first = text[place]
         guard roles[Int(first)] == Role.escape.rawValue else { return starting[Int(first)] }
         var index = place + 1
-        while first == UInt8(ascii: "\\"), index < text.count, text[index] == first { index += 1 }
+        let deepest = min(text.count, place + EscapeReading.deepest)
+        while first == UInt8(ascii: "\\"), index < deepest, text[index] == first { index += 1 }
         // Too short to tell: only the patterns themselves can say whether to wait.
         guard index + 5 < text.count else { return Array(patterns.indices) }
         let own = starting[Int(first)]

@@ -1,6 +1,5 @@
 public import ClientKit
 import Foundation
-import Synchronization
 
 /// Replaces every known secret by `•••`, in whatever form it appears.
 ///
@@ -20,7 +19,7 @@ public final class Redactor: Sendable {
         var table: RedactionTable? = RedactionTable([])
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// Knows `secrets`, and whatever is added later.
     public init(_ secrets: [Secret] = []) {

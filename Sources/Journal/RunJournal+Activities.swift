@@ -1,7 +1,6 @@
 public import ClientKit
 import Crypto
 import Foundation
-import Synchronization
 
 extension RunJournal: ActivityObserver {
     /// Records that `activity` is about to be sent; durably where it may change anything.
@@ -20,7 +19,7 @@ extension RunJournal: ActivityObserver {
     /// Records what came back; durably where it may have changed anything.
     public func didEnd(_ activity: Activity, _ outcome: ActivityOutcome) throws(JournalError) {
         guard let recorder = recorders.withLock({ $0.removeValue(forKey: activity.id) }) else {
-            throw .badState("record the end of a command in", path, "it was never begun", remedy: "report this")
+            throw .defect("record the end of a command in", path, "it was never begun")
         }
         let (stdout, stderr) = recorder.finish()
         let (word, value) = words(for: outcome.status)

@@ -7,7 +7,7 @@ extension RunJournal {
     /// The id for a run of `module` that begins now, later than all runs in `state`.
     public static func newID(module: String, in state: StateDirectory) throws(JournalError) -> RunID {
         guard let id = RunID(module: module, time: Date(), after: try state.runs().first?.id) else {
-            throw .badState("name a run of", "module \(module)", "that is no module's name", remedy: "report this")
+            throw .defect("name a run of", "module \(module)", "that is no module's name")
         }
         return id
     }
@@ -91,7 +91,7 @@ private actor Opener {
         let genesis = AuditHead(sequence: 0, hash: SHA256.hash(data: bytes).hex)
         let log = try AuditLog(path: "\(path)/audit.jsonl", disk: disk, length: 0, head: genesis)
         // Syncs the directory too, and with it the names made above.
-        try disk.writeWhole(bytes, to: "\(path)/run.json", once: true)
+        try disk.writeWhole(bytes, to: "\(path)/run.json")
         try disk.syncDirectory("\(state.path)/runs")
         let journal = RunJournal(
             id: id, path: path, disk: disk, log: log, redactor: redactor, executor: executor)
@@ -106,6 +106,8 @@ private actor Opener {
                 remedy: "begin anew with `runner run \(run.id.module)`")
         }
         let recovered = try LogRecovery.run(run, disk)
+        // A checkpoint whose name a killed process had not yet made durable is about to be relied upon.
+        try disk.syncDirectory("\(run.path)/checkpoints")
         var damaged: [String: String] = [:]
         var finished: [String: Checkpoint] = [:]
         for (step, file) in try run.checkpoints() {
@@ -168,8 +170,9 @@ extension RunJournal {
     }
 
     fileprivate func record(_ torn: TornTail) throws(JournalError) {
-        try record(
-            .tornTail, text: "line \(torn.line) was cut off; its \(torn.bytes) bytes are in \(torn.file)",
-            details: ["line": "\(torn.line)", "bytes": "\(torn.bytes)", "file": torn.file, "sha256": torn.sha256])
+        try write(
+            .tornTail, step: nil, text: "line \(torn.line) was cut off; its \(torn.bytes) bytes are in \(torn.file)",
+            facts: ["line": "\(torn.line)", "bytes": "\(torn.bytes)", "file": torn.file, "sha256": torn.sha256],
+            durable: false)
     }
 }

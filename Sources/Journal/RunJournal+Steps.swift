@@ -12,7 +12,7 @@ extension RunJournal {
 
     /// A step's check answered; durable where changes are about to follow.
     public func recordCheck(of step: String, inPlace: Bool, changes: [String] = []) throws(JournalError) {
-        try record(
+        try write(
             .stepCheck, step: step, result: inPlace ? "in place" : "drifted", changes: changes.isEmpty ? nil : changes,
             durable: !inPlace)
     }
@@ -34,13 +34,13 @@ extension RunJournal {
     ) throws(JournalError) -> Checkpoint {
         try checkName(step)
         let changes = changes.map(redactor.redact)
-        let end = try record(
-            .stepEnd, step: step, result: completion.rawValue, changes: changes.isEmpty ? nil : changes)
+        let end = try write(
+            .stepEnd, step: step, result: completion.rawValue, changes: changes.isEmpty ? nil : changes, durable: false)
         let checkpoint = Checkpoint(
             format: 1, run: id, step: step, completion: completion, time: Date(), changes: changes, audit: end)
         let bytes = try SealedJSON.file(checkpoint)
-        try record(.checkpoint, step: step, details: ["sha256": SHA256.hash(data: bytes).hex], durable: true)
-        try disk.writeWhole(bytes, to: "\(path)/checkpoints/\(step).json", once: true)
+        try write(.checkpoint, step: step, facts: ["sha256": SHA256.hash(data: bytes).hex], durable: true)
+        try disk.writeWhole(bytes, to: "\(path)/checkpoints/\(step).json")
         return checkpoint
     }
 
@@ -61,11 +61,11 @@ extension RunJournal {
         let folder = "\(path)/evidence/\(step)"
         if try disk.makeDirectory(folder) { try disk.syncDirectory("\(path)/evidence") }
         let file = access("\(folder)/\(name)", F_OK) == 0 ? Disk.freeName("\(folder)/\(name).") : "\(folder)/\(name)"
-        try record(
+        try write(
             .evidence, step: step,
-            details: ["file": String(file.dropFirst(path.count + 1)), "sha256": SHA256.hash(data: safe).hex],
+            facts: ["file": String(file.dropFirst(path.count + 1)), "sha256": SHA256.hash(data: safe).hex],
             durable: true)
-        try disk.writeWhole(safe, to: file, once: true)
+        try disk.writeWhole(safe, to: file)
     }
 
     /// A name that becomes a file's must not lead elsewhere.

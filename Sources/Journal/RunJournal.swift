@@ -2,7 +2,6 @@ import ClientKit
 import Crypto
 import Foundation
 import Glibc
-import Synchronization
 
 /// Writes what a run does, in an order that holds through a crash at any point.
 ///
@@ -22,7 +21,7 @@ public actor RunJournal {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     let disk: Disk
-    let recorders = Mutex<[UUID: ActivityRecorder]>([:])
+    let recorders = Locked<[UUID: ActivityRecorder]>([:])
     var log: AuditLog
     var transcripts: [String: Transcript] = [:]
     var currentStep: String?
@@ -68,11 +67,23 @@ public actor RunJournal {
         _ kind: AuditKind, step: String? = nil, text: String? = nil, result: String? = nil, changes: [String]? = nil,
         details: [String: String]? = nil, durable: Bool = false
     ) throws(JournalError) -> AuditHead {
-        var entry = blank(kind, step: step ?? currentStep)
+        try write(
+            kind, step: step ?? currentStep, text: text, result: result.map(redactor.redact), changes: changes,
+            facts: details.map { $0.mapValues(redactor.redact) }, durable: durable)
+    }
+
+    /// Appends a record whose result and facts are the journal's own: a digest that happens to hold the digits of a short
+    /// secret must stay as it is.
+    @discardableResult
+    func write(
+        _ kind: AuditKind, step: String?, text: String? = nil, result: String? = nil, changes: [String]? = nil,
+        facts: [String: String]? = nil, durable: Bool
+    ) throws(JournalError) -> AuditHead {
+        var entry = blank(kind, step: step)
         entry.text = text.map(redactor.redact)
-        entry.result = result.map(redactor.redact)
+        entry.result = result
         entry.changes = changes.map { $0.map(redactor.redact) }
-        entry.details = details.map { $0.mapValues(redactor.redact) }
+        entry.details = facts
         return try append(entry, durable: durable)
     }
 
@@ -86,7 +97,7 @@ public actor RunJournal {
     @discardableResult
     func append(_ entry: AuditEntry, durable: Bool) throws(JournalError) -> AuditHead {
         guard !isFinished else {
-            throw .badState("append to the audit log of", path, "the run has ended", remedy: "report this")
+            throw .defect("append to the audit log of", path, "the run has ended")
         }
         try log.append(entry)
         if durable { try sync() }
@@ -121,7 +132,7 @@ public actor RunJournal {
         let counts = counts.merging(own) { _, own in own }
         let details = RunEndDetails.make(exitCode: exitCode, counts: counts)
         let head = try usingReserve { () throws(JournalError) in
-            try record(.runEnd, step: step, text: error, result: result.rawValue, details: details, durable: true)
+            try write(.runEnd, step: step, text: error, result: result.rawValue, facts: details, durable: true)
         }
         isFinished = true
         let outcome = RunOutcome(
@@ -129,7 +140,7 @@ public actor RunJournal {
             ended: Date(), counts: counts, audit: head)
         let bytes = try SealedJSON.file(outcome)
         try usingReserve { () throws(JournalError) in
-            try disk.writeWhole(bytes, to: "\(path)/outcome.json", once: true)
+            try disk.writeWhole(bytes, to: "\(path)/outcome.json")
         }
         try log.close()
         transcripts = [:]

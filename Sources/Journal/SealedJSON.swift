@@ -52,7 +52,7 @@ enum SealedJSON {
         do {
             return try encoder.encode(value)
         } catch {
-            throw .badState("encode as JSON", "\(type(of: value))", "\(error)", remedy: "report this")
+            throw .defect("encode as JSON", "\(type(of: value))", "\(error)")
         }
     }
 

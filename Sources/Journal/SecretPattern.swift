@@ -15,6 +15,17 @@ struct SecretPattern {
     let units: [Unit]
     /// Base64 text may be broken into lines anywhere.
     let mayBreakLines: Bool
+    /// For each unit the byte that, found in a text, can only be read as itself; -1 where there is more than one way to go on.
+    private let plain: [Int16]
+
+    init(units: [Unit], mayBreakLines: Bool) {
+        self.units = units
+        self.mayBreakLines = mayBreakLines
+        plain = units.map { unit in
+            guard unit.wide == nil, unit.choices.count == 1, EscapeReading.isPlain(unit.choices[0]) else { return -1 }
+            return Int16(unit.choices[0])
+        }
+    }
 
     /// All patterns for one secret: as it is, and in base64 at each of the three places within a group, with both alphabets.
     static func all(for secret: String) -> [SecretPattern] {
@@ -69,20 +80,32 @@ enum PatternMatch {
 extension SecretPattern {
     /// Matches at `start`, where of several readings the longest counts; with `isEnd`, no more text will come.
     func match(_ text: UnsafeBufferPointer<UInt8>, at start: Int, isEnd: Bool) -> PatternMatch {
-        var places = [start]
+        var index = agreement(text, at: start)
+        var places = [start + index]
         var needsMore = false
-        for (index, unit) in units.enumerated() {
+        while index < units.count {
             var next: [Int] = []
             for place in places {
-                step(unit, text, place, &next, &needsMore)
+                step(units[index], text, place, &next, &needsMore)
                 if mayBreakLines, index > 0, let resumed = Self.afterLineBreak(text, place, &needsMore) {
-                    step(unit, text, resumed, &next, &needsMore)
+                    step(units[index], text, resumed, &next, &needsMore)
                 }
             }
             if next.isEmpty { return needsMore && !isEnd ? .needsMore : .none }
             places = next
+            index += 1
         }
         return needsMore && !isEnd ? .needsMore : .ends(places.max() ?? start)
+    }
+
+    /// How many units stand at `start` as they are and leave no choice: nearly all of a match, and all of most mismatches.
+    private func agreement(_ text: UnsafeBufferPointer<UInt8>, at start: Int) -> Int {
+        plain.withUnsafeBufferPointer { plain in
+            let limit = min(plain.count, text.count - start)
+            var count = 0
+            while count < limit, plain[count] == Int16(text[start + count]) { count += 1 }
+            return count
+        }
     }
 
     private func step(

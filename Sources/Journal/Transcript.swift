@@ -1,7 +1,6 @@
 import ClientKit
 import Foundation
 import Glibc
-import Synchronization
 
 /// The file `steps/<step>.log`: what each remote command of a step was and what it put out, redacted.
 ///
@@ -16,7 +15,7 @@ final class Transcript: Sendable {
 
     private let file: Descriptor
     private let disk: Disk
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(path: String, disk: Disk) throws(JournalError) {
         file = try Descriptor(path, O_WRONLY | O_CREAT | O_APPEND)
@@ -72,7 +71,7 @@ struct TranscriptStream {
         var lines: [UInt8] = []
         lines.reserveCapacity(bytes.count + bytes.count / 4 + 64)
         var rest = bytes[...]
-        while let end = rest.firstIndex(of: newline) {
+        while let end = rest.firstNewline {
             lines += whole
             lines += pending
             lines += rest[...end]

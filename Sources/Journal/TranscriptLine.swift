@@ -82,8 +82,9 @@ enum TranscriptReader {
     static func open(_ path: String) throws(JournalError) -> Descriptor? {
         do throws(JournalError) {
             return try Descriptor(path, O_RDONLY)
-        } catch  where error.isMissing {
-            return nil
+        } catch {
+            if error.isMissing { return nil }
+            throw error
         }
     }
 
@@ -91,7 +92,6 @@ enum TranscriptReader {
     static func forEachLine(
         of file: Descriptor, upTo limit: Int = .max, _ body: (ArraySlice<UInt8>) -> Void
     ) throws(JournalError) {
-        let newline = UInt8(ascii: "\n")
         var pending: [UInt8] = []
         var total = 0
         while total < limit {
@@ -100,7 +100,7 @@ enum TranscriptReader {
             total += piece.count
             pending += piece
             var start = 0
-            while let end = pending[start...].firstIndex(of: newline) {
+            while let end = pending[start...].firstNewline {
                 body(pending[start..<end])
                 start = end + 1
             }

@@ -107,12 +107,11 @@ private enum LibPQEnvironment {
     }()
 }
 
-/// Hands `parameters` to libpq; the copies that this needs, the password's among them, are wiped afterwards.
+/// Hands `parameters` to libpq, which copies them.
 private func start(_ parameters: [(String, String)]) -> OpaquePointer? {
     let copies = parameters.map { (strdup($0.0), strdup($0.1)) }
     defer {
         for (keyword, value) in copies {
-            if let value { memset(value, 0, strlen(value)) }
             free(keyword)
             free(value)
         }

@@ -59,7 +59,7 @@ public actor PostgresConnection {
         }
         let activity = Activity(
             channel: .postgres, host: place, command: ["CONNECT AS \(endpoint.user)"], effect: .read)
-        _ = try await observing(activity, hiding: [endpoint.password.reveal()]) {
+        _ = try await observing(activity, attempt: attempt, hiding: [endpoint.password.reveal()]) {
             Result { () throws(PostgresError) in
                 let opened = try SessionOpener(endpoint: endpoint, access: access, attempt: attempt).open()
                 handle = opened.handle
@@ -72,24 +72,23 @@ public actor PostgresConnection {
     /// Runs one statement between the observer's `willBegin` and `didEnd`.
     func run(_ statement: Statement) async throws(PostgresError) -> Reply {
         if let mistake = statement.firstMistake() {
-            throw PostgresError(invalid: mistake, attempt: "run \(statement.shown)", host: place)
+            throw PostgresError(invalid: mistake, attempt: statement.attempt, host: place)
         }
         let activity = Activity(
             channel: .postgres, host: place, command: [statement.shown], effect: statement.effect)
-        return try await observing(activity, hiding: statement.secrets) {
+        return try await observing(activity, attempt: statement.attempt, hiding: statement.secrets) {
             perform(statement)
         }
     }
 
     private func observing(
-        _ activity: Activity, hiding secrets: [String],
+        _ activity: Activity, attempt: String, hiding secrets: [String],
         _ body: () -> Result<Reply, PostgresError>
     ) async throws(PostgresError) -> Reply {
-        let attempt = activity.command.joined(separator: " ")
         do {
             try await observer.willBegin(activity)
         } catch {
-            throw PostgresError(notRecorded: error, attempt: "record the beginning of \(attempt)", host: activity.host)
+            throw PostgresError(notRecorded: error, attempt: "record before: \(attempt)", host: activity.host)
         }
         let clock = ContinuousClock()
         let start = clock.now
@@ -106,7 +105,7 @@ public actor PostgresConnection {
         do {
             try await observer.didEnd(activity, ActivityOutcome(status: result.status, duration: duration))
         } catch {
-            throw PostgresError(notRecorded: error, attempt: "record the end of \(attempt)", host: activity.host)
+            throw PostgresError(notRecorded: error, attempt: "record after: \(attempt)", host: activity.host)
         }
         return try result.get()
     }

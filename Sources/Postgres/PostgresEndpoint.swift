@@ -50,7 +50,7 @@ public struct PostgresEndpoint: Sendable, Hashable {
     public var tls: TLSMode
     /// The file of the certificates that are trusted; needed for the two verifying modes.
     public var rootCertificate: String?
-    /// How long each server may take to let us in.
+    /// How long each server may take to let us in, at each of its addresses.
     public var connectTimeout: Duration
     /// How long one statement may take: the server ends it then, and a silent server is given up a little later.
     public var statementTimeout: Duration

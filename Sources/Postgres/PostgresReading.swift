@@ -46,11 +46,11 @@ extension PostgresReading {
         try await rows(Statement(sql, parameters, effect: .read))
     }
 
-    /// The one value of a query with one row and one column; `nil` where it has no row or the value is NULL.
+    /// The first column of a query's first row; `nil` where there is no row or the value is NULL.
     public func value<Value: PostgresValue>(
         _ sql: String, _ parameters: [String?] = [], as type: Value.Type = Value.self
     ) async throws(PostgresError) -> Value? {
-        try await query("SELECT v FROM (\(sql)) AS one (v)", parameters).first?.optional("v", as: type)
+        try await query(sql, parameters).first?.first(as: type)
     }
 
     /// Whether a table (or view) of this name exists in `schema`.

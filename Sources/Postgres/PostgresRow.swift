@@ -33,9 +33,7 @@ public struct PostgresRow: Sendable {
         _ column: String, as type: Value.Type = Value.self
     ) throws(PostgresError) -> Value? {
         guard let index = columns[column] else { throw unexpected("the answer has no column \(column)") }
-        guard let text = values[index] else { return nil }
-        guard let value = Value(postgresText: text) else { throw unexpected("column \(column) is no \(Value.self)") }
-        return value
+        return try read(values[index], "column \(column)")
     }
 
     /// The value of a column of type json or jsonb.
@@ -48,6 +46,17 @@ public struct PostgresRow: Sendable {
         } catch {
             throw unexpected("column \(column) is no JSON of \(Value.self)")
         }
+    }
+
+    func first<Value: PostgresValue>(as type: Value.Type) throws(PostgresError) -> Value? {
+        guard let text = values.first else { throw unexpected("the answer has no column") }
+        return try read(text, "the first column")
+    }
+
+    private func read<Value: PostgresValue>(_ text: String?, _ column: String) throws(PostgresError) -> Value? {
+        guard let text else { return nil }
+        guard let value = Value(postgresText: text) else { throw unexpected("\(column) is no \(Value.self)") }
+        return value
     }
 
     private func unexpected(_ cause: String) -> PostgresError {

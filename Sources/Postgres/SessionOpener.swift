@@ -20,14 +20,15 @@ struct SessionOpener {
     func open() throws(PostgresError) -> (handle: LibPQHandle, session: Session) {
         var failures: [PostgresError] = []
         for host in endpoint.hosts {
-            let deadline = ContinuousClock.now + endpoint.connectTimeout
-            let addresses = host.dialAddress.map { [$0] } ?? numericAddresses(of: host.name, until: deadline)
+            let addresses =
+                host.dialAddress.map { [$0] }
+                ?? numericAddresses(of: host.name, until: .now + endpoint.connectTimeout)
             if addresses.isEmpty {
                 failures.append(LoginFailure.nameNotFound.explained(attempt: attempt, endpoint: endpoint, host: host))
             }
             for address in addresses {
                 do throws(PostgresError) {
-                    return try open(host, at: address, until: deadline)
+                    return try open(host, at: address, until: .now + endpoint.connectTimeout)
                 } catch {
                     // Another server would not judge a password otherwise, and asking them all could lock the account.
                     guard error.allowsAnotherHost else { throw error }
@@ -52,7 +53,7 @@ struct SessionOpener {
         do throws(StatementFailure) {
             reply = try handle.run(Self.introduction, settings(backendPID: handle.backendPID), until: deadline)
         } catch {
-            throw Statement(attempt, effect: .read).error(error, host: place)
+            throw Statement(Self.introduction, effect: .read).error(error, attempt: attempt, host: place)
         }
         return (handle, try session(from: PostgresRow.rows(of: reply, place: place), place: place))
     }

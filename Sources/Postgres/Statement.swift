@@ -18,6 +18,12 @@ struct Statement {
         self.secrets = secrets
     }
 
+    /// What was tried, as a phrase that fits on a line.
+    var attempt: String {
+        let text = shown.oneLine
+        return "run \(text.count > 160 ? text.prefix(160) + "…" : text)"
+    }
+
     func firstMistake() -> String? {
         let hasNUL = sql.utf8.contains(0) || parameters.contains { $0?.utf8.contains(0) == true }
         // C strings end at the first NUL, so that the rest would be cut off silently.
@@ -25,15 +31,17 @@ struct Statement {
     }
 
     /// What a failure means for this statement: a change that may have arrived has an unknown outcome.
-    func error(_ failure: StatementFailure, host: String) -> PostgresError {
-        let attempt = "run \(shown)"
+    func error(_ failure: StatementFailure, attempt: String? = nil, host: String) -> PostgresError {
+        let attempt = attempt ?? self.attempt
         let isChange = effect == .change
-        func gone(_ reason: PostgresError.Reason, _ cause: String, wasSent: Bool = true) -> PostgresError {
+        func gone(
+            _ reason: PostgresError.Reason, _ cause: String, wasSent: Bool = true, kind: FailureKind = .unreachable
+        ) -> PostgresError {
             let isUnknown = isChange && wasSent
             return PostgresError(
                 reason, attempt: attempt, host: host, cause: cause,
                 remedy: isUnknown ? PostgresError.lookAgain : "Check the server and the way to it, then resume.",
-                kind: isUnknown ? .unknownOutcome : .unreachable)
+                kind: isUnknown ? .unknownOutcome : kind)
         }
         switch failure {
         case .server(let answer, let ended):
@@ -46,7 +54,8 @@ struct Statement {
         case .deadline:
             return gone(.statementDeadline, "the server was silent beyond the time limit; the connection was given up")
         case .interrupted:
-            return gone(.interrupted, "interrupted while the answer was awaited; the connection was given up")
+            return gone(
+                .interrupted, "interrupted while the answer was awaited; the connection was given up", kind: .failed)
         }
     }
 }

@@ -30,5 +30,6 @@ struct Command {
 
     static var ping: Command { Command(["PING"], .read) }
 
-    var attempt: String { "send \(shown.joined(separator: " ")) to Redis" }
+    /// What was tried, as a phrase: without the value that a key is set to.
+    var attempt: String { isLogin ? "log in to Redis" : "send \(shown.prefix(2).joined(separator: " ")) to Redis" }
 }

@@ -19,6 +19,8 @@ struct RESPViolation: Error, Hashable {
 struct RESPParser {
     /// The longest string that is accepted.
     static let bulkLimit = 16 << 20
+    /// The longest answer, as bytes.
+    static let totalLimit = 64 << 20
     /// The longest line, and so the longest error text.
     static let lineLimit = 64 << 10
     /// The most elements of one value, nested ones included.
@@ -42,6 +44,7 @@ struct RESPParser {
     ///
     /// Elements that are complete are kept, so that an array in many packets is not read from its beginning each time.
     mutating func next() throws(RESPViolation) -> RESPValue? {
+        guard buffer.count <= Self.totalLimit else { throw RESPViolation(text: "an answer that does not end") }
         while let element = try nextElement() {
             guard let value = close(element) else { continue }
             elementCount = 0

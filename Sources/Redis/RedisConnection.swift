@@ -62,7 +62,7 @@ public actor RedisConnection {
         do {
             try await observer.willBegin(activity)
         } catch {
-            throw RedisError(notRecorded: error, attempt: "record the beginning of \(command.attempt)", host: place)
+            throw RedisError(notRecorded: error, attempt: "record before: \(command.attempt)", host: place)
         }
         let clock = ContinuousClock()
         let start = clock.now
@@ -78,18 +78,18 @@ public actor RedisConnection {
         do {
             try await observer.didEnd(activity, ActivityOutcome(status: result.status, duration: duration))
         } catch {
-            throw RedisError(notRecorded: error, attempt: "record the end of \(command.attempt)", host: place)
+            throw RedisError(notRecorded: error, attempt: "record after: \(command.attempt)", host: place)
         }
         return try result.get()
     }
 
     private func dial(attempt: String) throws(RedisError) -> TCPSocket {
-        let deadline = ContinuousClock.now + endpoint.connectTimeout
-        let addresses = endpoint.dialAddress.map { [$0] } ?? numericAddresses(of: endpoint.host, until: deadline)
+        let limit = endpoint.connectTimeout
+        let addresses = endpoint.dialAddress.map { [$0] } ?? numericAddresses(of: endpoint.host, until: .now + limit)
         var failure: SocketFailure?
         for address in addresses {
             do throws(SocketFailure) {
-                return try TCPSocket(address: address, port: endpoint.dialPort ?? endpoint.port, until: deadline)
+                return try TCPSocket(address: address, port: endpoint.dialPort ?? endpoint.port, until: .now + limit)
             } catch {
                 failure = error
             }

@@ -18,7 +18,7 @@ public struct RedisEndpoint: Sendable, Hashable {
     public var password: Secret?
     /// The number of the database to select.
     public var database: Int
-    /// How long the server may take to accept the connection.
+    /// How long the server may take to accept the connection, at each of its addresses.
     public var connectTimeout: Duration
     /// How long one command may take.
     public var commandTimeout: Duration

@@ -104,8 +104,10 @@ extension RedisError {
 
     /// No TCP connection; `failure` is `nil` where there was no address to dial.
     init(dialling failure: SocketFailure?, attempt: String, host: String) {
-        func make(_ reason: Reason, _ cause: String, _ remedy: String) -> RedisError {
-            RedisError(reason, attempt: attempt, host: host, cause: cause, remedy: remedy, kind: .unreachable)
+        func make(
+            _ reason: Reason, _ cause: String, _ remedy: String, _ kind: FailureKind = .unreachable
+        ) -> RedisError {
+            RedisError(reason, attempt: attempt, host: host, cause: cause, remedy: remedy, kind: kind)
         }
         self =
             switch failure {
@@ -123,31 +125,35 @@ extension RedisError {
                     .connectDeadline, "nobody accepted the connection within the connect deadline",
                     "Check firewalls and routes to this address: packets may vanish.")
             case .interrupted:
-                make(.interrupted, "interrupted while connecting", "Resume when ready.")
+                make(.interrupted, "interrupted while connecting", "Resume when ready.", .failed)
             }
     }
 
     /// A command whose answer never came, or was none; a change that may have arrived has an unknown outcome.
     init(_ failure: any Error, command: Command, host: String, hadAnswered: Bool) {
-        func make(_ reason: Reason, _ cause: String, _ remedy: String) -> RedisError {
+        func make(
+            _ reason: Reason, _ cause: String, _ remedy: String, _ kind: FailureKind = .unreachable
+        ) -> RedisError {
             let isUnknown = command.effect == .change
             return RedisError(
                 reason, attempt: command.attempt, host: host, cause: cause,
                 remedy: isUnknown ? "Connect again and look: the server may or may not have done it." : remedy,
-                kind: isUnknown ? .unknownOutcome : .unreachable)
+                kind: isUnknown ? .unknownOutcome : kind)
         }
         let check = "Check the server and the way to it, then resume."
         switch failure {
         case let violation as RESPViolation:
             self = make(
                 .notRedis, violation.text,
-                "Check the port: something else than Redis, or Redis with TLS, answers there.")
+                "Check the port: something else than Redis, or Redis with TLS, answers there.", .failed)
         case SocketFailure.deadline:
             self = make(
                 .commandDeadline, "no complete answer within the time limit; the connection was given up",
                 "Check whether Redis is overloaded or blocked, and that this is not a port that expects TLS.")
         case SocketFailure.interrupted:
-            self = make(.interrupted, "interrupted while the answer was awaited; the connection was given up", check)
+            self = make(
+                .interrupted, "interrupted while the answer was awaited; the connection was given up",
+                "Resume when ready.", .failed)
         case SocketFailure.closed(let text) where !hadAnswered:
             self = make(
                 .closedBeforeLogin, "the connection was accepted and closed at once: \(text)",

@@ -63,7 +63,8 @@ extension SSHDestination {
         guard let key = keys.first(where: { $0.fingerprint == fingerprint }) else {
             let held = keys.map { "\($0.type) \($0.fingerprint)" }.joined(separator: ", ")
             throw failure(
-                .authentication, attempt, cause: keys.isEmpty ? "the agent holds no key" : "the agent holds only \(held)",
+                .authentication, attempt,
+                cause: keys.isEmpty ? "the agent holds no key" : "the agent holds only \(held)",
                 remedy: "load the key with \(add).", kind: .refused)
         }
         if key.type == "ssh-rsa", !Session.supportsRSAWithSHA2 {

@@ -92,8 +92,7 @@ final class Exchange {
     }
 
     /// Waits for the end.
-    func result(isolation: isolated (any Actor)? = #isolation) async -> End {
-        // The end may come before the waiting begins.
+    func result(isolation: isolated any Actor) async -> End {
         if let reached { return reached }
         return await withCheckedContinuation { continuation = $0 }
     }

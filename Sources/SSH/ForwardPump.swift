@@ -10,6 +10,7 @@ final class ForwardPump {
     }
 
     private static let chunkSize = 64 << 10
+    private static let rounds = 32
 
     private let session: Session
     private var channel: OpaquePointer?
@@ -69,16 +70,17 @@ final class ForwardPump {
         closeLocal()
     }
 
-    /// Moves whatever can be moved without waiting.
-    func pump() {
+    /// Moves what can be moved without waiting, and returns whether there may be more.
+    func pump() -> Bool {
         if case .listening(let listener) = local { accept(listener) }
-        guard !isDone, case .connected(let socket) = local, let channel else { return }
-        var isMoving = true
-        while isMoving, !isDone {
-            isMoving = moveIn(channel, socket)
-            isMoving = moveOut(channel, socket) || isMoving
+        guard !isDone, case .connected(let socket) = local, let channel else { return false }
+        for _ in 0..<Self.rounds where !isDone {
+            var hasMoved = moveIn(channel, socket)
+            hasMoved = moveOut(channel, socket) || hasMoved
+            if toldRemote, toldLocal { abandon() }
+            if !hasMoved { return false }
         }
-        if !isDone, toldRemote, toldLocal { abandon() }
+        return !isDone
     }
 
     private func accept(_ listener: Int32) {

@@ -4,7 +4,7 @@ final class Gate {
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
     /// Waits until everyone who came before has left.
-    func enter(isolation: isolated (any Actor)? = #isolation) async {
+    func enter(isolation: isolated any Actor) async {
         guard isTaken else {
             isTaken = true
             return

@@ -4,7 +4,9 @@ import Foundation
 
 /// Deciding whether the server is the one it should be, before anything about us is sent.
 extension SSHDestination {
-    /// Reads the known hosts files. One that does not exist is empty; one that cannot be read might hold a revocation.
+    /// Reads the known hosts files.
+    ///
+    /// One that does not exist is empty; one that cannot be read might hold a revocation.
     func readKnownHosts() throws(SSHError) -> KnownHosts {
         var known = KnownHosts()
         for path in knownHosts {
@@ -50,7 +52,8 @@ extension SSHDestination {
             cause = "\(location) cannot be understood, and may be meant to revoke a key of this host"
             remedy = "correct or remove that line."
         case .certificateAuthority(let location):
-            cause = "the server offers the key \(offered), and \(location) has only a certificate authority for it: not supported"
+            cause =
+                "the server offers the key \(offered), and \(location) has only a certificate authority for it: not supported"
             remedy = "compare the fingerprint on the host itself, then add the line: \(name) \(key.line)"
         case .different(let trusted):
             let expected = trusted.map { "\($0.key.type) \($0.key.fingerprint) (\($0.location))" }

@@ -98,7 +98,9 @@ struct KeyFile: Sendable {
         var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
         var filled = 0
         while filled < bytes.count {
-            let count = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress?.advanced(by: filled), $0.count - filled) }
+            let count = bytes.withUnsafeMutableBytes {
+                Glibc.read(descriptor, $0.baseAddress?.advanced(by: filled), $0.count - filled)
+            }
             guard count > 0 else { break }
             filled += count
         }
@@ -113,7 +115,8 @@ struct KeyFile: Sendable {
         guard body.starts(with: magic), let cipher = reader.text(), reader.string() != nil, reader.string() != nil,
             reader.uint32() == 1, let blob = reader.string()
         else {
-            throw Problem(cause: "\(path) is damaged", remedy: "restore it, or make another with ssh-keygen -t ed25519.")
+            throw Problem(
+                cause: "\(path) is damaged", remedy: "restore it, or make another with ssh-keygen -t ed25519.")
         }
         return (cipher, PublicKey(blob: blob))
     }

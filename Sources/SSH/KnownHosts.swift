@@ -1,9 +1,9 @@
 import Crypto
 import Foundation
 
-/// The contents of `known_hosts` files, and the judgement on a key that a host offers. It fails closed.
+/// The contents of `known_hosts` files, and the judgement on a key that a host offers.
 ///
-/// Understands what OpenSSH does, except certificate authorities: hashed names, `[host]:port`, lists, wildcards, `!`, `@revoked`.
+/// It fails closed. It understands what OpenSSH does, except certificate authorities: hashed names, `[host]:port`, lists, wildcards, `!`, `@revoked`.
 /// As in OpenSSH, a malformed line is skipped, which can only make a host unknown; but where it begins with `@`, and so may
 /// be meant as a revocation, and may concern the host, no key is accepted.
 struct KnownHosts: Sendable {
@@ -106,7 +106,8 @@ struct KnownHosts: Sendable {
         guard let first = fields.first, !first.hasPrefix("#") else { return nil }
         let marker = first.hasPrefix("@") ? fields.removeFirst() : ""
         let hosts = fields.popFirst().flatMap(HostPatterns.init)
-        let key = fields.count >= 2 ? PublicKey(type: fields[fields.startIndex], base64: fields[fields.startIndex + 1]) : nil
+        let key =
+            fields.count >= 2 ? PublicKey(type: fields[fields.startIndex], base64: fields[fields.startIndex + 1]) : nil
         switch (marker, hosts, key) {
         case ("", let hosts?, let key?): return Entry(hosts: hosts, content: .key(key), location: location)
         case ("", _, _): return nil

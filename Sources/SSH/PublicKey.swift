@@ -6,7 +6,7 @@ struct PublicKey: Hashable, Sendable {
     /// The raw key: its type, then what the type asks for.
     let blob: [UInt8]
 
-    /// `ssh-ed25519`, `ecdsa-sha2-nistp256`, …
+    /// The name of the kind of key, such as `ssh-ed25519`.
     var type: String {
         var reader = WireReader(blob)
         return reader.text() ?? "?"

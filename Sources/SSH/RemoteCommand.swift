@@ -8,7 +8,7 @@ public struct RemoteCommand: Sendable {
     public var standardInput: [UInt8]
     /// Whether the command may change anything: if so it runs under the host's lock (see ``RemoteShell``).
     public var effect: Effect
-    /// How long the command may take from sending to its trailer.
+    /// How long the command may take from sending to its trailer; the wait for the host's lock comes on top of it.
     public var timeout: Duration
     /// How many bytes of each output stream are kept in memory; what is beyond it goes to the observer only.
     public var outputLimit: Int

@@ -5,14 +5,16 @@ import ClientKit
 /// The loop reads a line, byte by byte as `read` does on a pipe, and evaluates it; what the command may read on standard
 /// input follows the line. The words of the loop and of ``preamble`` are understood by every POSIX `sh`.
 enum RemoteScript {
-    /// Fails where a word contains NUL or an environment variable has an impossible name.
+    /// Why a command cannot be written down.
     enum Failure: Error, Hashable {
+        case noProgram
         case nulByte
         case variableName(String)
     }
 
-    /// What is executed on the channel: announces itself with `token` on both streams, then evaluates each line that begins
-    /// with it. Any other line means that the stream is out of step, and bytes meant as input are never evaluated.
+    /// What is executed on the channel: announces itself with `token`, then evaluates each line that begins with it.
+    ///
+    /// Any other line means that the stream is out of step, and bytes meant as input are never evaluated.
     static func loop(token: String) -> String {
         """
         exec sh -c 'printf "%s\\n" \(token);printf "%s\\n" \(token) >&2;\
@@ -44,13 +46,16 @@ enum RemoteScript {
         return Array(token.utf8) + text.utf8.filter { $0 != newline[0] } + (try word(lockFile)) + newline
     }
 
-    /// The line that runs `command`. Its input must follow, and after that, if there is any, ``endOfInput(token:)``.
+    /// The line that runs `command`.
+    ///
+    /// Its input must follow, and after that, if there is any, ``endOfInput(token:)``.
     ///
     /// A command never takes the loss of the link for the end of its input: whoever feeds it looks for the mark behind the
     /// input first, and without one ends the whole process group while the pipe is still open.
     static func line(
         for command: RemoteCommand, token: String, nonce: String, lockWait: Duration
     ) throws(Failure) -> [UInt8] {
+        guard command.arguments.first?.isEmpty == false else { throw .noProgram }
         var line = [UInt8]("_kb_nonce=\(nonce);_kb_wait=\(max(1, lockWait.components.seconds));_kb_body(){ ".utf8)
         for (name, value) in command.environment.sorted(by: { $0.key < $1.key }) {
             guard isVariableName(name) else { throw .variableName(name) }

@@ -36,7 +36,8 @@ extension SSHConnection {
                 .authentication, attempt, cause: "the agent did not sign (\(failure))",
                 remedy: "confirm the use of the key, or load it again with ssh-add.", kind: .refused)
         }
-        if case .file(let file, _) = credential, code == LIBSSH2_ERROR_FILE || code == LIBSSH2_ERROR_KEYFILE_AUTH_FAILED {
+        if case .file(let file, _) = credential, code == LIBSSH2_ERROR_FILE || code == LIBSSH2_ERROR_KEYFILE_AUTH_FAILED
+        {
             return destination.failure(
                 .authentication, attempt,
                 cause: file.isEncrypted ? "the passphrase is wrong" : "libssh2 \(Session.version) cannot read the key",
@@ -56,7 +57,8 @@ extension SSHConnection {
         return destination.failure(
             .authentication, attempt,
             cause: "the server refused the key" + (offered.isEmpty ? "" : "; it accepts \(offered)"),
-            remedy: "put the public key into ~/.ssh/authorized_keys of \(destination.user) there, or name another user or key "
+            remedy:
+                "put the public key into ~/.ssh/authorized_keys of \(destination.user) there, or name another user or key "
                 + "in the inventory.", kind: .refused)
     }
 
@@ -65,7 +67,9 @@ extension SSHConnection {
         var methods: String?
         do {
             _ = try await complete(until: deadline) { [user = destination.user] session in
-                methods = libssh2_userauth_list(session.pointer, user, UInt32(user.utf8.count)).map { String(cString: $0) }
+                methods = libssh2_userauth_list(session.pointer, user, UInt32(user.utf8.count)).map {
+                    String(cString: $0)
+                }
                 return methods == nil ? libssh2_session_last_errno(session.pointer) : 0
             }
         } catch {

@@ -8,22 +8,33 @@ extension SSHConnection {
     private static let attempts = 6
     private static let firstPause = Duration.milliseconds(250)
 
-    func establish(
-        passphrase: @Sendable (String) async -> Secret?, withShell: Bool
+    /// A result rather than an error, because cancellation handlers know no typed errors.
+    func establish(passphrase: @Sendable (String) async -> Secret?, withShell: Bool) async -> Result<Void, SSHError> {
+        do throws(SSHError) {
+            return .success(try await begin(passphrase, withShell))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func begin(
+        _ passphrase: @Sendable (String) async -> Secret?, _ withShell: Bool
     ) async throws(SSHError) {
         let known = try destination.readKnownHosts()
         let credential = try await destination.findCredential(passphrase: passphrase)
         if let via = destination.via {
             let jump = SSHConnection(to: via, observer: observer)
             self.jump = jump
-            try await jump.establish(passphrase: passphrase, withShell: false)
+            try await jump.establish(passphrase: passphrase, withShell: false).get()
         }
         // The clock starts only now: somebody may have taken their time to type.
         let deadline = ContinuousClock.now + destination.limits.connect
         try await handshake(known, until: deadline)
         try verifyHostKey(known)
         try await authenticate(with: credential, until: deadline)
-        guard let session else { throw linkError(.authentication, "authenticate as \(destination.user)", loss ?? .closedHere) }
+        guard let session else {
+            throw linkError(.authentication, "authenticate as \(destination.user)", loss ?? .closedHere)
+        }
         isEstablished = true
         lastKeepalive = .now
         let seconds = UInt32(clamping: max(2, destination.limits.keepaliveInterval.components.seconds))
@@ -35,14 +46,17 @@ extension SSHConnection {
     func linkError(_ phase: SSHError.Phase, _ attempt: String, _ failure: LinkFailure) -> SSHError {
         destination.failure(
             phase, attempt, cause: failure.explanation,
-            remedy: "look whether the host is up and whether sshd's log there says more.", kind: .unreachable)
+            remedy: "look whether the host is up and whether sshd's log there says more.",
+            kind: failure == .closedHere ? .failed : .unreachable)
     }
 
     private func handshake(_ known: KnownHosts, until deadline: ContinuousClock.Instant) async throws(SSHError) {
         for attempt in 1... {
             let wire = Wire(socket: try await connectSocket(until: deadline))
+            if let loss { throw linkError(.connect, "connect", loss) }
             guard let session = Session(wire: wire) else {
-                throw linkError(.handshake, "begin an SSH session", .library(code: LIBSSH2_ERROR_ALLOC, message: "no memory"))
+                throw linkError(
+                    .handshake, "begin an SSH session", .library(code: LIBSSH2_ERROR_ALLOC, message: "no memory"))
             }
             self.session = session
             libssh2_session_method_pref(session.pointer, LIBSSH2_METHOD_HOSTKEY, destination.hostKeyPreference(known))
@@ -51,7 +65,9 @@ extension SSHConnection {
                 code = try await complete(until: deadline) { libssh2_session_handshake($0.pointer, $0.wire.socket) }
             } catch {
                 self.session = nil
-                let isTurnedAway = (error == .closedByPeer || error == .socket(ECONNRESET)) && ServerProposal(preamble: wire.preamble) == nil
+                let isTurnedAway =
+                    (error == .closedByPeer || error == .socket(ECONNRESET))
+                    && ServerProposal(preamble: wire.preamble) == nil
                 guard isTurnedAway, attempt < Self.attempts else { throw handshakeError(error, wire, attempt) }
                 // Others back off at the same moment, so the pause is spread out.
                 let pause = Self.firstPause * (1 << (attempt - 1)) * Double.random(in: 0.5...1.5)
@@ -64,6 +80,7 @@ extension SSHConnection {
     }
 
     private func handshakeError(_ failure: LinkFailure, _ wire: Wire, _ attempts: Int) -> SSHError {
+        if failure == .closedHere { return linkError(.handshake, "agree on keys", failure) }
         let said = String(decoding: wire.preamble.prefix(200), as: UTF8.self).filter { !$0.isNewline }
         let isRetried = attempts > 1 ? ", \(attempts) times in a row" : ""
         let words = said.isEmpty ? "" : " after saying \"\(said)\""
@@ -79,7 +96,8 @@ extension SSHConnection {
         if let mismatch = ServerProposal(preamble: session.wire.preamble)?.mismatch(with: session) {
             return destination.failure(
                 .handshake, "agree on keys", cause: mismatch,
-                remedy: "let sshd there offer one of those as well (KexAlgorithms, HostKey, Ciphers, MACs in sshd_config), or "
+                remedy:
+                    "let sshd there offer one of those as well (KexAlgorithms, HostKey, Ciphers, MACs in sshd_config), or "
                     + "install a newer libssh2.", kind: .failed)
         }
         return linkError(.handshake, "agree on keys", session.failure(code))
@@ -133,13 +151,16 @@ extension SSHConnection {
     private func connectError(_ code: Int32, _ deadline: ContinuousClock.Instant) -> SSHError {
         switch code {
         case ECONNREFUSED:
-            connectError("connection refused: nothing listens on that port", "start sshd there, or correct the port in the inventory.")
+            connectError(
+                "connection refused: nothing listens on that port",
+                "start sshd there, or correct the port in the inventory.")
         case ETIMEDOUT:
             connectError(
                 "no answer within \(destination.limits.connect.inWords)",
                 "look whether the host is up, and whether a firewall drops the connection.")
         case EHOSTUNREACH, ENETUNREACH:
-            connectError(errnoText(code), "look at the address in the inventory and at the routes of this machine (ip route).")
+            connectError(
+                errnoText(code), "look at the address in the inventory and at the routes of this machine (ip route).")
         default:
             connectError(errnoText(code), "look at the address and port in the inventory.")
         }

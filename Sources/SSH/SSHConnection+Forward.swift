@@ -6,7 +6,9 @@ import Glibc
 ///
 /// It keeps its ``SSHConnection`` alive. It ends when both sides have closed, when the SSH session ends, or with ``close()``.
 public final class LocalForward: Sendable {
-    /// The port on 127.0.0.1. It takes one connection; after that nothing listens there any more.
+    /// The port on 127.0.0.1.
+    ///
+    /// It takes one connection; after that nothing listens there any more.
     public let port: UInt16
     private let connection: SSHConnection
     private let pump: ObjectIdentifier
@@ -35,9 +37,10 @@ extension SSHConnection {
             forwards.append(pump)
             return LocalForward(port: listener.port, connection: self, pump: ObjectIdentifier(pump))
         case .failure(let error):
-            closingChannels.append(channel)
+            closeLater(channel)
             throw destination.failure(
-                .channel, "listen on 127.0.0.1", cause: errnoText(error.code), remedy: "free ports or descriptors.", kind: .failed)
+                .channel, "listen on 127.0.0.1", cause: errnoText(error.code), remedy: "free ports or descriptors.",
+                kind: .failed)
         }
     }
 
@@ -47,7 +50,7 @@ extension SSHConnection {
         var ends: [Int32] = [-1, -1]
         guard socketpair(AF_UNIX, TCPSocket.flags, 0, &ends) == 0 else {
             let code = errno
-            closingChannels.append(channel)
+            closeLater(channel)
             throw destination.failure(
                 .channel, "make a socket pair", cause: errnoText(code), remedy: "free descriptors.", kind: .failed)
         }

@@ -14,7 +14,8 @@ extension SSHConnection {
         case .shellEnded, .timedOut, .cancelled, .linkLost:
             let cause = reason(end, command)
             status = .unknown(exchange == nil ? "nothing was sent: \(cause)" : cause)
-            outcome = .failure(exchange == nil ? notSent(command, cause, "connect again.", .unreachable) : unknown(command, cause))
+            outcome = .failure(
+                exchange == nil ? notSent(command, cause, "connect again.", .unreachable) : unknown(command, cause))
         }
         do {
             try await observer.didEnd(activity, ActivityOutcome(status: status, duration: duration))
@@ -29,8 +30,11 @@ extension SSHConnection {
 
     /// An error of a command of which the host has seen nothing.
     func notSent(_ command: RemoteCommand, _ cause: String, _ remedy: String, _ kind: FailureKind) -> SSHError {
-        destination.failure(
-            .command, "run \(command.summary)", cause: "nothing was sent: \(cause)", remedy: remedy, kind: kind)
+        notRun(command, "nothing was sent: \(cause)", remedy, kind)
+    }
+
+    private func notRun(_ command: RemoteCommand, _ cause: String, _ remedy: String, _ kind: FailureKind) -> SSHError {
+        destination.failure(.command, "run \(command.summary)", cause: cause, remedy: remedy, kind: kind)
     }
 
     /// An error of a command that the observer did not let pass.
@@ -57,12 +61,13 @@ extension SSHConnection {
         let error =
             switch payload {
             case "busy":
-                notSent(
-                    command, "an earlier command is still running there and holds \(destination.lockFile)"
+                notRun(
+                    command,
+                    "an earlier command is still running there and holds \(destination.lockFile)"
                         + (said.isEmpty ? "" : ": \(said)"),
                     "wait until it has ended, then resume.", .busy)
             case "nolock":
-                notSent(
+                notRun(
                     command, "the lock \(destination.lockFile) cannot be taken" + (said.isEmpty ? "" : ": \(said)"),
                     "let \(destination.user) write there and install flock (util-linux) on the host.", .failed)
             default:

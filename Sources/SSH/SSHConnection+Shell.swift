@@ -8,7 +8,9 @@ extension SSHConnection {
         if let loss { throw notSent(command, loss.explanation, "connect again.", .unreachable) }
         if let shell, !shell.isEnded { return shell }
         try await openShell(until: .now + destination.limits.connect)
-        guard let shell else { throw notSent(command, (loss ?? .closedHere).explanation, "connect again.", .unreachable) }
+        guard let shell else {
+            throw notSent(command, (loss ?? .closedHere).explanation, "connect again.", .unreachable)
+        }
         return shell
     }
 
@@ -22,7 +24,8 @@ extension SSHConnection {
             preamble = try RemoteScript.preamble(token: token, lockFile: destination.lockFile)
         } catch {
             throw destination.failure(
-                .channel, attempt, cause: "the path of the lock file contains a NUL byte", remedy: "correct it.", kind: .badInput)
+                .channel, attempt, cause: "the path of the lock file contains a NUL byte", remedy: "correct it.",
+                kind: .badInput)
         }
         let channel = try await openChannel(attempt, until: deadline) {
             libssh2_channel_open_ex($0.pointer, "session", 7, 2 << 20, 32 << 10, nil, 0)
@@ -35,39 +38,58 @@ extension SSHConnection {
             guard code == 0, let session else { throw session?.failure(code) ?? loss ?? .closedHere }
             shell = ShellChannel(channel: channel, session: session, token: token, preamble: preamble)
         } catch {
-            giveUp(error)
+            closeLater(channel)
             throw linkError(.channel, attempt, error)
         }
         try await awaitLoop(attempt, until: deadline)
     }
 
-    /// Opens a channel. Two openings at once would confuse libssh2, which keeps one state for all.
+    /// Opens a channel.
+    ///
+    /// Two openings at once would confuse libssh2, which keeps one state for all.
     func openChannel(
-        _ attempt: String, until deadline: ContinuousClock.Instant, _ open: (Session) -> OpaquePointer?
+        _ attempt: String, until deadline: ContinuousClock.Instant, _ open: @escaping (Session) -> OpaquePointer?
     ) async throws(SSHError) -> OpaquePointer {
-        await channelGate.enter()
-        defer { channelGate.leave() }
+        await channelGate.enter(isolation: self)
+        let result = await channelResult(until: deadline, open)
+        if case .failure(.timedOut) = result {
+            // libssh2 must come to an end with this one before it can open another; the session itself is sound.
+            Task { await finishOpening(open) }
+        } else {
+            channelGate.leave()
+        }
+        switch result {
+        case .success(let channel): return channel
+        case .failure(.library(let code, let message)):
+            throw destination.failure(
+                .channel, attempt, cause: LinkFailure.library(code: code, message: message).explanation,
+                remedy: "look whether the far end accepts connections, at sshd's log there, and at MaxSessions, "
+                    + "AllowTcpForwarding and PermitOpen in its sshd_config.", kind: .failed)
+        case .failure(let failure): throw linkError(.channel, attempt, failure)
+        }
+    }
+
+    private func channelResult(
+        until deadline: ContinuousClock.Instant, _ open: (Session) -> OpaquePointer?
+    ) async -> Result<OpaquePointer, LinkFailure> {
         var channel: OpaquePointer?
-        let code: Int32
-        do {
-            code = try await complete(until: deadline) { session in
+        do throws(LinkFailure) {
+            let code = try await complete(until: deadline) { session in
                 channel = open(session)
                 return channel == nil ? libssh2_session_last_errno(session.pointer) : 0
             }
+            return channel.map(Result.success) ?? .failure(session?.failure(code) ?? loss ?? .closedHere)
         } catch {
-            giveUp(error)
-            throw linkError(.channel, attempt, error)
+            return .failure(error)
         }
-        if let channel { return channel }
-        throw destination.failure(
-            .channel, attempt, cause: session?.failure(code).explanation ?? "no channel",
-            remedy: "look at sshd's log there, and at MaxSessions, AllowTcpForwarding and PermitOpen in its sshd_config.",
-            kind: .failed)
     }
 
-    /// After a deadline in the middle of a libssh2 operation, the session cannot be used for another one.
-    private func giveUp(_ failure: LinkFailure) {
-        lose(failure)
+    private func finishOpening(_ open: @escaping (Session) -> OpaquePointer?) async {
+        defer { channelGate.leave() }
+        // Whatever sshd tries to reach, its kernel gives up sooner.
+        if case .success(let channel) = await channelResult(until: .now + .seconds(600), open) {
+            closeLater(channel)
+        }
     }
 
     private func awaitLoop(_ attempt: String, until deadline: ContinuousClock.Instant) async throws(SSHError) {
@@ -77,7 +99,7 @@ extension SSHConnection {
             if noise.count < 400 { noise += bytes.prefix(400) }
         }
         shell.exchange = exchange
-        let end = await exchange.result()
+        let end = await exchange.result(isolation: self)
         shell.exchange = nil
         let cause: String
         switch end {
@@ -87,7 +109,8 @@ extension SSHConnection {
         case .shellEnded(let reason): cause = reason
         }
         abandonShell()
-        let said = String(decoding: noise.prefix(400), as: UTF8.self).split(whereSeparator: \.isNewline).joined(separator: "; ")
+        let said = String(decoding: noise.prefix(400), as: UTF8.self).split(whereSeparator: \.isNewline).joined(
+            separator: "; ")
         throw destination.failure(
             .channel, attempt, cause: cause + (said.isEmpty ? "" : "; it said: \(said)"),
             remedy: "look whether \(destination.user) may log in there and has a working shell.", kind: .failed)

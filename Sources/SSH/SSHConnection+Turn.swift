@@ -15,11 +15,13 @@ extension SSHConnection {
 
     /// Moves everything that can move, looks at the clock, wakes those who wait, and says what to wait for next.
     func turn(_ events: [pollfd]) -> PollExecutor.Request {
-        if let session { service(session) }
+        let isMoving = session.map { service($0, events) } ?? false
         watchClock()
         wakeWaiters(events)
         session?.wire.flush()
-        return request()
+        var request = request()
+        if isMoving { request.deadline = .now }
+        return request
     }
 
     /// Waits until the socket had news, `descriptor` is ready, the deadline passed, or the session is lost.
@@ -36,7 +38,7 @@ extension SSHConnection {
     ) async throws(LinkFailure) -> Int32 {
         let started = ContinuousClock.now
         while true {
-            guard let session else { throw loss ?? .closedHere }
+            guard let session, loss == nil else { throw loss ?? .closedHere }
             let code = operation(session)
             session.wire.flush()
             if code != Session.again { return code }
@@ -63,22 +65,33 @@ extension SSHConnection {
     /// Closes the remote shell's channel; the next command opens another.
     func abandonShell() {
         guard let shell else { return }
-        closingChannels.append(shell.channel)
+        closeLater(shell.channel)
         self.shell = nil
     }
 
-    private func service(_ session: Session) {
-        shell?.pump()
+    /// Closes a channel on this side and frees it once the server has closed it too, or with the session.
+    func closeLater(_ channel: OpaquePointer) {
+        if loss == nil { closingChannels.append(channel) }
+    }
+
+    /// Returns whether something may move at once.
+    private func service(_ session: Session, _ events: [pollfd]) -> Bool {
+        var isMoving = shell?.pump() ?? false
         for forward in forwards {
-            forward.pump()
+            isMoving = forward.pump() || isMoving
+        }
+        if !isListening,
+            events.contains(where: { $0.fd == session.wire.socket && $0.revents & Int16(POLLHUP | POLLERR) != 0 })
+        {
+            session.wire.fail(.closedByPeer)
         }
         closingChannels += forwards.filter(\.isDone).compactMap { $0.takeChannel() }
         forwards.removeAll(where: \.isDone)
         closingChannels.removeAll { libssh2_channel_free($0) != Session.again }
         session.wire.flush()
-        if isEstablished, let failure = session.wire.failure {
-            lose(failure)
-        }
+        // What arrived before the end is handed out first.
+        if isEstablished, !isMoving, let failure = session.wire.failure { lose(failure) }
+        return isMoving
     }
 
     private func watchClock() {
@@ -87,14 +100,20 @@ extension SSHConnection {
             exchange.end(exchange.isCancelled ? .cancelled : .timedOut)
         }
         guard isEstablished, let session else { return }
-        let silence = now - session.wire.lastReceived
-        if isListening, silence >= destination.limits.silence {
-            lose(.silent(silence))
+        if let asked = firstUnanswered, session.wire.lastReceived >= asked { firstUnanswered = nil }
+        if isListening, let due = deathDue, now >= due {
+            lose(.silent(now - session.wire.lastReceived))
         } else if now >= keepaliveDue(session) {
             var seconds: Int32 = 0
             libssh2_keepalive_send(session.pointer, &seconds)
             lastKeepalive = now
+            firstUnanswered = firstUnanswered ?? now
         }
+    }
+
+    /// Counts from a question that had no answer: a process that was stopped for a while has itself been silent.
+    private var deathDue: ContinuousClock.Instant? {
+        firstUnanswered.map { $0 + (destination.limits.silence - destination.limits.keepaliveInterval) }
     }
 
     private func keepaliveDue(_ session: Session) -> ContinuousClock.Instant {
@@ -136,7 +155,7 @@ extension SSHConnection {
             request.descriptors.append(pollfd(fd: session.wire.socket, events: Int16(events), revents: 0))
             if isEstablished {
                 deadlines.append(keepaliveDue(session))
-                if isListening { deadlines.append(session.wire.lastReceived + destination.limits.silence) }
+                if isListening, let deathDue { deadlines.append(deathDue) }
             }
         }
         if let exchange = shell?.exchange { deadlines.append(exchange.deadline) }

@@ -29,7 +29,9 @@ public actor SSHConnection: RemoteShell {
     /// Channels that are closed on this side, until the server closes them too.
     var closingChannels: [OpaquePointer] = []
     var waiters: [Waiter] = []
+    /// When the server was last asked for a sign of life, and when first since it gave one.
     var lastKeepalive = ContinuousClock.now
+    var firstUnanswered: ContinuousClock.Instant?
     /// The session that this one travels on.
     var jump: SSHConnection?
     private let commandGate = Gate()
@@ -60,12 +62,13 @@ public actor SSHConnection: RemoteShell {
         passphrase: @Sendable (String) async -> Secret? = { _ in nil }
     ) async throws(SSHError) -> SSHConnection {
         let connection = SSHConnection(to: destination, observer: observer)
-        do {
-            try await connection.establish(passphrase: passphrase, withShell: true)
-        } catch {
-            await connection.close()
-            throw error
+        let result = await withTaskCancellationHandler {
+            await connection.establish(passphrase: passphrase, withShell: true)
+        } onCancel: {
+            Task { await connection.close() }
         }
+        if case .failure = result { await connection.close() }
+        try result.get()
         return connection
     }
 
@@ -82,7 +85,7 @@ public actor SSHConnection: RemoteShell {
 
     /// Runs `command` after those that were asked for before it, and returns its result, whatever its exit status.
     public func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
-        await commandGate.enter()
+        await commandGate.enter(isolation: self)
         defer { commandGate.leave() }
         if Task.isCancelled { throw notSent(command, "the task was cancelled", "run it again.", .failed) }
         let shell = try await readyShell(for: command)
@@ -105,8 +108,9 @@ public actor SSHConnection: RemoteShell {
             end = .shellEnded("the remote shell ended before the command was sent")
         } else {
             let wait = command.effect == .change ? destination.limits.lock : .zero
+            let preamble = shell.takePreamble().map { [$0] } ?? []
             let started = Exchange(
-                sending: lines, nonce: nonce, outputLimit: command.outputLimit,
+                sending: preamble + lines, nonce: nonce, outputLimit: command.outputLimit,
                 deadline: .now + command.timeout + wait
             ) { [observer] bytes, stream in
                 observer.didReceive(bytes, from: stream, of: activity)
@@ -133,11 +137,11 @@ public actor SSHConnection: RemoteShell {
             if !command.standardInput.isEmpty {
                 parts += [command.standardInput, RemoteScript.endOfInput(token: shell.token)]
             }
-            if let preamble = shell.takePreamble() { parts.insert(preamble, at: 0) }
             return parts
         } catch {
             let cause =
                 switch error {
+                case .noProgram: "the command names no program"
                 case .nulByte: "an argument or a variable contains a NUL byte, which no program can be given"
                 case .variableName(let name): "\(name) is not a name for an environment variable"
                 }
@@ -148,11 +152,12 @@ public actor SSHConnection: RemoteShell {
     private func result(of exchange: Exchange, on shell: ShellChannel) async -> Exchange.End {
         shell.exchange = exchange
         defer { shell.exchange = nil }
-        let grace = destination.limits.cancellation
+        let identity = ObjectIdentifier(exchange)
         let end = await withTaskCancellationHandler {
-            await exchange.result()
+            // Without naming it, the closure would run, and the result be awaited, outside this actor.
+            await exchange.result(isolation: self)
         } onCancel: {
-            Task { await self.cancelExchange(grace: grace) }
+            Task { await self.cancel(identity) }
         }
         switch end {
         case .timedOut, .cancelled, .shellEnded: abandonShell()
@@ -161,9 +166,10 @@ public actor SSHConnection: RemoteShell {
         return end
     }
 
-    private func cancelExchange(grace: Duration) {
-        guard let exchange = shell?.exchange else { return }
+    private func cancel(_ identity: ObjectIdentifier) {
+        // By now it may have ended, and another be in flight.
+        guard let exchange = shell?.exchange, ObjectIdentifier(exchange) == identity else { return }
         exchange.isCancelled = true
-        exchange.deadline = min(exchange.deadline, .now + grace)
+        exchange.deadline = min(exchange.deadline, .now + destination.limits.cancellation)
     }
 }

@@ -82,6 +82,7 @@ public struct SSHDestination: Sendable {
         _ phase: SSHError.Phase, _ attempt: String, cause: String, remedy: String, kind: FailureKind
     ) -> SSHError {
         SSHError(
-            phase: phase, hostName: name, endpoint: endpoint, attempt: attempt, cause: cause, remedy: remedy, kind: kind)
+            phase: phase, hostName: name, endpoint: endpoint, attempt: attempt, cause: cause, remedy: remedy, kind: kind
+        )
     }
 }

@@ -34,7 +34,6 @@ struct ServerProposal {
 
     /// What server and `session` have nothing of in common, in words; nil where that is not what failed.
     func mismatch(with session: Session) -> String? {
-        // An AEAD cipher needs no MAC, so this is what libssh2 compares too.
         for ((method, name), offered) in zip(Self.kinds, lists) {
             let supported = session.supported(method)
             if Set(offered).isDisjoint(with: supported) {

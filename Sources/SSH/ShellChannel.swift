@@ -15,6 +15,7 @@ final class ShellChannel {
     private(set) var isEnded = false
 
     private static let chunkSize = 64 << 10
+    private static let rounds = 32
 
     init(channel: OpaquePointer, session: Session, token: String, preamble: [UInt8]) {
         self.channel = channel
@@ -29,15 +30,17 @@ final class ShellChannel {
         return preamble
     }
 
-    /// Moves whatever can be moved without waiting, both directions and both output streams alternately.
-    func pump() {
-        guard !isEnded else { return }
-        var isMoving = true
-        while isMoving, !isEnded {
-            isMoving = read(0, .stdout)
-            isMoving = read(SSH_EXTENDED_DATA_STDERR, .stderr) || isMoving
+    /// Moves what can be moved without waiting, both directions and both output streams alternately.
+    ///
+    /// Returns whether there may be more: a flood of output must not keep the session from looking at the clock.
+    func pump() -> Bool {
+        for _ in 0..<Self.rounds where !isEnded {
+            var hasMoved = read(0, .stdout)
+            hasMoved = read(SSH_EXTENDED_DATA_STDERR, .stderr) || hasMoved
             exchange?.send(write)
+            if !hasMoved { return false }
         }
+        return !isEnded
     }
 
     private func read(_ streamID: Int32, _ stream: OutputStream) -> Bool {

@@ -68,7 +68,9 @@ final class Wire {
         bytesReceived += UInt64(received)
         lastReceived = .now
         if preamble.count < Self.preambleLimit {
-            preamble.append(contentsOf: UnsafeRawBufferPointer(start: buffer, count: received).prefix(Self.preambleLimit - preamble.count))
+            preamble.append(
+                contentsOf: UnsafeRawBufferPointer(start: buffer, count: received).prefix(
+                    Self.preambleLimit - preamble.count))
         }
         // The kernel falls back to delayed acknowledgements by itself; with them sshd's Nagle costs 40 ms on a first channel.
         setOption(socket, Int32(IPPROTO_TCP), TCP_QUICKACK, 1)
@@ -97,7 +99,9 @@ final class Wire {
                 return Wire.from(abstract)?.receive(into: buffer, count: count) ?? Int(-EINVAL)
             })
         shim_set_disconnect(session) { _, _, message, count, _, _, abstract in
-            let text = message.map { String(decoding: UnsafeRawBufferPointer(start: $0, count: Int(count)), as: UTF8.self) }
+            let text = message.map {
+                String(decoding: UnsafeRawBufferPointer(start: $0, count: Int(count)), as: UTF8.self)
+            }
             Wire.from(abstract)?.noteDisconnect(text ?? "")
         }
     }
@@ -107,7 +111,9 @@ final class Wire {
     }
 }
 
-/// Sets an integer socket option. A socket that does not know it (a Unix one has no TCP options) goes without.
+/// Sets an integer socket option.
+///
+/// A socket that does not know it (a Unix one has no TCP options) goes without.
 func setOption(_ socket: Int32, _ level: Int32, _ name: Int32, _ value: Int32) {
     var value = value
     _ = setsockopt(socket, level, name, &value, socklen_t(MemoryLayout<Int32>.size))

@@ -1,15 +1,18 @@
 public import Kubernetes
 
-/// A step that only owns cluster objects: its desired state is all it needs to say.
-public protocol ObjectStep: Step {
+/// A step that owns cluster objects, perhaps besides other things.
+public protocol ObjectOwner: Step {
     /// The objects as they shall be; check, apply and verify all derive from it.
     func desired(_ site: ReadableSite) async throws -> [any Manifest]
 }
 
+/// A step that only owns cluster objects: its desired state is all it needs to say.
+public protocol ObjectStep: ObjectOwner {}
+
 extension ObjectStep {
     /// Compares the cluster with the desired objects.
     public func check(_ site: ReadableSite) async throws -> Finding {
-        Finding(changes: try await site.cluster.changes(towards: desired(site)))
+        Finding(changes: try await site.changes(towards: desired(site)))
     }
 
     /// Applies the desired objects.
@@ -24,17 +27,9 @@ extension ObjectStep {
 }
 
 extension ClusterReader {
-    /// What applying `desired` would change, in words.
-    public func changes(towards desired: [any Manifest]) async throws -> [Change] {
-        try await compare(desired).flatMap { difference in
-            let certainty: Certainty = difference.certainty == .proved ? .proved : .predicted
-            return difference.words.map { Change($0, certainty) }
-        }
-    }
-
     /// Throws unless the cluster holds `desired`, naming what still differs.
     public func prove(_ desired: [any Manifest]) async throws {
-        let missing = try await changes(towards: desired)
+        let missing = try await compare(desired).flatMap(\.changes)
         guard missing.isEmpty else {
             throw StepFailure(
                 "prove that the applied objects are in place", host: hostName,

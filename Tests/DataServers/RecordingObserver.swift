@@ -13,6 +13,11 @@ public final class RecordingObserver: ActivityObserver {
         public var remarks = ""
         /// Every end that was reported; there must be exactly one.
         public var ends: [ActivityOutcome.Status] = []
+
+        /// Whether it ended once, without a conclusive answer.
+        public var isUnknown: Bool {
+            if case .unknown? = ends.first { ends.count == 1 } else { false }
+        }
     }
 
     /// An error that says the disk is full.

@@ -72,10 +72,9 @@ func pour(in state: StateDirectory, mebibytes: Int) async throws {
     let journal = try await RunJournal.create(id, description, in: state, redactor: redactor)
     let activity = Activity(channel: .ssh, host: "h", command: ["cat"], effect: .read)
     try await journal.willBegin(activity)
-    let line =
-        "2026-11-24T08:45:01Z INFO {\"level\":\"info\",\"path\":\"/app\",\"password\":\"hunter22\"} and more text\n"
-    var chunk: [UInt8] = []
-    while chunk.count < 32 << 10 { chunk += line.utf8 }
+    let line = "2026-11-24T08:45:01Z INFO {\"level\":\"info\",\"path\":\"/app\"} and more text\n"
+    let secret = "\"password\":\"hunter22\"\n"
+    let chunk = Array(String(repeating: String(repeating: line, count: 50) + secret, count: 8).utf8)
     let before = peakMemory()
     let start = ContinuousClock.now
     var sent = 0

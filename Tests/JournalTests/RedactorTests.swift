@@ -7,7 +7,7 @@ import Testing
 @Suite struct RedactorTests {
     static let secrets = [
         "hunter22", "p'a\"s$s\\w%rd/", "s p a+c/e&=?", "pässwörd-🔑-ñ", "'quoted'", "\\\\back\\slash\\", "abcd",
-        "%25%25",
+        "%25%25", "x\nyz-secret",
         "tab\tnew\nline-secret", String(repeating: "long-Value_", count: 40), "a\"b'c`d$e\\f",
     ]
 
@@ -93,7 +93,7 @@ import Testing
         let redactor = Redactor([Secret("hunter22")])
         // "a:hunter22:z" shares one digit with its neighbours on either side; both go.
         let output = redactor.redact(Data("a:hunter22:z".utf8).base64EncodedString())
-        #expect(output == "YT•••6")
+        #expect(output == "YT•••p6")
         #expect(redactor.redact("eyJhdXRoIjoi") == "eyJhdXRoIjoi")
     }
 

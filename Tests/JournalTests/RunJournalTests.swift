@@ -5,8 +5,7 @@ import Testing
 
 @Suite struct RunJournalTests {
     @Test func aFinishedRunReadsBackAsItWasWrittenAndVerifies() async throws {
-        let scratch = try Scratch()
-        let state = try scratch.state()
+        let state = try Scratch().state()
         let journal = try await newRun(in: state)
         for step in allSteps { try await journal.playStep(step) }
         try await journal.finish(.succeeded, exitCode: 0, counts: ["applied": 3])
@@ -26,5 +25,130 @@ import Testing
         #expect(commands.map(\.start.command) == [["kubectl", "get", "pods"], ["kubectl", "apply", "-f", "-"]])
         #expect(commands.map(\.end?.value) == ["0", "0"])
         #expect(try state.newestUnfinishedRun(module: "11") == nil)
+    }
+}
+
+extension RunJournalTests {
+    @Test func noSecretIsInAnyFile() async throws {
+        let state = try Scratch().state()
+        let secret = "Pr/+ä'\"s3cret"
+        let redactor = Redactor()
+        let journal = try await newRun(in: state, redactor: redactor)
+        redactor.add(Secret(secret))
+        try await journal.beginStep(allSteps[0])
+        let encoded = Data("user:\(secret)".utf8).base64EncodedString()
+        try await journal.recordCheck(of: allSteps[0], inPlace: false, changes: ["set \(secret)"])
+        try await journal.play(
+            activity(["sh", "-c", "echo \(secret) \(encoded)"], stdin: secret, effect: .change, host: "h-\(secret)"),
+            output: [String(encoded.prefix(9)), String(encoded.dropFirst(9)), "\n", secret], errors: [secret],
+            status: .unknown("lost \(secret)"))
+        try await journal.record(.warning, text: secret, result: secret, details: ["a": secret])
+        try await journal.saveEvidence(Array("log \(secret)".utf8), named: "pods.txt", of: allSteps[0])
+        try await journal.finishStep(allSteps[0], .applied, changes: ["set \(secret)"])
+        try await journal.finish(.failed, exitCode: 1, error: "bad \(secret)")
+        let files = try #require(FileManager.default.enumerator(atPath: journal.path)).compactMap { $0 as? String }
+        #expect(files.contains("evidence/\(allSteps[0])/pods.txt"))
+        for file in files where !file.hasSuffix("evidence") {
+            var isDirectory = ObjCBool(false)
+            let path = "\(journal.path)/\(file)"
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), !isDirectory.boolValue else {
+                continue
+            }
+            let text = String(decoding: try contents(path), as: UTF8.self)
+            #expect(!text.contains("s3cret") && !text.contains(encoded.dropFirst(8).prefix(8)), "\(file): \(text)")
+        }
+        #expect(try AuditVerifier(state).verify(journal.reader).findings == [])
+        let transcript = try journal.reader.transcript(of: allSteps[0]).lines
+        #expect(transcript.map(\.kind) == [.begin, .command, .output, .outputPiece, .errorPiece, .end])
+        #expect(transcript.map(\.text)[3] == "•••")
+    }
+
+    @Test func shortSecretsDoNotMarTheJournalsOwnWordsAndDigests() async throws {
+        let state = try Scratch().state()
+        let digits = (0..<3000).map { Secret(String(0x1000 + $0 * 17, radix: 16)) }
+        let redactor = Redactor(digits + ["drif", "appl", "succ", "0000"].map { Secret($0) })
+        let journal = try await newRun(in: state, redactor: redactor)
+        try await journal.playStep(allSteps[0])
+        try await journal.saveEvidence(Array("pods".utf8), named: "pods.txt", of: allSteps[0])
+        try await journal.finish(.succeeded, exitCode: 0)
+        #expect(try AuditVerifier(state).verify(journal.reader).findings.map(\.description) == [])
+        #expect(try journal.reader.checkpoint(of: allSteps[0]).content?.completion == .applied)
+    }
+
+    @Test func commandsThatRunAtOnceAreKeptApart() async throws {
+        let state = try Scratch().state()
+        let journal = try await newRun(in: state, redactor: Redactor([Secret("hunter22")]))
+        try await journal.beginStep(allSteps[0])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<40 {
+                group.addTask {
+                    let observer = number % 4 == 0 ? journal.observer(labelled: "lease") : journal
+                    let own = activity(["echo", "\(number)"], effect: number % 2 == 0 ? .change : .read)
+                    try await observer.willBegin(own)
+                    for line in 0..<50 {
+                        let text = "line \(line) of \(number) hunter22\nhalf "
+                        observer.didReceive(Array(text.utf8)[...], from: line % 3 == 0 ? .stderr : .stdout, of: own)
+                    }
+                    try await observer.didEnd(own, ActivityOutcome(status: .exited(0), duration: .zero))
+                }
+            }
+            try await group.waitForAll()
+        }
+        try await journal.finish(.succeeded, exitCode: 0)
+        #expect(try AuditVerifier(state).verify(journal.reader).findings == [])
+        #expect(try journal.reader.commands().count == 40)
+        #expect(try journal.reader.commands(step: "lease").count == 10)
+        #expect(try journal.reader.transcripts() == [allSteps[0], "lease"])
+    }
+
+    @Test func hostileNamesMakeNoFiles() async throws {
+        let journal = try await newRun(in: Scratch().state())
+        for name in ["../up", "a/b", ".hidden", "", "a\nb"] {
+            await #expect(throws: JournalError.self) { try await journal.beginStep(name) }
+            await #expect(throws: JournalError.self) { try await journal.saveEvidence([], named: name, of: "step") }
+        }
+    }
+
+    @Test func aRunWithNothingToDoSyncsLittle() async throws {
+        let state = try Scratch().state()
+        let journal = try await newRun(in: state)
+        let start = ContinuousClock.now
+        for step in (1...7).map({ "step-\($0)" }) {
+            try await journal.beginStep(step)
+            for _ in 0..<4 { try await journal.play(activity(), output: ["{}\n"]) }
+            try await journal.recordCheck(of: step, inPlace: true)
+            try await journal.finishStep(step, .inPlace)
+        }
+        try await journal.finish(.succeeded, exitCode: 0)
+        print("7 steps in place: \(journal.syncCount) syncs, \(ContinuousClock.now - start)")
+        #expect(journal.syncCount <= 7 * 4 + 10)
+    }
+
+    @Test func aThousandRecordsThatOnlyReadCostNoSync() async throws {
+        let state = try Scratch().state()
+        let journal = try await newRun(in: state)
+        let before = journal.syncCount
+        var start = ContinuousClock.now
+        for _ in 0..<1000 { try await journal.record(.warning, text: "something an auditor should know") }
+        print("1000 records: \(ContinuousClock.now - start)")
+        #expect(journal.syncCount == before)
+        start = ContinuousClock.now
+        for _ in 0..<100 { try await journal.record(.warning, text: "durable", durable: true) }
+        print("100 durable records: \(ContinuousClock.now - start)")
+        #expect(journal.syncCount == before + 100)
+        start = ContinuousClock.now
+        #expect(try AuditVerifier(state).verify(journal.reader).lines == 1101)
+        print("verifying 1101 lines: \(ContinuousClock.now - start)")
+    }
+
+    @Test func sixtyFourMebibytesPassInBoundedMemory() throws {
+        let scratch = try Scratch()
+        let finished = try runToEnd(helper, ["pour", "\(scratch.path)/state", "64"])
+        let words = try #require(finished.lines.first).split(separator: " ")
+        print("64 MiB of output: \(finished.lines)")
+        #expect(try #require(Int(words[1])) < 16 << 10)
+        let state = StateDirectory.reading("\(scratch.path)/state")
+        let run = try #require(try state.runs().first)
+        #expect(try AuditVerifier(state).verify(run).findings == [])
     }
 }

@@ -3,20 +3,28 @@ import Foundation
 import Glibc
 import Journal
 
-/// A state directory that is removed with the last reference to it.
-final class Scratch: Sendable {
+/// A new empty directory; all of them are removed when the tests end.
+struct Scratch {
+    private static let root: String = {
+        let path = NSTemporaryDirectory() + "journal-tests-\(getpid())"
+        atexit {
+            do {
+                try FileManager.default.removeItem(atPath: Scratch.root)
+            } catch {
+                print("left behind: \(Scratch.root): \(error)")
+            }
+        }
+        return path
+    }()
+
     let path: String
 
     init() throws {
-        path = NSTemporaryDirectory() + "journal-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        path = "\(Self.root)/\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 
     func state() throws -> StateDirectory { try StateDirectory.prepare("\(path)/state") }
-
-    deinit {
-        do { try FileManager.default.removeItem(atPath: path) } catch { print("left behind: \(path): \(error)") }
-    }
 }
 
 let allSteps = ["fix_ufw_k8s_nodes", "11_ct_00_setup_credentials", "11_ct_01_prepare_config"]

@@ -39,7 +39,7 @@ final class PostgresServer: Sendable {
             unix_socket_directories = ''
             fsync = off
             log_statement = 'all'
-            max_connections = 40
+            max_connections = 200
             ssl = \(primary == nil ? "on" : "off")
             \(settings)
 
@@ -48,11 +48,10 @@ final class PostgresServer: Sendable {
         try configuration.seekToEnd()
         try configuration.write(contentsOf: Data(settings.utf8))
         try configuration.close()
-        // INT is PostgreSQL's fast shutdown: it does not wait for clients, as TERM does.
+        // QUIT ends PostgreSQL at once, without waiting for clients or tidying up.
         process = try ServerProcess(
-            script: #""$@" & server=$!; cat; kill -INT $server; wait $server"#,
-            arguments: Self.unprivileged + [Self.tool("postgres"), "-D", data], port: port,
-            log: directory.appendingPathComponent("log"))
+            Self.unprivileged + [Self.tool("postgres"), "-D", data], endingWith: "QUIT", port: port,
+            log: directory.appendingPathComponent("log"), greeting: "ready to accept")
     }
 
     deinit {

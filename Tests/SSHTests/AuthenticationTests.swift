@@ -6,7 +6,9 @@ import Testing
 
 @Suite struct AuthenticationTests {
     /// Makes a key that the server accepts and returns its path.
-    private func authorizedKey(_ server: TestServer, _ options: [String], passphrase: String = "") async throws -> String {
+    private func authorizedKey(_ server: TestServer, _ options: [String], passphrase: String = "") async throws
+        -> String
+    {
         let path = server.path("key-\(UUID().uuidString.prefix(8))")
         try await TestServer.makeKey(path, options, passphrase: passphrase)
         try authorize(server, path)
@@ -25,7 +27,10 @@ import Testing
         await connection.close()
     }
 
-    @Test(arguments: [["-t", "ed25519"], ["-t", "ecdsa"], ["-t", "ecdsa", "-b", "521"], ["-t", "ecdsa", "-m", "PEM"], ["-t", "ecdsa", "-m", "PKCS8"]])
+    @Test(arguments: [
+        ["-t", "ed25519"], ["-t", "ecdsa"], ["-t", "ecdsa", "-b", "521"], ["-t", "ecdsa", "-m", "PEM"],
+        ["-t", "ecdsa", "-m", "PKCS8"],
+    ])
     func keyFilesOfEverySupportedForm(_ options: [String]) async throws {
         let server = try await TestServer()
         for passphrase in ["", "with spaces & ünïcode"] {
@@ -69,7 +74,8 @@ import Testing
         let server = try await TestServer()
         let rsa = try await authorizedKey(server, ["-t", "rsa", "-b", "2048"])
         #expect(try await failure(to: server.destination(identity: .keyFile(rsa))).cause.contains("RSA key"))
-        let gcm = try await authorizedKey(server, ["-t", "ed25519", "-Z", "aes256-gcm@openssh.com"], passphrase: "secret")
+        let gcm = try await authorizedKey(
+            server, ["-t", "ed25519", "-Z", "aes256-gcm@openssh.com"], passphrase: "secret")
         let error = try await failure(to: server.destination(identity: .keyFile(gcm)))
         #expect(error.cause.contains("aes256-gcm@openssh.com"))
         #expect(error.remedy.contains("ssh-keygen -p -Z aes256-ctr"))
@@ -84,7 +90,8 @@ import Testing
         let missing = try await failure(to: server.destination(identity: .keyFile("/nonexistent/key")))
         #expect(missing.kind == .badInput)
         let publicKey = try server.write(String(contentsOfFile: open + ".pub", encoding: .utf8), to: "public")
-        #expect(try await failure(to: server.destination(identity: .keyFile(publicKey))).cause.contains("is a public key"))
+        #expect(
+            try await failure(to: server.destination(identity: .keyFile(publicKey))).cause.contains("is a public key"))
         #expect(try !server.log.contains("Connection from"))
     }
 
@@ -105,7 +112,9 @@ import Testing
         }
         for options in [["-t", "ed25519"], ["-t", "ecdsa"]] {
             let path = try await authorizedKey(server, options)
-            let destination = try server.destination(identity: .agent(publicKey: path + ".pub")) { $0.agentSocket = socket }
+            let destination = try server.destination(identity: .agent(publicKey: path + ".pub")) {
+                $0.agentSocket = socket
+            }
             let error = try await failure(to: destination)
             #expect(error.kind == .refused)
             #expect(error.remedy.contains("ssh-add \(path)"))
@@ -125,7 +134,9 @@ import Testing
     @Test func withoutAnAgentTheRemedySaysHowToStartOne() async throws {
         let server = try await TestServer()
         let error = try await failure(
-            to: server.destination(identity: .agent(publicKey: server.userKey + ".pub")) { $0.agentSocket = "/nonexistent/agent" })
+            to: server.destination(identity: .agent(publicKey: server.userKey + ".pub")) {
+                $0.agentSocket = "/nonexistent/agent"
+            })
         #expect(error.kind == .refused)
         #expect(error.remedy.contains("ssh-add \(server.userKey)"))
     }

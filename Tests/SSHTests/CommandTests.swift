@@ -59,12 +59,17 @@ import Testing
         let connection = try await server.connect()
         let ascii = String(decoding: [UInt8](1...127), as: UTF8.self)
         let arguments = [
-            ascii, "", "\n", "a\n\n", "'\"`$(id)${HOME}\\\\", "é 日本 🚂 \u{301}", "-n", "*", String(repeating: "x'\n", count: 20_000),
+            ascii, "", "\n", "a\n\n", "'\"`$(id)${HOME}\\\\", "é 日本 🚂 \u{301}", "-n", "*",
+            String(repeating: "x'\n", count: 20_000),
             String(String.UnicodeScalarView((0x80...0x7ff).compactMap(Unicode.Scalar.init))),
         ]
         let result = try await connection.run(RemoteCommand(["printf", "%s\\0"] + arguments, effect: .read))
-        #expect(result.standardOutput.split(separator: 0, omittingEmptySubsequences: false).dropLast().map(Array.init) == arguments.map { Array($0.utf8) })
-        await #expect(throws: SSHError.self) { try await connection.run(RemoteCommand(["echo", "a\0b"], effect: .read)) }
+        #expect(
+            result.standardOutput.split(separator: 0, omittingEmptySubsequences: false).dropLast().map(Array.init)
+                == arguments.map { Array($0.utf8) })
+        for impossible in [["echo", "a\0b"], [], [""]] {
+            await #expect(throws: SSHError.self) { try await connection.run(RemoteCommand(impossible, effect: .read)) }
+        }
     }
 
     @Test func environmentIsForTheCommandOnly() async throws {
@@ -83,7 +88,9 @@ import Testing
         #expect(try await connection.run(RemoteCommand(["true"], effect: .read)).exitStatus == 0)
     }
 
-    @Test(arguments: ["", "no newline", "\n", "two\nlines", "\0binary\u{1}"]) func outputIsExact(_ text: String) async throws {
+    @Test(arguments: ["", "no newline", "\n", "two\nlines", "\0binary\u{1}"]) func outputIsExact(_ text: String)
+        async throws
+    {
         let server = try await TestServer()
         let connection = try await server.connect()
         for input in [Array(text.utf8), Array(text.utf8) + [0xff, 0xfe]] {
@@ -107,7 +114,8 @@ import Testing
 
     @Test func noisyStartFilesAreNotOutput() async throws {
         // ForceCommand stands for a login shell whose start files print something.
-        let server = try await TestServer(["ForceCommand echo Welcome; echo Beware >&2; eval \"$SSH_ORIGINAL_COMMAND\""])
+        let server = try await TestServer(["ForceCommand echo Welcome; echo Beware >&2; eval \"$SSH_ORIGINAL_COMMAND\""]
+        )
         let result = try await server.connect().run(RemoteCommand(["echo", "hello"], effect: .read))
         #expect(result.outputText == "hello\n")
         #expect(result.errorText.isEmpty)
@@ -118,9 +126,11 @@ import Testing
         let connection = try await server.connect()
         let input = [UInt8](repeating: UInt8(ascii: "\n"), count: 5 << 20)
         for effect in [Effect.read, .change] {
-            let result = try await connection.run(RemoteCommand(["sh", "-c", "exit 9"], standardInput: input, effect: effect))
+            let result = try await connection.run(
+                RemoteCommand(["sh", "-c", "exit 9"], standardInput: input, effect: effect))
             #expect(result.exitStatus == 9)
-            #expect(try await connection.run(RemoteCommand(["echo", "in step"], effect: effect)).outputText == "in step\n")
+            #expect(
+                try await connection.run(RemoteCommand(["echo", "in step"], effect: effect)).outputText == "in step\n")
         }
     }
 
@@ -140,7 +150,8 @@ import Testing
         try await withThrowingTaskGroup(of: (Int, CommandResult).self) { group in
             for number in 0..<40 {
                 group.addTask {
-                    let command = RemoteCommand(["sh", "-c", script, file, "\(number)"], effect: number % 2 == 0 ? .read : .change)
+                    let command = RemoteCommand(
+                        ["sh", "-c", script, file, "\(number)"], effect: number % 2 == 0 ? .read : .change)
                     return (number, try await connection.run(command))
                 }
             }
@@ -157,7 +168,8 @@ import Testing
                 group.addTask {
                     let connection = try await server.connect()
                     for round in 0..<10 {
-                        let result = try await connection.run(RemoteCommand(["echo", "\(number)", "\(round)"], effect: .read))
+                        let result = try await connection.run(
+                            RemoteCommand(["echo", "\(number)", "\(round)"], effect: .read))
                         #expect(result.outputText == "\(number) \(round)\n")
                     }
                     await connection.close()

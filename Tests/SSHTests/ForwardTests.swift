@@ -19,7 +19,9 @@ private final class EchoServer: Sendable {
                     while case let count = recv(socket, &buffer, buffer.count, 0), count > 0 {
                         var sent = 0
                         while sent < count {
-                            let taken = buffer.withUnsafeBytes { send(socket, $0.baseAddress?.advanced(by: sent), count - sent, Int32(MSG_NOSIGNAL)) }
+                            let taken = buffer.withUnsafeBytes {
+                                send(socket, $0.baseAddress?.advanced(by: sent), count - sent, Int32(MSG_NOSIGNAL))
+                            }
                             guard taken > 0 else { break }
                             sent += taken
                         }
@@ -74,10 +76,11 @@ private func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> 
         let target = try EchoServer()
         let first = try await connection.forward(toHost: "127.0.0.1", port: target.port)
         let second = try await connection.forward(toHost: "127.0.0.1", port: target.port)
-        let started = ContinuousClock.now
-        async let command = connection.run(RemoteCommand(["sleep", "5"], effect: .read))
+        // Ends only after the forward has moved.
+        let script = "while [ ! -e \"$0\" ]; do sleep 0.1; done"
+        async let command = connection.run(RemoteCommand(["sh", "-c", script, server.path("moved")], effect: .read))
         #expect(try await echo(first.port, [1]) == [1])
-        #expect(.now - started < .seconds(5))
+        #expect(FileManager.default.createFile(atPath: server.path("moved"), contents: nil))
         #expect(try await command.exitStatus == 0)
         #expect(try await echo(second.port, [2]) == [2])
     }
@@ -86,9 +89,22 @@ private func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> 
         let server = try await TestServer()
         let connection = try await server.connect()
         let port = try TestServer.freePort()
-        let error = await #expect(throws: SSHError.self) { try await connection.forward(toHost: "127.0.0.1", port: port) }
+        let error = await #expect(throws: SSHError.self) {
+            try await connection.forward(toHost: "127.0.0.1", port: port)
+        }
         #expect(error?.phase == .channel)
         #expect(error?.attempt.contains("127.0.0.1:\(port)") == true)
+        #expect(try await connection.run(RemoteCommand(["true"], effect: .read)).exitStatus == 0)
+    }
+
+    @Test func aTargetThatNeverAnswersCostsOnlyTheForward() async throws {
+        let server = try await TestServer()
+        let target = try FullListener()
+        let connection = try await SSHConnection.open(to: server.destination { $0.limits.connect = .seconds(3) })
+        let error = await #expect(throws: SSHError.self) {
+            try await connection.forward(toHost: "127.0.0.1", port: target.port)
+        }
+        #expect(error?.cause.contains("no answer within") == true)
         #expect(try await connection.run(RemoteCommand(["true"], effect: .read)).exitStatus == 0)
     }
 

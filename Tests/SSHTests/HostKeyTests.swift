@@ -115,7 +115,8 @@ struct UnexpectedSuccess: Error {}
 
     @Test func aServerWithAnRSAHostKeyOnlyIsExplained() async throws {
         let server = try await TestServer(hostKeys: ["rsa"])
-        let destination = try server.destination(knownHosts: "[127.0.0.1]:\(server.port) \(server.hostKeyLine("rsa"))\n")
+        let destination = try server.destination(
+            knownHosts: "[127.0.0.1]:\(server.port) \(server.hostKeyLine("rsa"))\n")
         #expect(try await failure(to: destination).cause.contains("no host key algorithm in common"))
     }
 }

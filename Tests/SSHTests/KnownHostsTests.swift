@@ -69,13 +69,15 @@ import Testing
     @Test func revocationWinsWhereverItStands() {
         #expect(verdict("10.0.0.100 \(key.line)\n@revoked * \(key.line)") == .revoked(at(2)))
         #expect(verdict("@revoked 10.0.0.100 \(key.line)\n10.0.0.100 \(key.line)") == .revoked(at(1)))
-        #expect(verdict("@revoked 10.0.0.100 \(key.line)\n[10.0.0.100]:2222 \(key.line)", port: 2222) == .revoked(at(1)))
+        #expect(
+            verdict("@revoked 10.0.0.100 \(key.line)\n[10.0.0.100]:2222 \(key.line)", port: 2222) == .revoked(at(1)))
         #expect(verdict("@revoked 10.0.0.100 \(other.line)\n10.0.0.100 \(key.line)") == .trusted(at(2)))
         #expect(verdict("@revoked 10.0.0.101 \(key.line)\n10.0.0.100 \(key.line)") == .trusted(at(2)))
     }
 
     @Test(arguments: [
-        "@revoked 10.0.0.100", "@revoked", "@revoked * ssh-ed25519 %%%", "@revoked |1|x|y ssh-ed25519 AAAA", "@Revoked *",
+        "@revoked 10.0.0.100", "@revoked", "@revoked * ssh-ed25519 %%%", "@revoked |1|x|y ssh-ed25519 AAAA",
+        "@Revoked *",
         "@revoke 10.0.0.100 ssh-ed25519 AAAA",
     ])
     func whatMayBeARevocationIsNotSkipped(_ line: String) {
@@ -88,7 +90,9 @@ import Testing
 
     @Test func malformedLinesAreSkipped() {
         let line = key.line.split(separator: " ")
-        for malformed in ["10.0.0.100", "10.0.0.100 ssh-ed25519", "10.0.0.100 ssh-rsa \(line[1])", "10.0.0.100 \(line[0]) A===", "\0"] {
+        for malformed in [
+            "10.0.0.100", "10.0.0.100 ssh-ed25519", "10.0.0.100 ssh-rsa \(line[1])", "10.0.0.100 \(line[0]) A===", "\0",
+        ] {
             #expect(verdict(malformed) == .unknown)
             #expect(verdict("\(malformed)\n10.0.0.100 \(key.line)") == .trusted(at(2)))
         }

@@ -32,7 +32,8 @@ import Testing
     @Test func bothOutputsMayFlood() async throws {
         let server = try await TestServer()
         let connection = try await server.connect()
-        let script = "head -c 9000000 /dev/zero >&2; head -c 9000000 /dev/zero; head -c 9000000 /dev/zero >&2; cat | wc -c"
+        let script =
+            "head -c 9000000 /dev/zero >&2; head -c 9000000 /dev/zero; head -c 9000000 /dev/zero >&2; cat | wc -c"
         let result = try await connection.run(
             RemoteCommand(
                 ["sh", "-c", script], standardInput: [UInt8](repeating: 1, count: 9_000_000), effect: .read,

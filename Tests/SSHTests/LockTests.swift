@@ -7,17 +7,16 @@ import Testing
     @Test func aChangeWaitsForTheOrphanOfALostSession() async throws {
         let server = try await TestServer()
         let first = try await server.connect()
+        let second = try await server.connect()
         let file = server.path("orphan")
-        let orphan = Task {
-            try await first.run(RemoteCommand(["sh", "-c", "touch \"$0\"; sleep 5; touch \"$0.done\"", file], effect: .change))
-        }
+        let script = "touch \"$0\"; while [ ! -e \"$0.go\" ]; do sleep 0.1; done; sleep 1; touch \"$0.done\""
+        let orphan = Task { try await first.run(RemoteCommand(["sh", "-c", script, file], effect: .change)) }
         try await eventually("the orphan runs") { FileManager.default.fileExists(atPath: file) }
         await first.close()
         let error = await #expect(throws: SSHError.self) { try await orphan.value }
         #expect(error?.kind == .unknownOutcome)
-        let second = try await server.connect()
         // Reading is not held up.
-        #expect(try await second.run(RemoteCommand(["test", "-e", file + ".done"], effect: .read)).exitStatus == 1)
+        #expect(try await second.run(RemoteCommand(["touch", file + ".go"], effect: .read)).exitStatus == 0)
         #expect(try await second.run(RemoteCommand(["test", "-e", file + ".done"], effect: .change)).exitStatus == 0)
     }
 
@@ -25,8 +24,9 @@ import Testing
         let server = try await TestServer()
         let first = try await server.connect()
         let file = server.path("holder")
+        let waiting = "while [ ! -e \"$0.go\" ]; do sleep 0.1; done"
         let holder = Task {
-            try await first.run(RemoteCommand(["sh", "-c", "touch \"$0\"; sleep 9; :", file], effect: .change))
+            try await first.run(RemoteCommand(["sh", "-c", "touch \"$0\"; \(waiting)", file], effect: .change))
         }
         try await eventually("the holder runs") { FileManager.default.fileExists(atPath: file) }
         let observer = RecordingObserver()
@@ -38,11 +38,12 @@ import Testing
                     RemoteCommand(["touch", server.path("touched")], standardInput: Array(input.utf8), effect: .change))
             }
             #expect(error?.kind == .busy)
-            #expect(error?.cause.contains("sh -c touch \"$0\"; sleep 9; : \(file)") == true, "\(error?.cause ?? "")")
+            #expect(error?.cause.contains("sh -c touch \"$0\"; \(waiting) \(file)") == true, "\(error?.cause ?? "")")
         }
         #expect(observer.seen.ended == [.refused(code: "lock busy"), .refused(code: "lock busy")])
         #expect(!FileManager.default.fileExists(atPath: server.path("touched")))
         #expect(try await second.run(RemoteCommand(["echo", "in step"], effect: .read)).outputText == "in step\n")
+        #expect(FileManager.default.createFile(atPath: file + ".go", contents: nil))
         #expect(try await holder.value.exitStatus == 0)
     }
 

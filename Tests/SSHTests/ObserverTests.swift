@@ -37,6 +37,8 @@ import Testing
         #expect(error.cause.contains("Refusal"))
         #expect(!FileManager.default.fileExists(atPath: server.path("touched")))
         #expect(observer.seen.ended.isEmpty)
+        observer.allow()
+        #expect(try await connection.run(RemoteCommand(["echo", "now"], effect: .change)).outputText == "now\n")
     }
 
     @Test func anEndThatCannotBeRecordedIsAnError() async throws {

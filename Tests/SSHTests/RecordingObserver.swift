@@ -15,19 +15,21 @@ final class RecordingObserver: ActivityObserver {
     }
 
     private let record = Mutex(Record())
-    private let forbids: Bool
+    private let forbids: Mutex<Bool>
     private let losesEnds: Bool
 
     init(forbids: Bool = false, losesEnds: Bool = false, keepsOutput: Bool = true) {
-        self.forbids = forbids
+        self.forbids = Mutex(forbids)
         self.losesEnds = losesEnds
         record.withLock { $0.keepsOutput = keepsOutput }
     }
 
+    func allow() { forbids.withLock { $0 = false } }
+
     var seen: Record { record.withLock { $0 } }
 
     func willBegin(_ activity: Activity) async throws {
-        if forbids { throw Refusal() }
+        if forbids.withLock({ $0 }) { throw Refusal() }
         record.withLock { $0.begun.append(activity) }
     }
 

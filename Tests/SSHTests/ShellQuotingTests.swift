@@ -8,7 +8,7 @@ import Testing
     private func evaluate(_ word: [UInt8], shell program: String) async throws -> [UInt8] {
         let directory = FileManager.default.temporaryDirectory.appending(path: "quoting-\(UUID())")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { unlink(directory.path) }
+        defer { removeFiles(at: directory) }
         let line = directory.appending(path: "line")
         try Data("printf %s ".utf8 + word + "\n".utf8).write(to: line)
         let script = #"_kb_nl=$(printf '\nx');_kb_nl=${_kb_nl%x};IFS= read -r c <"$1";eval "$c" >"$2""#

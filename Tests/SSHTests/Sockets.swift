@@ -13,17 +13,34 @@ final class SilentListener: Sendable {
 
     deinit { close(descriptor) }
 
-    static func listen() throws -> (descriptor: Int32, port: UInt16) {
+    static func listen(backlog: Int32 = 8) throws -> (descriptor: Int32, port: UInt16) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var (address, size) = loopback(0)
         let isBound = withUnsafeMutablePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, size) == 0 && Glibc.listen(descriptor, 8) == 0 && getsockname(descriptor, $0, &size) == 0
+                bind(descriptor, $0, size) == 0 && Glibc.listen(descriptor, backlog) == 0
+                    && getsockname(descriptor, $0, &size) == 0
             }
         }
         try #require(isBound)
         return (descriptor, UInt16(bigEndian: address.sin_port))
     }
+}
+
+/// A listener on 127.0.0.1 with no place left for connections: the kernel drops what comes.
+final class FullListener: Sendable {
+    let port: UInt16
+    private let descriptor: Int32
+    private let occupants: [ConnectedSocket]
+
+    init() throws {
+        let (descriptor, port) = try SilentListener.listen(backlog: 0)
+        self.port = port
+        self.descriptor = descriptor
+        occupants = [try ConnectedSocket(port: port)]
+    }
+
+    deinit { close(descriptor) }
 }
 
 /// A connection to a port of 127.0.0.1, with blocking reads and writes for use off the cooperative pool.
@@ -44,7 +61,9 @@ final class ConnectedSocket: Sendable {
     func send(_ bytes: [UInt8]) {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress?.advanced(by: sent), $0.count - sent, Int32(MSG_NOSIGNAL)) }
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress?.advanced(by: sent), $0.count - sent, Int32(MSG_NOSIGNAL))
+            }
             guard count > 0 else { return }
             sent += count
         }
@@ -57,7 +76,9 @@ final class ConnectedSocket: Sendable {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
-            let received = bytes.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress?.advanced(by: filled), $0.count - filled, 0) }
+            let received = bytes.withUnsafeMutableBytes {
+                recv(descriptor, $0.baseAddress?.advanced(by: filled), $0.count - filled, 0)
+            }
             guard received > 0 else { break }
             filled += received
         }

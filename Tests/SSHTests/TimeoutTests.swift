@@ -25,7 +25,8 @@ import Testing
         let connection = try await SSHConnection.open(to: server.destination { $0.limits.cancellation = .seconds(20) })
         let file = server.path("started")
         let task = Task {
-            try await connection.run(RemoteCommand(["sh", "-c", "touch \"$0\"; sleep 0.5; echo ended", file], effect: .change))
+            try await connection.run(
+                RemoteCommand(["sh", "-c", "touch \"$0\"; sleep 0.5; echo ended", file], effect: .change))
         }
         try await eventually("it runs") { FileManager.default.fileExists(atPath: file) }
         task.cancel()
@@ -34,7 +35,8 @@ import Testing
 
     @Test func aCancelledCommandThatGoesOnIsUnknown() async throws {
         let server = try await TestServer()
-        let connection = try await SSHConnection.open(to: server.destination { $0.limits.cancellation = .milliseconds(200) })
+        let connection = try await SSHConnection.open(
+            to: server.destination { $0.limits.cancellation = .milliseconds(200) })
         let file = server.path("started")
         let task = Task {
             try await connection.run(RemoteCommand(["sh", "-c", "touch \"$0\"; sleep 12", file], effect: .read))
@@ -62,12 +64,39 @@ import Testing
         #expect(observer.seen.begun.isEmpty)
     }
 
+    @Test func aFloodOfOutputDoesNotHideTheTimeout() async throws {
+        let server = try await TestServer()
+        let connection = try await server.connect()
+        let started = ContinuousClock.now
+        let error = await #expect(throws: SSHError.self) {
+            try await connection.run(RemoteCommand(["yes"], effect: .read, timeout: .seconds(1), outputLimit: 0))
+        }
+        #expect(error?.kind == .unknownOutcome)
+        #expect(.now - started < .seconds(10))
+        #expect(try await connection.run(RemoteCommand(["echo", "next"], effect: .read)).outputText == "next\n")
+    }
+
+    @Test func openingCanBeCancelled() async throws {
+        let server = try await TestServer()
+        let listener = try SilentListener()
+        let destination = try server.destination { $0.port = listener.port }
+        let task = Task { try await SSHConnection.open(to: destination) }
+        try await Task.sleep(for: .milliseconds(200))
+        let cancelled = ContinuousClock.now
+        task.cancel()
+        let error = await #expect(throws: SSHError.self) { try await task.value }
+        #expect(error?.kind == .failed)
+        #expect(.now - cancelled < .seconds(5))
+    }
+
     @Test func aSessionThatIsDroppedEndsByItself() async throws {
         let server = try await TestServer()
         do {
             let connection = try await server.connect()
             _ = try await connection.run(RemoteCommand(["true"], effect: .read))
         }
-        try await eventually("the server notices") { try server.log.contains("Connection closed by") || server.log.contains("Close session") }
+        try await eventually("the server notices") {
+            try server.log.contains("Connection closed by") || server.log.contains("Close session")
+        }
     }
 }

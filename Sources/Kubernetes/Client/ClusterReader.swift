@@ -64,8 +64,9 @@ public struct ClusterReader: Sendable {
     /// The API server's version, which also proves that it answers.
     public func serverVersion() async throws(KubernetesError) -> ServerVersion {
         let attempt = "ask the API server for its version"
-        guard let version = try await kubectl.json(attempt, ["get", "--raw", "/version"], effect: .read)
-            .flatMap({ ServerVersion($0) })
+        guard
+            let version = try await kubectl.json(attempt, ["get", "--raw", "/version"], effect: .read)
+                .flatMap({ ServerVersion($0) })
         else { throw kubectl.unreadable(attempt, ["get", "--raw", "/version"], "the answer names no version") }
         return version
     }

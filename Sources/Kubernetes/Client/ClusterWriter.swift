@@ -35,13 +35,16 @@ public struct ClusterWriter: Sendable {
     }
 
     /// Replaces an object as it was at `resourceVersion`; where it changed since, the error's reason is `conflict`.
+    ///
+    /// For kinds that a replacement may create, such as Lease, `uid` makes a deleted object a conflict too.
     @discardableResult
     public func replace(
-        _ manifest: any Manifest, resourceVersion: String
+        _ manifest: any Manifest, resourceVersion: String, uid: String? = nil
     ) async throws(KubernetesError) -> JSONValue {
         var object = manifest.json().members
         var metadata = object["metadata"]?.members ?? [:]
         metadata["resourceVersion"] = .string(resourceVersion)
+        if let uid { metadata["uid"] = .string(uid) }
         object["metadata"] = .object(metadata)
         return try await write("replace", manifest.reference, .object(object))
     }
@@ -64,10 +67,11 @@ public struct ClusterWriter: Sendable {
         _ verb: String, _ reference: ObjectReference, _ object: JSONValue
     ) async throws(KubernetesError) -> JSONValue {
         let attempt = "\(verb) \(reference)"
-        let command = [verb, "--field-manager=\(Self.fieldManager)", "-o", "json", "-f", "-"]
+        let command = [verb, "--field-manager=\(Self.fieldManager)", "-o", "json", "--show-managed-fields", "-f", "-"]
         guard
             let answer = try await reader.kubectl.json(
-                attempt, command, input: object.serialized(), effect: .change)
+                attempt, command, input: object.serialized(), effect: .change,
+                outputIsSecret: reference.kind == "Secret")
         else { throw reader.kubectl.unreadable(attempt, command, "kubectl said nothing") }
         return answer
     }

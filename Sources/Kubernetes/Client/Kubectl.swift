@@ -55,7 +55,7 @@ struct Kubectl: Sendable {
             return try JSONValue(parsing: result.standardOutput)
         } catch {
             throw unreadable(
-                attempt, arguments, "kubectl's answer is not JSON: \(error.expected) expected at byte \(error.offset)")
+                attempt, arguments, "kubectl's answer is not JSON: \(error.message)")
         }
     }
 
@@ -73,6 +73,7 @@ struct Kubectl: Sendable {
     func unreadable(_ attempt: String, _ command: [String], _ cause: String) -> KubernetesError {
         KubernetesError(
             .unreadableAnswer, attempt: attempt, host: shell.hostName, command: command, cause: cause,
-            remedy: "run the same kubectl command on \(shell.hostName) by hand, and compare its version with the cluster's")
+            remedy:
+                "run the same kubectl command on \(shell.hostName) by hand, and compare its version with the cluster's")
     }
 }

@@ -12,7 +12,8 @@ struct Refusal {
 
     init(exitStatus: Int32, errorText: String, kubeconfig: String, host: String) {
         let lines = Self.meaningfulLines(errorText)
-        let text = lines.isEmpty ? "kubectl ended with status \(exitStatus) and said nothing" : lines.joined(separator: "; ")
+        let text =
+            lines.isEmpty ? "kubectl ended with status \(exitStatus) and said nothing" : lines.joined(separator: "; ")
 
         if exitStatus == 127 {
             self.init(
@@ -24,7 +25,9 @@ struct Refusal {
                 "make kubectl executable for the SSH user on \(host)")
         } else if let reason = Self.serverReason(in: lines) {
             self.init(serverReason: reason, text: text, kubeconfig: kubeconfig, host: host)
-        } else if Self.mentions(lines, ["You must be logged in", "the server has asked for the client to provide credentials"]) {
+        } else if Self.mentions(
+            lines, ["You must be logged in", "the server has asked for the client to provide credentials"])
+        {
             self.init(serverReason: .unauthorized, text: text, kubeconfig: kubeconfig, host: host)
         } else if Self.mentions(lines, Self.unreachableMarks) {
             self.init(
@@ -48,24 +51,36 @@ struct Refusal {
         switch reason {
         case .unauthorized:
             self.init(
-                .server(reason), text, "put valid credentials into \(kubeconfig) on \(host); the present ones are refused",
+                .server(reason), text,
+                "put valid credentials into \(kubeconfig) on \(host); the present ones are refused",
                 .refused)
         case .forbidden where Self.isAuthorizerRefusal(text):
             self.init(
-                .server(reason), text, "give the user of \(kubeconfig) on \(host) the right that the answer names", .refused)
+                .server(reason), text, "give the user of \(kubeconfig) on \(host) the right that the answer names",
+                .refused)
         case .forbidden where text.contains("exceeded quota"):
             self.init(.server(reason), text, "raise the ResourceQuota that the answer names, or ask for less")
         case .forbidden where text.contains("being terminated"):
             self.init(
                 .server(reason), text,
-                "wait until the namespace is gone and run again; `kubectl get namespace NAME -o yaml` names what holds it")
+                "wait until the namespace is gone and run again; `kubectl get namespace NAME -o yaml` names what holds it"
+            )
         case .forbidden, .invalid:
-            self.init(.server(reason), text, "change what the answer names: in the inventory, or the policy that refuses it")
+            self.init(
+                .server(reason), text, "change what the answer names: in the inventory, or the policy that refuses it")
         case .notFound:
             self.init(.server(reason), text, "run again: what the command needs was removed meanwhile")
         case .alreadyExists, .conflict:
             self.init(.server(reason), text, "run again: somebody else changed the object at the same time")
+        case .internalError where text.contains("calling webhook"):
+            self.init(
+                .server(reason), text,
+                "bring the webhook's own Service back, or remove its configuration from the cluster")
         case .timeout, .serverTimeout, .serviceUnavailable, .tooManyRequests, .internalError:
+            self.init(
+                .server(reason), text, "see whether etcd and kube-apiserver are well on the masters, and run again",
+                .unreachable)
+        case _ where Self.mentions([text], Self.unreachableMarks):
             self.init(
                 .server(reason), text, "see whether etcd and kube-apiserver are well on the masters, and run again",
                 .unreachable)
@@ -97,6 +112,8 @@ struct Refusal {
     /// The parenthesised code of the first `Error from server (NotFound): …`; empty where the server gave no code.
     private static func serverReason(in lines: [String]) -> ServerReason? {
         for line in lines {
+            // The one refusal that kubectl words itself.
+            if line.hasPrefix("The "), line.contains("\" is invalid") { return .invalid }
             guard let range = line.firstRange(of: "rror from server") else { continue }
             let rest = line[range.upperBound...]
             guard rest.hasPrefix(" ("), let end = rest.firstIndex(of: ")") else { return ServerReason(rawValue: "") }
@@ -120,7 +137,8 @@ struct Refusal {
 
     private static func isLogLine(_ line: String) -> Bool {
         let bytes = Array(line.utf8.prefix(6))
-        return bytes.count == 6 && "EWIF".utf8.contains(bytes[0]) && bytes[1...4].allSatisfy { (0x30...0x39).contains($0) }
+        return bytes.count == 6 && "EWIF".utf8.contains(bytes[0])
+            && bytes[1...4].allSatisfy { (0x30...0x39).contains($0) }
             && bytes[5] == 0x20
     }
 }

@@ -20,7 +20,8 @@ extension ClusterReader {
             let reference = manifest.reference
             guard let old = live[reference] else {
                 differences.append(
-                    ObjectDifference(reference: reference, kind: .create, certainty: .proved(unless: missingNamespaces, reference)))
+                    ObjectDifference(
+                        reference: reference, kind: .create, certainty: .proved(unless: missingNamespaces, reference)))
                 continue
             }
             guard old["metadata", "deletionTimestamp"] == nil else {

@@ -32,8 +32,9 @@ enum Comparison {
         return .object(members)
     }
 
-    /// Whether a field may hold a secret: everything of a Secret object but its type and labels. Its annotations may, since
-    /// client-side apply copies the whole object into one.
+    /// Whether a field may hold a secret: everything of a Secret object but its type and labels.
+    ///
+    /// Its annotations may, since client-side apply copies the whole object into one.
     private static func mustHide(_ path: [FieldStep], of reference: ObjectReference) -> Bool {
         guard reference.kind == "Secret" else { return false }
         switch path.first {

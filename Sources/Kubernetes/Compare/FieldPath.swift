@@ -41,7 +41,8 @@ enum ListKeys {
     static func keys(ofListAt path: [FieldStep]) -> [String]? {
         guard case .field(let name)? = path.last else { return nil }
         switch name {
-        case "containers", "initContainers", "ephemeralContainers", "env", "volumes", "imagePullSecrets": return ["name"]
+        case "containers", "initContainers", "ephemeralContainers", "env", "volumes", "imagePullSecrets":
+            return ["name"]
         case "volumeMounts": return ["mountPath"]
         case "topologySpreadConstraints": return ["topologyKey", "whenUnsatisfiable"]
         case "ports":

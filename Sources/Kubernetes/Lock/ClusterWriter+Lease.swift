@@ -11,32 +11,46 @@ extension ClusterWriter {
         ofModule module: String, holder: String, runID: String, duration: Duration = .seconds(60),
         supersededRuns: Set<String> = []
     ) async throws(KubernetesError) -> HeldLease {
-        let clock = ServerClock(read: try await reader.serverTime(), at: .now)
-        let seconds = Int(max(1, duration.components.seconds))
-        func desired(_ previous: LeaseRecord?) -> Lease {
-            ModuleLease.manifest(
-                module, holder: holder, runID: runID, auditHead: previous?.runID == runID ? previous?.auditHead : nil,
-                duration: seconds, acquiredAt: clock.now, renewedAt: clock.now,
-                transitions: previous.map { $0.transitions + 1 } ?? 0)
+        let present = try await reader.lease(ofModule: module)
+        // Our own clock until a server's time is known: a lease that nobody holds needs none for judging.
+        var clock = ServerClock(read: Date(), at: .now)
+        if let present, present.holder != nil {
+            let isOver = present.runID.map { $0 == runID || supersededRuns.contains($0) } ?? false
+            if !isOver {
+                clock = ServerClock(read: try await reader.serverTime(), at: .now)
+                guard present.isFree(at: clock.now) else { throw held(module, present, clock.now) }
+            }
         }
-        do {
-            let created = try await create(desired(nil))
-            return HeldLease(module: module, record: try record(created, module), takenOverFrom: nil, clock: clock)
-        } catch where error.serverReason == .alreadyExists {}
+        let desired = ModuleLease.manifest(
+            module, holder: holder, runID: runID, auditHead: present?.runID == runID ? present?.auditHead : nil,
+            duration: Int(max(1, duration.components.seconds)), acquiredAt: clock.now, renewedAt: clock.now,
+            transitions: present.map { $0.transitions + 1 } ?? 0)
+        let answer = try await take(desired, insteadOf: present, module, clock)
+        let lease = HeldLease(
+            module: module, record: try record(answer, module),
+            takenOverFrom: present?.holder == nil ? nil : present, clock: clock)
+        // The server dates every write: where our clock was wrong, the lease is dated anew by the server's.
+        guard let written = answer.writeTime, abs(written.timeIntervalSince(clock.now)) > 3 else { return lease }
+        return try await renew(
+            HeldLease(
+                module: module, record: lease.record, takenOverFrom: lease.takenOverFrom,
+                clock: ServerClock(read: written, at: .now)))
+    }
 
-        guard let present = try await reader.lease(ofModule: module) else {
-            throw lost(module, nil, "it was deleted at the moment it was to be taken")
-        }
-        let isOver = present.runID.map { $0 == runID || supersededRuns.contains($0) } ?? false
-        guard present.isFree(at: clock.now) || isOver else { throw held(module, present, clock.now) }
+    /// Creates the lease, or replaces it as it was read; where somebody was quicker, says who.
+    private func take(
+        _ desired: Lease, insteadOf present: LeaseRecord?, _ module: String, _ clock: ServerClock
+    ) async throws(KubernetesError) -> JSONValue {
         do {
-            let replaced = try await replace(desired(present), resourceVersion: present.resourceVersion)
-            return HeldLease(
-                module: module, record: try record(replaced, module),
-                takenOverFrom: present.holder == nil ? nil : present, clock: clock)
-        } catch where error.serverReason == .conflict {
-            // Somebody was quicker, and holds it now.
-            guard let winner = try await reader.lease(ofModule: module) else { throw error }
+            if let present {
+                return try await replace(desired, resourceVersion: present.resourceVersion, uid: present.uid)
+            }
+            return try await create(desired)
+        } catch {
+            guard error.serverReason == .conflict || error.serverReason == .alreadyExists else { throw error }
+            guard let winner = try await reader.lease(ofModule: module) else {
+                throw lost(module, nil, "it was deleted at the moment it was to be taken")
+            }
             throw held(module, winner, clock.now)
         }
     }
@@ -53,7 +67,7 @@ extension ClusterWriter {
         }
     }
 
-    /// Gives a lease back. The object stays, with the run's id and the audit log's head on it.
+    /// Gives a lease back; the object stays, with the run's id and the audit log's head on it.
     public func release(_ lease: HeldLease, auditHead: String? = nil) async throws(KubernetesError) {
         _ = try await update(lease) { present in
             ModuleLease.manifest(
@@ -63,13 +77,15 @@ extension ClusterWriter {
         }
     }
 
-    /// Frees the lease of `module` from the run that holds it, as it was read in `record`; the one who asks has made sure
-    /// that the run is over. Where the lease changed since, the error's reason is `conflict`.
+    /// Frees the lease of `module` from the run that `record` names.
+    ///
+    /// The caller has made sure that the run is over. Where the lease changed since it was read, the error's reason is
+    /// `conflict`.
     public func breakLease(ofModule module: String, _ record: LeaseRecord) async throws(KubernetesError) {
         let free = ModuleLease.manifest(
             module, holder: nil, runID: record.runID, auditHead: record.auditHead, duration: max(1, record.duration),
             acquiredAt: record.acquiredAt, renewedAt: record.renewedAt, transitions: record.transitions)
-        try await replace(free, resourceVersion: record.resourceVersion)
+        try await replace(free, resourceVersion: record.resourceVersion, uid: record.uid)
     }
 
     /// Compare-and-swap; where the object changed and is still ours, once more from its present state.
@@ -79,13 +95,13 @@ extension ClusterWriter {
         var present = lease.record
         for isLastTry in [false, true] {
             do {
-                let answer = try await replace(manifest(present), resourceVersion: present.resourceVersion)
+                let answer = try await replace(
+                    manifest(present), resourceVersion: present.resourceVersion, uid: present.uid)
                 return HeldLease(
                     module: lease.module, record: try record(answer, lease.module), takenOverFrom: lease.takenOverFrom,
                     clock: lease.clock)
-            } catch where error.serverReason == .notFound {
-                throw lost(lease.module, nil, "it was deleted")
-            } catch where error.serverReason == .conflict {
+            } catch {
+                guard error.serverReason == .conflict || error.serverReason == .notFound else { throw error }
                 guard let now = try await reader.lease(ofModule: lease.module) else {
                     throw lost(lease.module, nil, "it was deleted")
                 }
@@ -125,5 +141,15 @@ extension ClusterWriter {
             .leaseLost(record), attempt: "keep the lease of module \(module)", host: reader.hostName,
             cause: "the lease keybuzz-runner-\(module) is no longer ours: \(why)",
             remedy: "see what the other run did, then `runner resume`", kind: .busy)
+    }
+}
+
+extension JSONValue {
+    /// When the server last wrote an object through our field manager, to the second.
+    fileprivate var writeTime: Date? {
+        (self["metadata", "managedFields"]?.elements ?? [])
+            .filter { $0["manager"]?.string == ClusterWriter.fieldManager }
+            .compactMap { $0["time"]?.string.flatMap(Timestamp.date) }
+            .max()
     }
 }

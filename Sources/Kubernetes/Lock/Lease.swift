@@ -35,6 +35,8 @@ public struct LeaseRecord: Sendable, Hashable {
     public let transitions: Int
     /// The state of the object that this was read from, for compare-and-swap.
     public let resourceVersion: String
+    /// The object's identity: another one after it was deleted and made again.
+    let uid: String
 
     /// When it expires unless it is renewed; `nil` when nobody holds it.
     public var expiresAt: Date? {
@@ -48,7 +50,10 @@ public struct LeaseRecord: Sendable, Hashable {
 
     /// Reads a Lease object; `nil` where it has no resourceVersion.
     init?(_ object: JSONValue) {
-        guard let resourceVersion = object["metadata", "resourceVersion"]?.string else { return nil }
+        guard let resourceVersion = object["metadata", "resourceVersion"]?.string, let uid = object.uid else {
+            return nil
+        }
+        self.uid = uid
         let annotations = object["metadata", "annotations"]?.strings ?? [:]
         self.resourceVersion = resourceVersion
         holder = object["spec", "holderIdentity"]?.string.flatMap { $0.isEmpty ? nil : $0 }

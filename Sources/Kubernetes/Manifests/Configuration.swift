@@ -44,7 +44,7 @@ public struct SecretObject: Manifest {
     public var metadata: ObjectMeta
     /// `Opaque`, `kubernetes.io/dockerconfigjson` and the like; it cannot be changed later.
     public var type: String
-    /// The entries. Sent as `data`: a key removed from `stringData` would stay in the cluster.
+    /// The entries, sent as `data`: a key removed from `stringData` would stay in the cluster.
     public var data: [String: Secret]
 
     /// Describes a Secret object.

@@ -16,8 +16,8 @@ extension Manifest {
         ObjectReference(apiVersion: apiVersion, kind: kind, namespace: metadata.namespace, name: metadata.name)
     }
 
-    /// The object as JSON. A ``SecretObject`` shows its values here: for kubectl's standard input only.
-    func json() -> JSONValue {
+    /// The object as JSON, where a ``SecretObject`` shows its values: for kubectl's standard input and for comparing only.
+    public func json() -> JSONValue {
         let encoder = JSONEncoder()
         do {
             return try JSONValue(parsing: [UInt8](encoder.encode(self)))

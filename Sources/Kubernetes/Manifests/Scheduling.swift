@@ -27,7 +27,9 @@ public struct Affinity: Encodable, Sendable, Hashable {
     public var podAntiAffinity: PodAntiAffinity
 
     /// Prefers nodes that run no pod of `labelSelector`.
-    public init(apartFrom labelSelector: LabelSelector, weight: Int = 100, topologyKey: String = "kubernetes.io/hostname") {
+    public init(
+        apartFrom labelSelector: LabelSelector, weight: Int = 100, topologyKey: String = "kubernetes.io/hostname"
+    ) {
         podAntiAffinity = PodAntiAffinity(
             preferredDuringSchedulingIgnoredDuringExecution: [
                 WeightedTerm(

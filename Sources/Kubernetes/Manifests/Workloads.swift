@@ -26,6 +26,9 @@ public struct Deployment: Manifest {
         /// How pods are replaced.
         public var strategy: Strategy?
         /// Seconds a pod must have been ready to count as available.
+        ///
+        /// A pod without readiness probe is ready the moment it runs: without these seconds, a program that ends at its start
+        /// passes for a finished rollout.
         public var minReadySeconds: Int?
         /// Seconds without progress after which the Deployment says so.
         public var progressDeadlineSeconds: Int?

@@ -95,7 +95,8 @@ extension Trouble {
     /// The API server refused to create pods, told by a condition or event of their owner.
     static func podRefused(_ subject: String, _ message: String) -> Trouble {
         func trouble(_ code: Code, _ sentence: String, _ remedy: String) -> Trouble {
-            Trouble(code, "\(subject): \(sentence)", remedy: remedy, patience: confirmed)
+            // Not at once: a new namespace gets its ServiceAccount, and a quota its room, a moment late.
+            Trouble(code, "\(subject): \(sentence)", remedy: remedy, patience: settled)
         }
         // The reason is FailedCreate for all of these; only the API server's text tells them apart.
         let text = message.firstRange(of: "forbidden: ").map { String(message[$0.upperBound...]) } ?? message

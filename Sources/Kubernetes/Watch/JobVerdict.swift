@@ -44,7 +44,8 @@ extension Snapshot {
                 .jobFailed, "Job \(name) failed (\(failure.reason)): \(why)",
                 remedy: "its pod is gone with its log: look for the cause where the Job does its work", patience: .zero)
         }
-        let why = switch end.reason {
+        let why =
+            switch end.reason {
             case "OOMKilled": "needed more memory than its limit"
             case "StartError", "ContainerCannotRun": "cannot be started: \(end.message.runtimeCause)"
             default: end.words

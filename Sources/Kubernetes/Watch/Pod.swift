@@ -30,7 +30,9 @@ struct Pod {
         ready = object.condition("Ready")
         containers = ["initContainer", "container"].flatMap { prefix in
             // A status may name an image by its digest; the spec names it as the operator wrote it.
-            let images = (object["spec", "\(prefix)s"]?.elements ?? []).map { ($0["name"]?.string ?? "", $0["image"]?.string) }
+            let images = (object["spec", "\(prefix)s"]?.elements ?? []).map {
+                ($0["name"]?.string ?? "", $0["image"]?.string)
+            }
             let named = Dictionary(images) { first, _ in first }
             return (object["status", "\(prefix)Statuses"]?.elements ?? []).map { status in
                 ContainerStatus(status, image: named[status["name"]?.string ?? ""] ?? nil)

@@ -3,7 +3,8 @@ extension Snapshot {
     func trouble(of pod: Pod) -> Trouble? {
         if let why = whyNotReady(pod.node) {
             return Trouble(
-                .nodeNotReady, "\(pod.words): node \(pod.node ?? "") is not ready (\(why.trimmingSuffix { $0 == "." }))",
+                .nodeNotReady,
+                "\(pod.words): node \(pod.node ?? "") is not ready (\(why.trimmingSuffix { $0 == "." }))",
                 remedy: "bring the node's kubelet back; the other nodes keep serving meanwhile", pod: pod.name)
         }
         if pod.phase == "Failed", !pod.reason.isEmpty {
@@ -48,10 +49,11 @@ extension Snapshot {
                 return Trouble(
                     .missingConfiguration, "\(pod.words) cannot be configured: \(waiting.message)",
                     remedy: "create what is missing, under the name that the pod asks for", pod: pod.name,
-                    patience: Trouble.confirmed)
+                    patience: isLate(waiting.message) ? nil : Trouble.confirmed)
             case "CreateContainerError", "RunContainerError", "PreCreateHookError", "PostStartHookError":
                 return Trouble(
-                    .cannotStart, "\(pod.words): container \(container.name) cannot be started: \(waiting.message.runtimeCause)",
+                    .cannotStart,
+                    "\(pod.words): container \(container.name) cannot be started: \(waiting.message.runtimeCause)",
                     remedy: "correct the container's command or image", pod: pod.name, patience: Trouble.confirmed)
             case "CrashLoopBackOff":
                 return crash(of: container, in: pod, isLooping: true)
@@ -102,7 +104,6 @@ extension Snapshot {
     }
 
     private func notReady(_ container: ContainerStatus, in pod: Pod) -> Trouble? {
-        // What failed before the container last started is over; only a restart leaves a doubt.
         guard let failure = events(about: pod.uid, reasons: "Unhealthy").last else {
             guard let end = container.lastTerminated, end.exitCode != 0 else { return nil }
             return Trouble(
@@ -118,18 +119,27 @@ extension Snapshot {
 
     /// Troubles between scheduling and the first container, which only events tell.
     private func creationTrouble(of pod: Pod) -> Trouble? {
-        guard pod.containers.allSatisfy({ $0.waiting != nil }) else { return nil }
-        guard let event = events(about: pod.uid, reasons: "FailedMount", "FailedCreatePodSandBox").last else { return nil }
+        guard pod.containers.allSatisfy({ $0.waiting != nil }),
+            let event = events(about: pod.uid, reasons: "FailedMount", "FailedCreatePodSandBox").last
+        else { return nil }
+        // Images are pulled after volumes and network are there: a pull since then says that the failure is over.
+        let pull = events(about: pod.uid, reasons: "Pulling", "Pulled").last
+        guard pull.map({ $0.time < event.time }) ?? true else { return nil }
         if event.reason == "FailedMount" {
             return Trouble(
                 .volumeFailed, "\(pod.words) cannot mount a volume: \(event.message)",
                 remedy: "create what the volume is made from, under the name that the pod asks for", pod: pod.name,
-                patience: Trouble.settled)
+                patience: isLate(event.message) ? nil : Trouble.settled)
         }
         return Trouble(
             .sandboxFailed, "\(pod.words) gets no network: \(event.message)",
             remedy: "see whether the network plugin (Calico) is well on \(pod.node ?? "the node")", pod: pod.name,
             patience: Trouble.stubborn)
+    }
+
+    /// Whether the kubelet only has not heard yet of an object that may well exist; it gives no code for that.
+    private func isLate(_ message: String) -> Bool {
+        message.contains("failed to sync")
     }
 
     /// The scheduler's sentence, cut to what is short.
@@ -156,7 +166,8 @@ extension Snapshot {
         let missing = events(about: pod.uid, reasons: "FailedToRetrieveImagePullSecret").last
         // `Back-off pulling image "…"` alone says nothing about the cause.
         let own = waiting.hasPrefix("Back-off") && !waiting.contains(": ") ? "" : waiting
-        return [event?.message ?? own, missing?.message].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: "; ")
+        return [event?.message ?? own, missing?.message].compactMap { $0 }.filter { !$0.isEmpty }.joined(
+            separator: "; ")
     }
 }
 

@@ -85,7 +85,8 @@ extension Trouble {
         let faults = states.compactMap { $0.state.fault($0.name, registry: registry) }
         for (name, state) in states {
             if case .fits(let user) = state {
-                result.sentence += "; Secret \(name) fits the registry, which does not accept "
+                result.sentence +=
+                    "; Secret \(name) fits the registry, which does not accept "
                     + (user.map { "user \($0) with its token" } ?? "its token")
                 return result
             }

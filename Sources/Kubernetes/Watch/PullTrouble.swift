@@ -13,7 +13,8 @@ extension Trouble {
                 patience: patience, pull: attempt)
         }
         let registry = attempt.registry
-        let with = attempt.secrets.isEmpty
+        let with =
+            attempt.secrets.isEmpty
             ? "the pod names no pull Secret" : "with pull Secret \(attempt.secrets.joined(separator: ", "))"
 
         if says("401 unauthorized", "unauthorized", "authentication required", "no basic auth credentials") {
@@ -21,7 +22,8 @@ extension Trouble {
                 .pullUnauthorized, "\(registry) answered 401 Unauthorized; \(with)",
                 remedy: attempt.secrets.isEmpty
                     ? "name a Secret of type kubernetes.io/dockerconfigjson for \(registry) in the pod's imagePullSecrets"
-                    : "put a valid user and token for \(registry) into Secret \(attempt.secrets.joined(separator: ", "))")
+                    : "put a valid user and token for \(registry) into Secret \(attempt.secrets.joined(separator: ", "))"
+            )
         }
         if says("403 forbidden", "insufficient_scope", "access denied", "denied:") {
             return trouble(

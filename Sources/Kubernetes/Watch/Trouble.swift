@@ -135,7 +135,8 @@ public struct PullAttempt: Sendable, Hashable {
     /// The registry's host and port, as the image's name gives it.
     public var registry: String {
         let parts = image.split(separator: "/", maxSplits: 1)
-        guard parts.count == 2, let first = parts.first, first.contains(".") || first.contains(":") || first == "localhost"
+        guard parts.count == 2, let first = parts.first,
+            first.contains(".") || first.contains(":") || first == "localhost"
         else { return "docker.io" }
         return String(first)
     }

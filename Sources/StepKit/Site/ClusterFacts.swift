@@ -1,8 +1,9 @@
 import Kubernetes
 
-/// What never changes during a run and need not be asked twice.
+/// What was asked of the cluster and need not be asked twice in a run.
 public actor ClusterFacts {
     private var version: ServerVersion?
+    let lookAhead = LookAhead()
 
     /// Knows nothing yet.
     public init() {}

@@ -36,6 +36,7 @@ public struct ReadableSite: Sendable {
     let services: any DataServices
     let generated: GeneratedSecretsStore
     let facts: ClusterFacts
+    var lookAhead: LookAhead { facts.lookAhead }
 
     /// Puts a site together; see the properties.
     public init(

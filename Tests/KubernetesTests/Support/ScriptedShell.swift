@@ -31,7 +31,8 @@ final class ScriptedShell: RemoteShell {
             Issue.record("unexpected command: \(command.arguments)")
             throw Self.failure("the script is at its end")
         }
-        #expect(command.arguments.starts(with: ["kubectl", "--kubeconfig", "/root/.kube/config", "--request-timeout=15s"]))
+        #expect(
+            command.arguments.starts(with: ["kubectl", "--kubeconfig", "/root/.kube/config", "--request-timeout=15s"]))
         #expect(Array(command.arguments.dropFirst(4)) == next.arguments)
         #expect(command.effect == next.effect)
         return next.result

@@ -57,7 +57,8 @@ until_true() {
   done
 }
 
-# in_parallel COMMAND…: each argument is a command line of ours (words without quotes); fails when one of them fails.
+# in_parallel COMMAND…: each argument is a command line of ours (words without quotes). Ends the program when one of
+# them fails; not to be used in a condition, where bash would ignore the failures inside them.
 in_parallel() {
   local line job jobs=() failed=0
   for line in "$@"; do
@@ -66,10 +67,10 @@ in_parallel() {
     jobs+=($!)
   done
   for job in "${jobs[@]}"; do wait "$job" || failed=1; done
-  return "$failed"
+  ((failed == 0)) || die "not done; see above"
 }
 
-# write_file PATH: standard input becomes PATH, whole or not at all; says by its status whether anything changed.
+# write_file PATH: standard input becomes PATH, whole or not at all.
 write_file() {
   local path=$1 temporary=$1.new.$$
   cat >"$temporary"

@@ -2,6 +2,7 @@
 # PostgreSQL, Redis, and the load balancer before them.
 
 PG_BIN=/usr/lib/postgresql/15/bin
+POSTGRES_MARK=$DATA/db-01/postgres/administrator-made
 
 data_start() {
   postgres_start
@@ -58,7 +59,7 @@ postgres_start() {
 # psql as the superuser, without a password, on the database's own host.
 postgres_psql() {
   local pid
-  pid=$(host_require db-01)
+  pid=$(host_require db-01) || exit 1
   # Only the network and the files of the host: signals reach psql, and what is read with -f lies where the caller is.
   "${LIMIT[@]}" nsenter --target "$pid" --mount --net setpriv --reuid=postgres --regid=postgres --init-groups \
     env HOME=/var/lib/postgresql bash -c 'cd -- "$0" 2>/dev/null || cd /; exec /usr/lib/postgresql/15/bin/psql "$@"' "$PWD" \
@@ -67,7 +68,7 @@ postgres_psql() {
 
 # The password goes in on standard input and never into the log, which tests search for it.
 postgres_administrator() {
-  [[ -e $RUN/postgres-administrator ]] && return 0
+  [[ -e $POSTGRES_MARK ]] && return 0
   python3 - "$SECRETS/postgres-admin" <<-'PYTHON' |
 	import sys
 	password = open(sys.argv[1]).read().replace("'", "''")
@@ -76,7 +77,7 @@ postgres_administrator() {
 	print(f"ALTER ROLE kb_admin LOGIN SUPERUSER PASSWORD '{password}';")
 	PYTHON
     postgres_psql -q -v ON_ERROR_STOP=1 -d postgres >/dev/null || die "cannot make PostgreSQL's administrator"
-  touch "$RUN/postgres-administrator"
+  touch "$POSTGRES_MARK"
 }
 
 redis_start() {
@@ -97,7 +98,7 @@ redis_start() {
 
 redis_cli() {
   local pid
-  pid=$(host_require redis-01)
+  pid=$(host_require redis-01) || exit 1
   REDISCLI_AUTH=$(<"$SECRETS/redis") "${LIMIT[@]}" nsenter --target "$pid" --net redis-cli "$@"
 }
 

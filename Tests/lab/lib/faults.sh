@@ -55,10 +55,11 @@ cables_heal() {
 
 # All faults at once: cables in, stopped services started again.
 faults_heal() {
-  local name state services
+  local name state services stopped=()
   cables_heal
   services=$(services_list)
   while read -r name state _; do
-    if [[ $state == stopped ]]; then fault_start "$name" </dev/null; fi
+    [[ $state != stopped ]] || stopped+=("fault_start $name")
   done <<<"$services"
+  in_parallel "${stopped[@]}"
 }

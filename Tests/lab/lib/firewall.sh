@@ -52,18 +52,20 @@ firewall_live() {
 }
 
 # As at boot. The digest lets `reset` leave an untouched node alone: rewriting the rules takes a second or two.
+# It lies in the node's own /run, so that a node started anew has none.
+FIREWALL_MARK=/run/firewall-digest
+
 firewall_start() {
   local host=$1
-  [[ -e $RUN/$host.firewall ]] && return 0
+  enter "$host" test -e "$FIREWALL_MARK" && return 0
   enter "$host" /lib/ufw/ufw-init start quiet >>"$LOGS/firewall.log" 2>&1 || die "UFW does not start on $host"
-  firewall_live "$host" >"$RUN/$host.firewall.new"
-  mv "$RUN/$host.firewall.new" "$RUN/$host.firewall"
+  firewall_live "$host" | enter "$host" tee "$FIREWALL_MARK" >/dev/null
 }
 
 firewall_reset() {
   local host=$1
   if enter "$host" sh -c 'diff -rq "$1/ufw" /etc/ufw && diff -q "$1/default/ufw" /etc/default/ufw' \
-    sh "$FIREWALL_TEMPLATE" >/dev/null && [[ $(firewall_live "$host") == "$(<"$RUN/$host.firewall")" ]]; then
+    sh "$FIREWALL_TEMPLATE" >/dev/null && [[ $(firewall_live "$host") == "$(enter "$host" cat "$FIREWALL_MARK")" ]]; then
     return 0
   fi
   enter "$host" bash -euc '

@@ -32,7 +32,7 @@ own_mounts() {
   mount --bind "$state/data/$host" /srv
   # What belongs to the operator is not on this host, though it shares the machine's disk.
   local secret
-  for secret in credentials runner-state ssh; do mount -t tmpfs -o ro,size=4k tmpfs "$state/$secret"; done
+  for secret in credentials runner-state secrets ssh; do mount -t tmpfs -o ro,size=4k tmpfs "$state/$secret"; done
 }
 
 case $kind in

@@ -25,7 +25,7 @@ host_require() { host_pid "$1" || die "$1 is not up: run 'lab up' first"; }
 enter() {
   local host=$1 pid
   shift
-  pid=$(host_require "$host")
+  pid=$(host_require "$host") || exit 1
   nsenter --target "$pid" --mount --uts --ipc --net --pid "$@"
 }
 
@@ -33,7 +33,7 @@ enter() {
 on_network() {
   local host=$1 pid
   shift
-  pid=$(host_require "$host")
+  pid=$(host_require "$host") || exit 1
   nsenter --target "$pid" --net --uts "$@"
 }
 
@@ -81,10 +81,17 @@ host_start() {
     >>"$LOGS/host-$host.log" 2>&1 </dev/null
 }
 
+# What a stock Debian kernel has as modules or allows too little of. A kernel that will not be told may do all the same.
+machine_prepare() {
+  local instances=fs.inotify.max_user_instances
+  modprobe -a overlay br_netfilter 2>/dev/null || true
+  (($(sysctl -n "$instances") >= 512)) || sysctl -qw "$instances=512" || true
+}
+
 hosts_start() {
   local host
-  mkdir -p "$STATE"/{hosts,credentials,runner-state,ssh}
-  chmod 700 "$STATE"/{credentials,runner-state,ssh}
+  mkdir -p "$STATE"/{hosts,credentials,runner-state,secrets,ssh}
+  chmod 700 "$STATE"/{credentials,runner-state,secrets,ssh}
   # A copy: the checkout may lie where hosts have folders of their own.
   cp "$LIBRARY/hostd.py" "$RUN/hostd.py"
   for host in "${HOSTS[@]}"; do host_pid "$host" >/dev/null || host_files "$host"; done
@@ -99,7 +106,7 @@ hosts_start() {
 # Cable, address and routes. -force goes on past "exists already", so that half a network is completed.
 host_connect() {
   local host=$1 pid
-  pid=$(host_require "$host")
+  pid=$(host_require "$host") || exit 1
   if on_network "$host" ip -4 route show 2>/dev/null | grep -q "$POD_CIDR"; then return 0; fi
   on_network "$SWITCH" ip -force -batch - 2>/dev/null <<-BATCH || true
 	link add v-$host type veth peer name eth0 netns $pid

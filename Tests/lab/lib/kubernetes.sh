@@ -35,7 +35,7 @@ kubernetes_build() {
   [[ -n $version ]] || die "apt knows no source package 'kubernetes' (see $LOGS/apt.log)"
   source=$work/kubernetes-$version
   mkdir -p "$work"
-  # The unpacked tree and Go's build cache stay until the build is done, so that a killed one goes on where it was.
+  # The tree, with Go's build cache in it, stays until the build is done, so that a killed one goes on where it was.
   if [[ ! -d $source ]]; then
     say "fetching the source of kubernetes $version"
     rm -rf "$source.new"
@@ -60,21 +60,22 @@ kubernetes_make() {
   local tree=$1 log=$2 make_pid compiled
   (
     cd "$tree" || exit
-    export PATH=/usr/lib/go-1.19/bin:$PATH GOPATH=$tree/.go CGO_ENABLED=0 GOCACHE=$CACHE/build/go-cache
-    export GOFLAGS=-mod=vendor GOPROXY=off
+    export PATH=/usr/lib/go-1.19/bin:$PATH GOPATH=$tree/.go CGO_ENABLED=0 GOPROXY=off
     exec make WHAT="${KUBERNETES_PROGRAMS[*]/#/cmd/}"
   ) >>"$log" 2>&1 </dev/null &
   make_pid=$!
   while sleep 15 && kill -0 "$make_pid" 2>/dev/null; do
-    # Every package compiled leaves a file ending in -d: about 3000 of them in the end.
-    compiled=$(find "$CACHE/build/go-cache" -name '*-d' 2>/dev/null | wc -l)
-    say "building Kubernetes: $compiled files compiled"
+    # What is compiled leaves files ending in -d in Go's cache: about 3800 of them in the end.
+    # Files come and go under find's feet, which is no failure.
+    compiled=$({ find "$tree/_output/local/go/cache" -name '*-d' 2>/dev/null || true; } | wc -l)
+    say "building Kubernetes: $compiled of about 3800 parts"
   done
   wait "$make_pid" || die "Kubernetes could not be built (see $log)"
 }
 
 packages_install_sources() {
-  write_file "$KUBERNETES_SOURCES" <<-'SOURCES'
+  # A machine that has source packages already needs no second list of them.
+  [[ -n $(apt-cache showsrc kubernetes 2>/dev/null) ]] || write_file "$KUBERNETES_SOURCES" <<-'SOURCES'
 	# For the rehearsal lab, which builds Kubernetes from Debian's source package.
 	Types: deb-src
 	URIs: http://deb.debian.org/debian

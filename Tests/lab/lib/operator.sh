@@ -5,7 +5,7 @@
 # The file system stays the machine's as it is now, but for the files about names; so the current folder is kept.
 operator_exec() {
   local pid
-  pid=$(host_require "$OPERATOR")
+  pid=$(host_require "$OPERATOR") || exit 1
   exec nsenter --target "$pid" --net --uts unshare --mount --propagation slave \
     /bin/bash -c '
       for name in hosts resolv.conf; do mount --bind "$1/$name" "/etc/$name" || exit; done
@@ -28,7 +28,7 @@ host_shell() {
   [[ $host == "$SWITCH" ]] || require_host "$host"
   (($#)) || set -- /bin/bash -l
   if [[ $host == "$OPERATOR" ]]; then operator_run "$@"; fi
-  pid=$(host_require "$host")
+  pid=$(host_require "$host") || exit 1
   [[ $host == "$SWITCH" ]] && exec nsenter --target "$pid" --net --uts "$@"
   exec nsenter --target "$pid" --mount --uts --ipc --net --pid \
     env -i TERM="${TERM:-dumb}" HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"

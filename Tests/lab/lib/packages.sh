@@ -1,10 +1,11 @@
 # shellcheck shell=bash
-# Debian packages the lab is made of, installed without starting any of their services on this machine.
+# Debian packages the lab is made of, and those of the servers and tools that the tests of single clients start; installed
+# without starting any of their services on this machine.
 
 LAB_PACKAGES=(
-  apache2-utils busybox-static conntrack containerd containernetworking-plugins docker-registry etcd-server
-  haproxy iproute2 iptables nginx-light openssh-client openssh-server openssl postgresql-15 python3
-  redis-server redis-tools runc skopeo ufw util-linux
+  apache2-utils busybox-static conntrack containerd containernetworking-plugins curl docker-registry etcd-server
+  haproxy iproute2 iptables kmod nginx-light openssh-client openssh-server openssl pgbouncer postgresql-15 procps python3
+  redis-server redis-tools runc shellcheck skopeo strace tar ufw util-linux
 )
 POLICY_FILE=/usr/sbin/policy-rc.d
 POLICY_MARK='# written by the rehearsal lab'

@@ -62,44 +62,47 @@ def namespaced_types(pool):
     return [t for t in types if t[:2] not in {("/apis/extensions/v1beta1", "ingresses"), ("/api/v1", "events")}]
 
 
-def sweep(namespace, kind):
-    """Asks for the deletion of all objects of one type; says how many there were."""
+def found(kind, namespaces):
+    """(namespace, name, finalizers) of the objects of one type that are to go."""
+    prefix, plural, _ = kind
+    objects = []
+    for item in get(f"{prefix}/{plural}").get("items") or []:
+        namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
+        if namespace in namespaces and not (namespace == "default" and BUILT_IN.match(f"{plural}/{name}")):
+            objects.append((namespace, name, item["metadata"].get("finalizers")))
+    return objects
+
+
+def sweep(kind, namespaces):
+    """Asks for the deletion of all objects of one type; says whether there were any."""
     prefix, plural, collection = kind
-    path = f"{prefix}/namespaces/{namespace}/{plural}"
-    items = get(path).get("items") or []
-    if namespace == "default":
-        items = [item for item in items if not BUILT_IN.match(f"{plural}/{item['metadata']['name']}")]
-        collection = False
-    if not items:
-        return 0
-    for item in items:
-        if item["metadata"].get("finalizers"):
+    objects = found(kind, namespaces)
+    for namespace, name, finalizers in objects:
+        path = f"{prefix}/namespaces/{namespace}/{plural}"
+        if finalizers:
             merge = {"metadata": {"finalizers": None}}
-            call("PATCH", f"{path}/{item['metadata']['name']}", merge, "application/merge-patch+json")
+            call("PATCH", f"{path}/{name}", merge, "application/merge-patch+json")
+        if namespace == "default" or not collection:
+            call("DELETE", f"{path}/{name}", NOW)
     if collection:
-        call("DELETE", path, NOW)
-    else:
-        for item in items:
-            call("DELETE", f"{path}/{item['metadata']['name']}", NOW)
-    return len(items)
-
-
-def empty(namespace, types, pool):
-    """Deletes until nothing is found any more: controllers may still be making things."""
-    while any(list(pool.map(lambda kind: sweep(namespace, kind), types))):
-        if time.monotonic() > DEADLINE:
-            sys.exit(f"lab: namespace {namespace} does not become empty")
+        for namespace in {namespace for namespace, _, _ in objects} - {"default"}:
+            call("DELETE", f"{prefix}/namespaces/{namespace}/{plural}", NOW)
+    return bool(objects)
 
 
 def main():
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(6) as pool:
         types = namespaced_types(pool)
         names = [item["metadata"]["name"] for item in get("/api/v1/namespaces")["items"]]
         gone = [name for name in names if name not in SYSTEM_NAMESPACES]
         for name in gone:  # from now on nothing new can be made in them
             call("DELETE", f"/api/v1/namespaces/{name}", NOW)
-        for name in [*gone, "default"]:
-            empty(name, types, pool)
+        # Again and again what was found, since deletion takes a moment and controllers may still be at work.
+        while types:
+            if time.monotonic() > DEADLINE:
+                sys.exit(f"lab: these do not go away: {', '.join(plural for _, plural, _ in types)}")
+            there = list(pool.map(lambda kind: sweep(kind, {*gone, "default"}), types))
+            types = [kind for kind, any_left in zip(types, there) if any_left]
         for name in gone:
             path = f"/api/v1/namespaces/{name}"
             while True:

@@ -27,6 +27,8 @@ lab_up() {
   if [[ ! -f $RUN/digest || $(<"$RUN/digest") != "$digest" ]]; then
     hosts_any && say "another version of the lab is up: taking it down first"
     lab_clear
+    # Kept by `down`, for whoever wants to know what happened.
+    find "$LOGS" -type f ! -name apt.log -delete
     printf '%s\n' "$digest" >"$RUN/digest"
   fi
   if lab_is_complete "$digest"; then
@@ -39,15 +41,14 @@ lab_up() {
   keys_ensure
   firewall_template
   say "starting hosts"
+  machine_prepare
   hosts_start
   faults_heal
   say "starting servers"
-  in_parallel control_plane_start worker_start data_up registry_up "${NODES[@]/#/node_start }" ||
-    die "the lab is not up; see above"
+  in_parallel control_plane_start worker_start data_up registry_up "${NODES[@]/#/node_start }"
   say "waiting for the API servers"
   control_plane_wait
-  in_parallel controllers_start cluster_objects ingress_start_all "${NODES[@]/#/kube_proxy_start }" ||
-    die "the lab is not up; see above"
+  in_parallel controllers_start cluster_objects ingress_start_all "${NODES[@]/#/kube_proxy_start }"
   say "waiting for $WORKER"
   node_wait
   mkdir -p "$RUNNER_STATE" && chmod 700 "$RUNNER_STATE"
@@ -86,11 +87,12 @@ hosts_any() {
 
 # Ends every host and forgets the cluster; keys, certificates, images and the registry's content stay.
 lab_clear() {
+  # First, so that after a cut-off clearing the next `up` clears again.
+  rm -f "$RUN/complete" "$RUN/digest"
   hosts_stop
   cgroups_remove
   rm -rf "$STATE/hosts" "$RUN" "$DATA"/{etcd,kubelet,containerd} "$DATA"/db-01/postgres{,.new} "$DATA/redis-01" "$DATA"/ingress-* \
     "$INGRESS_CODE" "$RUNNER_STATE" "$CREDENTIALS/chatwoot.env"
-  find "$LOGS" -type f ! -name apt.log -delete
   mkdir -p "$RUN" "$STATE/hosts"
 }
 

@@ -1,0 +1,144 @@
+import ClientKit
+import Foundation
+import Kubernetes
+import Testing
+
+extension ServerTests {
+    @Suite struct LeaseTests {
+        let writer: ClusterWriter
+
+        init() throws {
+            writer = try #require(APIServer.current).writer
+        }
+
+        private func acquire(
+            _ module: String, run: String, duration: Duration = .seconds(60), superseded: Set<String> = []
+        ) async throws(KubernetesError) -> HeldLease {
+            try await writer.acquireLease(
+                ofModule: module, holder: "root@install-01 \(run)", runID: run, duration: duration,
+                supersededRuns: superseded)
+        }
+
+        @Test func aFreshLeaseIsHeldRenewedAndReleased() async throws {
+            #expect(try await writer.reader.lease(ofModule: "fresh") == nil)
+            let held = try await acquire("fresh", run: "a")
+            #expect(held.takenOverFrom == nil)
+            #expect(held.record.holder == "root@install-01 a")
+            #expect(held.record.duration == 60)
+
+            let renewed = try await writer.renew(held, auditHead: "sha256:1")
+            #expect(renewed.record.auditHead == "sha256:1")
+            #expect(renewed.record.acquiredAt == held.record.acquiredAt)
+            #expect(try #require(renewed.record.renewedAt) >= #require(held.record.renewedAt))
+
+            try await writer.release(renewed, auditHead: "sha256:2")
+            let record = try #require(try await writer.reader.lease(ofModule: "fresh"))
+            #expect(record.holder == nil)
+            #expect(record.auditHead == "sha256:2")
+            #expect(record.runID == "a")
+
+            let next = try await acquire("fresh", run: "b")
+            #expect(next.takenOverFrom == nil)
+            #expect(next.record.auditHead == nil)
+            #expect(next.record.transitions == 1)
+        }
+
+        @Test func theSecondIsToldWhoHoldsIt() async throws {
+            let first = try await acquire("busy", run: "a")
+            let error = await #expect(throws: KubernetesError.self) { try await acquire("busy", run: "b") }
+            #expect(error?.kind == .busy)
+            #expect(error?.cause.contains("root@install-01 a holds it since ") == true)
+            #expect(error?.cause.contains("with run a; it expires in ") == true)
+            guard case .leaseHeld(let record)? = error?.code else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            #expect(record.runID == "a")
+            #expect(record.resourceVersion == first.record.resourceVersion)
+        }
+
+        @Test func anExpiredLeaseIsTakenOverAndItsHolderLosesIt() async throws {
+            let first = try await acquire("expired", run: "a", duration: .seconds(1))
+            try await Task.sleep(for: .seconds(2.2))
+            let second = try await acquire("expired", run: "b")
+            #expect(second.takenOverFrom?.runID == "a")
+            #expect(second.record.transitions == 1)
+
+            let error = await #expect(throws: KubernetesError.self) { try await writer.renew(first) }
+            guard case .leaseLost(let winner)? = error?.code else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            #expect(winner?.runID == "b")
+            #expect(error?.kind == .busy)
+        }
+
+        @Test func aRunThatGoesOnTakesItsOwnLease() async throws {
+            let first = try await writer.renew(try await acquire("own", run: "a"), auditHead: "sha256:1")
+            let again = try await acquire("own", run: "a")
+            #expect(again.takenOverFrom == first.record)
+            #expect(again.record.auditHead == "sha256:1")
+        }
+
+        @Test func aRunKnownToBeOverIsSuperseded() async throws {
+            _ = try await acquire("over", run: "a")
+            let next = try await acquire("over", run: "b", superseded: ["a"])
+            #expect(next.takenOverFrom?.runID == "a")
+        }
+
+        @Test func aStrangersNoteDoesNotLoseTheLease() async throws {
+            let held = try await acquire("noted", run: "a")
+            _ = try await writer.renew(held, auditHead: "sha256:1")
+            // `held` is now out of date, as it would be after somebody else wrote an annotation.
+            let renewed = try await writer.renew(held)
+            #expect(renewed.record.auditHead == "sha256:1")
+        }
+
+        @Test func aBrokenLeaseIsFreeAndLost() async throws {
+            let held = try await acquire("broken", run: "a")
+            try await writer.breakLease(ofModule: "broken", held.record)
+            #expect(try await writer.reader.lease(ofModule: "broken")?.holder == nil)
+            let error = await #expect(throws: KubernetesError.self) { try await writer.renew(held) }
+            guard case .leaseLost? = error?.code else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            let stale = await #expect(throws: KubernetesError.self) {
+                try await writer.breakLease(ofModule: "broken", held.record)
+            }
+            #expect(stale?.serverReason == .conflict)
+        }
+
+        @Test func aDeletedLeaseIsLost() async throws {
+            let held = try await acquire("deleted", run: "a")
+            try await writer.delete([
+                ObjectReference(
+                    apiVersion: "coordination.k8s.io/v1", kind: "Lease", namespace: "default",
+                    name: "keybuzz-runner-deleted")
+            ])
+            let error = await #expect(throws: KubernetesError.self) { try await writer.renew(held) }
+            guard case .leaseLost(nil)? = error?.code else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+        }
+
+        @Test func ofTwoAtOnceExactlyOneGetsIt() async throws {
+            _ = try await writer.release(try await acquire("race", run: "before"))
+            let winners = await withTaskGroup(of: String?.self) { group in
+                for run in ["a", "b", "c", "d"] {
+                    group.addTask {
+                        do {
+                            return try await acquire("race", run: run).record.runID
+                        } catch {
+                            #expect((error as? KubernetesError)?.kind == .busy, "\(error)")
+                            return nil
+                        }
+                    }
+                }
+                return await group.reduce(into: []) { $0 += [$1].compactMap { $0 } }
+            }
+            #expect(winners.count == 1)
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import Foundation
+import Testing
+
+@testable import Kubernetes
+
+@Suite struct PullSecretTests {
+    private func state(_ config: String, type: String = "kubernetes.io/dockerconfigjson") -> PullSecretState {
+        PullSecretState(
+            [
+                "type": .string(type),
+                "data": [".dockerconfigjson": .string(Data(config.utf8).base64EncodedString())],
+            ], registry: "ghcr.io")
+    }
+
+    @Test func tellsWhatIsWrongWithASecret() {
+        #expect(PullSecretState(nil, registry: "ghcr.io") == .missing)
+        #expect(state("{}", type: "Opaque") == .wrongType("Opaque"))
+        #expect(state("not JSON") == .unreadable)
+        #expect(state("{}") == .unreadable)
+        #expect(state(#"{"auths":{"docker.io":{},"quay.io":{}}}"#) == .otherRegistries(["docker.io", "quay.io"]))
+    }
+
+    @Test func findsTheUserOfOneThatFits() {
+        #expect(state(#"{"auths":{"https://ghcr.io/v2/":{"username":"keybuzz"}}}"#) == .fits(user: "keybuzz"))
+        // keybuzz:token
+        #expect(state(#"{"auths":{"ghcr.io":{"auth":"a2V5YnV6ejp0b2tlbg=="}}}"#) == .fits(user: "keybuzz"))
+        #expect(state(#"{"auths":{"ghcr.io":{}}}"#) == .fits(user: nil))
+    }
+
+    @Test func theFaultIsAddedToTheSentenceAndMendsTheRemedy() {
+        let trouble = Trouble(.pullUnauthorized, "cannot pull", remedy: "look")
+        let missing = trouble.addingPullSecrets([("ghcr-secret", .missing)], registry: "ghcr.io")
+        #expect(missing.sentence == "cannot pull; Secret ghcr-secret does not exist in this namespace")
+        #expect(missing.remedy.hasPrefix("make Secret ghcr-secret anew"))
+
+        let refused = trouble.addingPullSecrets(
+            [("a", .missing), ("b", .fits(user: "keybuzz"))], registry: "ghcr.io")
+        #expect(
+            refused.sentence
+                == "cannot pull; Secret b fits the registry, which does not accept user keybuzz with its token")
+        #expect(refused.remedy == "look")
+    }
+
+    @Test(arguments: [
+        ("ghcr.io/a/b:1", "ghcr.io"), ("localhost/a", "localhost"), ("reg:5000/a", "reg:5000"),
+        ("chatwoot/chatwoot", "docker.io"),
+        ("nginx:1.25", "docker.io"),
+    ])
+    func theRegistryIsTheFirstPartOfTheImage(_ image: String, _ registry: String) {
+        #expect(PullAttempt(image: image, secrets: []).registry == registry)
+    }
+}

@@ -1,0 +1,138 @@
+import ClientKit
+import SSH
+import Testing
+
+@testable import Kubernetes
+
+@Suite struct RefusalTests {
+    /// What kubectl 1.32 really prints, and what it means.
+    struct Case: Sendable {
+        let text: String
+        var exit: Int32 = 1
+        let code: String
+        let kind: FailureKind
+    }
+
+    static let cases = [
+        Case(
+            text: "The connection to the server 127.0.0.1:26999 was refused - did you specify the right host or port?",
+            code: "serverUnreachable", kind: .unreachable),
+        Case(
+            text:
+                "Unable to connect to the server: context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+            code: "serverUnreachable", kind: .unreachable),
+        Case(
+            text: "Unable to connect to the server: net/http: TLS handshake timeout",
+            code: "serverUnreachable", kind: .unreachable),
+        Case(text: "Error from server: etcdserver: request timed out", code: "server()", kind: .unreachable),
+        Case(
+            text: "Error from server (ServiceUnavailable): the server is currently unable to handle the request",
+            code: "server(ServiceUnavailable)", kind: .unreachable),
+        Case(
+            text: "error: You must be logged in to the server (Unauthorized)", code: "server(Unauthorized)",
+            kind: .refused),
+        Case(
+            text:
+                "Error from server (Forbidden): pods is forbidden: User \"nobody\" cannot list resource \"pods\" in API group \"\"",
+            code: "server(Forbidden)", kind: .refused),
+        Case(
+            text:
+                "Error from server (Forbidden): error when creating \"STDIN\": pods \"x\" is forbidden: exceeded quota: q",
+            code: "server(Forbidden)", kind: .failed),
+        Case(
+            text:
+                "Error from server (Forbidden): error when creating \"STDIN\": admission webhook \"w\" denied the request: no",
+            code: "server(Forbidden)", kind: .failed),
+        Case(
+            text:
+                "Error from server (InternalError): Internal error occurred: failed calling webhook \"w\": Post \"https://w\": "
+                + "context deadline exceeded", code: "server(InternalError)", kind: .failed),
+        Case(
+            text: "Error from server (NotFound): configmaps \"nope\" not found", code: "server(NotFound)", kind: .failed
+        ),
+        Case(
+            text: "error: error from server (NotFound): pods \"nopod\" not found in namespace \"default\"",
+            code: "server(NotFound)", kind: .failed),
+        Case(
+            text: "Error from server (Conflict): error when replacing \"STDIN\": Operation cannot be fulfilled",
+            code: "server(Conflict)", kind: .failed),
+        Case(
+            text: "The Service \"s\" is invalid: spec.ports[0].port: Invalid value: 99999", code: "server(Invalid)",
+            kind: .failed),
+        Case(
+            text:
+                "error: resource mapping not found for name: \"x\" namespace: \"default\" from \"STDIN\": no matches for kind "
+                + "\"PodDisruptionBudget\" in version \"policy/v1\"\nensure CRDs are installed first",
+            code: "unknownKind", kind: .failed),
+        Case(text: "error: the server doesn't have a resource type \"foos\"", code: "unknownKind", kind: .failed),
+        Case(text: "error: stat /root/.kube/config: no such file or directory", code: "kubeconfig", kind: .failed),
+        Case(text: "sh: 1: kubectl: not found", exit: 127, code: "kubectlMissing", kind: .failed),
+        Case(text: "sh: 1: kubectl: Permission denied", exit: 126, code: "kubectlMissing", kind: .failed),
+        Case(text: "error: something new", code: "kubectl", kind: .failed),
+        Case(text: "", code: "kubectl", kind: .failed),
+    ]
+
+    @Test(arguments: cases)
+    func tellsCausesApart(_ example: Case) {
+        let refusal = Refusal(
+            exitStatus: example.exit, errorText: example.text, kubeconfig: "/root/.kube/config", host: "k8s-master-01")
+        let code =
+            if case .server(let reason) = refusal.code { "server(\(reason.rawValue))" } else { "\(refusal.code)" }
+        #expect(code == example.code)
+        #expect(refusal.kind == example.kind)
+        #expect(!refusal.cause.isEmpty && !refusal.remedy.isEmpty)
+    }
+
+    @Test func logLinesAndWarningsAreLeftOut() {
+        let text = """
+            E1124 09:05:40.817850    3297 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list"
+            Warning: policy/v1beta1 PodDisruptionBudget is deprecated in v1.21+
+            Error from server (NotFound): configmaps "a" not found
+            Error from server (NotFound): configmaps "a" not found
+            """
+        let refusal = Refusal(exitStatus: 1, errorText: text, kubeconfig: "k", host: "h")
+        #expect(refusal.cause == "Error from server (NotFound): configmaps \"a\" not found")
+    }
+
+    @Test func theErrorCarriesCommandStatusAndHost() async {
+        let shell = ScriptedShell([
+            .read(["get", "--raw", "/version"], err: "sh: 1: kubectl: not found\n", exit: 127)
+        ])
+        let reader = ClusterReader(shell: shell, kubeconfig: "/root/.kube/config")
+        let error = await #expect(throws: KubernetesError.self) { try await reader.serverVersion() }
+        #expect(error?.host == "k8s-master-01")
+        #expect(error?.exitStatus == 127)
+        #expect(error?.command.suffix(3) == ["get", "--raw", "/version"])
+        #expect(
+            error?.description.hasPrefix("ask the API server for its version (k8s-master-01): there is no kubectl")
+                == true)
+    }
+
+    @Test func aBrokenShellKeepsItsKind() async {
+        struct BrokenShell: RemoteShell {
+            let hostName = "k8s-master-01"
+            func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
+                throw ScriptedShell.failure("the link was cut", kind: .unknownOutcome)
+            }
+        }
+        let reader = ClusterReader(shell: BrokenShell(), kubeconfig: "/root/.kube/config")
+        let error = await #expect(throws: KubernetesError.self) { try await reader.serverVersion() }
+        #expect(error?.kind == .unknownOutcome)
+        #expect(error?.host == "k8s-master-01, 10.0.0.100:22")
+        guard case .shell? = error?.code else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
+    @Test func anAnswerThatIsNoJSONIsSaid() async {
+        let shell = ScriptedShell([.read(["get", "--raw", "/version"], out: "{\"major\": oops")])
+        let reader = ClusterReader(shell: shell, kubeconfig: "/root/.kube/config")
+        let error = await #expect(throws: KubernetesError.self) { try await reader.serverVersion() }
+        #expect(error?.cause.hasPrefix("kubectl's answer is not JSON: ") == true)
+        guard case .unreadableAnswer? = error?.code else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import Foundation
+import Testing
+
+/// A run that is interrupted and resumed, with what must hold each time.
+struct Interruption {
+    private(set) var count = 0
+    private var isFirst = true
+    private var secrets: [String: String] = [:]
+    private let signals = [SIGKILL, SIGINT, SIGTERM]
+
+    /// Interrupts the run, or its resumption, as soon as `step` has begun in it.
+    mutating func interrupt(within step: String) async throws {
+        let known = isFirst ? 0 : try Platform.auditLines().count
+        let running = try start()
+        try await eventually("\(step) begins") {
+            guard let lines = try? Platform.auditLines(), lines.count > known else { return false }
+            return lines.dropFirst(known).contains {
+                $0["kind"] as? String == "step.start" && $0["step"] as? String == step
+            }
+        }
+        try await Task.sleep(for: .milliseconds(Int.random(in: 0...300)))
+        try await end(running)
+    }
+
+    /// Interrupts after a while; `false` when the run had ended before.
+    mutating func interrupt(after moment: Duration) async throws -> Bool {
+        let running = try start()
+        try await Task.sleep(for: moment)
+        guard running.isRunning else {
+            let result = try await running.wait()
+            #expect(result.status == 0, "\(result.error)")
+            return false
+        }
+        try await end(running)
+        return true
+    }
+
+    /// Lets the run end, and checks what must be true of the whole.
+    mutating func finish() async throws {
+        let result = try await start().wait()
+        #expect(result.status == 0, "\(result.error)")
+        for node in Lab.nodes { #expect(try await Platform.page(through: node).status == "200") }
+        try await checkSecrets()
+        let migrations = try await Platform.migrations()
+        #expect(migrations.values.filter { $0[0] == 1 }.count == 1, "migrated once: \(migrations)")
+        #expect(migrations.values.allSatisfy { $0[1] == 0 }, "no migration failed: \(migrations)")
+        let verify = try await Lab.runner("audit", "verify")
+        #expect(verify.status == 0, "\(verify.output)")
+    }
+
+    /// The first time a run; later `resume`, unless nothing had been begun yet or everything is done.
+    private mutating func start() throws -> Command.Running {
+        defer { isFirst = false }
+        guard !isFirst, let newest = try? Platform.newestRun() else { return try Lab.start("run", "11") }
+        let outcome = try? String(contentsOfFile: "\(newest)/outcome.json", encoding: .utf8)
+        let isOver = outcome.map { $0.contains("succeeded") || $0.contains("refused") } ?? false
+        let hasBegun = FileManager.default.fileExists(atPath: "\(newest)/run.json")
+        return isOver || !hasBegun ? try Lab.start("run", "11") : try Lab.start("resume")
+    }
+
+    private mutating func end(_ running: Command.Running) async throws {
+        let signal = signals[count % signals.count]
+        running.send(signal)
+        let result = try await running.wait(atMost: .seconds(30))
+        count += 1
+        // A run that was through before the signal came ends with 0.
+        #expect([128 + signal, 0].contains(result.status), "signal \(signal): \(result.status) \(result.error)")
+        try await checkSecrets()
+        let jobs = try await Lab.objects("--all-namespaces", "jobs", "-l", "component=migrations")
+        let active = jobs.filter { (($0["status"] as? [String: Any])?["active"] as? Int ?? 0) > 0 }
+        #expect(active.count <= 1, "never two migrations at once")
+    }
+
+    /// Generated secrets, once they are in the cluster, never change.
+    private mutating func checkSecrets() async throws {
+        let present = try await Lab.objects(
+            "--all-namespaces", "secrets", "--field-selector", "metadata.name=chatwoot-secrets")
+        guard let data = present.first?["data"] as? [String: String] else { return }
+        let now = data.filter { ["POSTGRES_PASSWORD", "SECRET_KEY_BASE"].contains($0.key) }
+        if secrets.isEmpty { secrets = now }
+        #expect(now == secrets, "a generated secret was rotated")
+    }
+}
+
+/// The lab's inventory with something replaced.
+struct Variant {
+    let path: String
+
+    init(replacing old: String, with new: String) throws {
+        let original = try String(contentsOf: Lab.root.appending(path: "Tests/lab/inventory.json"), encoding: .utf8)
+        #expect(original.contains(old))
+        path = FileManager.default.temporaryDirectory.appending(path: "inventory-\(UUID().uuidString).json").path
+        try original.replacing(old, with: new).write(toFile: path, atomically: true, encoding: .utf8)
+    }
+}

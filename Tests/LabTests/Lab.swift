@@ -1,0 +1,140 @@
+import Foundation
+import Synchronization
+import Testing
+
+/// The rehearsal cluster, driven by its own command.
+enum Lab {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+    static let command = root.appending(path: "Tests/lab/lab").path
+    static let home = "/var/lib/keybuzz-lab"
+    static let state = "\(home)/runner-state"
+    static let credentials = "\(home)/credentials"
+    static let nodes = ["10.0.0.100", "10.0.0.101", "10.0.0.102", "10.0.0.110"]
+    static let runner =
+        ProcessInfo.processInfo.environment["RUNNER_BINARY"] ?? root.appending(path: ".build/debug/runner").path
+
+    /// Runs a verb of the lab and returns its standard output; fails the test where it does not exit 0.
+    @discardableResult
+    static func call(_ arguments: String..., input: String? = nil) async throws -> String {
+        let result = try await Command([command] + arguments, input: input).run()
+        try #require(result.status == 0, "lab \(arguments.joined(separator: " ")): \(result.error)\(result.output)")
+        return result.output
+    }
+
+    /// An empty cluster, empty databases, UFW as module 2 left it, and no state of earlier runs.
+    static func reset() async throws {
+        try await call("reset")
+    }
+
+    /// Runs `runner` on the operator's host to its end.
+    static func runner(_ arguments: String..., environment: [String: String] = [:]) async throws -> Command.Result {
+        try await Command([command, "run", runner] + arguments, environment: environment).run()
+    }
+
+    /// Starts `runner` on the operator's host.
+    static func start(_ arguments: String..., environment: [String: String] = [:]) throws -> Command.Running {
+        try Command([command, "run", runner] + arguments, environment: environment).start()
+    }
+
+    /// kubectl's answer as an object of any shape.
+    static func objects(_ arguments: String...) async throws -> [[String: Any]] {
+        let result = try await Command([command, "kubectl", "get"] + arguments + ["-o", "json"]).run()
+        try #require(result.status == 0, "\(result.error)")
+        let answer = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
+        return (answer?["items"] as? [[String: Any]]) ?? answer.map { [$0] } ?? []
+    }
+
+    /// One row of `psql`'s answer, its columns separated by `|`.
+    static func sql(_ query: String, database: String = "postgres") async throws -> String {
+        try await call("psql", "-d", database, "-Atc", query).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+}
+
+/// A process with its output in memory and a bounded life.
+struct Command {
+    let arguments: [String]
+    var input: String?
+    var environment: [String: String] = [:]
+
+    init(_ arguments: [String], input: String? = nil, environment: [String: String] = [:]) {
+        self.arguments = arguments
+        self.input = input
+        self.environment = environment
+    }
+
+    struct Result: Sendable {
+        let status: Int32
+        let output: String
+        let error: String
+        let seconds: Double
+    }
+
+    /// A started process; `@unchecked Sendable` holds since `Process` is only signalled and waited for, which Foundation allows
+    /// from any thread, and the files are written by the process alone until it has ended.
+    final class Running: @unchecked Sendable {
+        private let process = Process()
+        private let folder: URL
+        private let began = Date()
+        private let ended: AsyncStream<Void>
+
+        var pid: Int32 { process.processIdentifier }
+        var isRunning: Bool { process.isRunning }
+
+        fileprivate init(_ command: Command) throws {
+            folder = FileManager.default.temporaryDirectory.appending(path: "runner-test-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            let input = folder.appending(path: "in")
+            try (command.input ?? "").write(to: input, atomically: false, encoding: .utf8)
+            for name in ["out", "err"] { try Data().write(to: folder.appending(path: name)) }
+            process.executableURL = URL(filePath: command.arguments[0])
+            process.arguments = Array(command.arguments.dropFirst())
+            process.environment = ProcessInfo.processInfo.environment.merging(command.environment) { _, own in own }
+            process.standardInput = try FileHandle(forReadingFrom: input)
+            process.standardOutput = try FileHandle(forWritingTo: folder.appending(path: "out"))
+            process.standardError = try FileHandle(forWritingTo: folder.appending(path: "err"))
+            let (stream, continuation) = AsyncStream<Void>.makeStream()
+            ended = stream
+            process.terminationHandler = { _ in continuation.finish() }
+            try process.run()
+        }
+
+        func send(_ signal: Int32) {
+            kill(process.processIdentifier, signal)
+        }
+
+        func wait(atMost limit: Duration = .seconds(300)) async throws -> Result {
+            let overdue = Task { [process] in
+                try await Task.sleep(for: limit)
+                kill(process.processIdentifier, SIGKILL)
+            }
+            for await _ in ended {}
+            overdue.cancel()
+            let result = Result(
+                status: process.terminationReason == .exit
+                    ? process.terminationStatus : 128 + process.terminationStatus,
+                output: try text("out"), error: try text("err"), seconds: Date().timeIntervalSince(began))
+            try FileManager.default.removeItem(at: folder)
+            return result
+        }
+
+        private func text(_ name: String) throws -> String {
+            String(decoding: try Data(contentsOf: folder.appending(path: name)), as: UTF8.self)
+        }
+    }
+
+    func start() throws -> Running { try Running(self) }
+
+    func run() async throws -> Result { try await start().wait() }
+}
+
+/// Waits until `condition` holds, looking often; fails the test when it does not within `limit`.
+func eventually(
+    _ what: String, within limit: Duration = .seconds(60), _ condition: () async throws -> Bool
+) async throws {
+    let deadline = ContinuousClock.now + limit
+    while try await !condition() {
+        try #require(ContinuousClock.now < deadline, "not within \(limit): \(what)")
+        try await Task.sleep(for: .milliseconds(5))
+    }
+}

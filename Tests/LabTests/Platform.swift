@@ -1,0 +1,111 @@
+import Foundation
+import Testing
+
+/// What a run leaves behind, in a form that two runs can be compared by.
+enum Platform {
+    /// Every field of module 11's objects that a run decides, database and role included, and the firewalls.
+    static func fingerprint() async throws -> [String] {
+        var lines: [String] = []
+        let kinds = "deployments,services,ingresses,configmaps,secrets,poddisruptionbudgets"
+        for object in try await Lab.objects("-n", "chatwoot", kinds) {
+            var object = object
+            var metadata = object["metadata"] as? [String: Any] ?? [:]
+            let name = metadata["name"] as? String ?? ""
+            if name.hasPrefix("default-token") || name == "kube-root-ca.crt" { continue }
+            var spec = object["spec"] as? [String: Any]
+            // Assigned by the cluster anew each time.
+            spec?["clusterIP"] = nil
+            spec?["clusterIPs"] = nil
+            object["spec"] = spec
+            metadata = metadata.filter { ["name", "namespace", "labels"].contains($0.key) }
+            object["metadata"] = metadata
+            object["status"] = nil
+            // The values differ from reset to reset; that they do not change within one is tested by itself.
+            if object["kind"] as? String == "Secret" {
+                object["data"] = (object["data"] as? [String: Any] ?? [:]).keys.sorted()
+            }
+            let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys])
+            lines.append(
+                String(decoding: data, as: UTF8.self).replacing(
+                    /"keybuzz.io\/config-checksum":"[0-9a-f]+"/, with: "checksum"))
+        }
+        lines.append(
+            try await Lab.sql(
+                """
+                SELECT d.datname, r.rolname, r.rolsuper, r.rolcreatedb, r.rolcanlogin, pg_encoding_to_char(d.encoding), d.datacl \
+                FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = 'chatwoot'
+                """))
+        lines.append(
+            try await Lab.sql(
+                """
+                SELECT (SELECT count(*) FROM pg_tables WHERE schemaname = 'public'), (SELECT count(*) FROM schema_migrations), \
+                (SELECT count(*) FROM installation_configs), (SELECT string_agg(extname, ',' ORDER BY extname) FROM pg_extension)
+                """, database: "chatwoot"))
+        lines.append(try await Lab.call("redis-cli", "exists", "alfred:CHATWOOT_INSTALLATION_ONBOARDING"))
+        for node in ["k8s-master-01", "k8s-master-02", "k8s-master-03", "k8s-worker-01"] {
+            lines.append("\(node) " + (try await Lab.call("shell", node, "ufw", "status")))
+        }
+        return lines
+    }
+
+    /// resourceVersions of everything outside kube-system but the Lease and what controllers write all the time.
+    static func resourceVersions() async throws -> [String: String] {
+        var versions: [String: String] = [:]
+        let kinds =
+            "namespaces,configmaps,secrets,serviceaccounts,services,endpoints,deployments,replicasets,pods,jobs,ingresses,"
+            + "poddisruptionbudgets"
+        for object in try await Lab.objects("--all-namespaces", kinds) {
+            let metadata = object["metadata"] as? [String: Any] ?? [:]
+            let name = "\(object["kind"] ?? "") \(metadata["namespace"] ?? "")/\(metadata["name"] ?? "")"
+            versions[name] = metadata["resourceVersion"] as? String
+        }
+        return versions
+    }
+
+    /// The two generated secrets as the cluster holds them.
+    static func generatedSecrets() async throws -> [String: String] {
+        let secret = try await Lab.objects("-n", "chatwoot", "secret/chatwoot-secrets").first
+        let data = secret?["data"] as? [String: String] ?? [:]
+        return data.filter { ["POSTGRES_PASSWORD", "SECRET_KEY_BASE"].contains($0.key) }
+    }
+
+    /// The Jobs that ran the migration, by name, with the number of pods that succeeded and failed.
+    static func migrations() async throws -> [String: [Int]] {
+        var found: [String: [Int]] = [:]
+        for job in try await Lab.objects("-n", "chatwoot", "jobs", "-l", "component=migrations") {
+            let status = job["status"] as? [String: Any] ?? [:]
+            let name = (job["metadata"] as? [String: Any])?["name"] as? String ?? ""
+            found[name] = [status["succeeded"] as? Int ?? 0, status["failed"] as? Int ?? 0]
+        }
+        return found
+    }
+
+    /// The page through the ingress of a node, as a browser asks for it: status and body after redirects.
+    static func page(through node: String) async throws -> (status: String, body: String) {
+        let output = try await Lab.call(
+            "run", "curl", "-sS", "-L", "--max-time", "10", "--connect-to", "::\(node):", "-w", "\n%{http_code}",
+            "http://support.keybuzz.io/")
+        let lines = output.split(separator: "\n", omittingEmptySubsequences: false)
+        return (String(lines.last ?? ""), lines.dropLast().joined(separator: "\n"))
+    }
+
+    /// The newest run's directory.
+    static func newestRun() throws -> String {
+        let names = try FileManager.default.contentsOfDirectory(atPath: "\(Lab.state)/runs").sorted()
+        return "\(Lab.state)/runs/\(try #require(names.last))"
+    }
+
+    static func checkpoints() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: "\(newestRun())/checkpoints").filter {
+            $0.hasSuffix(".json")
+        }.sorted()
+    }
+
+    /// The steps that were begun in the newest run's audit log, in order, and whether each was applied or in place at last.
+    static func auditLines() throws -> [[String: Any]] {
+        let text = try String(contentsOfFile: "\(newestRun())/audit.jsonl", encoding: .utf8)
+        return try text.split(separator: "\n").compactMap {
+            try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import ClientKit
+import DataServers
+import Foundation
+import Postgres
+import Testing
+
+extension PostgresServerTests {
+    @Suite struct PoolerTests {
+        @Test(arguments: ["transaction", "session"])
+        func behindAPoolerReadersStillCannotWriteAndLeaveNothingBehind(mode: String) async throws {
+            let server = try PostgresServerTests.server()
+            let directory = try makeTemporaryDirectory()
+            defer { try? FileManager.default.removeItem(at: directory) }
+            let port = freePort()
+            let settings = directory.appendingPathComponent("pgbouncer.ini")
+            let users = directory.appendingPathComponent("users.txt")
+            let name = "pooled_\(mode)"
+            let admin = try await PostgresWriter.connect(to: server.endpoint(), observer: IgnoringObserver())
+            try await admin.ensureRole(name, password: Secret("pooled-pw"))
+            try await admin.ensureDatabase(name, owner: name)
+            try "\"\(name)\" \"pooled-pw\"\n".write(to: users, atomically: true, encoding: .utf8)
+            try """
+            [databases]
+            \(name) = host=127.0.0.1 port=\(server.port)
+            [pgbouncer]
+            listen_addr = 127.0.0.1
+            listen_port = \(port)
+            unix_socket_dir =
+            auth_type = scram-sha-256
+            auth_file = \(users.path)
+            pool_mode = \(mode)
+            default_pool_size = 1
+
+            """.write(to: settings, atomically: true, encoding: .utf8)
+            try runTool(["chown", "-R", "postgres", directory.path])
+            let pooler = try ServerProcess(
+                ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "pgbouncer", settings.path],
+                port: port, log: directory.appendingPathComponent("log"))
+            defer { pooler.stop() }
+
+            let endpoint = PostgresEndpoint(
+                hosts: [.init("127.0.0.1", port: port)], database: name, user: name, password: Secret("pooled-pw"))
+            let reader = try await PostgresReader.connect(to: endpoint, observer: IgnoringObserver())
+            #expect(await reader.connection.isPooled)
+            let error = try await failure { () throws(PostgresError) in try await reader.query("CREATE TABLE t ()") }
+            #expect(error.sqlState == "25006")
+            #expect(try await reader.value("SELECT 1") == 1)
+            #expect(try await reader.value("SELECT current_setting('statement_timeout')") == "0")
+            await reader.connection.close()
+
+            let writer = try await PostgresWriter.connect(to: endpoint, observer: IgnoringObserver())
+            try await writer.execute("CREATE TABLE made ()")
+            #expect(try await writer.tableExists("made"))
+            await writer.connection.close()
+
+            var encrypted = endpoint
+            encrypted.tls = .require
+            let withTLS = encrypted
+            let refused = try await failure { () throws(PostgresError) in
+                try await PostgresReader.connect(to: withTLS, observer: IgnoringObserver())
+            }
+            #expect(refused.reason == .tls && refused.kind == .refused)
+        }
+    }
+}
