@@ -4,8 +4,10 @@ public enum FailureKind: Sendable, Hashable {
     case failed
     /// The inventory, a credentials file or a state file is wrong (exit 65).
     case badInput
-    /// A host or service cannot be reached, or the connection to it is gone; another master may take over (exit 69 when none can).
+    /// A host or service cannot be reached, or the connection to it is gone; where it is a master, another may take over (exit 1).
     case unreachable
+    /// No master can be reached (exit 69).
+    case noMaster
     /// The state directory cannot be written durably (exit 73).
     case stateNotWritable
     /// Another run holds the module (exit 75).

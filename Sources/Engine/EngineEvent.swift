@@ -96,9 +96,9 @@ extension FailureKind {
     /// The exit status that the command line promises for this kind.
     public var exitStatus: Int32 {
         switch self {
-        case .failed, .unknownOutcome: 1
+        case .failed, .unreachable, .unknownOutcome: 1
         case .badInput: 65
-        case .unreachable: 69
+        case .noMaster: 69
         case .stateNotWritable: 73
         case .busy: 75
         case .refused: 77

@@ -8,7 +8,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct FailureTests {
     static let kinds: [(FailureKind, Int32)] = [
-        (.failed, 1), (.badInput, 65), (.unreachable, 69), (.stateNotWritable, 73), (.busy, 75), (.refused, 77),
+        (.failed, 1), (.badInput, 65), (.unreachable, 1), (.noMaster, 69), (.stateNotWritable, 73), (.busy, 75), (.refused, 77),
     ]
 
     @Test(arguments: ["check", "apply", "verify"], kinds)
@@ -72,7 +72,7 @@ import Testing
 
     @Test func endsWhenNoMasterIsLeft() async throws {
         let bench = try Bench()
-        bench.world.onSurrender { _ in throw failure(.unreachable, "no master is left") }
+        bench.world.onSurrender { _ in throw failure(.noMaster, "no master is left") }
         bench.world.on("second.check") { _ in throw failure(.unreachable, "the link is gone") }
         let summary = try await bench.run()
         #expect(summary.failure?.exitStatus(interrupted: 130) == 69)

@@ -144,7 +144,7 @@ import Testing
 
     @Test func aSiteThatCannotBeOpenedRefusesTheRun() async throws {
         let bench = try Bench()
-        bench.world.on("open") { _ in throw failure(.unreachable, "no master answers") }
+        bench.world.on("open") { _ in throw failure(.noMaster, "no master answers") }
         let summary = try await bench.run()
         #expect(summary.failure?.exitStatus(interrupted: 130) == 69)
         #expect(bench.world.calls == ["open"])

@@ -12,12 +12,7 @@ struct Interruption {
     mutating func interrupt(within step: String) async throws {
         let known = isFirst ? 0 : try Platform.auditLines().count
         let running = try start()
-        try await eventually("\(step) begins") {
-            guard let lines = try? Platform.auditLines(), lines.count > known else { return false }
-            return lines.dropFirst(known).contains {
-                $0["kind"] as? String == "step.start" && $0["step"] as? String == step
-            }
-        }
+        try await eventually("\(step) begins") { try Platform.hasBegun(step, after: known) }
         try await Task.sleep(for: .milliseconds(Int.random(in: 0...300)))
         try await end(running)
     }
@@ -51,11 +46,10 @@ struct Interruption {
     /// The first time a run; later `resume`, unless nothing had been begun yet or everything is done.
     private mutating func start() throws -> Command.Running {
         defer { isFirst = false }
-        guard !isFirst, let newest = try? Platform.newestRun() else { return try Lab.start("run", "11") }
+        guard !isFirst, try !Platform.auditLines().isEmpty, let newest = try? Platform.newestRun() else { return try Lab.start("run", "11") }
         let outcome = try? String(contentsOfFile: "\(newest)/outcome.json", encoding: .utf8)
         let isOver = outcome.map { $0.contains("succeeded") || $0.contains("refused") } ?? false
-        let hasBegun = FileManager.default.fileExists(atPath: "\(newest)/run.json")
-        return isOver || !hasBegun ? try Lab.start("run", "11") : try Lab.start("resume")
+        return isOver ? try Lab.start("run", "11") : try Lab.start("resume")
     }
 
     private mutating func end(_ running: Command.Running) async throws {
@@ -87,9 +81,16 @@ struct Variant {
     let path: String
 
     init(replacing old: String, with new: String) throws {
-        let original = try String(contentsOf: Lab.root.appending(path: "Tests/lab/inventory.json"), encoding: .utf8)
-        #expect(original.contains(old))
+        try self.init([old: new])
+    }
+
+    init(_ replacements: [String: String]) throws {
+        var text = try String(contentsOf: Lab.root.appending(path: "Tests/lab/inventory.json"), encoding: .utf8)
+        for (old, new) in replacements {
+            #expect(text.contains(old))
+            text = text.replacing(old, with: new)
+        }
         path = FileManager.default.temporaryDirectory.appending(path: "inventory-\(UUID().uuidString).json").path
-        try original.replacing(old, with: new).write(toFile: path, atomically: true, encoding: .utf8)
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
     }
 }

@@ -102,10 +102,24 @@ enum Platform {
     }
 
     /// The steps that were begun in the newest run's audit log, in order, and whether each was applied or in place at last.
+    ///
+    /// Empty where no run has begun; a last line that is being written is left out.
     static func auditLines() throws -> [[String: Any]] {
-        let text = try String(contentsOfFile: "\(newestRun())/audit.jsonl", encoding: .utf8)
-        return try text.split(separator: "\n").compactMap {
-            try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+        let runs = "\(Lab.state)/runs"
+        guard FileManager.default.fileExists(atPath: runs),
+            let newest = try FileManager.default.contentsOfDirectory(atPath: runs).sorted().last,
+            let bytes = FileManager.default.contents(atPath: "\(runs)/\(newest)/audit.jsonl"),
+            let end = bytes.lastIndex(of: UInt8(ascii: "\n"))
+        else { return [] }
+        return try bytes[...end].split(separator: UInt8(ascii: "\n")).compactMap {
+            try JSONSerialization.jsonObject(with: Data($0)) as? [String: Any]
+        }
+    }
+
+    /// Whether `step` has begun in the newest run, in a record after the first `known`.
+    static func hasBegun(_ step: String, after known: Int = 0) throws -> Bool {
+        try auditLines().dropFirst(known).contains {
+            $0["kind"] as? String == "step.start" && $0["step"] as? String == step
         }
     }
 }

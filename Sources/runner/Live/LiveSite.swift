@@ -74,7 +74,7 @@ struct NoMasterLeft: ExplainedError {
     var host: String? { nil }
     var cause: String { "none answers:\n  " + failures.map(\.description).joined(separator: "\n  ") }
     var remedy: String { "start a master or mend the way to it, then `runner resume`" }
-    var kind: FailureKind { .unreachable }
+    var kind: FailureKind { .noMaster }
 }
 
 extension SSHDestination {

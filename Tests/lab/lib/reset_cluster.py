@@ -43,6 +43,19 @@ def call(method, path, body=None, content_type="application/json"):
                 raise
 
 
+def wait_for_api():
+    """Masters whose cables were just plugged in again take the balancer's next checks to be found."""
+    while True:
+        try:
+            if call("GET", "/readyz")[0] == 200:
+                return
+        except (OSError, http.client.HTTPException, ValueError):
+            pass
+        if time.monotonic() > DEADLINE:
+            sys.exit("lab: no API server answers")
+        time.sleep(0.2)
+
+
 def get(path):
     status, answer = call("GET", path)
     if status >= 300:
@@ -91,6 +104,7 @@ def sweep(kind, namespaces):
 
 
 def main():
+    wait_for_api()
     with ThreadPoolExecutor(6) as pool:
         types = namespaced_types(pool)
         names = [item["metadata"]["name"] for item in get("/api/v1/namespaces")["items"]]
