@@ -37,6 +37,7 @@ import Testing
 
     @Test func aFinishedStepThatDriftedIsDoneAgainWithANewCheckpoint() async throws {
         let bench = try await Self.failedInSecond()
+        defer { bench.world.calm() }
         bench.world.unsettle("first")
         bench.world.on("first.apply") { _ in
             let left = try bench.checkpoints()

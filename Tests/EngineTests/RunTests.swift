@@ -62,6 +62,7 @@ import Testing
 
     @Test func recordsTheChangesBeforeItMakesThem() async throws {
         let bench = try Bench()
+        defer { bench.world.calm() }
         bench.world.on("first.apply") { _ in
             let entries = try bench.newest().entries()
             #expect(entries.suffix(2).map(\.kind) == [.stepStart, .stepCheck])
@@ -154,6 +155,7 @@ import Testing
 
     @Test func aSecondRunnerOfTheSameDirectoryIsToldWhoHoldsTheModule() async throws {
         let bench = try Bench()
+        defer { bench.world.calm() }
         bench.world.on("second.apply") { _ in
             let first = try bench.newest().id
             for attempt in ["run", "resume"] {

@@ -56,6 +56,8 @@ final class World: Sendable {
 
     /// Does `hook` at each `call`: `second.apply`, `renewLease`, `preflight`.
     func on(_ call: String, _ hook: @escaping Hook) { state.withLock { $0.hooks[call] = hook } }
+    /// Forgets what was told; a test whose hooks hold its own bench keeps that alive otherwise.
+    func calm() { state.withLock { $0.hooks = [:] } }
     func calm(_ call: String) { state.withLock { $0.hooks[call] = nil } }
 
     /// Answers the engine's question whether a host can be given up.
