@@ -37,12 +37,14 @@ let package = Package(
         .target(name: "Journal", dependencies: ["ClientKit", crypto], swiftSettings: strict),
         .target(name: "Engine", dependencies: ["ClientKit", "StepKit", "Journal"], swiftSettings: strict),
         .target(
-            name: "Steps", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "StepKit", crypto], path: "steps",
+            name: "Steps", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "StepKit", crypto],
+            path: "steps",
             swiftSettings: strict),
         .executableTarget(
             name: "runner",
             dependencies: [
-                "ClientKit", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps", argumentParser,
+                "ClientKit", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps",
+                argumentParser,
             ],
             swiftSettings: strict),
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
@@ -62,7 +64,8 @@ let package = Package(
             name: "StepKitTests", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit"],
             swiftSettings: strict),
         .testTarget(
-            name: "StepsTests", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps"],
+            name: "StepsTests",
+            dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps"],
             swiftSettings: strict),
         .testTarget(
             name: "EngineTests",

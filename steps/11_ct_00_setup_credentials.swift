@@ -11,16 +11,18 @@ struct SetupCredentials: Step {
     let id: StepID = "11_ct_00_setup_credentials"
     let summary = "database, role, extensions and generated secrets; PostgreSQL and Redis let Chatwoot in"
 
-    /// What the first migration wants. A plain owner may create the others, but gets 42501 for pg_stat_statements.
+    /// What the first migration wants; a plain owner may create the others, but gets 42501 for pg_stat_statements.
     static let extensions = ["pg_stat_statements", "pg_trgm", "pgcrypto", "plpgsql"]
 
     func check(_ site: ReadableSite) async throws -> Finding {
         let found = try await site.chatwootSecrets()
         var changes: [Change] = []
         if found.complete == nil {
-            changes.append(Change("generate the database password and SECRET_KEY_BASE, once, into chatwoot.env", .proved))
+            changes.append(
+                Change("generate the database password and SECRET_KEY_BASE, once, into chatwoot.env", .proved))
         } else if !found.fileIsCurrent {
-            changes.append(Change("write the cluster's database password and SECRET_KEY_BASE into chatwoot.env", .proved))
+            changes.append(
+                Change("write the cluster's database password and SECRET_KEY_BASE into chatwoot.env", .proved))
         }
         changes += try await databaseChanges(site, password: found.databasePassword)
         try await requireRedis(site)
@@ -86,7 +88,8 @@ struct SetupCredentials: Step {
         let inside = try await site.postgres(.admin(database: name))
         let schema = try await inside.schemaState(for: user)
         if schema?.roleMayUse != true || schema?.roleMayCreate != true {
-            changes.append(Change("grant USAGE and CREATE on schema public to \"\(user)\"", role == nil ? .predicted : .proved))
+            changes.append(
+                Change("grant USAGE and CREATE on schema public to \"\(user)\"", role == nil ? .predicted : .proved))
         }
         for state in try await inside.extensionStates(Self.extensions) where state.installedVersion == nil {
             guard state.availableVersion != nil else {
@@ -98,7 +101,8 @@ struct SetupCredentials: Step {
             changes.append(Change("create extension \(state.name) in database \"\(name)\"", .proved))
         }
         if role != nil, let password, try await !login(site, password: password) {
-            changes.append(Change("set the password of role \"\(user)\" to the one of chatwoot.env and the cluster", .proved))
+            changes.append(
+                Change("set the password of role \"\(user)\" to the one of chatwoot.env and the cluster", .proved))
         } else if role != nil, password == nil {
             changes.append(Change("set the password of role \"\(user)\" to the generated one", .predicted))
         }

@@ -11,7 +11,8 @@ struct DeployChatwoot: ObjectOwner {
     func check(_ site: ReadableSite) async throws -> Finding {
         var changes = try await site.changes(towards: desired(site))
         if changes.isEmpty {
-            let verdicts = try await site.cluster.verdicts(on: deployments, namespace: site.inventory.chatwoot.namespace)
+            let verdicts = try await site.cluster.verdicts(
+                on: deployments, namespace: site.inventory.chatwoot.namespace)
             changes = zip(deployments, verdicts).compactMap { deployment, verdict in
                 if case .done = verdict { return nil }
                 return Change("see the rollout of \(deployment) to its end; now \(verdict.words)", .predicted)

@@ -12,7 +12,8 @@ struct ProveService: Step {
     let summary = "the page is served from every node, and the workers are alive"
 
     func check(_ site: ReadableSite) async throws -> Finding {
-        Finding(changes: try await failures(site).map { Change("prove that \($0.claim); now \($0.found)", .unknowable) })
+        Finding(
+            changes: try await failures(site).map { Change("prove that \($0.claim); now \($0.found)", .unknowable) })
     }
 
     /// Nothing to change: what is missing comes about by itself, or verify says why not.
@@ -28,7 +29,8 @@ struct ProveService: Step {
                     "prove that Chatwoot is served within \(site.inventory.limits.page.components.seconds) s",
                     failures.map { failure in
                         StepFailure(
-                            "prove that \(failure.claim)", host: failure.host, cause: failure.found, remedy: failure.remedy)
+                            "prove that \(failure.claim)", host: failure.host, cause: failure.found,
+                            remedy: failure.remedy)
                     })
             }
             site.reporter.says(
@@ -76,7 +78,8 @@ struct ProveService: Step {
             if images != [image] {
                 failures.append(
                     Failure(
-                        claim: "pod \(name) runs \(image)", host: nil, found: "it runs \(images.joined(separator: ", "))",
+                        claim: "pod \(name) runs \(image)", host: nil,
+                        found: "it runs \(images.joined(separator: ", "))",
                         remedy: "run from the step 11_ct_02_deploy_chatwoot"))
             }
         }
@@ -129,8 +132,10 @@ struct ProveService: Step {
         guard alive == 0 else { return [] }
         return [
             Failure(
-                claim: "a Sidekiq process has a fresh heartbeat in Redis", host: site.inventory.redis.host, found: "none has",
-                remedy: "read the workers' log: kubectl -n \(site.inventory.chatwoot.namespace) logs -l component=worker")
+                claim: "a Sidekiq process has a fresh heartbeat in Redis", host: site.inventory.redis.host,
+                found: "none has",
+                remedy:
+                    "read the workers' log: kubectl -n \(site.inventory.chatwoot.namespace) logs -l component=worker")
         ]
     }
 }

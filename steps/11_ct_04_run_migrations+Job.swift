@@ -43,7 +43,8 @@ struct MigrationJob {
 
     private func manifest(attempt: Int) -> Job {
         let chatwoot = reading.inventory.chatwoot
-        let version = (chatwoot.image.tag ?? chatwoot.image.digest?.split(separator: ":").last.map { String($0.prefix(12)) })
+        let version =
+            (chatwoot.image.tag ?? chatwoot.image.digest?.split(separator: ":").last.map { String($0.prefix(12)) })
             .map { $0.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? String($0) : "-" }.joined() }
         let container = Container(
             name: "migrations", image: chatwoot.image.description, imagePullPolicy: "IfNotPresent",

@@ -63,9 +63,11 @@ struct RunMigrations: Step {
         guard schema.state == .loaded, schema.settings > 0, try await isMigrated(schema, site) else {
             throw StepFailure(
                 attempt, host: host,
-                cause: "after the task the database holds \(schema.tables) tables, \(schema.words), \(schema.users) users, "
+                cause:
+                    "after the task the database holds \(schema.tables) tables, \(schema.words), \(schema.users) users, "
                     + "\(schema.settings) settings; onboarding key \(schema.isOnboarding ? "present" : "absent")",
-                remedy: "read the Job's log: kubectl -n \(site.inventory.chatwoot.namespace) logs -l component=migrations")
+                remedy:
+                    "read the Job's log: kubectl -n \(site.inventory.chatwoot.namespace) logs -l component=migrations")
         }
     }
 
@@ -83,7 +85,8 @@ struct RunMigrations: Step {
         StepFailure(
             "prepare the database \(site.inventory.chatwoot.database)",
             host: site.inventory.postgres.hosts.joined(separator: ", "),
-            cause: "it holds \(schema.users) users in \(schema.tables) tables and no ar_internal_metadata, as after a partial "
+            cause:
+                "it holds \(schema.users) users in \(schema.tables) tables and no ar_internal_metadata, as after a partial "
                 + "restore: Chatwoot's task would drop every table",
             remedy: "restore the whole backup, ar_internal_metadata included, or move the database aside by hand")
     }

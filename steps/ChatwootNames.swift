@@ -16,7 +16,9 @@ enum ChatwootNames {
     static let onboardingKey = "alfred:CHATWOOT_INSTALLATION_ONBOARDING"
 
     /// The labels of everything module 11 makes.
-    static let shared = ["app.kubernetes.io/part-of": "keybuzz-support", "app.kubernetes.io/managed-by": "keybuzz-runner"]
+    static let shared = [
+        "app.kubernetes.io/part-of": "keybuzz-support", "app.kubernetes.io/managed-by": "keybuzz-runner",
+    ]
 
     /// The labels that select the pods of one component: `web`, `worker` or `migrations`.
     static func selector(_ component: String) -> [String: String] {

@@ -1,6 +1,6 @@
 public import StepKit
 
-/// Module 11: Chatwoot at support.keybuzz.io. This is the only place that orders its steps.
+/// Module 11, Chatwoot at support.keybuzz.io: the only place that orders its steps.
 public let module11 = Module(
     number: 11, summary: "Chatwoot, the support desk",
     steps: [

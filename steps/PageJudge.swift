@@ -53,8 +53,10 @@ extension PageJudge.Problem {
             switch (answer.status, answer.curlCode) {
             // curl keeps the status of the last redirect.
             case (_, 47): "it redirects in a circle: FORCE_SSL or FRONTEND_URL does not fit the TLS in front"
-            case (404, _): "no rule for the host yet: the controller syncs within seconds; else look at the Ingress and its class"
-            case (502, _): "a pod refuses or breaks off: read its log; for 2-3 minutes after the controllers restarted this is normal"
+            case (404, _):
+                "no rule for the host yet: the controller syncs within seconds; else look at the Ingress and its class"
+            case (502, _):
+                "a pod refuses or breaks off: read its log; for 2-3 minutes after the controllers restarted this is normal"
             case (503, _): "the Service has no ready endpoint: look at the pods"
             case (504, _): "packets to the pods vanish (firewall, NetworkPolicy), or the application hangs"
             case (500, _): "the application fails: read the web pods' log"

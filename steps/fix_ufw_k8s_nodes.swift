@@ -34,7 +34,8 @@ struct FixFirewall: Step {
         guard left.isEmpty else {
             throw StepFailure(
                 "prove the firewall's state", host: left.map(\.node.name).joined(separator: ", "),
-                cause: "ufw exited 0 and still reports: \(left.flatMap(\.commands).map(\.words).joined(separator: "; "))",
+                cause:
+                    "ufw exited 0 and still reports: \(left.flatMap(\.commands).map(\.words).joined(separator: "; "))",
                 remedy: "look for what else manages UFW on the host, and run the step again")
         }
         try await requirePodsReachable(site)
@@ -68,7 +69,10 @@ struct FixFirewall: Step {
         case .leave: []
         case .disabled:
             state.isActive
-                ? [Command(words: "switch UFW off (it drops routed pod traffic)", arguments: ["ufw", "--force", "disable"])]
+                ? [
+                    Command(
+                        words: "switch UFW off (it drops routed pod traffic)", arguments: ["ufw", "--force", "disable"])
+                ]
                 : []
         case .allowPodNetwork:
             allowPodNetwork(pods, state)

@@ -27,8 +27,6 @@ public enum EngineEvent: Sendable {
     case stepFailed(StepID, message: String, Duration)
     /// Something an operator should know that does not stop the run.
     case warning(String)
-    /// Another master took over, after which the step begins anew.
-    case failedOver(StepID, from: String, to: String)
     /// The run is over; its outcome is on disk.
     case runEnded(RunSummary)
 }

@@ -70,7 +70,10 @@ public struct ModuleRunner: Sendable {
         let superseded = try await earlierRuns(in: state)
         let reopened = try await RunJournal.reopen(run, in: state, redactor: redactor)
         if let torn = reopened.tornTail {
-            events(.warning("the end of the audit log was cut off by a crash; its \(torn.bytes) bytes are kept in \(torn.file)"))
+            events(
+                .warning(
+                    "the end of the audit log was cut off by a crash; its \(torn.bytes) bytes are kept in \(torn.file)")
+            )
         }
         for (step, why) in reopened.damaged.sorted(by: { $0.key < $1.key }) {
             events(.warning("the checkpoint of \(step) does not count: \(why)"))
@@ -93,7 +96,8 @@ public struct ModuleRunner: Sendable {
         let attempt = "resume \(id)"
         guard let run = state.run(id) else {
             throw StepFailure(
-                attempt, cause: "there is no such run in \(state.path)", remedy: "`runner status` lists them", kind: .badInput)
+                attempt, cause: "there is no such run in \(state.path)", remedy: "`runner status` lists them",
+                kind: .badInput)
         }
         guard id.module == name else {
             throw StepFailure(
@@ -102,8 +106,10 @@ public struct ModuleRunner: Sendable {
         }
         if case .whole(let outcome) = try await offThePool({ try run.outcome() }), outcome.result == .succeeded {
             throw StepFailure(
-                attempt, cause: "it ended well on \(outcome.ended.formatted(.iso8601)), so that there is nothing to resume",
-                remedy: "look for drift with `runner plan \(name)`, or run anew with `runner run \(name)`", kind: .badInput)
+                attempt,
+                cause: "it ended well on \(outcome.ended.formatted(.iso8601)), so that there is nothing to resume",
+                remedy: "look for drift with `runner plan \(name)`, or run anew with `runner run \(name)`",
+                kind: .badInput)
         }
         return run
     }
@@ -121,14 +127,16 @@ public struct ModuleRunner: Sendable {
                 attempt,
                 cause: "it was begun with the inventory \(header.inventory.path) of SHA-256 "
                     + "\(header.inventory.sha256.prefix(12))…, and \(inventory.path) is now \(inventory.digest.prefix(12))…",
-                remedy: "put the inventory back as it was, or begin anew with `runner run \(module.number)`, which repeats nothing "
+                remedy:
+                    "put the inventory back as it was, or begin anew with `runner run \(module.number)`, which repeats nothing "
                     + "that is in place",
                 kind: .badInput)
         }
         let known = Dictionary(uniqueKeysWithValues: module.steps.map { ($0.id.rawValue, $0) })
         if let unknown = header.steps.first(where: { known[$0] == nil }) {
             throw StepFailure(
-                attempt, cause: "it was begun by \(header.runner.version), with a step \(unknown) that this version lacks",
+                attempt,
+                cause: "it was begun by \(header.runner.version), with a step \(unknown) that this version lacks",
                 remedy: "resume with the version that began it, or begin anew", kind: .badInput)
         }
         return module.steps.filter { header.steps.contains($0.id.rawValue) }
@@ -143,7 +151,8 @@ public struct ModuleRunner: Sendable {
         do {
             try lock.release()
         } catch {
-            events(.warning("the lock file could not be given back, the kernel does it when this process ends: \(error)"))
+            events(
+                .warning("the lock file could not be given back, the kernel does it when this process ends: \(error)"))
         }
     }
 }

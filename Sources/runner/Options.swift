@@ -25,7 +25,8 @@ struct InventoryOptions: ParsableArguments {
 struct StateOptions: ParsableArguments {
     @Option(
         name: .long,
-        help: "The state directory (default: $RUNNER_STATE_DIR, else /var/lib/keybuzz-runner for root, else XDG state).")
+        help: "The state directory (default: $RUNNER_STATE_DIR, else /var/lib/keybuzz-runner for root, else XDG state)."
+    )
     var stateDir: String?
 
     var path: String {

@@ -8,7 +8,8 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct FailureTests {
     static let kinds: [(FailureKind, Int32)] = [
-        (.failed, 1), (.badInput, 65), (.unreachable, 1), (.noMaster, 69), (.stateNotWritable, 73), (.busy, 75), (.refused, 77),
+        (.failed, 1), (.badInput, 65), (.unreachable, 1), (.noMaster, 69), (.stateNotWritable, 73), (.busy, 75),
+        (.refused, 77),
     ]
 
     @Test(arguments: ["check", "apply", "verify"], kinds)

@@ -46,7 +46,9 @@ struct Interruption {
     /// The first time a run; later `resume`, unless nothing had been begun yet or everything is done.
     private mutating func start() throws -> Command.Running {
         defer { isFirst = false }
-        guard !isFirst, try !Platform.auditLines().isEmpty, let newest = try? Platform.newestRun() else { return try Lab.start("run", "11") }
+        guard !isFirst, try !Platform.auditLines().isEmpty, let newest = try? Platform.newestRun() else {
+            return try Lab.start("run", "11")
+        }
         let outcome = try? String(contentsOfFile: "\(newest)/outcome.json", encoding: .utf8)
         let isOver = outcome.map { $0.contains("succeeded") || $0.contains("refused") } ?? false
         return isOver ? try Lab.start("run", "11") : try Lab.start("resume")

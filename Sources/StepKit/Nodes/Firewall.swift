@@ -64,7 +64,8 @@ extension FirewallState.Rule {
         let columns = line.split(separator: "  ", omittingEmptySubsequences: true)
             .map { String($0.trimmingPrefix(while: \.isWhitespace)) }
             .filter { !$0.isEmpty }
-        guard columns.count >= 3, columns[1].hasSuffix(" IN") || columns[1].hasSuffix(" FWD") || columns[1].hasSuffix(" OUT"),
+        guard columns.count >= 3,
+            columns[1].hasSuffix(" IN") || columns[1].hasSuffix(" FWD") || columns[1].hasSuffix(" OUT"),
             !columns[0].contains("(v6)")
         else { return nil }
         self.init(to: columns[0], action: columns[1], from: columns[2])

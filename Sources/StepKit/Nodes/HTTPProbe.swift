@@ -101,14 +101,16 @@ struct CurlBatch {
             guard let mark = rest.range(of: "\n\(marker) ") else { return nil }
             let body = rest[..<mark.lowerBound]
             let end = rest[mark.upperBound...].firstIndex(of: "\n") ?? rest.endIndex
-            let fields = rest[mark.upperBound..<end].split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
+            let fields = rest[mark.upperBound..<end].split(
+                separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
             guard fields.count >= 3, let status = Int(fields[0]), let code = Int(fields[1]),
                 let connected = Double(fields[2])
             else { return nil }
             answers.append(
                 HTTPAnswer(
                     probe: probe, status: status, body: String(body.prefix(65_536)), curlCode: code,
-                    curlMessage: fields.count == 4 ? String(fields[3]) : "", // A connection that was there already took no time.
+                    curlMessage: fields.count == 4 ? String(fields[3]) : "",
+                    // A connection that was there already took no time.
                     didConnect: connected > 0 || status != 0))
             rest = rest[(end < rest.endIndex ? rest.index(after: end) : end)...]
         }

@@ -19,8 +19,10 @@ public struct RegistryProof: Sendable {
         let image = site.inventory.chatwoot.image
         let attempt = "ask \(image.registry) for \(image) as \(site.credentials.registry.username)"
         let command = RemoteCommand(
-            ["sh", "-c", Self.script, "sh", image.registry, image.repository, image.digest ?? image.tag ?? "latest",
-                site.inventory.registry.caFile ?? ""],
+            [
+                "sh", "-c", Self.script, "sh", image.registry, image.repository, image.digest ?? image.tag ?? "latest",
+                site.inventory.registry.caFile ?? "",
+            ],
             standardInput: Array(configuration.utf8), effect: .read, timeout: .seconds(30))
         let result = try await site.master.shell.run(command)
         let words = result.outputText.split(separator: " ", omittingEmptySubsequences: false)

@@ -73,9 +73,11 @@ public actor GeneratedSecretsStore {
     /// Makes what is missing and writes both to `chatwoot.env`, durably, before returning them for use anywhere.
     func complete(_ found: Found, database: String, user: String) async throws -> GeneratedSecrets {
         // Whoever asks at the same time gets the same two, not others.
-        let secrets = completed ?? GeneratedSecrets(
-            databasePassword: found.databasePassword ?? SecretGenerator.password(),
-            secretKeyBase: found.secretKeyBase ?? SecretGenerator.secretKeyBase())
+        let secrets =
+            completed
+            ?? GeneratedSecrets(
+                databasePassword: found.databasePassword ?? SecretGenerator.password(),
+                secretKeyBase: found.secretKeyBase ?? SecretGenerator.secretKeyBase())
         completed = secrets
         register(secrets.databasePassword)
         register(secrets.secretKeyBase)

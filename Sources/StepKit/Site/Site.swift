@@ -67,7 +67,8 @@ public struct ReadableSite: Sendable {
     }
 
     /// The generated secrets as far as they exist, from the Secret `name` in `namespace`, then the credentials file.
-    public func generatedSecrets(in namespace: String, secret name: String) async throws -> GeneratedSecretsStore.Found {
+    public func generatedSecrets(in namespace: String, secret name: String) async throws -> GeneratedSecretsStore.Found
+    {
         let cluster = cluster
         return try await generated.find { try await cluster.readSecret(name, namespace: namespace) }
     }

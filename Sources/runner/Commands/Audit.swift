@@ -7,16 +7,19 @@ import StepKit
 /// `runner audit`.
 struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Verify, show or export a run's audit log.", subcommands: [AuditVerify.self, AuditShow.self, AuditExport.self])
+        abstract: "Verify, show or export a run's audit log.",
+        subcommands: [AuditVerify.self, AuditShow.self, AuditExport.self])
 }
 
 /// `runner audit verify`.
 struct AuditVerify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Prove that nobody edited, removed, moved or cut a record; names the line if somebody did.")
+        commandName: "verify",
+        abstract: "Prove that nobody edited, removed, moved or cut a record; names the line if somebody did.")
 
     @Argument(help: "The run (default: all runs).") var run: String?
-    @Option(name: .long, help: "A head known from elsewhere, as NUMBER:HASH, that the log must contain.") var expectHead: String?
+    @Option(name: .long, help: "A head known from elsewhere, as NUMBER:HASH, that the log must contain.")
+    var expectHead: String?
     @OptionGroup var stateOptions: StateOptions
     @OptionGroup var formatOptions: FormatOptions
 
@@ -50,7 +53,8 @@ extension AuditReport {
 
 /// `runner audit show`.
 struct AuditShow: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "show", abstract: "Show who did what, where, when, with what result.")
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show who did what, where, when, with what result.")
 
     @Argument(help: "The run (default: the newest).") var run: String?
     @OptionGroup var stateOptions: StateOptions

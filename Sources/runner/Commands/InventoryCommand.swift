@@ -10,7 +10,8 @@ struct InventoryCommand: AsyncParsableCommand {
 /// `runner inventory check`.
 struct InventoryCheck: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Report every mistake of the inventory at once, each with its JSON path and line.")
+        commandName: "check",
+        abstract: "Report every mistake of the inventory at once, each with its JSON path and line.")
 
     @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var formatOptions: FormatOptions

@@ -9,7 +9,8 @@ import Synchronization
 
 /// `runner run 11`.
 struct Run: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Run a module: every step that is not in place, in order.")
+    static let configuration = CommandConfiguration(
+        abstract: "Run a module: every step that is not in place, in order.")
 
     @Argument(help: "The module's number.") var module: Int
     @Option(name: .long, help: "Begin with this step.") var from: StepID?
@@ -39,7 +40,9 @@ struct Resume: AsyncParsableCommand {
 
     func run() async throws {
         let id = try run.map { text in
-            guard let id = RunID(text) else { throw ValidationError("'\(text)' is no run's id; `runner status --all` lists them") }
+            guard let id = RunID(text) else {
+                throw ValidationError("'\(text)' is no run's id; `runner status --all` lists them")
+            }
             return id
         }
         try await LiveRun(module: module11.number, inventoryOptions, stateOptions, formatOptions) { runner, state in
@@ -173,7 +176,8 @@ extension ModulePlan {
         let parts = steps.map { step in
             step.changes.isEmpty
                 ? "\(step.step): in place"
-                : "\(step.step):\n" + step.changes.map { "  \($0.summary)  [\($0.certainty.rawValue)]" }.joined(separator: "\n")
+                : "\(step.step):\n"
+                    + step.changes.map { "  \($0.summary)  [\($0.certainty.rawValue)]" }.joined(separator: "\n")
         }
         let count = steps.map(\.changes.count).reduce(0, +)
         return parts.joined(separator: "\n") + "\n" + (count == 0 ? "nothing to change" : "\(count) changes")
@@ -185,7 +189,8 @@ extension EngineEvent {
     func redacted(by redactor: Redactor) -> EngineEvent {
         switch self {
         case .stepProgress(let id, let text): .stepProgress(id, redactor.redact(text))
-        case .stepFailed(let id, let message, let duration): .stepFailed(id, message: redactor.redact(message), duration)
+        case .stepFailed(let id, let message, let duration):
+            .stepFailed(id, message: redactor.redact(message), duration)
         case .warning(let text): .warning(redactor.redact(text))
         case .stepEnded(let id, .applied(let changes), let duration):
             .stepEnded(id, .applied(changes.map { Change(redactor.redact($0.summary), $0.certainty) }), duration)

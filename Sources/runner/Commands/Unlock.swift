@@ -61,7 +61,8 @@ struct Unlock: AsyncParsableCommand {
             }
             guard lease.runID == run else {
                 throw StepFailure(
-                    "unlock module \(module)", cause: "\(holder) holds it with run \(lease.runID ?? "unknown"), not with \(run)",
+                    "unlock module \(module)",
+                    cause: "\(holder) holds it with run \(lease.runID ?? "unknown"), not with \(run)",
                     remedy: "make sure that its process is gone, then name that run", kind: .badInput)
             }
             try await journal.record(

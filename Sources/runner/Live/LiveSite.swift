@@ -25,7 +25,8 @@ struct LiveProvider: SiteProvider {
         for (host, result) in await connect(observer) {
             switch result {
             case .success(let connection): connections.append(connection)
-            case .failure(let error) where error.kind == .unreachable: absent.append(AbsentNode(name: host.name, failure: error))
+            case .failure(let error) where error.kind == .unreachable:
+                absent.append(AbsentNode(name: host.name, failure: error))
             case .failure(let error): refusals.append(error)
             }
         }
@@ -55,7 +56,10 @@ struct LiveProvider: SiteProvider {
                 let destination = SSHDestination(host, of: inventory)
                 group.addTask {
                     do throws(SSHError) {
-                        return (index, .success(try await .open(to: destination, observer: observer, passphrase: passphrase)))
+                        return (
+                            index,
+                            .success(try await .open(to: destination, observer: observer, passphrase: passphrase))
+                        )
                     } catch {
                         return (index, .failure(error))
                     }

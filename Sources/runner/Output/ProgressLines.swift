@@ -42,14 +42,14 @@ final class ProgressLines: Sendable {
         case .stepEnded(let id, .inPlace, let duration):
             end("\(id)", mark: "✓", .green, "in place", duration)
         case .stepEnded(let id, .applied(let changes), let duration):
-            end("\(id)", mark: "✓", .green, "\(changes.count) \(changes.count == 1 ? "change" : "changes") applied", duration)
+            end(
+                "\(id)", mark: "✓", .green, "\(changes.count) \(changes.count == 1 ? "change" : "changes") applied",
+                duration)
             for change in changes { terminal.line(terminal.coloured("      \(change.summary)", .dim)) }
         case .stepFailed(let id, _, let duration):
             end("\(id)", mark: "✗", .red, "failed", duration)
         case .warning(let text):
             terminal.line(terminal.coloured("warning: \(text)", .yellow))
-        case .failedOver(_, let from, let to):
-            terminal.line(terminal.coloured("warning: \(from) does not answer, going on through \(to)", .yellow))
         case .runEnded(let summary):
             finish(summary)
         }
@@ -88,7 +88,8 @@ final class ProgressLines: Sendable {
         case nil:
             terminal.line("\(terminal.coloured("done", .green)): \(counts)")
         case .interrupted:
-            terminal.line("\(terminal.coloured("interrupted", .yellow)): \(counts); go on with: runner resume \(summary.runID)")
+            terminal.line(
+                "\(terminal.coloured("interrupted", .yellow)): \(counts); go on with: runner resume \(summary.runID)")
         case .some(let failure):
             terminal.line("\(terminal.coloured("failed", .red)): \(failure.message)")
             terminal.line("record of the run: runner logs \(summary.runID)")

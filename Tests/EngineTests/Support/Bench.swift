@@ -46,7 +46,6 @@ final class EventLog: Sendable {
                 case .stepEnded(let id, .applied(let changes), _): "\(id) applied \(changes.count)"
                 case .stepFailed(let id, let message, _): "\(id) failed: \(message)"
                 case .warning(let text): "warning: \(text)"
-                case .failedOver(let id, let from, let to): "\(id) failed over from \(from) to \(to)"
                 case .runEnded(let summary): "run ended\(summary.failure == nil ? "" : " badly")"
                 }
             }

@@ -47,7 +47,7 @@ def wait_for_api():
     """Masters whose cables were just plugged in again take the balancer's next checks to be found."""
     while True:
         try:
-            if call("GET", "/readyz")[0] == 200:
+            if call("GET", "/version")[0] == 200:
                 return
         except (OSError, http.client.HTTPException, ValueError):
             pass
