@@ -125,9 +125,18 @@ struct SetupCredentials: Step {
 
     private func lookAtObjectStorage(_ site: ReadableSite) async throws {
         guard let storage = site.inventory.objectStorage else { return }
-        let probe = HTTPProbe(url: "\(storage.endpoint)/\(storage.bucket)")
-        guard let answer = try await site.master.fetch([probe]).first, answer.status == 0 else { return }
-        let cause = "the object storage does not answer at \(probe.url): \(answer.curlMessage)"
+        var cause: String?
+        if site.credentials.objectStorage == nil {
+            cause = "minio.env is missing, so that Chatwoot keeps attachments on its pods' disks, where they end with the pod"
+        } else {
+            let probe = HTTPProbe(url: "\(storage.endpoint)/\(storage.bucket)")
+            let answer = try await site.master.fetch([probe]).first
+            // Without the key in the request 403 is the right answer; 404 says that there is no such bucket.
+            if let answer, answer.status == 0 || answer.status == 404 || answer.status >= 500 {
+                cause = "the object storage does not serve \(probe.url): \(answer.words)"
+            }
+        }
+        guard let cause else { return }
         guard storage.isRequired else { return site.reporter.warns(cause) }
         throw StepFailure(
             "reach the bucket \(storage.bucket)", host: site.master.name, cause: cause,

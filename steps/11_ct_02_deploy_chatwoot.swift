@@ -22,6 +22,7 @@ struct DeployChatwoot: ObjectOwner {
     }
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {
+        try await RunMigrations.requireMigrated(site.reading)
         try await site.cluster.apply(desired(site.reading))
     }
 

@@ -1,5 +1,4 @@
 import ClientKit
-import Foundation
 import Kubernetes
 import Redis
 import StepKit
@@ -52,7 +51,7 @@ struct ProveService: Step {
         let objects = try await site.cluster.list(
             ["deployments.apps", "pods", "services", "endpoints"], namespace: site.inventory.chatwoot.namespace)
         async let pages = pageFailures(site, objects)
-        async let workers = workerFailures(site)
+        async let workers = workerFailures(site, objects)
         return try await workloadFailures(site, objects) + pages + workers
     }
 
@@ -120,23 +119,19 @@ struct ProveService: Step {
         }
     }
 
-    /// Sidekiq writes a heartbeat of each of its processes, which expires a minute after the process died.
-    private func workerFailures(_ site: ReadableSite) async throws -> [Failure] {
+    /// Sidekiq writes a heartbeat of each of its processes, named after its pod, which expires a minute after the process died.
+    private func workerFailures(_ site: ReadableSite, _ objects: [JSONValue]) async throws -> [Failure] {
         let redis = try await site.redis()
-        let now = Date().timeIntervalSince1970
-        var alive = 0
-        for process in try await redis.members(of: "processes") {
-            guard let beat = try await redis.field("beat", of: process).flatMap(Double.init) else { continue }
-            if abs(now - beat) < 60 { alive += 1 }
+        var alive: Set<String> = []
+        for process in try await redis.members(of: "processes") where try await redis.field("beat", of: process) != nil {
+            alive.insert(String(process.prefix { $0 != ":" }))
         }
-        guard alive == 0 else { return [] }
-        return [
+        let workers = objects.filter { $0.isLivePod && $0["metadata", "labels", "component"]?.string == "worker" }
+        return workers.compactMap { $0["metadata", "name"]?.string }.filter { !alive.contains($0) }.map { pod in
             Failure(
-                claim: "a Sidekiq process has a fresh heartbeat in Redis", host: site.inventory.redis.host,
-                found: "none has",
-                remedy:
-                    "read the workers' log: kubectl -n \(site.inventory.chatwoot.namespace) logs -l component=worker")
-        ]
+                claim: "Sidekiq in pod \(pod) has a heartbeat in Redis", host: site.inventory.redis.host, found: "it has none",
+                remedy: "read its log: kubectl -n \(site.inventory.chatwoot.namespace) logs \(pod)")
+        }
     }
 }
 

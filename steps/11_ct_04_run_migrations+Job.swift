@@ -17,6 +17,10 @@ struct MigrationJob {
             ["jobs.batch"], namespace: namespace, labels: ChatwootNames.selector("migrations"))
         for job in jobs where !job.isFinishedJob {
             guard let name = job["metadata", "name"]?.string else { continue }
+            if try await isStuck(name) {
+                try await remove(name)
+                continue
+            }
             reading.reporter.says("waiting for Job \(name), which an earlier run began")
             try await wait(for: name)
             if job.images == [reading.inventory.chatwoot.image.description] { return }
@@ -31,6 +35,28 @@ struct MigrationJob {
             guard error.serverReason == .alreadyExists else { throw error }
         }
         try await wait(for: manifest.metadata.name)
+    }
+
+    /// Whether no container of an earlier run's Job can start, so that what was corrected since can only help a new one.
+    private func isStuck(_ name: String) async throws -> Bool {
+        guard case .waiting(_, let trouble?) = try await reading.cluster.verdicts(on: [.job(name)], namespace: namespace)[0]
+        else { return false }
+        return trouble.isPermanent
+    }
+
+    /// Removes a Job and waits until its pods are gone too: never two at once.
+    private func remove(_ name: String) async throws {
+        reading.reporter.says("removing Job \(name), whose pod cannot start")
+        try await site.cluster.delete([ObjectReference(apiVersion: "batch/v1", kind: "Job", namespace: namespace, name: name)])
+        let deadline = ContinuousClock.now + reading.inventory.limits.rollout
+        while try await !reading.cluster.list(["pods"], namespace: namespace, labels: ["job-name": name]).isEmpty {
+            guard ContinuousClock.now < deadline else {
+                throw StepFailure(
+                    "remove Job \(name)", cause: "its pod is still there",
+                    remedy: "see what keeps it: kubectl -n \(namespace) describe pods -l job-name=\(name)")
+            }
+            try await Task.sleep(for: .milliseconds(500))
+        }
     }
 
     private func wait(for name: String) async throws {

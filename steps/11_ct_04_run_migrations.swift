@@ -33,7 +33,7 @@ struct RunMigrations: Step {
                     .proved)
             ])
         case .loaded:
-            guard try await !isMigrated(schema, site) else { return .inPlace }
+            guard try await !Self.isMigrated(schema, site) else { return .inPlace }
             return .drifted([
                 Change("migrate the database (\(schema.words)) with \(image), in a Job", .unknowable)
             ])
@@ -41,28 +41,22 @@ struct RunMigrations: Step {
     }
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {
-        let schema = try await ChatwootSchema.read(site.reading)
-        if schema?.state == .wouldBeDropped, let schema { throw refusal(schema, site.reading) }
-        if schema?.state == .unseeded {
+        // What cannot be read is not judged, and the task would drop what it does not know.
+        let schema = try await readable(site.reading)
+        if schema.state == .wouldBeDropped { throw refusal(schema, site.reading) }
+        if schema.state == .unseeded {
             try await site.redis().set(ChatwootNames.onboardingKey, to: "true")
         }
-        if let schema, schema.isLoaded, try await isMigrated(schema, site.reading) { return }
+        if schema.isLoaded, try await Self.isMigrated(schema, site.reading) { return }
         try await MigrationJob(site).run()
-        guard let migrated = try await ChatwootSchema.read(site.reading) else { return }
-        try await site.cluster.apply([SchemaRecord(migrated, site.reading).manifest])
+        try await site.cluster.apply([SchemaRecord(readable(site.reading), site.reading).manifest])
     }
 
     func verify(_ site: ReadableSite) async throws {
-        let attempt = "prove that the database is migrated"
-        let host = site.inventory.postgres.hosts.joined(separator: ", ")
-        guard let schema = try await ChatwootSchema.read(site) else {
+        let schema = try await readable(site)
+        guard schema.state == .loaded, try await Self.isMigrated(schema, site) else {
             throw StepFailure(
-                attempt, host: host, cause: "Chatwoot's role cannot log in to read it",
-                remedy: "run from the step 11_ct_00_setup_credentials")
-        }
-        guard schema.state == .loaded, schema.settings > 0, try await isMigrated(schema, site) else {
-            throw StepFailure(
-                attempt, host: host,
+                "prove that the database is migrated", host: site.inventory.postgres.hosts.joined(separator: ", "),
                 cause:
                     "after the task the database holds \(schema.tables) tables, \(schema.words), \(schema.users) users, "
                     + "\(schema.settings) settings; onboarding key \(schema.isOnboarding ? "present" : "absent")",
@@ -72,13 +66,34 @@ struct RunMigrations: Step {
     }
 
     /// Whether the database is what the image makes of it: by the record of an earlier run, or by the figures that are known.
-    private func isMigrated(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> Bool {
+    static func isMigrated(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> Bool {
+        // The seed fills the settings; where it was cut off before, the task's migration run fills them.
+        guard schema.settings > 0 else { return false }
         let recorded = try await site.cluster.get(SchemaRecord.reference(site))?["data"]?.strings
         if recorded == SchemaRecord(schema, site).data { return true }
         guard recorded == nil, let tag = site.inventory.chatwoot.image.tag, let known = ChatwootSchema.known[tag] else {
             return false
         }
         return schema.migrations == known.migrations && schema.newest == known.newest
+    }
+
+    /// Throws unless the database holds what the wanted image needs: new code must never serve on an old schema.
+    static func requireMigrated(_ site: ReadableSite) async throws {
+        if let schema = try await ChatwootSchema.read(site), schema.state == .loaded, try await isMigrated(schema, site) {
+            return
+        }
+        throw StepFailure(
+            "deploy \(site.inventory.chatwoot.image)", host: site.inventory.postgres.hosts.joined(separator: ", "),
+            cause: "the database is not migrated for this image", remedy: "run from the step 11_ct_04_run_migrations")
+    }
+
+    private func readable(_ site: ReadableSite) async throws -> ChatwootSchema {
+        if let schema = try await ChatwootSchema.read(site) { return schema }
+        throw StepFailure(
+            "read what the database \(site.inventory.chatwoot.database) holds",
+            host: site.inventory.postgres.hosts.joined(separator: ", "),
+            cause: "there is no such database, or Chatwoot's role is not let in",
+            remedy: "run from the step 11_ct_00_setup_credentials")
     }
 
     private func refusal(_ schema: ChatwootSchema, _ site: ReadableSite) -> StepFailure {

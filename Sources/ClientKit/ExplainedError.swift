@@ -2,6 +2,8 @@
 public enum FailureKind: Sendable, Hashable {
     /// Something in the outside world is not as it must be; the step fails (exit 1).
     case failed
+    /// The command line names something that does not exist (exit 64).
+    case usage
     /// The inventory, a credentials file or a state file is wrong (exit 65).
     case badInput
     /// A host or service cannot be reached, or the connection to it is gone; where it is a master, another may take over (exit 1).

@@ -1,4 +1,5 @@
 public import ClientKit
+public import Journal
 public import StepKit
 
 /// How one step of a run ended.
@@ -64,7 +65,42 @@ public enum RunFailure: Error, Sendable {
     }
 }
 
+/// An error whose texts were redacted: what a client quotes of logs and answers must not reach the terminal as it came.
+public struct RedactedError: ExplainedError {
+    /// What was tried.
+    public let attempt: String
+    /// The host involved, if any.
+    public let host: String?
+    /// What came back.
+    public let cause: String
+    /// What to do next.
+    public let remedy: String
+    /// Which exit status it leads to.
+    public let kind: FailureKind
+    /// The whole story, as the error itself tells it.
+    public let description: String
+
+    /// Redacts every text of `error`.
+    public init(_ error: any ExplainedError, by redactor: Redactor) {
+        attempt = redactor.redact(error.attempt)
+        host = error.host.map(redactor.redact)
+        cause = redactor.redact(error.cause)
+        remedy = redactor.redact(error.remedy)
+        kind = error.kind
+        description = redactor.redact(error.description)
+    }
+}
+
 extension RunFailure {
+    /// The failure without secrets.
+    func redacted(by redactor: Redactor) -> RunFailure {
+        switch self {
+        case .failed(let error): .failed(RedactedError(error, by: redactor))
+        case .unforeseen(let text): .unforeseen(redactor.redact(text))
+        case .interrupted: .interrupted
+        }
+    }
+
     /// Sorts an error; whatever happens after a cancellation is its consequence.
     init(_ error: any Error, isCancelled: Bool) {
         if isCancelled || error is CancellationError {
@@ -95,6 +131,7 @@ extension FailureKind {
     public var exitStatus: Int32 {
         switch self {
         case .failed, .unreachable, .unknownOutcome: 1
+        case .usage: 64
         case .badInput: 65
         case .noMaster: 69
         case .stateNotWritable: 73

@@ -32,7 +32,7 @@ struct Execution: Sendable {
         } catch {
             failure = RunFailure(error, isCancelled: Task.isCancelled)
         }
-        failure = await finish(progress, failure)
+        failure = await finish(progress, failure)?.redacted(by: runner.redactor)
         let summary = RunSummary(
             runID: journal.id.description, inPlace: progress.inPlace, applied: progress.applied, failure: failure,
             duration: began.duration(to: .now))
@@ -67,11 +67,9 @@ struct Execution: Sendable {
         runner.events(.preflightBegan)
         let open = try await runner.provider.open(observer: journal)
         do {
-            try await preflight(open)
-            runner.events(.preflightPassed(began.duration(to: .now)))
-            let lease = try await takeLease(open)
+            let lease = try await ready(open, began)
             progress.isLeased = true
-            await runner.module.lookAhead(open.site(reporter: reporter(nil)).reading)
+            try await runner.module.lookAhead(open.site(reporter: reporter(nil)).reading)
             try await keeping(lease, open) { progress in
                 for (index, step) in steps.enumerated() {
                     progress.current = step.id
@@ -175,8 +173,23 @@ struct Execution: Sendable {
         }
     }
 
+    /// Preflight and lease; where a master is lost meanwhile, again through the next one.
+    private func ready(_ open: any OpenSite, _ began: ContinuousClock.Instant) async throws -> LeaseTaking {
+        while true {
+            do {
+                try await preflight(open)
+                runner.events(.preflightPassed(began.duration(to: .now)))
+                return try await takeLease(open)
+            } catch let error as any ExplainedError {
+                guard !Task.isCancelled, let words = try await open.giveUp(after: error) else { throw error }
+                runner.events(.warning(words))
+                try await journal.record(.warning, text: words)
+            }
+        }
+    }
+
     private func preflight(_ open: any OpenSite) async throws {
-        let reader = await open.site(reporter: reporter(nil)).reading
+        let reader = try await open.site(reporter: reporter(nil)).reading
         for node in reader.absentNodes {
             runner.events(.warning("\(node.name) does not answer: \(node.failure.cause)"))
         }
@@ -251,8 +264,13 @@ struct Execution: Sendable {
                     runner.events(.stepFailed(step.id, message: failure.message, began.duration(to: .now)))
                 }
                 await warnings.allDone()
-                try await journal.failStep(
-                    step.id.rawValue, result: failure.isInterruption ? "interrupted" : "failed", error: failure.message)
+                do {
+                    try await journal.failStep(
+                        step.id.rawValue, result: failure.isInterruption ? "interrupted" : "failed", error: failure.message)
+                } catch let unrecorded {
+                    // The step's own failure is the news; that it could not be recorded is told beside it.
+                    runner.events(.warning("the step's failure could not be recorded: \(unrecorded)"))
+                }
                 throw error
             }
         }
@@ -278,7 +296,7 @@ struct Execution: Sendable {
     private func attempt(
         _ step: any Step, _ open: any OpenSite, _ hasCheckpoint: inout Bool
     ) async throws -> StepResult {
-        let site = await open.site(reporter: reporter(step.id))
+        let site = try await open.site(reporter: reporter(step.id))
         let name = step.id.rawValue
         try await journal.beginStep(name)
         let finding = try await step.check(site.reading)

@@ -23,10 +23,13 @@ public struct ModulePlan: Sendable, Encodable {
     ) async throws {
         let open = try await provider.open(observer: IgnoringObserver())
         do {
-            let site = await open.site(reporter: Reporter(progress: { _ in }, warning: warn)).reading
-            let problems = await module.preflight(site)
-            guard problems.isEmpty else {
-                throw CombinedFailure("look whether everything that module \(module.number) needs is there", problems)
+            let reporter = Reporter(progress: { _ in }, warning: warn)
+            var site = try await open.site(reporter: reporter).reading
+            while case let problems = await module.preflight(site), !problems.isEmpty {
+                let failure = CombinedFailure("look whether everything that module \(module.number) needs is there", problems)
+                guard let words = try await open.giveUp(after: failure) else { throw failure }
+                warn(words)
+                site = try await open.site(reporter: reporter).reading
             }
             await module.lookAhead(site)
             var plans: [StepPlan] = []

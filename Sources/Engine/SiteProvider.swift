@@ -12,7 +12,9 @@ public protocol SiteProvider: Sendable {
 /// The platform while it is connected.
 public protocol OpenSite: Sendable {
     /// The platform through the master in use now; what steps say goes to `reporter`.
-    func site(reporter: Reporter) async -> WritableSite
+    ///
+    /// Throws when no master is left.
+    func site(reporter: Reporter) async throws -> WritableSite
     /// Gives up the hosts that `error` says are gone, and turns to another master where the one in use is among them.
     ///
     /// Returns what was given up, in words; `nil` where `error` is about no such loss, so that trying again is no use.

@@ -23,21 +23,21 @@ public struct StepSelection: Sendable {
         for id in [from, until].compactMap({ $0 }) + only where !ids.contains(id) {
             throw StepFailure(
                 "choose the steps of module \(module.number)", cause: "there is no step \(id)",
-                remedy: "`runner steps \(module.number)` lists them", kind: .badInput)
+                remedy: "`runner steps \(module.number)` lists them", kind: .usage)
         }
         let first = from.flatMap { ids.firstIndex(of: $0) } ?? ids.startIndex
         let last = until.flatMap { ids.firstIndex(of: $0) } ?? ids.endIndex - 1
         guard first <= last else {
             throw StepFailure(
                 "choose the steps of module \(module.number)",
-                cause: "\(ids[first]) comes after \(ids[last])", remedy: "exchange --from and --until", kind: .badInput)
+                cause: "\(ids[first]) comes after \(ids[last])", remedy: "exchange --from and --until", kind: .usage)
         }
         let outside = only.filter { !ids[first...last].contains($0) }
         guard outside.isEmpty || outside.count < only.count else {
             throw StepFailure(
                 "choose the steps of module \(module.number)",
                 cause: "--from and --until leave out \(outside.map(\.rawValue).joined(separator: ", "))",
-                remedy: "give --only by itself", kind: .badInput)
+                remedy: "give --only by itself", kind: .usage)
         }
         return module.steps[first...last].filter { only.isEmpty || only.contains($0.id) }
     }

@@ -17,13 +17,17 @@ extension StateDirectory {
     /// before their first step are passed over; so are directories without run.json, whose run never began. A run that
     /// succeeded ends the search: what is older than it is settled. An outcome that is damaged does not count as one.
     public func newestUnfinishedRun(module: String) throws(JournalError) -> RunReader? {
+        var settled: Set<String> = []
         for run in try runs() where run.id.module == module {
-            if case .missing = try run.header() { continue }
+            let header = try run.header()
+            if case .missing = header { continue }
+            let steps = header.content.map { Set($0.steps) }
+            if let steps, steps.isSubset(of: settled) { continue }
             switch try run.outcome().content?.result {
             case nil, .failed, .interrupted: return run
             case .refused: if try run.entries().contains(where: { $0.kind == .stepStart }) { return run }
             case .unlocked: continue
-            case .succeeded: return nil
+            case .succeeded: settled.formUnion(steps ?? [])
             }
         }
         return nil

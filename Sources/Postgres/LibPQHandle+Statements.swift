@@ -1,3 +1,4 @@
+import ClientKit
 import CLibPQ
 import Foundation
 

@@ -1,3 +1,4 @@
+import ClientKit
 import Foundation
 
 /// Why bytes did not pass.

@@ -97,7 +97,7 @@ extension StepKit.Module {
         guard number == module11.number else {
             throw StepFailure(
                 "find module \(number)", cause: "runner knows module \(module11.number) only",
-                remedy: "`runner steps` shows what there is", kind: .badInput)
+                remedy: "`runner steps` shows what there is", kind: .usage)
         }
         return module11
     }
@@ -110,12 +110,18 @@ extension StepID: ExpressibleByArgument {
     }
 }
 
+/// The secrets of this process: whatever is printed or recorded passes through it.
+let redactor = Redactor()
+
 /// Prints an error as the whole tool prints errors, and turns it into the promised exit status.
 func reporting<Value>(_ work: () async throws -> Value) async throws -> Value {
     do {
         return try await work()
     } catch let error as any ExplainedError {
-        FileHandle.standardError.write(Data("error: \(error)\n".utf8))
+        Terminal.write("error: \(redactor.redact(error.description))\n")
         throw ExitCode(error.kind.exitStatus)
+    } catch let error as CocoaError {
+        Terminal.write("error: \(redactor.redact(error.localizedDescription))\n")
+        throw ExitCode(FailureKind.badInput.exitStatus)
     }
 }

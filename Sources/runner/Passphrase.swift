@@ -1,13 +1,43 @@
 import ClientKit
 import Foundation
 import Glibc
+import Journal
+import Synchronization
 
-/// Asks for a key's passphrase on the terminal, without showing it; `nil` where there is no terminal to ask on.
-enum Passphrase {
+/// Asks for keys' passphrases on the terminal, without showing them, each once however many hosts want it.
+actor Passphrase {
+    private static let shared = Passphrase()
+    /// The terminal's settings while nothing is shown of what is typed.
+    private static let hidden = Mutex<termios?>(nil)
+    private var answers: [String: Task<Secret?, Never>] = [:]
+
+    /// The passphrase of `key`; `nil` where there is no terminal to ask on.
     static func ask(_ key: String) async -> Secret? {
-        await withCheckedContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(returning: read("Passphrase for \(key): ")) }
+        await shared.answer(key)
+    }
+
+    /// Puts the terminal back when the process ends while it asks.
+    static func restoreTerminal() {
+        guard var shown = hidden.withLock({ $0 }) else { return }
+        tcsetattr(STDIN_FILENO, TCSANOW, &shown)
+    }
+
+    private func answer(_ key: String) async -> Secret? {
+        if let asked = answers[key] { return await asked.value }
+        // One question after the other, also for several keys: they share one terminal.
+        let others = Array(answers.values)
+        let question = Task<Secret?, Never> {
+            for other in others { _ = await other.value }
+            return await withCheckedContinuation { continuation in
+                DispatchQueue.global().async {
+                    let secret = Self.read("Passphrase for \(key): ")
+                    if let secret { redactor.add(secret) }
+                    continuation.resume(returning: secret)
+                }
+            }
         }
+        answers[key] = question
+        return await question.value
     }
 
     private static func read(_ prompt: String) -> Secret? {
@@ -17,11 +47,13 @@ enum Passphrase {
         var settings = termios()
         guard tcgetattr(terminal, &settings) == 0 else { return nil }
         let shown = settings
+        hidden.withLock { $0 = shown }
         settings.c_lflag &= ~tcflag_t(ECHO)
         guard tcsetattr(terminal, TCSAFLUSH, &settings) == 0 else { return nil }
         defer {
             var shown = shown
             tcsetattr(terminal, TCSAFLUSH, &shown)
+            hidden.withLock { $0 = nil }
         }
         let handle = FileHandle(fileDescriptor: terminal, closeOnDealloc: false)
         handle.write(Data(prompt.utf8))

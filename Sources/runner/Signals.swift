@@ -10,12 +10,11 @@ final class Signals: @unchecked Sendable {
     private let received = Mutex<Int32?>(nil)
     private var sources: [any DispatchSourceSignal] = []
 
-    /// The first signal that came, if one did.
-    var first: Int32? { received.withLock { $0 } }
-
     /// Calls `onFirst` once, from its own queue.
     init(onFirst: @escaping @Sendable (Int32) -> Void) {
         let queue = DispatchQueue(label: "signals")
+        // A reader that went away is an error of the write, not the end of the run.
+        signal(SIGPIPE, SIG_IGN)
         for number in [SIGINT, SIGTERM, SIGHUP] {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
@@ -25,7 +24,12 @@ final class Signals: @unchecked Sendable {
                     defer { if first == nil { first = number } }
                     return first == nil
                 }
-                if isFirst { onFirst(number) } else { _exit(128 + number) }
+                if isFirst {
+                    onFirst(number)
+                } else {
+                    Passphrase.restoreTerminal()
+                    _exit(128 + number)
+                }
             }
             source.resume()
             sources.append(source)

@@ -48,6 +48,11 @@ enum Platform {
         return lines
     }
 
+    /// What is otherwise than in an earlier ``fingerprint()``.
+    static func difference(from earlier: [String]) async throws -> [String] {
+        try await fingerprint().difference(from: earlier).map { "\($0)" }
+    }
+
     /// resourceVersions of everything outside kube-system but the Lease and what controllers write all the time.
     static func resourceVersions() async throws -> [String: String] {
         var versions: [String: String] = [:]

@@ -62,7 +62,7 @@ public struct RegistryProof: Sendable {
 
     private static let script = #"""
         registry=$1 repository=$2 reference=$3 ca=$4
-        set -- --silent --proto =https --connect-timeout 5 --max-time 15
+        set -- --silent --proto =https --connect-timeout 4 --max-time 8
         [ -z "$ca" ] || set -- "$@" --cacert "$ca"
         credentials=$(cat)
         accept='Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json'

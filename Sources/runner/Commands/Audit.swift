@@ -95,7 +95,7 @@ struct AuditExport: AsyncParsableCommand {
         try await reporting {
             let reader = try await stateOptions.run(run)
             let bytes = try await offThePool { try Data(contentsOf: URL(filePath: "\(reader.path)/audit.jsonl")) }
-            FileHandle.standardOutput.write(bytes)
+            try FileHandle.standardOutput.write(contentsOf: bytes)
         }
     }
 }

@@ -125,8 +125,11 @@ struct Logs: AsyncParsableCommand {
                 try await printing(reader) { try Self.transcript(of: step.rawValue, reader, after: $0) }
             } else if follow || formatOptions.format == .text {
                 try await printing(reader) { printed in
-                    let lines = try reader.commands().filter { $0.end != nil || !follow }.map(CommandRecord.init)
-                    return (lines.dropFirst(printed).map(\.line).joined(separator: "\n"), lines.count)
+                    // In the order they began; one that is still under way holds back those after it, so that none is lost.
+                    let commands = try reader.commands()
+                    let known = follow ? commands.firstIndex { $0.end == nil } ?? commands.endIndex : commands.endIndex
+                    let lines = commands[..<known].dropFirst(printed).map { CommandRecord($0).line }
+                    return (lines.joined(separator: "\n"), known)
                 }
             } else {
                 let records = try await offThePool { try reader.commands().map(CommandRecord.init) }
@@ -141,22 +144,34 @@ struct Logs: AsyncParsableCommand {
     ) async throws {
         var position = 0
         while true {
-            let isOver = try await offThePool { if case .missing = try reader.outcome() { false } else { true } }
+            let state = stateOptions.reading
+            let isOver = try await offThePool { try Self.isOver(reader, in: state) }
             let from = position
             let (text, now) = try await offThePool { try next(from) }
-            if !text.isEmpty { print(text) }
+            if !text.isEmpty {
+                print(text)
+                fflush(nil)
+            }
             position = now
             guard follow, !isOver else { return }
             try await Task.sleep(for: .milliseconds(300))
         }
     }
 
+    /// Whether nothing will be added: the run has an outcome, or its process is gone without one.
+    private static func isOver(_ reader: RunReader, in state: StateDirectory) throws -> Bool {
+        guard case .missing = try reader.outcome() else { return true }
+        return try ModuleLock.holder(of: reader.id.module, in: state)?.run != reader.id
+    }
+
     private static func transcript(of step: String, _ reader: RunReader, after: Int) throws -> (String, Int) {
-        guard try reader.transcripts().contains(step) else { return ("", 0) }
-        let bytes = [UInt8](try Data(contentsOf: URL(filePath: reader.transcriptPath(of: step))))
-        // Output may hold anything: taken apart, so that no control character of it reaches the terminal.
-        let lines = bytes.dropFirst(after).split(separator: UInt8(ascii: "\n")).compactMap(TranscriptLine.init)
-        return (lines.map { "#\($0.command) \($0.kind.rawValue) \($0.text)" }.joined(separator: "\n"), bytes.count)
+        guard try reader.transcripts().contains(step) else {
+            throw StepFailure(
+                "show the transcript of \(step)", cause: "run \(reader.id) has none of that name",
+                remedy: "it has: \(try reader.transcripts().sorted().joined(separator: ", "))", kind: .usage)
+        }
+        let (lines, next) = try reader.transcript(of: step, from: after)
+        return (lines.map { "#\($0.command) \($0.kind.rawValue) \($0.text)" }.joined(separator: "\n"), next)
     }
 }
 

@@ -78,10 +78,9 @@ private struct LiveRun {
             let inventory = try await inventoryOptions.load()
             let state = try await stateOptions.prepared(terminal)
             return try await cancellable(terminal) { signals in
-                let redactor = Redactor()
                 let runner = ModuleRunner(
                     module: module, inventory: inventory, redactor: redactor,
-                    provider: LiveProvider(inventory: inventory, redactor: redactor, passphrase: Passphrase.ask),
+                    provider: LiveProvider(inventory: inventory, module: String(module.number), redactor: redactor, passphrase: Passphrase.ask),
                     version: Runner.version, interruptionStatus: signals,
                     events: { event in lines.show(event.redacted(by: redactor)) })
                 return try await work(runner, state)
@@ -158,14 +157,13 @@ struct Plan: AsyncParsableCommand {
         let plan = try await reporting {
             let module = try StepKit.Module.named(self.module)
             let inventory = try await inventoryOptions.load()
-            let redactor = Redactor()
-            let provider = LiveProvider(inventory: inventory, redactor: redactor, passphrase: Passphrase.ask)
+            let provider = LiveProvider(inventory: inventory, module: String(module.number), redactor: redactor, passphrase: Passphrase.ask)
             let terminal = Terminal(isQuiet: false)
             return try await ModulePlan(module, provider: provider) { warning in
                 terminal.line("warning: \(redactor.redact(warning))")
             }
         }
-        try formatOptions.print(plan, text: { plan.words })
+        try formatOptions.print(plan, text: { redactor.redact(plan.words) })
         if detailedExitcode, !plan.isEmpty { throw ExitCode(2) }
     }
 }
@@ -194,7 +192,7 @@ extension EngineEvent {
         case .warning(let text): .warning(redactor.redact(text))
         case .stepEnded(let id, .applied(let changes), let duration):
             .stepEnded(id, .applied(changes.map { Change(redactor.redact($0.summary), $0.certainty) }), duration)
-        default: self
+        case .runBegan, .preflightBegan, .preflightPassed, .stepBegan, .runEnded, .stepEnded(_, .inPlace, _): self
         }
     }
 }

@@ -32,7 +32,6 @@ struct Unlock: AsyncParsableCommand {
             let description = RunDescription(
                 module: name, steps: [], runnerVersion: Runner.version, inventoryPath: inventory.path,
                 inventoryDigest: inventory.digest)
-            let redactor = Redactor()
             let journal = try await RunJournal.create(id, description, in: state, redactor: redactor)
             do {
                 let holder = try await breakLease(inventory, redactor, journal, module: name)
@@ -50,10 +49,10 @@ struct Unlock: AsyncParsableCommand {
     private func breakLease(
         _ inventory: StepKit.Inventory, _ redactor: Redactor, _ journal: RunJournal, module: String
     ) async throws -> String {
-        let provider = LiveProvider(inventory: inventory, redactor: redactor, passphrase: Passphrase.ask)
+        let provider = LiveProvider(inventory: inventory, module: module, redactor: redactor, passphrase: Passphrase.ask)
         let open = try await provider.open(observer: journal)
         do {
-            let cluster = await open.site(reporter: Reporter(progress: { _ in }, warning: { _ in })).cluster
+            let cluster = try await open.site(reporter: Reporter(progress: { _ in }, warning: { _ in })).cluster
             guard let lease = try await cluster.reader.lease(ofModule: module), let holder = lease.holder else {
                 throw StepFailure(
                     "unlock module \(module)", cause: "nobody holds its lock", remedy: "go on: `runner resume`",

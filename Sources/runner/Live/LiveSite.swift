@@ -9,6 +9,7 @@ import StepKit
 /// The one place where live clients are put together: SSH to every node, kubectl over the master in use, PostgreSQL and Redis.
 struct LiveProvider: SiteProvider {
     let inventory: Inventory
+    let module: String
     let redactor: Redactor
     let passphrase: @Sendable (String) async -> Secret?
 
@@ -41,7 +42,7 @@ struct LiveProvider: SiteProvider {
                 inventory: inventory, credentials: credentials, observer: observer, tunnel: master)
             return LiveSite(
                 inventory: inventory, credentials: credentials, generated: generated, services: services,
-                connections: connections, absent: absent, observer: observer)
+                connections: connections, absent: absent, observer: observer, module: module)
         } catch {
             for connection in connections { await connection.close() }
             throw error
@@ -110,11 +111,14 @@ actor LiveSite: OpenSite {
     private var withoutAPI: [String: any ExplainedError] = [:]
     private var lease: HeldLease?
     private let facts = ClusterFacts()
+    private static let leaseDuration = Duration.seconds(60)
+    private let module: String
 
     init(
         inventory: Inventory, credentials: Credentials, generated: GeneratedSecretsStore, services: LiveDataServices,
-        connections: [SSHConnection], absent: [AbsentNode], observer: any ActivityObserver
+        connections: [SSHConnection], absent: [AbsentNode], observer: any ActivityObserver, module: String
     ) {
+        self.module = module
         self.inventory = inventory
         self.credentials = credentials
         self.generated = generated
@@ -124,10 +128,9 @@ actor LiveSite: OpenSite {
         self.observer = observer
     }
 
-    func site(reporter: Reporter) -> WritableSite {
+    func site(reporter: Reporter) throws -> WritableSite {
         let nodes = connections.map(node)
-        // There is always one: without a master neither opening nor giving up returns.
-        let master = usableMasters.first ?? connections[0]
+        let master = try masterInUse()
         let writer = writer(master)
         return WritableSite(
             reading: ReadableSite(
@@ -152,34 +155,31 @@ actor LiveSite: OpenSite {
             words.append("the API server of \(name) does not answer")
         }
         guard !words.isEmpty else { return nil }
-        guard let master = usableMasters.first else {
-            let failures = absent.filter { isMaster($0.name) }.map(\.failure) + withoutAPI.values
-            throw NoMasterLeft(failures: failures)
-        }
+        let master = try masterInUse()
         await services.tunnel(through: master)
         return words.joined(separator: ", ") + ", going on through \(master.hostName)"
     }
 
     func takeLease(run: String, superseded: Set<String>) async throws -> LeaseTaking {
         let origin = Origin.current()
-        let held = try await leaseWriter.acquireLease(
-            ofModule: "11", holder: "\(origin.user)@\(origin.machine) \(origin.pid)", runID: run,
-            duration: .seconds(60), supersededRuns: superseded)
+        let held = try await leaseWriter().acquireLease(
+            ofModule: module, holder: "\(origin.user)@\(origin.machine) \(origin.pid)", runID: run,
+            duration: Self.leaseDuration, supersededRuns: superseded)
         lease = held
         return LeaseTaking(
             takenOverFrom: held.takenOverFrom.map { "\($0.holder ?? "nobody"), run \($0.runID ?? "unknown")" },
-            duration: .seconds(60))
+            duration: Self.leaseDuration)
     }
 
     func renewLease(auditHead: String) async throws {
         guard let lease else { return }
-        self.lease = try await leaseWriter.renew(lease, auditHead: auditHead)
+        self.lease = try await leaseWriter().renew(lease, auditHead: auditHead)
     }
 
     func releaseLease(auditHead: String) async throws {
         guard let lease else { return }
         self.lease = nil
-        try await leaseWriter.release(lease, auditHead: auditHead)
+        try await leaseWriter().release(lease, auditHead: auditHead)
     }
 
     func close() async {
@@ -194,8 +194,15 @@ actor LiveSite: OpenSite {
         connections.filter { isMaster($0.hostName) && withoutAPI[$0.hostName] == nil }
     }
 
-    private var leaseWriter: ClusterWriter {
-        writer(usableMasters.first ?? connections[0])
+    private func leaseWriter() throws -> ClusterWriter {
+        writer(try masterInUse())
+    }
+
+    private func masterInUse() throws -> SSHConnection {
+        guard let master = usableMasters.first else {
+            throw NoMasterLeft(failures: absent.filter { isMaster($0.name) }.map(\.failure) + withoutAPI.values)
+        }
+        return master
     }
 
     private func writer(_ master: SSHConnection) -> ClusterWriter {

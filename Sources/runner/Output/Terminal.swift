@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Synchronization
 
 /// Where progress goes: standard error, with colour and animation only on a terminal that wants them.
@@ -20,7 +21,7 @@ final class Terminal: Sendable {
     /// Writes one finished line.
     func line(_ text: String) {
         state.withLock { live in
-            write((live.isShown ? "\r\u{1B}[2K" : "") + text + "\n")
+            Self.write((live.isShown ? "\r\u{1B}[2K" : "") + text + "\n")
             live.isShown = false
         }
     }
@@ -29,7 +30,7 @@ final class Terminal: Sendable {
     func live(_ text: String) {
         guard isAnimated else { return }
         state.withLock { live in
-            write("\r\u{1B}[2K" + Self.fitted(text, columns: Self.columns()))
+            Self.write("\r\u{1B}[2K" + Self.fitted(text, columns: Self.columns()))
             live.isShown = true
         }
     }
@@ -47,8 +48,14 @@ final class Terminal: Sendable {
         case dim = 2
     }
 
-    private func write(_ text: String) {
-        FileHandle.standardError.write(Data(text.utf8))
+    /// Writes to standard error. That it may be closed or full is no reason to end a run: the record is in the journal.
+    static func write(_ text: String) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            guard written > 0 || errno == EINTR else { return }
+            rest = rest.dropFirst(max(written, 0))
+        }
     }
 
     private static func columns() -> Int {

@@ -3,16 +3,21 @@ import Foundation
 import Synchronization
 
 /// Why waiting for a socket ended.
-enum Readiness {
+public enum Readiness: Sendable {
+    /// The event is there.
     case ready
+    /// The deadline came first.
     case deadline
+    /// The task was cancelled.
     case interrupted
 }
 
 /// Waits until one of the poll `events` is there on `descriptor`, blocking the calling thread.
 ///
 /// Cancellation of the current task is looked at ten times a second: a blocked thread has no other way to hear of it.
-func waitForSocket(_ descriptor: Int32, events: Int32, until deadline: ContinuousClock.Instant) -> Readiness {
+public func waitForSocket(
+    _ descriptor: Int32, events: Int32, until deadline: ContinuousClock.Instant
+) -> Readiness {
     while true {
         if Task.isCancelled { return .interrupted }
         let left = deadline - .now
@@ -28,7 +33,7 @@ func waitForSocket(_ descriptor: Int32, events: Int32, until deadline: Continuou
 /// The numeric addresses of `name`, none when it has none or the resolver does not answer in time.
 ///
 /// `getaddrinfo` cannot be interrupted, so it runs on a thread of its own, which is left to itself after the deadline.
-func numericAddresses(of name: String, until deadline: ContinuousClock.Instant) -> [String] {
+public func numericAddresses(of name: String, until deadline: ContinuousClock.Instant) -> [String] {
     let found = Found()
     DispatchQueue.global().async {
         found.addresses.withLock { $0 = lookUp(name) }
