@@ -86,7 +86,7 @@ import Testing
         bench.world.on("second.apply", hang)
         let summary = try await bench.run()
         #expect(summary.duration < .seconds(60))
-        #expect(summary.failure?.exitStatus(interrupted: 130) == 69)
+        #expect(summary.failure?.exitStatus(interrupted: 130) == 1)
         #expect(summary.failure?.message.contains("no route") == true)
         #expect(bench.world.count("second.verify") == 0)
         #expect(try bench.outcome().result == .failed)
@@ -99,7 +99,7 @@ import Testing
         bench.world.on("second.apply", hang)
         let summary = try await bench.run()
         #expect(summary.duration < .seconds(60))
-        #expect(summary.failure?.exitStatus(interrupted: 130) == 69)
+        #expect(summary.failure?.exitStatus(interrupted: 130) == 1)
         #expect(bench.world.calls.last == "close")
         try bench.expectIntact()
     }

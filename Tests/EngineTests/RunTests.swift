@@ -200,7 +200,7 @@ import Testing
             _ = try await bench.run(selection)
             Issue.record("it ran")
         } catch let error as StepFailure {
-            #expect(error.kind == .badInput)
+            #expect(error.kind == .usage)
             #expect(error.cause.contains(word))
         }
         #expect(bench.world.calls.isEmpty)
