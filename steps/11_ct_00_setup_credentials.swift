@@ -127,7 +127,8 @@ struct SetupCredentials: Step {
         guard let storage = site.inventory.objectStorage else { return }
         var cause: String?
         if site.credentials.objectStorage == nil {
-            cause = "minio.env is missing, so that Chatwoot keeps attachments on its pods' disks, where they end with the pod"
+            cause =
+                "minio.env is missing, so that Chatwoot keeps attachments on its pods' disks, where they end with the pod"
         } else {
             let probe = HTTPProbe(url: "\(storage.endpoint)/\(storage.bucket)")
             let answer = try await site.master.fetch([probe]).first

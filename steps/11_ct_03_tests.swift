@@ -123,13 +123,15 @@ struct ProveService: Step {
     private func workerFailures(_ site: ReadableSite, _ objects: [JSONValue]) async throws -> [Failure] {
         let redis = try await site.redis()
         var alive: Set<String> = []
-        for process in try await redis.members(of: "processes") where try await redis.field("beat", of: process) != nil {
+        for process in try await redis.members(of: "processes") where try await redis.field("beat", of: process) != nil
+        {
             alive.insert(String(process.prefix { $0 != ":" }))
         }
         let workers = objects.filter { $0.isLivePod && $0["metadata", "labels", "component"]?.string == "worker" }
         return workers.compactMap { $0["metadata", "name"]?.string }.filter { !alive.contains($0) }.map { pod in
             Failure(
-                claim: "Sidekiq in pod \(pod) has a heartbeat in Redis", host: site.inventory.redis.host, found: "it has none",
+                claim: "Sidekiq in pod \(pod) has a heartbeat in Redis", host: site.inventory.redis.host,
+                found: "it has none",
                 remedy: "read its log: kubectl -n \(site.inventory.chatwoot.namespace) logs \(pod)")
         }
     }

@@ -39,7 +39,9 @@ struct MigrationJob {
 
     /// Whether no container of an earlier run's Job can start, so that what was corrected since can only help a new one.
     private func isStuck(_ name: String) async throws -> Bool {
-        guard case .waiting(_, let trouble?) = try await reading.cluster.verdicts(on: [.job(name)], namespace: namespace)[0]
+        guard
+            case .waiting(_, let trouble?) = try await reading.cluster.verdicts(on: [.job(name)], namespace: namespace)[
+                0]
         else { return false }
         return trouble.isPermanent
     }
@@ -47,7 +49,9 @@ struct MigrationJob {
     /// Removes a Job and waits until its pods are gone too: never two at once.
     private func remove(_ name: String) async throws {
         reading.reporter.says("removing Job \(name), whose pod cannot start")
-        try await site.cluster.delete([ObjectReference(apiVersion: "batch/v1", kind: "Job", namespace: namespace, name: name)])
+        try await site.cluster.delete([
+            ObjectReference(apiVersion: "batch/v1", kind: "Job", namespace: namespace, name: name)
+        ])
         let deadline = ContinuousClock.now + reading.inventory.limits.rollout
         while try await !reading.cluster.list(["pods"], namespace: namespace, labels: ["job-name": name]).isEmpty {
             guard ContinuousClock.now < deadline else {

@@ -79,7 +79,8 @@ struct RunMigrations: Step {
 
     /// Throws unless the database holds what the wanted image needs: new code must never serve on an old schema.
     static func requireMigrated(_ site: ReadableSite) async throws {
-        if let schema = try await ChatwootSchema.read(site), schema.state == .loaded, try await isMigrated(schema, site) {
+        if let schema = try await ChatwootSchema.read(site), schema.state == .loaded, try await isMigrated(schema, site)
+        {
             return
         }
         throw StepFailure(

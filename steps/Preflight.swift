@@ -11,6 +11,7 @@ import StepKit
         { _ = try await site.redis() },
         { try await RegistryProof(site).require() },
         { try requireReadablePasswords(site) },
+        { warnOfOtherServers(site) },
     ]
     return await withTaskGroup(of: (Int, (any ExplainedError)?).self) { group in
         for (index, question) in questions.enumerated() {
@@ -54,4 +55,18 @@ private func requireReadablePasswords(_ site: ReadableSite) throws {
     throw StepFailure(
         "use the given passwords for Chatwoot", cause: misreadings.map(\.reason).joined(separator: "; "),
         remedy: first.remedy, kind: .badInput)
+}
+
+/// The inventory decides; a credentials file that names another server is probably another platform's.
+private func warnOfOtherServers(_ site: ReadableSite) {
+    let postgres = site.inventory.postgres
+    if let host = site.credentials.postgres.host, !postgres.hosts.contains(host) {
+        site.reporter.warns(
+            "postgres.env names \(host), the inventory \(postgres.hosts.joined(separator: ", ")): the inventory is used"
+        )
+    }
+    if let host = site.credentials.redis.host, host != site.inventory.redis.host {
+        site.reporter.warns(
+            "redis.env names \(host), the inventory \(site.inventory.redis.host): the inventory is used")
+    }
 }

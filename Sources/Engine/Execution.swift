@@ -266,7 +266,8 @@ struct Execution: Sendable {
                 await warnings.allDone()
                 do {
                     try await journal.failStep(
-                        step.id.rawValue, result: failure.isInterruption ? "interrupted" : "failed", error: failure.message)
+                        step.id.rawValue, result: failure.isInterruption ? "interrupted" : "failed",
+                        error: failure.message)
                 } catch let unrecorded {
                     // The step's own failure is the news; that it could not be recorded is told beside it.
                     runner.events(.warning("the step's failure could not be recorded: \(unrecorded)"))

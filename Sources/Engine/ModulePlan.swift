@@ -26,7 +26,8 @@ public struct ModulePlan: Sendable, Encodable {
             let reporter = Reporter(progress: { _ in }, warning: warn)
             var site = try await open.site(reporter: reporter).reading
             while case let problems = await module.preflight(site), !problems.isEmpty {
-                let failure = CombinedFailure("look whether everything that module \(module.number) needs is there", problems)
+                let failure = CombinedFailure(
+                    "look whether everything that module \(module.number) needs is there", problems)
                 guard let words = try await open.giveUp(after: failure) else { throw failure }
                 warn(words)
                 site = try await open.site(reporter: reporter).reading

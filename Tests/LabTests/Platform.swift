@@ -24,7 +24,8 @@ enum Platform {
             if object["kind"] as? String == "Secret" {
                 object["data"] = (object["data"] as? [String: Any] ?? [:]).keys.sorted()
             }
-            let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys])
+            let data = try JSONSerialization.data(
+                withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
             lines.append(
                 String(decoding: data, as: UTF8.self).replacing(
                     /"keybuzz.io\/config-checksum":"[0-9a-f]+"/, with: "checksum"))

@@ -89,7 +89,8 @@ import Testing
         }
         try await interruption.finish()
         #expect(interruption.count == steps.count)
-        #expect(try await Platform.difference(from: undisturbed) == [])
+        var difference = try await Platform.difference(from: undisturbed)
+        #expect(difference.isEmpty, "\(difference)")
 
         // At random moments, again and again until nothing is left to interrupt.
         let wanted = Int(ProcessInfo.processInfo.environment["LAB_INTERRUPTIONS"] ?? "30") ?? 30
@@ -103,7 +104,8 @@ import Testing
             {}
             try await interruption.finish()
             total += interruption.count
-            #expect(try await Platform.difference(from: undisturbed) == [])
+            difference = try await Platform.difference(from: undisturbed)
+            #expect(difference.isEmpty, "\(difference)")
         }
         print("\(total) interruptions at random moments, each resumed")
     }

@@ -22,10 +22,6 @@ extension Inventory {
     public struct Limits: Sendable, Hashable {
         /// Opening a connection and logging in.
         public let connect: Duration
-        /// One remote command that only looks.
-        public let command: Duration
-        /// One command that changes something, and its proof.
-        public let apply: Duration
         /// A Deployment's rollout.
         public let rollout: Duration
         /// A migration.
@@ -37,8 +33,6 @@ extension Inventory {
 
         init(_ reader: ObjectReader) {
             connect = reader.value("connect", .seconds(), default: 10)
-            command = reader.value("command", .seconds(), default: 60)
-            apply = reader.value("apply", .seconds(), default: 60)
             rollout = reader.value("rollout", .seconds(), default: 300)
             migration = reader.value("migration", .seconds(), default: 600)
             page = reader.value("page", .seconds(), default: 60)

@@ -80,7 +80,9 @@ private struct LiveRun {
             return try await cancellable(terminal) { signals in
                 let runner = ModuleRunner(
                     module: module, inventory: inventory, redactor: redactor,
-                    provider: LiveProvider(inventory: inventory, module: String(module.number), redactor: redactor, passphrase: Passphrase.ask),
+                    provider: LiveProvider(
+                        inventory: inventory, module: String(module.number), redactor: redactor,
+                        passphrase: Passphrase.ask),
                     version: Runner.version, interruptionStatus: signals,
                     events: { event in lines.show(event.redacted(by: redactor)) })
                 return try await work(runner, state)
@@ -157,7 +159,8 @@ struct Plan: AsyncParsableCommand {
         let plan = try await reporting {
             let module = try StepKit.Module.named(self.module)
             let inventory = try await inventoryOptions.load()
-            let provider = LiveProvider(inventory: inventory, module: String(module.number), redactor: redactor, passphrase: Passphrase.ask)
+            let provider = LiveProvider(
+                inventory: inventory, module: String(module.number), redactor: redactor, passphrase: Passphrase.ask)
             let terminal = Terminal(isQuiet: false)
             return try await ModulePlan(module, provider: provider) { warning in
                 terminal.line("warning: \(redactor.redact(warning))")

@@ -49,7 +49,8 @@ struct Unlock: AsyncParsableCommand {
     private func breakLease(
         _ inventory: StepKit.Inventory, _ redactor: Redactor, _ journal: RunJournal, module: String
     ) async throws -> String {
-        let provider = LiveProvider(inventory: inventory, module: module, redactor: redactor, passphrase: Passphrase.ask)
+        let provider = LiveProvider(
+            inventory: inventory, module: module, redactor: redactor, passphrase: Passphrase.ask)
         let open = try await provider.open(observer: journal)
         do {
             let cluster = try await open.site(reporter: Reporter(progress: { _ in }, warning: { _ in })).cluster

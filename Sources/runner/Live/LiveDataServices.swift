@@ -94,7 +94,8 @@ actor LiveDataServices: DataServices {
         let service = inventory.redis
         let port = UInt16(clamping: service.port)
         var endpoint = RedisEndpoint(
-            host: service.host, port: port, password: credentials.redis.password, database: service.database)
+            host: service.host, port: port, password: credentials.redis.password, database: service.database,
+            connectTimeout: inventory.limits.service, commandTimeout: inventory.limits.service)
         if service.via == .ssh {
             let forward = try await tunnel.forward(toHost: service.host, port: port)
             endpoint.dialAddress = "127.0.0.1"

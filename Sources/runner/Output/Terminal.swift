@@ -48,7 +48,7 @@ final class Terminal: Sendable {
         case dim = 2
     }
 
-    /// Writes to standard error. That it may be closed or full is no reason to end a run: the record is in the journal.
+    /// Writes to standard error, whose being closed or full is no reason to end a run: the record is in the journal.
     static func write(_ text: String) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
