@@ -11,11 +11,10 @@ struct MigrationJob {
         self.site = site
     }
 
-    /// Waits for a Job that an interrupted run left, or creates the next one and waits for it.
-    func run() async throws {
-        let jobs = try await reading.cluster.list(
-            ["jobs.batch"], namespace: namespace, labels: ChatwootNames.selector("migrations"))
-        for job in jobs where !job.isFinishedJob {
+    /// Waits for Jobs that an interrupted run left; whether one of them was of the wanted image and ended well.
+    func finishEarlier() async throws -> Bool {
+        var isDone = false
+        for job in try await jobs() where !job.isFinishedJob {
             guard let name = job["metadata", "name"]?.string else { continue }
             if try await isStuck(name) {
                 try await remove(name)
@@ -23,8 +22,14 @@ struct MigrationJob {
             }
             reading.reporter.says("waiting for Job \(name), which an earlier run began")
             try await wait(for: name)
-            if job.images == [reading.inventory.chatwoot.image.description] { return }
+            isDone = isDone || job.images == [reading.inventory.chatwoot.image.description]
         }
+        return isDone
+    }
+
+    /// Creates the next Job and waits for it.
+    func run() async throws {
+        let jobs = try await jobs()
         let attempts = jobs.filter { $0.images == [reading.inventory.chatwoot.image.description] }
             .compactMap { $0["metadata", "annotations", Self.attemptKey]?.string.flatMap { Int($0) } }
         let manifest = manifest(attempt: (attempts.max() ?? 0) + 1)
@@ -39,10 +44,8 @@ struct MigrationJob {
 
     /// Whether no container of an earlier run's Job can start, so that what was corrected since can only help a new one.
     private func isStuck(_ name: String) async throws -> Bool {
-        guard
-            case .waiting(_, let trouble?) = try await reading.cluster.verdicts(on: [.job(name)], namespace: namespace)[
-                0]
-        else { return false }
+        let verdicts = try await reading.cluster.verdicts(on: [.job(name)], namespace: namespace)
+        guard case .waiting(_, let trouble?) = verdicts.first else { return false }
         return trouble.isPermanent
     }
 
@@ -61,6 +64,11 @@ struct MigrationJob {
             }
             try await Task.sleep(for: .milliseconds(500))
         }
+    }
+
+    private func jobs() async throws -> [JSONValue] {
+        try await reading.cluster.list(
+            ["jobs.batch"], namespace: namespace, labels: ChatwootNames.selector("migrations"))
     }
 
     private func wait(for name: String) async throws {

@@ -33,7 +33,10 @@ struct RunMigrations: Step {
                     .proved)
             ])
         case .loaded:
-            guard try await !Self.isMigrated(schema, site) else { return .inPlace }
+            if try await Self.isRecorded(schema, site) { return .inPlace }
+            if schema.isKnownToBeComplete(for: site.inventory.chatwoot.image) {
+                return .drifted([Change("record that the database is migrated (\(schema.words))", .proved)])
+            }
             return .drifted([
                 Change("migrate the database (\(schema.words)) with \(image), in a Job", .unknowable)
             ])
@@ -41,14 +44,15 @@ struct RunMigrations: Step {
     }
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {
+        let job = MigrationJob(site)
+        let isDone = try await job.finishEarlier()
         // What cannot be read is not judged, and the task would drop what it does not know.
         let schema = try await readable(site.reading)
         if schema.state == .wouldBeDropped { throw refusal(schema, site.reading) }
         if schema.state == .unseeded {
             try await site.redis().set(ChatwootNames.onboardingKey, to: "true")
         }
-        if schema.isLoaded, try await Self.isMigrated(schema, site.reading) { return }
-        try await MigrationJob(site).run()
+        if !isDone, try await !Self.isMigrated(schema, site.reading) { try await job.run() }
         try await site.cluster.apply([SchemaRecord(readable(site.reading), site.reading).manifest])
     }
 
@@ -67,14 +71,17 @@ struct RunMigrations: Step {
 
     /// Whether the database is what the image makes of it: by the record of an earlier run, or by the figures that are known.
     static func isMigrated(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> Bool {
+        guard schema.isLoaded, schema.settings > 0 else { return false }
+        if schema.isKnownToBeComplete(for: site.inventory.chatwoot.image) { return true }
+        return try await isRecorded(schema, site)
+    }
+
+    /// Whether an earlier run recorded that this image made the database what it is now.
+    private static func isRecorded(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> Bool {
         // The seed fills the settings; where it was cut off before, the task's migration run fills them.
         guard schema.settings > 0 else { return false }
-        let recorded = try await site.cluster.get(SchemaRecord.reference(site))?["data"]?.strings
-        if recorded == SchemaRecord(schema, site).data { return true }
-        guard recorded == nil, let tag = site.inventory.chatwoot.image.tag, let known = ChatwootSchema.known[tag] else {
-            return false
-        }
-        return schema.migrations == known.migrations && schema.newest == known.newest
+        return try await site.cluster.get(SchemaRecord.reference(site))?["data"]?.strings
+            == SchemaRecord(schema, site).data
     }
 
     /// Throws unless the database holds what the wanted image needs: new code must never serve on an old schema.

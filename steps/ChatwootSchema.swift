@@ -52,6 +52,12 @@ struct ChatwootSchema: Sendable, Hashable {
 
     /// What a complete database of an image is known to hold, for images whose sources were read.
     static let known = ["v3.12.0": (migrations: 42, newest: "20240516003531")]
+
+    /// Whether the database holds exactly what is known of this image.
+    func isKnownToBeComplete(for image: ImageReference) -> Bool {
+        guard settings > 0, let tag = image.tag, let known = Self.known[tag] else { return false }
+        return migrations == known.migrations && newest == known.newest
+    }
 }
 
 extension ChatwootSchema {
