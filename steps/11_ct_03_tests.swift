@@ -19,23 +19,23 @@ struct ProveService: Step {
     func apply(_ changes: [Change], to site: WritableSite) async throws {}
 
     func verify(_ site: ReadableSite) async throws {
-        let deadline = ContinuousClock.now + site.inventory.limits.page
-        var failures = try await failures(site)
-        while !failures.isEmpty {
-            let left = ContinuousClock.now.duration(to: deadline)
-            guard left > .zero else {
-                throw CombinedFailure(
-                    "prove that Chatwoot is served within \(site.inventory.limits.page.components.seconds) s",
-                    failures.map { failure in
-                        StepFailure(
-                            "prove that \(failure.claim)", host: failure.host, cause: failure.found,
-                            remedy: failure.remedy)
-                    })
-            }
-            site.reporter.says(
-                "waiting until \(failures[0].claim), now \(failures[0].found), \(left.components.seconds) s left")
-            try await Task.sleep(for: .milliseconds(500))
+        let limit = site.inventory.limits.page
+        var failures: [Failure] = []
+        let isProved = try await poll(within: limit) { left in
             failures = try await self.failures(site)
+            if let first = failures.first {
+                site.reporter.says(
+                    "waiting until \(first.claim), now \(first.found), \(left.components.seconds) s left")
+            }
+            return failures.isEmpty
+        }
+        guard isProved else {
+            throw CombinedFailure(
+                "prove that Chatwoot is served within \(limit.components.seconds) s",
+                failures.map { failure in
+                    StepFailure(
+                        "prove that \(failure.claim)", host: failure.host, cause: failure.found, remedy: failure.remedy)
+                })
         }
     }
 

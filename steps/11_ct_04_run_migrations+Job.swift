@@ -55,14 +55,13 @@ struct MigrationJob {
         try await site.cluster.delete([
             ObjectReference(apiVersion: "batch/v1", kind: "Job", namespace: namespace, name: name)
         ])
-        let deadline = ContinuousClock.now + reading.inventory.limits.rollout
-        while try await !reading.cluster.list(["pods"], namespace: namespace, labels: ["job-name": name]).isEmpty {
-            guard ContinuousClock.now < deadline else {
-                throw StepFailure(
-                    "remove Job \(name)", cause: "its pod is still there",
-                    remedy: "see what keeps it: kubectl -n \(namespace) describe pods -l job-name=\(name)")
-            }
-            try await Task.sleep(for: .milliseconds(500))
+        let isGone = try await poll(within: reading.inventory.limits.rollout) { _ in
+            try await reading.cluster.list(["pods"], namespace: namespace, labels: ["job-name": name]).isEmpty
+        }
+        guard isGone else {
+            throw StepFailure(
+                "remove Job \(name)", cause: "its pod is still there",
+                remedy: "see what keeps it: kubectl -n \(namespace) describe pods -l job-name=\(name)")
         }
     }
 
