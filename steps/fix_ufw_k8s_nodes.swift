@@ -55,16 +55,21 @@ struct FixFirewall: Step {
     private func plans(_ site: ReadableSite) async throws -> [Plan] {
         let policy = site.inventory.firewall.policy
         let pods = site.inventory.cluster.podCIDR.description
+        let nodes = site.inventory.cluster.nodeNetwork.description
         guard policy != .leave else { return [] }
         return try await site.onEveryNode("read the firewall of the Kubernetes nodes") { node in
             try await node.firewall()
         }.map { node, state in
-            Plan(node: node, commands: state.map { Self.commands(for: policy, pods: pods, state: $0) } ?? [])
+            Plan(
+                node: node,
+                commands: state.map { Self.commands(for: policy, pods: pods, nodes: nodes, state: $0) } ?? [])
         }
     }
 
     /// The commands that bring a node in `state` to `policy`; none where it is there.
-    static func commands(for policy: Inventory.Firewall.Policy, pods: String, state: FirewallState) -> [Command] {
+    static func commands(
+        for policy: Inventory.Firewall.Policy, pods: String, nodes: String, state: FirewallState
+    ) -> [Command] {
         switch policy {
         case .leave: []
         case .disabled:
@@ -75,12 +80,18 @@ struct FixFirewall: Step {
                 ]
                 : []
         case .allowPodNetwork:
-            allowPodNetwork(pods, state)
+            allowPodNetwork(pods, nodes, state)
         }
     }
 
-    private static func allowPodNetwork(_ pods: String, _ state: FirewallState) -> [Command] {
+    private static func allowPodNetwork(_ pods: String, _ nodes: String, _ state: FirewallState) -> [Command] {
         var commands: [Command] = []
+        if !state.isActive {
+            commands.append(
+                Command(
+                    words: "allow input from the node network \(nodes), so that nobody is locked out",
+                    arguments: ["ufw", "allow", "from", nodes]))
+        }
         if !state.allows("ALLOW IN", from: pods, to: "Anywhere") {
             commands.append(
                 Command(words: "allow input from the pod network \(pods)", arguments: ["ufw", "allow", "from", pods]))

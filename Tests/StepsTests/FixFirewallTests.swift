@@ -32,7 +32,7 @@ import Testing
     private static func commands(
         _ policy: Inventory.Firewall.Policy, _ state: FirewallState
     ) -> [[String]] {
-        FixFirewall.commands(for: policy, pods: pods, state: state).map(\.arguments)
+        FixFirewall.commands(for: policy, pods: pods, nodes: "10.0.0.0/16", state: state).map(\.arguments)
     }
 
     private static let inactive = FirewallState(ufwStatus: "Status: inactive\n")
@@ -75,7 +75,7 @@ import Testing
     @Test func givesTheRulesBeforeItSwitchesItOn() throws {
         #expect(
             Self.commands(.allowPodNetwork, try #require(Self.inactive)) == [
-                Self.input, Self.routedFrom, Self.routedTo, Self.enable,
+                ["ufw", "allow", "from", "10.0.0.0/16"], Self.input, Self.routedFrom, Self.routedTo, Self.enable,
             ])
     }
 
@@ -89,16 +89,19 @@ import Testing
     }
 
     @Test func saysInWordsWhatEachCommandDoes() throws {
-        let commands = FixFirewall.commands(for: .allowPodNetwork, pods: Self.pods, state: try #require(Self.inactive))
+        let commands = FixFirewall.commands(
+            for: .allowPodNetwork, pods: Self.pods, nodes: "10.0.0.0/16", state: try #require(Self.inactive))
         #expect(
             commands.map(\.words) == [
+                "allow input from the node network 10.0.0.0/16, so that nobody is locked out",
                 "allow input from the pod network 10.233.64.0/18",
                 "allow routed traffic from the pod network 10.233.64.0/18",
                 "allow routed traffic to the pod network 10.233.64.0/18", "switch UFW on, with these rules",
             ])
         #expect(
-            FixFirewall.commands(for: .disabled, pods: Self.pods, state: try Self.state()).map(\.words) == [
-                "switch UFW off (it drops routed pod traffic)"
-            ])
+            FixFirewall.commands(for: .disabled, pods: Self.pods, nodes: "10.0.0.0/16", state: try Self.state())
+                .map(\.words) == [
+                    "switch UFW off (it drops routed pod traffic)"
+                ])
     }
 }
