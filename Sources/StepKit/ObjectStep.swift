@@ -28,9 +28,16 @@ extension ObjectStep {
 
 extension ClusterReader {
     /// Throws unless the cluster holds `desired`, naming what still differs.
+    ///
+    /// Looks again for some seconds: a comparison is a read and a dry run, and between the two a controller may write what
+    /// belongs to a new object, such as a Deployment's revision.
     public func prove(_ desired: [any Manifest]) async throws {
-        let missing = try await compare(desired).flatMap(\.changes)
-        guard missing.isEmpty else {
+        var missing: [Change] = []
+        let isProved = try await poll(within: .seconds(10)) { _ in
+            missing = try await compare(desired).flatMap(\.changes)
+            return missing.isEmpty
+        }
+        guard isProved else {
             throw StepFailure(
                 "prove that the applied objects are in place", host: hostName,
                 cause: "the API server accepted them, and now shows: \(missing.map(\.summary).joined(separator: "; "))",

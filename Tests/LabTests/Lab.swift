@@ -32,6 +32,12 @@ enum Lab {
         try await Command([command, "run", runner] + arguments, environment: environment).run()
     }
 
+    /// Runs module 11, which must succeed; the test is no use where it does not.
+    static func runToTheEnd() async throws {
+        let run = try await runner("run", "11")
+        try #require(run.status == 0, "\(run.error)")
+    }
+
     /// Starts `runner` on the operator's host.
     static func start(_ arguments: String..., environment: [String: String] = [:]) throws -> Command.Running {
         try Command([command, "run", runner] + arguments, environment: environment).start()
