@@ -26,9 +26,11 @@ import StepKit
                 }
             }
         }
-        return await group.reduce(into: [(Int, any ExplainedError)]()) { found, answer in
-            if let error = answer.1 { found.append((answer.0, error)) }
-        }.sorted { $0.0 < $1.0 }.map(\.1)
+        var found: [(Int, any ExplainedError)] = []
+        for await (index, error) in group {
+            if let error { found.append((index, error)) }
+        }
+        return found.sorted { $0.0 < $1.0 }.map(\.1)
     }
 }
 

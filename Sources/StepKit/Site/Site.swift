@@ -129,7 +129,9 @@ public func concurrently<Item: Sendable, Answer: Sendable>(
                 do { return (index, .success(try await work(item))) } catch { return (index, .failure(error)) }
             }
         }
-        return await group.reduce(into: [(Int, Result<Answer, any Error>)]()) { $0.append($1) }
+        var ended: [(Int, Result<Answer, any Error>)] = []
+        for await result in group { ended.append(result) }
+        return ended
     }.sorted { $0.0 < $1.0 }.map(\.1)
     var answers: [Answer] = []
     var failures: [any ExplainedError] = []

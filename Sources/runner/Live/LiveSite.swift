@@ -49,26 +49,38 @@ struct LiveProvider: SiteProvider {
         }
     }
 
+    /// Connects to every node at once; each host with its connection or the error, in the inventory's order.
     private func connect(
         _ observer: any ActivityObserver
     ) async -> [(StepKit.Inventory.Host, Result<SSHConnection, SSHError>)] {
-        let answers = await withTaskGroup(of: (Int, Result<SSHConnection, SSHError>).self) { group in
-            for (index, host) in inventory.nodes.enumerated() {
-                let destination = SSHDestination(host, of: inventory)
-                group.addTask {
-                    do throws(SSHError) {
-                        return (
-                            index,
-                            .success(try await .open(to: destination, observer: observer, passphrase: passphrase))
-                        )
-                    } catch {
-                        return (index, .failure(error))
-                    }
-                }
-            }
-            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        let hosts = inventory.nodes
+        var attempts: [Task<Result<SSHConnection, SSHError>, Never>] = []
+        for host in hosts {
+            let destination = SSHDestination(host, of: inventory)
+            let passphrase = passphrase
+            attempts.append(Task { await Self.connect(to: destination, observer, passphrase) })
         }
-        return inventory.nodes.enumerated().compactMap { index, host in answers[index].map { (host, $0) } }
+        var answers: [(StepKit.Inventory.Host, Result<SSHConnection, SSHError>)] = []
+        for (host, attempt) in zip(hosts, attempts) {
+            let answer = await withTaskCancellationHandler {
+                await attempt.value
+            } onCancel: {
+                attempt.cancel()
+            }
+            answers.append((host, answer))
+        }
+        return answers
+    }
+
+    private static func connect(
+        to destination: SSHDestination, _ observer: any ActivityObserver,
+        _ passphrase: @escaping @Sendable (String) async -> Secret?
+    ) async -> Result<SSHConnection, SSHError> {
+        do {
+            return .success(try await SSHConnection.open(to: destination, observer: observer, passphrase: passphrase))
+        } catch {
+            return .failure(error)
+        }
     }
 }
 
