@@ -1,0 +1,43 @@
+/// What one question about the platform was answered: the line that `runner doctor` and `runner inventory check --probe` print.
+public struct Diagnosis: Sendable, Hashable, Encodable {
+    /// How the question came out.
+    public enum Verdict: String, Sendable, Encodable, CaseIterable {
+        /// As it should be.
+        case ok
+        /// Not as it should be, and nothing else that was asked explains it.
+        case failed
+        /// Not asked, since something else that failed stands before it.
+        case skipped
+    }
+
+    /// What was asked about: `k8s-master-02 over SSH`, `page through the ingress of k8s-worker-01`.
+    public let subject: String
+    /// How it came out.
+    public let verdict: Verdict
+    /// What was seen, in one line: a version, a fingerprint, or the cause.
+    public let found: String
+    /// What to do next; `nil` unless the verdict is ``Verdict/failed``.
+    public let remedy: String?
+
+    private init(_ subject: String, _ verdict: Verdict, _ found: String, remedy: String?) {
+        self.subject = subject
+        self.verdict = verdict
+        self.found = found
+        self.remedy = remedy
+    }
+
+    /// All is well, as `found` shows.
+    public static func ok(_ subject: String, _ found: String) -> Diagnosis {
+        Diagnosis(subject, .ok, found, remedy: nil)
+    }
+
+    /// Something is wrong, and `remedy` mends it.
+    public static func failed(_ subject: String, _ found: String, remedy: String) -> Diagnosis {
+        Diagnosis(subject, .failed, found, remedy: remedy)
+    }
+
+    /// It could not be asked, because of what `found` names.
+    public static func skipped(_ subject: String, _ found: String) -> Diagnosis {
+        Diagnosis(subject, .skipped, found, remedy: nil)
+    }
+}
