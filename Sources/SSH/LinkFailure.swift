@@ -14,6 +14,8 @@ enum LinkFailure: Error, Hashable {
     case timedOut(Duration)
     /// libssh2 gave up, with its code and message.
     case library(code: Int32, message: String)
+    /// The session to the jump host `name`, on which this one travelled, is lost.
+    case carrierLost(name: String, explanation: String)
     /// This side closed the connection.
     case closedHere
 
@@ -26,6 +28,7 @@ enum LinkFailure: Error, Hashable {
         case .silent(let duration): "the server did not answer for \(duration.inWords), not even keepalives"
         case .timedOut(let duration): "no answer within \(duration.inWords)"
         case .library(let code, let message): "\(message) (libssh2 \(code))"
+        case .carrierLost(let name, let explanation): "the connection to the jump host \(name) is lost: \(explanation)"
         case .closedHere: "the connection was closed on this side"
         }
     }
