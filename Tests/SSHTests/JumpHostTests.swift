@@ -35,7 +35,7 @@ import Testing
         await connections[0].close()
         #expect(try await connections[1].run(command).exitStatus == 0)
         await jump.close()
-        #expect(try await failure(of: command, on: connections[1]).kind == .unreachable)
+        #expect(try await failure(of: command, on: connections[1]).cause.contains("jump host bastion"))
         #expect(try await failure(to: targets[0].destination(), through: jump).hostName == "bastion")
         #expect(try logins(server) == 1)
     }
@@ -93,7 +93,7 @@ import Testing
         #expect(try await connection.run(command).exitStatus == 0)
         let error = try await vain
         #expect((error.kind, error.hostName) == (.unreachable, "master-01"))
-        #expect(error.cause.contains("no answer within 2 s"))
+        #expect(error.cause.contains("bastion opened no connection to it: no answer within"))
         #expect(try logins(server) == 2)
     }
 
