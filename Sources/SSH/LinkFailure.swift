@@ -40,9 +40,9 @@ func errnoText(_ code: Int32) -> String {
 }
 
 extension Duration {
-    /// Seconds with at most one decimal: `10 s`, `0.5 s`.
+    /// Seconds, rounded to at most one decimal: `10 s`, `0.5 s`.
     var inWords: String {
-        let tenths = components.seconds * 10 + components.attoseconds / 100_000_000_000_000_000
+        let tenths = components.seconds * 10 + (components.attoseconds + 50_000_000_000_000_000) / 100_000_000_000_000_000
         return tenths % 10 == 0 ? "\(tenths / 10) s" : "\(tenths / 10).\(tenths % 10) s"
     }
 }
