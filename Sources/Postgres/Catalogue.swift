@@ -41,6 +41,8 @@ public struct DatabaseState: Sendable, Hashable {
     public let encoding: String
     /// Whether anybody may connect who can log in at all.
     public let publicMayConnect: Bool
+    /// Whether its owner may connect, which an owner's right can be taken from.
+    public let ownerMayConnect: Bool
     /// Whether connections are allowed at all.
     public let allowsConnections: Bool
 }
@@ -98,13 +100,15 @@ extension PostgresReading {
         let rows = try await query(
             """
             SELECT r.rolname AS owner, pg_encoding_to_char(d.encoding) AS encoding, d.datallowconn AS connectable, \
-            has_database_privilege('public', d.oid, 'CONNECT') AS public_may_connect \
+            has_database_privilege('public', d.oid, 'CONNECT') AS public_may_connect, \
+            has_database_privilege(d.datdba, d.oid, 'CONNECT') AS owner_may_connect \
             FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba WHERE d.datname = $1
             """, [name])
         guard let row = rows.first else { return nil }
         return DatabaseState(
             name: name, owner: try row.value("owner"), encoding: try row.value("encoding"),
-            publicMayConnect: try row.value("public_may_connect"), allowsConnections: try row.value("connectable"))
+            publicMayConnect: try row.value("public_may_connect"),
+            ownerMayConnect: try row.value("owner_may_connect"), allowsConnections: try row.value("connectable"))
     }
 
     /// Reads a schema of the connected database and what `role` may do in it; `nil` when there is none of this name.
