@@ -41,7 +41,7 @@ public struct DatabaseState: Sendable, Hashable {
     public let encoding: String
     /// Whether anybody may connect who can log in at all.
     public let publicMayConnect: Bool
-    /// Whether its owner may connect, which an owner's right can be taken from.
+    /// Whether its owner has the right to connect by itself, not as one of everybody: it can be taken from an owner too.
     public let ownerMayConnect: Bool
     /// Whether connections are allowed at all.
     public let allowsConnections: Bool
@@ -101,7 +101,8 @@ extension PostgresReading {
             """
             SELECT r.rolname AS owner, pg_encoding_to_char(d.encoding) AS encoding, d.datallowconn AS connectable, \
             has_database_privilege('public', d.oid, 'CONNECT') AS public_may_connect, \
-            has_database_privilege(d.datdba, d.oid, 'CONNECT') AS owner_may_connect \
+            EXISTS (SELECT FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a \
+            WHERE a.grantee = d.datdba AND a.privilege_type = 'CONNECT') AS owner_may_connect \
             FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba WHERE d.datname = $1
             """, [name])
         guard let row = rows.first else { return nil }
