@@ -57,7 +57,7 @@ extension RunTests {
             .field(web, container("readinessProbe/httpGet/path"), #""/x""#, "readinessProbe.httpGet.path: /x → /api"),
             .field(web, container("livenessProbe/periodSeconds"), "11", "livenessProbe.periodSeconds: 11 → 10"),
             .field(web, container("lifecycle/preStop/exec/command/1"), #""1""#, "preStop.exec.command[1]: 1 → 5"),
-            .removed(web, template("imagePullSecrets/0"), "imagePullSecrets[ghcr-secret]: added: "),
+            .removed(web, template("imagePullSecrets/0"), "spec.imagePullSecrets: added: "),
             .field(web, template("automountServiceAccountToken"), "true", "automountServiceAccountToken: true → false"),
             .field(web, template("enableServiceLinks"), "true", "enableServiceLinks: true → false"),
             .field(web, template("terminationGracePeriodSeconds"), "9", "terminationGracePeriodSeconds: 9 → 60"),
