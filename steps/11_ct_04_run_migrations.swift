@@ -27,20 +27,32 @@ struct RunMigrations: Step {
                         + "before any data", .unknowable)
             ])
         case .unseeded:
-            return .drifted([
-                Change(
-                    "set the onboarding key in Redis: the seed never ran to its end, and nobody could create the first account",
-                    .proved)
-            ])
+            return .drifted(
+                [
+                    Change(
+                        "set the onboarding key in Redis: the seed never ran to its end, and nobody could create the first account",
+                        .proved)
+                ] + (try await Self.isMigrated(schema, site) ? [] : [migration(schema, site)]))
         case .loaded:
-            if try await Self.isRecorded(schema, site) { return .inPlace }
-            if schema.isKnownToBeComplete(for: site.inventory.chatwoot.image) {
-                return .drifted([Change("record that the database is migrated (\(schema.words))", .proved)])
-            }
-            return .drifted([
-                Change("migrate the database (\(schema.words)) with \(image), in a Job", .unknowable)
-            ])
+            return Finding(changes: try await loadedChanges(schema, site))
         }
+    }
+
+    /// What a database with a schema lacks; existing data is saved before it is migrated.
+    private func loadedChanges(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> [Change] {
+        let open =
+            schema.isOpenToStrangers
+            ? [Change("remove the onboarding key from Redis: there are users, and anybody could make himself administrator", .proved)]
+            : []
+        if try await Self.isRecorded(schema, site) { return open }
+        if schema.isKnownToBeComplete(for: site.inventory.chatwoot.image) {
+            return open + [Change("record that the database is migrated (\(schema.words))", .proved)]
+        }
+        return try await open + MigrationBackup(site).changes() + [migration(schema, site)]
+    }
+
+    private func migration(_ schema: ChatwootSchema, _ site: ReadableSite) -> Change {
+        Change("migrate the database (\(schema.words)) with \(site.inventory.chatwoot.image), in a Job", .unknowable)
     }
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {
@@ -49,16 +61,18 @@ struct RunMigrations: Step {
         // What cannot be read is not judged, and the task would drop what it does not know.
         let schema = try await readable(site.reading)
         if schema.state == .wouldBeDropped { throw refusal(schema, site.reading) }
-        if schema.state == .unseeded {
-            try await site.redis().set(ChatwootNames.onboardingKey, to: "true")
+        if schema.state == .unseeded { try await site.redis().set(ChatwootNames.onboardingKey, to: "true") }
+        if schema.isOpenToStrangers { try await site.redis().delete(ChatwootNames.onboardingKey) }
+        if !isDone, try await !Self.isMigrated(schema, site.reading) {
+            let backup = schema.state == .loaded ? try await MigrationBackup(site.reading).make(on: site) : nil
+            try await job.run(after: backup)
         }
-        if !isDone, try await !Self.isMigrated(schema, site.reading) { try await job.run() }
         try await site.cluster.apply([SchemaRecord(readable(site.reading), site.reading).manifest])
     }
 
     func verify(_ site: ReadableSite) async throws {
         let schema = try await readable(site)
-        guard schema.state == .loaded, try await Self.isMigrated(schema, site) else {
+        guard schema.state == .loaded, !schema.isOpenToStrangers, try await Self.isMigrated(schema, site) else {
             throw StepFailure(
                 "prove that the database is migrated", host: site.inventory.postgres.hosts.joined(separator: ", "),
                 cause:

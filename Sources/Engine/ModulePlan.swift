@@ -11,30 +11,31 @@ public struct ModulePlan: Sendable, Encodable {
         public let changes: [Change]
     }
 
-    /// Every step of the module, in its order.
+    /// Every step that a run would have, in the module's order.
     public let steps: [StepPlan]
 
     /// Whether a run would change nothing.
     public var isEmpty: Bool { steps.allSatisfy(\.changes.isEmpty) }
 
-    /// Looks at every step of `module`; `warn` is told what an operator should know.
+    /// Looks at every step that a run of `module` with `wishes` would have; `warn` is told what an operator should know.
     public init(
-        _ module: Module, provider: any SiteProvider, warn: @escaping @Sendable (String) -> Void
+        _ module: Module, wishes: RunWishes = RunWishes(), provider: any SiteProvider,
+        warn: @escaping @Sendable (String) -> Void
     ) async throws {
         let open = try await provider.open(observer: IgnoringObserver())
         do {
             let reporter = Reporter(progress: { _ in }, warning: warn)
-            var site = try await open.site(reporter: reporter).reading
+            var site = try await open.site(reporter: reporter).wishing(wishes).reading
             while case let problems = await module.preflight(site), !problems.isEmpty {
                 let failure = CombinedFailure(
                     "look whether everything that module \(module.number) needs is there", problems)
                 guard let words = try await open.giveUp(after: failure) else { throw failure }
                 warn(words)
-                site = try await open.site(reporter: reporter).reading
+                site = try await open.site(reporter: reporter).wishing(wishes).reading
             }
             await module.lookAhead(site)
             var plans: [StepPlan] = []
-            for step in module.steps {
+            for step in module.steps(for: wishes) {
                 plans.append(StepPlan(step: step.id, changes: try await step.check(site).changes))
             }
             steps = plans

@@ -42,8 +42,10 @@ public struct ModuleRunner: Sendable {
     ///
     /// Throws only where no run came about (a name that is no step's, a state directory that cannot be written, another run
     /// on this machine); what ends a run is in the summary.
-    public func run(_ selection: StepSelection, in state: StateDirectory) async throws -> RunSummary {
-        let steps = try selection.steps(of: module)
+    public func run(
+        _ selection: StepSelection, wishes: RunWishes = RunWishes(), in state: StateDirectory
+    ) async throws -> RunSummary {
+        let steps = try selection.steps(of: module, wishes)
         let name = moduleName
         let (id, lock) = try await offThePool {
             let id = try RunJournal.newID(module: name, in: state)
@@ -52,11 +54,12 @@ public struct ModuleRunner: Sendable {
         defer { release(lock) }
         let superseded = try await earlierRuns(in: state)
         let description = RunDescription(
-            module: name, steps: steps.map(\.id.rawValue), runnerVersion: version, inventoryPath: inventory.path,
-            inventoryDigest: inventory.digest)
+            module: name, steps: steps.map(\.id.rawValue), wishes: wishes.record, runnerVersion: version,
+            inventoryPath: inventory.path, inventoryDigest: inventory.digest)
         let journal = try await RunJournal.create(id, description, in: state, redactor: redactor)
         let execution = Execution(
-            runner: self, journal: journal, steps: steps, finished: [], superseded: superseded, isResumed: false)
+            runner: self, journal: journal, steps: steps, wishes: wishes, finished: [], superseded: superseded,
+            isResumed: false, notes: Notes())
         return await execution.run()
     }
 
@@ -86,7 +89,9 @@ public struct ModuleRunner: Sendable {
         }
         let execution = Execution(
             runner: self, journal: reopened.journal, steps: steps,
-            finished: Set(reopened.finished.keys.map { StepID($0) }), superseded: superseded, isResumed: true)
+            wishes: RunWishes(recorded: reopened.header.wishes ?? []),
+            finished: Set(reopened.finished.keys.map { StepID($0) }), superseded: superseded, isResumed: true,
+            notes: Notes(try await offThePool { try run.entries().filter { $0.kind == .note }.compactMap(\.text) }))
         return await execution.run()
     }
 

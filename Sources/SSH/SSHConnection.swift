@@ -42,6 +42,9 @@ public actor SSHConnection: RemoteShell {
     /// The inventory name of the host.
     public nonisolated var hostName: String { destination.name }
 
+    /// Whether the session is up as far as this side knows; no round trip is made.
+    public var isOpen: Bool { isEstablished && loss == nil }
+
     init(to destination: SSHDestination, observer: any ActivityObserver) {
         self.destination = destination
         self.observer = observer

@@ -16,14 +16,16 @@ struct Run: AsyncParsableCommand {
     @Option(name: .long, help: "Begin with this step.") var from: StepID?
     @Option(name: .long, help: "End with this step.") var until: StepID?
     @Option(name: .long, help: "Do only this step; may be given several times.") var only: [StepID] = []
+    @OptionGroup var resetOptions: ResetOptions
     @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var stateOptions: StateOptions
     @OptionGroup var formatOptions: FormatOptions
 
     func run() async throws {
         let selection = StepSelection(from: from, until: until, only: only)
+        let wishes = try await reporting { try await resetOptions.confirmed(for: inventoryOptions.load()) }
         try await LiveRun(module: module, inventoryOptions, stateOptions, formatOptions) { runner, state in
-            try await runner.run(selection, in: state)
+            try await runner.run(selection, wishes: wishes, in: state)
         }.run()
     }
 }
@@ -134,6 +136,7 @@ private struct SummaryRecord: Encodable {
     let inPlace: Int
     let applied: Int
     let succeeded: Bool
+    let notes: [String]
     let error: String?
 
     init(_ summary: RunSummary) {
@@ -141,6 +144,7 @@ private struct SummaryRecord: Encodable {
         inPlace = summary.inPlace
         applied = summary.applied
         succeeded = summary.failure == nil
+        notes = summary.notes
         error = summary.failure?.message
     }
 }
@@ -152,6 +156,7 @@ struct Plan: AsyncParsableCommand {
 
     @Argument(help: "The module's number.") var module: Int
     @Flag(name: .long, help: "Exit with 2 when there is something to change.") var detailedExitcode = false
+    @OptionGroup var resetOptions: ResetOptions
     @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var formatOptions: FormatOptions
 
@@ -162,7 +167,7 @@ struct Plan: AsyncParsableCommand {
             let provider = LiveProvider(
                 inventory: inventory, module: String(module.number), redactor: redactor, passphrase: Passphrase.ask)
             let terminal = Terminal(isQuiet: false)
-            return try await ModulePlan(module, provider: provider) { warning in
+            return try await ModulePlan(module, wishes: resetOptions.unconfirmed, provider: provider) { warning in
                 terminal.line("warning: \(redactor.redact(warning))")
             }
         }

@@ -14,10 +14,14 @@ actor LiveDataServices: DataServices {
     private var postgresWriters: [DatabaseLogin: PostgresWriter] = [:]
     private var redisReaderKept: RedisReader?
     private var redisWriterKept: RedisWriter?
+    private var shells: [String: SSHConnection] = [:]
+    private let passphrase: @Sendable (String) async -> Secret?
 
     init(
-        inventory: Inventory, credentials: Credentials, observer: any ActivityObserver, tunnel: SSHConnection
+        inventory: Inventory, credentials: Credentials, observer: any ActivityObserver, tunnel: SSHConnection,
+        passphrase: @escaping @Sendable (String) async -> Secret?
     ) {
+        self.passphrase = passphrase
         self.inventory = inventory
         self.credentials = credentials
         self.observer = observer
@@ -52,6 +56,14 @@ actor LiveDataServices: DataServices {
         return made
     }
 
+    func shell(on host: StepKit.Inventory.Host) async throws -> any RemoteShell {
+        if let kept = shells[host.name], await kept.isOpen { return kept }
+        let made = try await SSHConnection.open(
+            to: SSHDestination(host, of: inventory), observer: observer, passphrase: passphrase)
+        shells[host.name] = made
+        return made
+    }
+
     /// Turns to another master; connections through the old one are dropped with it.
     func tunnel(through master: SSHConnection) async {
         guard master !== tunnel else { return }
@@ -64,7 +76,8 @@ actor LiveDataServices: DataServices {
         for writer in postgresWriters.values { await writer.connection.close() }
         await redisReaderKept?.connection.close()
         await redisWriterKept?.connection.close()
-        (postgresReaders, postgresWriters, redisReaderKept, redisWriterKept) = ([:], [:], nil, nil)
+        for shell in shells.values { await shell.close() }
+        (postgresReaders, postgresWriters, redisReaderKept, redisWriterKept, shells) = ([:], [:], nil, nil, [:])
     }
 
     private func endpoint(_ login: DatabaseLogin) async throws -> PostgresEndpoint {

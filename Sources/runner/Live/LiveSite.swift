@@ -39,7 +39,8 @@ struct LiveProvider: SiteProvider {
                 throw NoMasterLeft(failures: absent.filter { masters.contains($0.name) }.map(\.failure))
             }
             let services = LiveDataServices(
-                inventory: inventory, credentials: credentials, observer: observer, tunnel: master)
+                inventory: inventory, credentials: credentials, observer: observer, tunnel: master,
+                passphrase: passphrase)
             return LiveSite(
                 inventory: inventory, credentials: credentials, generated: generated, services: services,
                 connections: connections, absent: absent, observer: observer, module: module)
