@@ -27,6 +27,15 @@ struct MigrationJob {
         return isDone
     }
 
+    /// Waits for Jobs that an interrupted run left, however they end: what they work on is about to be set aside.
+    func settleEarlier() async throws {
+        do {
+            _ = try await finishEarlier()
+        } catch let error as KubernetesError {
+            guard case .trouble = error.code, try await jobs().allSatisfy(\.isFinishedJob) else { throw error }
+        }
+    }
+
     /// Creates the next Job, which says where the backup lies that was made before it, and waits for it.
     func run(after backup: DumpFile?) async throws {
         let jobs = try await jobs()
@@ -110,7 +119,7 @@ struct MigrationJob {
         return Job(
             metadata: .chatwoot(
                 "chatwoot-migrations-\(version?.prefix(30) ?? "image")-\(attempt)", in: reading,
-                labels: ChatwootNames.labels("migrations"), 
+                labels: ChatwootNames.labels("migrations"),
                 annotations: [Self.attemptKey: String(attempt)].merging(
                     backup.map { [Self.backupKey: $0.description] } ?? [:]
                 ) { own, _ in own }),

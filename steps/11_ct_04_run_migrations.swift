@@ -42,7 +42,11 @@ struct RunMigrations: Step {
     private func loadedChanges(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> [Change] {
         let open =
             schema.isOpenToStrangers
-            ? [Change("remove the onboarding key from Redis: there are users, and anybody could make himself administrator", .proved)]
+            ? [
+                Change(
+                    "remove the onboarding key from Redis: there are users, and anybody could make himself administrator",
+                    .proved)
+            ]
             : []
         if try await Self.isRecorded(schema, site) { return open }
         if schema.isKnownToBeComplete(for: site.inventory.chatwoot.image) {

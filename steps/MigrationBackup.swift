@@ -17,7 +17,8 @@ struct MigrationBackup {
         guard !site.wishes.skipsBackup else { return [] }
         let file = try await host().place(for: source(), title: title)
         return [
-            Change("back up database \"\(chatwoot.database)\" to \(file), verified by its table of contents", .predicted)
+            Change(
+                "back up database \"\(chatwoot.database)\" to \(file), verified by its table of contents", .predicted)
         ]
     }
 

@@ -40,7 +40,8 @@ public struct ReadableBackupHost: Sendable {
         guard let own = Self.major(version), let servers = Self.major(source.serverVersion), own >= servers else {
             throw StepFailure(
                 attempt, host: name,
-                cause: "pg_dump there is \(version) and the server PostgreSQL \(source.serverVersion): pg_dump refuses a "
+                cause:
+                    "pg_dump there is \(version) and the server PostgreSQL \(source.serverVersion): pg_dump refuses a "
                     + "newer server",
                 remedy: "install postgresql-client-\(Self.major(source.serverVersion) ?? 0) or later there")
         }
@@ -99,7 +100,8 @@ public struct WritableBackupHost: Sendable {
         guard !source.tables.isEmpty, missing.isEmpty else {
             throw StepFailure(
                 attempt, host: reading.name,
-                cause: "the copy's table of contents lacks \(missing.isEmpty ? "every table" : missing.joined(separator: ", "))",
+                cause:
+                    "the copy's table of contents lacks \(missing.isEmpty ? "every table" : missing.joined(separator: ", "))",
                 remedy: "look at \(file.path).partial there with `pg_restore --list`, and run again")
         }
         let kept = try await run(attempt, ["sh", "-c", Self.keep, "sh", file.path], within: .seconds(120))

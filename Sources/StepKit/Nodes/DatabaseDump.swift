@@ -49,7 +49,8 @@ public struct DumpSource: Sendable {
         guard isWhole else {
             throw StepFailure(
                 "hand the password of \"\(user)\" to pg_dump",
-                cause: "database or password ends with a blank or holds a line break, which libpq's service file cannot",
+                cause:
+                    "database or password ends with a blank or holds a line break, which libpq's service file cannot",
                 remedy: "choose another password, or save the database by hand and give --no-backup", kind: .badInput)
         }
         let lines = [

@@ -8,7 +8,8 @@ import StepKit
 struct ResetOptions: ParsableArguments {
     @Flag(
         name: .long,
-        help: "Set the database aside under another name and begin with an empty one; asks for its name on the terminal.")
+        help:
+            "Set the database aside under another name and begin with an empty one; asks for its name on the terminal.")
     var resetDatabase = false
     @Option(
         name: .long,

@@ -1,0 +1,146 @@
+import ClientKit
+import Kubernetes
+import Postgres
+import Redis
+import StepKit
+
+/// Sets the database aside under a name with the date, so that the next steps make a new one.
+///
+/// Nothing is dropped. The renaming comes last and all at once: where the old database has its new name, everything before
+/// it was done, however the run was interrupted.
+struct ResetDatabase: StepOnRequest {
+    let id: StepID = "reset_database"
+    let summary = "only with --reset-database: stops the pods, sets the database aside, removes its keys from Redis"
+
+    func isRequested(by wishes: RunWishes) -> Bool { wishes.resetsDatabase }
+
+    func check(_ site: ReadableSite) async throws -> Finding {
+        let (name, aside) = (site.inventory.chatwoot.database, Self.nameAside(site))
+        let admin = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
+        if try await admin.databaseState(aside) != nil {
+            tellTheWayBack(site)
+            return .inPlace
+        }
+        guard try await admin.databaseState(name) != nil else {
+            throw StepFailure(
+                "set the database \(name) aside", host: site.postgresWords, cause: "there is no such database",
+                remedy: "run without --reset-database: the steps make one", kind: .badInput)
+        }
+        let keys = try await Self.keys(site)
+        let running = try await RunningPods(site).deployments()
+        var changes: [Change] = []
+        if !running.isEmpty { changes.append(Change("scale \(running.joined(separator: " and ")) to 0", .proved)) }
+        if !keys.all.isEmpty {
+            changes.append(
+                Change(
+                    "remove the old data's keys from Redis database \(site.inventory.redis.database): \(keys.words)",
+                    .predicted))
+        }
+        changes.append(Change("rename database \"\(name)\" to \"\(aside)\"; nothing is dropped", .predicted))
+        return .drifted(changes)
+    }
+
+    func apply(_ changes: [Change], to site: WritableSite) async throws {
+        let (name, aside) = (site.reading.inventory.chatwoot.database, Self.nameAside(site.reading))
+        try await MigrationJob(site).settleEarlier()
+        try await RunningPods(site.reading).stop(on: site)
+        let admin = try await site.postgres(.admin(database: site.reading.inventory.postgres.adminDatabase))
+        try await whenFree(name, admin, site.reading) { true }
+        let keys = try await Self.keys(site.reading)
+        site.reading.reporter.says("removing from Redis: \(keys.words)")
+        try await site.redis().delete(keys.all)
+        try await whenFree(name, admin, site.reading) {
+            do {
+                try await admin.renameDatabase(name, to: aside)
+                return true
+            } catch let error as PostgresError where error.sqlState == "55006" {
+                // Somebody came in at the last moment.
+                return false
+            }
+        }
+    }
+
+    func verify(_ site: ReadableSite) async throws {
+        let (name, aside) = (site.inventory.chatwoot.database, Self.nameAside(site))
+        let admin = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
+        let isAside = try await admin.databaseState(aside) != nil
+        let isFree = try await admin.databaseState(name) == nil
+        let left = try await Self.keys(site).all
+        guard isAside, isFree, left.isEmpty else {
+            throw StepFailure(
+                "prove that the database \(name) was set aside", host: site.postgresWords,
+                cause:
+                    "\(aside) \(isAside ? "is there" : "is missing"), \(name) \(isFree ? "is free" : "is there again"), "
+                    + "\(left.count) of its keys are in Redis",
+                remedy: "look for somebody else using them at the same time, then `runner resume`")
+        }
+        tellTheWayBack(site)
+    }
+
+    /// The name that this run gives the old database: `chatwoot_before_20261124t120000z`.
+    static func nameAside(_ site: ReadableSite) -> String {
+        nameAside(site.inventory.chatwoot.database, run: site.wishes.run)
+    }
+
+    /// The name for `database`, cut so that all of it fits into the 63 bytes that PostgreSQL keeps of a name.
+    static func nameAside(_ database: String, run: String?) -> String {
+        let suffix = "_before_" + (run?.prefix { $0 != "-" }.lowercased() ?? "time_of_the_run")
+        var start = database
+        while start.utf8.count + suffix.utf8.count > 63 { start.removeLast() }
+        return start + suffix
+    }
+
+    /// The old data's keys; refused while another application's Sidekiq lives among them, whose jobs they could be.
+    private static func keys(_ site: ReadableSite) async throws -> ChatwootKeys {
+        let keys = try await ChatwootKeys.list(site.redis())
+        guard let stranger = keys.strangers.first else { return keys }
+        throw StepFailure(
+            "list the old data's keys in Redis", host: "\(site.inventory.redis.host):\(site.inventory.redis.port)",
+            cause: "the Sidekiq process \(stranger) is not Chatwoot's and uses the same queues in database "
+                + "\(site.inventory.redis.database): its jobs cannot be told from the old data's",
+            remedy:
+                "give one of the two another Redis database (redis.database in the inventory is Chatwoot's), or stop "
+                + "that process for the time of the reset")
+    }
+
+    /// Does `work` once nobody is connected to the database, again while it says that somebody was.
+    private func whenFree(
+        _ name: String, _ admin: PostgresWriter, _ site: ReadableSite, _ work: () async throws -> Bool
+    ) async throws {
+        var sessions: [DatabaseSession] = []
+        let isDone = try await poll(within: site.inventory.limits.service) { _ in
+            sessions = try await admin.sessions(on: name)
+            if sessions.isEmpty { return try await work() }
+            site.reporter.says("waiting for \(sessions.count) sessions on \(name) to end")
+            return false
+        }
+        guard isDone else {
+            throw StepFailure(
+                "set the database \(name) aside", host: site.postgresWords,
+                cause:
+                    "it is in use: \(sessions.map(\.description).joined(separator: "; ")); Chatwoot's pods are stopped",
+                remedy: "end these sessions and `runner resume`, or `runner run 11` to start Chatwoot as it was")
+        }
+    }
+
+    private func tellTheWayBack(_ site: ReadableSite) {
+        let (chatwoot, aside) = (site.inventory.chatwoot, Self.nameAside(site))
+        let scale =
+            "kubectl -n \(chatwoot.namespace) scale --replicas=0 deployment/\(ChatwootNames.web) "
+            + "deployment/\(ChatwootNames.worker)"
+        site.reporter.notes(
+            """
+            the old database is "\(aside)"; to go back to it:
+              on a master: \(scale)
+              in database \(site.inventory.postgres.adminDatabase), as administrator:
+              ALTER DATABASE "\(chatwoot.database)" RENAME TO "\(Self.nameAside(chatwoot.database, run: "anew"))";
+              ALTER DATABASE "\(aside)" RENAME TO "\(chatwoot.database)";
+              runner run 11
+            """)
+    }
+}
+
+extension ReadableSite {
+    /// Where PostgreSQL is, for errors.
+    var postgresWords: String { inventory.postgres.hosts.joined(separator: ", ") }
+}
