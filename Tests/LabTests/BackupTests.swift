@@ -105,9 +105,10 @@ extension RunTests {
             try await Lab.call(
                 "psql", "-d", "chatwoot", "-v", "ON_ERROR_STOP=1", "-qc",
                 """
+                SET ROLE chatwoot;
                 INSERT INTO accounts (id, name, created_at, updated_at) VALUES (7, 'First & only', now(), now());
-                INSERT INTO users (provider, uid, email, name, created_at, updated_at)
-                SELECT 'email', n, n || '@example.org', 'Person ' || n, now(), now() FROM generate_series(1, 3) n;
+                INSERT INTO users (provider, uid, email, name, encrypted_password, created_at, updated_at)
+                SELECT 'email', n, n || '@example.org', 'Person ' || n, 'x', now(), now() FROM generate_series(1, 3) n;
                 INSERT INTO conversations (account_id, created_at, updated_at)
                 SELECT 7, now(), now() FROM generate_series(1, 500);
                 """)
