@@ -62,6 +62,8 @@ struct Bench: Sendable {
     let events = EventLog()
     var state: StateDirectory
     var steps = ["first", "second", "third"]
+    /// A further step, after the first, that a run has only when it is asked for.
+    var onRequest: String?
     var module = 11
     var inventory: Inventory
     var lease = Duration.seconds(60)
@@ -84,8 +86,10 @@ struct Bench: Sendable {
 
     var fakeModule: Module {
         let world = world
+        var fakes: [any Step] = steps.map { FakeStep(id: StepID($0), world: world) }
+        if let onRequest { fakes.insert(FakeStepOnRequest(fake: FakeStep(id: StepID(onRequest), world: world)), at: 1) }
         return Module(
-            number: module, summary: "three fakes", steps: steps.map { FakeStep(id: StepID($0), world: world) },
+            number: module, summary: "three fakes", steps: fakes,
             orderNote: "as written"
         ) { _ in
             do {
