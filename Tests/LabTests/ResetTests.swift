@@ -9,6 +9,14 @@ extension RunTests {
         try await Command([Lab.command, "run", Lab.runner] + Self.resetting + more).run()
     }
 
+    /// Runs `runner` on a terminal, and types a line when it asks.
+    private func typing(_ line: String, to arguments: [String]) async throws -> Command.Result {
+        let command = ([Lab.command, "run", Lab.runner] + arguments).map { "'\($0)'" }.joined(separator: " ")
+        return try await Command(
+            ["/usr/bin/script", "--quiet", "--return", "--command", command, "/dev/null"], input: line + "\n"
+        ).run()
+    }
+
     private func databasesAside() async throws -> [String] {
         try await Lab.sql("SELECT datname FROM pg_database WHERE datname LIKE 'chatwoot%before%' ORDER BY 1")
             .split(separator: "\n").map(String.init)
@@ -35,12 +43,17 @@ extension RunTests {
             #expect(refused.error.contains(word), "\(arguments): \(refused.error)")
         }
 
+        let mistyped = try await typing("chatwot", to: ["run", "11", "--reset-database"])
+        #expect(mistyped.status == 64, "\(mistyped.output)")
+        #expect(mistyped.output.contains("Type the database's name to go on:"))
+        #expect(mistyped.output.contains("the name given is \"chatwot\""), "\(mistyped.output)")
+
         // Another application's Sidekiq lives in the same Redis: nobody could say whose jobs are whose.
         try await Lab.call("redis-cli", "sadd", "processes", "billing-6f9:1:abcdef")
         try await Lab.call("redis-cli", "hset", "billing-6f9:1:abcdef", "beat", "1")
-        let shared = try await reset()
+        let shared = try await typing("chatwoot", to: ["run", "11", "--reset-database"])
         #expect(shared.status == 1)
-        #expect(shared.error.contains("billing-6f9:1:abcdef"), "\(shared.error)")
+        #expect(shared.output.contains("billing-6f9:1:abcdef"), "\(shared.output)")
         try await Lab.call("redis-cli", "del", "billing-6f9:1:abcdef")
 
         let plan = try await Lab.runner("plan", "11", "--reset-database")
@@ -68,22 +81,24 @@ extension RunTests {
         }
         try await Lab.call("redis-cli", "zadd", "dead", "1", "{}")
 
-        // Somebody is still connected: the pods are stopped, and the database is as it was.
+        // Cut off while the pods are being stopped. Then somebody is still connected: the database stays as it is.
         let hasty = try Variant(
             replacing: "\"credentials\": {", with: "\"limits\": { \"service\": 4 }, \"credentials\": {")
+        let first = try Lab.start(
+            "run", "11", "--reset-database", "--yes-reset=chatwoot", "--inventory", hasty.path)
+        try await eventually("the reset begins") { try Platform.hasBegun("reset_database") }
+        try await Task.sleep(for: .milliseconds(Int.random(in: 0...800)))
+        first.send(SIGKILL)
+        #expect(try await first.wait().status == 128 + SIGKILL)
+        #expect(try await Stored.rows() == rows)
+        let pause = "pg_stat_activity WHERE query LIKE '%pg_sleep(300)%' AND pid <> pg_backend_pid()"
         let session = try Command([Lab.command, "psql", "-d", "chatwoot", "-c", "SELECT pg_sleep(300)"]).start()
-        try await eventually("the session is there") {
-            try await Lab.sql(
-                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(300)%' AND pid <> pg_backend_pid()")
-                == "1"
-        }
-        let blocked = try await reset("--inventory", hasty.path)
+        try await eventually("the session is there") { try await Lab.sql("SELECT count(*) FROM \(pause)") == "1" }
+        let blocked = try await Lab.runner("resume", "--inventory", hasty.path)
         #expect(blocked.status == 1, "\(blocked.error)")
         #expect(blocked.error.contains("it is in use") && blocked.error.contains("psql"), "\(blocked.error)")
         #expect(try await Stored.rows() == rows)
-        _ = try await Lab.sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(300)%' AND pid <> pg_backend_pid()"
-        )
+        _ = try await Lab.sql("SELECT pg_terminate_backend(pid) FROM \(pause)")
         _ = try await session.wait()
 
         // Killed while it goes on, again and again, until it is through.

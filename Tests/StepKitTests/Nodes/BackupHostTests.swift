@@ -65,7 +65,7 @@ import Testing
     @Test func aPasswordThatAServiceFileWouldChangeIsRefused() throws {
         let file = try Self.source(password: #" '"\$`#;=é"#).serviceFile(tls: .prefer)
         #expect(String(decoding: file, as: UTF8.self).contains("\npassword= '\"\\$`#;=é\n"))
-        for password in ["ends with a blank ", "has\na line break", "tab\t"] {
+        for password in ["s3cret ", "s3c\nret", "s3cret\t"] {
             let error = #expect(throws: StepFailure.self) {
                 try Self.source(password: password).serviceFile(tls: .prefer)
             }
