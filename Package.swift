@@ -74,6 +74,8 @@ let package = Package(
         .testTarget(
             name: "KubernetesTests", dependencies: ["ClientKit", "Kubernetes", "SSH"], resources: [.copy("Fixtures")],
             swiftSettings: strict),
+        .testTarget(
+            name: "RunnerTests", dependencies: ["ClientKit", "Journal", "StepKit", "runner"], swiftSettings: strict),
         // Needs the rehearsal cluster; see the Makefile.
         .testTarget(name: "LabTests", dependencies: ["runner"], swiftSettings: strict),
     ]

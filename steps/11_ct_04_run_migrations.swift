@@ -108,9 +108,12 @@ struct RunMigrations: Step {
         {
             return
         }
+        // A database that lets nobody in says nothing about its schema.
+        let refused = try await ChatwootWords.loginRefused.meaning(site)
         throw StepFailure(
             "deploy \(site.inventory.chatwoot.image)", host: site.inventory.postgres.hosts.joined(separator: ", "),
-            cause: "the database is not migrated for this image", remedy: "run from the step 11_ct_04_run_migrations")
+            cause: refused?.cause ?? "the database is not migrated for this image",
+            remedy: refused?.remedy ?? "`runner run 11 --from 11_ct_04_run_migrations`")
     }
 
     private func readable(_ site: ReadableSite) async throws -> ChatwootSchema {
@@ -120,7 +123,7 @@ struct RunMigrations: Step {
             "read what the database \(site.inventory.chatwoot.database) holds",
             host: site.inventory.postgres.hosts.joined(separator: ", "),
             cause: refused?.cause ?? "there is no such database, or Chatwoot's role is not let in",
-            remedy: refused?.remedy ?? "run from the step 11_ct_00_setup_credentials")
+            remedy: refused?.remedy ?? "`runner run 11 --from 11_ct_00_setup_credentials`")
     }
 
     private func refusal(_ schema: ChatwootSchema, _ site: ReadableSite) -> StepFailure {
@@ -131,25 +134,5 @@ struct RunMigrations: Step {
                 "it holds \(schema.users) users in \(schema.tables) tables and no ar_internal_metadata, as after a partial "
                 + "restore: Chatwoot's task would drop every table",
             remedy: "restore the whole backup, ar_internal_metadata included, or move the database aside by hand")
-    }
-}
-
-/// What is recorded in the cluster about the last migration: the image, and what the database held after it.
-struct SchemaRecord {
-    let data: [String: String]
-    let manifest: any Manifest
-
-    init(_ schema: ChatwootSchema, _ site: ReadableSite) {
-        data = [
-            "image": site.inventory.chatwoot.image.description, "migrations": String(schema.migrations),
-            "newest": schema.newest,
-        ]
-        manifest = ConfigMap(metadata: .chatwoot(ChatwootNames.schemaRecord, in: site), data: data)
-    }
-
-    static func reference(_ site: ReadableSite) -> ObjectReference {
-        ObjectReference(
-            apiVersion: "v1", kind: "ConfigMap", namespace: site.inventory.chatwoot.namespace,
-            name: ChatwootNames.schemaRecord)
     }
 }

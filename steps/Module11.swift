@@ -18,4 +18,6 @@ public let module11 = Module(
         the way to the database; the pull secret before the first pod; the migration before the deployment, so that new code never \
         serves on an old schema; the tests last. A run has reset_database only when it is given --reset-database.
         """,
-    preflight: preflight)
+    preflight: preflight,
+    diagnose: diagnose,
+    evidence: gatherEvidence)

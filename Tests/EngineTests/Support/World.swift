@@ -28,6 +28,7 @@ final class World: Sendable {
         var takenOverFrom: String?
         var absent: [AbsentNode] = []
         var problems: [any ExplainedError] = []
+        var evidence: [Evidence] = []
     }
 
     private let state = Mutex(State())
@@ -80,6 +81,12 @@ final class World: Sendable {
     /// What the steps were told that was asked of their runs.
     var wishes: Set<RunWishes> { state.withLock { $0.wishes } }
     func noteWishes(_ wishes: RunWishes) { state.withLock { _ = $0.wishes.insert(wishes) } }
+
+    /// What shows how things stand.
+    var evidence: [Evidence] {
+        get { state.withLock { $0.evidence } }
+        set { state.withLock { $0.evidence = newValue } }
+    }
 
     func noteSuperseded(_ runs: Set<String>) { state.withLock { $0.superseded.append(runs) } }
 

@@ -1,0 +1,55 @@
+import Yams
+
+/// What an Ansible inventory in YAML says: its hosts, with the groups they are in and the variables that apply to them.
+struct AnsibleInventory {
+    /// A variable's value as it is written, and where.
+    struct Variable {
+        let text: String
+        /// `all.hosts.node1.ip`.
+        let path: String
+        let position: TextPosition
+    }
+
+    /// One host.
+    struct Host {
+        let name: String
+        let path: String
+        let position: TextPosition
+        /// The groups it is in, those around them included.
+        let groups: Set<String>
+        /// Host variables, and below them those of its groups, the innermost first.
+        let variables: [String: Variable]
+
+        /// The first of `names` that is set.
+        func variable(_ names: String...) -> Variable? {
+            names.lazy.compactMap { variables[$0] }.first
+        }
+    }
+
+    /// The hosts in the order first written.
+    let hosts: [Host]
+
+    /// Reads the YAML `text`; what is wrong with it goes to `report`.
+    init(_ text: String, report: (InventoryProblem) -> Void) {
+        var tree = AnsibleTree()
+        do {
+            if let root = try compose(yaml: text) {
+                tree.readRoot(root)
+            } else {
+                tree.problems.append(InventoryProblem(at: .start, "is empty"))
+            }
+        } catch {
+            let message =
+                switch error as? YamlError {
+                case .scanner(_, let problem, _, _), .parser(_, let problem, _, _), .composer(_, let problem, _, _):
+                    "is not YAML: \(problem)"
+                case .duplicatedKeysInMapping(let keys, _):
+                    "is written twice: \(keys.map(shown).joined(separator: ", "))"
+                default: "is not YAML"
+                }
+            tree.problems.append(InventoryProblem(at: JSONNode.position(of: error), message))
+        }
+        hosts = tree.hosts()
+        tree.problems.forEach(report)
+    }
+}
