@@ -31,8 +31,10 @@ struct InventoryProbe: Sendable {
         } catch {
             findings.append(.failed(credentialsSubject, error, redactor))
         }
-        // Nothing connects to an operator's host, unless others are behind it.
-        let asked = inventory.hosts.filter { $0.roles != [.operator] || hosts.jumpHostNames.contains($0.name) }
+        // Nothing connects to an operator's host, unless others are behind it or it keeps the backups.
+        let asked = inventory.hosts.filter {
+            $0.roles != [.operator] || hosts.jumpHostNames.contains($0.name) || $0.name == inventory.backup?.host
+        }
         let answers = await hosts.connect(to: asked)
         var fingerprints: [String: String] = [:]
         var connections: [String: SSHConnection] = [:]
