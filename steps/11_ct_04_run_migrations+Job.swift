@@ -27,12 +27,21 @@ struct MigrationJob {
         return isDone
     }
 
-    /// Creates the next Job and waits for it.
-    func run() async throws {
+    /// Waits for Jobs that an interrupted run left, however they end: what they work on is about to be set aside.
+    func settleEarlier() async throws {
+        do {
+            _ = try await finishEarlier()
+        } catch let error as KubernetesError {
+            guard case .trouble = error.code, try await jobs().allSatisfy(\.isFinishedJob) else { throw error }
+        }
+    }
+
+    /// Creates the next Job, which says where the backup lies that was made before it, and waits for it.
+    func run(after backup: DumpFile?) async throws {
         let jobs = try await jobs()
         let attempts = jobs.filter { $0.images == [reading.inventory.chatwoot.image.description] }
             .compactMap { $0["metadata", "annotations", Self.attemptKey]?.string.flatMap { Int($0) } }
-        let manifest = manifest(attempt: (attempts.max() ?? 0) + 1)
+        let manifest = manifest(attempt: (attempts.max() ?? 0) + 1, after: backup)
         do throws(KubernetesError) {
             try await site.cluster.create(manifest)
         } catch {
@@ -76,7 +85,9 @@ struct MigrationJob {
 
     private static let attemptKey = "keybuzz.io/attempt"
 
-    private func manifest(attempt: Int) -> Job {
+    private static let backupKey = "keybuzz.io/backup"
+
+    private func manifest(attempt: Int, after backup: DumpFile?) -> Job {
         let chatwoot = reading.inventory.chatwoot
         let version =
             (chatwoot.image.tag ?? chatwoot.image.digest?.split(separator: ":").last.map { String($0.prefix(12)) })
@@ -106,7 +117,10 @@ struct MigrationJob {
         return Job(
             metadata: .chatwoot(
                 "chatwoot-migrations-\(version?.prefix(30) ?? "image")-\(attempt)", in: reading,
-                labels: ChatwootNames.labels("migrations"), annotations: [Self.attemptKey: String(attempt)]),
+                labels: ChatwootNames.labels("migrations"),
+                annotations: [Self.attemptKey: String(attempt)].merging(
+                    backup.map { [Self.backupKey: $0.description] } ?? [:]
+                ) { own, _ in own }),
             spec: .init(
                 template: PodTemplate(labels: ChatwootNames.selector("migrations"), spec: pods),
                 backoffLimit: 0, parallelism: 1, completions: 1,

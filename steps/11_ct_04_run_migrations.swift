@@ -33,20 +33,37 @@ struct RunMigrations: Step {
                     Change(
                         "set the onboarding key in Redis: the seed never ran to its end, and nobody could create the first account",
                         .proved)
-                ] + (try await recordChanges(schema, site)))
+                ] + (try await Self.isMigrated(schema, site) ? recordChanges(schema, site) : [migration(schema, site)]))
         case .loaded:
-            guard try await Self.isMigrated(schema, site) else {
-                return inAJob("migrate the database (\(schema.words)) with \(image)")
-            }
-            return Finding(changes: try await recordChanges(schema, site))
+            return Finding(changes: try await loadedChanges(schema, site))
         }
+    }
+
+    /// What a database with a schema lacks; existing data is saved before it is migrated.
+    private func loadedChanges(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> [Change] {
+        let open =
+            schema.isOpenToStrangers
+            ? [
+                Change(
+                    "remove the onboarding key from Redis: there are users, and anybody could make himself administrator",
+                    .proved)
+            ]
+            : []
+        if try await Self.isMigrated(schema, site) { return try await open + recordChanges(schema, site) }
+        return try await open + MigrationBackup(site).changes() + [migration(schema, site)]
     }
 
     /// What the record of a migrated database lacks.
     private func recordChanges(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> [Change] {
         let record = SchemaRecord(schema, site)
-        guard try await Self.isMigrated(schema, site), try await !record.isInPlace(site) else { return [] }
+        guard try await !record.isInPlace(site) else { return [] }
         return try await site.changes(towards: [record.manifest])
+    }
+
+    private func migration(_ schema: ChatwootSchema, _ site: ReadableSite) -> Change {
+        Change(
+            "migrate the database (\(schema.words)) with \(site.inventory.chatwoot.image), in a Job", .unknowable,
+            startingPoint: schema.contents)
     }
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {
@@ -55,16 +72,18 @@ struct RunMigrations: Step {
         // What cannot be read is not judged, and the task would drop what it does not know.
         let schema = try await readable(site.reading)
         if schema.state == .wouldBeDropped { throw refusal(schema, site.reading) }
-        if schema.state == .unseeded {
-            try await site.redis().set(ChatwootNames.onboardingKey, to: "true")
+        if schema.state == .unseeded { try await site.redis().set(ChatwootNames.onboardingKey, to: "true") }
+        if schema.isOpenToStrangers { try await site.redis().delete(ChatwootNames.onboardingKey) }
+        if !isDone, try await !Self.isMigrated(schema, site.reading) {
+            let backup = schema.state == .loaded ? try await MigrationBackup(site.reading).make(on: site) : nil
+            try await job.run(after: backup)
         }
-        if !isDone, try await !Self.isMigrated(schema, site.reading) { try await job.run() }
         try await site.cluster.apply([SchemaRecord(readable(site.reading), site.reading).manifest])
     }
 
     func verify(_ site: ReadableSite) async throws {
         let schema = try await readable(site)
-        guard schema.state == .loaded, try await Self.isMigrated(schema, site) else {
+        guard schema.state == .loaded, !schema.isOpenToStrangers, try await Self.isMigrated(schema, site) else {
             throw StepFailure(
                 "prove that the database is migrated", host: site.inventory.postgres.hosts.joined(separator: ", "),
                 cause:
@@ -122,33 +141,5 @@ struct RunMigrations: Step {
                 "it holds \(schema.users) users in \(schema.tables) tables and no ar_internal_metadata, as after a partial "
                 + "restore: Chatwoot's task would drop every table",
             remedy: "restore the whole backup, ar_internal_metadata included, or move the database aside by hand")
-    }
-}
-
-/// What is recorded in the cluster about the last migration: the image, and what the database held after it.
-struct SchemaRecord {
-    let data: [String: String]
-    let manifest: any Manifest
-
-    init(_ schema: ChatwootSchema, _ site: ReadableSite) {
-        data = [
-            "image": site.inventory.chatwoot.image.description, "migrations": String(schema.migrations),
-            "newest": schema.newest,
-        ]
-        manifest = ConfigMap(metadata: .chatwoot(ChatwootNames.schemaRecord, in: site), data: data)
-    }
-
-    /// Whether the cluster holds the record as it shall be; read without a dry run, for the many runs that find it so.
-    func isInPlace(_ site: ReadableSite) async throws -> Bool {
-        guard let live = try await site.cluster.get(Self.reference(site)) else { return false }
-        let labels = live["metadata", "labels"]?.strings ?? [:]
-        return live["data"]?.strings == data
-            && manifest.metadata.labels?.allSatisfy { labels[$0.key] == $0.value } == true
-    }
-
-    static func reference(_ site: ReadableSite) -> ObjectReference {
-        ObjectReference(
-            apiVersion: "v1", kind: "ConfigMap", namespace: site.inventory.chatwoot.namespace,
-            name: ChatwootNames.schemaRecord)
     }
 }

@@ -47,6 +47,9 @@ struct ChatwootSchema: Sendable, Hashable {
         }
     }
 
+    /// Whether the onboarding page would let anybody in although there are users, as after a restore.
+    var isOpenToStrangers: Bool { state == .loaded && users > 0 && isOnboarding }
+
     /// The figures in words.
     var words: String { "\(migrations) migrations, newest \(newest.isEmpty ? "none" : newest)" }
 

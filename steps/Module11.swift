@@ -5,6 +5,7 @@ public let module11 = Module(
     number: 11, summary: "Chatwoot, the support desk",
     steps: [
         FixFirewall(),
+        ResetDatabase(),
         SetupCredentials(),
         PrepareConfig(),
         AddImagePullSecrets(),
@@ -15,7 +16,7 @@ public let module11 = Module(
     orderNote: """
         The names are those of the old scripts, the order is not. The firewall comes first, since the migration's pod already needs \
         the way to the database; the pull secret before the first pod; the migration before the deployment, so that new code never \
-        serves on an old schema; the tests last.
+        serves on an old schema; the tests last. A run has reset_database only when it is given --reset-database.
         """,
     preflight: preflight,
     diagnose: diagnose,

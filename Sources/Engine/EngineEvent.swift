@@ -42,6 +42,8 @@ public struct RunSummary: Sendable {
     public let applied: Int
     /// The failure that ended the run, `nil` when it succeeded.
     public let failure: RunFailure?
+    /// What the operator needs after the run, such as where a backup lies; each told once.
+    public let notes: [String]
     /// From the command to the end.
     public let duration: Duration
 }

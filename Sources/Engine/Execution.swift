@@ -8,6 +8,7 @@ struct Execution: Sendable {
     let runner: ModuleRunner
     let journal: RunJournal
     let steps: [any Step]
+    let wishes: RunWishes
     /// The steps whose checkpoints an earlier process left.
     let finished: Set<StepID>
     let superseded: Set<String>
@@ -16,6 +17,8 @@ struct Execution: Sendable {
     let planGuard: PlanGuard?
     /// Records what steps warn of.
     let warnings = InOrder()
+    /// What steps want told at the end.
+    let notes: Notes
 
     private struct Progress {
         var inPlace = 0
@@ -38,7 +41,7 @@ struct Execution: Sendable {
         failure = await finish(progress, failure)?.redacted(by: runner.redactor)
         let summary = RunSummary(
             runID: journal.id.description, inPlace: progress.inPlace, applied: progress.applied, failure: failure,
-            duration: began.duration(to: .now))
+            notes: notes.all.map(runner.redactor.redact), duration: began.duration(to: .now))
         runner.events(.runEnded(summary))
         return summary
     }
@@ -193,7 +196,7 @@ struct Execution: Sendable {
     }
 
     private func preflight(_ open: any OpenSite) async throws {
-        let reader = try await open.site(reporter: reporter(nil)).reading
+        let reader = try await site(open, nil).reading
         for node in reader.absentNodes {
             runner.events(.warning("\(node.name) does not answer: \(node.failure.cause)"))
         }
@@ -305,7 +308,8 @@ struct Execution: Sendable {
     private func attempt(
         _ step: any Step, _ open: any OpenSite, _ hasCheckpoint: inout Bool
     ) async throws -> StepResult {
-        let site = try await open.site(reporter: reporter(step.id))
+        if hasCheckpoint, step is any StepOnRequest { return .inPlace }
+        let site = try await site(open, step.id)
         let name = step.id.rawValue
         try await journal.beginStep(name)
         let finding = try await step.check(site.reading)
@@ -332,18 +336,50 @@ struct Execution: Sendable {
         return .applied(changes)
     }
 
+    private func site(_ open: any OpenSite, _ step: StepID?) async throws -> WritableSite {
+        try await open.site(reporter: reporter(step)).wishing(wishes.of(run: journal.id.description))
+    }
+
     private func reporter(_ step: StepID?) -> Reporter {
         Reporter { text in
             if let step { runner.events(.stepProgress(step, text)) }
         } warning: { text in
             runner.events(.warning(text))
-            warnings.add {
-                do {
-                    try await journal.record(.warning, step: step?.rawValue, text: text)
-                } catch {
-                    runner.events(.warning("the warning could not be recorded: \(error)"))
-                }
+            record(.warning, step, text)
+        } note: { text in
+            if notes.add(text) { record(.note, step, text) }
+        }
+    }
+
+    private func record(_ kind: AuditKind, _ step: StepID?, _ text: String) {
+        warnings.add {
+            do {
+                try await journal.record(kind, step: step?.rawValue, text: text)
+            } catch {
+                runner.events(.warning("the \(kind.rawValue) could not be recorded: \(error)"))
             }
+        }
+    }
+}
+
+/// Texts in the order they came, each once.
+final class Notes: Sendable {
+    private let texts: Mutex<[String]>
+
+    /// Begins with what an earlier process noted.
+    init(_ earlier: [String] = []) {
+        texts = Mutex(earlier)
+    }
+
+    /// All so far.
+    var all: [String] { texts.withLock { $0 } }
+
+    /// Adds `text`; whether it is new.
+    func add(_ text: String) -> Bool {
+        texts.withLock { texts in
+            guard !texts.contains(text) else { return false }
+            texts.append(text)
+            return true
         }
     }
 }

@@ -33,25 +33,26 @@ public struct ModulePlan: Sendable, Codable {
     public let runner: String
     /// What it was made for.
     public let inventory: InventoryFile
-    /// Every step of the module, in its order.
+    /// Every step that a run would have, in the module's order.
     public let steps: [StepPlan]
 
     /// Whether a run would change nothing.
     public var isEmpty: Bool { steps.allSatisfy(\.changes.isEmpty) }
 
-    /// Looks at every step of `module`; no secret that `redactor` knows is in the plan.
+    /// Looks at every step that a run of `module` with `wishes` would have; no secret that `redactor` knows is in the plan.
     ///
     /// `warn` is told what an operator should know.
     public init(
-        _ module: Module, inventory: Inventory, version: String, redactor: Redactor, provider: any SiteProvider,
+        _ module: Module, wishes: RunWishes = RunWishes(), inventory: Inventory, version: String, redactor: Redactor,
+        provider: any SiteProvider,
         warn: @escaping @Sendable (String) -> Void
     ) async throws {
         let open = try await provider.open(observer: IgnoringObserver())
         do {
             let reporter = Reporter(progress: { _ in }, warning: warn)
-            let site = try await Self.ready(module, open, reporter)
+            let site = try await Self.ready(module, wishes, open, reporter)
             var plans: [StepPlan] = []
-            for step in module.steps {
+            for step in module.steps(for: wishes) {
                 var changes = try await step.check(site).changes.map { $0.redacted(by: redactor) }
                 if step.isProof, changes.isEmpty, plans.contains(where: { !$0.changes.isEmpty }) {
                     changes = [Change("prove anew, after the changes before: \(step.summary)", .unknowable)]
@@ -72,10 +73,11 @@ public struct ModulePlan: Sendable, Codable {
     }
 
     /// The platform once everything needed is there; where a master is lost meanwhile, through the next one.
-    private static func ready(_ module: Module, _ open: any OpenSite, _ reporter: Reporter) async throws -> ReadableSite
-    {
+    private static func ready(
+        _ module: Module, _ wishes: RunWishes, _ open: any OpenSite, _ reporter: Reporter
+    ) async throws -> ReadableSite {
         while true {
-            let site = try await open.site(reporter: reporter).reading
+            let site = try await open.site(reporter: reporter).wishing(wishes).reading
             do {
                 let problems = try await module.lookAround(site)
                 guard problems.isEmpty else {

@@ -46,9 +46,10 @@ public struct ModuleRunner: Sendable {
     /// With a `plan` the run carries out that and nothing else, all of the module's steps; a plan of another module, inventory
     /// or list of steps is refused with an error of kind `badInput`.
     public func run(
-        _ selection: StepSelection, plan: ModulePlan.File? = nil, in state: StateDirectory
+        _ selection: StepSelection, plan: ModulePlan.File? = nil, wishes: RunWishes = RunWishes(),
+        in state: StateDirectory
     ) async throws -> RunSummary {
-        let steps = try selection.steps(of: module)
+        let steps = try selection.steps(of: module, wishes)
         try plan?.content.requireFor(module, inventory, version: version)
         let name = moduleName
         let (id, lock) = try await offThePool {
@@ -58,12 +59,12 @@ public struct ModuleRunner: Sendable {
         defer { release(lock) }
         let superseded = try await earlierRuns(in: state)
         let description = RunDescription(
-            module: name, steps: steps.map(\.id.rawValue), runnerVersion: version, inventoryPath: inventory.path,
-            inventoryDigest: inventory.digest, plan: plan?.bytes)
+            module: name, steps: steps.map(\.id.rawValue), wishes: wishes.record, runnerVersion: version,
+            inventoryPath: inventory.path, inventoryDigest: inventory.digest, plan: plan?.bytes)
         let journal = try await RunJournal.create(id, description, in: state, redactor: redactor)
         let execution = Execution(
-            runner: self, journal: journal, steps: steps, finished: [], superseded: superseded, isResumed: false,
-            planGuard: plan.map { PlanGuard($0.content, redactor: redactor) })
+            runner: self, journal: journal, steps: steps, wishes: wishes, finished: [], superseded: superseded,
+            isResumed: false, planGuard: plan.map { PlanGuard($0.content, redactor: redactor) }, notes: Notes())
         return await execution.run()
     }
 
@@ -94,8 +95,10 @@ public struct ModuleRunner: Sendable {
         }
         let execution = Execution(
             runner: self, journal: reopened.journal, steps: steps,
+            wishes: RunWishes(recorded: reopened.header.wishes ?? []),
             finished: Set(reopened.finished.keys.map { StepID($0) }), superseded: superseded, isResumed: true,
-            planGuard: planGuard)
+            planGuard: planGuard,
+            notes: Notes(try await offThePool { try run.entries().filter { $0.kind == .note }.compactMap(\.text) }))
         return await execution.run()
     }
 

@@ -17,9 +17,12 @@ public struct StepSelection: Sendable {
         self.only = only
     }
 
-    /// The selected steps of `module` in its order; throws for a name that is none of its steps.
-    public func steps(of module: Module) throws -> [any Step] {
-        let ids = module.steps.map(\.id)
+    /// The selected steps of `module` in its order, with those that `wishes` ask for.
+    ///
+    /// Throws for a name that is none of its steps, and for a selection that leaves out what was asked for.
+    public func steps(of module: Module, _ wishes: RunWishes = RunWishes()) throws -> [any Step] {
+        let steps = module.steps(for: wishes)
+        let ids = steps.map(\.id)
         for id in [from, until].compactMap({ $0 }) + only where !ids.contains(id) {
             throw StepFailure(
                 "choose the steps of module \(module.number)", cause: "there is no step \(id)",
@@ -39,6 +42,15 @@ public struct StepSelection: Sendable {
                 cause: "--from and --until leave out \(outside.map(\.rawValue).joined(separator: ", "))",
                 remedy: "give --only by itself", kind: .usage)
         }
-        return module.steps[first...last].filter { only.isEmpty || only.contains($0.id) }
+        let selected = steps[first...last].filter { only.isEmpty || only.contains($0.id) }
+        if let left = steps.first(where: { step in
+            step is any StepOnRequest && !selected.contains { $0.id == step.id }
+        }) {
+            throw StepFailure(
+                "choose the steps of module \(module.number)",
+                cause: "\(left.id) was asked for, and --from, --until or --only leave it out",
+                remedy: "begin no later than with \(left.id)", kind: .usage)
+        }
+        return Array(selected)
     }
 }

@@ -46,6 +46,8 @@ public struct AuditKind: RawRepresentable, Codable, Hashable, Sendable {
     public static let evidence = AuditKind(rawValue: "evidence")
     /// Something an auditor should know that stopped nothing.
     public static let warning = AuditKind(rawValue: "warning")
+    /// Something the operator needs after the run, such as where a backup lies.
+    public static let note = AuditKind(rawValue: "note")
     /// A crash cut the log's end off; the pieces were set aside.
     public static let tornTail = AuditKind(rawValue: "torn-tail")
 }

@@ -30,6 +30,13 @@ extension PostgresWriter {
         return state
     }
 
+    /// Gives a database another name; where there is a database of the new name already, SQLSTATE 42P04, and where somebody is
+    /// connected, 55006.
+    public func renameDatabase(_ name: String, to newName: String) async throws(PostgresError) {
+        try await execute(
+            "ALTER DATABASE \(connection.identifier(name)) RENAME TO \(connection.identifier(newName))")
+    }
+
     /// Takes the right to connect to a database from PUBLIC; owner and superusers keep it.
     public func revokeConnectFromPublic(on database: String) async throws(PostgresError) {
         if try await databaseState(database)?.publicMayConnect == false { return }

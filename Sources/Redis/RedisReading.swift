@@ -41,6 +41,18 @@ public struct RedisWriter: RedisReading {
     public func delete(_ key: String) async throws(RedisError) -> Bool {
         try await integer(["DEL", key], .change) > 0
     }
+
+    /// Removes keys, and says how many of them existed.
+    @discardableResult
+    public func delete(_ keys: [String]) async throws(RedisError) -> Int {
+        var removed = 0
+        // Some at a time: a server that is busy with one command serves nobody else.
+        for start in stride(from: 0, to: keys.count, by: 500) {
+            let some = keys[start..<min(start + 500, keys.count)]
+            removed += try await integer(["UNLINK"] + some, .change)
+        }
+        return removed
+    }
 }
 
 /// What a server says of itself.
@@ -120,6 +132,27 @@ extension RedisReading {
         let list = try await strings(["HGETALL", key])
         guard list.count.isMultiple(of: 2) else { throw unexpected(["HGETALL", key]) }
         return stride(from: 0, to: list.count, by: 2).reduce(into: [:]) { $0[list[$1]] = list[$1 + 1] }
+    }
+
+    /// The keys that begin with `prefix`, sorted; found without holding the server up, so that a key made meanwhile may be
+    /// missing.
+    public func keys(withPrefix prefix: String) async throws(RedisError) -> [String] {
+        var found: Set<String> = []
+        var cursor = "0"
+        repeat {
+            let words = ["SCAN", cursor, "MATCH", Self.literal(prefix) + "*", "COUNT", "5000"]
+            guard case .array(let answer?) = try await connection.run(Command(words, .read)), answer.count == 2,
+                case .bulk(let next?) = answer[0], case .array(let page?) = answer[1]
+            else { throw unexpected(words) }
+            for case .bulk(let key?) in page { found.insert(String(decoding: key, as: UTF8.self)) }
+            cursor = String(decoding: next, as: UTF8.self)
+        } while cursor != "0"
+        return found.sorted()
+    }
+
+    /// `text` as a pattern that matches it and nothing else.
+    private static func literal(_ text: String) -> String {
+        String(text.flatMap { "*?[]\\^-".contains($0) ? ["\\", $0] : [$0] })
     }
 
     /// All members of a set; empty where the key does not exist.

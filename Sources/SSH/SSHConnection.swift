@@ -49,6 +49,9 @@ public actor SSHConnection: RemoteShell {
         if case .carrierLost(let name, _) = loss { name } else { nil }
     }
 
+    /// Whether the session is up as far as this side knows; no round trip is made.
+    public var isOpen: Bool { isEstablished && loss == nil }
+
     init(to destination: SSHDestination, through: JumpHost?, observer: any ActivityObserver) {
         self.destination = destination
         self.through = through

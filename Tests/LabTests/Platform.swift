@@ -139,8 +139,14 @@ enum Platform {
     static func auditLines() throws -> [[String: Any]] {
         let runs = "\(Lab.state)/runs"
         guard FileManager.default.fileExists(atPath: runs),
-            let newest = try FileManager.default.contentsOfDirectory(atPath: runs).sorted().last,
-            let bytes = FileManager.default.contents(atPath: "\(runs)/\(newest)/audit.jsonl"),
+            let newest = try FileManager.default.contentsOfDirectory(atPath: runs).sorted().last
+        else { return [] }
+        return try entries(of: newest)
+    }
+
+    /// The whole lines of a run's audit log.
+    static func entries(of run: String) throws -> [[String: Any]] {
+        guard let bytes = FileManager.default.contents(atPath: "\(Lab.state)/runs/\(run)/audit.jsonl"),
             let end = bytes.lastIndex(of: UInt8(ascii: "\n"))
         else { return [] }
         return try bytes[...end].split(separator: UInt8(ascii: "\n")).compactMap {

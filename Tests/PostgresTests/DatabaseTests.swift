@@ -63,6 +63,38 @@ extension PostgresServerTests {
             #expect(error.sqlState == "42501")
         }
 
+        @Test func aDatabaseInUseIsNotRenamedAndItsSessionsAreNamed() async throws {
+            let admin = try await writer()
+            try await admin.ensureRole("tenant", password: password)
+            try await admin.ensureDatabase("in use", owner: "tenant")
+            let tenant = try await PostgresReader.connect(
+                to: server.endpoint("in use").loggingIn(as: "tenant", password: password), observer: observer)
+            let session = try #require(try await admin.sessions(on: "in use").first)
+            #expect(session.user == "tenant" && session.address == "127.0.0.1")
+            #expect(session.description.contains("tenant from 127.0.0.1 (keybuzz-runner)"))
+            let busy = try await failure { () throws(PostgresError) in
+                try await admin.renameDatabase("in use", to: "aside")
+            }
+            #expect(busy.sqlState == "55006")
+            #expect(try await admin.databaseState("in use") != nil)
+
+            await tenant.connection.close()
+            let deadline = ContinuousClock.now + .seconds(20)
+            while try await !admin.sessions(on: "in use").isEmpty, .now < deadline { await Task.yield() }
+            try await admin.renameDatabase("in use", to: "it's \"aside\"")
+            #expect(try await admin.databaseState("in use") == nil)
+            #expect(try await admin.databaseState("it's \"aside\"")?.owner == "tenant")
+            try await admin.ensureDatabase("in use", owner: "tenant")
+            let taken = try await failure { () throws(PostgresError) in
+                try await admin.renameDatabase("in use", to: "it's \"aside\"")
+            }
+            #expect(taken.sqlState == "42P04")
+            let long = try await failure { () throws(PostgresError) in
+                try await admin.renameDatabase("in use", to: String(repeating: "x", count: 64))
+            }
+            #expect(long.reason == .invalidInput)
+        }
+
         @Test func aForeignDatabaseGetsItsOwner() async throws {
             let admin = try await writer()
             try await admin.ensureRole("heir", password: password)

@@ -58,6 +58,27 @@ import Testing
         #expect((.seconds(30)...(.seconds(60))).contains(left))
     }
 
+    @Test func keysOfAPrefixAreListedAndRemovedAndNoOthers() async throws {
+        var endpoint = server.endpoint
+        endpoint.database = 5
+        let writer = try await RedisWriter.connect(to: endpoint, observer: observer)
+        // More than one page of names, and more than one command's worth of removals.
+        let own = (0..<6000).map { "alfred:\($0)" }
+        let command = [
+            "redis-cli", "-n", "5", "-p", String(server.port), "-a", RedisServer.password, "--no-auth-warning",
+        ]
+        try runTool(command + ["MSET"] + own.flatMap { [$0, "x"] })
+        let others = ["alfredo", "xalfred:1", "al*ed:1", "a[l]b:1", "al\\ed:2"]
+        for key in others { try await writer.set(key, to: "kept") }
+        #expect(try await writer.keys(withPrefix: "alfred:") == own.sorted())
+        #expect(try await writer.keys(withPrefix: "al*") == ["al*ed:1"])
+        #expect(try await writer.keys(withPrefix: "a[l]") == ["a[l]b:1"])
+        #expect(try await writer.keys(withPrefix: "al\\") == ["al\\ed:2"])
+        #expect(try await writer.delete(own + ["nothing"]) == 6000)
+        #expect(try await writer.delete([]) == 0)
+        #expect(try await writer.keys(withPrefix: "").sorted() == others.sorted())
+    }
+
     @Test func theServerTellsAboutItself() async throws {
         let reader = try await RedisReader.connect(to: server.endpoint, observer: observer)
         let info = try await reader.requireVersion()

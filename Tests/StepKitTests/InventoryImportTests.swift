@@ -75,7 +75,11 @@ import Testing
         #expect(made.chatwoot == shipped.chatwoot)
         #expect(made.cluster == shipped.cluster)
         let notes = try result(Self.platform).notes.map(\.message)
-        #expect(notes == ["the operator's host install-01 is that of the inventory that is followed"])
+        #expect(
+            notes
+                == ["install-01", "backup-01"].map {
+                    "the host \($0), outside Kubernetes, is that of the inventory that is followed"
+                })
     }
 
     @Test func whatNobodySaysIsToBeFilledInAndAcceptedByNothing() throws {
@@ -118,7 +122,8 @@ import Testing
                       vars: { ansible_port: 2222 }
                       hosts: { two: { ip: 10.0.0.2 }, three: { access_ip: 10.0.0.3, ip: 10.0.0.4 } }
             """)
-        let hosts = made.hosts.filter { !$0.roles.contains(.operator) }
+        let hosts = made.nodes
+        #expect(made.backupHost.map { "\($0.user)@\($0.name):\($0.port)" } == "root@backup-01:22")
         #expect(
             hosts.map { "\($0.user)@\($0.name):\($0.port)" } == ["own@one:22", "middle@two:2222", "middle@three:2222"])
         #expect(hosts.map(\.address) == ["10.0.0.1", "10.0.0.2", "10.0.0.3"])

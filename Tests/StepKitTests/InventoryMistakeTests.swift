@@ -63,6 +63,9 @@ import Testing
         Case("\"10.0.0.0/16\"", "\"10.0.0.0\"", "cluster.nodeNetwork", 19, "must be a network"),
         Case("\"/root/.kube/config\"", "\"~/.kube/config\"", "cluster.kubeconfig", 18, "must be an absolute path"),
         Case("\"/var/lib/keybuzz-lab/ssh/id_ed25519\"", "\"~bob/key\"", "ssh.key", 7, "another account's home"),
+        Case(
+            "\"firewall\"", "\"backup\": {\"host\": \"install-01\", \"directory\": \"~/x\"}, \"firewall\"",
+            "backup.directory", 36, "must be an absolute path on the remote host"),
         Case("\"1\"", "\"1Gi\"", "chatwoot.resources.limits.cpu", 32, "must be an amount of CPU"),
         Case("\"64Mi\"", "\"64mb\"", "chatwoot.resources.requests.memory", 31, "must be an amount of memory"),
         Case("\"64Mi\"", "\"64\"", "chatwoot.resources.requests.memory", 31, "must be an amount of memory"),
@@ -93,6 +96,9 @@ import Testing
     ]
 
     static let combinations = [
+        Case(
+            "\"firewall\"", "\"backup\": {\"host\": \"backup-09\"}, \"firewall\"", "backup.host", 36,
+            "is none of the hosts: k8s-master-01"),
         Case("k8s-worker-01", "k8s-master-02", "hosts[3].name", 14, "is already the name of hosts[1] (line 12)"),
         Case("10.0.0.110", "10.0.0.101", "hosts[3].address", 14, "is already the address of hosts[1] (line 12)"),
         Case("10.233.64.0/18", "10.233.0.0/16", "cluster.serviceCIDR", 21, "overlaps podCIDR 10.233.0.0/16"),

@@ -41,6 +41,16 @@ import Testing
         #expect(Self.schema(tables: 67, isLoaded: true, users: 3, settings: 40, migrations: 42).state == .loaded)
     }
 
+    @Test func usersBesideTheOnboardingKeyAreOpenToStrangers() {
+        #expect(
+            Self.schema(tables: 67, isLoaded: true, users: 1, settings: 40, isOnboarding: true, migrations: 42)
+                .isOpenToStrangers)
+        #expect(!Self.schema(tables: 67, isLoaded: true, users: 1, settings: 40, migrations: 42).isOpenToStrangers)
+        #expect(
+            !Self.schema(tables: 67, isLoaded: true, settings: 40, isOnboarding: true, migrations: 42).isOpenToStrangers
+        )
+    }
+
     @Test func saysWhatItHolds() {
         #expect(Self.schema(tables: 67, isLoaded: true, migrations: 42).words == "42 migrations, newest 20240516003531")
         #expect(Self.schema(tables: 0, isLoaded: false).words == "0 migrations, newest none")

@@ -8,7 +8,8 @@ import Testing
     @Test func hasTheStepsInTheOrderOfTheDesign() {
         #expect(
             module11.steps.map(\.id) == [
-                "fix_ufw_k8s_nodes", "11_ct_00_setup_credentials", "11_ct_01_prepare_config", "add_imagepullsecrets",
+                "fix_ufw_k8s_nodes", "reset_database", "11_ct_00_setup_credentials", "11_ct_01_prepare_config",
+                "add_imagepullsecrets",
                 "11_ct_04_run_migrations", "11_ct_02_deploy_chatwoot", "11_ct_03_tests",
             ])
         #expect(module11.number == 11)

@@ -61,6 +61,15 @@ public struct ClusterWriter: Sendable {
         return result.outputText.split(separator: "\n").map(String.init)
     }
 
+    /// Sets how many pods each of the Deployments shall have, all of which must exist, and leaves the rest of them as it is.
+    public func scale(_ deployments: [String], namespace: String, to replicas: Int) async throws(KubernetesError) {
+        guard !deployments.isEmpty else { return }
+        _ = try await reader.kubectl.run(
+            "scale \(deployments.joined(separator: ", ")) in \(namespace) to \(replicas)",
+            ["scale", "--namespace", namespace, "--replicas=\(replicas)"] + deployments.map { "deployment/\($0)" },
+            effect: .change)
+    }
+
     static let serverSide = ["--server-side", "--force-conflicts", "--field-manager=\(fieldManager)"]
 
     private func write(

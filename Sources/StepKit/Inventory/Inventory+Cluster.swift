@@ -26,6 +26,8 @@ extension Inventory {
         public let rollout: Duration
         /// A migration.
         public let migration: Duration
+        /// A backup of the database.
+        public let backup: Duration
         /// The page being served through every ingress after the rollout.
         public let page: Duration
         /// One answer of PostgreSQL, Redis, the registry or the object storage.
@@ -35,6 +37,7 @@ extension Inventory {
             connect = reader.value("connect", .seconds(), default: 10)
             rollout = reader.value("rollout", .seconds(), default: 300)
             migration = reader.value("migration", .seconds(), default: 600)
+            backup = reader.value("backup", .seconds(), default: 3600)
             page = reader.value("page", .seconds(), default: 60)
             service = reader.value("service", .seconds(), default: 15)
         }

@@ -27,6 +27,9 @@ extension Inventory {
         if masters.isEmpty, session.isSound("hosts"), !hosts.isEmpty {
             session.report("hosts", "name no master: give at least one host the role \"master\"")
         }
+        if backup != nil, session.areSound("hosts", "backup.host"), backupHost == nil {
+            session.report("backup.host", "is none of the hosts: \(hosts.map(\.name).joined(separator: ", "))")
+        }
         reportRepeated("name", hosts.map(\.name), session)
         reportRepeated("address", hosts.map { IPAddress($0.address).map { "\($0.bytes)" } ?? $0.address }, session)
         checkJumpHosts(session)

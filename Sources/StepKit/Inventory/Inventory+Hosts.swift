@@ -41,6 +41,8 @@ extension Inventory {
         case worker
         /// Where the operator works: outside Kubernetes.
         case `operator`
+        /// Keeps backups: outside Kubernetes.
+        case backup
     }
 
     /// One machine.

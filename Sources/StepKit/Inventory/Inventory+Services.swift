@@ -83,6 +83,19 @@ extension Inventory {
         }
     }
 
+    /// Where the database is saved before a migration of existing data.
+    public struct Backup: Sendable, Hashable {
+        /// The inventory name of the host that runs `pg_dump` and keeps the files.
+        public let host: String
+        /// The folder there.
+        public let directory: String
+
+        init(_ reader: ObjectReader) {
+            host = reader.value("host", .subdomain)
+            directory = reader.value("directory", .remotePath, default: "/var/backups/keybuzz")
+        }
+    }
+
     /// The registry that Chatwoot's image is pulled from.
     public struct Registry: Sendable, Hashable {
         /// Host or host:port, as the image's reference begins.

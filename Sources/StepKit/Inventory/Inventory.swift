@@ -19,6 +19,8 @@ public struct Inventory: Sendable, Hashable {
     public let redis: RedisService
     /// Where attachments are stored; nil for each pod's own disk.
     public let objectStorage: ObjectStorage?
+    /// Where the database is saved before a migration of existing data; nil where there is no such place.
+    public let backup: Backup?
     /// The registry that Chatwoot's image is pulled from.
     public let registry: Registry
     /// What of Chatwoot runs, and how.
@@ -40,6 +42,8 @@ public struct Inventory: Sendable, Hashable {
     public var workers: [Host] { hosts.filter { $0.roles.contains(.worker) && !$0.roles.contains(.master) } }
     /// Every host of the cluster, masters first.
     public var nodes: [Host] { masters + workers }
+    /// The host that keeps backups.
+    public var backupHost: Host? { hosts.first { $0.name == backup?.host } }
     /// The installation hosts.
     public var operators: [Host] { hosts.filter { $0.roles.contains(.operator) } }
 
@@ -56,6 +60,7 @@ public struct Inventory: Sendable, Hashable {
         postgres = reader.object("postgres", isRequired: true, PostgresService.init)
         redis = reader.object("redis", isRequired: true, RedisService.init)
         objectStorage = reader.optionalObject("objectStorage", ObjectStorage.init)
+        backup = reader.optionalObject("backup", Backup.init)
         registry = reader.object("registry", Registry.init)
         chatwoot = reader.object("chatwoot", isRequired: true, Chatwoot.init)
         firewall = reader.object("firewall", isRequired: true, Firewall.init)

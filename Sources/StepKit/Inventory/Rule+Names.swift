@@ -120,7 +120,7 @@ extension Rule<String> {
     static var remotePath: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             guard try requireLine(text).hasPrefix("/") else {
-                throw Mistake("must be an absolute path on the masters, not \(shown(text))")
+                throw Mistake("must be an absolute path on the remote host, not \(shown(text))")
             }
             return text
         }

@@ -33,6 +33,8 @@ public struct ReadableSite: Sendable {
     public let absentNodes: [AbsentNode]
     /// Where the step says what it waits for.
     public let reporter: Reporter
+    /// What the operator asked of this run beyond the inventory.
+    public internal(set) var wishes = RunWishes()
     let services: any DataServices
     let generated: GeneratedSecretsStore
     let facts: ClusterFacts
@@ -99,6 +101,13 @@ public struct WritableSite: Sendable {
     public init(reading: ReadableSite, cluster: ClusterWriter) {
         self.reading = reading
         self.cluster = cluster
+    }
+
+    /// The same platform for a run with `wishes`.
+    public func wishing(_ wishes: RunWishes) -> WritableSite {
+        var reading = reading
+        reading.wishes = wishes
+        return WritableSite(reading: reading, cluster: cluster)
     }
 
     /// A connection to PostgreSQL that can change things.

@@ -18,6 +18,7 @@ struct Run: AsyncParsableCommand {
     @Option(name: .long, help: "Do only this step; may be given several times.") var only: [StepID] = []
     @Option(name: .long, help: "Carry out this plan and nothing else; stop where something moved since it was made.")
     var plan: String?
+    @OptionGroup var resetOptions: ResetOptions
     @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var stateOptions: StateOptions
     @OptionGroup var formatOptions: FormatOptions
@@ -26,14 +27,18 @@ struct Run: AsyncParsableCommand {
         guard plan == nil || (from == nil && until == nil && only.isEmpty) else {
             throw ValidationError("--plan carries out the whole plan: it goes without --from, --until and --only")
         }
+        guard plan == nil || !resetOptions.resetDatabase else {
+            throw ValidationError("--reset-database goes without --plan: it is asked for and confirmed by itself")
+        }
     }
 
     func run() async throws {
         let selection = StepSelection(from: from, until: until, only: only)
         let path = plan
+        let wishes = try await reporting { try await resetOptions.confirmed(for: inventoryOptions.load()) }
         try await LiveRun(module: module, inventoryOptions, stateOptions, formatOptions) { runner, state in
             let plan: ModulePlan.File? = if let path { try await ModulePlan.read(from: path) } else { nil }
-            return try await runner.run(selection, plan: plan, in: state)
+            return try await runner.run(selection, plan: plan, wishes: wishes, in: state)
         }.run()
     }
 }
@@ -144,6 +149,7 @@ private struct SummaryRecord: Encodable {
     let inPlace: Int
     let applied: Int
     let succeeded: Bool
+    let notes: [String]
     let error: String?
 
     init(_ summary: RunSummary) {
@@ -151,6 +157,7 @@ private struct SummaryRecord: Encodable {
         inPlace = summary.inPlace
         applied = summary.applied
         succeeded = summary.failure == nil
+        notes = summary.notes
         error = summary.failure?.message
     }
 }
@@ -163,8 +170,15 @@ struct Plan: AsyncParsableCommand {
     @Argument(help: "The module's number.") var module: Int
     @Flag(name: .long, help: "Exit with 2 when there is something to change.") var detailedExitcode = false
     @Option(name: .shortAndLong, help: "Write the plan to this file, for `run --plan`.") var output: String?
+    @OptionGroup var resetOptions: ResetOptions
     @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var formatOptions: FormatOptions
+
+    func validate() throws {
+        guard output == nil || !resetOptions.resetDatabase else {
+            throw ValidationError("a reset of the database is never carried out from a plan's file")
+        }
+    }
 
     func run() async throws {
         let plan = try await reporting {
@@ -174,7 +188,8 @@ struct Plan: AsyncParsableCommand {
                 inventory: inventory, module: String(module.number), redactor: redactor, passphrase: Passphrase.ask)
             let terminal = Terminal(isQuiet: false)
             let plan = try await ModulePlan(
-                module, inventory: inventory, version: Runner.version, redactor: redactor, provider: provider
+                module, wishes: resetOptions.unconfirmed, inventory: inventory, version: Runner.version,
+                redactor: redactor, provider: provider
             ) { warning in
                 terminal.line("warning: \(redactor.redact(warning))")
             }

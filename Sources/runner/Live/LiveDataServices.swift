@@ -4,7 +4,7 @@ import Redis
 import SSH
 import StepKit
 
-/// Connections to PostgreSQL and Redis, each made when first asked for and kept for the run.
+/// Connections to PostgreSQL, Redis and hosts outside Kubernetes, each made when first asked for and kept for the run.
 actor LiveDataServices: DataServices {
     private let inventory: Inventory
     private let credentials: Credentials
@@ -15,8 +15,13 @@ actor LiveDataServices: DataServices {
     private let postgresWriters = Kept<DatabaseLogin, PostgresWriter> { await $0.connection.isAlive }
     private let redisReaders = Kept<Bool, RedisReader> { await $0.connection.isAlive }
     private let redisWriters = Kept<Bool, RedisWriter> { await $0.connection.isAlive }
+    private let shells = Kept<String, SSHConnection> { await $0.isOpen }
+    private let hosts: LiveHosts
 
-    init(inventory: Inventory, credentials: Credentials, observer: any ActivityObserver) {
+    init(
+        inventory: Inventory, credentials: Credentials, hosts: LiveHosts, observer: any ActivityObserver
+    ) {
+        self.hosts = hosts
         self.inventory = inventory
         self.credentials = credentials
         self.observer = observer
@@ -46,6 +51,10 @@ actor LiveDataServices: DataServices {
         }
     }
 
+    func shell(on host: StepKit.Inventory.Host) async throws -> any RemoteShell {
+        try await shells.value(for: host.name) { [hosts] in try await hosts.connect(to: host).get() }
+    }
+
     /// Turns to another master; connections through the old one are dropped with it.
     func tunnel(through master: SSHConnection) async {
         guard master !== tunnel else { return }
@@ -72,6 +81,7 @@ actor LiveDataServices: DataServices {
         for writer in await postgresWriters.takeAll() { await writer.connection.close() }
         for reader in await redisReaders.takeAll() { await reader.connection.close() }
         for writer in await redisWriters.takeAll() { await writer.connection.close() }
+        for shell in await shells.takeAll() { await shell.close() }
     }
 
     private var hasTunnels: Bool { inventory.postgres.via == .ssh || inventory.redis.via == .ssh }

@@ -54,7 +54,8 @@ struct LiveHosts: Sendable {
         for jumpHost in jumpHosts.values { await jumpHost.close() }
     }
 
-    private func connect(to host: StepKit.Inventory.Host) async -> Result<SSHConnection, SSHError> {
+    /// Connects to one host.
+    func connect(to host: StepKit.Inventory.Host) async -> Result<SSHConnection, SSHError> {
         do throws(SSHError) {
             return .success(
                 try await SSHConnection.open(

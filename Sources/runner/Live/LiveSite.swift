@@ -32,7 +32,8 @@ actor LiveSite: OpenSite {
         self.credentials = credentials
         self.generated = generated
         self.hosts = hosts
-        services = LiveDataServices(inventory: inventory, credentials: credentials, observer: observer)
+        services = LiveDataServices(
+            inventory: inventory, credentials: credentials, hosts: hosts, observer: observer)
         self.connections = connections
         self.absent = absent
         self.observer = observer

@@ -94,6 +94,7 @@ final class ProgressLines: Sendable {
             terminal.line("\(terminal.coloured("failed", .red)): \(failure.message)")
             terminal.line("record of the run: runner logs \(summary.runID)")
         }
+        for note in summary.notes { terminal.line("\n\(note)") }
     }
 
     private func redraw() {

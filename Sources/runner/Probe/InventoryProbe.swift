@@ -31,8 +31,10 @@ struct InventoryProbe: Sendable {
         } catch {
             findings.append(.failed(credentialsSubject, error, redactor))
         }
-        // Nothing connects to an operator's host, unless others are behind it.
-        let asked = inventory.hosts.filter { $0.roles != [.operator] || hosts.jumpHostNames.contains($0.name) }
+        // Nothing connects to an operator's host, unless others are behind it or it keeps the backups.
+        let asked = inventory.hosts.filter {
+            $0.roles != [.operator] || hosts.jumpHostNames.contains($0.name) || $0.name == inventory.backup?.host
+        }
         let answers = await hosts.connect(to: asked)
         var fingerprints: [String: String] = [:]
         var connections: [String: SSHConnection] = [:]
@@ -44,7 +46,9 @@ struct InventoryProbe: Sendable {
         let masters = inventory.masters.map { ($0.name, connections[$0.name]) }
         let served = await atOnce(masters) { name, connection in await apiFinding(name, connection) }
         findings += served
-        findings += await ServiceProbe(inventory, redactor, access, master: masters.compactMap(\.1).first).findings()
+        findings += await ServiceProbe(
+            inventory, redactor, access, hosts: hosts, master: masters.compactMap(\.1).first
+        ).findings()
         for connection in connections.values { await connection.close() }
         await hosts.close()
         return ProbeResult(findings, hasMaster: served.contains { $0.diagnosis.verdict == .ok })

@@ -12,12 +12,14 @@ struct ServiceProbe: Sendable {
     private let inventory: StepKit.Inventory
     private let redactor: Redactor
     private let access: (credentials: Credentials, generated: GeneratedSecretsStore)?
+    private let hosts: LiveHosts
     private let master: SSHConnection?
 
     init(
         _ inventory: StepKit.Inventory, _ redactor: Redactor, _ access: (Credentials, GeneratedSecretsStore)?,
-        master: SSHConnection?
+        hosts: LiveHosts, master: SSHConnection?
     ) {
+        self.hosts = hosts
         self.inventory = inventory
         self.redactor = redactor
         self.access = access
@@ -29,7 +31,8 @@ struct ServiceProbe: Sendable {
         let (postgres, redis, registry) = (inventory.postgres, inventory.redis, inventory.registry.server)
         let places = postgres.hosts.map { "\($0):\(postgres.port)" }.joined(separator: ", ")
         let services = access.map {
-            LiveDataServices(inventory: inventory, credentials: $0.credentials, observer: IgnoringObserver())
+            LiveDataServices(
+                inventory: inventory, credentials: $0.credentials, hosts: hosts, observer: IgnoringObserver())
         }
         if let master { await services?.tunnel(through: master) }
         let questions:

@@ -63,14 +63,14 @@ struct Bench: Sendable {
     let redactor = Redactor()
     var state: StateDirectory
     var steps = ["first", "second", "third"]
+    /// A further step, after the first, that a run has only when it is asked for.
+    var onRequest: String?
     var module = 11
     var inventory: Inventory
     var lease = Duration.seconds(60)
     var interruptionStatus: Int32 = 130
     var version = "1.0-test"
-    /// The steps that only prove what others did.
     var proofs: Set<String> = []
-    let redactor = Redactor()
 
     init() throws {
         scratch = try Scratch()
@@ -89,9 +89,12 @@ struct Bench: Sendable {
 
     var fakeModule: Module {
         let world = world
+        var fakes: [any Step] = steps.map {
+            FakeStep(id: StepID($0), isProof: proofs.contains($0), world: world)
+        }
+        if let onRequest { fakes.insert(FakeStepOnRequest(fake: FakeStep(id: StepID(onRequest), world: world)), at: 1) }
         return Module(
-            number: module, summary: "three fakes",
-            steps: steps.map { FakeStep(id: StepID($0), isProof: proofs.contains($0), world: world) },
+            number: module, summary: "three fakes", steps: fakes,
             orderNote: "as written",
             preflight: { _ in
                 do {
@@ -126,9 +129,12 @@ struct Bench: Sendable {
         try await runner.run(selection, plan: plan, in: state)
     }
 
-    func plan(warn: @escaping @Sendable (String) -> Void = { _ in }) async throws -> ModulePlan {
+    func plan(
+        wishes: RunWishes = RunWishes(), warn: @escaping @Sendable (String) -> Void = { _ in }
+    ) async throws -> ModulePlan {
         try await ModulePlan(
-            fakeModule, inventory: inventory, version: version, redactor: redactor, provider: provider, warn: warn)
+            fakeModule, wishes: wishes, inventory: inventory, version: version, redactor: redactor, provider: provider,
+            warn: warn)
     }
 
     /// A plan as it is now, written to a file and read from it.

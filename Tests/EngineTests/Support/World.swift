@@ -24,6 +24,7 @@ final class World: Sendable {
         var hooks: [String: Hook] = [:]
         var surrender: Surrender?
         var superseded: [Set<String>] = []
+        var wishes: Set<RunWishes> = []
         var takenOverFrom: String?
         var absent: [AbsentNode] = []
         var problems: [any ExplainedError] = []
@@ -77,6 +78,10 @@ final class World: Sendable {
         set { state.withLock { $0.problems = newValue } }
     }
 
+    /// What the steps were told that was asked of their runs.
+    var wishes: Set<RunWishes> { state.withLock { $0.wishes } }
+    func noteWishes(_ wishes: RunWishes) { state.withLock { _ = $0.wishes.insert(wishes) } }
+
     /// What shows how things stand.
     var evidence: [Evidence] {
         get { state.withLock { $0.evidence } }
@@ -114,6 +119,7 @@ struct FakeStep: Step {
     let world: World
 
     func check(_ site: ReadableSite) async throws -> Finding {
+        world.noteWishes(site.wishes)
         try await world.arrive("\(id).check", site.reporter)
         return world.isInPlace(id.rawValue) ? .inPlace : .drifted(world.changes(of: id.rawValue))
     }
@@ -130,4 +136,16 @@ struct FakeStep: Step {
             throw StepFailure("prove \(id)", cause: "it is not in place", remedy: "mend it")
         }
     }
+}
+
+/// The same, when its run asks for a reset.
+struct FakeStepOnRequest: StepOnRequest {
+    let fake: FakeStep
+    var id: StepID { fake.id }
+    var summary: String { fake.summary }
+
+    func isRequested(by wishes: RunWishes) -> Bool { wishes.resetsDatabase }
+    func check(_ site: ReadableSite) async throws -> Finding { try await fake.check(site) }
+    func apply(_ changes: [Change], to site: WritableSite) async throws { try await fake.apply(changes, to: site) }
+    func verify(_ site: ReadableSite) async throws { try await fake.verify(site) }
 }

@@ -39,7 +39,7 @@ struct InventoryDraft {
     }
 
     private mutating func placeHosts(_ hosts: [KubesprayHosts.Host]) {
-        let kept = keptOperators(besides: hosts)
+        let kept = keptHosts(besides: hosts)
         let user = (root["ssh.user"]?.text ?? "root")
         let port = (root["ssh.port"]?.integer ?? 22)
         let (users, ports) = (hosts.map { $0.user ?? user }, hosts.map { $0.port ?? port })
@@ -65,19 +65,29 @@ struct InventoryDraft {
             written.append(JSONNode(value: entry, position: .start))
             for (key, origin) in host.origins { origins["hosts[\(index)]" + (key.isEmpty ? "" : ".\(key)")] = origin }
         }
-        root["hosts"] = .array(written + kept)
+        root["hosts"] = .array(
+            written
+                + kept.map { entry in
+                    // What was common to the hosts of the inventory that is followed is theirs still.
+                    var value = entry.value
+                    if value["user"] == nil, user != common.user { value["user"] = .string(user) }
+                    if value["port"] == nil, port != common.port { value["port"] = .number("\(port)") }
+                    return JSONNode(value: value, position: .start)
+                })
     }
 
-    /// The operators' hosts of the inventory that is followed, of which kubespray knows nothing.
-    private mutating func keptOperators(besides hosts: [KubesprayHosts.Host]) -> [JSONNode] {
+    /// The hosts outside Kubernetes of the inventory that is followed, of which kubespray knows nothing.
+    private mutating func keptHosts(besides hosts: [KubesprayHosts.Host]) -> [JSONNode] {
         guard case .array(let old) = root["hosts"] else { return [] }
         let taken = Set(hosts.map(\.name) + hosts.map(\.address))
         let kept = old.filter { entry in
-            entry.value["roles"]?.texts == ["operator"]
+            entry.value["roles"]?.texts.map { Set($0).isSubset(of: ["operator", "backup"]) } == true
                 && !["name", "address"].contains { taken.contains(entry.value[$0]?.text ?? "") }
         }
         for entry in kept {
-            note("the operator's host \(entry.value["name"]?.text ?? "") is that of the inventory that is followed")
+            note(
+                "the host \(entry.value["name"]?.text ?? ""), outside Kubernetes, is that of the inventory that is followed"
+            )
         }
         return kept.map { entry in
             var value = entry.value

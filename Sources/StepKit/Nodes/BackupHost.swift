@@ -1,0 +1,170 @@
+import ClientKit
+import SSH
+
+/// The host that keeps copies of databases, as `check` sees it.
+public struct ReadableBackupHost: Sendable {
+    /// The host's inventory name.
+    public let name: String
+    let directory: String
+    let server: Inventory.PostgresService
+    let shell: any RemoteShell
+
+    /// Looks whether the host can save `source` now, and where the copy will lie; throws with what is missing.
+    ///
+    /// Nothing there is ever overwritten: `title`, with a number where it is taken, becomes the file's name.
+    public func place(for source: DumpSource, title: String) async throws -> DumpFile {
+        let attempt = "look whether the database \(source.database) can be saved to \(name):\(directory)"
+        // Debian's pg_dump is a switch between versions; with a host given it takes the newest there is.
+        let result = try await shell.run(
+            RemoteCommand(
+                ["sh", "-c", Self.look, "sh", directory, Self.fileName(title)], effect: .read,
+                environment: ["PGHOST": server.hosts.joined(separator: ",")]))
+        let facts = Dictionary(
+            result.outputText.split(separator: "\n").map { line in
+                let words = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+                return (words[0], words.count > 1 ? words[1] : "")
+            }
+        ) { first, more in "\(first), \(more)" }
+        if let programs = facts["missing"] {
+            throw StepFailure(
+                attempt, host: name, cause: "\(programs) not found on the PATH",
+                remedy: "install them there: apt-get install postgresql-client util-linux")
+        }
+        guard result.exitStatus == 0, let path = facts["file"], let free = facts["free"].flatMap({ Int($0) }),
+            let version = facts["version"]?.trimmingPrefix("pg_dump (PostgreSQL) ")
+        else {
+            throw StepFailure(
+                attempt, host: name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
+                remedy: "run `pg_dump --version` and `df \(directory)` there and mend what they complain of")
+        }
+        guard let own = Self.major(version), let servers = Self.major(source.serverVersion), own >= servers else {
+            throw StepFailure(
+                attempt, host: name,
+                cause:
+                    "pg_dump there is \(version) and the server PostgreSQL \(source.serverVersion): pg_dump refuses a "
+                    + "newer server",
+                remedy: "install postgresql-client-\(Self.major(source.serverVersion) ?? 0) or later there")
+        }
+        guard free >= source.bytes / 1024 else {
+            throw StepFailure(
+                attempt, host: name,
+                cause: "\(free >> 10) MiB are free there, and the database has \(source.bytes >> 20) MiB",
+                remedy: "free space, or name another directory as backup.directory in the inventory")
+        }
+        return DumpFile(host: name, path: path)
+    }
+
+    /// The number before the first dot.
+    static func major(_ version: some StringProtocol) -> Int? {
+        Int(version.prefix { $0.isASCII && $0.isNumber })
+    }
+
+    /// `title` as a file's name: a database may be called anything.
+    static func fileName(_ title: String) -> String {
+        String(title.map { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) ? $0 : "-" })
+    }
+
+    private static let look = #"""
+        for p in pg_dump pg_restore flock; do command -v "$p" >/dev/null 2>&1 || printf 'missing %s\n' "$p"; done
+        command -v pg_dump >/dev/null 2>&1 && printf 'version %s\n' "$(pg_dump --version)"
+        count=1 number=
+        while [ -e "$1/$2$number.dump" ]; do count=$((count + 1)); number=-$count; done
+        printf 'file %s\n' "$1/$2$number.dump"
+        # The space is that of the nearest directory there is: the last one is made when it is needed.
+        d=$1
+        while [ ! -d "$d" ]; do d=${d%/*}; d=${d:-/}; done
+        df -Pk "$d" | { read -r heading && read -r device total used free rest && printf 'free %s\n' "$free"; }
+        """#
+}
+
+/// The host that keeps copies of databases, as `apply` sees it.
+public struct WritableBackupHost: Sendable {
+    /// The reading side.
+    public let reading: ReadableBackupHost
+
+    /// Saves `source` as `file`, found by ``ReadableBackupHost/place(for:title:)``; the file has its name only once its table
+    /// of contents was read and names every table.
+    ///
+    /// Runs under the host's lock, so that what a cut link left running is waited for. Returns the file's size in bytes.
+    public func save(_ source: DumpSource, as file: DumpFile, within limit: Duration) async throws -> Int {
+        let attempt = "save the database \(source.database) to \(file)"
+        let server = reading.server
+        let dump = try await run(
+            attempt,
+            [
+                "sh", "-c", Self.dump, "sh", file.path, "pg_dump", "--no-password", "--format=custom",
+                "--lock-wait-timeout=60000", "--host=\(server.hosts.joined(separator: ","))", "--port=\(server.port)",
+                "--username=\(source.user)", "--dbname=service=\(DumpSource.service)",
+            ], input: try source.serviceFile(tls: server.sslmode), within: limit)
+        let missing = source.tablesMissing(from: dump.outputText)
+        guard !source.tables.isEmpty, missing.isEmpty else {
+            throw StepFailure(
+                attempt, host: reading.name,
+                cause:
+                    "the copy's table of contents lacks \(missing.isEmpty ? "every table" : missing.joined(separator: ", "))",
+                remedy: "look at \(file.path).partial there with `pg_restore --list`, and run again")
+        }
+        let kept = try await run(attempt, ["sh", "-c", Self.keep, "sh", file.path], within: .seconds(120))
+        guard let size = Int(kept.outputText.split(separator: "\n").last ?? "") else {
+            throw StepFailure(
+                attempt, host: reading.name, cause: "the host does not tell the file's size: \(kept.firstWords)",
+                remedy: "look at \(file.path) there")
+        }
+        return size
+    }
+
+    private func run(
+        _ attempt: String, _ arguments: [String], input: [UInt8] = [], within limit: Duration
+    ) async throws -> CommandResult {
+        let result = try await reading.shell.run(
+            RemoteCommand(
+                arguments, standardInput: input, effect: .change, timeout: limit,
+                environment: ["LC_ALL": "C", "PGSERVICEFILE": "/dev/stdin"]))
+        guard result.exitStatus == 0 else {
+            throw StepFailure(
+                attempt, host: reading.name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
+                remedy: "mend that, or save the database by hand and give --no-backup")
+        }
+        return result
+    }
+
+    private static let dump = #"""
+        set -eu
+        umask 077
+        file=$1 directory=${1%/*}
+        shift
+        mkdir -p -m 700 -- "$directory"
+        [ -n "$(find "$directory" -maxdepth 0 -user "$(id -u)" ! -perm /022)" ] || {
+            printf '%s can be written by others: chmod 700 %s\n' "$directory" "$directory" >&2; exit 1; }
+        [ ! -e "$file" ] || { printf '%s exists\n' "$file" >&2; exit 1; }
+        rm -f -- "$file.partial"
+        "$@" --file="$file.partial" || { status=$?; rm -f -- "$file.partial"; exit "$status"; }
+        sync "$file.partial"
+        pg_restore --list "$file.partial"
+        """#
+
+    private static let keep = #"""
+        set -eu
+        [ ! -e "$1" ]
+        mv -T -- "$1.partial" "$1"
+        sync "${1%/*}"
+        stat -c %s -- "$1"
+        """#
+}
+
+extension ReadableSite {
+    /// The host that keeps backups; `nil` where the inventory names none.
+    public func backupHost() async throws -> ReadableBackupHost? {
+        guard let backup = inventory.backup, let host = inventory.backupHost else { return nil }
+        return ReadableBackupHost(
+            name: host.name, directory: backup.directory, server: inventory.postgres,
+            shell: try await services.shell(on: host))
+    }
+}
+
+extension WritableSite {
+    /// The host that keeps backups; `nil` where the inventory names none.
+    public func backupHost() async throws -> WritableBackupHost? {
+        try await reading.backupHost().map(WritableBackupHost.init)
+    }
+}

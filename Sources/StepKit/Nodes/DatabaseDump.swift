@@ -1,0 +1,90 @@
+public import ClientKit
+
+/// A database that is to be saved, and what the copy must hold.
+public struct DumpSource: Sendable {
+    /// The database.
+    public let database: String
+    /// The role that owns it; no right beyond that is needed.
+    public let user: String
+    /// The role's password.
+    public let password: Secret
+    /// The tables of schema public, which the copy's table of contents must name.
+    public let tables: [String]
+    /// How many bytes the database takes on the server, more than its copy will.
+    public let bytes: Int
+    /// The server's version: `15.20 (Debian 15.20-0+deb12u1)`.
+    public let serverVersion: String
+
+    /// Describes a database; see the properties.
+    public init(
+        database: String, user: String, password: Secret, tables: [String], bytes: Int, serverVersion: String
+    ) {
+        self.database = database
+        self.user = user
+        self.password = password
+        self.tables = tables
+        self.bytes = bytes
+        self.serverVersion = serverVersion
+    }
+
+    /// The tables that `contents`, the output of `pg_restore --list`, lacks: their definition or their rows.
+    func tablesMissing(from contents: String) -> [String] {
+        let lines = contents.split(separator: "\n").filter { !$0.hasPrefix(";") }
+        return tables.filter { table in
+            !["TABLE", "TABLE DATA"].allSatisfy { kind in
+                lines.contains { $0.contains(" \(kind) public \(table) ") }
+            }
+        }
+    }
+
+    /// A libpq service file: the one way to hand `pg_dump` a password on its standard input.
+    ///
+    /// A password file must be a file, the environment and the arguments can be read by others, and a prompt needs a terminal.
+    func serviceFile(tls: Inventory.PostgresService.SSLMode) throws(StepFailure) -> [UInt8] {
+        let secret = password.reveal()
+        // A value is the rest of its line, without the blanks at its end.
+        let isWhole = [secret, database].allSatisfy { text in
+            text.last?.isWhitespace != true && !text.contains(where: \.isNewline)
+        }
+        guard isWhole else {
+            throw StepFailure(
+                "hand the password of \"\(user)\" to pg_dump",
+                cause:
+                    "database or password ends with a blank or holds a line break, which libpq's service file cannot",
+                remedy: "choose another password, or save the database by hand and give --no-backup", kind: .badInput)
+        }
+        let lines = [
+            "[\(Self.service)]", "dbname=\(database)", "password=\(secret)", "sslmode=\(tls.rawValue)",
+            "connect_timeout=15", "target_session_attrs=read-write",
+        ]
+        return Array((lines.joined(separator: "\n") + "\n").utf8)
+    }
+
+    static let service = "keybuzz"
+}
+
+/// A copy of a database on a host.
+public struct DumpFile: Sendable, Hashable, CustomStringConvertible {
+    /// The host's inventory name.
+    public let host: String
+    /// The file there.
+    public let path: String
+
+    /// `backup-01:/var/backups/keybuzz/chatwoot-20261124T120000Z-11-3f9a.dump`.
+    public var description: String { "\(host):\(path)" }
+
+    /// The command that restores it into the empty database `database`, run on the host; it asks for the role's password.
+    ///
+    /// A plain owner cannot create pg_stat_statements nor comment on extensions: they must be there already, as
+    /// `11_ct_00_setup_credentials` makes them. All or nothing, so that a failure leaves the database empty.
+    public func restoreCommand(into database: String, as user: String, on server: Inventory.PostgresService) -> String {
+        let words = [
+            "pg_restore", "--host=\(server.hosts.joined(separator: ","))", "--port=\(server.port)",
+            "--username=\(user)", "--dbname=\(database)", "--no-comments", "--no-owner", "--no-acl",
+            "--single-transaction", path,
+        ]
+        return words.map { word in
+            word.wholeMatch(of: /[A-Za-z0-9_.,:=\/@%+-]+/) == nil ? ShellWord.quote(word) : word
+        }.joined(separator: " ")
+    }
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import ClientKit
+import Foundation
+import Glibc
+import StepKit
+
+/// What may be asked of a run beyond the inventory.
+struct ResetOptions: ParsableArguments {
+    @Flag(
+        name: .long,
+        help:
+            "Set the database aside under another name and begin with an empty one; asks for its name on the terminal.")
+    var resetDatabase = false
+    @Option(
+        name: .long,
+        help: .init("With --reset-database: the database's name, instead of typing it.", valueName: "database"))
+    var yesReset: String?
+    @Flag(name: .long, help: "Migrate existing data without a backup first; recorded.") var noBackup = false
+
+    func validate() throws {
+        guard yesReset == nil || resetDatabase else {
+            throw ValidationError("--yes-reset stands only beside --reset-database")
+        }
+    }
+
+    /// The wishes, nothing asked.
+    var unconfirmed: RunWishes { RunWishes(resetsDatabase: resetDatabase, skipsBackup: noBackup) }
+
+    /// The wishes, once the operator has named the database that is to be reset.
+    func confirmed(for inventory: StepKit.Inventory) async throws -> RunWishes {
+        guard resetDatabase else { return unconfirmed }
+        let name = inventory.chatwoot.database
+        let attempt = "reset the database \(name)"
+        let remedy = "give --yes-reset=\(name)"
+        let answer: String?
+        if let yesReset {
+            answer = yesReset
+        } else {
+            answer = await Self.ask(
+                "This sets the database \"\(name)\" on \(inventory.postgres.hosts.joined(separator: ", ")) aside and begins "
+                    + "with an empty one.\nType the database's name to go on: ")
+        }
+        guard let answer else {
+            throw StepFailure(
+                attempt, cause: "there is no terminal to ask on whether that is meant", remedy: remedy, kind: .usage)
+        }
+        guard answer == name else {
+            throw StepFailure(
+                attempt, cause: "the name given is \"\(answer)\", and the inventory's database is \"\(name)\"",
+                remedy: remedy + " if that is the one", kind: .usage)
+        }
+        return unconfirmed
+    }
+
+    /// A line typed on the terminal; `nil` where there is none.
+    private static func ask(_ question: String) async -> String? {
+        do {
+            return try await offThePool {
+                guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else { return nil }
+                Terminal.write(question)
+                return readLine() ?? ""
+            }
+        } catch {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import ClientKit
+import Engine
+import Foundation
+import Journal
+import StepKit
+import Testing
+
+/// What an operator asks of a run is on record, is kept through interruptions, and is done once.
+@Suite(.timeLimit(.minutes(2))) struct WishTests {
+    private let reset = RunWishes(resetsDatabase: true, skipsBackup: true)
+
+    /// A bench whose module has a step on request between the first and the second.
+    private static func bench() throws -> Bench {
+        var bench = try Bench()
+        bench.onRequest = "reset"
+        return bench
+    }
+
+    @Test func aStepOnRequestIsInNoOtherRun() async throws {
+        let bench = try Self.bench()
+        #expect(try await bench.run().failure == nil)
+        #expect(bench.world.count("reset.check") == 0)
+        #expect(try bench.newest().header().content?.wishes == nil)
+        #expect(
+            try await !bench.plan().steps.contains { $0.step == "reset" })
+        let plan = try await bench.plan(wishes: reset)
+        #expect(plan.steps.map(\.step) == ["first", "reset", "second", "third"])
+    }
+
+    @Test func stepsKnowTheRunAndWhatWasAskedOfItAlsoAfterAResume() async throws {
+        let bench = try Self.bench()
+        bench.world.on("third.apply") { _ in throw failure(.failed) }
+        _ = try await bench.runner.run(StepSelection(), wishes: reset, in: bench.state)
+        let id = try bench.newest().id.description
+        #expect(bench.world.wishes == [reset.of(run: id)])
+        #expect(try bench.newest().header().content?.wishes == ["reset-database", "no-backup"])
+        bench.world.calm()
+        _ = try await bench.resume()
+        #expect(bench.world.wishes == [reset.of(run: id)])
+        try bench.expectIntact()
+    }
+
+    @Test func aFinishedStepOnRequestIsNeverDoneAgainInItsRun() async throws {
+        let bench = try Self.bench()
+        bench.world.on("second.apply") { _ in throw failure(.failed) }
+        _ = try await bench.runner.run(StepSelection(), wishes: reset, in: bench.state)
+        bench.world.calm()
+        // Somebody went back by hand: to what was asked for once, and is not asked for now.
+        bench.world.unsettle("reset")
+        bench.world.forgetCalls()
+        #expect(try await bench.resume().failure == nil)
+        #expect(bench.world.stepCalls.filter { $0.hasPrefix("reset") }.isEmpty)
+        #expect(try bench.checkpoints() == ["first applied", "reset applied", "second applied", "third applied"])
+    }
+
+    @Test func anUnfinishedOneIsLookedAtAndFinished() async throws {
+        let bench = try Self.bench()
+        bench.world.on("reset.verify") { _ in throw failure(.failed) }
+        _ = try await bench.runner.run(StepSelection(), wishes: reset, in: bench.state)
+        bench.world.calm()
+        bench.world.forgetCalls()
+        #expect(try await bench.resume().failure == nil)
+        #expect(bench.world.stepCalls.filter { $0.hasPrefix("reset") } == ["reset.check"])
+    }
+
+    @Test(arguments: [
+        StepSelection(from: "second"), StepSelection(until: "first"), StepSelection(only: ["third"]),
+    ]) func aSelectionThatLeavesOutWhatWasAskedForIsRefused(_ selection: StepSelection) async throws {
+        let bench = try Self.bench()
+        let error = try await #require(throws: StepFailure.self) {
+            try await bench.runner.run(selection, wishes: reset, in: bench.state)
+        }
+        #expect(error.kind == .usage && error.cause.contains("reset"))
+        #expect(try bench.state.runs().isEmpty)
+    }
+
+    @Test func notesAreRecordedAndToldOnceAtTheEndAlsoThoseOfAnEarlierProcess() async throws {
+        let bench = try Bench()
+        bench.world.on("first.check") { $0.reporter?.notes("the backup is there") }
+        bench.world.on("first.verify") { $0.reporter?.notes("the backup is there") }
+        bench.world.on("second.apply") { _ in throw failure(.failed) }
+        #expect(try await bench.run().notes == ["the backup is there"])
+        let notes = try bench.newest().entries().filter { $0.kind == .note }
+        #expect(notes.map(\.text) == ["the backup is there"] && notes.map(\.step) == ["first"])
+        bench.world.calm()
+        bench.world.on("third.apply") { $0.reporter?.notes("and more") }
+        #expect(try await bench.resume().notes == ["the backup is there", "and more"])
+        try bench.expectIntact()
+    }
+}

@@ -1,0 +1,38 @@
+import StepKit
+import Testing
+
+@testable import Steps
+
+@Suite struct ResetDatabaseTests {
+    @Test func theOldDatabaseIsNamedAfterItsRun() {
+        #expect(
+            ResetDatabase.nameAside("chatwoot", run: "20261124T120000Z-11-3f9a") == "chatwoot_before_20261124t120000z")
+        #expect(ResetDatabase.nameAside("chatwoot", run: nil) == "chatwoot_before_time_of_the_run")
+    }
+
+    @Test(arguments: [39, 40, 63]) func aLongNameIsCutSoThatTheDateStays(_ length: Int) {
+        let name = ResetDatabase.nameAside(String(repeating: "x", count: length), run: "20261124T120000Z-11-3f9a")
+        #expect(name.utf8.count == 63)
+        #expect(name.hasSuffix("xxx_before_20261124t120000z"))
+    }
+
+    @Test func aCharacterIsNeverCutInTwo() {
+        let name = ResetDatabase.nameAside(String(repeating: "é", count: 31), run: "20261124T120000Z-11-3f9a")
+        #expect(name == String(repeating: "é", count: 19) + "_before_20261124t120000z")
+    }
+
+    @Test func itIsAskedForOnlyByItsOption() {
+        #expect(ResetDatabase().isRequested(by: RunWishes(resetsDatabase: true)))
+        #expect(!ResetDatabase().isRequested(by: RunWishes(skipsBackup: true)))
+        #expect(module11.steps(for: RunWishes()).count == 7)
+        #expect(module11.steps(for: RunWishes(resetsDatabase: true)).map(\.id)[1] == "reset_database")
+    }
+
+    @Test(arguments: [
+        ("chatwoot-worker-7d9f-x2:1:0a1b2c", true), ("chatwoot-web-7d9f-x2:1:0a1b2c", false),
+        ("chatwoot-workers:1:0", false),
+        ("billing:7:ff", false),
+    ]) func chatwootsOwnWorkersAreToldFromOthers(_ identity: String, _ isOwn: Bool) {
+        #expect(ChatwootKeys.isWorker(identity) == isOwn)
+    }
+}

@@ -1,0 +1,69 @@
+import Redis
+
+/// The keys in Redis that belong to a Chatwoot database: its own, and those of its Sidekiq.
+///
+/// The Redis is shared, so that nothing but what is listed here by name or by Chatwoot's own prefix is ever touched. Sidekiq's
+/// names are the same for every application: another one that is alive in the same database shows by its heartbeat.
+struct ChatwootKeys: Sendable, Hashable {
+    /// What there is, by what it is.
+    let groups: [Group]
+    /// Sidekiq processes that live and are none of Chatwoot's workers.
+    let strangers: [String]
+
+    struct Group: Sendable, Hashable {
+        let words: String
+        let keys: [String]
+    }
+
+    var all: [String] { groups.flatMap(\.keys) }
+
+    /// The counts, a kind after the other.
+    var words: String {
+        groups.filter { !$0.keys.isEmpty }.map { "\($0.keys.count) \($0.words)" }.joined(separator: ", ")
+    }
+
+    /// Chatwoot's prefixes: `alfred` for its own state, `velma` for its request throttling.
+    static let prefixes = ["alfred:", "velma:"]
+    /// Sidekiq's counters, for all time and by day.
+    static let counters = ["stat:processed", "stat:failed"]
+    /// The queues of Chatwoot's config/sidekiq.yml, which may hold jobs before a worker has announced them.
+    static let queues = [
+        "critical", "high", "medium", "default", "mailers", "action_mailbox_routing", "low", "scheduled_jobs",
+        "deferred", "purgable", "housekeeping", "async_database_migration", "active_storage_analysis",
+        "active_storage_purge", "action_mailbox_incineration", "bulk_reindex_low",
+    ]
+
+    /// Looks for all of them, with three walks over the keys' names and single questions otherwise.
+    static func list(_ redis: some RedisReading) async throws -> ChatwootKeys {
+        var groups: [Group] = []
+        for prefix in prefixes {
+            groups.append(Group(words: "\(prefix)*", keys: try await redis.keys(withPrefix: prefix)))
+        }
+        let announced = try await redis.members(of: "queues")
+        let queues = Set(Self.queues).union(announced).sorted().map { "queue:\($0)" }
+        groups.append(Group(words: "queues of Sidekiq", keys: try await present(queues, redis)))
+        let lists = ["queues", "retry", "schedule", "dead", "processes"]
+        groups.append(Group(words: "of Sidekiq's lists", keys: try await present(lists, redis)))
+        groups.append(
+            Group(
+                words: "of Sidekiq's counters",
+                keys: try await redis.keys(withPrefix: "stat:").filter { key in
+                    counters.contains { key == $0 || key.hasPrefix("\($0):") }
+                }))
+        let processes = try await redis.members(of: "processes").sorted()
+        let own = processes.filter(isWorker)
+        let beats = own.flatMap { ["\($0)", "\($0):work", "\($0):workers", "\($0)-signals"] }
+        groups.append(Group(words: "of Chatwoot's workers", keys: try await present(beats, redis)))
+        let strangers = try await present(processes.filter { !isWorker($0) }, redis)
+        return ChatwootKeys(groups: groups, strangers: strangers)
+    }
+
+    /// Whether a Sidekiq process, `HOST:PID:NONCE`, is one of the worker Deployment's pods.
+    static func isWorker(_ identity: String) -> Bool { identity.hasPrefix("\(ChatwootNames.worker)-") }
+
+    private static func present(_ keys: [String], _ redis: some RedisReading) async throws -> [String] {
+        var present: [String] = []
+        for key in keys where try await redis.exists(key) { present.append(key) }
+        return present
+    }
+}

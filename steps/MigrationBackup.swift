@@ -1,0 +1,86 @@
+import ClientKit
+import Postgres
+import StepKit
+
+/// The copy of the database that is made before existing data is migrated.
+struct MigrationBackup {
+    private let site: ReadableSite
+    private var chatwoot: Inventory.Chatwoot { site.inventory.chatwoot }
+    private var attempt: String { "save the database \(chatwoot.database) before its migration" }
+
+    init(_ site: ReadableSite) {
+        self.site = site
+    }
+
+    /// What the plan says of it; throws where it cannot be made, so that the migration is not begun.
+    func changes() async throws -> [Change] {
+        guard !site.wishes.skipsBackup else { return [] }
+        let file = try await host().place(for: source(), title: title)
+        return [
+            Change(
+                "back up database \"\(chatwoot.database)\" to \(file), verified by its table of contents", .predicted)
+        ]
+    }
+
+    /// Makes it and tells how it is restored; `nil` where the operator wants none, which is recorded.
+    func make(on writable: WritableSite) async throws -> DumpFile? {
+        guard !site.wishes.skipsBackup else {
+            site.reporter.warns("database \"\(chatwoot.database)\" is migrated without a backup, as --no-backup asks")
+            return nil
+        }
+        let source = try await source()
+        let file = try await host().place(for: source, title: title)
+        guard let host = try await writable.backupHost() else { throw refusal }
+        site.reporter.says("saving database \(chatwoot.database), \(source.bytes >> 20) MiB, to \(file)")
+        let size = try await host.save(source, as: file, within: site.inventory.limits.backup)
+        let restore = file.restoreCommand(
+            into: chatwoot.database, as: chatwoot.databaseUser, on: site.inventory.postgres)
+        site.reporter.notes(
+            """
+            backup of database "\(chatwoot.database)" as it was before the migration: \(file) (\(size) bytes)
+            to go back to it, with the earlier image in the inventory:
+              runner run 11 --reset-database --until 11_ct_00_setup_credentials
+              on \(file.host), which asks for the password of \(chatwoot.databaseUser) (chatwoot.env):
+              \(restore)
+              runner run 11
+            """)
+        return file
+    }
+
+    private var title: String { "\(chatwoot.database)-\(site.wishes.run ?? "RUN")" }
+
+    private func host() async throws -> ReadableBackupHost {
+        guard let host = try await site.backupHost() else { throw refusal }
+        return host
+    }
+
+    private var refusal: StepFailure {
+        StepFailure(
+            attempt, cause: "the inventory has no key \"backup\", and data is never migrated without a copy of it",
+            remedy: "add \"backup\": { \"host\": …, \"directory\": … } to \(site.inventory.path), or give --no-backup",
+            kind: .badInput)
+    }
+
+    /// The database as it is now, read as its owner.
+    private func source() async throws -> DumpSource {
+        guard let password = try await site.chatwootSecrets().databasePassword else {
+            throw StepFailure(
+                attempt, cause: "the password of \"\(chatwoot.databaseUser)\" is not known",
+                remedy: "run from the step 11_ct_00_setup_credentials")
+        }
+        let database = try await site.postgres(.chatwoot(password: password))
+        // Partitioned tables have no rows of their own, and what an extension made comes with it.
+        let tables = try await database.query(
+            """
+            SELECT c.relname FROM pg_catalog.pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' \
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+            """
+        ).compactMap { $0["relname"] }
+        let facts = try await database.query(
+            "SELECT pg_database_size(current_database()) AS bytes, current_setting('server_version') AS version")
+        guard let row = facts.first else { throw refusal }
+        return DumpSource(
+            database: chatwoot.database, user: chatwoot.databaseUser, password: password, tables: tables,
+            bytes: try row.value("bytes"), serverVersion: try row.value("version"))
+    }
+}

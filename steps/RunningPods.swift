@@ -1,0 +1,52 @@
+import Kubernetes
+import StepKit
+
+/// Chatwoot's pods, which must be gone before its database can be renamed.
+struct RunningPods {
+    private let site: ReadableSite
+    private var namespace: String { site.inventory.chatwoot.namespace }
+
+    init(_ site: ReadableSite) {
+        self.site = site
+    }
+
+    /// The Deployments that want pods.
+    func deployments() async throws -> [String] {
+        let references = [ChatwootNames.web, ChatwootNames.worker].map {
+            ObjectReference(apiVersion: "apps/v1", kind: "Deployment", namespace: namespace, name: $0)
+        }
+        return try await site.cluster.get(references).compactMap { object in
+            // One that says nothing wants one.
+            object["spec", "replicas"]?.integer == 0 ? nil : object["metadata", "name"]?.string
+        }
+    }
+
+    /// Scales the Deployments to none and waits until no pod that could use the database is left.
+    func stop(on writable: WritableSite) async throws {
+        try await writable.cluster.scale(deployments(), namespace: namespace, to: 0)
+        var left: [String] = []
+        let isStill = try await poll(within: site.inventory.limits.rollout) { remaining in
+            left = try await alive()
+            if !left.isEmpty {
+                site.reporter.says(
+                    "waiting for \(left.joined(separator: ", ")) to end, \(remaining.components.seconds) s left")
+            }
+            return left.isEmpty
+        }
+        guard isStill else {
+            throw StepFailure(
+                "stop Chatwoot's pods", host: site.cluster.hostName,
+                cause: "still there after \(site.inventory.limits.rollout.components.seconds) s: "
+                    + left.joined(separator: ", "),
+                remedy:
+                    "see what keeps them: kubectl -n \(namespace) describe pod \(left.first ?? ""); then `runner resume`"
+            )
+        }
+    }
+
+    private func alive() async throws -> [String] {
+        try await site.cluster.list(["pods"], namespace: namespace, labels: ["app": "chatwoot"]).filter { pod in
+            !["Succeeded", "Failed"].contains(pod["status", "phase"]?.string)
+        }.compactMap { $0["metadata", "name"]?.string }
+    }
+}

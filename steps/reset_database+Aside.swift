@@ -1,0 +1,52 @@
+import Redis
+import StepKit
+
+extension ResetDatabase {
+    /// The name that this run gives the old database: `chatwoot_before_20261124t120000z`.
+    static func nameAside(_ site: ReadableSite) -> String {
+        nameAside(site.inventory.chatwoot.database, run: site.wishes.run)
+    }
+
+    /// The name for `database`, cut so that all of it fits into the 63 bytes that PostgreSQL keeps of a name.
+    static func nameAside(_ database: String, run: String?) -> String {
+        let suffix = "_before_" + (run?.prefix { $0 != "-" }.lowercased() ?? "time_of_the_run")
+        var start = database
+        while start.utf8.count + suffix.utf8.count > 63 { start.removeLast() }
+        return start + suffix
+    }
+
+    /// The old data's keys; refused while another application's Sidekiq lives among them, whose jobs they could be.
+    static func keys(_ site: ReadableSite) async throws -> ChatwootKeys {
+        let keys = try await ChatwootKeys.list(site.redis())
+        guard let stranger = keys.strangers.first else { return keys }
+        throw StepFailure(
+            "list the old data's keys in Redis", host: "\(site.inventory.redis.host):\(site.inventory.redis.port)",
+            cause: "the Sidekiq process \(stranger) is not Chatwoot's and uses the same queues in database "
+                + "\(site.inventory.redis.database): its jobs cannot be told from the old data's",
+            remedy:
+                "give one of the two another Redis database (redis.database in the inventory is Chatwoot's), or stop "
+                + "that process for the time of the reset")
+    }
+
+    /// Notes how the old database is had back.
+    func tellTheWayBack(_ site: ReadableSite) {
+        let (chatwoot, aside) = (site.inventory.chatwoot, Self.nameAside(site))
+        let scale =
+            "kubectl -n \(chatwoot.namespace) scale --replicas=0 deployment/\(ChatwootNames.web) "
+            + "deployment/\(ChatwootNames.worker)"
+        site.reporter.notes(
+            """
+            the old database is "\(aside)"; to go back to it:
+              on a master: \(scale)
+              in database \(site.inventory.postgres.adminDatabase), as administrator:
+              ALTER DATABASE "\(chatwoot.database)" RENAME TO "\(Self.nameAside(chatwoot.database, run: "anew"))";
+              ALTER DATABASE "\(aside)" RENAME TO "\(chatwoot.database)";
+              runner run 11
+            """)
+    }
+}
+
+extension ReadableSite {
+    /// Where PostgreSQL is, for errors.
+    var postgresWords: String { inventory.postgres.hosts.joined(separator: ", ") }
+}
