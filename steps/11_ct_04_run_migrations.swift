@@ -17,36 +17,38 @@ struct RunMigrations: Step {
             return .drifted([Change("load the schema of \(image) and seed the database, in a Job", .unknowable)])
         }
         /// What only the Job can tell, begun from what the database holds now.
-        func inAJob(_ words: String) -> Finding {
-            .drifted([Change("\(words), in a Job", .unknowable, startingPoint: schema.contents)])
+        func inAJob(_ words: String) -> Change {
+            Change("\(words), in a Job", .unknowable, startingPoint: schema.contents)
+        }
+        let isMigrated = try await Self.isMigrated(schema, site)
+        /// What a database that has its schema lacks.
+        func rest() async throws -> [Change] {
+            isMigrated
+                ? try await recordChanges(schema, site)
+                : [inAJob("migrate the database (\(schema.words)) with \(image)")]
         }
         switch schema.state {
         case .wouldBeDropped: throw refusal(schema, site)
-        case .empty: return inAJob("load the schema of \(image) and seed the database")
+        case .empty: return .drifted([inAJob("load the schema of \(image) and seed the database")])
         case .halfLoaded:
-            return inAJob(
-                "load the schema of \(image) again from scratch, since an earlier load was cut off after \(schema.tables) tables, "
-                    + "before any data")
+            return .drifted([
+                inAJob(
+                    "load the schema of \(image) again from scratch, since an earlier load was cut off after "
+                        + "\(schema.tables) tables, before any data")
+            ])
         case .unseeded:
-            return .drifted(
-                [
-                    Change(
-                        "set the onboarding key in Redis: the seed never ran to its end, and nobody could create the first account",
-                        .proved)
-                ] + (try await recordChanges(schema, site)))
-        case .loaded:
-            guard try await Self.isMigrated(schema, site) else {
-                return inAJob("migrate the database (\(schema.words)) with \(image)")
-            }
-            return Finding(changes: try await recordChanges(schema, site))
+            let key = Change(
+                "set the onboarding key in Redis: the seed never ran to its end, and nobody could create the first account",
+                .proved)
+            return .drifted([key] + (try await rest()))
+        case .loaded: return Finding(changes: try await rest())
         }
     }
 
     /// What the record of a migrated database lacks.
     private func recordChanges(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> [Change] {
         let record = SchemaRecord(schema, site)
-        guard try await Self.isMigrated(schema, site), try await !record.isInPlace(site) else { return [] }
-        return try await site.changes(towards: [record.manifest])
+        return try await record.isInPlace(site) ? [] : site.changes(towards: [record.manifest])
     }
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {
