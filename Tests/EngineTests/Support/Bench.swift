@@ -60,6 +60,7 @@ struct Bench: Sendable {
     let scratch: Scratch
     let world = World()
     let events = EventLog()
+    let redactor = Redactor()
     var state: StateDirectory
     var steps = ["first", "second", "third"]
     var module = 11
