@@ -70,7 +70,6 @@ struct Bench: Sendable {
     var version = "1.0-test"
     /// The steps that only prove what others did.
     var proofs: Set<String> = []
-    let redactor = Redactor()
 
     init() throws {
         scratch = try Scratch()
