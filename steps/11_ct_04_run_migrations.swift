@@ -17,25 +17,26 @@ struct RunMigrations: Step {
             return .drifted([Change("load the schema of \(image) and seed the database, in a Job", .unknowable)])
         }
         /// What only the Job can tell, begun from what the database holds now.
-        func inAJob(_ words: String) -> Finding {
-            .drifted([Change("\(words), in a Job", .unknowable, startingPoint: schema.contents)])
+        func inAJob(_ words: String) -> Change {
+            Change("\(words), in a Job", .unknowable, startingPoint: schema.contents)
         }
         switch schema.state {
         case .wouldBeDropped: throw refusal(schema, site)
-        case .empty: return inAJob("load the schema of \(image) and seed the database")
+        case .empty: return .drifted([inAJob("load the schema of \(image) and seed the database")])
         case .halfLoaded:
-            return inAJob(
-                "load the schema of \(image) again from scratch, since an earlier load was cut off after \(schema.tables) tables, "
-                    + "before any data")
+            return .drifted([
+                inAJob(
+                    "load the schema of \(image) again from scratch, since an earlier load was cut off after "
+                        + "\(schema.tables) tables, before any data")
+            ])
         case .unseeded:
+            let key = Change(
+                "set the onboarding key in Redis: the seed never ran to its end, and nobody could create the first account",
+                .proved)
+            let isMigrated = try await Self.isMigrated(schema, site)
             return .drifted(
-                [
-                    Change(
-                        "set the onboarding key in Redis: the seed never ran to its end, and nobody could create the first account",
-                        .proved)
-                ] + (try await Self.isMigrated(schema, site) ? recordChanges(schema, site) : [migration(schema, site)]))
-        case .loaded:
-            return Finding(changes: try await loadedChanges(schema, site))
+                [key] + (isMigrated ? try await recordChanges(schema, site) : [migration(schema, site)]))
+        case .loaded: return Finding(changes: try await loadedChanges(schema, site))
         }
     }
 
@@ -56,8 +57,7 @@ struct RunMigrations: Step {
     /// What the record of a migrated database lacks.
     private func recordChanges(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> [Change] {
         let record = SchemaRecord(schema, site)
-        guard try await !record.isInPlace(site) else { return [] }
-        return try await site.changes(towards: [record.manifest])
+        return try await record.isInPlace(site) ? [] : site.changes(towards: [record.manifest])
     }
 
     private func migration(_ schema: ChatwootSchema, _ site: ReadableSite) -> Change {
