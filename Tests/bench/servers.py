@@ -54,8 +54,9 @@ class Servers:
             "PermitRootLogin prohibit-password", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
             "Subsystem sftp internal-sftp", f"SetEnv SHLVL=5 BENCH_HOST={host.name}"]) + "\n")
         log = open(self.folder / f"{host.name}.log", "w")
+        # Ended with the bench even where that is killed.
         self.processes.append(subprocess.Popen(
-            ["/usr/sbin/sshd", "-D", "-e", "-f", configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+            ["setpriv", "--pdeathsig", "TERM", "/usr/sbin/sshd", "-D", "-e", "-f", configuration], stdin=subprocess.DEVNULL, stdout=log, stderr=log))
         log.close()
 
     def wait_for(self, host, process):

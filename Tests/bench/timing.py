@@ -1,9 +1,11 @@
 """Runs a program and says how long it took, how much memory it had at most, and what it said."""
 
 import os
+import signal
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 
@@ -29,38 +31,35 @@ class Run:
 
 
 def run(argv, *, text="", environment=None, limit=300):
-    """Runs `argv` with `text` as its standard input; from the start of the process to its end."""
-    with tempfile.TemporaryFile("w+") as given, tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+    """Runs `argv` with `text` as its standard input; timed from the start of the process to its end."""
+    with (tempfile.TemporaryFile("w+") as given, tempfile.TemporaryFile("w+") as output,
+          tempfile.TemporaryFile("w+") as errors):
         given.write(text)
         given.seek(0)
         start = time.perf_counter()
         process = subprocess.Popen(
             [str(word) for word in argv], stdin=given, stdout=output, stderr=errors, env=environment,
             start_new_session=True)
-        # A process that hangs is ended with all it started, so that the bench ends too.
-        with ending_after(limit, process.pid):
-            _, status, usage = os.wait4(process.pid, 0)
+        usage = wait(process, limit)
         seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         errors.seek(0)
         return Run(argv, process.returncode, seconds, usage.ru_maxrss / 1024, output.read(), errors.read())
 
 
-class ending_after:
-    """Ends a process group that takes longer than `limit` seconds."""
-
-    def __init__(self, limit, group):
-        import threading
-
-        self.timer = threading.Timer(limit, os.killpg, (group, 9))
-        self.timer.daemon = True
-
-    def __enter__(self):
-        self.timer.start()
-
-    def __exit__(self, *_):
-        self.timer.cancel()
+def wait(process, limit):
+    """Waits for the end and returns what was used; what takes too long, or is interrupted, is ended with all it started."""
+    timer = threading.Timer(limit, os.killpg, (process.pid, signal.SIGKILL))
+    timer.start()
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    finally:
+        timer.cancel()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage
 
 
 @dataclass
