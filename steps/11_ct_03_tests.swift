@@ -6,7 +6,7 @@ import StepKit
 /// Proves that Chatwoot is served: from every node, through the Service and through the ingress, with its workers alive.
 ///
 /// The old script printed errors and exited 0; here each failure is a failure, with its cause.
-struct ProveService: Step {
+struct ProveService: PageAsker {
     let id: StepID = "11_ct_03_tests"
     let summary = "the page is served from every node, and the workers are alive"
 
@@ -85,6 +85,22 @@ struct ProveService: Step {
         return failures
     }
 
+    func probes(_ site: ReadableSite, from node: ReadableNode) async throws -> [HTTPProbe] {
+        let services = try await site.cluster.list(["services"], namespace: site.inventory.chatwoot.namespace)
+        let service = services.first { $0.isObject("Service", ChatwootNames.service) }
+        return service?["spec", "clusterIP"]?.string.map { pages(site, of: $0, from: node) } ?? []
+    }
+
+    /// The page through the Service and through the node's own ingress.
+    private func pages(_ site: ReadableSite, of clusterIP: String, from node: ReadableNode) -> [HTTPProbe] {
+        let domain = site.inventory.chatwoot.domain
+        return [
+            HTTPProbe(url: "http://\(clusterIP):\(ChatwootNames.port)/api", hostHeader: domain),
+            HTTPProbe(url: "http://\(domain)/api", connectTo: node.address),
+            HTTPProbe(url: "http://\(domain)/", connectTo: node.address, followsRedirects: true),
+        ]
+    }
+
     private func pageFailures(_ site: ReadableSite, _ objects: [JSONValue]) async throws -> [Failure] {
         let service = objects.first { $0.isObject("Service", ChatwootNames.service) }
         let endpoints = objects.first { $0.isObject("Endpoints", ChatwootNames.service) }
@@ -98,13 +114,8 @@ struct ProveService: Step {
                     remedy: "run from the step 11_ct_02_deploy_chatwoot, which names what keeps the pods")
             ]
         }
-        let domain = site.inventory.chatwoot.domain
         let answers = try await site.onEveryNode("fetch Chatwoot's page from every node") { node in
-            try await node.fetch([
-                HTTPProbe(url: "http://\(clusterIP):\(ChatwootNames.port)/api", hostHeader: domain),
-                HTTPProbe(url: "http://\(domain)/api", connectTo: node.address),
-                HTTPProbe(url: "http://\(domain)/", connectTo: node.address, followsRedirects: true),
-            ])
+            try await node.fetch(pages(site, of: clusterIP, from: node))
         }
         return answers.flatMap { node, answers in
             let judged = [PageJudge.api(answers[0]), PageJudge.api(answers[1]), PageJudge.page(answers[2])]

@@ -6,7 +6,7 @@ import StepKit
 ///
 /// Pod traffic is routed by the node, so that an input rule alone does nothing for it. Hosts outside Kubernetes are never
 /// touched.
-struct FixFirewall: Step {
+struct FixFirewall: PageAsker {
     let id: StepID = "fix_ufw_k8s_nodes"
     let summary = "UFW on the Kubernetes nodes lets pod traffic pass"
 
@@ -118,16 +118,20 @@ struct FixFirewall: Step {
         return commands
     }
 
-    /// Connects from every node's own network to every pod that serves; before any exists there is nothing to prove.
-    private func requirePodsReachable(_ site: ReadableSite) async throws {
+    /// Every pod that serves, by its own address.
+    func probes(_ site: ReadableSite, from node: ReadableNode) async throws -> [HTTPProbe] {
         let pods = try await site.cluster.list(
             ["pods"], namespace: site.inventory.chatwoot.namespace, labels: ChatwootNames.selector("web"))
-        let serving = pods.filter { $0.isReadyPod }
-        let probes = serving.compactMap { pod in
+        return pods.filter(\.isReadyPod).compactMap { pod in
             pod["status", "podIP"]?.string.map { HTTPProbe(url: "http://\($0):\(ChatwootNames.port)/api") }
         }
-        guard !probes.isEmpty else { return }
-        let answers = try await site.onEveryNode("connect to the pods from every node") { try await $0.fetch(probes) }
+    }
+
+    /// Connects from every node's own network to every pod that serves; before any exists there is nothing to prove.
+    private func requirePodsReachable(_ site: ReadableSite) async throws {
+        let answers = try await site.onEveryNode("connect to the pods from every node") { node in
+            try await node.fetch(try await probes(site, from: node))
+        }
         let cut = answers.flatMap { node, answers in
             answers.filter { !$0.didConnect }.map { "\(node.name) cannot reach \($0.probe.url): \($0.curlMessage)" }
         }

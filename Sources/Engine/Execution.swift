@@ -69,7 +69,6 @@ struct Execution: Sendable {
         do {
             let lease = try await ready(open, began)
             progress.isLeased = true
-            try await runner.module.lookAhead(open.site(reporter: reporter(nil)).reading)
             try await keeping(lease, open) { progress in
                 for (index, step) in steps.enumerated() {
                     progress.current = step.id
@@ -193,7 +192,8 @@ struct Execution: Sendable {
         for node in reader.absentNodes {
             runner.events(.warning("\(node.name) does not answer: \(node.failure.cause)"))
         }
-        let problems = await runner.module.preflight(reader)
+        try await open.observeLease()
+        let problems = try await runner.module.lookAround(reader)
         try Task.checkCancellation()
         guard problems.isEmpty else {
             throw CombinedFailure(

@@ -24,15 +24,7 @@ public struct ModulePlan: Sendable, Encodable {
         let open = try await provider.open(observer: IgnoringObserver())
         do {
             let reporter = Reporter(progress: { _ in }, warning: warn)
-            var site = try await open.site(reporter: reporter).reading
-            while case let problems = await module.preflight(site), !problems.isEmpty {
-                let failure = CombinedFailure(
-                    "look whether everything that module \(module.number) needs is there", problems)
-                guard let words = try await open.giveUp(after: failure) else { throw failure }
-                warn(words)
-                site = try await open.site(reporter: reporter).reading
-            }
-            await module.lookAhead(site)
+            let site = try await Self.ready(module, open, reporter)
             var plans: [StepPlan] = []
             for step in module.steps {
                 plans.append(StepPlan(step: step.id, changes: try await step.check(site).changes))
@@ -43,5 +35,24 @@ public struct ModulePlan: Sendable, Encodable {
             throw error
         }
         await open.close()
+    }
+
+    /// The platform once everything needed is there; where a master is lost meanwhile, through the next one.
+    private static func ready(_ module: Module, _ open: any OpenSite, _ reporter: Reporter) async throws -> ReadableSite
+    {
+        while true {
+            let site = try await open.site(reporter: reporter).reading
+            do {
+                let problems = try await module.lookAround(site)
+                guard problems.isEmpty else {
+                    throw CombinedFailure(
+                        "look whether everything that module \(module.number) needs is there", problems)
+                }
+                return site
+            } catch let error as any ExplainedError {
+                guard let words = try await open.giveUp(after: error) else { throw error }
+                reporter.warns(words)
+            }
+        }
     }
 }

@@ -20,9 +20,11 @@ public protocol OpenSite: Sendable {
     /// Returns what was given up, in words; `nil` where `error` is about no such loss, so that trying again is no use.
     /// Throws when no master is left.
     func giveUp(after error: any ExplainedError) async throws -> String?
+    /// Looks at the module's lease, so that what is read from now on holds when it is taken undisturbed.
+    func observeLease() async throws
     /// Takes the module's lease in the cluster; throws an error of kind `busy` that names who holds it.
     ///
-    /// A lease held by one of `superseded`, runs of this state directory that are known to be over, is taken over at once.
+    /// What was read since ``observeLease()`` is forgotten where another run had the lease in between. A lease held by one of `superseded`, runs of this state directory that are known to be over, is taken over at once.
     func takeLease(run: String, superseded: Set<String>) async throws -> LeaseTaking
     /// Renews the lease with the audit log's head on it; throws an error of kind `busy` when it is no longer ours.
     func renewLease(auditHead: String) async throws

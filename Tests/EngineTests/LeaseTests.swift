@@ -11,7 +11,7 @@ import Testing
         let summary = try await bench.run()
         #expect(summary.failure?.exitStatus(interrupted: 130) == 75)
         #expect(summary.failure?.message.contains("bob@install-02") == true)
-        #expect(bench.world.calls == ["open", "preflight", "takeLease", "close"])
+        #expect(bench.world.calls == ["open", "observeLease", "preflight", "takeLease", "close"])
         #expect(try bench.outcome().result == .refused)
         try bench.expectIntact()
     }

@@ -13,7 +13,8 @@ import Testing
         #expect((summary.inPlace, summary.applied) == (1, 2))
         #expect(
             bench.world.calls == [
-                "open", "preflight", "takeLease", "first.check", "first.apply", "first.verify", "second.check",
+                "open", "observeLease", "preflight", "takeLease", "first.check", "first.apply", "first.verify",
+                "second.check",
                 "third.check",
                 "third.apply", "third.verify", "releaseLease", "close",
             ])
@@ -135,7 +136,7 @@ import Testing
         #expect(error.message.contains("no PostgreSQL"))
         #expect(error.message.contains("wrong registry password"))
         #expect(error.exitStatus(interrupted: 130) == 77)
-        #expect(bench.world.calls == ["open", "preflight", "close"])
+        #expect(bench.world.calls == ["open", "observeLease", "preflight", "close"])
         #expect(try bench.outcome().result == .refused)
         #expect(try bench.outcome().exitCode == 77)
         #expect(try bench.records() == ["run.start", "run.end refused"])

@@ -43,6 +43,32 @@ extension ServerTests {
             #expect(next.record.transitions == 1)
         }
 
+        @Test func whoObservedTheLeaseIsToldWhetherAnotherHadItInBetween() async throws {
+            func observed() async throws -> LeaseObservation {
+                try await writer.reader.observeLease(ofModule: "observed")
+            }
+            func take(_ run: String, _ observation: LeaseObservation) async throws(KubernetesError) -> HeldLease {
+                try await writer.acquireLease(
+                    ofModule: "observed", holder: "root@install-01 \(run)", runID: run, observed: observation)
+            }
+            let never = try await observed()
+            let first = try await take("a", never)
+            #expect(first.isUndisturbed)
+            // Made by somebody else since it was seen missing, and held.
+            let busy = await #expect(throws: KubernetesError.self) { try await take("b", never) }
+            #expect(busy?.kind == .busy)
+            try await writer.release(first)
+
+            let free = try await observed()
+            let between = try await acquire("observed", run: "c")
+            try await writer.release(between)
+            let late = try await take("d", free)
+            #expect(!late.isUndisturbed)
+            #expect(late.record.runID == "d")
+            try await writer.release(late)
+            #expect(try await take("e", try await observed()).isUndisturbed)
+        }
+
         @Test func theSecondIsToldWhoHoldsIt() async throws {
             let first = try await acquire("busy", run: "a")
             let error = await #expect(throws: KubernetesError.self) { try await acquire("busy", run: "b") }

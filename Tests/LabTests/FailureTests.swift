@@ -16,7 +16,7 @@ extension RunTests {
         #expect(run.seconds < 30)
         #expect(try await Platform.resourceVersions() == before)
         #expect(try await Lab.call("shell", "k8s-worker-01", "ufw", "status").hasPrefix("Status: active"))
-        #expect(!FileManager.default.fileExists(atPath: "\(Lab.credentials)/chatwoot.env"))
+        #expect(try await Lab.sql("SELECT count(*) FROM pg_roles WHERE rolname = 'chatwoot'") == "0")
         let secrets = SecretHunt()
         for secret in try secrets.values() { #expect(!run.error.utf8.elementsEqual(secret)) }
     }
@@ -24,7 +24,10 @@ extension RunTests {
     /// Puts other contents into a credentials file for the time of `work`.
     private func withCredentials(_ name: String, _ contents: String, _ work: () async throws -> Void) async throws {
         let path = "\(Lab.credentials)/\(name)"
-        let original = try String(contentsOfFile: path, encoding: .utf8)
+        let original = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
+        func restore() throws {
+            if let original { try put(original) } else { try FileManager.default.removeItem(atPath: path) }
+        }
         func put(_ text: String) throws {
             try text.write(toFile: path, atomically: false, encoding: .utf8)
             chmod(path, 0o600)
@@ -33,10 +36,10 @@ extension RunTests {
         do {
             try await work()
         } catch {
-            try put(original)
+            try restore()
             throw error
         }
-        try put(original)
+        try restore()
     }
 
     @Test func servicesThatAreDownAreNamedBeforeAnythingIsChanged() async throws {
@@ -71,6 +74,12 @@ extension RunTests {
                 try await refused(77, saying: ["WRONGPASS", "Chatwoot"])
             }
         }
+        for (password, character) in [(#"ab"cd1234567"#, "\""), (#"ab\cd1234567"#, "\\")] {
+            try await withCredentials("chatwoot.env", "CHATWOOT_PASSWORD='\(password)'\n") {
+                try await refused(65, saying: ["Chatwoot", character])
+            }
+        }
+        #expect(!FileManager.default.fileExists(atPath: "\(Lab.credentials)/chatwoot.env"))
         // A file that others can read, and one that needs a shell.
         try await withCredentials("ghcr.env", "GHCR_USERNAME=keybuzz\nGHCR_TOKEN=$(cat /etc/passwd)\n") {
             try await refused(65, saying: ["ghcr.env", "2"])

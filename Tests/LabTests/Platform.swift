@@ -68,6 +68,32 @@ enum Platform {
         return versions
     }
 
+    /// Everything outside the cluster that a run may change: roles, databases with their rights, extensions, the keys of Redis,
+    /// and every rule of every node's UFW.
+    static func outsideTheCluster() async throws -> [String] {
+        var lines = [
+            try await Lab.sql("SELECT * FROM pg_roles ORDER BY rolname"),
+            try await Lab.sql("SELECT * FROM pg_auth_members ORDER BY 1, 2"),
+            try await Lab.sql(
+                "SELECT oid, datname, datdba, encoding, datallowconn, datacl FROM pg_database ORDER BY oid"),
+            try await Lab.call("redis-cli", "--scan"),
+        ]
+        let databases = try await Lab.sql("SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1")
+        for database in databases.split(separator: "\n").map(String.init) {
+            for query in [
+                "SELECT extname, extversion FROM pg_extension ORDER BY 1",
+                "SELECT nspname, nspowner, nspacl FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)' ORDER BY 1",
+                "SELECT schemaname, tablename, tableowner FROM pg_tables WHERE schemaname = 'public' ORDER BY 1, 2",
+            ] {
+                lines.append("\(database): " + (try await Lab.sql(query, database: database)))
+            }
+        }
+        for node in ["k8s-master-01", "k8s-master-02", "k8s-master-03", "k8s-worker-01"] {
+            lines.append("\(node) " + (try await Lab.call("shell", node, "ufw", "status", "verbose")))
+        }
+        return lines
+    }
+
     /// The two generated secrets as the cluster holds them.
     static func generatedSecrets() async throws -> [String: String] {
         let secret = try await Lab.objects("-n", "chatwoot", "secret/chatwoot-secrets").first

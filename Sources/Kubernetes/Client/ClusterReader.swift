@@ -5,6 +5,7 @@ public import SSH
 /// The cluster as a step's check and verify see it: nothing here can change anything.
 public struct ClusterReader: Sendable {
     let kubectl: Kubectl
+    var survey: ClusterSurvey?
 
     /// Reads through kubectl on the host of `shell`, with the kubeconfig at `kubeconfig` there.
     ///
@@ -28,6 +29,7 @@ public struct ClusterReader: Sendable {
 
     func get(_ references: [ObjectReference], options: [String]) async throws(KubernetesError) -> [JSONValue] {
         guard !references.isEmpty else { return [] }
+        if let known = await survey?.get(references) { return known }
         return try await kubectl.objects(
             "read \(references.words)", ["get", "--ignore-not-found", "-o", "json"] + options + ["-f", "-"],
             input: JSONValue.list(references.map(\.stub)).serialized(), effect: .read,
@@ -38,13 +40,21 @@ public struct ClusterReader: Sendable {
     public func list(
         _ resources: [String], namespace: String?, labels: [String: String] = [:]
     ) async throws(KubernetesError) -> [JSONValue] {
-        var arguments = ["get", resources.joined(separator: ","), "-o", "json"]
+        if let known = await survey?.list(resources, namespace: namespace, labels: labels) { return known }
+        return try await list(resources, namespace: namespace, labels: labels, options: [])
+    }
+
+    func list(
+        _ resources: [String], namespace: String?, labels: [String: String] = [:], options: [String]
+    ) async throws(KubernetesError) -> [JSONValue] {
+        var arguments = ["get", resources.joined(separator: ","), "-o", "json"] + options
         arguments += namespace.map { ["--namespace", $0] } ?? ["--all-namespaces"]
         if !labels.isEmpty {
             arguments += ["--selector", labels.sorted { $0 < $1 }.map { "\($0)=\($1)" }.joined(separator: ",")]
         }
         return try await kubectl.objects(
-            "list \(resources.joined(separator: ", "))\(namespace.map { " in \($0)" } ?? "")", arguments, effect: .read)
+            "list \(resources.joined(separator: ", "))\(namespace.map { " in \($0)" } ?? "")", arguments, effect: .read,
+            outputIsSecret: resources.contains("secrets"))
     }
 
     /// Reads the values of a Secret object; `nil` where it does not exist.

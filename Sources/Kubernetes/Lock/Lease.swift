@@ -81,6 +81,8 @@ public struct HeldLease: Sendable {
     public let record: LeaseRecord
     /// Whom it was taken over from, where it had not been released.
     public let takenOverFrom: LeaseRecord?
+    /// Whether it was taken as it had been observed: nobody had it in between.
+    public internal(set) var isUndisturbed = true
     /// The API server's clock, carried on by this machine's.
     let clock: ServerClock
 }

@@ -9,9 +9,11 @@ public struct ReadableNode: Sendable {
     /// The node's address in the node network.
     public let address: String
     let shell: any RemoteShell
+    let survey: NodeSurvey
 
-    /// Asks over `shell`.
-    public init(name: String, address: String, shell: any RemoteShell) {
+    /// Asks over `shell` what `survey` does not know.
+    public init(name: String, address: String, shell: any RemoteShell, survey: NodeSurvey = NodeSurvey()) {
+        self.survey = survey
         self.name = name
         self.address = address
         self.shell = shell
@@ -20,7 +22,8 @@ public struct ReadableNode: Sendable {
     /// Reads UFW's state; `nil` where UFW is not installed, which filters nothing.
     public func firewall() async throws -> FirewallState? {
         let command = RemoteCommand(["ufw", "status", "verbose"], effect: .read, environment: ["LC_ALL": "C"])
-        let result = try await shell.run(command)
+        let known = await survey.ufwStatus()
+        let result = if let known { known } else { try await shell.run(command) }
         if result.exitStatus == 127 { return nil }
         guard result.exitStatus == 0, let state = FirewallState(ufwStatus: result.outputText) else {
             throw StepFailure(
@@ -34,6 +37,7 @@ public struct ReadableNode: Sendable {
     /// Makes every probe from this node's own network, one curl process for all.
     public func fetch(_ probes: [HTTPProbe]) async throws -> [HTTPAnswer] {
         guard !probes.isEmpty else { return [] }
+        if let known = await survey.answers(to: probes) { return known }
         let batch = CurlBatch(probes)
         let command = RemoteCommand(
             ["curl", "--config", "-"], standardInput: Array(batch.configuration.utf8), effect: .read,
@@ -55,6 +59,7 @@ public struct ReadableNode: Sendable {
 
     /// Which of `programs` are not on the node's PATH.
     public func missingPrograms(among programs: [String]) async throws -> [String] {
+        if let known = await survey.missingPrograms(among: programs) { return known }
         let script = #"for p in "$@"; do command -v "$p" >/dev/null 2>&1 || printf '%s\n' "$p"; done"#
         let result = try await shell.run(RemoteCommand(["sh", "-c", script, "sh"] + programs, effect: .read))
         return result.outputText.split(separator: "\n").map(String.init)

@@ -70,6 +70,11 @@ public actor GeneratedSecretsStore {
         return found
     }
 
+    /// Forgets what the cluster's Secret said, since another run may have changed it.
+    public func forget() {
+        known = nil
+    }
+
     /// Makes what is missing and writes both to `chatwoot.env`, durably, before returning them for use anywhere.
     func complete(_ found: Found, database: String, user: String) async throws -> GeneratedSecrets {
         // Whoever asks at the same time gets the same two, not others.

@@ -1,9 +1,19 @@
+public import ClientKit
 public import Kubernetes
 
-/// How the cluster differs from what all steps want, found with two commands before the first step instead of two a step.
+/// A step that asks the nodes for pages.
+public protocol PageAsker: Step {
+    /// The pages that its check asks `node` for.
+    func probes(_ site: ReadableSite, from node: ReadableNode) async throws -> [HTTPProbe]
+}
+
+/// What was seen before the first step, for all steps at once, so that a run with nothing to do needs few commands.
 ///
 /// Holds from the beginning of a run until its first change; a step that comes later looks for itself again.
 actor LookAhead {
+    /// Everything of the module's namespace.
+    nonisolated let cluster = ClusterSurvey()
+    private var nodes: [String: NodeSurvey] = [:]
     private var known: [ObjectReference: (desired: Kubernetes.JSONValue, difference: ObjectDifference?)] = [:]
 
     func remember(_ desired: [any Manifest], _ differences: [ObjectDifference]) {
@@ -13,8 +23,17 @@ actor LookAhead {
         }
     }
 
-    func forget() {
+    func forget() async {
         known = [:]
+        await cluster.forget()
+        for survey in nodes.values { await survey.forget() }
+    }
+
+    /// The survey of the node called `name`, the same one each time.
+    func survey(ofNode name: String) -> NodeSurvey {
+        let survey = nodes[name, default: NodeSurvey()]
+        nodes[name] = survey
+        return survey
     }
 
     /// The differences of `desired`, where every object of it was looked at in this very form.
@@ -29,16 +48,44 @@ actor LookAhead {
 }
 
 extension Module {
-    /// Compares the cluster with what all steps want at once.
+    /// Looks ahead for all steps at once, then for everything that would stop one of them, and returns that.
     ///
-    /// Where that fails nothing is lost: each step then looks for itself, and its own failure is told.
-    public func lookAhead(_ site: ReadableSite) async {
+    /// Throws where a host is lost: the caller may know another one.
+    public func lookAround(_ site: ReadableSite) async throws -> [any ExplainedError] {
         do {
-            var desired: [any Manifest] = []
-            for case let step as any ObjectOwner in steps { desired += try await step.desired(site) }
-            await site.lookAhead.remember(desired, try await site.cluster.compare(desired))
+            try await lookAhead(site)
+        } catch let error as any ExplainedError where error.kind != .unreachable {
+            // What was not seen is looked at, and its trouble told, by the preflight or the step that needs it.
+        }
+        return await preflight(site)
+    }
+
+    /// Two commands through the master, and one for each node.
+    private func lookAhead(_ site: ReadableSite) async throws {
+        guard steps.contains(where: { $0 is any ObjectOwner || $0 is any PageAsker }) else { return }
+        do {
+            try await site.cluster.makeSurvey(of: site.inventory.chatwoot.namespace)
+            async let objects: Void = lookAtObjects(site)
+            async let nodes: Void = lookAtNodes(site)
+            _ = try await (objects, nodes)
         } catch {
             await site.lookAhead.forget()
+            throw error
+        }
+    }
+
+    private func lookAtObjects(_ site: ReadableSite) async throws {
+        var desired: [any Manifest] = []
+        for case let step as any ObjectOwner in steps { desired += try await step.desired(site) }
+        await site.lookAhead.remember(desired, try await site.cluster.compare(desired))
+    }
+
+    private func lookAtNodes(_ site: ReadableSite) async throws {
+        let askers = steps.compactMap { $0 as? any PageAsker }
+        _ = try await site.onEveryNode("look at the Kubernetes nodes") { node in
+            var probes: [HTTPProbe] = []
+            for step in askers { probes += try await step.probes(site, from: node) }
+            try await node.makeSurvey(probes: probes)
         }
     }
 }
@@ -52,7 +99,7 @@ extension ReadableSite {
         return differences.flatMap(\.changes)
     }
 
-    /// Forgets what was found before the first step, since something is about to change.
+    /// Forgets what was seen before the first step, since something is about to change.
     public func forgetLookAhead() async {
         await lookAhead.forget()
     }

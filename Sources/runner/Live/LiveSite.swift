@@ -122,6 +122,7 @@ actor LiveSite: OpenSite {
     /// Masters whose host answers and whose API server does not.
     private var withoutAPI: [String: any ExplainedError] = [:]
     private var lease: HeldLease?
+    private var observedLease: LeaseObservation?
     private let facts = ClusterFacts()
     private static let leaseDuration = Duration.seconds(60)
     private let module: String
@@ -140,13 +141,16 @@ actor LiveSite: OpenSite {
         self.observer = observer
     }
 
-    func site(reporter: Reporter) throws -> WritableSite {
-        let nodes = connections.map(node)
+    func site(reporter: Reporter) async throws -> WritableSite {
         let master = try masterInUse()
+        var nodes: [ReadableNode] = []
+        for connection in connections { nodes.append(await node(connection)) }
         let writer = writer(master)
         return WritableSite(
             reading: ReadableSite(
-                inventory: inventory, credentials: credentials, cluster: writer.reader, master: node(master),
+                inventory: inventory, credentials: credentials,
+                cluster: writer.reader.answering(from: facts.clusterSurvey),
+                master: await node(master),
                 nodes: nodes, absentNodes: absent, services: services, generated: generated,
                 facts: facts, reporter: reporter),
             cluster: writer)
@@ -172,12 +176,21 @@ actor LiveSite: OpenSite {
         return words.joined(separator: ", ") + ", going on through \(master.hostName)"
     }
 
+    func observeLease() async throws {
+        observedLease = nil
+        observedLease = try await leaseWriter().reader.observeLease(ofModule: module)
+    }
+
     func takeLease(run: String, superseded: Set<String>) async throws -> LeaseTaking {
         let origin = Origin.current()
         let held = try await leaseWriter().acquireLease(
             ofModule: module, holder: "\(origin.user)@\(origin.machine) \(origin.pid)", runID: run,
-            duration: Self.leaseDuration, supersededRuns: superseded)
+            duration: Self.leaseDuration, supersededRuns: superseded, observed: observedLease)
         lease = held
+        if !held.isUndisturbed {
+            await facts.forgetLookAhead()
+            await generated.forget()
+        }
         return LeaseTaking(
             takenOverFrom: held.takenOverFrom.map { "\($0.holder ?? "nobody"), run \($0.runID ?? "unknown")" },
             duration: Self.leaseDuration)
@@ -221,7 +234,9 @@ actor LiveSite: OpenSite {
         ClusterWriter(shell: master, kubeconfig: inventory.cluster.kubeconfig)
     }
 
-    private func node(_ connection: SSHConnection) -> ReadableNode {
-        ReadableNode(name: connection.hostName, address: connection.destination.address, shell: connection)
+    private func node(_ connection: SSHConnection) async -> ReadableNode {
+        ReadableNode(
+            name: connection.hostName, address: connection.destination.address, shell: connection,
+            survey: await facts.survey(ofNode: connection.hostName))
     }
 }

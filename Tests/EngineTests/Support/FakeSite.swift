@@ -41,6 +41,8 @@ struct FakeSite: OpenSite {
 
     func giveUp(after error: any ExplainedError) async throws -> String? { try world.giveUp(after: error) }
 
+    func observeLease() async throws { try await world.arrive("observeLease") }
+
     func takeLease(run: String, superseded: Set<String>) async throws -> LeaseTaking {
         #expect(RunID(run) != nil)
         world.noteSuperseded(superseded)

@@ -1,0 +1,63 @@
+import ClientKit
+import SSH
+import Testing
+
+@testable import StepKit
+
+/// One command instead of several must give the same answers, and none once it is forgotten.
+@Suite(.timeLimit(.minutes(2))) struct NodeSurveyTests {
+    private func node(_ shell: any RemoteShell) -> ReadableNode {
+        ReadableNode(name: "k8s-master-01", address: "127.0.0.1", shell: shell)
+    }
+
+    @Test func aSurveyAnswersWhatSeparateCommandsWould() async throws {
+        let server = try await PythonServer.start(FetchTests.server)
+        defer { withExtendedLifetime(server) {} }
+        let probes = ["/lines", "/bare", "/down", "/empty"].map {
+            HTTPProbe(url: "http://127.0.0.1:\(server.port)\($0)")
+        }
+        let plain = node(LocalShell())
+        let (pages, missing, firewall) = (
+            try await plain.fetch(probes), try await plain.missingPrograms(among: NodeSurvey.programs),
+            try await plain.firewall()
+        )
+
+        let shell = LocalShell()
+        let surveyed = node(shell)
+        try await surveyed.makeSurvey(probes: probes)
+        #expect(shell.commands.count == 1)
+        #expect(shell.commands[0].effect == .read)
+        #expect(try await surveyed.fetch(probes) == pages)
+        #expect(try await surveyed.fetch([probes[2]]) == [pages[2]])
+        #expect(try await surveyed.missingPrograms(among: NodeSurvey.programs) == missing)
+        #expect(try await surveyed.firewall() == firewall)
+        #expect(shell.commands.count == 1)
+
+        await surveyed.survey.forget()
+        #expect(try await surveyed.fetch(probes) == pages)
+        #expect(try await surveyed.firewall() == firewall)
+        #expect(shell.commands.count == 3)
+    }
+
+    @Test func aPageThatFailedIsAskedForAgain() async throws {
+        let free = try await PythonServer.start(
+            "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"
+        ).port
+        let shell = LocalShell()
+        let node = node(shell)
+        let probe = HTTPProbe(url: "http://127.0.0.1:\(free)/")
+        try await node.makeSurvey(probes: [probe])
+        #expect(try await node.fetch([probe]).map(\.curlCode) == [7])
+        #expect(shell.commands.count == 2)
+    }
+
+    /// As of a host without UFW, and of one that cannot run the script.
+    @Test func whatCannotBeTakenApartIsNoAnswer() async throws {
+        for output in ["", "nonsense", "curl\n\nother firewall\nStatus: inactive\n\nother status 0\n"] {
+            let node = node(CannedShell(0, output))
+            try await node.makeSurvey(probes: [])
+            #expect(await node.survey.ufwStatus() == nil)
+            #expect(await node.survey.missingPrograms(among: ["curl"]) == nil)
+        }
+    }
+}
