@@ -28,9 +28,7 @@ struct DeployChatwoot: ObjectOwner {
 
     func verify(_ site: ReadableSite) async throws {
         try await site.cluster.prove(desired(site))
-        try await site.cluster.wait(
-            for: deployments, namespace: site.inventory.chatwoot.namespace,
-            .telling(site.reporter, limit: site.inventory.limits.rollout))
+        try await site.wait(for: deployments, within: site.inventory.limits.rollout)
     }
 
     private let deployments = [Workload.deployment(ChatwootNames.web), .deployment(ChatwootNames.worker)]

@@ -71,9 +71,7 @@ struct MigrationJob {
     }
 
     private func wait(for name: String) async throws {
-        try await reading.cluster.wait(
-            for: [.job(name)], namespace: namespace,
-            .telling(reading.reporter, limit: reading.inventory.limits.migration))
+        try await reading.wait(for: [.job(name)], within: reading.inventory.limits.migration)
     }
 
     private static let attemptKey = "keybuzz.io/attempt"

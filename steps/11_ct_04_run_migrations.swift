@@ -97,11 +97,12 @@ struct RunMigrations: Step {
 
     private func readable(_ site: ReadableSite) async throws -> ChatwootSchema {
         if let schema = try await ChatwootSchema.read(site) { return schema }
+        let refused = try await ChatwootWords.loginRefused.meaning(site)
         throw StepFailure(
             "read what the database \(site.inventory.chatwoot.database) holds",
             host: site.inventory.postgres.hosts.joined(separator: ", "),
-            cause: "there is no such database, or Chatwoot's role is not let in",
-            remedy: "run from the step 11_ct_00_setup_credentials")
+            cause: refused?.cause ?? "there is no such database, or Chatwoot's role is not let in",
+            remedy: refused?.remedy ?? "run from the step 11_ct_00_setup_credentials")
     }
 
     private func refusal(_ schema: ChatwootSchema, _ site: ReadableSite) -> StepFailure {

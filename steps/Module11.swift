@@ -17,4 +17,6 @@ public let module11 = Module(
         the way to the database; the pull secret before the first pod; the migration before the deployment, so that new code never \
         serves on an old schema; the tests last.
         """,
-    preflight: preflight)
+    preflight: preflight,
+    diagnose: diagnose,
+    evidence: gatherEvidence)

@@ -17,6 +17,13 @@ struct FixFirewall: PageAsker {
         let plans = try await plans(site)
         let changes = plans.flatMap { plan in plan.commands.map { Change("\(plan.node.name): \($0.words)", .proved) } }
         guard changes.isEmpty else { return .drifted(changes) }
+        if site.inventory.firewall.policy == .leave, case let closed = try await site.nodesDroppingPodTraffic(),
+            !closed.isEmpty
+        {
+            site.reporter.warns(
+                "UFW is active on \(closed.joined(separator: ", ")) and drops routed traffic, which is what pod traffic is; "
+                    + "the inventory's policy is to leave it")
+        }
         try await requirePodsReachable(site)
         return .inPlace
     }
@@ -130,17 +137,23 @@ struct FixFirewall: PageAsker {
     /// Connects from every node's own network to every pod that serves; before any exists there is nothing to prove.
     private func requirePodsReachable(_ site: ReadableSite) async throws {
         let answers = try await site.onEveryNode("connect to the pods from every node") { node in
-            try await node.fetch(try await probes(site, from: node))
+            try await node.fetch(try await probes(site, from: node), stopsAtFailure: true)
         }
         let cut = answers.flatMap { node, answers in
             answers.filter { !$0.didConnect }.map { "\(node.name) cannot reach \($0.probe.url): \($0.curlMessage)" }
         }
-        guard cut.isEmpty else {
-            throw StepFailure(
-                "connect to Chatwoot's pods from every node's own network", cause: cut.joined(separator: "; "),
-                remedy: "UFW is as the inventory wants it, so look at other firewalls between the nodes: "
-                    + "iptables-save, the cloud's firewall, NetworkPolicies, Calico")
-        }
+        guard !cut.isEmpty else { return }
+        let closed = try await site.nodesDroppingPodTraffic()
+        throw StepFailure(
+            "connect to Chatwoot's pods from every node's own network",
+            cause: cut.joined(separator: "; ")
+                + (closed.isEmpty
+                    ? ""
+                    : "; UFW is active on \(closed.joined(separator: ", ")) and drops routed traffic, which is what pod "
+                        + "traffic is (504 at the ingress)"),
+            remedy: closed.isEmpty
+                ? "no node's UFW drops pod traffic, so look at other firewalls between the nodes: iptables-save, the cloud's "
+                    + "firewall, NetworkPolicies, Calico" : site.firewallRemedy)
     }
 }
 

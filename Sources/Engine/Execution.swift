@@ -259,6 +259,9 @@ struct Execution: Sendable {
                 } catch let worse {
                     error = worse
                 }
+                if !Task.isCancelled, let explained = error as? any ExplainedError, explained.kind != .noMaster {
+                    error = await evidenced(explained, of: step, open)
+                }
                 let failure = RunFailure(error, isCancelled: Task.isCancelled)
                 if !failure.isInterruption {
                     runner.events(.stepFailed(step.id, message: failure.message, began.duration(to: .now)))

@@ -53,8 +53,11 @@ extension RunJournal {
         try disk.setAside(file, as: Disk.freeName("\(file).withdrawn-"))
     }
 
-    /// Keeps something that explains a failure, redacted, as `evidence/<step>/<name>`.
-    public func saveEvidence(_ content: [UInt8], named name: String, of step: String) throws(JournalError) {
+    /// Keeps something that explains a failure, redacted, as `evidence/<step>/<name>`; returns the name it got there.
+    @discardableResult
+    public func saveEvidence(
+        _ content: [UInt8], named name: String, of step: String
+    ) throws(JournalError) -> String {
         try checkName(step)
         try checkName(name)
         let safe = redactor.redact(content)
@@ -66,6 +69,7 @@ extension RunJournal {
             facts: ["file": String(file.dropFirst(path.count + 1)), "sha256": SHA256.hash(data: safe).hex],
             durable: true)
         try disk.writeWhole(safe, to: file)
+        return String(file.dropFirst(folder.count + 1))
     }
 
     /// A name that becomes a file's must not lead elsewhere.

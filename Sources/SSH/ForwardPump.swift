@@ -107,7 +107,7 @@ final class ForwardPump {
                 toLocal = chunk[...]
                 hasMoved = true
             } else if count != 0, count != Int(Session.again) {
-                abandon()
+                giveUp()
             } else if libssh2_channel_eof(channel) != 0 {
                 remoteEnded = true
             }
@@ -154,7 +154,7 @@ final class ForwardPump {
                 toRemote = toRemote.dropFirst(count)
                 hasMoved = true
             } else if count != 0, count != Int(Session.again) {
-                abandon()
+                giveUp()
             }
         }
         // With the send queue, an end of file is never half-sent.
@@ -162,6 +162,11 @@ final class ForwardPump {
             toldRemote = true
         }
         return hasMoved
+    }
+
+    /// Ends the forward because of its channel; where the session itself is lost, that is said first.
+    private func giveUp() {
+        if session.wire.failure == nil { abandon() }
     }
 
     private func closeLocal() {

@@ -14,6 +14,8 @@ enum LinkFailure: Error, Hashable {
     case timedOut(Duration)
     /// libssh2 gave up, with its code and message.
     case library(code: Int32, message: String)
+    /// The session to the jump host `name`, on which this one travelled, is lost.
+    case carrierLost(name: String, explanation: String)
     /// This side closed the connection.
     case closedHere
 
@@ -26,6 +28,7 @@ enum LinkFailure: Error, Hashable {
         case .silent(let duration): "the server did not answer for \(duration.inWords), not even keepalives"
         case .timedOut(let duration): "no answer within \(duration.inWords)"
         case .library(let code, let message): "\(message) (libssh2 \(code))"
+        case .carrierLost(let name, let explanation): "the connection to the jump host \(name) is lost: \(explanation)"
         case .closedHere: "the connection was closed on this side"
         }
     }
@@ -37,9 +40,9 @@ func errnoText(_ code: Int32) -> String {
 }
 
 extension Duration {
-    /// Seconds with at most one decimal: `10 s`, `0.5 s`.
+    /// Seconds, rounded to at most one decimal: `10 s`, `0.5 s`.
     var inWords: String {
-        let tenths = components.seconds * 10 + components.attoseconds / 100_000_000_000_000_000
+        let tenths = components.seconds * 10 + (components.attoseconds + 50_000_000_000_000_000) / 100_000_000_000_000_000
         return tenths % 10 == 0 ? "\(tenths / 10) s" : "\(tenths / 10).\(tenths % 10) s"
     }
 }

@@ -22,14 +22,9 @@ extension SSHConnection {
     ) async throws(SSHError) {
         let known = try destination.readKnownHosts()
         let credential = try await destination.findCredential(passphrase: passphrase)
-        if let via = destination.via {
-            let jump = SSHConnection(to: via, observer: observer)
-            self.jump = jump
-            try await jump.establish(passphrase: passphrase, withShell: false).get()
-        }
         // The clock starts only now: somebody may have taken their time to type.
-        let deadline = ContinuousClock.now + destination.limits.connect
-        try await handshake(known, until: deadline)
+        var deadline = ContinuousClock.now + destination.limits.connect
+        try await handshake(known, until: &deadline)
         try verifyHostKey(known)
         try await authenticate(with: credential, until: deadline)
         guard let session else {
@@ -44,15 +39,28 @@ extension SSHConnection {
 
     /// An error about a connection that is of no use any more.
     func linkError(_ phase: SSHError.Phase, _ attempt: String, _ failure: LinkFailure) -> SSHError {
-        destination.failure(
+        let failure = blamed(failure)
+        let host = if case .carrierLost(let name, _) = failure { name } else { "the host" }
+        return destination.failure(
             phase, attempt, cause: failure.explanation,
-            remedy: "look whether the host is up and whether sshd's log there says more.",
+            remedy: "look whether \(host) is up and whether sshd's log there says more.",
             kind: failure == .closedHere ? .failed : .unreachable)
     }
 
-    private func handshake(_ known: KnownHosts, until deadline: ContinuousClock.Instant) async throws(SSHError) {
+    /// `failure`, or that of the session that this one travels on, where that is what happened.
+    func blamed(_ failure: LinkFailure) -> LinkFailure {
+        guard failure != .closedHere, let carrier, let loss = carrier.loss else { return failure }
+        return .carrierLost(name: carrier.hostName, explanation: loss.explanation)
+    }
+
+    private func handshake(
+        _ known: KnownHosts, until deadline: inout ContinuousClock.Instant
+    ) async throws(SSHError) {
         for attempt in 1... {
+            let asked = ContinuousClock.now
             let wire = Wire(socket: try await connectSocket(until: deadline))
+            // The jump host opens one way after another; that time is not the host's.
+            if through != nil { deadline += .now - asked }
             if let loss { throw linkError(.connect, "connect", loss) }
             guard let session = Session(wire: wire) else {
                 throw linkError(
@@ -80,7 +88,9 @@ extension SSHConnection {
     }
 
     private func handshakeError(_ failure: LinkFailure, _ wire: Wire, _ attempts: Int) -> SSHError {
-        if failure == .closedHere { return linkError(.handshake, "agree on keys", failure) }
+        if failure == .closedHere || blamed(failure) != failure {
+            return linkError(.handshake, "agree on keys", failure)
+        }
         let said = String(decoding: wire.preamble.prefix(200), as: UTF8.self).filter { !$0.isNewline }
         let isRetried = attempts > 1 ? ", \(attempts) times in a row" : ""
         let words = said.isEmpty ? "" : " after saying \"\(said)\""
@@ -114,7 +124,11 @@ extension SSHConnection {
 
     /// A socket on which the server, or the session before it, can be spoken to.
     private func connectSocket(until deadline: ContinuousClock.Instant) async throws(SSHError) -> Int32 {
-        if let jump { return try await jump.tunnel(toHost: destination.address, port: destination.port) }
+        if let through {
+            let tunnel = try await through.tunnel(to: destination)
+            carrier = tunnel.session
+            return tunnel.socket
+        }
         let addresses: [TCPSocket.Address]
         switch TCPSocket.resolve(destination.address, port: destination.port) {
         case .success(let found): addresses = found

@@ -30,7 +30,19 @@ extension SSHConnection {
     ///
     /// The far end is reached before this returns, so that its refusal is an error here and not a closed local socket.
     public func forward(toHost host: String, port: UInt16) async throws(SSHError) -> LocalForward {
-        let (channel, session) = try await openTunnel(toHost: host, port: port)
+        let attempt = "open a way to \(host):\(port)"
+        let channel: OpaquePointer
+        switch await openTunnel(toHost: host, port: port) {
+        case .success(let opened): channel = opened
+        case .failure(.timedOut(let duration)):
+            // Not the loss of this session's host: that is for its keepalives to say.
+            throw destination.failure(
+                .channel, attempt, cause: LinkFailure.timedOut(duration).explanation,
+                remedy: "look whether \(host) is up, and whether a firewall drops what comes from \(hostName).",
+                kind: .failed)
+        case .failure(let failure): throw channelError(attempt, failure)
+        }
+        guard let session else { throw linkError(.channel, attempt, loss ?? .closedHere) }
         switch TCPSocket.listenOnLoopback() {
         case .success(let listener):
             let pump = ForwardPump(channel: channel, session: session, listener: listener.descriptor)
@@ -45,30 +57,26 @@ extension SSHConnection {
     }
 
     /// A connected socket that leads to `port` of `host`, for a session inside this one.
-    func tunnel(toHost host: String, port: UInt16) async throws(SSHError) -> Int32 {
-        let (channel, session) = try await openTunnel(toHost: host, port: port)
-        var ends: [Int32] = [-1, -1]
-        guard socketpair(AF_UNIX, TCPSocket.flags, 0, &ends) == 0 else {
-            let code = errno
-            closeLater(channel)
-            throw destination.failure(
-                .channel, "make a socket pair", cause: errnoText(code), remedy: "free descriptors.", kind: .failed)
+    func tunnel(toHost host: String, port: UInt16) async -> Result<Int32, LinkFailure> {
+        await openTunnel(toHost: host, port: port).flatMap { channel in
+            var ends: [Int32] = [-1, -1]
+            guard let session, socketpair(AF_UNIX, TCPSocket.flags, 0, &ends) == 0 else {
+                let failure = loss ?? .socket(errno)
+                closeLater(channel)
+                return .failure(failure)
+            }
+            forwards.append(ForwardPump(channel: channel, session: session, socket: ends[0]))
+            return .success(ends[1])
         }
-        forwards.append(ForwardPump(channel: channel, session: session, socket: ends[0]))
-        return ends[1]
     }
 
     fileprivate func endForward(_ pump: ObjectIdentifier) {
         forwards.first { ObjectIdentifier($0) == pump }?.abandon()
     }
 
-    private func openTunnel(toHost host: String, port: UInt16) async throws(SSHError) -> (OpaquePointer, Session) {
-        let attempt = "open a way to \(host):\(port)"
-        if let loss { throw linkError(.channel, attempt, loss) }
-        let channel = try await openChannel(attempt, until: .now + destination.limits.connect) {
+    private func openTunnel(toHost host: String, port: UInt16) async -> Result<OpaquePointer, LinkFailure> {
+        await openChannel(until: .now + destination.limits.connect) {
             libssh2_channel_direct_tcpip_ex($0.pointer, host, Int32(port), "127.0.0.1", 0)
         }
-        guard let session else { throw linkError(.channel, attempt, loss ?? .closedHere) }
-        return (channel, session)
     }
 }

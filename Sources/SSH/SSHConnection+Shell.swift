@@ -27,8 +27,13 @@ extension SSHConnection {
                 .channel, attempt, cause: "the path of the lock file contains a NUL byte", remedy: "correct it.",
                 kind: .badInput)
         }
-        let channel = try await openChannel(attempt, until: deadline) {
-            libssh2_channel_open_ex($0.pointer, "session", 7, 2 << 20, 32 << 10, nil, 0)
+        let channel: OpaquePointer
+        do throws(LinkFailure) {
+            channel = try await openChannel(until: deadline) {
+                libssh2_channel_open_ex($0.pointer, "session", 7, 2 << 20, 32 << 10, nil, 0)
+            }.get()
+        } catch {
+            throw channelError(attempt, error)
         }
         let loop = RemoteScript.loop(token: token)
         do throws(LinkFailure) {
@@ -48,8 +53,8 @@ extension SSHConnection {
     ///
     /// Two openings at once would confuse libssh2, which keeps one state for all.
     func openChannel(
-        _ attempt: String, until deadline: ContinuousClock.Instant, _ open: @escaping (Session) -> OpaquePointer?
-    ) async throws(SSHError) -> OpaquePointer {
+        until deadline: ContinuousClock.Instant, _ open: @escaping (Session) -> OpaquePointer?
+    ) async -> Result<OpaquePointer, LinkFailure> {
         await channelGate.enter(isolation: self)
         let result = await channelResult(until: deadline, open)
         if case .failure(.timedOut) = result {
@@ -58,15 +63,16 @@ extension SSHConnection {
         } else {
             channelGate.leave()
         }
-        switch result {
-        case .success(let channel): return channel
-        case .failure(.library(let code, let message)):
-            throw destination.failure(
-                .channel, attempt, cause: LinkFailure.library(code: code, message: message).explanation,
-                remedy: "look whether the far end accepts connections, at sshd's log there, and at MaxSessions, "
-                    + "AllowTcpForwarding and PermitOpen in its sshd_config.", kind: .failed)
-        case .failure(let failure): throw linkError(.channel, attempt, failure)
-        }
+        return result
+    }
+
+    /// An error about a channel that was not opened.
+    func channelError(_ attempt: String, _ failure: LinkFailure) -> SSHError {
+        guard case .library = failure else { return linkError(.channel, attempt, failure) }
+        return destination.failure(
+            .channel, attempt, cause: failure.explanation,
+            remedy: "look whether the far end accepts connections, at sshd's log there, and at MaxSessions, "
+                + "AllowTcpForwarding and PermitOpen in its sshd_config.", kind: .failed)
     }
 
     private func channelResult(

@@ -1,6 +1,7 @@
 import CLibSSH2
 import ClientKit
 import Glibc
+import Synchronization
 
 /// What happens on the session's thread between the actor's jobs.
 extension SSHConnection {
@@ -51,7 +52,9 @@ extension SSHConnection {
     /// Gives the session up: whoever waits for something from it learns why.
     func lose(_ reason: LinkFailure) {
         guard loss == nil else { return }
-        loss = reason
+        let reason = blamed(reason)
+        // Before any tunnel is closed, so that whoever travels in one finds the reason here.
+        lossSeen.withLock { $0 = reason }
         shell?.exchange?.end(.linkLost(reason))
         shell = nil
         for forward in forwards { forward.abandon() }
@@ -113,7 +116,10 @@ extension SSHConnection {
 
     /// Counts from a question that had no answer: a process that was stopped for a while has itself been silent.
     private var deathDue: ContinuousClock.Instant? {
-        firstUnanswered.map { $0 + (destination.limits.silence - destination.limits.keepaliveInterval) }
+        let limits = destination.limits
+        // A silent jump host shall be found silent itself, before those behind it.
+        let grace = (limits.keepaliveInterval + .seconds(1)) * (through?.hops ?? 0)
+        return firstUnanswered.map { $0 + (limits.silence - limits.keepaliveInterval) + grace }
     }
 
     private func keepaliveDue(_ session: Session) -> ContinuousClock.Instant {

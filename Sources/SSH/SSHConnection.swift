@@ -2,6 +2,7 @@ public import ClientKit
 import CLibSSH2
 import Foundation
 import Glibc
+import Synchronization
 
 /// One authenticated SSH session to a host, with one remote shell for all commands, and forwards beside it.
 ///
@@ -22,8 +23,9 @@ public actor SSHConnection: RemoteShell {
     var session: Session?
     /// Whether authentication is done, so that the server owes signs of life.
     var isEstablished = false
-    /// Why there is no session any more.
-    var loss: LinkFailure?
+    /// Why there is no session any more; sessions that travel on this one look at it from their own threads.
+    nonisolated var loss: LinkFailure? { lossSeen.withLock { $0 } }
+    let lossSeen = Mutex<LinkFailure?>(nil)
     var shell: ShellChannel?
     var forwards: [ForwardPump] = []
     /// Channels that are closed on this side, until the server closes them too.
@@ -32,8 +34,9 @@ public actor SSHConnection: RemoteShell {
     /// When the server was last asked for a sign of life, and when first since it gave one.
     var lastKeepalive = ContinuousClock.now
     var firstUnanswered: ContinuousClock.Instant?
-    /// The session that this one travels on.
-    var jump: SSHConnection?
+    /// What this session goes through, and the session that it travels on.
+    let through: JumpHost?
+    var carrier: SSHConnection?
     private let commandGate = Gate()
     let channelGate = Gate()
 
@@ -41,9 +44,14 @@ public actor SSHConnection: RemoteShell {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     /// The inventory name of the host.
     public nonisolated var hostName: String { destination.name }
+    /// The name of the jump host whose loss has ended this session, if that is why it ended.
+    public nonisolated var lostJumpHost: String? {
+        if case .carrierLost(let name, _) = loss { name } else { nil }
+    }
 
-    init(to destination: SSHDestination, observer: any ActivityObserver) {
+    init(to destination: SSHDestination, through: JumpHost?, observer: any ActivityObserver) {
         self.destination = destination
+        self.through = through
         self.observer = observer
         executor.start(label: "ssh \(destination.name)") { [weak self] events in
             self?.assumeIsolated { $0.turn(events) }
@@ -56,14 +64,23 @@ public actor SSHConnection: RemoteShell {
 
     /// Connects, verifies the host key, authenticates and starts the remote shell, or throws and leaves nothing behind.
     ///
-    /// `passphrase` is asked at most once, before anything is sent, with the path of an encrypted key file.
+    /// `passphrase` is asked at most once, before anything is sent, with the path of an encrypted key file. An error names the
+    /// host that it is about: `destination`, or the jump host that it should be reached `through`.
     public static func open(
-        to destination: SSHDestination, observer: any ActivityObserver = IgnoringObserver(),
+        to destination: SSHDestination, through: JumpHost? = nil, observer: any ActivityObserver = IgnoringObserver(),
         passphrase: @Sendable (String) async -> Secret? = { _ in nil }
     ) async throws(SSHError) -> SSHConnection {
-        let connection = SSHConnection(to: destination, observer: observer)
+        try await open(to: destination, through: through, withShell: true, observer: observer, passphrase: passphrase)
+    }
+
+    /// The same, where `withShell` is false without the remote shell: one is started with the first command, if any.
+    static func open(
+        to destination: SSHDestination, through: JumpHost?, withShell: Bool, observer: any ActivityObserver,
+        passphrase: @Sendable (String) async -> Secret?
+    ) async throws(SSHError) -> SSHConnection {
+        let connection = SSHConnection(to: destination, through: through, observer: observer)
         let result = await withTaskCancellationHandler {
-            await connection.establish(passphrase: passphrase, withShell: true)
+            await connection.establish(passphrase: passphrase, withShell: withShell)
         } onCancel: {
             Task { await connection.close() }
         }
@@ -79,8 +96,6 @@ public actor SSHConnection: RemoteShell {
             session.wire.flush()
         }
         lose(.closedHere)
-        await jump?.close()
-        jump = nil
     }
 
     /// Runs `command` after those that were asked for before it, and returns its result, whatever its exit status.

@@ -39,11 +39,6 @@ public struct SSHDestination: Sendable {
     public var identity: Identity
     /// `known_hosts` files by path; one that does not exist counts as empty.
     public var knownHosts: [String]
-    /// The host on whose session this one travels, verified and authenticated by itself.
-    public var via: SSHDestination? {
-        get { viaStorage.first }
-        set { viaStorage = newValue.map { [$0] } ?? [] }
-    }
     /// How long things may take.
     public var limits: Limits
     /// The file on the host whose lock a changing command holds.
@@ -51,14 +46,10 @@ public struct SSHDestination: Sendable {
     /// The socket of the SSH agent; `SSH_AUTH_SOCK` where nil.
     public var agentSocket: String?
 
-    // A struct cannot contain itself; an array of none or one can.
-    private var viaStorage: [SSHDestination]
-
     /// Describes a destination; see the properties.
     public init(
         name: String, address: String, port: UInt16 = 22, user: String, identity: Identity, knownHosts: [String],
-        via: SSHDestination? = nil, limits: Limits = Limits(), lockFile: String = "/run/keybuzz-runner.lock",
-        agentSocket: String? = nil
+        limits: Limits = Limits(), lockFile: String = "/run/keybuzz-runner.lock", agentSocket: String? = nil
     ) {
         self.name = name
         self.address = address
@@ -69,7 +60,6 @@ public struct SSHDestination: Sendable {
         self.limits = limits
         self.lockFile = lockFile
         self.agentSocket = agentSocket
-        viaStorage = via.map { [$0] } ?? []
     }
 
     /// `address:port`.

@@ -26,6 +26,11 @@ public struct Diagnosis: Sendable, Hashable, Encodable {
         self.remedy = remedy
     }
 
+    /// The same with every text changed by `change`, such as a redactor.
+    public func mapping(_ change: (String) -> String) -> Diagnosis {
+        Diagnosis(change(subject), verdict, change(found), remedy: remedy.map(change))
+    }
+
     /// All is well, as `found` shows.
     public static func ok(_ subject: String, _ found: String) -> Diagnosis {
         Diagnosis(subject, .ok, found, remedy: nil)

@@ -104,16 +104,24 @@ public struct Module: Sendable {
     public let orderNote: String
     /// Looks, before the first step, for everything that would stop one later; reads only, tells all of it at once.
     public let preflight: @Sendable (ReadableSite) async -> [any ExplainedError]
+    /// Asks everything that tells whether the module is well, at any time; reads only.
+    public let diagnose: @Sendable (ReadableSite) async -> [Diagnosis]
+    /// Gathers what shows how things stand, for whoever looks into a failure later; reads only.
+    public let evidence: @Sendable (ReadableSite) async -> [Evidence]
 
     /// Describes a module; see the properties.
     public init(
         number: Int, summary: String, steps: [any Step], orderNote: String,
-        preflight: @escaping @Sendable (ReadableSite) async -> [any ExplainedError]
+        preflight: @escaping @Sendable (ReadableSite) async -> [any ExplainedError],
+        diagnose: @escaping @Sendable (ReadableSite) async -> [Diagnosis],
+        evidence: @escaping @Sendable (ReadableSite) async -> [Evidence]
     ) {
         self.number = number
         self.summary = summary
         self.steps = steps
         self.orderNote = orderNote
         self.preflight = preflight
+        self.diagnose = diagnose
+        self.evidence = evidence
     }
 }

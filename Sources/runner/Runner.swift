@@ -16,7 +16,8 @@ struct Runner: AsyncParsableCommand {
         version: version,
         groupedSubcommands: [
             CommandGroup(name: "Running", subcommands: [Run.self, Resume.self, Plan.self]),
-            CommandGroup(name: "Looking", subcommands: [StepsCommand.self, Status.self, Logs.self, Audit.self]),
+            CommandGroup(
+                name: "Looking", subcommands: [Doctor.self, StepsCommand.self, Status.self, Logs.self, Audit.self]),
             CommandGroup(name: "Keeping house", subcommands: [InventoryCommand.self, Unlock.self]),
         ])
 }

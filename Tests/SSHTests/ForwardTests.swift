@@ -126,20 +126,4 @@ private func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> 
         await forward.close()
         #expect(try await onThread { socket.receive(1) } == [])
     }
-
-    @Test func aSessionTravelsThroughAJumpHost() async throws {
-        let jump = try await TestServer()
-        let server = try await TestServer()
-        var destination = try server.destination()
-        destination.via = try jump.destination()
-        let connection = try await SSHConnection.open(to: destination)
-        let input = [UInt8](repeating: 7, count: 4 << 20)
-        let result = try await connection.run(RemoteCommand(["cat"], standardInput: input, effect: .read))
-        #expect(result.standardOutput == input)
-        await connection.close()
-        destination.knownHosts = []
-        #expect(try await failure(to: destination).phase == .hostKey)
-        destination.via?.knownHosts = []
-        #expect(try await failure(to: destination).phase == .hostKey)
-    }
 }

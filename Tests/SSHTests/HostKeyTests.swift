@@ -5,11 +5,22 @@ import Testing
 
 /// Opens a connection that must fail, and returns why.
 func failure(
-    to destination: SSHDestination, passphrase: @Sendable (String) async -> Secret? = { _ in nil }
+    to destination: SSHDestination, through: JumpHost? = nil,
+    passphrase: @Sendable (String) async -> Secret? = { _ in nil }
 ) async throws -> SSHError {
     do throws(SSHError) {
-        let connection = try await SSHConnection.open(to: destination, passphrase: passphrase)
+        let connection = try await SSHConnection.open(to: destination, through: through, passphrase: passphrase)
         await connection.close()
+    } catch {
+        return error
+    }
+    throw UnexpectedSuccess()
+}
+
+/// Runs a command that must fail, and returns why.
+func failure(of command: RemoteCommand, on connection: SSHConnection) async throws -> SSHError {
+    do throws(SSHError) {
+        _ = try await connection.run(command)
     } catch {
         return error
     }

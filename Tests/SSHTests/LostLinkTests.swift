@@ -6,32 +6,16 @@ import Synchronization
 import Testing
 
 @Suite struct LostLinkTests {
-    private func sessionProcesses(_ server: TestServer) async throws -> [pid_t] {
-        let children = try String(
-            contentsOfFile: "/proc/\(server.process.processID)/task/\(server.process.processID)/children",
-            encoding: .utf8)
-        return children.split(separator: " ").compactMap { pid_t($0) }
-    }
-
-    private func runFailure(_ connection: SSHConnection, _ command: RemoteCommand) async throws -> SSHError {
-        do throws(SSHError) {
-            _ = try await connection.run(command)
-        } catch {
-            return error
-        }
-        throw UnexpectedSuccess()
-    }
-
     @Test func aServerThatDiesLeavesTheOutcomeUnknown() async throws {
         let server = try await TestServer()
         let observer = RecordingObserver()
         let connection = try await server.connect(observer: observer)
         let started = server.path("started")
-        async let failing = runFailure(
-            connection,
-            RemoteCommand(["sh", "-c", "touch \"$0\"; sleep 2; touch \"$0.done\"", started], effect: .change))
+        async let failing = failure(
+            of: RemoteCommand(["sh", "-c", "touch \"$0\"; sleep 2; touch \"$0.done\"", started], effect: .change),
+            on: connection)
         try await eventually("the command runs") { FileManager.default.fileExists(atPath: started) }
-        for child in try await sessionProcesses(server) { kill(child, SIGKILL) }
+        for child in try server.sessions() { kill(child, SIGKILL) }
         let error = try await failing
         #expect(error.kind == .unknownOutcome)
         #expect(error.phase == .command)
@@ -40,7 +24,7 @@ import Testing
         #expect(observer.seen.ended.count == 1)
         // The command itself goes on, which is why the outcome is not a failure.
         try await eventually("the command ends") { FileManager.default.fileExists(atPath: started + ".done") }
-        let after = try await runFailure(connection, RemoteCommand(["true"], effect: .read))
+        let after = try await failure(of: RemoteCommand(["true"], effect: .read), on: connection)
         #expect(after.kind == .unreachable)
         #expect(after.cause.contains("nothing was sent"))
         #expect(observer.seen.begun.count == 1)
@@ -53,12 +37,12 @@ import Testing
         let target = server.path("target")
         // Reads slowly, so that the link is cut while the input is on its way.
         let script = "head -c 1000 >/dev/null; touch \"$0.reading\"; sleep 0.5; cat >\"$0.tmp\" && mv \"$0.tmp\" \"$0\""
-        async let failing = runFailure(
-            connection,
-            RemoteCommand(
-                ["sh", "-c", script, target], standardInput: [UInt8](repeating: 1, count: 32 << 20), effect: .change))
+        async let failing = failure(
+            of: RemoteCommand(
+                ["sh", "-c", script, target], standardInput: [UInt8](repeating: 1, count: 32 << 20), effect: .change),
+            on: connection)
         try await eventually("the command reads") { FileManager.default.fileExists(atPath: target + ".reading") }
-        for child in try await sessionProcesses(server) { kill(child, SIGKILL) }
+        for child in try server.sessions() { kill(child, SIGKILL) }
         #expect(try await failing.kind == .unknownOutcome)
         // The lock is free again once everything that belonged to the command is gone.
         try await shell("/usr/bin/flock", ["-x", "-w", "10", server.path("lock"), "true"])
@@ -73,16 +57,16 @@ import Testing
         }
         let connection = try await SSHConnection.open(to: destination)
         let idle = try await SSHConnection.open(to: destination)
-        for child in try await sessionProcesses(server) { kill(child, SIGSTOP) }
-        defer { Task { for child in try await sessionProcesses(server) { kill(child, SIGCONT) } } }
+        for child in try server.sessions() { kill(child, SIGSTOP) }
+        defer { Task { for child in try server.sessions() { kill(child, SIGCONT) } } }
         let started = ContinuousClock.now
-        let error = try await runFailure(connection, RemoteCommand(["true"], effect: .read))
+        let error = try await failure(of: RemoteCommand(["true"], effect: .read), on: connection)
         #expect(error.kind == .unknownOutcome)
         #expect(error.cause.contains("not even keepalives"))
         #expect(.now - started < .seconds(12))
         try await Task.sleep(for: .seconds(4))
         let asked = ContinuousClock.now
-        #expect(try await runFailure(idle, RemoteCommand(["true"], effect: .read)).kind == .unreachable)
+        #expect(try await failure(of: RemoteCommand(["true"], effect: .read), on: idle).kind == .unreachable)
         #expect(.now - asked < .seconds(1))
     }
 

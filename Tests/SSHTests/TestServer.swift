@@ -85,6 +85,12 @@ final class TestServer: Sendable {
         return destination
     }
 
+    /// The processes that serve its sessions.
+    func sessions() throws -> [pid_t] {
+        let children = "/proc/\(process.processID)/task/\(process.processID)/children"
+        return try String(contentsOfFile: children, encoding: .utf8).split(separator: " ").compactMap { pid_t($0) }
+    }
+
     /// Opens a connection to the server with the defaults.
     func connect(observer: any ActivityObserver = IgnoringObserver()) async throws -> SSHConnection {
         try await SSHConnection.open(to: destination(), observer: observer)

@@ -100,6 +100,14 @@ import Testing
         Case("\"knownHosts\"", "\"agent\": \"a\", \"knownHosts\"", "ssh.agent", 8, "must not stand beside \"key\""),
         Case(
             "    \"key\": \"/var/lib/keybuzz-lab/ssh/id_ed25519\",\n", "", "ssh", 5, "either \"key\" or \"agent\""),
+        Case("\"user\": \"root\"", "\"via\": \"k8s-worker-1\"", "ssh.via", 6, "did you mean \"k8s-worker-01\"?"),
+        Case("\"user\": \"root\"", "\"via\": \"direct\"", "ssh.via", 6, "names no host of the inventory"),
+        Case("\"user\": \"root\"", "\"via\": \"10.0.0.20:22\"", "ssh.via", 6, "must be lower-case letters"),
+        Case("\"10.0.0.100\"", "\"10.0.0.100\", \"via\": \"gate\"", "hosts[0].via", 11, "names no host"),
+        Case(
+            "\"10.0.0.100\"", "\"10.0.0.100\", \"via\": \"k8s-master-01\"", "hosts[0].via", 11,
+            "must not be the host itself"),
+        Case("\"k8s-worker-01\"", "\"direct\"", "hosts[3].name", 14, "must not be \"direct\""),
     ]
 
     @Test(arguments: keysAndTypes + values + combinations)
@@ -155,6 +163,40 @@ import Testing
     @Test func hostsWithoutAMasterAreRefused() throws {
         let text = InventorySample.lab.replacing("[\"master\"]", with: "[\"worker\"]")
         #expect(InventorySample.problems(in: text).map(\.path) == ["hosts"])
+    }
+
+    @Test func aWayThatGoesRoundIsReportedOnceHoweverManyHostsGoIt() throws {
+        let own = try InventorySample.changed([
+            ("\"10.0.0.100\"", "\"10.0.0.100\", \"via\": \"k8s-master-02\""),
+            ("\"10.0.0.101\"", "\"10.0.0.101\", \"via\": \"k8s-master-03\""),
+            ("\"10.0.0.102\"", "\"10.0.0.102\", \"via\": \"k8s-master-02\""),
+        ])
+        let problem = try #require(InventorySample.problems(in: own).first)
+        #expect(InventorySample.problems(in: own).count == 1)
+        #expect(problem.path == "hosts[1].via" && problem.line == 12)
+        #expect(problem.message.contains("k8s-master-02 → k8s-master-03 → k8s-master-02"))
+
+        // The worker has the jump host of all, which itself goes through the worker.
+        let inherited = try InventorySample.changed([
+            ("\"user\": \"root\"", "\"via\": \"install-01\""),
+            ("\"10.0.0.20\"", "\"10.0.0.20\", \"via\": \"k8s-worker-01\""),
+        ])
+        #expect(InventorySample.problems(in: inherited).map(\.path) == ["hosts[4].via"])
+        let mended = inherited.replacing("\"10.0.0.110\"", with: "\"10.0.0.110\", \"via\": \"direct\"")
+        #expect(InventorySample.problems(in: mended) == [])
+    }
+
+    @Test func everyJumpHostMistakeIsReportedAtOnce() throws {
+        let text = try InventorySample.changed([
+            ("\"user\": \"root\"", "\"via\": \"nobody\""),
+            ("\"10.0.0.100\"", "\"10.0.0.100\", \"via\": \"k8s-master-01\""),
+            ("\"10.0.0.101\"", "\"10.0.0.101\", \"via\": \"nowhere\""),
+            ("\"10.0.0.110\"", "\"10.0.0.110\", \"via\": 7"),
+        ])
+        #expect(
+            InventorySample.problems(in: text).map(\.path) == [
+                "ssh.via", "hosts[0].via", "hosts[1].via", "hosts[3].via",
+            ])
     }
 
     @Test func theErrorListsEachMistakeOnALineOfItsOwn() throws {

@@ -53,6 +53,17 @@ import Testing
         #expect(inventory.operators.first.map { "\($0.user)@\($0.address):\($0.port)" } == "ops@install.keybuzz.io:22")
     }
 
+    @Test func hostsGoThroughTheirOwnJumpHostOrThatOfAllOrNone() throws {
+        let text = try InventorySample.changed([
+            ("\"user\": \"root\"", "\"via\": \"install-01\""),
+            ("\"10.0.0.101\"", "\"10.0.0.101\", \"via\": \"k8s-worker-01\""),
+            ("\"10.0.0.102\"", "\"10.0.0.102\", \"via\": \"direct\""),
+        ])
+        let hosts = try InventorySample.parse(text).hosts
+        #expect(hosts.map(\.via) == ["install-01", "k8s-worker-01", nil, "install-01", nil])
+        #expect(try InventorySample.parse(InventorySample.lab).hosts.allSatisfy { $0.via == nil })
+    }
+
     @Test func pathsAreResolvedAgainstHomeAndTheFilesFolder() throws {
         let text = try InventorySample.changed([
             ("\"key\": \"/var/lib/keybuzz-lab/ssh/id_ed25519\"", "\"agent\": \"keys/infra.pub\""),

@@ -81,6 +81,11 @@ public struct ClusterReader: Sendable {
         return version
     }
 
+    /// Proves that the API server is ready for more than telling its version; where it is not, the error has its failing checks.
+    public func requireReady() async throws(KubernetesError) {
+        _ = try await kubectl.run("ask the API server whether it is ready", ["get", "--raw", "/readyz"], effect: .read)
+    }
+
     /// The API server's clock, to the second: what it would have written as the creation time of a new object.
     public func serverTime() async throws(KubernetesError) -> Date {
         let attempt = "ask the API server for its clock"

@@ -62,6 +62,15 @@ public struct KubernetesError: ExplainedError {
         self.kind = kind
     }
 
+    /// What keeps a workload from coming up, where that is what ended a wait.
+    public var trouble: Trouble? {
+        switch code {
+        case .trouble(let trouble): trouble
+        case .deadline(let trouble): trouble
+        default: nil
+        }
+    }
+
     /// The reason the API server gave, where it answered at all.
     public var serverReason: ServerReason? {
         if case .server(let reason) = code { reason } else { nil }

@@ -98,22 +98,27 @@ extension ClusterReader {
         }
     }
 
+    /// The trouble with the end of its log and the state of its pull Secrets, which a look alone does not read.
+    public func explained(_ trouble: Trouble, namespace: String) async throws(KubernetesError) -> Trouble {
+        var trouble = try await inspectingPullSecrets(trouble, namespace: namespace)
+        guard let log = trouble.log else { return trouble }
+        do {
+            let text = try await logs(
+                pod: log.pod, container: log.container, namespace: namespace, lines: 50, previous: log.isPrevious)
+            trouble = trouble.addingLog(text)
+        } catch {
+            // The log may be gone with its container. The trouble is the news; a missing log is added to it.
+            trouble.sentence += "; its log cannot be read (\(error.cause))"
+        }
+        return trouble
+    }
+
     /// The error that ends a wait: the trouble with its log and its pull Secrets, gathered only now.
     private func ended(
         _ trouble: Trouble, _ attempt: String, _ namespace: String, after limit: Duration? = nil,
         code: (Trouble) -> KubernetesError.Code
     ) async throws(KubernetesError) -> KubernetesError {
-        var trouble = try await inspectingPullSecrets(trouble, namespace: namespace)
-        if let log = trouble.log {
-            do {
-                let text = try await logs(
-                    pod: log.pod, container: log.container, namespace: namespace, lines: 50, previous: log.isPrevious)
-                trouble = trouble.addingLog(text)
-            } catch {
-                // The log may be gone with its container. The trouble is the news; a missing log is added to it.
-                trouble.sentence += "; its log cannot be read (\(error.cause))"
-            }
-        }
+        let trouble = try await explained(trouble, namespace: namespace)
         let late = limit.map { "not finished within \($0.words): " } ?? ""
         return KubernetesError(
             code(trouble), attempt: attempt, host: hostName, cause: late + trouble.sentence, remedy: trouble.remedy)

@@ -5,7 +5,9 @@ extension Snapshot {
             return Trouble(
                 .nodeNotReady,
                 "\(pod.words): node \(pod.node ?? "") is not ready (\(why.trimmingSuffix { $0 == "." }))",
-                remedy: "bring the node's kubelet back; the other nodes keep serving meanwhile", pod: pod.name)
+                remedy: "bring the node's kubelet back; the other nodes keep serving meanwhile", pod: pod.name,
+                // The node controller has waited for some forty seconds of silence before it says so.
+                patience: Trouble.settled)
         }
         if pod.phase == "Failed", !pod.reason.isEmpty {
             return Trouble(

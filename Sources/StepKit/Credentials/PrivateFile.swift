@@ -45,20 +45,27 @@ enum PrivateFile {
         }
     }
 
-    /// Puts `bytes` in the place of `path`, readable by the owner only.
+    /// Puts `bytes` in the place of `path`, readable by the owner only unless `mode` lets others too.
     ///
-    /// Whatever happens on the way, the file is the old or the new one.
-    static func replace(_ path: String, with bytes: [UInt8]) throws {
+    /// Whatever happens on the way, the file is the old or the new one. Where `isNew`, one that exists stays, and is an error
+    /// of code `EEXIST`.
+    static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o600, isNew: Bool = false) throws {
         let folder = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
         let temporary = "\(path).\(getpid()).\(UInt32.random(in: .min ... .max)).tmp"
-        let descriptor = try check(open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600))
+        let descriptor = try check(open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode))
         do {
             defer { close(descriptor) }
             // The process's umask may have taken the owner's own rights.
-            try check(fchmod(descriptor, 0o600))
+            try check(fchmod(descriptor, mode))
             try write(bytes, to: descriptor)
             try synchronize(descriptor)
-            try check(rename(temporary, path))
+            if isNew {
+                // Unlike rename, it never replaces.
+                try check(link(temporary, path))
+                unlink(temporary)
+            } else {
+                try check(rename(temporary, path))
+            }
         } catch {
             unlink(temporary)
             throw error

@@ -29,6 +29,51 @@ extension Inventory {
         }
         reportRepeated("name", hosts.map(\.name), session)
         reportRepeated("address", hosts.map { IPAddress($0.address).map { "\($0.bytes)" } ?? $0.address }, session)
+        checkJumpHosts(session)
+    }
+
+    /// Every jump host is a host, and every way through them begins at this machine.
+    private func checkJumpHosts(_ session: ReadingSession) {
+        let names = hosts.map(\.name).filter { !$0.isEmpty }
+        func reportUnknown(_ via: String, at path: String) {
+            let hint = suggestion(for: via, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
+            session.report(path, "names no host of the inventory: \(shown(via))\(hint)")
+        }
+        if let via = ssh.via, session.isSound("ssh.via"), !names.contains(via) { reportUnknown(via, at: "ssh.via") }
+        let ways = Dictionary(hosts.map { ($0.name, $0.via) }, uniquingKeysWith: { first, _ in first })
+        var known: Set<String> = []
+        for (index, host) in hosts.enumerated() where session.isSound("hosts[\(index)].via") {
+            let path = "hosts[\(index)].via"
+            if host.name == Host.straight {
+                session.report(
+                    "hosts[\(index)].name", "must not be \"\(Host.straight)\", which \"via\" takes for no jump host")
+            }
+            // What all hosts have in common is judged where it is written.
+            guard let via = host.via, via != ssh.via else { continue }
+            if via == host.name {
+                session.report(path, "must not be the host itself; leave it out where the host is reached straight")
+            } else if !names.contains(via) {
+                reportUnknown(via, at: path)
+            } else if let circle = circle(from: host, ways), known.isDisjoint(with: circle) {
+                known.formUnion(circle)
+                session.report(
+                    path,
+                    "goes round in a circle: \((circle + [host.name]).joined(separator: " → ")); let one of them be "
+                        + "reached straight: \"via\": \"\(Host.straight)\"")
+            }
+        }
+    }
+
+    /// The hosts on the way to `host` from itself, where that way never begins; two at least.
+    private func circle(from host: Host, _ ways: [String: String?]) -> [String]? {
+        var way = [host.name]
+        while let next = ways[way[way.count - 1]] ?? nil, next != way[way.count - 1] {
+            if next == host.name { return way }
+            // A circle further on is that of the hosts on it.
+            guard !way.contains(next) else { return nil }
+            way.append(next)
+        }
+        return nil
     }
 
     /// Reports each of the hosts' `values` that an earlier host has too; an empty one stands in for a mistake.

@@ -17,6 +17,8 @@ extension Inventory {
         public let identity: Identity
         /// The files of known host keys, absolute paths.
         public let knownHosts: [String]
+        /// The host that the others are reached through, unless one says otherwise; nil where all are reached straight.
+        public let via: String?
 
         init(_ reader: ObjectReader) {
             user = reader.value("user", .account, default: "root")
@@ -25,6 +27,7 @@ extension Inventory {
             let agent = reader.optional("agent", .localPath(reader.session))
             knownHosts = reader.list(
                 "knownHosts", of: .localPath(reader.session), default: ["~/.ssh/known_hosts"])
+            via = reader.optional("via", .subdomain)
             identity = file.map(Identity.file) ?? .agent(publicKey: agent ?? "")
             reader.requireOne(of: "key", "agent")
         }
@@ -52,6 +55,11 @@ extension Inventory {
         public let port: Int
         /// The account to log in to.
         public let user: String
+        /// The name of the host that this one is reached through; nil where it is reached straight.
+        public let via: String?
+
+        /// What stands for no host at all in `via`.
+        static let straight = "direct"
 
         init(_ reader: ObjectReader, defaults: SSHSettings) {
             name = reader.value("name", .subdomain)
@@ -59,6 +67,9 @@ extension Inventory {
             roles = Set(reader.list("roles", of: .choice(placeholder: Role.worker)))
             port = reader.optional("port", .port) ?? defaults.port
             user = reader.optional("user", .account) ?? defaults.user
+            // The jump host of all is not reached through itself.
+            let way = reader.optional("via", .subdomain) ?? (name == defaults.via ? nil : defaults.via)
+            via = way == Self.straight ? nil : way
         }
     }
 

@@ -95,7 +95,7 @@ public struct Inventory: Sendable, Hashable {
         } catch {
             session.report("", at: error.line.map { TextPosition(line: $0, column: error.column ?? 1) }, error.message)
         }
-        throw InventoryError(file: path, problems: session.problems.sorted(by: isEarlier))
+        throw InventoryError(file: path, problems: session.problems.sorted(by: InventoryProblem.isEarlier))
     }
 
     /// Every key the decoder knows, for comparison with the published schema.
@@ -105,16 +105,12 @@ public struct Inventory: Sendable, Hashable {
         return session.keys
     }
 
-    private static func utf8Text(_ bytes: [UInt8]) throws(InventoryProblem) -> String {
+    static func utf8Text(_ bytes: [UInt8]) throws(InventoryProblem) -> String {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             let repaired = String(decoding: bytes, as: UTF8.self)
             let valid = zip(repaired.utf8, bytes).prefix { $0 == $1 }.count
             throw InventoryProblem(at: TextPosition(of: valid, in: repaired), "is not UTF-8")
         }
         return text
-    }
-
-    private static func isEarlier(_ left: InventoryProblem, _ right: InventoryProblem) -> Bool {
-        (left.line ?? 0, left.column ?? 0, left.path) < (right.line ?? 0, right.column ?? 0, right.path)
     }
 }

@@ -19,6 +19,24 @@ public struct InventoryProblem: Error, Sendable, Hashable, Encodable {
     }
 }
 
+extension InventoryProblem {
+    /// `FILE:LINE:COLUMN: PATH: MESSAGE`, as far as there is each.
+    public func line(in file: String) -> String {
+        var parts = [file]
+        if let line, let column {
+            parts[0] += ":\(line):\(column)"
+        }
+        if !path.isEmpty {
+            parts.append(path)
+        }
+        return (parts + [message]).joined(separator: ": ")
+    }
+
+    static func isEarlier(_ left: InventoryProblem, _ right: InventoryProblem) -> Bool {
+        (left.line ?? 0, left.column ?? 0, left.path) < (right.line ?? 0, right.column ?? 0, right.path)
+    }
+}
+
 /// A place in a text, both counted from 1, columns in Unicode scalars.
 struct TextPosition: Sendable, Hashable {
     var line: Int
@@ -33,6 +51,8 @@ public struct InventoryError: ExplainedError {
     public let file: String
     /// Every mistake, in the order of the text; never empty.
     public let problems: [InventoryProblem]
+    /// The command to try next.
+    var command = "runner inventory check"
 
     /// `read the inventory FILE`.
     public var attempt: String { "read the inventory \(file)" }
@@ -46,7 +66,7 @@ public struct InventoryError: ExplainedError {
         return line(for: problem)
     }
     /// What to do next.
-    public var remedy: String { "correct \(file), then try it with: runner inventory check" }
+    public var remedy: String { "correct \(file), then try it with: \(command)" }
     /// Always ``FailureKind/badInput``.
     public var kind: FailureKind { .badInput }
 
@@ -57,14 +77,5 @@ public struct InventoryError: ExplainedError {
             .joined(separator: "\n")
     }
 
-    private func line(for problem: InventoryProblem) -> String {
-        var parts = [file]
-        if let line = problem.line, let column = problem.column {
-            parts[0] += ":\(line):\(column)"
-        }
-        if !problem.path.isEmpty {
-            parts.append(problem.path)
-        }
-        return (parts + [problem.message]).joined(separator: ": ")
-    }
+    private func line(for problem: InventoryProblem) -> String { problem.line(in: file) }
 }

@@ -126,9 +126,10 @@ extension JSONNode {
         }
     }
 
-    private static func position(of error: any Error) -> TextPosition? {
+    static func position(of error: any Error) -> TextPosition? {
         switch error as? YamlError {
         case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _): TextPosition(mark)
+        case .duplicatedKeysInMapping(_, let context): TextPosition(context.mark)
         default: nil
         }
     }
@@ -143,7 +144,7 @@ extension JSONNode {
 }
 
 extension TextPosition {
-    fileprivate init(_ mark: Mark?) {
+    init(_ mark: Mark?) {
         self.init(line: mark?.line ?? 1, column: mark?.column ?? 1)
     }
 

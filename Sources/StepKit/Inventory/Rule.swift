@@ -8,6 +8,9 @@ struct Rule<Value> {
     let read: (JSONValue) throws(Mistake) -> Value
 }
 
+/// What a value begins with that `runner inventory import` could not know; the rest says what belongs there.
+let blank = "FILL IN: "
+
 /// Why a value is not what a rule wants.
 struct Mistake: Error {
     let message: String
@@ -25,6 +28,9 @@ extension Rule {
         Rule(kind: .string, choices: choices, placeholder: placeholder) { (value) throws(Mistake) in
             guard case .string(let text) = value else {
                 throw Mistake("must be a string, not \(value.kind.withArticle)")
+            }
+            if text.hasPrefix(blank) {
+                throw Mistake("is still to be filled in: \(text.dropFirst(blank.count))")
             }
             return try convert(text)
         }

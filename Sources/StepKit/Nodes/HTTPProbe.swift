@@ -62,11 +62,14 @@ struct CurlBatch {
     let probes: [HTTPProbe]
     let connectTimeout: Int
     let totalTimeout: Int
+    /// Whether the probes after one that got no whole answer are left out.
+    let stopsAtFailure: Bool
     /// Separates the answers; random, so that no body can hold it.
     let marker: String
 
-    init(_ probes: [HTTPProbe], connectTimeout: Int = 3, totalTimeout: Int = 10) {
+    init(_ probes: [HTTPProbe], connectTimeout: Int = 3, totalTimeout: Int = 10, stopsAtFailure: Bool = false) {
         self.probes = probes
+        self.stopsAtFailure = stopsAtFailure
         self.connectTimeout = connectTimeout
         self.totalTimeout = totalTimeout
         self.marker = "probe-\(UUID().uuidString)"
@@ -74,30 +77,32 @@ struct CurlBatch {
 
     /// One `-K -` configuration with a section for each probe.
     var configuration: String {
-        probes.map { probe in
-            var lines = [
-                "url = \(Self.quoted(probe.url))",
-                "connect-timeout = \(connectTimeout)",
-                "max-time = \(totalTimeout)",
-                "max-filesize = 4194304",
-                "proto = \"=http,https\"",
-                "noproxy = \"*\"",
-                "silent",
-                "write-out = "
-                    + Self.quoted("\n\(marker) %{http_code} %{exitcode} %{time_connect} %{errormsg}\n"),
-            ]
-            if let address = probe.connectTo { lines.append("connect-to = \(Self.quoted("::\(address):"))") }
-            if probe.followsRedirects { lines += ["location", "max-redirs = 5"] }
-            if let host = probe.hostHeader { lines.append("header = \(Self.quoted("Host: \(host)"))") }
-            return lines.joined(separator: "\n")
-        }.joined(separator: "\nnext\n") + "\n"
+        (stopsAtFailure ? "fail-early\n" : "")
+            + probes.map { probe in
+                var lines = [
+                    "url = \(Self.quoted(probe.url))",
+                    "connect-timeout = \(connectTimeout)",
+                    "max-time = \(totalTimeout)",
+                    "max-filesize = 4194304",
+                    "proto = \"=http,https\"",
+                    "noproxy = \"*\"",
+                    "silent",
+                    "write-out = "
+                        + Self.quoted("\n\(marker) %{http_code} %{exitcode} %{time_connect} %{errormsg}\n"),
+                ]
+                if let address = probe.connectTo { lines.append("connect-to = \(Self.quoted("::\(address):"))") }
+                if probe.followsRedirects { lines += ["location", "max-redirs = 5"] }
+                if let host = probe.hostHeader { lines.append("header = \(Self.quoted("Host: \(host)"))") }
+                return lines.joined(separator: "\n")
+            }.joined(separator: "\nnext\n") + "\n"
     }
 
-    /// Takes the answers apart; `nil` where there are not as many as probes.
+    /// Takes the answers apart; `nil` where there are not as many as probes, or as were made up to the first failure.
     func answers(from output: String) -> [HTTPAnswer]? {
         var answers: [HTTPAnswer] = []
         var rest = output[...]
         for probe in probes {
+            if stopsAtFailure, let last = answers.last, last.curlCode != 0 { break }
             guard let mark = rest.range(of: "\n\(marker) ") else { return nil }
             let body = rest[..<mark.lowerBound]
             let end = rest[mark.upperBound...].firstIndex(of: "\n") ?? rest.endIndex

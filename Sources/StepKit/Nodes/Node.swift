@@ -35,10 +35,12 @@ public struct ReadableNode: Sendable {
     }
 
     /// Makes every probe from this node's own network, one curl process for all.
-    public func fetch(_ probes: [HTTPProbe]) async throws -> [HTTPAnswer] {
+    ///
+    /// With `stopsAtFailure` the answers end with the first one that is no whole answer.
+    public func fetch(_ probes: [HTTPProbe], stopsAtFailure: Bool = false) async throws -> [HTTPAnswer] {
         guard !probes.isEmpty else { return [] }
         if let known = await survey.answers(to: probes) { return known }
-        let batch = CurlBatch(probes)
+        let batch = CurlBatch(probes, stopsAtFailure: stopsAtFailure)
         let command = RemoteCommand(
             ["curl", "--config", "-"], standardInput: Array(batch.configuration.utf8), effect: .read,
             timeout: .seconds(batch.totalTimeout * probes.count + 5))

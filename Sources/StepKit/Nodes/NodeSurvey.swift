@@ -45,7 +45,7 @@ extension ReadableNode {
     /// Looks at programs, firewall and pages with one command, and keeps the answers for whoever asks later.
     func makeSurvey(probes: [HTTPProbe]) async throws {
         // Whoever finds a page missing asks again, with more patience.
-        let batch = CurlBatch(probes, connectTimeout: 1, totalTimeout: 5)
+        let batch = CurlBatch(probes, connectTimeout: 1, totalTimeout: 5, stopsAtFailure: true)
         let command = RemoteCommand(
             ["sh", "-c", Self.surveyScript, "sh", batch.marker, probes.isEmpty ? "no" : "yes"] + NodeSurvey.programs,
             standardInput: Array(batch.configuration.utf8), effect: .read,

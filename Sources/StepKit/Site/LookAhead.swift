@@ -60,6 +60,21 @@ extension Module {
         return await preflight(site)
     }
 
+    /// Looks ahead, then tells whether the module is well; hosts that are not there are part of the answer.
+    ///
+    /// Throws where a host is lost: the caller may know another one.
+    public func examine(_ site: ReadableSite) async throws -> [Diagnosis] {
+        do {
+            try await lookAhead(site)
+        } catch let error as any ExplainedError where error.kind != .unreachable {
+            // What was not seen is asked, and its trouble told, by the question that needs it.
+        }
+        let hosts =
+            site.nodes.map { Diagnosis.ok("\($0.name) over SSH", "answers as \($0.address)") }
+            + site.absentNodes.map { .failed("\($0.name) over SSH", $0.failure.cause, remedy: $0.failure.remedy) }
+        return hosts + (await diagnose(site))
+    }
+
     /// Two commands through the master, and one for each node.
     private func lookAhead(_ site: ReadableSite) async throws {
         guard steps.contains(where: { $0 is any ObjectOwner || $0 is any PageAsker }) else { return }

@@ -9,63 +9,72 @@ actor LiveDataServices: DataServices {
     private let inventory: Inventory
     private let credentials: Credentials
     private let observer: any ActivityObserver
-    private var tunnel: SSHConnection
-    private var postgresReaders: [DatabaseLogin: PostgresReader] = [:]
-    private var postgresWriters: [DatabaseLogin: PostgresWriter] = [:]
-    private var redisReaderKept: RedisReader?
-    private var redisWriterKept: RedisWriter?
+    /// The master that tunnels go through.
+    private var tunnel: SSHConnection?
+    private let postgresReaders = Kept<DatabaseLogin, PostgresReader> { await $0.connection.isAlive }
+    private let postgresWriters = Kept<DatabaseLogin, PostgresWriter> { await $0.connection.isAlive }
+    private let redisReaders = Kept<Bool, RedisReader> { await $0.connection.isAlive }
+    private let redisWriters = Kept<Bool, RedisWriter> { await $0.connection.isAlive }
 
-    init(
-        inventory: Inventory, credentials: Credentials, observer: any ActivityObserver, tunnel: SSHConnection
-    ) {
+    init(inventory: Inventory, credentials: Credentials, observer: any ActivityObserver) {
         self.inventory = inventory
         self.credentials = credentials
         self.observer = observer
-        self.tunnel = tunnel
     }
 
     func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader {
-        if let kept = postgresReaders[login], await kept.connection.isAlive { return kept }
-        let made = try await PostgresReader.connect(to: endpoint(login), observer: observer)
-        postgresReaders[login] = made
-        return made
+        try await postgresReaders.value(for: login) { [self] in
+            try await PostgresReader.connect(to: endpoint(login), observer: observer)
+        }
     }
 
     func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter {
-        if let kept = postgresWriters[login], await kept.connection.isAlive { return kept }
-        let made = try await PostgresWriter.connect(to: endpoint(login), observer: observer)
-        postgresWriters[login] = made
-        return made
+        try await postgresWriters.value(for: login) { [self] in
+            try await PostgresWriter.connect(to: endpoint(login), observer: observer)
+        }
     }
 
     func redisReader() async throws -> RedisReader {
-        if let kept = redisReaderKept, await kept.connection.isAlive { return kept }
-        let made = try await RedisReader.connect(to: redisEndpoint(), observer: observer)
-        redisReaderKept = made
-        return made
+        try await redisReaders.value(for: true) { [self] in
+            try await RedisReader.connect(to: redisEndpoint(), observer: observer)
+        }
     }
 
     func redisWriter() async throws -> RedisWriter {
-        if let kept = redisWriterKept, await kept.connection.isAlive { return kept }
-        let made = try await RedisWriter.connect(to: redisEndpoint(), observer: observer)
-        redisWriterKept = made
-        return made
+        try await redisWriters.value(for: true) { [self] in
+            try await RedisWriter.connect(to: redisEndpoint(), observer: observer)
+        }
     }
 
     /// Turns to another master; connections through the old one are dropped with it.
     func tunnel(through master: SSHConnection) async {
         guard master !== tunnel else { return }
+        let isFirst = tunnel == nil
         tunnel = master
-        if inventory.postgres.via == .ssh || inventory.redis.via == .ssh { await close() }
+        if !isFirst, hasTunnels { await close() }
+    }
+
+    /// The master that tunnels go through, where `error` may come of its loss and it does not answer any more.
+    ///
+    /// Its keepalives may need longer to say so than a statement waits.
+    func lostTunnel(after error: any ExplainedError) async -> SSHError? {
+        guard hasTunnels, let tunnel, error.mayComeOfATunnel else { return nil }
+        do throws(SSHError) {
+            _ = try await tunnel.run(RemoteCommand(["true"], effect: .read, timeout: inventory.limits.connect))
+            return nil
+        } catch {
+            return error.kind == .unreachable || error.kind == .unknownOutcome ? error : nil
+        }
     }
 
     func close() async {
-        for reader in postgresReaders.values { await reader.connection.close() }
-        for writer in postgresWriters.values { await writer.connection.close() }
-        await redisReaderKept?.connection.close()
-        await redisWriterKept?.connection.close()
-        (postgresReaders, postgresWriters, redisReaderKept, redisWriterKept) = ([:], [:], nil, nil)
+        for reader in await postgresReaders.takeAll() { await reader.connection.close() }
+        for writer in await postgresWriters.takeAll() { await writer.connection.close() }
+        for reader in await redisReaders.takeAll() { await reader.connection.close() }
+        for writer in await redisWriters.takeAll() { await writer.connection.close() }
     }
+
+    private var hasTunnels: Bool { inventory.postgres.via == .ssh || inventory.redis.via == .ssh }
 
     private func endpoint(_ login: DatabaseLogin) async throws -> PostgresEndpoint {
         let service = inventory.postgres
@@ -75,7 +84,7 @@ actor LiveDataServices: DataServices {
             switch service.via {
             case .direct: hosts.append(.init(name, port: port))
             case .ssh:
-                let forward = try await tunnel.forward(toHost: name, port: port)
+                let forward = try await forward(toHost: name, port: port)
                 hosts.append(.init(name, port: port, dialAddress: "127.0.0.1", dialPort: forward.port))
             }
         }
@@ -97,10 +106,27 @@ actor LiveDataServices: DataServices {
             host: service.host, port: port, password: credentials.redis.password, database: service.database,
             connectTimeout: inventory.limits.service, commandTimeout: inventory.limits.service)
         if service.via == .ssh {
-            let forward = try await tunnel.forward(toHost: service.host, port: port)
+            let forward = try await forward(toHost: service.host, port: port)
             endpoint.dialAddress = "127.0.0.1"
             endpoint.dialPort = forward.port
         }
         return endpoint
+    }
+
+    private func forward(toHost host: String, port: UInt16) async throws -> LocalForward {
+        guard let tunnel else { throw NoMasterLeft(failures: []) }
+        return try await tunnel.forward(toHost: host, port: port)
+    }
+}
+
+extension ExplainedError {
+    /// Whether this error, or one of those it combines, may mean that the host of a tunnel is gone.
+    fileprivate var mayComeOfATunnel: Bool {
+        switch self {
+        case let combined as CombinedFailure: combined.failures.contains(where: \.mayComeOfATunnel)
+        case is PostgresError, is RedisError: kind == .unreachable || kind == .unknownOutcome
+        case let error as SSHError: error.phase == .channel
+        default: false
+        }
     }
 }

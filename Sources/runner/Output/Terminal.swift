@@ -14,8 +14,15 @@ final class Terminal: Sendable {
 
     /// Decides from the environment: `NO_COLOR`, `TERM=dumb`, a pipe and `--format json` all silence it.
     init(isQuiet: Bool, environment: [String: String] = ProcessInfo.processInfo.environment) {
+        isAnimated = !isQuiet && Self.wantsColour(on: STDERR_FILENO, environment: environment)
+    }
+
+    /// Whether `descriptor` is a terminal whose user has not asked for plain text.
+    static func wantsColour(
+        on descriptor: Int32, environment: [String: String] = ProcessInfo.processInfo.environment
+    ) -> Bool {
         let wantsPlain = environment["NO_COLOR"].map { !$0.isEmpty } ?? false
-        isAnimated = !isQuiet && !wantsPlain && environment["TERM"] != "dumb" && isatty(STDERR_FILENO) == 1
+        return !wantsPlain && environment["TERM"] != "dumb" && isatty(descriptor) == 1
     }
 
     /// Writes one finished line.
@@ -37,7 +44,7 @@ final class Terminal: Sendable {
 
     /// `text` in the given SGR colour, or as it is.
     func coloured(_ text: String, _ colour: Colour) -> String {
-        isAnimated ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
+        isAnimated ? colour.paint(text) : text
     }
 
     /// SGR codes of the few colours used.
@@ -46,6 +53,9 @@ final class Terminal: Sendable {
         case green = 32
         case yellow = 33
         case dim = 2
+
+        /// `text` in this colour.
+        func paint(_ text: String) -> String { "\u{1B}[\(rawValue)m\(text)\u{1B}[0m" }
     }
 
     /// Writes to standard error, whose being closed or full is no reason to end a run: the record is in the journal.

@@ -86,15 +86,23 @@ struct Bench: Sendable {
         let world = world
         return Module(
             number: module, summary: "three fakes", steps: steps.map { FakeStep(id: StepID($0), world: world) },
-            orderNote: "as written"
-        ) { _ in
-            do {
-                try await world.arrive("preflight")
-            } catch {
-                return [StepFailure("look around", cause: "\(error)", remedy: "none")]
-            }
-            return world.problems
-        }
+            orderNote: "as written",
+            preflight: { _ in
+                do {
+                    try await world.arrive("preflight")
+                } catch {
+                    return [StepFailure("look around", cause: "\(error)", remedy: "none")]
+                }
+                return world.problems
+            },
+            diagnose: { _ in
+                Issue.record("the engine never asks for a diagnosis")
+                return []
+            },
+            evidence: { _ in
+                do { try await world.arrive("evidence") } catch { Issue.record("no evidence: \(error)") }
+                return world.evidence
+            })
     }
 
     var provider: FakeProvider { FakeProvider(world: world, inventory: inventory, leaseDuration: lease) }

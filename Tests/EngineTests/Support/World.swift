@@ -27,6 +27,7 @@ final class World: Sendable {
         var takenOverFrom: String?
         var absent: [AbsentNode] = []
         var problems: [any ExplainedError] = []
+        var evidence: [Evidence] = []
     }
 
     private let state = Mutex(State())
@@ -74,6 +75,12 @@ final class World: Sendable {
     var problems: [any ExplainedError] {
         get { state.withLock { $0.problems } }
         set { state.withLock { $0.problems = newValue } }
+    }
+
+    /// What shows how things stand.
+    var evidence: [Evidence] {
+        get { state.withLock { $0.evidence } }
+        set { state.withLock { $0.evidence = newValue } }
     }
 
     func noteSuperseded(_ runs: Set<String>) { state.withLock { $0.superseded.append(runs) } }

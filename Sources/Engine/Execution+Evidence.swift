@@ -1,0 +1,61 @@
+import ClientKit
+import Journal
+import StepKit
+
+/// A step's failure together with the files that show how things stood then.
+struct EvidencedError: ExplainedError {
+    let failure: any ExplainedError
+    /// The folder of the files.
+    let folder: String
+    /// The files' names.
+    let files: [String]
+
+    var attempt: String { failure.attempt }
+    var host: String? { failure.host }
+    var cause: String { failure.cause }
+    var remedy: String { failure.remedy }
+    var kind: FailureKind { failure.kind }
+    var description: String {
+        "\(failure.description)\n  evidence in \(folder): \(files.joined(separator: ", "))"
+    }
+}
+
+extension Execution {
+    /// How long the evidence may take: a failure must be told, even where the cluster hangs.
+    private static let evidenceLimit = Duration.seconds(30)
+
+    /// The failure with its evidence, gathered before anything is changed again; the failure alone where there is none to be had.
+    func evidenced(_ error: any ExplainedError, of step: any Step, _ open: any OpenSite) async -> any ExplainedError {
+        let site: ReadableSite
+        do {
+            site = try await open.site(reporter: Reporter(progress: { _ in }, warning: { _ in })).reading
+        } catch {
+            return error
+        }
+        runner.events(.stepProgress(step.id, "gathering evidence"))
+        await site.forgetLookAhead()
+        let collect = runner.module.evidence
+        let evidence = await withTaskGroup(of: [Evidence].self) { group in
+            group.addTask { await collect(site) }
+            group.addTask {
+                // The sleep ends early only when the evidence is there.
+                do { try await Task.sleep(for: Self.evidenceLimit) } catch {}
+                return []
+            }
+            let first = await group.next() ?? []
+            group.cancelAll()
+            return first
+        }
+        var files: [String] = []
+        do {
+            for file in evidence {
+                files.append(try await journal.saveEvidence(file.contents, named: file.name, of: step.id.rawValue))
+            }
+        } catch {
+            runner.events(.warning("the evidence could not be kept: \(error)"))
+        }
+        guard !files.isEmpty else { return error }
+        return EvidencedError(
+            failure: error, folder: "\(journal.path)/evidence/\(step.id)", files: files)
+    }
+}

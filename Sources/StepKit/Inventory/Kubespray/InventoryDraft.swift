@@ -1,0 +1,123 @@
+/// An inventory in the making: a document to begin with, and the hosts of kubespray in it.
+struct InventoryDraft {
+    private(set) var root: JSONValue
+    private(set) var notes: [InventoryProblem] = []
+    /// Where in the YAML a value of the document comes from.
+    var origins: [String: (path: String, position: TextPosition)] = [:]
+
+    init(base: JSONValue, _ found: KubesprayHosts) {
+        root = base
+        if !has("version") { root["version"] = 1 }
+        for key in ["name", "ssh", "hosts", "cluster", "postgres", "redis", "chatwoot", "firewall"] where !has(key) {
+            root[key] = .object([])
+        }
+        placeHosts(found.hosts)
+        warnOfOtherKeys(found.hosts)
+    }
+
+    func has(_ path: String) -> Bool {
+        // Either of the two says which key is offered.
+        root[path] != nil && root[path] != .object([]) || path == "ssh.key" && root["ssh.agent"] != nil
+    }
+
+    mutating func set(_ path: String, _ text: String, isList: Bool) {
+        if path == "ssh.key" { root["ssh.agent"] = nil }
+        if path == "ssh.agent" { root["ssh.key"] = nil }
+        root[path] = isList ? .texts(text.split(separator: ",").map(String.init)) : .string(text)
+    }
+
+    /// `problem`, which is one of the document, where it comes from in the YAML.
+    func inYAML(_ problem: InventoryProblem) -> InventoryProblem {
+        var path = Substring(problem.path)
+        while origins[String(path)] == nil, let cut = path.lastIndex(where: { $0 == "." || $0 == "[" }) {
+            path = path[..<cut]
+        }
+        let origin = origins[String(path)]
+        // A place in the document, which nobody has seen yet, would mislead.
+        let message = problem.message.replacing(/\ \(line \d+\)/, with: "")
+        return InventoryProblem(path: origin?.path ?? problem.path, at: origin?.position, message)
+    }
+
+    private mutating func placeHosts(_ hosts: [KubesprayHosts.Host]) {
+        let kept = keptOperators(besides: hosts)
+        let user = (root["ssh.user"]?.text ?? "root")
+        let port = (root["ssh.port"]?.integer ?? 22)
+        let (users, ports) = (hosts.map { $0.user ?? user }, hosts.map { $0.port ?? port })
+        let common = (user: mostFrequent(users) ?? user, port: mostFrequent(ports) ?? port)
+        let via = commonWay(hosts)
+        root["ssh.user"] = .string(common.user)
+        root["ssh.port"] = .number("\(common.port)")
+        if let old = root["ssh.via"]?.text, via == nil {
+            note(
+                "ssh.via of the inventory that is followed (\(old)) is left out: no host of kubespray's goes through another"
+            )
+        }
+        root["ssh.via"] = via.map(JSONValue.string)
+        var written: [JSONNode] = []
+        for (index, host) in hosts.enumerated() {
+            var entry: JSONValue = .object([])
+            entry["name"] = .string(host.name)
+            entry["address"] = .string(host.address)
+            entry["roles"] = .texts(host.roles)
+            if ports[index] != common.port { entry["port"] = .number("\(ports[index])") }
+            if users[index] != common.user { entry["user"] = .string(users[index]) }
+            if host.via != via, host.name != via { entry["via"] = .string(host.via ?? Inventory.Host.straight) }
+            written.append(JSONNode(value: entry, position: .start))
+            for (key, origin) in host.origins { origins["hosts[\(index)]" + (key.isEmpty ? "" : ".\(key)")] = origin }
+        }
+        root["hosts"] = .array(written + kept)
+    }
+
+    /// The operators' hosts of the inventory that is followed, of which kubespray knows nothing.
+    private mutating func keptOperators(besides hosts: [KubesprayHosts.Host]) -> [JSONNode] {
+        guard case .array(let old) = root["hosts"] else { return [] }
+        let taken = Set(hosts.map(\.name) + hosts.map(\.address))
+        let kept = old.filter { entry in
+            entry.value["roles"]?.texts == ["operator"]
+                && !["name", "address"].contains { taken.contains(entry.value[$0]?.text ?? "") }
+        }
+        for entry in kept {
+            note("the operator's host \(entry.value["name"]?.text ?? "") is that of the inventory that is followed")
+        }
+        return kept.map { entry in
+            var value = entry.value
+            value["via"] = nil
+            return JSONNode(value: value, position: .start)
+        }
+    }
+
+    /// The jump host of all hosts but itself, if they have one.
+    private func commonWay(_ hosts: [KubesprayHosts.Host]) -> String? {
+        guard let via = mostFrequent(hosts.compactMap(\.via)) else { return nil }
+        return hosts.allSatisfy { $0.via == via || $0.name == via } ? via : nil
+    }
+
+    private mutating func warnOfOtherKeys(_ hosts: [KubesprayHosts.Host]) {
+        let keys = hosts.compactMap(\.key)
+        for key in keys where key.text != keys.first?.text {
+            note("is not used: the runner offers one key, \(keys.first?.text ?? "")", key.path, key.position)
+        }
+        if let key = keys.first, !key.text.hasPrefix("/"), !key.text.hasPrefix("~") {
+            note("is a relative path: in the inventory it begins at the inventory's folder", key.path, key.position)
+        }
+    }
+
+    private mutating func note(_ message: String, _ path: String = "", _ position: TextPosition? = nil) {
+        let note = InventoryProblem(path: path, at: position, message)
+        if !notes.contains(note) { notes.append(note) }
+    }
+}
+
+/// The most frequent of `values`, the first of several.
+private func mostFrequent<Value: Hashable>(_ values: [Value]) -> Value? {
+    let counts = values.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+    return values.first { counts[$0] == counts.values.max() }
+}
+
+extension JSONValue {
+    fileprivate var text: String? { if case .string(let text) = self { text } else { nil } }
+    fileprivate var texts: [String]? {
+        if case .array(let nodes) = self { nodes.compactMap(\.value.text) } else { nil }
+    }
+    fileprivate var integer: Int? { if case .number(let digits) = self { Int(digits) } else { nil } }
+}

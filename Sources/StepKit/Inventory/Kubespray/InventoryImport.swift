@@ -1,0 +1,181 @@
+import ClientKit
+import Foundation
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Makes an inventory of a kubespray `hosts.yaml`.
+///
+/// What that file does not know comes from given values, then from another inventory; what neither says is written as something
+/// to be filled in, which no command but this one accepts.
+public struct InventoryImport: Sendable {
+    /// The text of an inventory, and what to know about it.
+    public struct Result: Sendable {
+        /// The inventory.
+        public let text: String
+        /// What was left out, or is not as Ansible has it; with its place in the YAML.
+        public let notes: [InventoryProblem]
+        /// The keys that are still to be filled in.
+        public let blanks: [String]
+    }
+
+    /// A key that kubespray does not know, and what belongs there.
+    private struct Key {
+        let path: String
+        let hint: String
+        var isList = false
+    }
+
+    private static let keys = [
+        Key(path: "name", hint: "the platform's name"),
+        Key(path: "ssh.key", hint: "the file of the private key, or ssh.agent instead"),
+        Key(path: "cluster.nodeNetwork", hint: "the network of the nodes, such as 10.0.0.0/16"),
+        Key(path: "cluster.podCIDR", hint: "the network of the pods (kube_pods_subnet)"),
+        Key(path: "cluster.serviceCIDR", hint: "the network of the Services (kube_service_addresses)"),
+        Key(path: "postgres.hosts", hint: "the address of PostgreSQL", isList: true),
+        Key(path: "redis.host", hint: "the address of Redis"),
+        Key(path: "chatwoot.image", hint: "Chatwoot's image with its tag"),
+        Key(path: "chatwoot.domain", hint: "the host name people see in the browser"),
+        Key(path: "firewall.policy", hint: "disabled, allow-pod-network or leave"),
+    ]
+    /// What ``init(values:like:folder:)`` takes values for.
+    public static var settableKeys: [String] { keys.map(\.path) + ["ssh.agent"] }
+    /// Keys that hold paths on this machine.
+    private static let pathKeys = ["$schema", "ssh.key", "ssh.agent", "credentials.directory"]
+
+    private let values: [String: String]
+    private let base: JSONValue
+    private let folder: String
+
+    /// Takes `values` for keys, then those of the inventory in the file `like`; the result will lie in `folder`.
+    ///
+    /// Blocks on the file: call it off the cooperative pool.
+    public init(values: [String: String] = [:], like: String?, folder: String) throws(InventoryError) {
+        self.values = values
+        self.folder = folder
+        guard let like else {
+            base = .object([])
+            return
+        }
+        let inventory = try Inventory.load(path: like)
+        do {
+            let (bytes, path) = try PrivateFile.contents(of: like)
+            let root = try JSONNode.read(try Inventory.utf8Text(bytes)).value
+            base = root.withPaths(
+                Self.pathKeys, from: String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]), to: folder)
+        } catch {
+            throw InventoryError(file: inventory.path, problems: [InventoryProblem("cannot be read again: \(error)")])
+        }
+    }
+
+    /// Reads the file of a kubespray inventory and converts it.
+    ///
+    /// Blocks on the file: call it off the cooperative pool.
+    public func convert(file: String) throws(InventoryError) -> Result {
+        do {
+            let (bytes, _) = try PrivateFile.contents(of: file)
+            return try convert(try Inventory.utf8Text(bytes), file: file)
+        } catch let error as InventoryError {
+            throw error
+        } catch let problem as InventoryProblem {
+            throw failure(file, [problem])
+        } catch {
+            throw failure(file, [InventoryProblem("cannot be read: \(error)")])
+        }
+    }
+
+    /// Converts the YAML text of `file`; every mistake in it is reported at once.
+    public func convert(_ yaml: String, file: String) throws(InventoryError) -> Result {
+        let found = KubesprayHosts(yaml: yaml)
+        guard found.problems.isEmpty else { throw failure(file, found.problems) }
+        var draft = InventoryDraft(base: base, found)
+        var blanks: [String] = []
+        for key in Self.keys {
+            let path = key.path == "ssh.key" && values["ssh.agent"] != nil ? "ssh.agent" : key.path
+            if let value = values[path] {
+                draft.set(path, value, isList: key.isList)
+            } else if let variable = found.value(of: path) {
+                draft.set(path, variable.text, isList: key.isList)
+                draft.origins[path] = (variable.path, variable.position)
+            } else if !draft.has(path) {
+                draft.set(path, blank + key.hint, isList: key.isList)
+                blanks.append(path)
+            }
+        }
+        let text: String
+        do {
+            text = try draft.root.written() + "\n"
+        } catch {
+            throw failure(file, [InventoryProblem("cannot be written as JSON: \(error)")])
+        }
+        let problems = self.problems(of: text).filter { !$0.message.hasPrefix("is still to be filled in") }
+        guard problems.isEmpty else { throw failure(file, problems.map(draft.inYAML)) }
+        return Result(
+            text: text, notes: (found.notes + draft.notes).sorted(by: InventoryProblem.isEarlier), blanks: blanks)
+    }
+
+    /// Puts `text` into the file at the absolute `path`, whole or not at all; one that exists stays unless `isForced`.
+    ///
+    /// Blocks on the file: call it off the cooperative pool.
+    public static func write(_ text: String, to path: String, isForced: Bool) throws(StepFailure) {
+        do {
+            try PrivateFile.replace(path, with: Array(text.utf8), mode: 0o644, isNew: !isForced)
+        } catch let failure as PrivateFile.Failure where failure.code == EEXIST {
+            throw StepFailure(
+                "write \(path)", cause: "it exists", remedy: "name another file, or replace it with --force",
+                kind: .usage)
+        } catch {
+            throw StepFailure(
+                "write \(path)", cause: "\(error)", remedy: "name a folder that this user may write to", kind: .badInput
+            )
+        }
+    }
+
+    private func problems(of text: String) -> [InventoryProblem] {
+        do {
+            _ = try Inventory.parse(Array(text.utf8), path: "\(folder)/inventory.json")
+            return []
+        } catch {
+            return error.problems
+        }
+    }
+
+    private func failure(_ file: String, _ problems: [InventoryProblem]) -> InventoryError {
+        InventoryError(
+            file: file, problems: problems.sorted(by: InventoryProblem.isEarlier),
+            command: "runner inventory import \(file)")
+    }
+}
+
+extension KubesprayHosts {
+    /// What the YAML says about a key of ours outside `hosts`.
+    fileprivate func value(of path: String) -> AnsibleInventory.Variable? {
+        switch path {
+        case "ssh.key": hosts.lazy.compactMap(\.key).first
+        case "cluster.podCIDR": clusterVariables["kube_pods_subnet"]
+        case "cluster.serviceCIDR": clusterVariables["kube_service_addresses"]
+        default: nil
+        }
+    }
+}
+
+extension JSONValue {
+    /// The same document in another folder: relative paths at `keys` are made absolute.
+    fileprivate func withPaths(_ keys: [String], from folder: String, to other: String) -> JSONValue {
+        guard folder != other else { return self }
+        func moved(_ value: JSONValue) -> JSONValue {
+            guard case .string(let path) = value, !path.hasPrefix("/"), !path.hasPrefix("~"), !path.contains("://")
+            else {
+                return value
+            }
+            return .string(URL(filePath: "\(folder)/\(path)").standardized.path)
+        }
+        var result = self
+        for key in keys { if let value = self[key] { result[key] = moved(value) } }
+        if case .array(let files) = self["ssh.knownHosts"] {
+            result["ssh.knownHosts"] = .array(files.map { JSONNode(value: moved($0.value), position: .start) })
+        }
+        return result
+    }
+}

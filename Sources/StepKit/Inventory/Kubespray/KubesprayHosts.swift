@@ -1,0 +1,151 @@
+/// The hosts of a kubespray inventory as ours has them.
+struct KubesprayHosts {
+    /// One host, and where each of its values was found.
+    struct Host {
+        let name: String
+        let address: String
+        let roles: [String]
+        let user: String?
+        let port: Int?
+        let key: AnsibleInventory.Variable?
+        fileprivate(set) var via: String?
+        /// Where the host stands under "", and its values under their own names.
+        let origins: [String: (path: String, position: TextPosition)]
+    }
+
+    private(set) var hosts: [Host] = []
+    private(set) var problems: [InventoryProblem] = []
+    /// What an operator should know that is no mistake.
+    private(set) var notes: [InventoryProblem] = []
+    /// Variables of the cluster, as the first master has them.
+    private(set) var clusterVariables: [String: AnsibleInventory.Variable] = [:]
+
+    private static let masterGroups = ["kube_control_plane", "kube-control-plane", "kube_master", "kube-master"]
+    private static let workerGroups = ["kube_node", "kube-node"]
+    private static let bastionGroup = "bastion"
+
+    init(yaml: String) {
+        var found: [InventoryProblem] = []
+        let inventory = AnsibleInventory(yaml) { found.append($0) }
+        problems = found
+        for host in inventory.hosts { add(host) }
+        for host in inventory.hosts { findWay(to: host) }
+        guard problems.isEmpty else { return }
+        if inventory.hosts.isEmpty {
+            problems.append(InventoryProblem(path: "all.hosts", at: .start, "names no host"))
+        } else if !hosts.contains(where: { $0.roles.contains("master") }) {
+            problems.append(
+                InventoryProblem(path: "all.children", at: .start, "have no host in the group kube_control_plane"))
+        }
+    }
+
+    private mutating func add(_ host: AnsibleInventory.Host) {
+        var roles: [String] = []
+        if !host.groups.isDisjoint(with: Self.masterGroups) { roles.append("master") }
+        if !host.groups.isDisjoint(with: Self.workerGroups) { roles.append("worker") }
+        if roles.isEmpty, host.groups.contains(Self.bastionGroup) { roles.append("operator") }
+        guard !roles.isEmpty else {
+            note(host.path, host.position, "is neither a master nor a worker of Kubernetes: left out")
+            return
+        }
+        if roles.contains("master"), clusterVariables.isEmpty { clusterVariables = host.variables }
+        var origins = ["": (host.path, host.position)]
+        func plain(_ key: String, _ variable: AnsibleInventory.Variable?) -> AnsibleInventory.Variable? {
+            guard let variable else { return nil }
+            origins[key] = (variable.path, variable.position)
+            guard variable.text.contains("{{") || variable.text.contains("{%") else { return variable }
+            problems.append(
+                InventoryProblem(
+                    path: variable.path, at: variable.position,
+                    "is a template, which only Ansible can fill in; write the value"
+                ))
+            return nil
+        }
+        let address = plain("address", host.variable("ansible_host", "ansible_ssh_host", "access_ip", "ip"))
+        let port = plain("port", host.variable("ansible_port", "ansible_ssh_port"))
+        if let port, Int(port.text) == nil {
+            problems.append(
+                InventoryProblem(path: port.path, at: port.position, "must be a whole number, not \(shown(port.text))"))
+        }
+        let user = plain("user", host.variable("ansible_user", "ansible_ssh_user"))
+        let key = plain("key", host.variable("ansible_ssh_private_key_file", "ansible_private_key_file"))
+        hosts.append(
+            Host(
+                name: host.name, address: address?.text ?? host.name, roles: roles, user: user?.text,
+                port: port.flatMap { Int($0.text) }, key: key, via: nil, origins: origins))
+        noteDifferences(host, address)
+    }
+
+    /// Says where the runner does otherwise than Ansible would.
+    private mutating func noteDifferences(_ host: AnsibleInventory.Host, _ address: AnsibleInventory.Variable?) {
+        if host.variable("ansible_host", "ansible_ssh_host") == nil, let address {
+            note(address.path, address.position, "is taken as the address, since there is no ansible_host")
+        }
+        if let address, let inner = host.variable("ip"), inner.text != address.text {
+            note(
+                inner.path, inner.position,
+                "differs from the address \(address.text), which the runner uses for SSH and as the node's own")
+        }
+        if let secret = host.variable("ansible_password", "ansible_ssh_pass", "ansible_ssh_password") {
+            note(secret.path, secret.position, "is not used: the runner logs in with a key")
+        }
+        if let connection = host.variable("ansible_connection"), connection.text == "local" {
+            note(connection.path, connection.position, "is not used: the runner connects over SSH")
+        }
+        let user = host.variable("ansible_user", "ansible_ssh_user")?.text ?? "root"
+        if let become = host.variable("ansible_become", "ansible_sudo"), user != "root",
+            ["true", "yes", "on", "1"].contains(become.text.lowercased())
+        {
+            note(become.path, become.position, "is not used: \(user) must itself be allowed what the steps do")
+        }
+    }
+
+    /// A jump host that `host`'s SSH arguments plainly name, or else the only bastion.
+    private mutating func findWay(to host: AnsibleInventory.Host) {
+        guard let index = hosts.firstIndex(where: { $0.name == host.name }) else { return }
+        let bastions = hosts.filter { $0.roles == ["operator"] }
+        var isNamed = false
+        for arguments in [host.variable("ansible_ssh_common_args"), host.variable("ansible_ssh_extra_args")] {
+            guard let arguments else { continue }
+            if arguments.text.contains("StrictHostKeyChecking") || arguments.text.contains("UserKnownHostsFile") {
+                note(
+                    arguments.path, arguments.position,
+                    "is not used where it speaks of host keys: the runner checks them, always, against ssh.knownHosts")
+            }
+            guard arguments.text.contains(/-J|ProxyJump|ProxyCommand/) else { continue }
+            isNamed = true
+            if let jump = jumpHost(in: arguments.text) {
+                if jump.name != host.name { hosts[index].via = jump.name }
+            } else {
+                note(
+                    arguments.path, arguments.position,
+                    "names a way that cannot be taken over (\(shown(arguments.text))): make the jump host a host of the "
+                        + "inventory, and name it as \"via\"")
+            }
+        }
+        if !isNamed, bastions.count == 1, bastions[0].name != host.name {
+            hosts[index].via = bastions[0].name
+            note(
+                bastions[0].origins[""]?.path ?? "", bastions[0].origins[""]?.position ?? .start,
+                "is the bastion: the others are reached through it")
+        }
+    }
+
+    /// The host that `-J [user@]host[:port]` or `ProxyJump` names, where it is one of these, reached in the very same way.
+    private func jumpHost(in arguments: String) -> Host? {
+        let plain =
+            /(?:^|\s)(?:-J\s*|-o\s*["']?ProxyJump[=\s]\s*)(?:([^\s@,"']+)@)?([^\s@,:"']+)(?::([0-9]+))?["']?(?:\s|$)/
+        guard let match = arguments.firstMatch(of: plain), !arguments.contains("ProxyCommand") else { return nil }
+        let (user, name, port) = (match.1.map(String.init), String(match.2), match.3.flatMap { Int($0) })
+        return hosts.first { host in
+            (host.name == name || host.address == name) && (user == nil || user == host.user ?? "root")
+                && (port == nil || port == host.port ?? 22)
+        }
+    }
+
+    private mutating func note(_ path: String, _ position: TextPosition, _ message: String) {
+        let note = InventoryProblem(path: path, at: position, message)
+        // What a group says is said once, not once a host.
+        if !notes.contains(note) { notes.append(note) }
+    }
+}

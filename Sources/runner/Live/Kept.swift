@@ -1,0 +1,51 @@
+/// Values that are made when first asked for: once, however many ask at the same time, and again when one is of no use any more.
+actor Kept<Key: Hashable & Sendable, Value: Sendable> {
+    private var made: [Key: Task<Value, any Error>] = [:]
+    private let isOfUse: @Sendable (Value) async -> Bool
+
+    init(while isOfUse: @escaping @Sendable (Value) async -> Bool) {
+        self.isOfUse = isOfUse
+    }
+
+    /// The value of `key`; what fails is not kept.
+    func value(for key: Key, make: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        while let known = made[key] {
+            let value = try await result(of: known, for: key)
+            if await isOfUse(value) { return value }
+            forget(known, for: key)
+        }
+        let making = Task { try await make() }
+        made[key] = making
+        return try await result(of: making, for: key)
+    }
+
+    /// Forgets all values and returns them; one that is still being made is given up.
+    func takeAll() async -> [Value] {
+        let tasks = Array(made.values)
+        made = [:]
+        var values: [Value] = []
+        for task in tasks {
+            task.cancel()
+            if case .success(let value) = await task.result { values.append(value) }
+        }
+        return values
+    }
+
+    /// A cancelled caller gives the making up for all: they belong to one run.
+    private func result(of task: Task<Value, any Error>, for key: Key) async throws -> Value {
+        do {
+            return try await withTaskCancellationHandler {
+                try await task.value
+            } onCancel: {
+                task.cancel()
+            }
+        } catch {
+            forget(task, for: key)
+            throw error
+        }
+    }
+
+    private func forget(_ task: Task<Value, any Error>, for key: Key) {
+        if made[key] == task { made[key] = nil }
+    }
+}

@@ -1,0 +1,83 @@
+import ClientKit
+import SSH
+import StepKit
+
+/// The way to each host of the inventory: straight, or through jump hosts, whose sessions all hosts behind them share.
+struct LiveHosts: Sendable {
+    private let inventory: StepKit.Inventory
+    private let observer: any ActivityObserver
+    private let passphrase: @Sendable (String) async -> Secret?
+    private let jumpHosts: [String: JumpHost]
+
+    init(
+        _ inventory: StepKit.Inventory, observer: any ActivityObserver,
+        passphrase: @escaping @Sendable (String) async -> Secret?
+    ) {
+        self.inventory = inventory
+        self.observer = observer
+        self.passphrase = passphrase
+        var jumpHosts: [String: JumpHost] = [:]
+        // The inventory has been checked for ways that go round in a circle.
+        func jumpHost(_ name: String) -> JumpHost? {
+            if let known = jumpHosts[name] { return known }
+            guard let host = inventory.hosts.first(where: { $0.name == name }) else { return nil }
+            let made = JumpHost(
+                SSHDestination(host, of: inventory), through: host.via.flatMap(jumpHost), observer: observer,
+                passphrase: passphrase)
+            jumpHosts[name] = made
+            return made
+        }
+        for host in inventory.hosts { _ = host.via.flatMap(jumpHost) }
+        self.jumpHosts = jumpHosts
+    }
+
+    /// The names of the jump hosts.
+    var jumpHostNames: Set<String> { Set(jumpHosts.keys) }
+
+    /// Connects to `hosts` at once; each with its connection or the error, in their order.
+    func connect(
+        to hosts: [StepKit.Inventory.Host]
+    ) async -> [(host: StepKit.Inventory.Host, result: Result<SSHConnection, SSHError>)] {
+        let attempts = hosts.map { host in Task { await connect(to: host) } }
+        return await withTaskCancellationHandler {
+            var answers: [(StepKit.Inventory.Host, Result<SSHConnection, SSHError>)] = []
+            for (host, attempt) in zip(hosts, attempts) { answers.append((host, await attempt.value)) }
+            return answers
+        } onCancel: {
+            for attempt in attempts { attempt.cancel() }
+            Task { await close() }
+        }
+    }
+
+    /// Ends the sessions to the jump hosts, and with them whatever goes through them.
+    func close() async {
+        for jumpHost in jumpHosts.values { await jumpHost.close() }
+    }
+
+    private func connect(to host: StepKit.Inventory.Host) async -> Result<SSHConnection, SSHError> {
+        do throws(SSHError) {
+            return .success(
+                try await SSHConnection.open(
+                    to: SSHDestination(host, of: inventory), through: host.via.flatMap { jumpHosts[$0] },
+                    observer: observer, passphrase: passphrase))
+        } catch {
+            return .failure(error)
+        }
+    }
+}
+
+extension SSHDestination {
+    /// The destination of an inventory host.
+    init(_ host: StepKit.Inventory.Host, of inventory: Inventory) {
+        let identity: Identity =
+            switch inventory.ssh.identity {
+            case .file(let path): .keyFile(path)
+            case .agent(let publicKey): .agent(publicKey: publicKey)
+            }
+        var limits = Limits()
+        limits.connect = inventory.limits.connect
+        self.init(
+            name: host.name, address: host.address, port: UInt16(clamping: host.port), user: host.user,
+            identity: identity, knownHosts: inventory.ssh.knownHosts, limits: limits)
+    }
+}

@@ -1,0 +1,76 @@
+import ClientKit
+import Engine
+import Foundation
+import Journal
+import SSH
+import StepKit
+
+/// The one place where live clients are put together: SSH to every node, kubectl over the master in use, PostgreSQL and Redis.
+struct LiveProvider: SiteProvider {
+    let inventory: Inventory
+    let module: String
+    let redactor: Redactor
+    let passphrase: @Sendable (String) async -> Secret?
+
+    func open(observer: any ActivityObserver) async throws -> any OpenSite {
+        let (credentials, generated) = try await Self.credentials(of: inventory, redactor)
+        let hosts = LiveHosts(inventory, observer: observer, passphrase: passphrase)
+        var connections: [SSHConnection] = []
+        var absent: [AbsentNode] = []
+        var refusals: [any ExplainedError] = []
+        for (host, result) in await hosts.connect(to: inventory.nodes) {
+            switch result {
+            case .success(let connection): connections.append(connection)
+            case .failure(let error) where error.kind == .unreachable:
+                absent.append(AbsentNode(name: host.name, failure: error))
+            case .failure(let error): refusals.append(error)
+            }
+        }
+        let site = LiveSite(
+            inventory: inventory, credentials: credentials, generated: generated, hosts: hosts,
+            connections: connections, absent: absent, observer: observer, module: module)
+        do {
+            // A host that is not who it says it is, or does not know us, is never passed over.
+            guard refusals.isEmpty else {
+                throw CombinedFailure("connect to the Kubernetes nodes", refusals.withoutRepetitions)
+            }
+            try await site.chooseMaster()
+            return site
+        } catch {
+            await site.close()
+            throw error
+        }
+    }
+
+    /// What the credentials files say, every secret of them known to `redactor`.
+    static func credentials(
+        of inventory: Inventory, _ redactor: Redactor
+    ) async throws -> (Credentials, GeneratedSecretsStore) {
+        let directory = CredentialsDirectory(path: inventory.credentials.directory)
+        let credentials = try await offThePool { try directory.load() }
+        for secret in credentials.allSecrets { redactor.add(secret) }
+        return (
+            credentials, GeneratedSecretsStore(directory: directory, file: credentials.chatwoot) { redactor.add($0) }
+        )
+    }
+}
+
+/// No master answers: nothing can be done.
+struct NoMasterLeft: ExplainedError {
+    let failures: [any ExplainedError]
+    var attempt: String { "reach a Kubernetes master" }
+    var host: String? { nil }
+    var cause: String {
+        "none answers:\n  " + failures.withoutRepetitions.map(\.description).joined(separator: "\n  ")
+    }
+    var remedy: String { "start a master or mend the way to it, then `runner resume`" }
+    var kind: FailureKind { .noMaster }
+}
+
+extension [any ExplainedError] {
+    /// Each once: what is wrong with a jump host is wrong for all hosts behind it.
+    fileprivate var withoutRepetitions: Self {
+        var seen: Set<String> = []
+        return filter { seen.insert($0.description).inserted }
+    }
+}

@@ -1,0 +1,45 @@
+import ClientKit
+import Foundation
+import Glibc
+import StepKit
+
+/// Diagnoses for reading: a mark, what was asked, what was found, and below a failure what to do.
+struct DiagnosisLines {
+    /// Whether the marks are coloured.
+    var isColoured = Terminal.wantsColour(on: STDOUT_FILENO)
+
+    /// One line for each, and one more for each failure.
+    func text(_ diagnoses: [Diagnosis]) -> String {
+        diagnoses.map(lines).joined(separator: "\n")
+    }
+
+    private func lines(_ diagnosis: Diagnosis) -> String {
+        let (mark, colour): (String, Terminal.Colour) =
+            switch diagnosis.verdict {
+            case .ok: ("✓", .green)
+            case .failed: ("✗", .red)
+            case .skipped: ("–", .dim)
+            }
+        let shown = isColoured ? colour.paint(mark) : mark
+        let line = "\(shown) \(diagnosis.subject): \(diagnosis.found)"
+        return line + (diagnosis.remedy.map { "\n    → \($0)" } ?? "")
+    }
+}
+
+extension Diagnosis {
+    /// What `error` says about `subject`, in one line however many it has.
+    static func failed(_ subject: String, _ error: any ExplainedError) -> Diagnosis {
+        .failed(subject, "\(error.attempt): \(error.cause)".onOneLine, remedy: error.remedy.onOneLine)
+    }
+}
+
+extension String {
+    /// The words on one line, without what could move a terminal's cursor.
+    var onOneLine: String {
+        String(
+            String.UnicodeScalarView(
+                split(whereSeparator: \.isWhitespace).joined(separator: " ").unicodeScalars.filter {
+                    $0.properties.generalCategory != .control
+                }))
+    }
+}

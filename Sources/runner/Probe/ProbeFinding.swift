@@ -1,0 +1,46 @@
+import ClientKit
+import Journal
+import StepKit
+
+/// One answer of a probe, and what kind of failure it is, if one.
+struct ProbeFinding: Sendable {
+    let diagnosis: Diagnosis
+    let kind: FailureKind?
+
+    /// All is well, as `found` shows.
+    static func ok(_ subject: String, _ found: String) -> ProbeFinding {
+        ProbeFinding(diagnosis: .ok(subject, found.onOneLine), kind: nil)
+    }
+
+    /// It was not asked, for the reason `found`.
+    static func skipped(_ subject: String, _ found: String) -> ProbeFinding {
+        ProbeFinding(diagnosis: .skipped(subject, found), kind: nil)
+    }
+
+    /// The failure of `subject`, without the secrets that a server may have quoted.
+    static func failed(_ subject: String, _ error: any Error, _ redactor: Redactor) -> ProbeFinding {
+        let explained = error as? any ExplainedError ?? StepFailure("ask", cause: "\(error)", remedy: "report this")
+        let diagnosis = Diagnosis.failed(subject, explained)
+        return ProbeFinding(
+            diagnosis: .failed(
+                subject, redactor.redact(diagnosis.found), remedy: redactor.redact(diagnosis.remedy ?? "")),
+            kind: explained.kind)
+    }
+}
+
+/// All answers of a probe, and what the exit status says of them.
+struct ProbeResult: Sendable {
+    let diagnoses: [Diagnosis]
+    /// The first failure's kind, unless there was a refusal or no master serves the API; nil where all is well.
+    let failure: FailureKind?
+
+    init(_ findings: [ProbeFinding], hasMaster: Bool) {
+        diagnoses = findings.map(\.diagnosis)
+        let kinds = findings.compactMap(\.kind)
+        if kinds.contains(.refused) {
+            failure = .refused
+        } else {
+            failure = hasMaster ? kinds.first : .noMaster
+        }
+    }
+}

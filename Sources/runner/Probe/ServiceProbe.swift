@@ -1,0 +1,92 @@
+import ClientKit
+import Journal
+import Kubernetes
+import Postgres
+import Redis
+import SSH
+import StepKit
+import Synchronization
+
+/// Asks PostgreSQL, Redis and the registry whether they let us in, straight or through a master as the inventory says.
+struct ServiceProbe: Sendable {
+    private let inventory: StepKit.Inventory
+    private let redactor: Redactor
+    private let access: (credentials: Credentials, generated: GeneratedSecretsStore)?
+    private let master: SSHConnection?
+
+    init(
+        _ inventory: StepKit.Inventory, _ redactor: Redactor, _ access: (Credentials, GeneratedSecretsStore)?,
+        master: SSHConnection?
+    ) {
+        self.inventory = inventory
+        self.redactor = redactor
+        self.access = access
+        self.master = master
+    }
+
+    /// One finding for each service.
+    func findings() async -> [ProbeFinding] {
+        let (postgres, redis, registry) = (inventory.postgres, inventory.redis, inventory.registry.server)
+        let places = postgres.hosts.map { "\($0):\(postgres.port)" }.joined(separator: ", ")
+        let services = access.map {
+            LiveDataServices(inventory: inventory, credentials: $0.credentials, observer: IgnoringObserver())
+        }
+        if let master { await services?.tunnel(through: master) }
+        let questions:
+            [(subject: String, needsMaster: Bool, ask: @Sendable (LiveDataServices) async throws -> String)] = [
+                ("PostgreSQL at \(places)", postgres.via == .ssh, askPostgres),
+                ("Redis at \(redis.host):\(redis.port)", redis.via == .ssh, askRedis),
+                ("registry \(registry)", true, askRegistry),
+            ]
+        let findings = await atOnce(questions) { subject, needsMaster, ask in
+            guard let services else {
+                return ProbeFinding.skipped(subject, "not asked: the credentials cannot be read")
+            }
+            guard master != nil || !needsMaster else {
+                return .skipped(subject, "not asked: no session to a master, through which it would be")
+            }
+            do {
+                return .ok(subject, redactor.redact(try await ask(services)))
+            } catch {
+                return .failed(subject, error, redactor)
+            }
+        }
+        await services?.close()
+        return findings
+    }
+
+    private func askPostgres(_ services: LiveDataServices) async throws -> String {
+        let reader = try await services.postgresReader(.admin(database: inventory.postgres.adminDatabase))
+        let version: String? = try await reader.value("SELECT current_setting('server_version')")
+        return "\(access?.credentials.postgres.user ?? "") is let in, version \(version ?? "unknown")"
+    }
+
+    private func askRedis(_ services: LiveDataServices) async throws -> String {
+        let reader = try await services.redisReader()
+        try await reader.ping()
+        return "the password is accepted, version \(try await reader.requireVersion().version)"
+    }
+
+    private func askRegistry(_ services: LiveDataServices) async throws -> String {
+        guard let access, let master else { throw NoMasterLeft(failures: []) }
+        let warning = Mutex<String?>(nil)
+        let site = ReadableSite(
+            inventory: inventory, credentials: access.credentials,
+            cluster: ClusterReader(shell: master, kubeconfig: inventory.cluster.kubeconfig),
+            master: ReadableNode(name: master.hostName, address: master.destination.address, shell: master), nodes: [],
+            absentNodes: [], services: services, generated: access.generated, facts: ClusterFacts(),
+            reporter: Reporter { _ in
+            } warning: { text in
+                warning.withLock { $0 = text }
+            })
+        try await RegistryProof(site).require()
+        if let warning = warning.withLock({ $0 }) {
+            throw StepFailure(
+                "ask for \(inventory.chatwoot.image)", host: master.hostName, cause: warning,
+                remedy:
+                    "open the way from the masters to the registry; where the nodes pull through a mirror, a run goes on without"
+            )
+        }
+        return "\(access.credentials.registry.username) may pull \(inventory.chatwoot.image)"
+    }
+}

@@ -1,0 +1,180 @@
+import ClientKit
+import Kubernetes
+import StepKit
+
+/// Everything Chatwoot needs, asked all at once without changing anything: one line for each, with its cause and remedy.
+@Sendable func diagnose(_ site: ReadableSite) async -> [Diagnosis] {
+    // Whatever needs the cluster is not asked once more of an API server that does not answer.
+    let server = await ask("API server through \(site.master.name)") { "version \(try await site.serverVersion())" }
+    let hasCluster = server.first?.verdict == .ok
+    let questions: [Question] =
+        [
+            Question("PostgreSQL as the admin") {
+                _ = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
+                return "lets \(site.credentials.postgres.user) in"
+            },
+            Question("Redis") { "version \(try await site.redis().requireVersion("6.2").version)" },
+            Question("registry \(site.inventory.registry.server)") {
+                try await RegistryProof(site).require()
+                return "accepts the credentials for \(site.inventory.chatwoot.image)"
+            },
+        ]
+        + site.nodes.map { node in
+            Question("firewall of \(node.name)") { try await firewall(of: node, site) }
+        }
+    let inCluster: [Question] = [
+        Question("PostgreSQL as Chatwoot") { try await login(site) },
+        Question("schema of the database") { try await schema(site) },
+        Question("Kubernetes nodes", asking: { try await nodes(site) }),
+        Question("objects of module 11", asking: { try await objects(site) }),
+        Question("pods", asking: { try await workloads(site) }),
+        Question("page", asking: { try await pages(site) }),
+    ]
+    async let outside = answers(questions)
+    guard hasCluster else {
+        return server + (await outside)
+            + inCluster.map { .skipped($0.subject, "the API server does not answer") }
+    }
+    async let inside = answers(inCluster)
+    return server + (await outside) + (await inside)
+}
+
+/// Something to ask, and what it is about where it cannot be asked.
+private struct Question: Sendable {
+    let subject: String
+    let ask: @Sendable () async throws -> [Diagnosis]
+
+    init(_ subject: String, _ answer: @escaping @Sendable () async throws -> String) {
+        self.init(subject, asking: { [.ok(subject, try await answer())] })
+    }
+
+    init(_ subject: String, asking ask: @escaping @Sendable () async throws -> [Diagnosis]) {
+        self.subject = subject
+        self.ask = ask
+    }
+}
+
+private func ask(_ subject: String, _ answer: @escaping @Sendable () async throws -> String) async -> [Diagnosis] {
+    await answers([Question(subject, answer)])
+}
+
+/// The answers in the questions' order; a failure is an answer too.
+private func answers(_ questions: [Question]) async -> [Diagnosis] {
+    await withTaskGroup(of: (Int, [Diagnosis]).self) { group in
+        for (index, question) in questions.enumerated() {
+            group.addTask {
+                do {
+                    return (index, try await question.ask())
+                } catch let error as any ExplainedError {
+                    return (index, [.failed(question.subject, error.cause, remedy: error.remedy)])
+                } catch {
+                    return (index, [.failed(question.subject, "\(error)", remedy: "report this")])
+                }
+            }
+        }
+        var found: [(Int, [Diagnosis])] = []
+        for await answer in group { found.append(answer) }
+        return found.sorted { $0.0 < $1.0 }.flatMap(\.1)
+    }
+}
+
+private func firewall(of node: ReadableNode, _ site: ReadableSite) async throws -> String {
+    guard let state = try await node.firewall() else { return "UFW is not installed" }
+    guard state.dropsRoutedTraffic(of: site.inventory.cluster.podCIDR.description) else {
+        return state.isActive ? "UFW is active and lets pod traffic pass" : "UFW is off"
+    }
+    throw StepFailure(
+        "look at UFW", host: node.name,
+        cause: "UFW is active and drops routed traffic (default: \(state.routedDefault)), which is what pod traffic is",
+        remedy: site.firewallRemedy)
+}
+
+private func login(_ site: ReadableSite) async throws -> String {
+    guard try await site.chatwootSecrets().databasePassword != nil else {
+        throw StepFailure(
+            "log in as Chatwoot", cause: "no password has been generated yet", remedy: "`runner run 11` makes it")
+    }
+    if let refused = try await ChatwootWords.loginRefused.meaning(site) {
+        throw StepFailure("log in as Chatwoot", cause: refused.cause, remedy: refused.remedy)
+    }
+    return "lets \(site.inventory.chatwoot.databaseUser) in with the password of Secret \(ChatwootNames.secret)"
+}
+
+private func schema(_ site: ReadableSite) async throws -> String {
+    let missing = try await RunMigrations().check(site).changes
+    guard missing.isEmpty, let schema = try await ChatwootSchema.read(site) else {
+        throw StepFailure(
+            "judge the schema",
+            cause: "a run would \(missing.map(\.summary).joined(separator: "; "))", remedy: "`runner run 11` does it")
+    }
+    return "\(schema.words), \(schema.users) users"
+}
+
+private func nodes(_ site: ReadableSite) async throws -> [Diagnosis] {
+    let objects = try await site.cluster.list(["nodes"], namespace: site.inventory.chatwoot.namespace)
+    return objects.map { node in
+        let subject = "node \(node["metadata", "name"]?.string ?? "?")"
+        let ready = (node["status", "conditions"]?.elements ?? []).first { $0["type"]?.string == "Ready" }
+        if ready?["status"]?.string == "True" {
+            return .ok(subject, "Ready, kubelet \(node["status", "nodeInfo", "kubeletVersion"]?.string ?? "unknown")")
+        }
+        return .failed(
+            subject, "not ready: \(ready?["message"]?.string ?? "it never reported")",
+            remedy: "bring its kubelet back; pods elsewhere keep serving meanwhile")
+    }
+}
+
+/// Drift of what the steps own, step by step.
+private func objects(_ site: ReadableSite) async throws -> [Diagnosis] {
+    let owners: [any ObjectOwner] = [PrepareConfig(), AddImagePullSecrets(), DeployChatwoot()]
+    var found: [Diagnosis] = []
+    for step in owners {
+        let subject = "objects of \(step.id)"
+        let changes = try await site.changes(towards: step.desired(site))
+        if let first = changes.first {
+            let more = changes.count == 1 ? "" : ", and \(changes.count - 1) more"
+            found.append(
+                .failed(
+                    subject, "drifted: \(first.summary)\(more)",
+                    remedy: "`runner plan 11` lists what a run would change, `runner run 11` does it"))
+        } else {
+            found.append(.ok(subject, "as wanted"))
+        }
+    }
+    return found
+}
+
+private func workloads(_ site: ReadableSite) async throws -> [Diagnosis] {
+    let namespace = site.inventory.chatwoot.namespace
+    let workloads = [Workload.deployment(ChatwootNames.web), .deployment(ChatwootNames.worker)]
+    var found: [Diagnosis] = []
+    for (workload, verdict) in zip(
+        workloads, try await site.cluster.verdicts(on: workloads, namespace: namespace))
+    {
+        if let trouble = verdict.trouble {
+            let whole = try await site.cluster.explained(trouble, namespace: namespace)
+            let meaning = try await ChatwootWords(whole.logTail)?.meaning(site)
+            found.append(
+                .failed(
+                    "\(workload)", (meaning.map { "\($0.cause); " } ?? "") + whole.sentence,
+                    remedy: meaning?.remedy ?? whole.remedy))
+        } else if case .done = verdict {
+            found.append(.ok("\(workload)", verdict.words))
+        } else {
+            found.append(.failed("\(workload)", verdict.words, remedy: "it is on its way: look again in a minute"))
+        }
+    }
+    return found
+}
+
+/// The page through every node, and the workers.
+private func pages(_ site: ReadableSite) async throws -> [Diagnosis] {
+    let chain = try await PageChain(site)
+    let breaks = try await ProveService().breaks(chain, explained: true)
+    let broken = Set(breaks.compactMap(\.host))
+    let isServed = breaks.allSatisfy { $0.host != nil }
+    let well = site.nodes.filter { !broken.contains($0.name) && isServed }.map {
+        Diagnosis.ok("page from \($0.name)", "served through the Service and the node's ingress")
+    }
+    return breaks.map { .failed($0.claim, $0.found, remedy: $0.remedy) } + well
+}

@@ -1,0 +1,111 @@
+import ClientKit
+import Foundation
+import Kubernetes
+import StepKit
+
+/// How Chatwoot's namespace, its pods' logs, its page and the nodes' firewalls look now.
+///
+/// No Secret is read. What cannot be had is left out, with the reason in its place.
+@Sendable func gatherEvidence(_ site: ReadableSite) async -> [Evidence] {
+    async let pages = pagesEvidence(site)
+    async let firewalls = firewallEvidence(site)
+    let namespace = site.inventory.chatwoot.namespace
+    let objects: [JSONValue]
+    do {
+        objects = try await site.cluster.list(
+            [
+                "deployments.apps", "replicasets.apps", "jobs.batch", "pods", "services", "endpoints",
+                "ingresses.networking.k8s.io", "configmaps", "events", "nodes",
+            ], namespace: namespace)
+    } catch {
+        return [Evidence("cluster-error.txt", "\(error)\n"), await pages, await firewalls]
+    }
+    func file(_ name: String, _ kinds: String...) -> Evidence {
+        jsonEvidence(name, objects.filter { object in kinds.contains(object["kind"]?.string ?? "") })
+    }
+    return [
+        file("pods.json", "Pod"), file("workloads.json", "Deployment", "ReplicaSet", "Job"),
+        file("network.json", "Service", "Endpoints", "Ingress"), file("configuration.json", "ConfigMap"),
+        file("nodes.json", "Node"), Evidence("events.txt", events(objects)),
+    ] + (await logs(objects, site)) + [await pages, await firewalls]
+}
+
+private func jsonEvidence(_ name: String, _ objects: [JSONValue]) -> Evidence {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    do {
+        return Evidence(name, Array(try encoder.encode(objects)))
+    } catch {
+        return Evidence(name, "\(error)\n")
+    }
+}
+
+/// One line an event, oldest first.
+private func events(_ objects: [JSONValue]) -> String {
+    objects.filter { $0["kind"]?.string == "Event" }.map { event in
+        let about = "\(event["involvedObject", "kind"]?.string ?? "")/\(event["involvedObject", "name"]?.string ?? "")"
+        let time =
+            event["lastTimestamp"]?.string ?? event["eventTime"]?.string
+            ?? event["metadata", "creationTimestamp"]?.string ?? ""
+        return "\(time)  \(about)  \(event["reason"]?.string ?? "")  \(event["message"]?.string ?? "")"
+    }.sorted().joined(separator: "\n") + "\n"
+}
+
+/// The end of every container's log, and of the one before it where it was started anew.
+private func logs(_ objects: [JSONValue], _ site: ReadableSite) async -> [Evidence] {
+    var found: [Evidence] = []
+    for pod in objects where pod["kind"]?.string == "Pod" {
+        guard let name = pod["metadata", "name"]?.string else { continue }
+        for container in pod["status", "containerStatuses"]?.elements ?? [] {
+            let restarts = container["restartCount"]?.integer ?? 0
+            for isPrevious in restarts > 0 ? [false, true] : [false] {
+                let text: String
+                do {
+                    text = try await site.cluster.logs(
+                        pod: name, container: container["name"]?.string,
+                        namespace: site.inventory.chatwoot.namespace, lines: 500, previous: isPrevious)
+                } catch {
+                    text = "\(error)\n"
+                }
+                found.append(Evidence("\(name)\(isPrevious ? ".previous" : "").log", text))
+            }
+        }
+    }
+    return found
+}
+
+/// What each node gets through the Service and through its ingress, word for word.
+private func pagesEvidence(_ site: ReadableSite) async -> Evidence {
+    do {
+        let chain = try await PageChain(site)
+        let answers = try await site.onEveryNode("fetch Chatwoot's page from every node") { node in
+            try await node.fetch(chain.probes(from: node), stopsAtFailure: true)
+        }
+        let text = answers.flatMap { node, answers in
+            answers.map { answer in
+                let through = answer.probe.connectTo.map { " through \($0)" } ?? ""
+                return "\(node.name)  \(answer.probe.url)\(through)  \(answer.words)\n\(answer.body.prefix(8192))\n"
+            }
+        }
+        return Evidence("pages.txt", text.isEmpty ? "there is no Service to ask\n" : text.joined(separator: "\n"))
+    } catch {
+        return Evidence("pages.txt", "\(error)\n")
+    }
+}
+
+private func firewallEvidence(_ site: ReadableSite) async -> Evidence {
+    do {
+        let states = try await site.onEveryNode("read the firewall of the Kubernetes nodes") { try await $0.firewall() }
+        return Evidence(
+            "firewalls.txt",
+            states.map { node, state in
+                guard let state else { return "\(node.name): UFW is not installed\n" }
+                let rules = state.rules.map { "    \($0.to)  \($0.action)  \($0.from)\n" }.joined()
+                return
+                    "\(node.name): \(state.isActive ? "active" : "inactive"), incoming \(state.incomingDefault), "
+                    + "routed \(state.routedDefault)\n\(rules)"
+            }.joined())
+    } catch {
+        return Evidence("firewalls.txt", "\(error)\n")
+    }
+}

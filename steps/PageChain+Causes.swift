@@ -1,0 +1,182 @@
+import ClientKit
+import Foundation
+import Kubernetes
+import StepKit
+
+extension PageChain {
+    /// Why the Service has too few endpoints: what keeps the pods.
+    func explainingEndpoints(_ missing: Break) async throws -> Break {
+        var explained = missing
+        let namespace = site.inventory.chatwoot.namespace
+        let deployment = objects.first { $0.isObject("Deployment", ChatwootNames.web) }
+        if service != nil, let deployment {
+            if deployment["spec", "replicas"]?.integer == 0 {
+                explained.found += ", which is 503 at the ingress: Deployment \(ChatwootNames.web) is scaled to 0"
+                explained.remedy = "run from the step 11_ct_02_deploy_chatwoot, which scales it up again"
+                explained.patience = .zero
+                return explained
+            }
+            let verdict = try await site.cluster.verdicts(on: [.deployment(ChatwootNames.web)], namespace: namespace)
+            if let trouble = verdict.first?.trouble {
+                let whole = try await site.cluster.explained(trouble, namespace: namespace)
+                let meaning = try await ChatwootWords(whole.logTail)?.meaning(site)
+                explained.found += ": \(meaning.map { "\($0.cause); " } ?? "")\(whole.sentence)"
+                explained.remedy = meaning?.remedy ?? whole.remedy
+                explained.patience = whole.patience ?? missing.patience
+            } else if let verdict = verdict.first {
+                explained.found += "; Deployment \(ChatwootNames.web): \(verdict.words)"
+            }
+        }
+        return explained
+    }
+
+    /// Tries the links below the one that broke, the innermost first.
+    struct Explanation: Sendable {
+        let chain: PageChain
+        /// Whether some node gets the page, so that pods and application are well.
+        let worksElsewhere: Bool
+
+        private var site: ReadableSite { chain.site }
+
+        func explain(_ answer: Answer) async throws -> Break {
+            guard var broken = PageChain.firstBreak(answer), let symptom = answer.answers.last else {
+                throw StepFailure(
+                    "look for the link that breaks", host: answer.node.name, cause: "nothing does",
+                    remedy: "report this")
+            }
+            let pods = chain.endpoints.map {
+                HTTPProbe(
+                    url: "http://\($0):\(ChatwootNames.port)/api", hostHeader: site.inventory.chatwoot.domain)
+            }
+            let direct = try await answer.node.fetch(pods, stopsAtFailure: true)
+            if let cut = direct.first(where: { !$0.didConnect }) {
+                try await explainCut(&broken, answer.node, cut)
+            } else if let sick = direct.first(where: { PageJudge.api($0) != nil }) {
+                try await explainApplication(&broken, sick)
+            } else if answer.answers.count == 1 {
+                broken.found +=
+                    "; the pods themselves answer this node, so that it is the way through the Service's address"
+                broken.remedy = "see whether kube-proxy is well on \(answer.node.name)"
+            } else {
+                try await explainIngress(&broken, answer.node, symptom, isPage: answer.answers.count == 3)
+            }
+            return broken
+        }
+
+        /// A pod that this node cannot connect to.
+        private func explainCut(_ broken: inout Break, _ node: ReadableNode, _ cut: HTTPAnswer) async throws {
+            let pod = chain.pod(at: cut.probe)
+            let name = pod?["metadata", "name"]?.string ?? cut.probe.url
+            let place = pod?["spec", "nodeName"]?.string ?? "another node"
+            broken.found = "\(node.name) cannot connect to pod \(name) on \(place): \(cut.curlMessage)"
+            let closed = try await site.nodesDroppingPodTraffic()
+            let guilty = closed.filter { $0 == node.name || $0 == place }
+            if !guilty.isEmpty {
+                broken.found +=
+                    "; UFW is active on \(guilty.joined(separator: " and ")) and drops routed traffic, which is what pod "
+                    + "traffic is (504 at the ingress)"
+                broken.remedy = site.firewallRemedy
+                broken.patience = .zero
+            } else {
+                broken.remedy =
+                    "no node's UFW drops pod traffic: look at other firewalls between the nodes (iptables-save, the cloud's "
+                    + "firewall), NetworkPolicies and Calico"
+            }
+        }
+
+        /// A pod that is reached and answers badly.
+        private func explainApplication(_ broken: inout Break, _ sick: HTTPAnswer) async throws {
+            let problem = PageJudge.api(sick)
+            let name = chain.pod(at: sick.probe)?["metadata", "name"]?.string ?? sick.probe.url
+            broken.found = "pod \(name) is reached and answers badly: \(problem?.found ?? sick.words)"
+            broken.remedy = problem?.remedy ?? broken.remedy
+            try await addLog(of: name, to: &broken)
+        }
+
+        /// Pods and Service are well: the ingress itself, or a page that only breaks behind it.
+        private func explainIngress(
+            _ broken: inout Break, _ node: ReadableNode, _ symptom: HTTPAnswer, isPage: Bool
+        ) async throws {
+            let settings = site.inventory.chatwoot
+            switch (symptom.status, symptom.curlCode) {
+            case (_, 47): broken.patience = .zero
+            case (404, _):
+                guard let ingress = chain.ingress else {
+                    broken.found += ": there is no Ingress \(ChatwootNames.ingress)"
+                    broken.remedy = "run from the step 11_ct_02_deploy_chatwoot, which makes it"
+                    broken.patience = .zero
+                    return
+                }
+                let found = ingress["spec", "ingressClassName"]?.string ?? "none"
+                guard found == settings.ingressClass else {
+                    broken.found +=
+                        ": Ingress \(ChatwootNames.ingress) has class \(found), and \(settings.ingressClass) serves the nodes"
+                    broken.remedy = "run from the step 11_ct_02_deploy_chatwoot, which sets the class"
+                    broken.patience = .zero
+                    return
+                }
+                try await explainYouth(&broken)
+            case (502, _) where isPage, (500, _):
+                broken.found += "; the pods answer /api, and break off other pages"
+                if let pod = chain.webPods.first { try await addLog(of: pod, to: &broken) }
+            case (502, _), (503, _): try await explainYouth(&broken)
+            case (0, 7):
+                broken.found += "; nothing listens on port 80 of \(node.name)"
+                broken.remedy = "see whether the ingress controller runs on \(node.name)"
+            default: break
+            }
+            if worksElsewhere { broken.found += "; other nodes get it" }
+        }
+
+        private func explainYouth(_ broken: inout Break) async throws {
+            guard let age = try await chain.youngestController(), age < 180 else { return }
+            broken.found +=
+                "; the ingress controllers restarted \(Int(age)) s ago and have not loaded their configuration yet"
+            broken.remedy = "wait: it takes up to 3 minutes"
+            broken.patience = site.inventory.limits.page
+        }
+
+        private func addLog(of pod: String, to broken: inout Break) async throws {
+            let log: String
+            do {
+                log = try await site.cluster.logs(pod: pod, namespace: site.inventory.chatwoot.namespace, lines: 20)
+            } catch {
+                broken.found += "; its log cannot be read (\(error.cause))"
+                return
+            }
+            let lines = log.split(whereSeparator: \.isNewline).map(String.init).filter {
+                !$0.allSatisfy(\.isWhitespace)
+            }
+            if let meaning = try await ChatwootWords(lines)?.meaning(site) {
+                broken.found += "; \(meaning.cause)"
+                broken.remedy = meaning.remedy
+            }
+            if !lines.isEmpty {
+                broken.found +=
+                    "; \(pod)'s log ends: " + lines.suffix(3).map { String($0.prefix(300)) }.joined(separator: " ⏎ ")
+            }
+        }
+    }
+
+    func pod(at probe: HTTPProbe) -> JSONValue? {
+        objects.first { pod in
+            pod["kind"]?.string == "Pod"
+                && pod["status", "podIP"]?.string.map { probe.url.hasPrefix("http://\($0):") } == true
+        }
+    }
+
+    /// The web pods' names.
+    var webPods: [String] {
+        objects.filter { $0.isLivePod && $0["metadata", "labels", "component"]?.string == "web" }
+            .compactMap { $0["metadata", "name"]?.string }
+    }
+
+    /// Seconds since the youngest ingress controller's pod was made; `nil` where there is none to be seen.
+    func youngestController() async throws -> TimeInterval? {
+        let pods = try await site.cluster.list(
+            ["pods"], namespace: nil, labels: ["app.kubernetes.io/name": "ingress-nginx"])
+        let now = try await site.cluster.serverTime()
+        return try pods.compactMap { $0["metadata", "creationTimestamp"]?.string }
+            .map { now.timeIntervalSince(try Date($0, strategy: .iso8601)) }.min()
+    }
+}

@@ -1,0 +1,122 @@
+import Foundation
+import Kubernetes
+import StepKit
+
+/// The way of a request to Chatwoot, node by node: ingress → Service → pod → application → database and Redis.
+struct PageChain: Sendable {
+    let site: ReadableSite
+    /// Deployments, pods, Services, endpoints and Ingresses of Chatwoot's namespace.
+    let objects: [JSONValue]
+
+    /// Something on the way that is not as it must be.
+    struct Break: Sendable, Hashable {
+        /// What must be true: `k8s-master-01 gets Chatwoot's page through the ingress`.
+        let claim: String
+        /// The host where it shows, where it shows on one only.
+        let host: String?
+        /// What is there instead, or why.
+        var found: String
+        /// What mends it.
+        var remedy: String
+        /// How long it must last until waiting on is pointless.
+        var patience: Duration = .seconds(10)
+    }
+
+    static let resources = [
+        "deployments.apps", "pods", "services", "endpoints", "ingresses.networking.k8s.io",
+    ]
+
+    init(_ site: ReadableSite) async throws {
+        self.site = site
+        objects = try await site.cluster.list(Self.resources, namespace: site.inventory.chatwoot.namespace)
+    }
+
+    var service: JSONValue? { objects.first { $0.isObject("Service", ChatwootNames.service) } }
+    var ingress: JSONValue? { objects.first { $0.isObject("Ingress", ChatwootNames.ingress) } }
+
+    /// The addresses that the Service sends requests to.
+    var endpoints: [String] {
+        let object = objects.first { $0.isObject("Endpoints", ChatwootNames.service) }
+        return (object?["subsets"]?.elements ?? []).flatMap { $0["addresses"]?.elements ?? [] }
+            .compactMap { $0["ip"]?.string }
+    }
+
+    /// The page through the Service and through the node's own ingress.
+    func probes(from node: ReadableNode) -> [HTTPProbe] {
+        guard let address = service?["spec", "clusterIP"]?.string else { return [] }
+        let domain = site.inventory.chatwoot.domain
+        return [
+            HTTPProbe(url: "http://\(address):\(ChatwootNames.port)/api", hostHeader: domain),
+            HTTPProbe(url: "http://\(domain)/api", connectTo: node.address),
+            HTTPProbe(url: "http://\(domain)/", connectTo: node.address, followsRedirects: true),
+        ]
+    }
+
+    /// What breaks, symptom by symptom: cheap, and without the causes.
+    func breaks() async throws -> [Break] {
+        if let missing = missingEndpoints { return [missing] }
+        return try await answers().compactMap(Self.firstBreak)
+    }
+
+    /// What breaks, each with the first link that does and why, found out by trying every link.
+    func explainedBreaks() async throws -> [Break] {
+        if let missing = missingEndpoints { return [try await explainingEndpoints(missing)] }
+        let answers = try await answers()
+        let broken = answers.filter { Self.firstBreak($0) != nil }
+        guard !broken.isEmpty else { return [] }
+        let explanation = Explanation(chain: self, worksElsewhere: broken.count < answers.count)
+        return try await concurrently(broken, "look for the link that breaks") { answer in
+            try await explanation.explain(answer)
+        }
+    }
+
+    /// What one node got, and from where it asked.
+    struct Answer: Sendable {
+        let node: ReadableNode
+        let answers: [HTTPAnswer]
+    }
+
+    private func answers() async throws -> [Answer] {
+        try await site.onEveryNode("fetch Chatwoot's page from every node") { node in
+            try await node.fetch(probes(from: node), stopsAtFailure: true)
+        }.map { Answer(node: $0.node, answers: $0.answer) }
+    }
+
+    private var missingEndpoints: Break? {
+        let replicas = site.inventory.chatwoot.replicas.web
+        guard service == nil || endpoints.count != replicas else { return nil }
+        return Break(
+            claim: "Service \(ChatwootNames.service) has \(replicas) endpoints", host: nil,
+            found: service == nil ? "there is no Service" : "it has \(endpoints.count)",
+            remedy: "run from the step 11_ct_02_deploy_chatwoot, which names what keeps the pods")
+    }
+
+    /// The first bad answer of a node, in the order of ``probes(from:)``.
+    static func firstBreak(_ answer: Answer) -> Break? {
+        for (index, one) in answer.answers.enumerated() {
+            let (way, problem) =
+                switch index {
+                case 0: ("the Service", PageJudge.api(one))
+                case 1: ("the ingress", PageJudge.api(one))
+                default: ("the ingress", PageJudge.page(one))
+                }
+            guard let problem else { continue }
+            return Break(
+                claim: "\(answer.node.name) gets Chatwoot's \(problem.what) through \(way)", host: answer.node.name,
+                found: problem.found, remedy: problem.remedy)
+        }
+        return nil
+    }
+}
+
+extension JSONValue {
+    func isObject(_ kind: String, _ name: String) -> Bool {
+        self["kind"]?.string == kind && self["metadata", "name"]?.string == name
+    }
+
+    /// Whether this is a web or worker Pod that is not on its way out.
+    var isLivePod: Bool {
+        self["kind"]?.string == "Pod" && self["metadata", "deletionTimestamp"] == nil
+            && ["web", "worker"].contains(self["metadata", "labels", "component"]?.string)
+    }
+}
