@@ -6,7 +6,7 @@ PACKAGES := libssh2-1-dev libpq-dev pkg-config shellcheck
 
 # One after the other: each starts servers of its own and watches the clock, and the machine has two cores.
 UNIT_TESTS := ClientKitTests StepKitTests StepsTests EngineTests JournalTests SSHTests PostgresTests RedisTests \
-	KubernetesTests
+	KubernetesTests RunnerTests
 
 .PHONY: demo test lint bench release packages lab sanitize
 

@@ -78,6 +78,8 @@ let package = Package(
         .executableTarget(
             name: "Bench", dependencies: ["ClientKit", "Kubernetes", "SSH"], path: "Tests/bench/Bench",
             swiftSettings: strict),
+        .testTarget(
+            name: "RunnerTests", dependencies: ["ClientKit", "Journal", "StepKit", "runner"], swiftSettings: strict),
         // Needs the rehearsal cluster; see the Makefile.
         .testTarget(name: "LabTests", dependencies: ["runner"], swiftSettings: strict),
     ]

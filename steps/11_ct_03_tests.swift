@@ -71,7 +71,7 @@ struct ProveService: PageAsker {
             return PageChain.Break(
                 claim: "Deployment \(name) has \(replicas) of \(replicas) pods available", host: nil,
                 found: deployment == nil ? "there is none" : "\(ready) are",
-                remedy: "run from the step 11_ct_02_deploy_chatwoot, which names what keeps the pods")
+                remedy: "`runner run 11 --from 11_ct_02_deploy_chatwoot`, which names what keeps the pods")
         }
         let image = site.inventory.chatwoot.image.description
         for pod in objects where pod.isLivePod {
@@ -82,14 +82,14 @@ struct ProveService: PageAsker {
                     PageChain.Break(
                         claim: "pod \(name) runs \(image)", host: nil,
                         found: "it runs \(images.joined(separator: ", "))",
-                        remedy: "run from the step 11_ct_02_deploy_chatwoot"))
+                        remedy: "`runner run 11 --from 11_ct_02_deploy_chatwoot`"))
             }
         }
         return breaks
     }
 
     /// Sidekiq writes a heartbeat of each of its processes, named after its pod, which expires a minute after the process died.
-    private func workerBreaks(_ chain: PageChain) async throws -> [PageChain.Break] {
+    func workerBreaks(_ chain: PageChain) async throws -> [PageChain.Break] {
         let (site, objects) = (chain.site, chain.objects)
         let redis = try await site.redis()
         var alive: Set<String> = []
@@ -109,7 +109,7 @@ struct ProveService: PageAsker {
     }
 
     /// The databases that Chatwoot's pods use instead of its own, as with POSTGRES_DB for POSTGRES_DATABASE.
-    private func otherDatabases(_ site: ReadableSite) async throws -> [PageChain.Break] {
+    func otherDatabases(_ site: ReadableSite) async throws -> [PageChain.Break] {
         let chatwoot = site.inventory.chatwoot
         let admin = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
         let rows = try await admin.query(

@@ -90,9 +90,12 @@ struct RunMigrations: Step {
         {
             return
         }
+        // A database that lets nobody in says nothing about its schema.
+        let refused = try await ChatwootWords.loginRefused.meaning(site)
         throw StepFailure(
             "deploy \(site.inventory.chatwoot.image)", host: site.inventory.postgres.hosts.joined(separator: ", "),
-            cause: "the database is not migrated for this image", remedy: "run from the step 11_ct_04_run_migrations")
+            cause: refused?.cause ?? "the database is not migrated for this image",
+            remedy: refused?.remedy ?? "`runner run 11 --from 11_ct_04_run_migrations`")
     }
 
     private func readable(_ site: ReadableSite) async throws -> ChatwootSchema {
@@ -102,7 +105,7 @@ struct RunMigrations: Step {
             "read what the database \(site.inventory.chatwoot.database) holds",
             host: site.inventory.postgres.hosts.joined(separator: ", "),
             cause: refused?.cause ?? "there is no such database, or Chatwoot's role is not let in",
-            remedy: refused?.remedy ?? "run from the step 11_ct_00_setup_credentials")
+            remedy: refused?.remedy ?? "`runner run 11 --from 11_ct_00_setup_credentials`")
     }
 
     private func refusal(_ schema: ChatwootSchema, _ site: ReadableSite) -> StepFailure {

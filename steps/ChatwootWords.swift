@@ -42,11 +42,11 @@ enum ChatwootWords: CaseIterable {
         case .extensionDenied:
             return Meaning(
                 cause: "an extension is missing that only the admin may create (SQLSTATE 42501)",
-                remedy: "run from the step 11_ct_00_setup_credentials, which creates it as the admin")
+                remedy: "`runner run 11 --from 11_ct_00_setup_credentials`, which creates it as the admin")
         case .tableMissing:
             return Meaning(
                 cause: "the database \(site.inventory.chatwoot.database) is not migrated for this image",
-                remedy: "run from the step 11_ct_04_run_migrations")
+                remedy: "`runner run 11 --from 11_ct_04_run_migrations`")
         case .loginRefused: return try await login(site)
         case .databaseUnreachable: return try await wayToTheDatabase(site)
         case .redisUnreachable:
@@ -77,7 +77,9 @@ enum ChatwootWords: CaseIterable {
                 cause:
                     "the password in Secret \(ChatwootNames.secret) is not the one of PostgreSQL's role \(user) (28P01), "
                     + "which Rails reports as a missing database",
-                remedy: "run from the step 11_ct_00_setup_credentials, which gives the role the password of the Secret")
+                remedy:
+                    "`runner run 11 --from 11_ct_00_setup_credentials`, which gives the role the password of the Secret"
+            )
         } catch let error as PostgresError {
             return Meaning(cause: error.cause, remedy: error.remedy)
         }
@@ -108,7 +110,7 @@ extension ReadableSite {
         inventory.firewall.policy == .leave
             ? "set firewall.policy in \(inventory.path) to \"disabled\" or \"allow-pod-network\" instead of \"leave\", "
                 + "and run again"
-            : "run from the step fix_ufw_k8s_nodes"
+            : "`runner run 11 --from fix_ufw_k8s_nodes`"
     }
 
     /// Waits for workloads of Chatwoot; where its own words in a log hide the cause, the cause is thrown instead.
@@ -117,9 +119,14 @@ extension ReadableSite {
             try await cluster.wait(
                 for: workloads, namespace: inventory.chatwoot.namespace, .telling(reporter, limit: limit))
         } catch let error as KubernetesError {
-            guard let log = error.trouble?.logTail, let meaning = try await ChatwootWords(log)?.meaning(self) else {
-                throw error
+            let meaning: ChatwootWords.Meaning?
+            do {
+                meaning = try await ChatwootWords(error.trouble?.logTail ?? [])?.meaning(self)
+            } catch {
+                // The look behind the words failed; the words themselves are still the news.
+                meaning = nil
             }
+            guard let meaning else { throw error }
             throw StepFailure(
                 error.attempt, host: error.host, cause: "\(meaning.cause); \(error.cause)", remedy: meaning.remedy)
         }

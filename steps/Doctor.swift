@@ -1,5 +1,6 @@
 import ClientKit
 import Kubernetes
+import Redis
 import StepKit
 
 /// Everything Chatwoot needs, asked all at once without changing anything: one line for each, with its cause and remedy.
@@ -170,7 +171,10 @@ private func workloads(_ site: ReadableSite) async throws -> [Diagnosis] {
 /// The page through every node, and the workers.
 private func pages(_ site: ReadableSite) async throws -> [Diagnosis] {
     let chain = try await PageChain(site)
-    let breaks = try await ProveService().breaks(chain, explained: true)
+    let step = ProveService()
+    async let workers = step.workerBreaks(chain)
+    async let databases = step.otherDatabases(site)
+    let breaks = try await chain.explainedBreaks() + databases + workers
     let broken = Set(breaks.compactMap(\.host))
     let isServed = breaks.allSatisfy { $0.host != nil }
     let well = site.nodes.filter { !broken.contains($0.name) && isServed }.map {

@@ -12,7 +12,7 @@ extension PageChain {
         if service != nil, let deployment {
             if deployment["spec", "replicas"]?.integer == 0 {
                 explained.found += ", which is 503 at the ingress: Deployment \(ChatwootNames.web) is scaled to 0"
-                explained.remedy = "run from the step 11_ct_02_deploy_chatwoot, which scales it up again"
+                explained.remedy = "`runner run 11 --from 11_ct_02_deploy_chatwoot`, which scales it up again"
                 explained.patience = .zero
                 return explained
             }
@@ -103,7 +103,7 @@ extension PageChain {
             case (404, _):
                 guard let ingress = chain.ingress else {
                     broken.found += ": there is no Ingress \(ChatwootNames.ingress)"
-                    broken.remedy = "run from the step 11_ct_02_deploy_chatwoot, which makes it"
+                    broken.remedy = "`runner run 11 --from 11_ct_02_deploy_chatwoot`, which makes it"
                     broken.patience = .zero
                     return
                 }
@@ -111,7 +111,7 @@ extension PageChain {
                 guard found == settings.ingressClass else {
                     broken.found +=
                         ": Ingress \(ChatwootNames.ingress) has class \(found), and \(settings.ingressClass) serves the nodes"
-                    broken.remedy = "run from the step 11_ct_02_deploy_chatwoot, which sets the class"
+                    broken.remedy = "`runner run 11 --from 11_ct_02_deploy_chatwoot`, which sets the class"
                     broken.patience = .zero
                     return
                 }

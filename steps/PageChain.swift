@@ -88,7 +88,7 @@ struct PageChain: Sendable {
         return Break(
             claim: "Service \(ChatwootNames.service) has \(replicas) endpoints", host: nil,
             found: service == nil ? "there is no Service" : "it has \(endpoints.count)",
-            remedy: "run from the step 11_ct_02_deploy_chatwoot, which names what keeps the pods")
+            remedy: "`runner run 11 --from 11_ct_02_deploy_chatwoot`, which names what keeps the pods")
     }
 
     /// The first bad answer of a node, in the order of ``probes(from:)``.

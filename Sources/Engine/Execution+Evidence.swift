@@ -29,7 +29,8 @@ extension Execution {
         let site: ReadableSite
         do {
             site = try await open.site(reporter: Reporter(progress: { _ in }, warning: { _ in })).reading
-        } catch {
+        } catch let worse {
+            runner.events(.warning("no evidence can be gathered: \(worse)"))
             return error
         }
         runner.events(.stepProgress(step.id, "gathering evidence"))

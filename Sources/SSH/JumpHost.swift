@@ -18,7 +18,9 @@ public actor JumpHost {
     private var sessions: [SSHConnection] = []
     private var isClosed = false
 
-    /// Names the way; nothing is connected yet. `through` is what this jump host itself is reached through.
+    /// Names the way; nothing is connected yet.
+    ///
+    /// `through` is what this jump host itself is reached through.
     public init(
         _ destination: SSHDestination, through: JumpHost? = nil, observer: any ActivityObserver = IgnoringObserver(),
         passphrase: @escaping @Sendable (String) async -> Secret? = { _ in nil }

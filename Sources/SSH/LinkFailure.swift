@@ -42,7 +42,8 @@ func errnoText(_ code: Int32) -> String {
 extension Duration {
     /// Seconds, rounded to at most one decimal: `10 s`, `0.5 s`.
     var inWords: String {
-        let tenths = components.seconds * 10 + (components.attoseconds + 50_000_000_000_000_000) / 100_000_000_000_000_000
+        let tenth: Int64 = 100_000_000_000_000_000
+        let tenths = components.seconds * 10 + (components.attoseconds + tenth / 2) / tenth
         return tenths % 10 == 0 ? "\(tenths / 10) s" : "\(tenths / 10).\(tenths % 10) s"
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import ClientKit
 import Engine
 import Foundation
+import Journal
 import StepKit
 import Steps
 

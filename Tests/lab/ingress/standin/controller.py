@@ -1,6 +1,7 @@
 """The loop that turns what the API server says into nginx' configuration, at the pace of the real controller."""
 
 import math
+import os
 import threading
 import time
 
@@ -9,6 +10,18 @@ from .log import Once, say
 from .rendering import render
 from .rules import Rules, endpoints_essence, ingress_essence, rules, service_essence
 from .server import Nginx
+
+
+def _loading_time(folder):
+    """For how many seconds after its start the controller answers 502, as the file `loading-seconds` says; for once only."""
+    path = os.path.join(folder, "loading-seconds")
+    try:
+        with open(path, encoding="ascii") as file:
+            seconds = float(file.read())
+    except FileNotFoundError:
+        return 0.0
+    os.unlink(path)
+    return seconds
 
 
 class Rounds:
@@ -31,6 +44,7 @@ class Controller:
         self._changed, self._begun = {"rules": None, "endpoints": None}, False
         self._rounds = {"rules": Rounds(options.sync_round), "endpoints": Rounds(options.endpoints_round)}
         self._rules, self._services, self._complaints = Rules(), {}, Once()
+        self._loads_until = time.monotonic() + _loading_time(options.dir)
         kubeconfig = Kubeconfig(options.kubeconfig)
         self._ingresses, self._all_services, self._endpoints = (
             Follower(kubeconfig, path, essence, lambda kind=kind: self._note(kind), self._stopping)
@@ -75,7 +89,7 @@ class Controller:
 
     def _due(self):
         """When the earliest waiting change has to come into force, or None."""
-        times = [self._rounds[kind].next(since) for kind, since in self._changed.items() if since is not None]
+        times = [self._loads_until] if time.monotonic() < self._loads_until else [self._rounds[kind].next(since) for kind, since in self._changed.items() if since is not None]
         return min(times, default=None)
 
     def _wait(self):
@@ -88,6 +102,8 @@ class Controller:
 
     def _synchronise(self):
         now, ready = time.monotonic(), []
+        if now < self._loads_until:
+            return
         with self._wake:
             for kind, since in self._changed.items():
                 if since is not None and self._rounds[kind].next(since) <= now:
@@ -103,6 +119,7 @@ class Controller:
 
     def _apply(self, endpoints=None):
         listen = f"{self._options.address}:{self._options.port}"
-        if self._nginx.apply(render(self._rules, self._services, endpoints or {}, self._options.dir, listen)):
+        unknown = 502 if time.monotonic() < self._loads_until else 404
+        if self._nginx.apply(render(self._rules, self._services, endpoints or {}, self._options.dir, listen, unknown)):
             hosts = ", ".join(sorted(self._rules.hosts)) or "none"
             say(f"configuration in force; hosts: {hosts}")

@@ -90,13 +90,14 @@ _PROXY = """\
 """
 
 
-def render(rules, services, endpoints, folder, listen):
+def render(rules, services, endpoints, folder, listen, unknown=404):
+    """`unknown` is what hosts without a rule are answered."""
     upstreams, servers = {}, []
     for host in sorted(rules.hosts):
         if host:
             locations = _locations(rules.hosts[host], services, endpoints, upstreams)
             servers.append(_SERVER.format(listen=listen, host=host, locations=locations))
-    default = _locations(rules.hosts.get("", {}), services, endpoints, upstreams)
+    default = _locations(rules.hosts.get("", {}), services, endpoints, upstreams, unknown)
     servers.insert(0, _DEFAULT_SERVER.format(listen=listen, locations=default))
     user = "user root;\n" if os.geteuid() == 0 else ""
     return (_HEAD.format(dir=_quoted(folder), user=user)
@@ -104,7 +105,7 @@ def render(rules, services, endpoints, folder, listen):
             + "".join(servers) + "}\n")
 
 
-def _locations(places, services, endpoints, upstreams):
+def _locations(places, services, endpoints, upstreams, unknown=404):
     parts = []
     for (path, exact), location in sorted(places.items()):
         addresses = upstream_servers(location, services, endpoints)
@@ -118,7 +119,7 @@ def _locations(places, services, endpoints, upstreams):
             body = "            return 503;\n"
         parts.append(_LOCATION.format(match=f'{"= " if exact else ""}"{path}"', body=body))
     if ("/", False) not in places:
-        parts.append(_LOCATION.format(match='"/"', body="            return 404;\n"))
+        parts.append(_LOCATION.format(match='"/"', body=f"            return {unknown};\n"))
     return "".join(parts)
 
 

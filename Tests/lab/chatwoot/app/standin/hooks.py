@@ -16,6 +16,10 @@ def pause(name, default=0.0):
         time.sleep(duration)
 
 
+def asked_to_fail(point):
+    return point in os.environ.get("STANDIN_FAIL", "").replace(",", " ").split()
+
+
 def fail_if_asked(point):
-    if point in os.environ.get("STANDIN_FAIL", "").replace(",", " ").split():
+    if asked_to_fail(point):
         raise DeliberateFailure(f"STANDIN_FAIL asks for a failure at '{point}'")

@@ -142,6 +142,10 @@ class Handler(BaseHTTPRequestHandler):
         self.server.begin()
         try:
             self._read_body()
+            if self.path.split("?", 1)[0] != "/api" and hooks.asked_to_fail("page"):
+                rails("Standin::DeliberateFailure (STANDIN_FAIL breaks off every page):", "FATAL")
+                self.close_connection = True
+                return
             self._reply(*self._result())
         finally:
             self.server.end()

@@ -1,0 +1,188 @@
+import Foundation
+import Testing
+
+/// What went wrong in reality (`module-11-facts.md`, section 4), provoked again: each is named with its cause within seconds, no
+/// cause is taken for another, and the remedy that is told mends it.
+extension RunTests {
+    /// Words that belong to one cause alone.
+    private static let marks = [
+        "firewall": "drops routed traffic", "young controllers": "ingress controllers restarted",
+        "broken page": "break off other pages", "scaled down": "is scaled to 0", "no Ingress": "there is no Ingress",
+        "other class": "has class", "pull secret": "Secret ghcr-secret does not exist",
+        "extension": "an extension is missing that only the admin may create",
+        "password": "is not the one of PostgreSQL's role chatwoot (28P01)", "other database": "in the database other",
+        "node down": "node k8s-worker-01 is not ready",
+    ]
+
+    /// Runs, and expects a failure with this one cause, told in time, with a remedy.
+    private func fails(_ cause: String, _ arguments: String..., telling remedy: String) async throws {
+        let run = try await Command([Lab.command, "run", Lab.runner, "run", "11"] + arguments).run()
+        #expect(run.status == 1, "\(cause): \(run.error)")
+        let failure = run.error.split(separator: "\n").drop { !$0.contains("✗") }.joined(separator: "\n")
+        for (name, mark) in Self.marks {
+            #expect(failure.contains(mark) == (name == cause), "\(name) where it is \(cause): \(failure)")
+        }
+        #expect(failure.contains(remedy), "\(cause): \(failure)")
+        let seconds = try #require(failure.firstMatch(of: /✗ .* ([0-9.]+)s/).flatMap { Double($0.1) }, "\(failure)")
+        print("\(cause): named after \(seconds) s")
+        #expect(seconds < 15, "\(cause)")
+    }
+
+    /// Follows a remedy, which must mend everything.
+    private func mends(_ arguments: String...) async throws {
+        let run = try await Command([Lab.command, "run", Lab.runner, "run", "11"] + arguments).run()
+        #expect(run.status == 0, "\(run.error)")
+        for node in Lab.nodes { #expect(try await Platform.page(through: node).status == "200") }
+    }
+
+    /// What doctor says, which must agree.
+    private func doctorSays(_ cause: String) async throws {
+        let doctor = try await Lab.runner("doctor", "11")
+        #expect(doctor.status == 1)
+        let mark = try #require(Self.marks[cause])
+        #expect(doctor.output.contains(mark), "\(cause): \(doctor.output)")
+    }
+
+    @Test func whatBreaksThePageIsNamedAndTheRemedyMendsIt() async throws {
+        try await Lab.reset()
+        try await Lab.runToTheEnd()
+        let well = try await Lab.runner("doctor", "11")
+        #expect(well.status == 0, "\(well.output)")
+        #expect(!well.output.contains("✗"))
+
+        // 504: UFW as module 2 left it, on the node of the pods.
+        try await Lab.call("shell", "k8s-worker-01", "ufw", "--force", "enable")
+        let leaving = try Variant(replacing: "\"disabled\"", with: "\"leave\"")
+        try await fails("firewall", "--inventory", leaving.path, telling: "set firewall.policy")
+        try await fails(
+            "firewall", "--only", "11_ct_03_tests", telling: "`runner run 11 --from fix_ufw_k8s_nodes`")
+        try await doctorSays("firewall")
+        try await mends("--from", "fix_ufw_k8s_nodes")
+
+        // 503: nothing behind the Service.
+        try await Lab.call("kubectl", "-n", "chatwoot", "scale", "deployment/chatwoot-web", "--replicas=0")
+        try await eventually("no endpoint is left") {
+            let endpoints = try await Lab.objects("-n", "chatwoot", "endpoints/chatwoot-web").first
+            return (endpoints?["subsets"] as? [Any] ?? []).isEmpty
+        }
+        try await fails(
+            "scaled down", "--only", "11_ct_03_tests", telling: "`runner run 11 --from 11_ct_02_deploy_chatwoot`")
+        try await doctorSays("scaled down")
+        try await mends("--from", "11_ct_02_deploy_chatwoot")
+
+        // 404: another class, then no rule at all.
+        try await Lab.call(
+            "kubectl", "-n", "chatwoot", "patch", "ingress", "chatwoot-ingress", "--type=merge", "-p",
+            #"{"spec":{"ingressClassName":"other"}}"#)
+        try await eventually("the rule is gone") { try await Platform.page(through: Lab.nodes[0]).status == "404" }
+        try await fails(
+            "other class", "--only", "11_ct_03_tests", telling: "`runner run 11 --from 11_ct_02_deploy_chatwoot`")
+        try await Lab.call("kubectl", "-n", "chatwoot", "delete", "ingress", "chatwoot-ingress")
+        try await fails(
+            "no Ingress", "--only", "11_ct_03_tests", telling: "`runner run 11 --from 11_ct_02_deploy_chatwoot`")
+        try await doctorSays("no Ingress")
+        try await mends("--from", "11_ct_02_deploy_chatwoot")
+
+        // 502 that passes: a controller that has just been started again.
+        try await Lab.call("kubectl", "create", "namespace", "ingress-nginx")
+        try await Lab.call(
+            "kubectl", "apply", "-f", "-",
+            input: """
+                {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "controller", "namespace": "ingress-nginx",
+                 "labels": {"app.kubernetes.io/name": "ingress-nginx"}},
+                 "spec": {"nodeName": "k8s-master-01", "containers": [{"name": "controller", "image": "ingress-nginx"}]}}
+                """)
+        try "12".write(
+            toFile: "\(Lab.home)/data/ingress-k8s-master-01/loading-seconds", atomically: true, encoding: .utf8)
+        try await Lab.call("stop", "ingress@k8s-master-01")
+        try await Lab.call("start", "ingress@k8s-master-01")
+        try await eventually("the controller answers") {
+            try await Platform.page(through: Lab.nodes[0]).status == "502"
+        }
+        let waiting = try await Lab.runner("run", "11", "--only", "11_ct_03_tests")
+        #expect(waiting.status == 0, "\(waiting.error)")
+        #expect(waiting.error.contains("ingress controllers restarted"), "\(waiting.error)")
+        try await Lab.call("kubectl", "delete", "namespace", "ingress-nginx", "--wait=false")
+
+        // 502 that stays: the pods are Ready and break off the page.
+        let breaking = try Variant([
+            "\"replicas\"": "\"environment\": {\"STANDIN_FAIL\": \"page\"}, \"replicas\""
+        ])
+        try await fails("broken page", "--inventory", breaking.path, telling: "log")
+        try await mends()
+    }
+
+    @Test func whatBreaksTheDatabaseIsNamedAndTheRemedyMendsIt() async throws {
+        // The first migration as a plain owner.
+        try await Lab.reset()
+        let begun = try await Lab.runner("run", "11", "--until", "add_imagepullsecrets")
+        #expect(begun.status == 0, "\(begun.error)")
+        _ = try await Lab.sql("DROP EXTENSION pg_stat_statements", database: "chatwoot")
+        try await fails(
+            "extension", "--only", "11_ct_04_run_migrations",
+            telling: "`runner run 11 --from 11_ct_00_setup_credentials`")
+        try await mends("--from", "11_ct_00_setup_credentials")
+
+        // A password that is not the role's: Rails says that there is no database.
+        _ = try await Lab.sql("ALTER ROLE chatwoot PASSWORD 'another'")
+        try await fails(
+            "password", "--only", "11_ct_04_run_migrations",
+            telling: "`runner run 11 --from 11_ct_00_setup_credentials`")
+        try await Lab.call("kubectl", "-n", "chatwoot", "rollout", "restart", "deployment/chatwoot-web")
+        try await fails(
+            "password", "--only", "11_ct_02_deploy_chatwoot",
+            telling: "`runner run 11 --from 11_ct_00_setup_credentials`")
+        try await doctorSays("password")
+        try await mends("--from", "11_ct_00_setup_credentials")
+
+        // Pods that run on another database.
+        _ = try await Lab.sql("CREATE DATABASE other OWNER chatwoot")
+        try await Lab.call(
+            "kubectl", "-n", "chatwoot", "set", "env", "deployment/chatwoot-web", "POSTGRES_DATABASE=other")
+        try await Lab.call("kubectl", "-n", "chatwoot", "rollout", "status", "deployment/chatwoot-web", "--timeout=60s")
+        let remedy = "kubectl -n chatwoot set env deployment --all POSTGRES_DATABASE- DATABASE_URL-"
+        try await fails("other database", "--only", "11_ct_03_tests", telling: remedy)
+        try await doctorSays("other database")
+        try await Lab.call(
+            "kubectl", "-n", "chatwoot", "set", "env", "deployment", "--all", "POSTGRES_DATABASE-", "DATABASE_URL-")
+        try await mends()
+        _ = try await Lab.sql("DROP DATABASE other WITH (FORCE)")
+
+        // Pods before the migration are no error: it is made up for.
+        _ = try await Lab.sql(
+            "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner", database: "chatwoot")
+        try await mends()
+    }
+
+    @Test func whatBreaksThePodsIsNamedAndTheRemedyMendsIt() async throws {
+        try await Lab.reset()
+        try await Lab.runToTheEnd()
+        // The pull secret is gone, and the node has no copy of the image.
+        try await Lab.call("kubectl", "-n", "chatwoot", "delete", "secret", "ghcr-secret")
+        try await Lab.call(
+            "shell", "k8s-worker-01", "sh", "-c",
+            "ctr -n k8s.io images rm $(ctr -n k8s.io images ls -q | grep chatwoot)")
+        try await Lab.call("kubectl", "-n", "chatwoot", "delete", "pods", "--all", "--wait=false")
+        try await fails(
+            "pull secret", "--only", "11_ct_02_deploy_chatwoot", telling: "add_imagepullsecrets")
+        try await doctorSays("pull secret")
+        try await mends("--from", "add_imagepullsecrets")
+
+        // The node of the pods stops reporting.
+        try await Lab.call("stop", "kubelet")
+        try await eventually("the node counts as not ready") {
+            let node = try await Lab.objects("node/k8s-worker-01").first
+            let conditions = (node?["status"] as? [String: Any])?["conditions"] as? [[String: Any]] ?? []
+            return conditions.contains { $0["type"] as? String == "Ready" && $0["status"] as? String != "True" }
+        }
+        try await fails("node down", "--only", "11_ct_02_deploy_chatwoot", telling: "bring the node's kubelet back")
+        try await doctorSays("node down")
+        try await Lab.call("start", "kubelet")
+        try await eventually("the node is back") {
+            let node = try await Lab.objects("node/k8s-worker-01").first
+            let conditions = (node?["status"] as? [String: Any])?["conditions"] as? [[String: Any]] ?? []
+            return conditions.contains { $0["type"] as? String == "Ready" && $0["status"] as? String == "True" }
+        }
+        try await mends()
+    }
+}

@@ -1,0 +1,72 @@
+import Synchronization
+import Testing
+
+@testable import runner
+
+@Suite struct KeptTests {
+    private final class Maker: Sendable {
+        let made = Mutex(0)
+        let broken = Mutex<Set<Int>>([])
+
+        func make() -> Int {
+            made.withLock {
+                $0 += 1
+                return $0
+            }
+        }
+    }
+
+    private struct Failure: Error {}
+
+    private func kept(_ maker: Maker) -> Kept<String, Int> {
+        Kept { value in !maker.broken.withLock { $0.contains(value) } }
+    }
+
+    @Test func whoeverAsksAtTheSameTimeGetsTheSameOne() async throws {
+        let maker = Maker()
+        let kept = kept(maker)
+        let (gate, opener) = AsyncStream<Void>.makeStream()
+        let askers = (0..<8).map { _ in
+            Task {
+                try await kept.value(for: "a") {
+                    for await _ in gate {}
+                    return maker.make()
+                }
+            }
+        }
+        for _ in 0..<100 { await Task.yield() }
+        opener.finish()
+        for asker in askers { #expect(try await asker.value == 1) }
+        #expect(try await kept.value(for: "b") { maker.make() } == 2)
+    }
+
+    @Test func oneThatIsOfNoUseAnyMoreIsMadeAgainOnce() async throws {
+        let maker = Maker()
+        let kept = kept(maker)
+        #expect(try await kept.value(for: "a") { maker.make() } == 1)
+        maker.broken.withLock { _ = $0.insert(1) }
+        async let first = kept.value(for: "a") { maker.make() }
+        async let second = kept.value(for: "a") { maker.make() }
+        #expect(try await [first, second] == [2, 2])
+    }
+
+    @Test func aFailureIsToldAndNotKept() async throws {
+        let kept = kept(Maker())
+        await #expect(throws: Failure.self) { try await kept.value(for: "a") { throw Failure() } }
+        #expect(try await kept.value(for: "a") { 7 } == 7)
+        #expect(await kept.takeAll() == [7])
+        #expect(await kept.takeAll() == [])
+    }
+
+    @Test func aCancelledCallerDoesNotWaitForWhatIsBeingMade() async throws {
+        let kept = kept(Maker())
+        let asker = Task {
+            try await kept.value(for: "a") {
+                try await Task.sleep(for: .seconds(600)); return 1
+            }
+        }
+        for _ in 0..<100 { await Task.yield() }
+        asker.cancel()
+        await #expect(throws: CancellationError.self) { try await asker.value }
+    }
+}
