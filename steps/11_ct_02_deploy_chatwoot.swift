@@ -17,6 +17,9 @@ struct DeployChatwoot: ObjectOwner {
                 if case .done = verdict { return nil }
                 return Change("see the rollout of \(deployment) to its end; now \(verdict.words)", .predicted)
             }
+            if try await !stuckPods(site).isEmpty {
+                changes.append(Change("let pods that could not pull their image try again at once", .predicted))
+            }
         }
         return Finding(changes: changes)
     }
@@ -24,11 +27,28 @@ struct DeployChatwoot: ObjectOwner {
     func apply(_ changes: [Change], to site: WritableSite) async throws {
         try await RunMigrations.requireMigrated(site.reading)
         try await site.cluster.apply(desired(site.reading))
+        // The kubelet would try again after up to five minutes; these pods have never run.
+        try await site.cluster.delete(stuckPods(site.reading))
     }
 
     func verify(_ site: ReadableSite) async throws {
         try await site.cluster.prove(desired(site))
         try await site.wait(for: deployments, within: site.inventory.limits.rollout)
+    }
+
+    /// The pods of web and worker that wait for another try to pull their image.
+    private func stuckPods(_ site: ReadableSite) async throws -> [ObjectReference] {
+        let namespace = site.inventory.chatwoot.namespace
+        let pods = try await site.cluster.list(["pods"], namespace: namespace)
+        return pods.filter { pod in
+            pod.isLivePod
+                && (pod["status", "containerStatuses"]?.elements ?? []).contains { container in
+                    let reason = container["state", "waiting", "reason"]?.string
+                    return reason == "ImagePullBackOff" || reason == "ErrImagePull"
+                }
+        }.compactMap { $0["metadata", "name"]?.string }.map {
+            ObjectReference(apiVersion: "v1", kind: "Pod", namespace: namespace, name: $0)
+        }
     }
 
     private let deployments = [Workload.deployment(ChatwootNames.web), .deployment(ChatwootNames.worker)]

@@ -60,6 +60,7 @@ struct Bench: Sendable {
     let scratch: Scratch
     let world = World()
     let events = EventLog()
+    let redactor = Redactor()
     var state: StateDirectory
     var steps = ["first", "second", "third"]
     var module = 11
@@ -110,7 +111,7 @@ struct Bench: Sendable {
     var runner: ModuleRunner {
         let (events, status) = (events, interruptionStatus)
         return ModuleRunner(
-            module: fakeModule, inventory: inventory, redactor: Redactor(), provider: provider, version: "1.0-test",
+            module: fakeModule, inventory: inventory, redactor: redactor, provider: provider, version: "1.0-test",
             interruptionStatus: { status }, events: { events.add($0) })
     }
 
