@@ -1,6 +1,8 @@
 # The two commands of the README, and what they are made of.
 
 SWIFT_BUILD_FLAGS := --explicit-target-dependency-import-check error
+# With Swift's libraries inside, so that the program runs where there is no Swift, and starts in half the time.
+RELEASE_FLAGS := $(SWIFT_BUILD_FLAGS) --static-swift-stdlib
 # What the build needs beyond a Swift toolchain; the lab installs the servers and tools that tests use.
 PACKAGES := libssh2-1-dev libpq-dev pkg-config shellcheck
 
@@ -30,7 +32,7 @@ sanitize: packages
 # Ends with 1 where a target is missed, after docs/performance.md is written.
 bench: release lab
 	Tests/bench/prepare
-	swift build -c release --product Bench $(SWIFT_BUILD_FLAGS)
+	swift build -c release --product Bench $(RELEASE_FLAGS)
 	Tests/lab/lab run /usr/bin/python3 Tests/bench/run.py
 
 lint: packages
@@ -38,7 +40,7 @@ lint: packages
 	shellcheck --external-sources .ci/run $$(grep -rlE '^#!.*\b(ba)?sh$$' Tests/lab Tests/bench)
 
 release: packages
-	swift build -c release --product runner $(SWIFT_BUILD_FLAGS)
+	swift build -c release --product runner $(RELEASE_FLAGS)
 
 lab:
 	Tests/lab/lab up
