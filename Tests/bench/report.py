@@ -51,6 +51,8 @@ def share_of_kubectl(reads):
     of = {way.name: way.median for way in reads}
     kubectl, master = of["on the master itself, no SSH"], of["ssh, ControlMaster"]
     together = of["runner's cluster reader"]
+    if kubectl > of["runner's SSH layer"]:
+        return "How much of this is kubectl itself cannot be told: the machine was too busy, the commands alone took longer."
     added = {name: 1000 * (of[name] - kubectl) / 20 for name in ["runner's SSH layer", "one `ssh host sh`", "ssh, ControlMaster"]}
     return (
         f"kubectl itself takes {kubectl:.3f} s, whoever starts it, so a way that took no time at all would be "
