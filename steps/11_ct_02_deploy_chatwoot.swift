@@ -10,12 +10,15 @@ struct DeployChatwoot: ObjectOwner {
 
     func check(_ site: ReadableSite) async throws -> Finding {
         var changes = try await site.changes(towards: desired(site))
+        if try await site.chatwootSecrets().complete == nil {
+            changes = changes.map { $0.withUnknownChecksum }
+        }
         if changes.isEmpty {
             let verdicts = try await site.cluster.verdicts(
                 on: deployments, namespace: site.inventory.chatwoot.namespace)
             changes = zip(deployments, verdicts).compactMap { deployment, verdict in
                 if case .done = verdict { return nil }
-                return Change("see the rollout of \(deployment) to its end; now \(verdict.words)", .predicted)
+                return Change("see the rollout of \(deployment) to its end; now \(verdict.words)", .unknowable)
             }
             if try await !stuckPods(site).isEmpty {
                 changes.append(Change("let pods that could not pull their image try again at once", .predicted))
@@ -68,5 +71,15 @@ extension WaitOptions {
             let trouble = progress.trouble.map { "; \($0.sentence)" } ?? ""
             reporter.says("\(progress.lastSeen)\(trouble), \(progress.left.components.seconds) s left")
         }
+    }
+}
+
+extension Change {
+    /// The same, unless it names a checksum: of secrets that are not generated yet there is none.
+    fileprivate var withUnknownChecksum: Change {
+        guard let path = summary.firstRange(of: "[\(ChatwootNames.checksum)]: ") else { return self }
+        return Change(
+            summary[..<path.upperBound] + "changed, by the secrets that are to be generated", .unknowable,
+            startingPoint: startingPoint)
     }
 }

@@ -10,6 +10,7 @@ import StepKit
 struct ProveService: PageAsker {
     let id: StepID = "11_ct_03_tests"
     let summary = "the page is served from every node, and the workers are alive"
+    let isProof = true
 
     func check(_ site: ReadableSite) async throws -> Finding {
         Finding(

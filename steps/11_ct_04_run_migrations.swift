@@ -13,34 +13,40 @@ struct RunMigrations: Step {
 
     func check(_ site: ReadableSite) async throws -> Finding {
         let image = site.inventory.chatwoot.image.description
-        guard let schema = try await ChatwootSchema.read(site) else {
-            return .drifted([Change("load the schema of \(image) and seed the database, in a Job", .predicted)])
+        guard let schema = try await ChatwootSchema.foresee(site) else {
+            return .drifted([Change("load the schema of \(image) and seed the database, in a Job", .unknowable)])
+        }
+        /// What only the Job can tell, begun from what the database holds now.
+        func inAJob(_ words: String) -> Finding {
+            .drifted([Change("\(words), in a Job", .unknowable, startingPoint: schema.contents)])
         }
         switch schema.state {
         case .wouldBeDropped: throw refusal(schema, site)
-        case .empty:
-            return .drifted([Change("load the schema of \(image) and seed the database, in a Job", .unknowable)])
+        case .empty: return inAJob("load the schema of \(image) and seed the database")
         case .halfLoaded:
-            return .drifted([
-                Change(
-                    "load the schema of \(image) again from scratch: an earlier load was cut off after \(schema.tables) tables, "
-                        + "before any data", .unknowable)
-            ])
+            return inAJob(
+                "load the schema of \(image) again from scratch, since an earlier load was cut off after \(schema.tables) tables, "
+                    + "before any data")
         case .unseeded:
-            return .drifted([
-                Change(
-                    "set the onboarding key in Redis: the seed never ran to its end, and nobody could create the first account",
-                    .proved)
-            ])
+            return .drifted(
+                [
+                    Change(
+                        "set the onboarding key in Redis: the seed never ran to its end, and nobody could create the first account",
+                        .proved)
+                ] + (try await recordChanges(schema, site)))
         case .loaded:
-            if try await Self.isRecorded(schema, site) { return .inPlace }
-            if schema.isKnownToBeComplete(for: site.inventory.chatwoot.image) {
-                return .drifted([Change("record that the database is migrated (\(schema.words))", .proved)])
+            guard try await Self.isMigrated(schema, site) else {
+                return inAJob("migrate the database (\(schema.words)) with \(image)")
             }
-            return .drifted([
-                Change("migrate the database (\(schema.words)) with \(image), in a Job", .unknowable)
-            ])
+            return Finding(changes: try await recordChanges(schema, site))
         }
+    }
+
+    /// What the record of a migrated database lacks.
+    private func recordChanges(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> [Change] {
+        let record = SchemaRecord(schema, site)
+        guard try await Self.isMigrated(schema, site), try await !record.isInPlace(site) else { return [] }
+        return try await site.changes(towards: [record.manifest])
     }
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {
@@ -130,6 +136,14 @@ struct SchemaRecord {
             "newest": schema.newest,
         ]
         manifest = ConfigMap(metadata: .chatwoot(ChatwootNames.schemaRecord, in: site), data: data)
+    }
+
+    /// Whether the cluster holds the record as it shall be; read without a dry run, for the many runs that find it so.
+    func isInPlace(_ site: ReadableSite) async throws -> Bool {
+        guard let live = try await site.cluster.get(Self.reference(site)) else { return false }
+        let labels = live["metadata", "labels"]?.strings ?? [:]
+        return live["data"]?.strings == data
+            && manifest.metadata.labels?.allSatisfy { labels[$0.key] == $0.value } == true
     }
 
     static func reference(_ site: ReadableSite) -> ObjectReference {

@@ -39,11 +39,12 @@ extension PageChain {
         private var site: ReadableSite { chain.site }
 
         func explain(_ answer: Answer) async throws -> Break {
-            guard var broken = PageChain.firstBreak(answer), let symptom = answer.answers.last else {
+            guard let (index, told) = PageChain.firstBreak(answer) else {
                 throw StepFailure(
                     "look for the link that breaks", host: answer.node.name, cause: "nothing does",
                     remedy: "report this")
             }
+            var broken = told
             let pods = chain.endpoints.map {
                 HTTPProbe(
                     url: "http://\($0):\(ChatwootNames.port)/api", hostHeader: site.inventory.chatwoot.domain)
@@ -53,12 +54,12 @@ extension PageChain {
                 try await explainCut(&broken, answer.node, cut)
             } else if let sick = direct.first(where: { PageJudge.api($0) != nil }) {
                 try await explainApplication(&broken, sick)
-            } else if answer.answers.count == 1 {
+            } else if index == 0 {
                 broken.found +=
                     "; the pods themselves answer this node, so that it is the way through the Service's address"
                 broken.remedy = "see whether kube-proxy is well on \(answer.node.name)"
             } else {
-                try await explainIngress(&broken, answer.node, symptom, isPage: answer.answers.count == 3)
+                try await explainIngress(&broken, answer.node, answer.answers[index], isPage: index == 2)
             }
             return broken
         }
@@ -122,6 +123,7 @@ extension PageChain {
                     symptom.status == 502
                     ? "; the pods answer /api, and break off other pages"
                     : "; the pods answer /api, and fail on other pages"
+                broken.patience = .seconds(5)
                 if let pod = chain.webPods.first { try await addLog(of: pod, to: &broken) }
             case (502, _), (503, _): try await explainYouth(&broken)
             case (0, 7):

@@ -60,7 +60,7 @@ struct PageChain: Sendable {
     /// What breaks, symptom by symptom: cheap, and without the causes.
     func breaks() async throws -> [Break] {
         if let missing = missingEndpoints { return [missing] }
-        return try await answers().compactMap(Self.firstBreak)
+        return try await answers().compactMap { Self.firstBreak($0)?.told }
     }
 
     /// What breaks, each with the first link that does and why, found out by trying every link.
@@ -97,7 +97,7 @@ struct PageChain: Sendable {
     }
 
     /// The first bad answer of a node, in the order of ``probes(from:)``.
-    static func firstBreak(_ answer: Answer) -> Break? {
+    static func firstBreak(_ answer: Answer) -> (index: Int, told: Break)? {
         for (index, one) in answer.answers.enumerated() {
             let (way, problem) =
                 switch index {
@@ -106,9 +106,10 @@ struct PageChain: Sendable {
                 default: ("the ingress", PageJudge.page(one))
                 }
             guard let problem else { continue }
-            return Break(
+            let told = Break(
                 subject: "Chatwoot's \(problem.what) through \(way)", nodes: [answer.node.name],
                 found: problem.found, remedy: problem.remedy)
+            return (index, told)
         }
         return nil
     }

@@ -16,11 +16,14 @@ public struct RunDescription: Sendable {
     public var inventoryDigest: String
     /// Who runs it, and from where.
     public var origin: Origin
+    /// The bytes of the sealed plan that it carries out, where it carries out one.
+    public var plan: [UInt8]?
 
     /// Describes a run; see the properties.
     public init(
         module: String, steps: [String], runnerVersion: String, arguments: [String] = CommandLine.arguments,
-        inventoryPath: String, inventoryDigest: String, origin: Origin = .current()
+        inventoryPath: String, inventoryDigest: String, origin: Origin = .current(),
+        plan: [UInt8]? = nil
     ) {
         self.module = module
         self.steps = steps
@@ -29,6 +32,7 @@ public struct RunDescription: Sendable {
         self.inventoryPath = inventoryPath
         self.inventoryDigest = inventoryDigest
         self.origin = origin
+        self.plan = plan
     }
 }
 
@@ -76,6 +80,8 @@ public struct RunHeader: Codable, Sendable, Hashable {
     public let inventory: InventoryFile
     /// The module's steps in their order.
     public let steps: [String]
+    /// SHA-256 of plan.json, the plan that the run carries out; nil where it carries out none.
+    public let plan: String?
     /// The run before; nil for the first run of a state directory.
     public let previous: Predecessor?
 }

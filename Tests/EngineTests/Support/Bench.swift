@@ -67,6 +67,10 @@ struct Bench: Sendable {
     var inventory: Inventory
     var lease = Duration.seconds(60)
     var interruptionStatus: Int32 = 130
+    var version = "1.0-test"
+    /// The steps that only prove what others did.
+    var proofs: Set<String> = []
+    let redactor = Redactor()
 
     init() throws {
         scratch = try Scratch()
@@ -86,7 +90,8 @@ struct Bench: Sendable {
     var fakeModule: Module {
         let world = world
         return Module(
-            number: module, summary: "three fakes", steps: steps.map { FakeStep(id: StepID($0), world: world) },
+            number: module, summary: "three fakes",
+            steps: steps.map { FakeStep(id: StepID($0), isProof: proofs.contains($0), world: world) },
             orderNote: "as written",
             preflight: { _ in
                 do {
@@ -111,12 +116,26 @@ struct Bench: Sendable {
     var runner: ModuleRunner {
         let (events, status) = (events, interruptionStatus)
         return ModuleRunner(
-            module: fakeModule, inventory: inventory, redactor: redactor, provider: provider, version: "1.0-test",
+            module: fakeModule, inventory: inventory, redactor: redactor, provider: provider, version: version,
             interruptionStatus: { status }, events: { events.add($0) })
     }
 
-    func run(_ selection: StepSelection = StepSelection()) async throws -> RunSummary {
-        try await runner.run(selection, in: state)
+    func run(
+        _ selection: StepSelection = StepSelection(), plan: ModulePlan.File? = nil
+    ) async throws -> RunSummary {
+        try await runner.run(selection, plan: plan, in: state)
+    }
+
+    func plan(warn: @escaping @Sendable (String) -> Void = { _ in }) async throws -> ModulePlan {
+        try await ModulePlan(
+            fakeModule, inventory: inventory, version: version, redactor: redactor, provider: provider, warn: warn)
+    }
+
+    /// A plan as it is now, written to a file and read from it.
+    func planFile() async throws -> ModulePlan.File {
+        let path = "\(scratch.path)/plan-\(UUID().uuidString).json"
+        try await plan().write(to: path)
+        return try await ModulePlan.read(from: path)
     }
 
     /// Goes on; a test that calls this expects that there is something to go on with.
