@@ -37,10 +37,11 @@ struct SetupCredentials: Step {
         try await admin.ensureRole(chatwoot.databaseUser, password: secrets.databasePassword)
         try await admin.ensureDatabase(chatwoot.database, owner: chatwoot.databaseUser)
         try await admin.revokeConnectFromPublic(on: chatwoot.database)
+        try await admin.grantConnectToOwner(of: chatwoot.database)
         let inside = try await site.postgres(.admin(database: chatwoot.database))
         try await inside.grantUse(to: chatwoot.databaseUser)
         for name in Self.extensions { try await inside.ensureExtension(name) }
-        if try await !login(site.reading, password: secrets.databasePassword) {
+        if case .wrongPassword = try await login(site.reading, password: secrets.databasePassword) {
             try await admin.setPassword(secrets.databasePassword, of: chatwoot.databaseUser)
         }
     }
@@ -53,69 +54,6 @@ struct SetupCredentials: Step {
                 "prove Chatwoot's database", host: site.inventory.postgres.hosts.joined(separator: ", "),
                 cause: "still missing: \(left.map(\.summary).joined(separator: "; "))",
                 remedy: "look for somebody else changing the database at the same time, and run the step again")
-        }
-    }
-
-    /// What the database lacks, read from the catalogue and by logging in as Chatwoot does.
-    private func databaseChanges(_ site: ReadableSite, password: Secret?) async throws -> [Change] {
-        let chatwoot = site.inventory.chatwoot
-        let (name, user) = (chatwoot.database, chatwoot.databaseUser)
-        let admin = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
-        var changes: [Change] = []
-        let role = try await admin.roleState(user)
-        if let role {
-            let wanted = RoleAttributes()
-            if role.attributes != wanted {
-                changes.append(Change("alter role \"\(user)\": \(role.attributes.differences(to: wanted))", .proved))
-            }
-        } else {
-            changes.append(Change("create role \"\(user)\" with LOGIN and no other right", .proved))
-        }
-        guard let database = try await admin.databaseState(name) else {
-            changes.append(Change("create database \"\(name)\" (UTF8) owned by \"\(user)\"", .proved))
-            changes.append(Change("revoke CONNECT on database \"\(name)\" from PUBLIC", .predicted))
-            changes += Self.extensions.filter { $0 != "plpgsql" }.map {
-                Change("create extension \($0) in database \"\(name)\"", .predicted)
-            }
-            return changes
-        }
-        if database.owner != user {
-            changes.append(Change("alter database \"\(name)\": owner \(database.owner) → \(user)", .proved))
-        }
-        if database.publicMayConnect {
-            changes.append(Change("revoke CONNECT on database \"\(name)\" from PUBLIC", .proved))
-        }
-        let inside = try await site.postgres(.admin(database: name))
-        let schema = try await inside.schemaState(for: user)
-        if schema?.roleMayUse != true || schema?.roleMayCreate != true {
-            changes.append(
-                Change("grant USAGE and CREATE on schema public to \"\(user)\"", role == nil ? .predicted : .proved))
-        }
-        for state in try await inside.extensionStates(Self.extensions) where state.installedVersion == nil {
-            guard state.availableVersion != nil else {
-                throw StepFailure(
-                    "look for the extension \(state.name)", host: site.inventory.postgres.hosts.joined(separator: ", "),
-                    cause: "the server has no files for it",
-                    remedy: "install PostgreSQL's contrib package on every database node")
-            }
-            changes.append(Change("create extension \(state.name) in database \"\(name)\"", .proved))
-        }
-        if role != nil, let password, try await !login(site, password: password) {
-            changes.append(
-                Change("set the password of role \"\(user)\" to the one of chatwoot.env and the cluster", .proved))
-        } else if role != nil, password == nil {
-            changes.append(Change("set the password of role \"\(user)\" to the generated one", .predicted))
-        }
-        return changes
-    }
-
-    /// Whether Chatwoot's role gets in with this password; other failures are thrown.
-    private func login(_ site: ReadableSite, password: Secret) async throws -> Bool {
-        do {
-            try await site.postgres(.chatwoot(password: password)).ping()
-            return true
-        } catch let error as PostgresError where error.sqlState == "28P01" || error.sqlState == "42501" {
-            return false
         }
     }
 
@@ -142,21 +80,5 @@ struct SetupCredentials: Step {
         throw StepFailure(
             "reach the bucket \(storage.bucket)", host: site.master.name, cause: cause,
             remedy: "start the object storage, or set objectStorage.required to false")
-    }
-}
-
-extension RoleAttributes {
-    /// The attributes that differ, as SQL's keywords.
-    func differences(to wanted: RoleAttributes) -> String {
-        let pairs: [(String, KeyPath<RoleAttributes, Bool>)] = [
-            ("LOGIN", \.canLogin), ("SUPERUSER", \.isSuperuser), ("CREATEDB", \.canCreateDatabases),
-            ("CREATEROLE", \.canCreateRoles), ("REPLICATION", \.canReplicate), ("BYPASSRLS", \.bypassesRowSecurity),
-        ]
-        var words = pairs.filter { self[keyPath: $0.1] != wanted[keyPath: $0.1] }
-            .map { self[keyPath: $0.1] ? "\($0.0) → NO\($0.0)" : "NO\($0.0) → \($0.0)" }
-        if connectionLimit != wanted.connectionLimit {
-            words.append("CONNECTION LIMIT \(connectionLimit) → \(wanted.connectionLimit)")
-        }
-        return words.joined(separator: ", ")
     }
 }

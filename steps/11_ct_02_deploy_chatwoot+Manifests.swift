@@ -36,7 +36,7 @@ struct ChatwootDeployment {
                 replicas: replicas, selector: selector,
                 template: PodTemplate(
                     labels: ChatwootNames.selector(component),
-                    annotations: ["keybuzz.io/config-checksum": checksum], spec: pods),
+                    annotations: [ChatwootNames.checksum: checksum], spec: pods),
                 strategy: .rolling(maxUnavailable: 0, maxSurge: 1),
                 // A worker has nothing to probe: one that dies at once must not count as available for a moment.
                 minReadySeconds: component == "worker" ? 5 : nil,

@@ -10,12 +10,26 @@ struct DeployChatwoot: ObjectOwner {
 
     func check(_ site: ReadableSite) async throws -> Finding {
         var changes = try await site.changes(towards: desired(site))
+        if try await site.chatwootSecrets().complete == nil {
+            changes = changes.map { $0.withUnknownChecksum }
+        }
         if changes.isEmpty {
             let verdicts = try await site.cluster.verdicts(
                 on: deployments, namespace: site.inventory.chatwoot.namespace)
             changes = zip(deployments, verdicts).compactMap { deployment, verdict in
                 if case .done = verdict { return nil }
-                return Change("see the rollout of \(deployment) to its end; now \(verdict.words)", .predicted)
+                return Change("see the rollout of \(deployment) to its end; now \(verdict.words)", .unknowable)
+            }
+            if try await !stuckPods(site).isEmpty {
+                changes.append(Change("let pods that could not pull their image try again at once", .predicted))
+            }
+        }
+        if site.wishes.foreseesReset {
+            let wanted = site.inventory.chatwoot.replicas
+            changes += try await RunningPods(site).deployments().map { name in
+                Change(
+                    "Deployment \(site.inventory.chatwoot.namespace)/\(name): spec.replicas: 0 → "
+                        + "\(name == ChatwootNames.web ? wanted.web : wanted.worker)", .predicted)
             }
         }
         return Finding(changes: changes)
@@ -24,11 +38,28 @@ struct DeployChatwoot: ObjectOwner {
     func apply(_ changes: [Change], to site: WritableSite) async throws {
         try await RunMigrations.requireMigrated(site.reading)
         try await site.cluster.apply(desired(site.reading))
+        // The kubelet would try again after up to five minutes; these pods have never run.
+        try await site.cluster.delete(stuckPods(site.reading))
     }
 
     func verify(_ site: ReadableSite) async throws {
         try await site.cluster.prove(desired(site))
         try await site.wait(for: deployments, within: site.inventory.limits.rollout)
+    }
+
+    /// The pods of web and worker that wait for another try to pull their image.
+    private func stuckPods(_ site: ReadableSite) async throws -> [ObjectReference] {
+        let namespace = site.inventory.chatwoot.namespace
+        let pods = try await site.cluster.list(["pods"], namespace: namespace)
+        return pods.filter { pod in
+            pod.isLivePod
+                && (pod["status", "containerStatuses"]?.elements ?? []).contains { container in
+                    let reason = container["state", "waiting", "reason"]?.string
+                    return reason == "ImagePullBackOff" || reason == "ErrImagePull"
+                }
+        }.compactMap { $0["metadata", "name"]?.string }.map {
+            ObjectReference(apiVersion: "v1", kind: "Pod", namespace: namespace, name: $0)
+        }
     }
 
     private let deployments = [Workload.deployment(ChatwootNames.web), .deployment(ChatwootNames.worker)]
@@ -48,5 +79,15 @@ extension WaitOptions {
             let trouble = progress.trouble.map { "; \($0.sentence)" } ?? ""
             reporter.says("\(progress.lastSeen)\(trouble), \(progress.left.components.seconds) s left")
         }
+    }
+}
+
+extension Change {
+    /// The same, unless it names a checksum: of secrets that are not generated yet there is none.
+    fileprivate var withUnknownChecksum: Change {
+        guard let path = summary.firstRange(of: "[\(ChatwootNames.checksum)]: ") else { return self }
+        return Change(
+            summary[..<path.upperBound] + "changed, by the secrets that are to be generated", .unknowable,
+            startingPoint: startingPoint)
     }
 }

@@ -10,6 +10,7 @@ import StepKit
 struct ProveService: PageAsker {
     let id: StepID = "11_ct_03_tests"
     let summary = "the page is served from every node, and the workers are alive"
+    let isProof = true
 
     func check(_ site: ReadableSite) async throws -> Finding {
         Finding(
@@ -40,8 +41,7 @@ struct ProveService: PageAsker {
         throw CombinedFailure(
             "prove that Chatwoot is served (looked for \(began.duration(to: .now).components.seconds) s)",
             breaks.map { broken in
-                StepFailure(
-                    "prove that \(broken.claim)", host: broken.host, cause: broken.found, remedy: broken.remedy)
+                StepFailure("prove that \(broken.claim)", cause: broken.found, remedy: broken.remedy)
             })
     }
 
@@ -54,7 +54,10 @@ struct ProveService: PageAsker {
         async let pages = explained ? chain.explainedBreaks() : chain.breaks()
         async let workers = workerBreaks(chain)
         async let databases = otherDatabases(chain.site)
-        return try await databases + pages + workloadBreaks(chain) + workers
+        let other = try await databases
+        // Pages that come from another database say nothing about this one.
+        guard other.isEmpty else { return other }
+        return try await pages + workloadBreaks(chain) + workers
     }
 
     private func workloadBreaks(_ chain: PageChain) -> [PageChain.Break] {
@@ -69,7 +72,7 @@ struct ProveService: PageAsker {
             let isObserved = deployment?["status", "observedGeneration"] == deployment?["metadata", "generation"]
             guard ready != replicas || !isObserved else { return nil }
             return PageChain.Break(
-                claim: "Deployment \(name) has \(replicas) of \(replicas) pods available", host: nil,
+                subject: "Deployment \(name) has \(replicas) of \(replicas) pods available",
                 found: deployment == nil ? "there is none" : "\(ready) are",
                 remedy: "`runner run 11 --from 11_ct_02_deploy_chatwoot`, which names what keeps the pods")
         }
@@ -80,7 +83,7 @@ struct ProveService: PageAsker {
             if images != [image] {
                 breaks.append(
                     PageChain.Break(
-                        claim: "pod \(name) runs \(image)", host: nil,
+                        subject: "pod \(name) runs \(image)",
                         found: "it runs \(images.joined(separator: ", "))",
                         remedy: "`runner run 11 --from 11_ct_02_deploy_chatwoot`"))
             }
@@ -100,7 +103,7 @@ struct ProveService: PageAsker {
         let workers = objects.filter { $0.isLivePod && $0["metadata", "labels", "component"]?.string == "worker" }
         return workers.compactMap { $0["metadata", "name"]?.string }.filter { !alive.contains($0) }.map { pod in
             PageChain.Break(
-                claim: "Sidekiq in pod \(pod) has a heartbeat in Redis", host: site.inventory.redis.host,
+                subject: "Sidekiq in pod \(pod) has a heartbeat in Redis",
                 found: "it has none",
                 remedy: "read its log: kubectl -n \(site.inventory.chatwoot.namespace) logs \(pod)",
                 // A worker says so only once it has loaded the whole application.
@@ -117,7 +120,7 @@ struct ProveService: PageAsker {
             [chatwoot.databaseUser, chatwoot.database])
         return rows.compactMap { $0["datname"] }.map { other in
             PageChain.Break(
-                claim: "Chatwoot's pods use the database \(chatwoot.database)", host: nil,
+                subject: "Chatwoot's pods use the database \(chatwoot.database)",
                 found: "pg_stat_activity shows \(chatwoot.databaseUser) in the database \(other)",
                 remedy:
                     "take a POSTGRES_DATABASE or DATABASE_URL of somebody else out of the Deployments' own environment: "

@@ -13,18 +13,21 @@ struct RunMigrations: Step {
 
     func check(_ site: ReadableSite) async throws -> Finding {
         let image = site.inventory.chatwoot.image.description
-        guard let schema = try await ChatwootSchema.read(site) else {
-            return .drifted([Change("load the schema of \(image) and seed the database, in a Job", .predicted)])
+        guard let schema = try await ChatwootSchema.foresee(site) else {
+            return .drifted([Change("load the schema of \(image) and seed the database, in a Job", .unknowable)])
+        }
+        /// What only the Job can tell, begun from what the database holds now.
+        func inAJob(_ words: String) -> Change {
+            Change("\(words), in a Job", .unknowable, startingPoint: schema.contents)
         }
         switch schema.state {
         case .wouldBeDropped: throw refusal(schema, site)
-        case .empty:
-            return .drifted([Change("load the schema of \(image) and seed the database, in a Job", .unknowable)])
+        case .empty: return .drifted([inAJob("load the schema of \(image) and seed the database")])
         case .halfLoaded:
             return .drifted([
-                Change(
-                    "load the schema of \(image) again from scratch: an earlier load was cut off after \(schema.tables) tables, "
-                        + "before any data", .unknowable)
+                inAJob(
+                    "load the schema of \(image) again from scratch, since an earlier load was cut off after \(schema.tables) "
+                        + "tables, before any data")
             ])
         case .unseeded:
             return .drifted(
@@ -32,31 +35,33 @@ struct RunMigrations: Step {
                     Change(
                         "set the onboarding key in Redis: the seed never ran to its end, and nobody could create the first account",
                         .proved)
-                ] + (try await Self.isMigrated(schema, site) ? [] : [migration(schema, site)]))
+                ]
+                    + (try await Self.isMigrated(schema, site)
+                        ? recordChanges(schema, site)
+                        : [inAJob("migrate the database (\(schema.words)) with \(image)")]))
         case .loaded:
-            return Finding(changes: try await loadedChanges(schema, site))
+            guard try await Self.isMigrated(schema, site) else {
+                return .drifted(
+                    open(schema) + (try await MigrationBackup(site).changes())
+                        + [inAJob("migrate the database (\(schema.words)) with \(image)")])
+            }
+            return Finding(changes: open(schema) + (try await recordChanges(schema, site)))
         }
     }
 
-    /// What a database with a schema lacks; existing data is saved before it is migrated.
-    private func loadedChanges(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> [Change] {
-        let open =
-            schema.isOpenToStrangers
-            ? [
-                Change(
-                    "remove the onboarding key from Redis: there are users, and anybody could make himself administrator",
-                    .proved)
-            ]
-            : []
-        if try await Self.isRecorded(schema, site) { return open }
-        if schema.isKnownToBeComplete(for: site.inventory.chatwoot.image) {
-            return open + [Change("record that the database is migrated (\(schema.words))", .proved)]
-        }
-        return try await open + MigrationBackup(site).changes() + [migration(schema, site)]
+    /// What lets strangers in.
+    private func open(_ schema: ChatwootSchema) -> [Change] {
+        guard schema.isOpenToStrangers else { return [] }
+        let words =
+            "remove the onboarding key from Redis: there are users, and anybody could make himself administrator"
+        return [Change(words, .proved)]
     }
 
-    private func migration(_ schema: ChatwootSchema, _ site: ReadableSite) -> Change {
-        Change("migrate the database (\(schema.words)) with \(site.inventory.chatwoot.image), in a Job", .unknowable)
+    /// What the record of a migrated database lacks.
+    private func recordChanges(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> [Change] {
+        let record = SchemaRecord(schema, site)
+        guard try await Self.isMigrated(schema, site), try await !record.isInPlace(site) else { return [] }
+        return try await site.changes(towards: [record.manifest])
     }
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {

@@ -10,6 +10,8 @@ enum ChatwootNames {
     static let service = "chatwoot-web"
     static let ingress = "chatwoot-ingress"
     static let port = 3000
+    /// The pods' annotation that changes with their environment.
+    static let checksum = "keybuzz.io/config-checksum"
     /// Records which image migrated the database to what; see ``RunMigrations``.
     static let schemaRecord = "chatwoot-schema"
     /// The Redis key without which nobody can create the first account of a new installation.

@@ -53,6 +53,9 @@ struct ChatwootSchema: Sendable, Hashable {
     /// The figures in words.
     var words: String { "\(migrations) migrations, newest \(newest.isEmpty ? "none" : newest)" }
 
+    /// The figures that a migration changes and that running pods do not.
+    var contents: String { "\(tables) tables, \(words)" }
+
     /// What a complete database of an image is known to hold, for images whose sources were read.
     static let known = ["v3.12.0": (migrations: 42, newest: "20240516003531")]
 
@@ -64,15 +67,31 @@ struct ChatwootSchema: Sendable, Hashable {
 }
 
 extension ChatwootSchema {
-    /// Reads the state in two queries and one Redis command; `nil` where there is no database to read yet.
+    /// Reads the state as Chatwoot; `nil` where there is no database to read yet, or Chatwoot is not let in.
     static func read(_ site: ReadableSite) async throws -> ChatwootSchema? {
         guard let password = try await site.chatwootSecrets().databasePassword else { return nil }
-        let database: PostgresReader
         do {
-            database = try await site.postgres(.chatwoot(password: password))
-        } catch let error as PostgresError where ["3D000", "28P01", "28000"].contains(error.sqlState) {
+            return try await read(site, from: site.postgres(.chatwoot(password: password)))
+        } catch let error as PostgresError where ["3D000", "28P01", "28000", "53300", "42501"].contains(error.sqlState)
+        {
             return nil
         }
+    }
+
+    /// Reads the state as Chatwoot, or where that is not let in yet as the administrator; `nil` where there is no database.
+    ///
+    /// For foreseeing what is to be done: a step that comes before lets Chatwoot in.
+    static func foresee(_ site: ReadableSite) async throws -> ChatwootSchema? {
+        if site.wishes.foreseesReset { return nil }
+        if let schema = try await read(site) { return schema }
+        let name = site.inventory.chatwoot.database
+        let admin = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
+        guard try await admin.databaseState(name) != nil else { return nil }
+        return try await read(site, from: site.postgres(.admin(database: name)))
+    }
+
+    /// Two queries and one Redis command.
+    private static func read(_ site: ReadableSite, from database: PostgresReader) async throws -> ChatwootSchema? {
         let names = try await database.query(
             "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = 'public'"
         ).compactMap { $0["tablename"] }

@@ -113,6 +113,17 @@ extension ReadableSite {
             : "`runner run 11 --from fix_ufw_k8s_nodes`"
     }
 
+    /// A refused pull, with the step that mends the Secret, or the file that its token comes from.
+    private func pullRefusal(_ error: KubernetesError) async throws -> StepFailure? {
+        guard let code = error.trouble?.code, [.pullUnauthorized, .pullForbidden].contains(code) else { return nil }
+        let step = AddImagePullSecrets()
+        let isDrifted = try await !cluster.compare(step.desired(self)).isEmpty
+        return StepFailure(
+            error.attempt, host: error.host, cause: error.cause,
+            remedy: (isDrifted ? "" : "put a token with the right read:packages into ghcr.env, then ")
+                + "`runner run 11 --from \(step.id)`")
+    }
+
     /// Waits for workloads of Chatwoot; where its own words in a log hide the cause, the cause is thrown instead.
     func wait(for workloads: [Workload], within limit: Duration) async throws {
         do {
@@ -126,6 +137,7 @@ extension ReadableSite {
                 // The look behind the words failed; the words themselves are still the news.
                 meaning = nil
             }
+            if meaning == nil, let refused = try await pullRefusal(error) { throw refused }
             guard let meaning else { throw error }
             throw StepFailure(
                 error.attempt, host: error.host, cause: "\(meaning.cause); \(error.cause)", remedy: meaning.remedy)

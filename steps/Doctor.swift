@@ -174,9 +174,10 @@ private func pages(_ site: ReadableSite) async throws -> [Diagnosis] {
     let step = ProveService()
     async let workers = step.workerBreaks(chain)
     async let databases = step.otherDatabases(site)
-    let breaks = try await chain.explainedBreaks() + databases + workers
-    let broken = Set(breaks.compactMap(\.host))
-    let isServed = breaks.allSatisfy { $0.host != nil }
+    let other = try await databases
+    let breaks = try await other.isEmpty ? chain.explainedBreaks() + workers : other
+    let broken = Set(breaks.flatMap(\.nodes))
+    let isServed = breaks.allSatisfy { !$0.nodes.isEmpty }
     let well = site.nodes.filter { !broken.contains($0.name) && isServed }.map {
         Diagnosis.ok("page from \($0.name)", "served through the Service and the node's ingress")
     }

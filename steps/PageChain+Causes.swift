@@ -39,11 +39,12 @@ extension PageChain {
         private var site: ReadableSite { chain.site }
 
         func explain(_ answer: Answer) async throws -> Break {
-            guard var broken = PageChain.firstBreak(answer), let symptom = answer.answers.last else {
+            guard let (index, told) = PageChain.firstBreak(answer) else {
                 throw StepFailure(
                     "look for the link that breaks", host: answer.node.name, cause: "nothing does",
                     remedy: "report this")
             }
+            var broken = told
             let pods = chain.endpoints.map {
                 HTTPProbe(
                     url: "http://\($0):\(ChatwootNames.port)/api", hostHeader: site.inventory.chatwoot.domain)
@@ -53,12 +54,12 @@ extension PageChain {
                 try await explainCut(&broken, answer.node, cut)
             } else if let sick = direct.first(where: { PageJudge.api($0) != nil }) {
                 try await explainApplication(&broken, sick)
-            } else if answer.answers.count == 1 {
+            } else if index == 0 {
                 broken.found +=
                     "; the pods themselves answer this node, so that it is the way through the Service's address"
                 broken.remedy = "see whether kube-proxy is well on \(answer.node.name)"
             } else {
-                try await explainIngress(&broken, answer.node, symptom, isPage: answer.answers.count == 3)
+                try await explainIngress(&broken, answer.node, answer.answers[index], isPage: index == 2)
             }
             return broken
         }
@@ -68,7 +69,8 @@ extension PageChain {
             let pod = chain.pod(at: cut.probe)
             let name = pod?["metadata", "name"]?.string ?? cut.probe.url
             let place = pod?["spec", "nodeName"]?.string ?? "another node"
-            broken.found = "\(node.name) cannot connect to pod \(name) on \(place): \(cut.curlMessage)"
+            let why = cut.curlCode == 28 ? "packets vanish" : cut.curlMessage
+            broken.found = "no connection comes about to pod \(name) on \(place): \(why)"
             let closed = try await site.nodesDroppingPodTraffic()
             let guilty = closed.filter { $0 == node.name || $0 == place }
             if !guilty.isEmpty {
@@ -117,7 +119,11 @@ extension PageChain {
                 }
                 try await explainYouth(&broken)
             case (502, _) where isPage, (500, _):
-                broken.found += "; the pods answer /api, and break off other pages"
+                broken.found +=
+                    symptom.status == 502
+                    ? "; the pods answer /api, and break off other pages"
+                    : "; the pods answer /api, and fail on other pages"
+                broken.patience = .seconds(5)
                 if let pod = chain.webPods.first { try await addLog(of: pod, to: &broken) }
             case (502, _), (503, _): try await explainYouth(&broken)
             case (0, 7):
@@ -139,7 +145,7 @@ extension PageChain {
         private func addLog(of pod: String, to broken: inout Break) async throws {
             let log: String
             do {
-                log = try await site.cluster.logs(pod: pod, namespace: site.inventory.chatwoot.namespace, lines: 20)
+                log = try await site.cluster.logs(pod: pod, namespace: site.inventory.chatwoot.namespace, lines: 200)
             } catch {
                 broken.found += "; its log cannot be read (\(error.cause))"
                 return
@@ -151,10 +157,10 @@ extension PageChain {
                 broken.found += "; \(meaning.cause)"
                 broken.remedy = meaning.remedy
             }
-            if !lines.isEmpty {
-                broken.found +=
-                    "; \(pod)'s log ends: " + lines.suffix(3).map { String($0.prefix(300)) }.joined(separator: " ⏎ ")
-            }
+            // A pod that is asked all the time says mostly that it was.
+            let complaints = lines.filter { $0.contains("FATAL") || $0.contains("ERROR") || $0.contains("Error") }
+            let last = (complaints.isEmpty ? lines : complaints).suffix(3).map { String($0.prefix(300)) }
+            if !last.isEmpty { broken.found += "; its log says: " + last.joined(separator: " ⏎ ") }
         }
     }
 

@@ -10,16 +10,21 @@ struct PageChain: Sendable {
 
     /// Something on the way that is not as it must be.
     struct Break: Sendable, Hashable {
-        /// What must be true: `k8s-master-01 gets Chatwoot's page through the ingress`.
-        let claim: String
-        /// The host where it shows, where it shows on one only.
-        let host: String?
+        /// What must be true, or what the ``nodes`` must get: `Chatwoot's page through the ingress`.
+        let subject: String
+        /// The nodes where it shows; none where it is about no node.
+        var nodes: [String] = []
         /// What is there instead, or why.
         var found: String
         /// What mends it.
         var remedy: String
         /// How long it must last until waiting on is pointless.
         var patience: Duration = .seconds(10)
+
+        /// What must be true, as the end of a sentence.
+        var claim: String {
+            nodes.isEmpty ? subject : "\(nodes.joined(separator: ", ")) \(nodes.count == 1 ? "gets" : "get") \(subject)"
+        }
     }
 
     static let resources = [
@@ -55,7 +60,7 @@ struct PageChain: Sendable {
     /// What breaks, symptom by symptom: cheap, and without the causes.
     func breaks() async throws -> [Break] {
         if let missing = missingEndpoints { return [missing] }
-        return try await answers().compactMap(Self.firstBreak)
+        return try await answers().compactMap { Self.firstBreak($0)?.told }
     }
 
     /// What breaks, each with the first link that does and why, found out by trying every link.
@@ -67,7 +72,7 @@ struct PageChain: Sendable {
         let explanation = Explanation(chain: self, worksElsewhere: broken.count < answers.count)
         return try await concurrently(broken, "look for the link that breaks") { answer in
             try await explanation.explain(answer)
-        }
+        }.toldOnce()
     }
 
     /// What one node got, and from where it asked.
@@ -86,13 +91,13 @@ struct PageChain: Sendable {
         let replicas = site.inventory.chatwoot.replicas.web
         guard service == nil || endpoints.count != replicas else { return nil }
         return Break(
-            claim: "Service \(ChatwootNames.service) has \(replicas) endpoints", host: nil,
+            subject: "Service \(ChatwootNames.service) has \(replicas) endpoints",
             found: service == nil ? "there is no Service" : "it has \(endpoints.count)",
             remedy: "`runner run 11 --from 11_ct_02_deploy_chatwoot`, which names what keeps the pods")
     }
 
     /// The first bad answer of a node, in the order of ``probes(from:)``.
-    static func firstBreak(_ answer: Answer) -> Break? {
+    static func firstBreak(_ answer: Answer) -> (index: Int, told: Break)? {
         for (index, one) in answer.answers.enumerated() {
             let (way, problem) =
                 switch index {
@@ -101,11 +106,26 @@ struct PageChain: Sendable {
                 default: ("the ingress", PageJudge.page(one))
                 }
             guard let problem else { continue }
-            return Break(
-                claim: "\(answer.node.name) gets Chatwoot's \(problem.what) through \(way)", host: answer.node.name,
+            let told = Break(
+                subject: "Chatwoot's \(problem.what) through \(way)", nodes: [answer.node.name],
                 found: problem.found, remedy: problem.remedy)
+            return (index, told)
         }
         return nil
+    }
+}
+
+extension [PageChain.Break] {
+    /// The same breaks, those with one cause on several nodes told once.
+    func toldOnce() -> [PageChain.Break] {
+        var told: [PageChain.Break] = []
+        for one in self {
+            let same = told.firstIndex {
+                $0.subject == one.subject && $0.found == one.found && $0.remedy == one.remedy
+            }
+            if let same { told[same].nodes += one.nodes } else { told.append(one) }
+        }
+        return told
     }
 }
 

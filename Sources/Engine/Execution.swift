@@ -13,6 +13,8 @@ struct Execution: Sendable {
     let finished: Set<StepID>
     let superseded: Set<String>
     let isResumed: Bool
+    /// Where the run carries out a plan: holds it to that.
+    let planGuard: PlanGuard?
     /// Records what steps warn of.
     let warnings = InOrder()
     /// What steps want told at the end.
@@ -23,6 +25,7 @@ struct Execution: Sendable {
         var applied = 0
         var current: StepID?
         var isLeased = false
+        var hasBegun = false
     }
 
     func run() async -> RunSummary {
@@ -49,7 +52,7 @@ struct Execution: Sendable {
             switch failure {
             case nil: .succeeded
             case .interrupted: .interrupted
-            case .some: progress.isLeased ? .failed : .refused
+            case .some: progress.hasBegun ? .failed : .refused
             }
         await warnings.allDone()
         do {
@@ -73,6 +76,8 @@ struct Execution: Sendable {
             let lease = try await ready(open, began)
             progress.isLeased = true
             try await keeping(lease, open) { progress in
+                try await requireUnmoved(open)
+                progress.hasBegun = true
                 for (index, step) in steps.enumerated() {
                     progress.current = step.id
                     try await perform(step, index, open, &progress)
@@ -308,6 +313,7 @@ struct Execution: Sendable {
         let name = step.id.rawValue
         try await journal.beginStep(name)
         let finding = try await step.check(site.reading)
+        try planGuard?.admit(finding, of: step.id)
         let summaries = finding.changes.map(\.summary)
         try await journal.recordCheck(of: name, inPlace: finding == .inPlace, changes: summaries)
         guard case .drifted(let changes) = finding else {
@@ -331,7 +337,12 @@ struct Execution: Sendable {
     }
 
     private func site(_ open: any OpenSite, _ step: StepID?) async throws -> WritableSite {
-        try await open.site(reporter: reporter(step)).wishing(wishes.of(run: journal.id.description))
+        try await site(open, reporter(step))
+    }
+
+    /// The platform for this run's steps, what they say going to `reporter`.
+    func site(_ open: any OpenSite, _ reporter: Reporter) async throws -> WritableSite {
+        try await open.site(reporter: reporter).wishing(wishes.of(run: journal.id.description))
     }
 
     private func reporter(_ step: StepID?) -> Reporter {

@@ -1,25 +1,50 @@
 import ClientKit
+public import Foundation
+public import Journal
 public import StepKit
 
 /// What a run of a module would change, found without changing or recording anything.
-public struct ModulePlan: Sendable, Encodable {
+///
+/// Written to a file, it can be carried out later: that and nothing else.
+public struct ModulePlan: Sendable, Codable {
     /// One step's part.
-    public struct StepPlan: Sendable, Encodable {
+    public struct StepPlan: Sendable, Codable {
         /// The step.
         public let step: StepID
         /// What it would change; empty when it is in place.
         public let changes: [Change]
     }
 
+    /// The inventory that a plan was made with.
+    public struct InventoryFile: Sendable, Codable {
+        /// Its path then.
+        public let path: String
+        /// SHA-256 of its bytes.
+        public let sha256: String
+    }
+
+    /// The version of the format.
+    public let format: Int
+    /// The module's number.
+    public let module: Int
+    /// When the plan was made.
+    public let time: Date
+    /// The version of `runner` that made it.
+    public let runner: String
+    /// What it was made for.
+    public let inventory: InventoryFile
     /// Every step that a run would have, in the module's order.
     public let steps: [StepPlan]
 
     /// Whether a run would change nothing.
     public var isEmpty: Bool { steps.allSatisfy(\.changes.isEmpty) }
 
-    /// Looks at every step that a run of `module` with `wishes` would have; `warn` is told what an operator should know.
+    /// Looks at every step that a run of `module` with `wishes` would have; no secret that `redactor` knows is in the plan.
+    ///
+    /// `warn` is told what an operator should know.
     public init(
-        _ module: Module, wishes: RunWishes = RunWishes(), provider: any SiteProvider,
+        _ module: Module, wishes: RunWishes = RunWishes(), inventory: Inventory, version: String, redactor: Redactor,
+        provider: any SiteProvider,
         warn: @escaping @Sendable (String) -> Void
     ) async throws {
         let open = try await provider.open(observer: IgnoringObserver())
@@ -28,7 +53,11 @@ public struct ModulePlan: Sendable, Encodable {
             let site = try await Self.ready(module, wishes, open, reporter)
             var plans: [StepPlan] = []
             for step in module.steps(for: wishes) {
-                plans.append(StepPlan(step: step.id, changes: try await step.check(site).changes))
+                var changes = try await step.check(site).changes.map { $0.redacted(by: redactor) }
+                if step.isProof, changes.isEmpty, plans.contains(where: { !$0.changes.isEmpty }) {
+                    changes = [Change("prove anew, after the changes before: \(step.summary)", .unknowable)]
+                }
+                plans.append(StepPlan(step: step.id, changes: changes))
             }
             steps = plans
         } catch {
@@ -36,6 +65,11 @@ public struct ModulePlan: Sendable, Encodable {
             throw error
         }
         await open.close()
+        format = 1
+        self.module = module.number
+        time = Date()
+        runner = version
+        self.inventory = InventoryFile(path: inventory.path, sha256: inventory.digest)
     }
 
     /// The platform once everything needed is there; where a master is lost meanwhile, through the next one.
@@ -56,5 +90,12 @@ public struct ModulePlan: Sendable, Encodable {
                 reporter.warns(words)
             }
         }
+    }
+}
+
+extension Change {
+    /// The change without secrets; what only digests and versions say stays as it is.
+    func redacted(by redactor: Redactor) -> Change {
+        Change(redactor.redact(summary), certainty, startingPoint: startingPoint)
     }
 }

@@ -42,10 +42,15 @@ public struct ModuleRunner: Sendable {
     ///
     /// Throws only where no run came about (a name that is no step's, a state directory that cannot be written, another run
     /// on this machine); what ends a run is in the summary.
+    ///
+    /// With a `plan` the run carries out that and nothing else, all of the module's steps; a plan of another module, inventory
+    /// or list of steps is refused with an error of kind `badInput`.
     public func run(
-        _ selection: StepSelection, wishes: RunWishes = RunWishes(), in state: StateDirectory
+        _ selection: StepSelection, wishes: RunWishes = RunWishes(), plan: ModulePlan.File? = nil,
+        in state: StateDirectory
     ) async throws -> RunSummary {
         let steps = try selection.steps(of: module, wishes)
+        try plan?.content.requireFor(module, inventory, version: version)
         let name = moduleName
         let (id, lock) = try await offThePool {
             let id = try RunJournal.newID(module: name, in: state)
@@ -55,11 +60,11 @@ public struct ModuleRunner: Sendable {
         let superseded = try await earlierRuns(in: state)
         let description = RunDescription(
             module: name, steps: steps.map(\.id.rawValue), wishes: wishes.record, runnerVersion: version,
-            inventoryPath: inventory.path, inventoryDigest: inventory.digest)
+            inventoryPath: inventory.path, inventoryDigest: inventory.digest, plan: plan?.bytes)
         let journal = try await RunJournal.create(id, description, in: state, redactor: redactor)
         let execution = Execution(
             runner: self, journal: journal, steps: steps, wishes: wishes, finished: [], superseded: superseded,
-            isResumed: false, notes: Notes())
+            isResumed: false, planGuard: plan.map { PlanGuard($0.content, redactor: redactor) }, notes: Notes())
         return await execution.run()
     }
 
@@ -70,6 +75,7 @@ public struct ModuleRunner: Sendable {
         let lock = try await offThePool { try ModuleLock.acquire(module: name, in: state, run: run.id) }
         defer { release(lock) }
         let steps = try await steps(of: run)
+        let planGuard = try await planGuard(of: run)
         let superseded = try await earlierRuns(in: state)
         let reopened = try await RunJournal.reopen(run, in: state, redactor: redactor)
         if let torn = reopened.tornTail {
@@ -91,6 +97,7 @@ public struct ModuleRunner: Sendable {
             runner: self, journal: reopened.journal, steps: steps,
             wishes: RunWishes(recorded: reopened.header.wishes ?? []),
             finished: Set(reopened.finished.keys.map { StepID($0) }), superseded: superseded, isResumed: true,
+            planGuard: planGuard,
             notes: Notes(try await offThePool { try run.entries().filter { $0.kind == .note }.compactMap(\.text) }))
         return await execution.run()
     }
@@ -145,6 +152,22 @@ public struct ModuleRunner: Sendable {
                 remedy: "resume with the version that began it, or begin anew", kind: .badInput)
         }
         return module.steps.filter { header.steps.contains($0.id.rawValue) }
+    }
+
+    /// What holds a run that carries out a plan to it also now; refused where the plan is not there any more.
+    private func planGuard(of run: RunReader) async throws -> PlanGuard? {
+        let (digest, plan, entries) = try await offThePool {
+            (try run.header().content?.plan, try run.plan(ModulePlan.self), try run.entries())
+        }
+        guard digest != nil else { return nil }
+        guard let plan = plan.content else {
+            throw StepFailure(
+                "resume \(run.id)", cause: "its plan.json is missing or was edited",
+                remedy: "make a new plan and carry out that with `runner run \(module.number) --plan FILE`",
+                kind: .badInput)
+        }
+        let begun = entries.filter { $0.kind == .stepCheck && $0.result != "in place" }.compactMap(\.step)
+        return PlanGuard(plan, begun: Set(begun.map { StepID($0) }), redactor: redactor)
     }
 
     /// Runs of this directory: whoever holds its lock knows that all the others are over.

@@ -18,6 +18,8 @@ public struct AuditKind: RawRepresentable, Codable, Hashable, Sendable {
     public static let runEnd = AuditKind(rawValue: "run.end")
     /// What the preflight found.
     public static let preflight = AuditKind(rawValue: "preflight")
+    /// What every step found before the first change was compared with the plan that the run carries out.
+    public static let planComparison = AuditKind(rawValue: "plan.comparison")
     /// The module's lock or Lease was taken.
     public static let lockTaken = AuditKind(rawValue: "lock.taken")
     /// The module's lock or Lease was given back.

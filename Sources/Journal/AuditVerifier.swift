@@ -40,6 +40,7 @@ public struct AuditVerifier: Sendable {
             findings += judge(all, scan, genesis)
         }
         findings += try judgeHeader(run)
+        findings += try judgePlan(run)
         findings += try judgeOutcomes(run)
         if broken == nil, scan.defect == nil {
             findings += try FileJudge(run: run, entries: entries).findings()
@@ -80,6 +81,14 @@ public struct AuditVerifier: Sendable {
         if anchor.place(in: log, genesis: genesis) != nil { return [] }
         let problem = "the log of the run before it, \(previous.run), does not hold the record that was its last then"
         return [AuditFinding("run.json", problem, expected: "\(previous.audit)")]
+    }
+
+    private func judgePlan(_ run: RunReader) throws(JournalError) -> [AuditFinding] {
+        guard let expected = try run.header().content?.plan else { return [] }
+        let found = try Disk.read("\(run.path)/\(RunReader.planFile)").map { SHA256.hash(data: $0).hex }
+        if found == expected { return [] }
+        let problem = found == nil ? "it was removed" : "it was edited"
+        return [AuditFinding(RunReader.planFile, problem, expected: expected, found: found)]
     }
 
     private func judge(_ anchors: [AuditAnchor], _ scan: AuditScan, _ genesis: String) -> [AuditFinding] {

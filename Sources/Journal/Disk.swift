@@ -34,6 +34,23 @@ final class Disk: Sendable {
     ///
     /// A file is written once: one that exists is left alone and reported as an error of code `EEXIST`.
     func writeWhole(_ bytes: [UInt8], to path: String) throws(JournalError) {
+        try writeTemporary(bytes, for: path) { temporary throws(JournalError) in
+            // link, unlike rename, never replaces.
+            guard link(temporary, path) == 0 else { throw failure("create", path) }
+            guard unlink(temporary) == 0 else { throw failure("remove", temporary) }
+        }
+    }
+
+    /// Puts a whole file in the place of another, or of none: readers see the old one or all of `bytes`.
+    func replaceWhole(_ bytes: [UInt8], at path: String) throws(JournalError) {
+        try writeTemporary(bytes, for: path) { temporary throws(JournalError) in
+            guard rename(temporary, path) == 0 else { throw failure("create", path) }
+        }
+    }
+
+    private func writeTemporary(
+        _ bytes: [UInt8], for path: String, _ putInPlace: (String) throws(JournalError) -> Void
+    ) throws(JournalError) {
         let (folder, name) = Self.split(path)
         let temporary = "\(folder)/.\(name).\(UInt32.random(in: 0...UInt32.max)).tmp"
         let file = try Descriptor(temporary, O_WRONLY | O_CREAT | O_EXCL)
@@ -41,9 +58,7 @@ final class Disk: Sendable {
             try file.write(bytes)
             try sync(file)
             try file.close()
-            // link, unlike rename, never replaces.
-            guard link(temporary, path) == 0 else { throw failure("create", path) }
-            guard unlink(temporary) == 0 else { throw failure("remove", temporary) }
+            try putInPlace(temporary)
         } catch {
             _ = unlink(temporary)
             releaseReserve(after: error)

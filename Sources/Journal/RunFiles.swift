@@ -18,12 +18,14 @@ public struct RunDescription: Sendable {
     public var inventoryDigest: String
     /// Who runs it, and from where.
     public var origin: Origin
+    /// The bytes of the sealed plan that it carries out, where it carries out one.
+    public var plan: [UInt8]?
 
     /// Describes a run; see the properties.
     public init(
         module: String, steps: [String], wishes: [String] = [], runnerVersion: String,
         arguments: [String] = CommandLine.arguments, inventoryPath: String, inventoryDigest: String,
-        origin: Origin = .current()
+        origin: Origin = .current(), plan: [UInt8]? = nil
     ) {
         self.module = module
         self.steps = steps
@@ -33,6 +35,7 @@ public struct RunDescription: Sendable {
         self.inventoryPath = inventoryPath
         self.inventoryDigest = inventoryDigest
         self.origin = origin
+        self.plan = plan
     }
 }
 
@@ -82,6 +85,8 @@ public struct RunHeader: Codable, Sendable, Hashable {
     public let steps: [String]
     /// What was asked of the run beyond its steps; nil where nothing was.
     public let wishes: [String]?
+    /// SHA-256 of plan.json, the plan that the run carries out; nil where it carries out none.
+    public let plan: String?
     /// The run before; nil for the first run of a state directory.
     public let previous: Predecessor?
 }

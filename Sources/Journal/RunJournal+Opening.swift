@@ -87,16 +87,17 @@ private actor Opener {
                 arguments: description.arguments.map(redactor.redact)),
             inventory: .init(path: description.inventoryPath, sha256: description.inventoryDigest),
             steps: description.steps, wishes: description.wishes.isEmpty ? nil : description.wishes,
-            previous: predecessor)
+            plan: description.plan.map { SHA256.hash(data: $0).hex }, previous: predecessor)
         let bytes = try SealedJSON.file(header)
         let genesis = AuditHead(sequence: 0, hash: SHA256.hash(data: bytes).hex)
         let log = try AuditLog(path: "\(path)/audit.jsonl", disk: disk, length: 0, head: genesis)
+        if let plan = description.plan { try disk.writeWhole(plan, to: "\(path)/\(RunReader.planFile)") }
         // Syncs the directory too, and with it the names made above.
         try disk.writeWhole(bytes, to: "\(path)/run.json")
         try disk.syncDirectory("\(state.path)/runs")
         let journal = RunJournal(
             id: id, path: path, disk: disk, log: log, redactor: redactor, executor: executor)
-        try await journal.recordOpening(.runStart, description.origin)
+        try await journal.recordOpening(.runStart, description.origin, plan: header.plan)
         return journal
     }
 
@@ -164,9 +165,12 @@ private actor Opener {
 }
 
 extension RunJournal {
-    fileprivate func recordOpening(_ kind: AuditKind, _ origin: Origin) throws(JournalError) {
+    fileprivate func recordOpening(
+        _ kind: AuditKind, _ origin: Origin, plan: String? = nil
+    ) throws(JournalError) {
         var entry = blank(kind, step: nil)
         entry.who = origin
+        entry.details = plan.map { ["plan": $0] }
         try append(entry, durable: true)
     }
 

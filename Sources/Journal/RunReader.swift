@@ -33,6 +33,15 @@ public struct RunReader: Sendable {
         try stored(RunHeader.self, "run.json")
     }
 
+    /// The plan that the run carries out, which run.json names by its digest.
+    public func plan<Plan: Decodable & Sendable>(_ type: Plan.Type) throws(JournalError) -> StoredFile<Plan> {
+        guard let expected = try header().content?.plan, let bytes = try Disk.read("\(path)/\(Self.planFile)") else {
+            return .missing
+        }
+        guard SHA256.hash(data: bytes).hex == expected else { return .damaged("it is not the one that run.json names") }
+        return SealedJSON.file(type, bytes)
+    }
+
     /// How the run ended; missing while it is under way or was cut off.
     public func outcome() throws(JournalError) -> StoredFile<RunOutcome> {
         try stored(RunOutcome.self, "outcome.json")
@@ -106,6 +115,9 @@ public struct RunReader: Sendable {
     /// The transcript of commands outside a step.
     static let outside = "outside"
 
+    /// The copy of the plan that a run carries out.
+    static let planFile = "plan.json"
+
     static func earlierOutcome(_ number: Int) -> String { "outcome.\(number).json" }
 
     func audit() throws(JournalError) -> (entries: [AuditEntry], head: AuditHead, broken: ChainBreak?) {
@@ -115,14 +127,7 @@ public struct RunReader: Sendable {
 
     func stored<T: Decodable & Sendable>(_ type: T.Type, _ name: String) throws(JournalError) -> StoredFile<T> {
         guard let bytes = try Disk.read("\(path)/\(name)") else { return .missing }
-        guard SealedJSON.isWhole(bytes[...]) else {
-            return .damaged("its bytes do not match the digest they carry: it was cut off or edited")
-        }
-        do {
-            return .whole(try SealedJSON.decode(type, from: bytes[...]))
-        } catch {
-            return .damaged("it cannot be read: \(error)")
-        }
+        return SealedJSON.file(type, bytes)
     }
 }
 

@@ -31,6 +31,18 @@ enum SealedJSON {
         try decoder.decode(type, from: Data(bytes))
     }
 
+    /// What a file of these bytes is.
+    static func file<T: Decodable & Sendable>(_ type: T.Type, _ bytes: [UInt8]) -> StoredFile<T> {
+        guard isWhole(bytes[...]) else {
+            return .damaged("its bytes do not match the digest they carry: it was cut off or edited")
+        }
+        do {
+            return .whole(try decode(type, from: bytes[...]))
+        } catch {
+            return .damaged("it cannot be read: \(error)")
+        }
+    }
+
     private enum LineShape {
         static let before = Array(#","whole":""#.utf8)
         static let after = Array(#""}"#.utf8)

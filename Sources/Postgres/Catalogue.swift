@@ -41,6 +41,8 @@ public struct DatabaseState: Sendable, Hashable {
     public let encoding: String
     /// Whether anybody may connect who can log in at all.
     public let publicMayConnect: Bool
+    /// Whether its owner has the right to connect by itself, not as one of everybody: it can be taken from an owner too.
+    public let ownerMayConnect: Bool
     /// Whether connections are allowed at all.
     public let allowsConnections: Bool
 }
@@ -116,13 +118,16 @@ extension PostgresReading {
         let rows = try await query(
             """
             SELECT r.rolname AS owner, pg_encoding_to_char(d.encoding) AS encoding, d.datallowconn AS connectable, \
-            has_database_privilege('public', d.oid, 'CONNECT') AS public_may_connect \
+            has_database_privilege('public', d.oid, 'CONNECT') AS public_may_connect, \
+            EXISTS (SELECT FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a \
+            WHERE a.grantee = d.datdba AND a.privilege_type = 'CONNECT') AS owner_may_connect \
             FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba WHERE d.datname = $1
             """, [name])
         guard let row = rows.first else { return nil }
         return DatabaseState(
             name: name, owner: try row.value("owner"), encoding: try row.value("encoding"),
-            publicMayConnect: try row.value("public_may_connect"), allowsConnections: try row.value("connectable"))
+            publicMayConnect: try row.value("public_may_connect"),
+            ownerMayConnect: try row.value("owner_may_connect"), allowsConnections: try row.value("connectable"))
     }
 
     /// The sessions on the database `name`, but for this connection's own.

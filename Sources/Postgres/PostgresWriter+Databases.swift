@@ -48,6 +48,18 @@ extension PostgresWriter {
         }
     }
 
+    /// Gives a database's owner the right to connect to it back.
+    public func grantConnectToOwner(of database: String) async throws(PostgresError) {
+        guard let state = try await databaseState(database), !state.ownerMayConnect else { return }
+        try await execute(
+            "GRANT CONNECT ON DATABASE \(connection.identifier(database)) TO \(connection.identifier(state.owner))")
+        guard try await databaseState(database)?.ownerMayConnect == true else {
+            throw await notInEffect(
+                "grant CONNECT on \(database) to \(state.owner)", "the owner still lacks the right after it was granted"
+            )
+        }
+    }
+
     /// Lets `role` use a schema of the connected database and create tables in it.
     public func grantUse(of schema: String = "public", to role: String) async throws(PostgresError) {
         func isGranted() async throws(PostgresError) -> Bool {

@@ -1,7 +1,7 @@
 public import ClientKit
 
 extension PostgresWriter {
-    /// Sees to it that a role exists with these attributes, and returns it as read back.
+    /// Sees to it that a role exists with these attributes and a password that never ends, and returns it as read back.
     ///
     /// The password is set only where the role is created here: use ``setPassword(_:of:)`` to change one.
     @discardableResult
@@ -9,11 +9,12 @@ extension PostgresWriter {
         _ name: String, _ wanted: RoleAttributes = RoleAttributes(), password: Secret
     ) async throws(PostgresError) -> RoleState {
         if try await roleState(name) == nil { try await createRole(name, wanted, password: password) }
-        if let found = try await roleState(name), found.attributes != wanted {
-            let options = wanted.options(besides: found.attributes)
+        if let found = try await roleState(name), found.attributes != wanted || found.validUntil != nil {
+            let validity = found.validUntil == nil ? "" : " VALID UNTIL 'infinity'"
+            let options = wanted.options(besides: found.attributes) + validity
             try await execute("ALTER ROLE \(connection.identifier(name)) \(options)")
         }
-        guard let state = try await roleState(name), state.attributes == wanted else {
+        guard let state = try await roleState(name), state.attributes == wanted, state.validUntil == nil else {
             throw await notInEffect("create role \(name)", "the role is not as wanted after it was made so")
         }
         return state

@@ -46,11 +46,15 @@ public struct Change: Sendable, Hashable, Codable {
     public let summary: String
     /// How sure that is.
     public let certainty: Certainty
+    /// What tells the state it was found in from others that have the same words, such as the resourceVersion of a Secret
+    /// whose value must not be shown; compared when a plan is carried out, and never shown to people.
+    public let startingPoint: String?
 
     /// Describes a change; see the properties.
-    public init(_ summary: String, _ certainty: Certainty) {
+    public init(_ summary: String, _ certainty: Certainty, startingPoint: String? = nil) {
         self.summary = summary
         self.certainty = certainty
+        self.startingPoint = startingPoint
     }
 }
 
@@ -84,12 +88,19 @@ public protocol Step: Sendable {
     var id: StepID { get }
     /// What the step is for, in one phrase.
     var summary: String { get }
+    /// Whether the step changes nothing itself: it proves what the steps before it brought about.
+    var isProof: Bool { get }
     /// Looks, and tells what is missing; a ``ReadableSite`` cannot change anything.
     func check(_ site: ReadableSite) async throws -> Finding
     /// Brings about what `check` found missing; may be repeated at any point.
     func apply(_ changes: [Change], to site: WritableSite) async throws
     /// Proves the result within a deadline, and on failure throws the cause, not the symptom.
     func verify(_ site: ReadableSite) async throws
+}
+
+extension Step {
+    /// A step changes something unless it says otherwise.
+    public var isProof: Bool { false }
 }
 
 /// A module: its number, what it installs, and its steps in the only order there is.

@@ -160,10 +160,11 @@ final class TemporaryDisk: Sendable {
 
     /// Leaves no page free.
     func fill() throws {
+        // The handle closes itself: a second close would hit whatever another test has opened meanwhile.
         let file = try #require(FileHandle(forWritingAtPath: try made(filler)))
-        defer { close(file.fileDescriptor) }
         let page = [UInt8](repeating: 0x20, count: 4096)
         while write(file.fileDescriptor, page, page.count) > 0 {}
+        withExtendedLifetime(file) {}
     }
 
     func free() throws { try FileManager.default.removeItem(atPath: filler) }

@@ -12,7 +12,7 @@ import Testing
         bench.world.finds(changes, in: "first")
         bench.world.finds([Change("roll out", .predicted)], in: "third")
         bench.world.settle("second")
-        let plan = try await ModulePlan(bench.fakeModule, provider: bench.provider) { _ in }
+        let plan = try await bench.plan()
         #expect(plan.steps.map(\.step) == ["first", "second", "third"])
         #expect(plan.steps.map(\.changes) == [changes, [], [Change("roll out", .predicted)]])
         #expect(!plan.isEmpty)
@@ -24,7 +24,7 @@ import Testing
     @Test func isEmptyWhereEverythingIsInPlace() async throws {
         let bench = try Bench()
         for step in bench.steps { bench.world.settle(step) }
-        #expect(try await ModulePlan(bench.fakeModule, provider: bench.provider) { _ in }.isEmpty)
+        #expect(try await bench.plan().isEmpty)
     }
 
     @Test func printsCertaintyInWords() async throws {
@@ -32,13 +32,13 @@ import Testing
         bench.world.finds([Change("load schema", .unknowable)], in: "first")
         bench.world.settle("second")
         bench.world.settle("third")
-        let plan = try await ModulePlan(bench.fakeModule, provider: bench.provider) { _ in }
+        let plan = try await bench.plan()
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         #expect(
-            String(decoding: try encoder.encode(plan), as: UTF8.self)
-                == #"{"steps":[{"changes":[{"certainty":"cannot be known before","summary":"load schema"}],"step":"first"},"#
-                + #"{"changes":[],"step":"second"},{"changes":[],"step":"third"}]}"#)
+            String(decoding: try encoder.encode(plan.steps), as: UTF8.self)
+                == #"[{"changes":[{"certainty":"cannot be known before","summary":"load schema"}],"step":"first"},"#
+                + #"{"changes":[],"step":"second"},{"changes":[],"step":"third"}]"#)
     }
 
     @Test func throwsWhatThePreflightFoundAllOfIt() async throws {
@@ -46,7 +46,7 @@ import Testing
         bench.world.problems = [failure(.unreachable, "no PostgreSQL"), failure(.unreachable, "no Redis")]
         bench.world.onSurrender { _ in nil }
         do {
-            _ = try await ModulePlan(bench.fakeModule, provider: bench.provider) { _ in }
+            _ = try await bench.plan()
             Issue.record("it planned")
         } catch let error as CombinedFailure {
             #expect(error.failures.map(\.cause) == ["no PostgreSQL", "no Redis"])
@@ -59,7 +59,7 @@ import Testing
         let bench = try Bench()
         bench.world.on("second.check") { _ in throw failure(.refused) }
         await #expect(throws: StepFailure.self) {
-            try await ModulePlan(bench.fakeModule, provider: bench.provider) { _ in }
+            try await bench.plan()
         }
         #expect(bench.world.calls == ["open", "preflight", "first.check", "second.check", "close"])
     }
@@ -69,17 +69,30 @@ import Testing
         bench.world.on("second.check", hang)
         await #expect(throws: CancellationError.self) {
             try await bench.cancelled(at: "second.check") {
-                try await ModulePlan(bench.fakeModule, provider: bench.provider) { _ in }
+                try await bench.plan()
             }
         }
         #expect(bench.world.calls.last == "close")
+    }
+
+    @Test func aProofIsToBeRepeatedWhereSomethingBeforeItChanges() async throws {
+        var bench = try Bench()
+        bench.proofs = ["second", "third"]
+        for step in bench.steps { bench.world.settle(step) }
+        #expect(try await bench.plan().isEmpty)
+        bench.world.unsettle("first")
+        let again = Change("prove anew, after the changes before: a step of the engine's tests", .unknowable)
+        #expect(try await bench.plan().steps.map(\.changes) == [[Change("mend first", .proved)], [again], [again]])
+        // What it finds itself says more.
+        bench.world.unsettle("second")
+        #expect(try await bench.plan().steps[1].changes == [Change("mend second", .proved)])
     }
 
     @Test func handsWarningsOn() async throws {
         let bench = try Bench()
         let warnings = Box<String>()
         bench.world.on("first.check") { $0.reporter?.warns("the ice is thin") }
-        _ = try await ModulePlan(bench.fakeModule, provider: bench.provider) { warnings.value = $0 }
+        _ = try await bench.plan { warnings.value = $0 }
         #expect(warnings.value == "the ice is thin")
     }
 }

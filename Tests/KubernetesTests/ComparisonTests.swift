@@ -141,6 +141,25 @@ import Testing
             ])
     }
 
+    /// What the words leave out is told by something else: a plan that is carried out later compares it.
+    @Test func valuesThatAreNotShownWholeHaveAStartingPoint() {
+        func secret(_ version: String) -> JSONValue {
+            ["metadata": ["resourceVersion": .string(version), "labels": ["x": "1"]], "data": ["A": "b2xk"]]
+        }
+        let reference = ObjectReference(apiVersion: "v1", kind: "Secret", namespace: "chatwoot", name: "s")
+        let applied: JSONValue = ["metadata": ["labels": ["x": "2"]], "data": ["A": "bmV3", "B": "bmV3"]]
+        #expect(
+            fields(secret("7"), applied, of: reference).map(\.startingPoint) == [
+                "resourceVersion 7", "resourceVersion 7", nil,
+            ])
+        let begin = String(repeating: "a", count: 200)
+        let points = ["b", "c"].map { end in
+            fields(["data": ["A": .string(begin + end)]], ["data": ["A": "x"]]).first?.startingPoint
+        }
+        #expect(points[0]?.hasPrefix("SHA-256 ") == true && points[0] != points[1])
+        #expect(fields(["data": ["A": "short"]], ["data": ["A": "x"]]).first?.startingPoint == nil)
+    }
+
     @Test func longValuesAreCutInWordsOnly() {
         let long = String(repeating: "é\n", count: 200)
         let difference = FieldDifference(path: "data.a", old: long, new: "1")

@@ -97,7 +97,12 @@ extension RunTests {
         try await Lab.call("stop", "ingress@k8s-master-01")
         try await Lab.call("start", "ingress@k8s-master-01")
         try await eventually("the controller answers") {
-            try await Platform.page(through: Lab.nodes[0]).status == "502"
+            let page = try await Command([
+                Lab.command, "run", "curl", "-s", "--max-time", "2", "-o", "/dev/null", "-w", "%{http_code}",
+                "--connect-to",
+                "::\(Lab.nodes[0]):", "http://support.keybuzz.io/",
+            ]).run()
+            return page.output == "502"
         }
         let waiting = try await Lab.runner("run", "11", "--only", "11_ct_03_tests")
         #expect(waiting.status == 0, "\(waiting.error)")

@@ -27,7 +27,9 @@ extension PostgresServerTests {
                 let state = try await admin.ensureDatabase("chatwoot", owner: "chatwoot")
                 #expect(state.owner == "chatwoot" && state.encoding == "UTF8" && state.allowsConnections)
                 try await admin.revokeConnectFromPublic(on: "chatwoot")
-                #expect(try await admin.databaseState("chatwoot")?.publicMayConnect == false)
+                try await admin.grantConnectToOwner(of: "chatwoot")
+                let rights = try await admin.databaseState("chatwoot")
+                #expect(rights?.publicMayConnect == false && rights?.ownerMayConnect == true)
                 let inside = try await writer("chatwoot")
                 for name in ["pg_stat_statements", "pg_trgm", "pgcrypto"] { try await inside.ensureExtension(name) }
                 try await inside.grantUse(to: "chatwoot")
@@ -37,6 +39,11 @@ extension PostgresServerTests {
             let made = changes
             try await makeReady()
             #expect(changes == made)
+
+            try await writer().execute("REVOKE ALL ON DATABASE chatwoot FROM chatwoot")
+            #expect(try await writer().databaseState("chatwoot")?.ownerMayConnect == false)
+            try await writer().grantConnectToOwner(of: "chatwoot")
+            #expect(try await writer().databaseState("chatwoot")?.ownerMayConnect == true)
 
             let owner = try await PostgresWriter.connect(
                 to: server.endpoint("chatwoot").loggingIn(as: "chatwoot", password: password), observer: observer)

@@ -63,12 +63,14 @@ extension PostgresServerTests {
         @Test func anExistingRoleIsBroughtToWhatIsWantedAndKeepsItsPassword() async throws {
             let writer = try await writer()
             try await writer.execute(
-                "CREATE ROLE drifted NOLOGIN SUPERUSER CREATEDB CONNECTION LIMIT 3 PASSWORD 'kept-pw'")
+                "CREATE ROLE drifted NOLOGIN SUPERUSER CREATEDB CONNECTION LIMIT 3 PASSWORD 'kept-pw' VALID UNTIL '2020-01-01'"
+            )
             try await writer.execute("CREATE ROLE club")
             try await writer.execute("GRANT club TO drifted")
             let before = try #require(try await writer.roleState("drifted"))
             #expect(
                 before.attributes.isSuperuser && before.attributes.connectionLimit == 3 && before.memberOf == ["club"])
+            #expect(before.validUntil?.hasPrefix("2020-01-01") == true)
             let after = try await writer.ensureRole("drifted", password: Secret("not-used"))
             #expect(after.attributes == RoleAttributes() && after.validUntil == nil)
             _ = try await PostgresReader.connect(

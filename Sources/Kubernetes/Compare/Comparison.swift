@@ -1,3 +1,6 @@
+import Crypto
+import Foundation
+
 /// Works out how live objects differ from what a dry run of applying makes of them.
 ///
 /// Pure: both sides come from the API server, so that defaults, conversions and other managers' fields are on both.
@@ -14,10 +17,21 @@ enum Comparison {
                 path: difference.path.words,
                 old: isHidden ? difference.old.map { _ in FieldDifference.hidden } : difference.old?.words,
                 new: isHidden ? difference.new.map { _ in FieldDifference.hidden } : difference.new?.words,
-                managedBy: manager?.name, managedAt: manager?.time)
+                managedBy: manager?.name, managedAt: manager?.time,
+                startingPoint: isHidden ? version(of: live) : difference.old.flatMap { digest(ofLong: $0.words) })
         }
         guard !fields.isEmpty else { return nil }
         return ObjectDifference(reference: reference, kind: .change, fields: fields, certainty: .proved)
+    }
+
+    /// A Secret has no status that would change it all the time: its version tells one hidden value from the next.
+    private static func version(of object: JSONValue) -> String? {
+        object["metadata", "resourceVersion"]?.string.map { "resourceVersion \($0)" }
+    }
+
+    private static func digest(ofLong value: String) -> String? {
+        guard FieldDifference.isLong(value) else { return nil }
+        return "SHA-256 " + SHA256.hash(data: Data(value.utf8)).map { String(format: "%02x", $0) }.joined()
     }
 
     /// The object without what the API server keeps for itself.

@@ -56,14 +56,20 @@ public struct FieldDifference: Sendable, Hashable, CustomStringConvertible {
     public let managedBy: String?
     /// When that manager wrote last.
     public let managedAt: Date?
+    /// What tells the old value from others that ``description`` words alike, since it hides or shortens them.
+    public let startingPoint: String?
 
     /// Describes a difference; see the properties.
-    public init(path: String, old: String?, new: String?, managedBy: String? = nil, managedAt: Date? = nil) {
+    public init(
+        path: String, old: String?, new: String?, managedBy: String? = nil, managedAt: Date? = nil,
+        startingPoint: String? = nil
+    ) {
         self.path = path
         self.old = old
         self.new = new
         self.managedBy = managedBy
         self.managedAt = managedAt
+        self.startingPoint = startingPoint
     }
 
     /// What stands for a value that must not be shown.
@@ -89,6 +95,9 @@ public struct FieldDifference: Sendable, Hashable, CustomStringConvertible {
 
     private static func short(_ value: String) -> String {
         let line = value.replacing("\n", with: "⏎")
-        return line.utf8.count <= 160 ? line : "\(line.prefix(140))… (\(value.utf8.count) bytes)"
+        return isLong(value) ? "\(line.prefix(140))… (\(value.utf8.count) bytes)" : line
     }
+
+    /// Whether ``description`` shows the beginning of `value` only.
+    static func isLong(_ value: String) -> Bool { value.utf8.count > 160 }
 }

@@ -67,7 +67,7 @@ struct CurlBatch {
     /// Separates the answers; random, so that no body can hold it.
     let marker: String
 
-    init(_ probes: [HTTPProbe], connectTimeout: Int = 3, totalTimeout: Int = 10, stopsAtFailure: Bool = false) {
+    init(_ probes: [HTTPProbe], connectTimeout: Int = 2, totalTimeout: Int = 8, stopsAtFailure: Bool = false) {
         self.probes = probes
         self.stopsAtFailure = stopsAtFailure
         self.connectTimeout = connectTimeout

@@ -123,6 +123,10 @@ extension ReadableSite {
 extension ObjectDifference {
     /// The difference as changes of a plan.
     var changes: [Change] {
-        words.map { Change($0, certainty == .proved ? .proved : .predicted) }
+        let certainty: StepKit.Certainty = certainty == .proved ? .proved : .predicted
+        return switch kind {
+        case .create: words.map { Change($0, certainty) }
+        case .change: zip(words, fields).map { Change($0, certainty, startingPoint: $1.startingPoint) }
+        }
     }
 }

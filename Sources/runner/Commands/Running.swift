@@ -16,16 +16,30 @@ struct Run: AsyncParsableCommand {
     @Option(name: .long, help: "Begin with this step.") var from: StepID?
     @Option(name: .long, help: "End with this step.") var until: StepID?
     @Option(name: .long, help: "Do only this step; may be given several times.") var only: [StepID] = []
+    @Option(name: .long, help: "Carry out this plan and nothing else; stop where something moved since it was made.")
+    var plan: String?
     @OptionGroup var resetOptions: ResetOptions
     @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var stateOptions: StateOptions
     @OptionGroup var formatOptions: FormatOptions
 
+    func validate() throws {
+        guard plan == nil || (from == nil && until == nil && only.isEmpty) else {
+            throw ValidationError("--plan carries out the whole plan: it goes without --from, --until and --only")
+        }
+        guard plan == nil || !resetOptions.resetDatabase else {
+            throw ValidationError(
+                "a reset is no part of a plan that is carried out: --plan goes without --reset-database")
+        }
+    }
+
     func run() async throws {
         let selection = StepSelection(from: from, until: until, only: only)
         let wishes = try await reporting { try await resetOptions.confirmed(for: inventoryOptions.load()) }
+        let path = plan
         try await LiveRun(module: module, inventoryOptions, stateOptions, formatOptions) { runner, state in
-            try await runner.run(selection, wishes: wishes, in: state)
+            let plan: ModulePlan.File? = if let path { try await ModulePlan.read(from: path) } else { nil }
+            return try await runner.run(selection, wishes: wishes, plan: plan, in: state)
         }.run()
     }
 }
@@ -156,9 +170,16 @@ struct Plan: AsyncParsableCommand {
 
     @Argument(help: "The module's number.") var module: Int
     @Flag(name: .long, help: "Exit with 2 when there is something to change.") var detailedExitcode = false
+    @Option(name: .shortAndLong, help: "Write the plan to this file, for `run --plan`.") var output: String?
     @OptionGroup var resetOptions: ResetOptions
     @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var formatOptions: FormatOptions
+
+    func validate() throws {
+        guard output == nil || !resetOptions.resetDatabase else {
+            throw ValidationError("a reset is no part of a plan that is carried out: -o goes without --reset-database")
+        }
+    }
 
     func run() async throws {
         let plan = try await reporting {
@@ -167,11 +188,16 @@ struct Plan: AsyncParsableCommand {
             let provider = LiveProvider(
                 inventory: inventory, module: String(module.number), redactor: redactor, passphrase: Passphrase.ask)
             let terminal = Terminal(isQuiet: false)
-            return try await ModulePlan(module, wishes: resetOptions.unconfirmed, provider: provider) { warning in
+            let plan = try await ModulePlan(
+                module, wishes: resetOptions.unconfirmed, inventory: inventory, version: Runner.version,
+                redactor: redactor, provider: provider
+            ) { warning in
                 terminal.line("warning: \(redactor.redact(warning))")
             }
+            if let output { try await plan.write(to: output) }
+            return plan
         }
-        try formatOptions.print(plan, text: { redactor.redact(plan.words) })
+        try formatOptions.print(plan, text: { plan.words })
         if detailedExitcode, !plan.isEmpty { throw ExitCode(2) }
     }
 }

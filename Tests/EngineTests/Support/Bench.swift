@@ -60,6 +60,7 @@ struct Bench: Sendable {
     let scratch: Scratch
     let world = World()
     let events = EventLog()
+    let redactor = Redactor()
     var state: StateDirectory
     var steps = ["first", "second", "third"]
     /// A further step, after the first, that a run has only when it is asked for.
@@ -68,6 +69,9 @@ struct Bench: Sendable {
     var inventory: Inventory
     var lease = Duration.seconds(60)
     var interruptionStatus: Int32 = 130
+    var version = "1.0-test"
+    /// The steps that only prove what others did.
+    var proofs: Set<String> = []
 
     init() throws {
         scratch = try Scratch()
@@ -86,7 +90,7 @@ struct Bench: Sendable {
 
     var fakeModule: Module {
         let world = world
-        var fakes: [any Step] = steps.map { FakeStep(id: StepID($0), world: world) }
+        var fakes: [any Step] = steps.map { FakeStep(id: StepID($0), isProof: proofs.contains($0), world: world) }
         if let onRequest { fakes.insert(FakeStepOnRequest(fake: FakeStep(id: StepID(onRequest), world: world)), at: 1) }
         return Module(
             number: module, summary: "three fakes", steps: fakes,
@@ -114,12 +118,29 @@ struct Bench: Sendable {
     var runner: ModuleRunner {
         let (events, status) = (events, interruptionStatus)
         return ModuleRunner(
-            module: fakeModule, inventory: inventory, redactor: Redactor(), provider: provider, version: "1.0-test",
+            module: fakeModule, inventory: inventory, redactor: redactor, provider: provider, version: version,
             interruptionStatus: { status }, events: { events.add($0) })
     }
 
-    func run(_ selection: StepSelection = StepSelection()) async throws -> RunSummary {
-        try await runner.run(selection, in: state)
+    func run(
+        _ selection: StepSelection = StepSelection(), plan: ModulePlan.File? = nil
+    ) async throws -> RunSummary {
+        try await runner.run(selection, plan: plan, in: state)
+    }
+
+    func plan(
+        wishes: RunWishes = RunWishes(), warn: @escaping @Sendable (String) -> Void = { _ in }
+    ) async throws -> ModulePlan {
+        try await ModulePlan(
+            fakeModule, wishes: wishes, inventory: inventory, version: version, redactor: redactor, provider: provider,
+            warn: warn)
+    }
+
+    /// A plan as it is now, written to a file and read from it.
+    func planFile() async throws -> ModulePlan.File {
+        let path = "\(scratch.path)/plan-\(UUID().uuidString).json"
+        try await plan().write(to: path)
+        return try await ModulePlan.read(from: path)
     }
 
     /// Goes on; a test that calls this expects that there is something to go on with.

@@ -115,6 +115,7 @@ final class World: Sendable {
 struct FakeStep: Step {
     let id: StepID
     let summary = "a step of the engine's tests"
+    var isProof = false
     let world: World
 
     func check(_ site: ReadableSite) async throws -> Finding {

@@ -23,8 +23,8 @@ import Testing
         #expect(sections.count == 2)
         for section in sections {
             #expect(section.contains("noproxy = \"*\""))
-            #expect(section.contains("connect-timeout = 3"))
-            #expect(section.contains("max-time = 10"))
+            #expect(section.contains("connect-timeout = 2"))
+            #expect(section.contains("max-time = 8"))
         }
         #expect(sections[0].contains("header = \"Host: support.keybuzz.io\""))
         #expect(!sections[0].contains { $0.hasPrefix("connect-to") || $0 == "location" })

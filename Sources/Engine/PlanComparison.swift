@@ -1,0 +1,66 @@
+import StepKit
+
+/// What a step finds, held against what its plan says.
+struct PlanComparison {
+    /// How far the run that carries out the plan has come with the step.
+    enum Stage {
+        /// The run has changed nothing yet: what is found is what was planned.
+        case untouched
+        /// The run has changed something before this step: what is found was planned.
+        case reached
+        /// The run was in the midst of the step, or is through with it: besides what was planned there may be what came of it.
+        case begun
+    }
+
+    let planned: [Change]
+    let found: [Change]
+
+    /// What is not as the plan has it, in words; empty where nothing moved.
+    func deviations(at stage: Stage) -> [String] {
+        var unplanned = found.filter { !isExpected($0, at: stage) }
+        guard stage == .untouched else { return unplanned.map { "new: \($0.summary)" } }
+        var words: [String] = []
+        for change in planned where !mayBeGone(change) && !found.contains(where: { isSame(change, $0) }) {
+            let index = unplanned.firstIndex { $0.subject != nil && $0.subject == change.subject }
+            switch index.map({ unplanned.remove(at: $0) }) {
+            case nil: words.append("gone: \(change.summary)")
+            case let other? where other.summary == change.summary:
+                words.append("other: \(change.summary), and once more since the plan")
+            case let other?: words.append("other: planned was `\(change.summary)`, now it is `\(other.summary)`")
+            }
+        }
+        return words + unplanned.map { "new: \($0.summary)" }
+    }
+
+    private func isExpected(_ change: Change, at stage: Stage) -> Bool {
+        if planned.contains(where: { isSame($0, change) }) { return true }
+        guard stage == .begun else { return false }
+        // A rollout under way, or what an interrupted task left, comes of what the plan had the step do.
+        return change.certainty == .unknowable || planned.contains { $0.certainty == .unknowable }
+    }
+
+    /// What cannot be known before may come out in other words; where it has a starting point, that must be the same.
+    private func isSame(_ planned: Change, _ found: Change) -> Bool {
+        let isOpen =
+            planned.certainty == .unknowable
+            && (found.certainty == .unknowable || (planned.subject != nil && planned.subject == found.subject))
+        return (isOpen || planned.summary == found.summary)
+            && (planned.startingPoint == nil || planned.startingPoint == found.startingPoint)
+    }
+
+    private func mayBeGone(_ change: Change) -> Bool {
+        change.certainty == .unknowable && change.startingPoint == nil
+    }
+}
+
+extension Change {
+    /// What the change is about, where its words tell that from what it changes there: `Deployment a/b: spec.replicas`.
+    fileprivate var subject: String? {
+        let parts = summary.split(separator: ": ", maxSplits: 2)
+        return switch parts.count {
+        case 3: parts[..<2].joined(separator: ": ")
+        case 2 where summary.contains(" → "): String(parts[0])
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import ClientKit
+import Engine
+import Foundation
+import Journal
+import StepKit
+import Testing
+
+/// A failed step must leave what shows why, before anything is changed again, and never a secret in it.
+@Suite struct EvidenceTests {
+    @Test func aFailureLeavesItsEvidenceAndNamesTheFiles() async throws {
+        let bench = try Bench()
+        bench.world.evidence = [
+            Evidence("pods.json", "[1]"), Evidence("web.previous.log", "it died of hunter2secret\n"),
+        ]
+        bench.redactor.add(Secret("hunter2secret"))
+        bench.world.on("second.apply") { _ in throw failure(.failed) }
+        let summary = try await bench.run()
+        let message = try #require(summary.failure?.message)
+        #expect(message.contains("it broke"))
+        #expect(message.contains("evidence in "))
+        #expect(message.contains("pods.json, web.previous.log"))
+        let folder = "\(bench.state.path)/runs/\(summary.runID)/evidence/second"
+        #expect(message.contains(folder))
+        #expect(try String(contentsOfFile: "\(folder)/pods.json", encoding: .utf8) == "[1]")
+        let log = try String(contentsOfFile: "\(folder)/web.previous.log", encoding: .utf8)
+        #expect(log.contains("it died of") && !log.contains("hunter2"))
+        #expect(bench.world.stepCalls.suffix(2) == ["second.check", "second.apply"])
+        #expect(bench.world.calls.contains("evidence"))
+    }
+
+    @Test func aFailureWithoutEvidenceIsToldAlone() async throws {
+        let bench = try Bench()
+        bench.world.on("second.verify") { _ in throw failure(.failed) }
+        let message = try #require(try await bench.run().failure?.message)
+        #expect(message.contains("it broke") && !message.contains("evidence"))
+    }
+
+    @Test func anInterruptedStepGathersNone() async throws {
+        let bench = try Bench()
+        bench.world.evidence = [Evidence("pods.json", "[]")]
+        bench.world.on("first.apply") { _ in throw CancellationError() }
+        _ = try await bench.run()
+        #expect(!bench.world.calls.contains("evidence"))
+    }
+}

@@ -1,0 +1,130 @@
+import ClientKit
+import Engine
+import Foundation
+import Journal
+import StepKit
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct PlanFileTests {
+    enum Damage: CaseIterable {
+        case missing, emptied, cut, edited, anothersSeal
+
+        func done(to path: String) throws {
+            let file = URL(filePath: path)
+            let text = try String(contentsOf: file, encoding: .utf8)
+            switch self {
+            case .missing: try FileManager.default.removeItem(at: file)
+            case .emptied: try Data().write(to: file)
+            case .cut: try Data(text.utf8.prefix(text.utf8.count / 2)).write(to: file)
+            case .edited: try Data(text.replacing("mend second", with: "raze second").utf8).write(to: file)
+            case .anothersSeal:
+                try SealedFile(sealing: ["summary": "some other sealed file"]).write(to: path)
+            }
+        }
+    }
+
+    @Test(arguments: Damage.allCases) func aFileThatIsNotAsItWasWrittenIsRefused(_ damage: Damage) async throws {
+        let bench = try Bench()
+        let path = "\(bench.scratch.path)/plan.json"
+        try await bench.plan().write(to: path)
+        _ = try await ModulePlan.read(from: path)
+        try damage.done(to: path)
+        do {
+            _ = try await ModulePlan.read(from: path)
+            Issue.record("it was read")
+        } catch let error as any ExplainedError {
+            #expect(error.kind == .badInput)
+            #expect(error.attempt.contains(path))
+            #expect(error.remedy.contains("runner plan 11 -o"))
+        }
+    }
+
+    @Test func aPlanOfAnotherModuleInventoryOrListOfStepsIsRefusedBeforeAnythingIsTouched() async throws {
+        let bench = try Bench()
+        let plan = try await bench.planFile()
+        bench.world.forgetCalls()
+        var module = bench
+        module.module = 12
+        try await Self.refused(module, plan, saying: ["module 11", "module 12"])
+        var inventory = bench
+        inventory.inventory = try Bench.inventory(blanks: 1)
+        try await Self.refused(
+            inventory, plan,
+            saying: [String(bench.inventory.digest.prefix(12)), String(inventory.inventory.digest.prefix(12))])
+        var longer = bench
+        longer.version = "2.0-test"
+        longer.steps.append("fourth")
+        try await Self.refused(longer, plan, saying: ["1.0-test", "2.0-test", "lacks fourth"])
+        longer.steps = ["first", "third"]
+        try await Self.refused(longer, plan, saying: ["has second"])
+        longer.steps = ["first", "third", "second"]
+        try await Self.refused(longer, plan, saying: ["another order"])
+        #expect(try bench.state.runs().isEmpty)
+    }
+
+    @Test func aPlanOfAnotherVersionWithTheSameStepsIsCarriedOut() async throws {
+        var bench = try Bench()
+        let plan = try await bench.planFile()
+        bench.version = "2.0-test"
+        #expect(try await bench.run(plan: plan).failure == nil)
+    }
+
+    @Test func aFileThatCannotBeWrittenIsNamed() async throws {
+        let bench = try Bench()
+        let error = await #expect(throws: StepFailure.self) {
+            try await bench.plan().write(to: "\(bench.scratch.path)/no/such/folder/plan.json")
+        }
+        #expect(error?.remedy.contains("--output") == true)
+        #expect(error?.kind == .stateNotWritable)
+    }
+
+    @Test func theFileIsItsOwnersAloneHoldsNoSecretAndReplacesTheOneBefore() async throws {
+        let bench = try Bench()
+        bench.redactor.add(Secret("correct-horse-battery"))
+        bench.world.finds(
+            [Change("set x to correct-horse-battery", .proved, startingPoint: "resourceVersion 7")], in: "first")
+        let path = "\(bench.scratch.path)/plan.json"
+        try Data("something that was there before".utf8).write(to: URL(filePath: path))
+        try await bench.plan().write(to: path)
+        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        #expect(!text.contains("correct-horse-battery"))
+        let plan = try await ModulePlan.read(from: path)
+        #expect(plan.content.steps[0].changes == [Change("set x to •••", .proved, startingPoint: "resourceVersion 7")])
+        #expect((plan.content.module, plan.content.runner) == (11, "1.0-test"))
+        #expect(plan.content.inventory.sha256 == bench.inventory.digest)
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: bench.scratch.path).sorted() == ["plan.json", "state"])
+        // What was redacted is compared redacted.
+        #expect(try await bench.run(plan: plan).failure == nil)
+    }
+
+    @Test func theRunKeepsThePlanAndNamesItsDigest() async throws {
+        let bench = try Bench()
+        let plan = try await bench.planFile()
+        #expect(try await bench.run(plan: plan).failure == nil)
+        let run = try bench.newest()
+        #expect(try run.header().content?.plan == plan.sha256)
+        #expect(try run.entries().first?.details?["plan"] == plan.sha256)
+        #expect(try run.plan(ModulePlan.self).content?.steps.map(\.step) == ["first", "second", "third"])
+        let kept = try Data(contentsOf: URL(filePath: "\(run.path)/plan.json"))
+        #expect([UInt8](kept) == plan.bytes)
+        #expect(try bench.records().contains("plan.comparison unmoved"))
+        try bench.expectIntact()
+        try Data(plan.bytes + [0x20]).write(to: URL(filePath: "\(run.path)/plan.json"))
+        let findings = try AuditVerifier(bench.state).verify(run).findings
+        #expect(findings.map(\.file) == ["plan.json"])
+    }
+
+    private static func refused(_ bench: Bench, _ plan: ModulePlan.File, saying words: [String]) async throws {
+        do {
+            _ = try await bench.run(plan: plan)
+            Issue.record("it was carried out")
+        } catch let error as StepFailure {
+            #expect(error.kind == .badInput)
+            for word in words { #expect(error.cause.contains(word), "\(error.cause)") }
+        }
+        #expect(bench.world.calls.isEmpty)
+    }
+}
