@@ -74,6 +74,10 @@ let package = Package(
         .testTarget(
             name: "KubernetesTests", dependencies: ["ClientKit", "Kubernetes", "SSH"], resources: [.copy("Fixtures")],
             swiftSettings: strict),
+        // What `make bench` times against other tools.
+        .executableTarget(
+            name: "Bench", dependencies: ["ClientKit", "Kubernetes", "SSH"], path: "Tests/bench/Bench",
+            swiftSettings: strict),
         .testTarget(
             name: "RunnerTests", dependencies: ["ClientKit", "Journal", "StepKit", "runner"], swiftSettings: strict),
         // Needs the rehearsal cluster; see the Makefile.

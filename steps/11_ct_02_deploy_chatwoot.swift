@@ -21,7 +21,7 @@ struct DeployChatwoot: ObjectOwner {
                 return Change("see the rollout of \(deployment) to its end; now \(verdict.words)", .unknowable)
             }
             if try await !stuckPods(site).isEmpty {
-                changes.append(Change("let pods that could not pull their image try again at once", .predicted))
+                changes.append(Change("let pods that could not pull their image try again at once", .unknowable))
             }
         }
         if site.wishes.foreseesReset {

@@ -26,42 +26,44 @@ struct RunMigrations: Step {
         case .halfLoaded:
             return .drifted([
                 inAJob(
-                    "load the schema of \(image) again from scratch, since an earlier load was cut off after \(schema.tables) "
-                        + "tables, before any data")
+                    "load the schema of \(image) again from scratch, since an earlier load was cut off after "
+                        + "\(schema.tables) tables, before any data")
             ])
         case .unseeded:
+            let key = Change(
+                "set the onboarding key in Redis: the seed never ran to its end, and nobody could create the first account",
+                .proved)
+            let isMigrated = try await Self.isMigrated(schema, site)
             return .drifted(
-                [
-                    Change(
-                        "set the onboarding key in Redis: the seed never ran to its end, and nobody could create the first account",
-                        .proved)
-                ]
-                    + (try await Self.isMigrated(schema, site)
-                        ? recordChanges(schema, site)
-                        : [inAJob("migrate the database (\(schema.words)) with \(image)")]))
-        case .loaded:
-            guard try await Self.isMigrated(schema, site) else {
-                return .drifted(
-                    open(schema) + (try await MigrationBackup(site).changes())
-                        + [inAJob("migrate the database (\(schema.words)) with \(image)")])
-            }
-            return Finding(changes: open(schema) + (try await recordChanges(schema, site)))
+                [key] + (isMigrated ? try await recordChanges(schema, site) : [migration(schema, site)]))
+        case .loaded: return Finding(changes: try await loadedChanges(schema, site))
         }
     }
 
-    /// What lets strangers in.
-    private func open(_ schema: ChatwootSchema) -> [Change] {
-        guard schema.isOpenToStrangers else { return [] }
-        let words =
-            "remove the onboarding key from Redis: there are users, and anybody could make himself administrator"
-        return [Change(words, .proved)]
+    /// What a database with a schema lacks; existing data is saved before it is migrated.
+    private func loadedChanges(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> [Change] {
+        let open =
+            schema.isOpenToStrangers
+            ? [
+                Change(
+                    "remove the onboarding key from Redis: there are users, and anybody could make himself administrator",
+                    .proved)
+            ]
+            : []
+        if try await Self.isMigrated(schema, site) { return try await open + recordChanges(schema, site) }
+        return try await open + MigrationBackup(site).changes() + [migration(schema, site)]
     }
 
     /// What the record of a migrated database lacks.
     private func recordChanges(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> [Change] {
         let record = SchemaRecord(schema, site)
-        guard try await Self.isMigrated(schema, site), try await !record.isInPlace(site) else { return [] }
-        return try await site.changes(towards: [record.manifest])
+        return try await record.isInPlace(site) ? [] : site.changes(towards: [record.manifest])
+    }
+
+    private func migration(_ schema: ChatwootSchema, _ site: ReadableSite) -> Change {
+        Change(
+            "migrate the database (\(schema.words)) with \(site.inventory.chatwoot.image), in a Job", .unknowable,
+            startingPoint: schema.contents)
     }
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {

@@ -46,7 +46,7 @@ public struct ModuleRunner: Sendable {
     /// With a `plan` the run carries out that and nothing else, all of the module's steps; a plan of another module, inventory
     /// or list of steps is refused with an error of kind `badInput`.
     public func run(
-        _ selection: StepSelection, wishes: RunWishes = RunWishes(), plan: ModulePlan.File? = nil,
+        _ selection: StepSelection, plan: ModulePlan.File? = nil, wishes: RunWishes = RunWishes(),
         in state: StateDirectory
     ) async throws -> RunSummary {
         let steps = try selection.steps(of: module, wishes)

@@ -83,10 +83,10 @@ public struct RunHeader: Codable, Sendable, Hashable {
     public let inventory: InventoryFile
     /// The module's steps in their order.
     public let steps: [String]
-    /// What was asked of the run beyond its steps; nil where nothing was.
-    public let wishes: [String]?
     /// SHA-256 of plan.json, the plan that the run carries out; nil where it carries out none.
     public let plan: String?
+    /// What was asked of the run beyond its steps; nil where nothing was.
+    public let wishes: [String]?
     /// The run before; nil for the first run of a state directory.
     public let previous: Predecessor?
 }

@@ -86,8 +86,8 @@ private actor Opener {
                 version: description.runnerVersion, sha256: try Self.executableDigest(),
                 arguments: description.arguments.map(redactor.redact)),
             inventory: .init(path: description.inventoryPath, sha256: description.inventoryDigest),
-            steps: description.steps, wishes: description.wishes.isEmpty ? nil : description.wishes,
-            plan: description.plan.map { SHA256.hash(data: $0).hex }, previous: predecessor)
+            steps: description.steps, plan: description.plan.map { SHA256.hash(data: $0).hex },
+            wishes: description.wishes.isEmpty ? nil : description.wishes, previous: predecessor)
         let bytes = try SealedJSON.file(header)
         let genesis = AuditHead(sequence: 0, hash: SHA256.hash(data: bytes).hex)
         let log = try AuditLog(path: "\(path)/audit.jsonl", disk: disk, length: 0, head: genesis)

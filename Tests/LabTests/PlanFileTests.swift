@@ -87,9 +87,10 @@ extension RunTests {
     private static func moves(_ newer: [String]) -> [Move] {
         let worker = "deployment/chatwoot-worker"
         return [
+            // None rather than more: pods that start now would keep the environment that is wrong at this moment.
             Move(
                 drift: .field(
-                    worker, "/spec/replicas", "4",
+                    worker, "/spec/replicas", "0",
                     "other: planned was `Deployment chatwoot/chatwoot-worker: spec.replicas: 1 → 2")),
             Move(
                 drift: .field(

@@ -36,8 +36,8 @@ extension RunTests {
             (["run", "11", "--reset-database"], "--yes-reset=chatwoot"),
             (["run", "11", "--reset-database", "--yes-reset=postgres"], "\"postgres\""),
             (["run", "11", "--yes-reset=chatwoot"], "--reset-database"),
-            (Self.resetting + ["--plan", "/nowhere"], "--plan goes without"),
-            (["plan", "11", "--reset-database", "-o", "/nowhere/plan"], "-o goes without"),
+            (Self.resetting + ["--plan", "/nowhere"], "goes without --plan"),
+            (["plan", "11", "--reset-database", "-o", "/nowhere/plan"], "never carried out from a plan"),
             (Self.resetting + ["--only", "11_ct_03_tests"], "reset_database"),
         ] {
             let refused = try await Command([Lab.command, "run", Lab.runner] + arguments).run()

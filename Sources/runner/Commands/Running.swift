@@ -28,18 +28,17 @@ struct Run: AsyncParsableCommand {
             throw ValidationError("--plan carries out the whole plan: it goes without --from, --until and --only")
         }
         guard plan == nil || !resetOptions.resetDatabase else {
-            throw ValidationError(
-                "a reset is no part of a plan that is carried out: --plan goes without --reset-database")
+            throw ValidationError("--reset-database goes without --plan: it is asked for and confirmed by itself")
         }
     }
 
     func run() async throws {
         let selection = StepSelection(from: from, until: until, only: only)
-        let wishes = try await reporting { try await resetOptions.confirmed(for: inventoryOptions.load()) }
         let path = plan
+        let wishes = try await reporting { try await resetOptions.confirmed(for: inventoryOptions.load()) }
         try await LiveRun(module: module, inventoryOptions, stateOptions, formatOptions) { runner, state in
             let plan: ModulePlan.File? = if let path { try await ModulePlan.read(from: path) } else { nil }
-            return try await runner.run(selection, wishes: wishes, plan: plan, in: state)
+            return try await runner.run(selection, plan: plan, wishes: wishes, in: state)
         }.run()
     }
 }
@@ -177,7 +176,7 @@ struct Plan: AsyncParsableCommand {
 
     func validate() throws {
         guard output == nil || !resetOptions.resetDatabase else {
-            throw ValidationError("a reset is no part of a plan that is carried out: -o goes without --reset-database")
+            throw ValidationError("a reset of the database is never carried out from a plan's file")
         }
     }
 

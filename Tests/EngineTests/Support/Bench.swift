@@ -70,7 +70,6 @@ struct Bench: Sendable {
     var lease = Duration.seconds(60)
     var interruptionStatus: Int32 = 130
     var version = "1.0-test"
-    /// The steps that only prove what others did.
     var proofs: Set<String> = []
 
     init() throws {
@@ -90,7 +89,9 @@ struct Bench: Sendable {
 
     var fakeModule: Module {
         let world = world
-        var fakes: [any Step] = steps.map { FakeStep(id: StepID($0), isProof: proofs.contains($0), world: world) }
+        var fakes: [any Step] = steps.map {
+            FakeStep(id: StepID($0), isProof: proofs.contains($0), world: world)
+        }
         if let onRequest { fakes.insert(FakeStepOnRequest(fake: FakeStep(id: StepID(onRequest), world: world)), at: 1) }
         return Module(
             number: module, summary: "three fakes", steps: fakes,

@@ -1,0 +1,80 @@
+import ClientKit
+import Foundation
+import Kubernetes
+import SSH
+
+/// What to do on which hosts: either commands, one after the other on each host, or one reading of objects.
+struct Plan: Decodable {
+    struct Host: Decodable {
+        let name: String
+        let address: String
+        let port: UInt16
+    }
+
+    struct Object: Decodable {
+        let apiVersion: String
+        let kind: String
+        let namespace: String?
+        let name: String
+    }
+
+    let user: String
+    let key: String
+    let knownHosts: String
+    let hosts: [Host]
+    let commands: [[String]]
+    let objects: [Object]
+    let kubeconfig: String
+
+    init(file: String) throws {
+        self = try JSONDecoder().decode(Plan.self, from: Data(contentsOf: URL(fileURLWithPath: file)))
+    }
+
+    /// Does it on all hosts at once, and returns what each answered.
+    func carryOut() async throws -> [String: [Answer]] {
+        var tasks: [(String, Task<[Answer], any Error>)] = []
+        for host in hosts {
+            tasks.append((host.name, Task { try await work(on: host) }))
+        }
+        var answers: [String: [Answer]] = [:]
+        for (name, task) in tasks { answers[name] = try await task.value }
+        return answers
+    }
+
+    private func work(on host: Host) async throws -> [Answer] {
+        let connection = try await SSHConnection.open(
+            to: SSHDestination(
+                name: host.name, address: host.address, port: host.port, user: user, identity: .keyFile(key),
+                knownHosts: [knownHosts]))
+        var answers: [Answer] = []
+        for command in commands {
+            answers.append(Answer(try await connection.run(RemoteCommand(command, effect: .read))))
+        }
+        if !objects.isEmpty {
+            let references = objects.map {
+                ObjectReference(apiVersion: $0.apiVersion, kind: $0.kind, namespace: $0.namespace, name: $0.name)
+            }
+            let found = try await ClusterReader(shell: connection, kubeconfig: kubeconfig).get(references)
+            answers += try found.map {
+                Answer(status: 0, output: String(decoding: try JSONEncoder().encode($0), as: UTF8.self))
+            }
+        }
+        await connection.close()
+        return answers
+    }
+}
+
+/// What one command said.
+struct Answer: Encodable {
+    let status: Int32
+    let output: String
+
+    init(status: Int32, output: String) {
+        self.status = status
+        self.output = output
+    }
+
+    init(_ result: CommandResult) {
+        self.init(status: result.exitStatus, output: result.outputText)
+    }
+}

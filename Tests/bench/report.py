@@ -1,0 +1,69 @@
+"""The figures as a table: on the terminal, and in docs/performance.md between two marks; the rest of that page is written by hand."""
+
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/performance.md"
+BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
+
+
+def table(head, rows):
+    rows = [head] + [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def ways_table(ways):
+    base = next(way.median for way in ways if way.name == "runner's SSH layer")
+    return table(
+        ["way", "median", "fastest … slowest", "of runner's", "rounds", "what it includes"],
+        [[way.name, f"{way.median:.3f} s", f"{min(way.seconds):.3f} … {max(way.seconds):.3f}", f"{way.median / base:.2f}×",
+          len(way.seconds), way.includes] for way in ways])
+
+
+def figures(facts, busy, targets, reads, many, idle, doctor):
+    parts = [f"Taken {facts.pop('date')} with `make bench`, {facts.pop('source')}."]
+    if busy > 0.25:
+        parts.append(f"**The machine was busy with other work: {busy:.0%} of its processors' time before the start.**")
+    else:
+        parts.append(f"Before the start, the cluster and whatever else runs here used {busy:.0%} of the processors' time.")
+    parts.append(table(["", ""], facts.items()))
+    parts += ["## Targets", table(["target", "figure", ""], [[t.what, t.figure or "-", t.verdict] for t in targets])]
+    if reads:
+        parts += ["## 20 kubectl reads on one master", ways_table(reads), share_of_kubectl(reads)]
+    if many:
+        parts += ["## 10 hosts × 20 trivial commands", ways_table(many)]
+    if idle:
+        low, high = min(idle["spread"]), max(idle["spread"])
+        parts += ["## A run with nothing to do", table(["", "", ""], [
+            ["wall time, median", f"{idle['seconds']:.2f} s", f"{low:.2f} … {high:.2f} s; the whole process"],
+            ["remote commands", idle["commands"], "in the hosts' shells, kubectl among them, from `runner logs`"],
+            ["statements", idle["statements"], "to PostgreSQL and Redis, from `runner logs`"],
+            ["peak memory", f"{idle['peak'] * 1.048576:.1f} MB", "greatest resident set, as the kernel reports it"],
+            ["`runner doctor 11`", "not there" if doctor is None else f"{sorted(doctor)[len(doctor) // 2]:.2f} s",
+             "median, the whole process"]])]
+    return "\n\n".join(parts)
+
+
+def share_of_kubectl(reads):
+    """How much of the reads' time no way to the host can save."""
+    of = {way.name: way.median for way in reads}
+    kubectl, master = of["on the master itself, no SSH"], of["ssh, ControlMaster"]
+    together = of["runner's cluster reader"]
+    if kubectl > of["runner's SSH layer"]:
+        return "How much of this is kubectl itself cannot be told: the machine was too busy, the commands alone took longer."
+    added = {name: 1000 * (of[name] - kubectl) / 20 for name in ["runner's SSH layer", "one `ssh host sh`", "ssh, ControlMaster"]}
+    return (
+        f"kubectl itself takes {kubectl:.3f} s, whoever starts it, so a way that took no time at all would be "
+        f"{master / kubectl:.2f}× faster than ControlMaster, and no faster. Per command, over kubectl's own time: "
+        + ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in added.items())
+        + f". The runner reads objects together where it can: the cluster reader is {master / together:.1f}× "
+        "faster than ControlMaster with the same objects as its result.")
+
+
+def write(text):
+    page = PAGE.read_text()
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
