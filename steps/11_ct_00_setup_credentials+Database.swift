@@ -21,8 +21,10 @@ extension SetupCredentials {
         } else {
             changes.append(Change("create role \"\(user)\" with LOGIN and no other right", .proved))
         }
-        guard let database = try await admin.databaseState(name) else {
-            changes.append(Change("create database \"\(name)\" (UTF8) owned by \"\(user)\"", .proved))
+        let isReset = site.wishes.foreseesReset
+        guard !isReset, let database = try await admin.databaseState(name) else {
+            changes.append(
+                Change("create database \"\(name)\" (UTF8) owned by \"\(user)\"", isReset ? .predicted : .proved))
             changes.append(Change("revoke CONNECT on database \"\(name)\" from PUBLIC", .predicted))
             changes += Self.extensions.filter { $0 != "plpgsql" }.map {
                 Change("create extension \($0) in database \"\(name)\"", .predicted)

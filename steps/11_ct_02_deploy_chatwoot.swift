@@ -24,6 +24,14 @@ struct DeployChatwoot: ObjectOwner {
                 changes.append(Change("let pods that could not pull their image try again at once", .unknowable))
             }
         }
+        if site.wishes.foreseesReset {
+            let wanted = site.inventory.chatwoot.replicas
+            changes += try await RunningPods(site).deployments().map { name in
+                Change(
+                    "Deployment \(site.inventory.chatwoot.namespace)/\(name): spec.replicas: 0 → "
+                        + "\(name == ChatwootNames.web ? wanted.web : wanted.worker)", .predicted)
+            }
+        }
         return Finding(changes: changes)
     }
 

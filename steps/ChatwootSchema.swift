@@ -82,6 +82,7 @@ extension ChatwootSchema {
     ///
     /// For foreseeing what is to be done: a step that comes before lets Chatwoot in.
     static func foresee(_ site: ReadableSite) async throws -> ChatwootSchema? {
+        if site.wishes.foreseesReset { return nil }
         if let schema = try await read(site) { return schema }
         let name = site.inventory.chatwoot.database
         let admin = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))

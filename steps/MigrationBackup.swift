@@ -16,9 +16,11 @@ struct MigrationBackup {
     func changes() async throws -> [Change] {
         guard !site.wishes.skipsBackup else { return [] }
         let file = try await host().place(for: source(), title: title)
+        // A run's file has its name from the run, which no plan knows.
+        let place = "\(file.host):\(site.inventory.backup?.directory ?? "")"
         return [
             Change(
-                "back up database \"\(chatwoot.database)\" to \(file), verified by its table of contents", .predicted)
+                "back up database \"\(chatwoot.database)\" to \(place), verified by its table of contents", .predicted)
         ]
     }
 

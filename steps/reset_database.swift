@@ -33,9 +33,11 @@ struct ResetDatabase: StepOnRequest {
             changes.append(
                 Change(
                     "remove the old data's keys from Redis database \(site.inventory.redis.database): \(keys.words)",
-                    .predicted))
+                    .unknowable))
         }
-        changes.append(Change("rename database \"\(name)\" to \"\(aside)\"; nothing is dropped", .predicted))
+        // The time is the run's, which no plan knows.
+        let stem = Self.nameAside(name, run: "…")
+        changes.append(Change("rename database \"\(name)\" to \"\(stem)\"; nothing is dropped", .predicted))
         return .drifted(changes)
     }
 

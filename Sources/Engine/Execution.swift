@@ -337,7 +337,12 @@ struct Execution: Sendable {
     }
 
     private func site(_ open: any OpenSite, _ step: StepID?) async throws -> WritableSite {
-        try await open.site(reporter: reporter(step)).wishing(wishes.of(run: journal.id.description))
+        try await site(open, reporter(step))
+    }
+
+    /// The platform for this run's steps, what they say going to `reporter`.
+    func site(_ open: any OpenSite, _ reporter: Reporter) async throws -> WritableSite {
+        try await open.site(reporter: reporter).wishing(wishes.of(run: journal.id.description))
     }
 
     private func reporter(_ step: StepID?) -> Reporter {

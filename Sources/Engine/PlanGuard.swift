@@ -60,7 +60,7 @@ extension Execution {
         let silent = Reporter(progress: { _ in }, warning: { _ in })
         while true {
             do {
-                try await planGuard.requireUnmoved(steps, open.site(reporter: silent).reading)
+                try await planGuard.requireUnmoved(steps, site(open, silent).reading)
                 try await journal.record(.planComparison, result: "unmoved")
                 return
             } catch let error as any ExplainedError {

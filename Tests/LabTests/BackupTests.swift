@@ -28,7 +28,7 @@ extension RunTests {
 
         let plan = try await Lab.runner("plan", "11", "--inventory", newer.path)
         #expect(
-            plan.output.contains("back up database \"chatwoot\" to k8s-master-03:\(Stored.backups)/chatwoot-"),
+            plan.output.contains("back up database \"chatwoot\" to k8s-master-03:\(Stored.backups), verified"),
             "\(plan)")
         #expect(!FileManager.default.fileExists(atPath: Stored.backups))
 

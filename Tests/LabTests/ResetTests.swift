@@ -36,6 +36,8 @@ extension RunTests {
             (["run", "11", "--reset-database"], "--yes-reset=chatwoot"),
             (["run", "11", "--reset-database", "--yes-reset=postgres"], "\"postgres\""),
             (["run", "11", "--yes-reset=chatwoot"], "--reset-database"),
+            (Self.resetting + ["--plan", "/nowhere"], "goes without --plan"),
+            (["plan", "11", "--reset-database", "-o", "/nowhere/plan"], "never carried out from a plan"),
             (Self.resetting + ["--only", "11_ct_03_tests"], "reset_database"),
         ] {
             let refused = try await Command([Lab.command, "run", Lab.runner] + arguments).run()
@@ -58,7 +60,10 @@ extension RunTests {
 
         let plan = try await Lab.runner("plan", "11", "--reset-database")
         #expect(plan.status == 0, "\(plan.error)")
-        for words in ["scale chatwoot-web and chatwoot-worker to 0", "from Redis database 0: ", "nothing is dropped"] {
+        for words in [
+            "scale chatwoot-web and chatwoot-worker to 0", "from Redis database 0: ", "nothing is dropped",
+            "create database \"chatwoot\"", "load the schema", "chatwoot-web: spec.replicas: 0 → 2",
+        ] {
             #expect(plan.output.contains(words), "\(plan.output)")
         }
         let ordinary = try await Lab.runner("plan", "11")

@@ -7,6 +7,9 @@ public struct RunWishes: Sendable, Hashable {
     /// The run's id, which names what belongs to it; `nil` for a plan.
     public internal(set) var run: String?
 
+    /// Whether a plan looks beyond a reset that only a run makes: what is in the database now will not be there then.
+    public var foreseesReset: Bool { resetsDatabase && run == nil }
+
     /// Nothing out of the ordinary, unless said.
     public init(resetsDatabase: Bool = false, skipsBackup: Bool = false) {
         self.resetsDatabase = resetsDatabase
