@@ -14,7 +14,7 @@ UNSANITIZED_SUITES := ^JournalTests\.(TamperTests|CrashTests)
 UNIT_TESTS := ^ClientKitTests ^StepKitTests ^StepsTests ^PostgresTests ^RedisTests ^KubernetesTests ^RunnerTests \
 	$(UNSANITIZED_SUITES)
 
-.PHONY: demo test lint bench release packages lab sanitize
+.PHONY: demo test rehearse lint bench release packages lab sanitize
 
 demo: release
 	Tests/lab/demo
@@ -24,7 +24,13 @@ test: packages
 	swift build --build-tests $(SWIFT_BUILD_FLAGS)
 	for tests in $(foreach t,$(UNIT_TESTS),'$(t)'); do swift test --skip-build --filter "$$tests" || exit 1; done
 	$(MAKE) sanitize
-	swift test --skip-build --no-parallel --filter '^LabTests\.'
+	swift test --skip-build --no-parallel --filter '^LabTests\.RunTests'
+
+# The long ones: every failure of the record with its remedy, every kind of drift, plans, backups, resets.
+rehearse: packages
+	Tests/lab/lab up
+	swift build --build-tests $(SWIFT_BUILD_FLAGS)
+	swift test --skip-build --no-parallel --filter '^LabTests\.RehearsalTests'
 
 sanitize: packages
 	swift build --build-tests --sanitize=thread --scratch-path .build-tsan

@@ -5,7 +5,7 @@ import Foundation
 extension RunJournal: ActivityObserver {
     /// Records that `activity` is about to be sent; durably where it may change anything.
     public func willBegin(_ activity: Activity) throws(JournalError) {
-        try begin(activity, label: nil)
+        try begin(activity)
     }
 
     /// Redacts, hashes and writes output.
@@ -35,13 +35,8 @@ extension RunJournal: ActivityObserver {
         if let failure { throw failure }
     }
 
-    /// An observer whose activities belong to `label` instead of the current step, such as those that renew a lock.
-    public nonisolated func observer(labelled label: String) -> any ActivityObserver {
-        LabelledObserver(journal: self, label: label)
-    }
-
-    func begin(_ activity: Activity, label: String?) throws(JournalError) {
-        let step = label ?? currentStep
+    private func begin(_ activity: Activity) throws(JournalError) {
+        let step = currentStep
         let transcript = try transcript(of: step ?? RunReader.outside)
         let stdin: ContentDigest? = activity.standardInput.isEmpty ? nil : digest(activity.standardInput)
         let start = CommandStart(
@@ -89,23 +84,5 @@ extension RunJournal: ActivityObserver {
         case .refused(let code): ("refused", redactor.redact(code))
         case .unknown(let reason): ("unknown", redactor.redact(reason))
         }
-    }
-}
-
-/// Hands activities to the journal under a label of their own.
-private struct LabelledObserver: ActivityObserver {
-    let journal: RunJournal
-    let label: String
-
-    func willBegin(_ activity: Activity) async throws {
-        try await journal.begin(activity, label: label)
-    }
-
-    func didReceive(_ bytes: ArraySlice<UInt8>, from stream: ClientKit.OutputStream, of activity: Activity) {
-        journal.didReceive(bytes, from: stream, of: activity)
-    }
-
-    func didEnd(_ activity: Activity, _ outcome: ActivityOutcome) async throws {
-        try await journal.didEnd(activity, outcome)
     }
 }

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Data that is there is saved before it is migrated, and what was saved can be had back.
-extension RunTests {
+extension RehearsalTests {
     @Test func existingDataIsSavedBeforeItsMigrationAndCanBeHadBack() async throws {
         try await Lab.reset()
         try Stored.forgetBackups()

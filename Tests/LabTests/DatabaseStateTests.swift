@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Each state that a database can be found in is recognised, and handled so that no data is lost.
-extension RunTests {
+extension RehearsalTests {
     private func sql(_ statements: String) async throws {
         try await Lab.call(
             "psql", "-d", "chatwoot", "-v", "ON_ERROR_STOP=1", "-qc", "SET ROLE chatwoot; \(statements)")
@@ -18,7 +18,7 @@ extension RunTests {
         #expect(prepared.status == 0, "\(prepared.error)")
         try await sql("CREATE TABLE accounts (half int); CREATE TABLE users (id int)")
         let plan = try await Lab.runner("plan", "11")
-        #expect(plan.output.contains("again from scratch: an earlier load was cut off after 2 tables"), "\(plan)")
+        #expect(plan.output.contains("again from scratch, since an earlier load was cut off after 2 tables"), "\(plan)")
         try await Lab.runToTheEnd()
         #expect(try await Lab.sql("SELECT count(*) FROM schema_migrations", database: "chatwoot") == "42")
         #expect(try await onboarding())

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension RunTests {
+extension RehearsalTests {
     /// Every kind of drift is named, then repaired, and the plans that name it are kept to; and so is that of an empty cluster.
     @Test func everyKindOfDriftIsNamedAndRepairedAsPlanned() async throws {
         try await Lab.reset()

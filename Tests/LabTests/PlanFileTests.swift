@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension RunTests {
+extension RehearsalTests {
     /// Something that moves between a plan and its run, and what is said of it.
     private struct Move {
         let drift: Drift

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Ways to hosts and services that are not straight, and the probe that tries them all.
-extension RunTests {
+extension RehearsalTests {
     /// The lab's inventory with the masters behind the worker.
     private static func behindTheWorker() throws -> Variant {
         try Variant(

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `--reset-database` drops nothing, happens once whatever interrupts it, and leaves alone what is not Chatwoot's.
-extension RunTests {
+extension RehearsalTests {
     private static let resetting = ["run", "11", "--reset-database", "--yes-reset=chatwoot"]
 
     private func reset(_ more: String...) async throws -> Command.Result {

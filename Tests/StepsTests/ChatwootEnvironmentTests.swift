@@ -119,7 +119,7 @@ import Testing
         #expect(secret["type"]?.string == "kubernetes.io/dockerconfigjson")
         #expect(secret["metadata", "namespace"]?.string == "chatwoot")
         let encoded = try #require(secret["data"]?.strings[".dockerconfigjson"].flatMap { Data(base64Encoded: $0) })
-        let entry = try JSONDecoder().decode(Kubernetes.JSONValue.self, from: encoded)["auths"]?["ghcr.io"]
+        let entry = try Kubernetes.JSONValue(parsing: [UInt8](encoded))["auths"]?["ghcr.io"]
         #expect(
             entry?.strings == [
                 "username": "keybuzz", "password": token, "auth": Data("keybuzz:\(token)".utf8).base64EncodedString(),

@@ -78,7 +78,7 @@ struct ForbiddenServices: DataServices {
 
 /// A manifest as the API server gets it.
 func json(_ manifest: any Manifest) throws -> Kubernetes.JSONValue {
-    try JSONDecoder().decode(Kubernetes.JSONValue.self, from: JSONEncoder().encode(manifest))
+    try Kubernetes.JSONValue(parsing: [UInt8](JSONEncoder().encode(manifest)))
 }
 
 extension [any Manifest] {
