@@ -5,7 +5,7 @@ import StepKit
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct InterruptionTests {
+@Suite(.timeLimit(.minutes(5))) struct InterruptionTests {
     /// Where it strikes, which step that is in, and how far the run has come then.
     static let moments: [(call: String, step: String?, checkpoints: [String])] = [
         ("open", nil, []), ("preflight", nil, []), ("takeLease", nil, []), ("first.check", "first", []),

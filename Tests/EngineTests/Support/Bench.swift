@@ -214,7 +214,7 @@ struct Late: Error {
 
 /// Waits until `condition` holds, and throws when it does not within `limit`.
 func eventually(
-    _ what: String, within limit: Duration = .seconds(30), _ condition: @Sendable () throws -> Bool
+    _ what: String, within limit: Duration = .seconds(100), _ condition: @Sendable () throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + limit
     while try !condition() {
