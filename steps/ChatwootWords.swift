@@ -52,10 +52,10 @@ enum ChatwootWords: CaseIterable {
         case .redisUnreachable:
             do {
                 _ = try await site.redis()
-                return nil
             } catch let error as any ExplainedError {
                 return Meaning(cause: error.cause, remedy: error.remedy)
             }
+            return try await closedWay(to: "Redis", site)
         }
     }
 
@@ -85,14 +85,18 @@ enum ChatwootWords: CaseIterable {
         }
     }
 
-    /// The database answers us and not the pods: what lies in between is a node's firewall or a NetworkPolicy.
     private func wayToTheDatabase(_ site: ReadableSite) async throws -> Meaning? {
         if let refused = try await login(site) { return refused }
+        return try await closedWay(to: "PostgreSQL", site)
+    }
+
+    /// The service answers us and not the pods: what lies in between is a node's firewall or a NetworkPolicy.
+    private func closedWay(to service: String, _ site: ReadableSite) async throws -> Meaning? {
         let closed = try await site.nodesDroppingPodTraffic()
         guard !closed.isEmpty else { return nil }
         return Meaning(
             cause:
-                "the pods do not reach PostgreSQL: UFW is active on \(closed.joined(separator: ", ")) and drops routed "
+                "the pods do not reach \(service): UFW is active on \(closed.joined(separator: ", ")) and drops routed "
                 + "traffic, which is what pod traffic is", remedy: site.firewallRemedy)
     }
 }
