@@ -51,7 +51,7 @@ extension SetupCredentials {
         for state in try await inside.extensionStates(Self.extensions) where state.installedVersion == nil {
             guard state.availableVersion != nil else {
                 throw StepFailure(
-                    "look for the extension \(state.name)", host: site.inventory.postgres.hosts.joined(separator: ", "),
+                    "look for the extension \(state.name)", host: site.postgresWords,
                     cause: "the server has no files for it",
                     remedy: "install PostgreSQL's contrib package on every database node")
             }

@@ -51,7 +51,7 @@ struct SetupCredentials: Step {
         let left = try await databaseChanges(site, password: found.databasePassword)
         guard found.complete != nil, left.isEmpty else {
             throw StepFailure(
-                "prove Chatwoot's database", host: site.inventory.postgres.hosts.joined(separator: ", "),
+                "prove Chatwoot's database", host: site.postgresWords,
                 cause: "still missing: \(left.map(\.summary).joined(separator: "; "))",
                 remedy: "look for somebody else changing the database at the same time, and run the step again")
         }

@@ -50,14 +50,16 @@ struct ProveService: PageAsker {
     }
 
     /// Everything that is not as it must be; what stands first is nearest to the cause.
-    func breaks(_ chain: PageChain, explained: Bool = false) async throws -> [PageChain.Break] {
+    func breaks(
+        _ chain: PageChain, explained: Bool = false, workloads: Bool = true
+    ) async throws -> [PageChain.Break] {
         async let pages = explained ? chain.explainedBreaks() : chain.breaks()
         async let workers = workerBreaks(chain)
         async let databases = otherDatabases(chain.site)
         let other = try await databases
         // Pages that come from another database say nothing about this one.
         guard other.isEmpty else { return other }
-        return try await pages + workloadBreaks(chain) + workers
+        return try await pages + (workloads ? workloadBreaks(chain) : []) + workers
     }
 
     private func workloadBreaks(_ chain: PageChain) -> [PageChain.Break] {
@@ -92,7 +94,7 @@ struct ProveService: PageAsker {
     }
 
     /// Sidekiq writes a heartbeat of each of its processes, named after its pod, which expires a minute after the process died.
-    func workerBreaks(_ chain: PageChain) async throws -> [PageChain.Break] {
+    private func workerBreaks(_ chain: PageChain) async throws -> [PageChain.Break] {
         let (site, objects) = (chain.site, chain.objects)
         let redis = try await site.redis()
         var alive: Set<String> = []
@@ -112,7 +114,7 @@ struct ProveService: PageAsker {
     }
 
     /// The databases that Chatwoot's pods use instead of its own, as with POSTGRES_DB for POSTGRES_DATABASE.
-    func otherDatabases(_ site: ReadableSite) async throws -> [PageChain.Break] {
+    private func otherDatabases(_ site: ReadableSite) async throws -> [PageChain.Break] {
         let chatwoot = site.inventory.chatwoot
         let admin = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
         let rows = try await admin.query(

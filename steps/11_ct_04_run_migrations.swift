@@ -85,7 +85,7 @@ struct RunMigrations: Step {
         let schema = try await readable(site)
         guard schema.state == .loaded, !schema.isOpenToStrangers, try await Self.isMigrated(schema, site) else {
             throw StepFailure(
-                "prove that the database is migrated", host: site.inventory.postgres.hosts.joined(separator: ", "),
+                "prove that the database is migrated", host: site.postgresWords,
                 cause:
                     "after the task the database holds \(schema.tables) tables, \(schema.words), \(schema.users) users, "
                     + "\(schema.settings) settings; onboarding key \(schema.isOnboarding ? "present" : "absent")",
@@ -118,7 +118,7 @@ struct RunMigrations: Step {
         // A database that lets nobody in says nothing about its schema.
         let refused = try await ChatwootWords.loginRefused.meaning(site)
         throw StepFailure(
-            "deploy \(site.inventory.chatwoot.image)", host: site.inventory.postgres.hosts.joined(separator: ", "),
+            "deploy \(site.inventory.chatwoot.image)", host: site.postgresWords,
             cause: refused?.cause ?? "the database is not migrated for this image",
             remedy: refused?.remedy ?? "`runner run 11 --from 11_ct_04_run_migrations`")
     }
@@ -128,7 +128,7 @@ struct RunMigrations: Step {
         let refused = try await ChatwootWords.loginRefused.meaning(site)
         throw StepFailure(
             "read what the database \(site.inventory.chatwoot.database) holds",
-            host: site.inventory.postgres.hosts.joined(separator: ", "),
+            host: site.postgresWords,
             cause: refused?.cause ?? "there is no such database, or Chatwoot's role is not let in",
             remedy: refused?.remedy ?? "`runner run 11 --from 11_ct_00_setup_credentials`")
     }
@@ -136,7 +136,7 @@ struct RunMigrations: Step {
     private func refusal(_ schema: ChatwootSchema, _ site: ReadableSite) -> StepFailure {
         StepFailure(
             "prepare the database \(site.inventory.chatwoot.database)",
-            host: site.inventory.postgres.hosts.joined(separator: ", "),
+            host: site.postgresWords,
             cause:
                 "it holds \(schema.users) users in \(schema.tables) tables and no ar_internal_metadata, as after a partial "
                 + "restore: Chatwoot's task would drop every table",

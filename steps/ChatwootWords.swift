@@ -109,6 +109,15 @@ extension ReadableSite {
             .filter { $0.answer?.dropsRoutedTraffic(of: pods) == true }.map(\.node.name)
     }
 
+    /// The trouble with its log and pull Secrets, and with the cause that Chatwoot's own words in that log hide.
+    func explained(_ trouble: Trouble) async throws -> Trouble {
+        var whole = try await cluster.explained(trouble, namespace: inventory.chatwoot.namespace)
+        guard let meaning = try await ChatwootWords(whole.logTail)?.meaning(self) else { return whole }
+        whole.sentence = "\(meaning.cause); \(whole.sentence)"
+        whole.remedy = meaning.remedy
+        return whole
+    }
+
     /// What to do about a node that drops pod traffic, by the inventory's policy.
     var firewallRemedy: String {
         inventory.firewall.policy == .leave

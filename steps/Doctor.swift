@@ -153,12 +153,8 @@ private func workloads(_ site: ReadableSite) async throws -> [Diagnosis] {
         workloads, try await site.cluster.verdicts(on: workloads, namespace: namespace))
     {
         if let trouble = verdict.trouble {
-            let whole = try await site.cluster.explained(trouble, namespace: namespace)
-            let meaning = try await ChatwootWords(whole.logTail)?.meaning(site)
-            found.append(
-                .failed(
-                    "\(workload)", (meaning.map { "\($0.cause); " } ?? "") + whole.sentence,
-                    remedy: meaning?.remedy ?? whole.remedy))
+            let whole = try await site.explained(trouble)
+            found.append(.failed("\(workload)", whole.sentence, remedy: whole.remedy))
         } else if case .done = verdict {
             found.append(.ok("\(workload)", verdict.words))
         } else {
@@ -170,12 +166,8 @@ private func workloads(_ site: ReadableSite) async throws -> [Diagnosis] {
 
 /// The page through every node, and the workers.
 private func pages(_ site: ReadableSite) async throws -> [Diagnosis] {
-    let chain = try await PageChain(site)
-    let step = ProveService()
-    async let workers = step.workerBreaks(chain)
-    async let databases = step.otherDatabases(site)
-    let other = try await databases
-    let breaks = try await other.isEmpty ? chain.explainedBreaks() + workers : other
+    // The Deployments have lines of their own.
+    let breaks = try await ProveService().breaks(PageChain(site), explained: true, workloads: false)
     let broken = Set(breaks.flatMap(\.nodes))
     let isServed = breaks.allSatisfy { !$0.nodes.isEmpty }
     let well = site.nodes.filter { !broken.contains($0.name) && isServed }.map {

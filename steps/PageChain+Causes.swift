@@ -18,10 +18,9 @@ extension PageChain {
             }
             let verdict = try await site.cluster.verdicts(on: [.deployment(ChatwootNames.web)], namespace: namespace)
             if let trouble = verdict.first?.trouble {
-                let whole = try await site.cluster.explained(trouble, namespace: namespace)
-                let meaning = try await ChatwootWords(whole.logTail)?.meaning(site)
-                explained.found += ": \(meaning.map { "\($0.cause); " } ?? "")\(whole.sentence)"
-                explained.remedy = meaning?.remedy ?? whole.remedy
+                let whole = try await site.explained(trouble)
+                explained.found += ": \(whole.sentence)"
+                explained.remedy = whole.remedy
                 explained.patience = whole.patience ?? missing.patience
             } else if let verdict = verdict.first {
                 explained.found += "; Deployment \(ChatwootNames.web): \(verdict.words)"
