@@ -10,6 +10,8 @@ struct ChatwootEnvironment: Sendable {
     let plain: [String: String]
     /// What may not.
     let secret: [String: Secret]
+    /// Changes whenever values that somebody else put into the ConfigMap or the Secret are put back; see ``ConfigRepair``.
+    var repair: String?
 
     /// Derives the environment from the inventory, the credentials files and the generated secrets.
     init(_ site: ReadableSite, _ generated: GeneratedSecrets) {
@@ -47,14 +49,18 @@ struct ChatwootEnvironment: Sendable {
         self.secret = secret
     }
 
-    /// SHA-256 over every name and value: pods whose template carries it roll when, and only when, the environment changes.
+    /// SHA-256 over every name and value: pods whose template carries it roll when, and only when, the environment changes
+    /// or was repaired.
     ///
     /// Not guessable from outside, since SECRET_KEY_BASE alone adds 512 random bits.
-    var checksum: String {
+    var checksum: String { digest(repair.map { ["": $0] } ?? [:]) }
+
+    /// SHA-256 over every name and value, and over what is given besides, whose names are no variables'.
+    func digest(_ more: [String: String]) -> String {
         var hash = SHA256()
-        for (name, value) in plain.merging(secret.mapValues { $0.reveal() }, uniquingKeysWith: { _, own in own })
-            .sorted(by: { $0.key < $1.key })
-        {
+        let all = more.merging(plain) { _, own in own }
+            .merging(secret.mapValues { $0.reveal() }) { _, own in own }
+        for (name, value) in all.sorted(by: { $0.key < $1.key }) {
             hash.update(data: Data("\(name.utf8.count):\(name)\(value.utf8.count):\(value)".utf8))
         }
         return hash.finalize().map { String(format: "%02x", $0) }.joined()
@@ -67,7 +73,10 @@ struct ChatwootEnvironment: Sendable {
             labels: ChatwootNames.shared.merging(["app": "keybuzz-support", "component": "chatwoot"]) { _, own in own })
         return [
             Namespace(metadata: namespace),
-            ConfigMap(metadata: .chatwoot(ChatwootNames.configMap, in: site), data: plain),
+            ConfigMap(
+                metadata: .chatwoot(
+                    ChatwootNames.configMap, in: site, annotations: repair.map { [ChatwootNames.repair: $0] }),
+                data: plain),
             SecretObject(metadata: .chatwoot(ChatwootNames.secret, in: site), data: secret),
         ]
     }

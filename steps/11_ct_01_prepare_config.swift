@@ -11,7 +11,8 @@ struct PrepareConfig: ObjectOwner {
     }
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {
-        let environment = ChatwootEnvironment(site.reading, try await site.ensureChatwootSecrets())
+        let secrets = try await site.ensureChatwootSecrets()
+        let environment = try await ConfigRepair(site.reading).marking(ChatwootEnvironment(site.reading, secrets))
         try await site.cluster.apply(environment.manifests(in: site.reading))
     }
 
@@ -27,7 +28,8 @@ struct PrepareConfig: ObjectOwner {
 extension ChatwootEnvironment {
     /// The environment as far as it is known now: before the secrets exist, with stand-ins for them.
     static func present(_ site: ReadableSite) async throws -> ChatwootEnvironment {
-        ChatwootEnvironment(site, try await site.chatwootSecrets().complete ?? .standIn())
+        try await ConfigRepair(site).marking(
+            ChatwootEnvironment(site, try await site.chatwootSecrets().complete ?? .standIn()))
     }
 }
 

@@ -1,0 +1,90 @@
+import ClientKit
+import Foundation
+import Kubernetes
+import Testing
+
+@testable import StepKit
+@testable import Steps
+
+@Suite struct ConfigRepairTests {
+    private let site: ReadableSite
+    private let environment: ChatwootEnvironment
+
+    init() throws {
+        site = SiteSample.readable(try SiteSample.inventory())
+        environment = ChatwootEnvironment(
+            site,
+            GeneratedSecrets(
+                databasePassword: Secret("DbPass0123456789"), secretKeyBase: Secret(String(repeating: "ab", count: 64)))
+        )
+    }
+
+    /// What the cluster holds: the objects of `environment` with some values changed by hand, and pods that claim `checksum`.
+    private func cluster(
+        _ environment: ChatwootEnvironment, plain: [String: Kubernetes.JSONValue?] = [:], secret: [String: Kubernetes.JSONValue?] = [:],
+        podsOf claimed: ChatwootEnvironment
+    ) throws -> [Kubernetes.JSONValue] {
+        let deployment: Kubernetes.JSONValue = [
+            "kind": "Deployment",
+            "spec": ["template": ["metadata": ["annotations": [ChatwootNames.checksum: .string(claimed.checksum)]]]],
+        ]
+        let objects = environment.manifests(in: site).map { manifest -> Kubernetes.JSONValue in
+            var object = manifest.json().members
+            let changes = manifest.kind == "ConfigMap" ? plain : manifest.kind == "Secret" ? secret : [:]
+            var data = object["data"]?.members ?? [:]
+            for (name, value) in changes { data[name] = value }
+            object["data"] = .object(data)
+            return .object(object)
+        }
+        return objects + [deployment]
+    }
+
+    @Test func nothingIsMarkedWhereAllIsInPlace() throws {
+        let marked = ConfigRepair.marking(environment, try cluster(environment, podsOf: environment))
+        #expect(marked.repair == nil)
+        #expect(marked.checksum == environment.checksum)
+    }
+
+    @Test func anEmptyClusterHasNothingToRepair() {
+        #expect(ConfigRepair.marking(environment, []).repair == nil)
+    }
+
+    @Test(arguments: ["x", nil] as [String?]) func aValueThatIsPutBackReplacesThePods(_ value: String?) throws {
+        let json = value.map { Kubernetes.JSONValue.string($0) }
+        let live = try cluster(environment, plain: ["INSTALLATION_ENV": json], podsOf: environment)
+        let marked = ConfigRepair.marking(environment, live)
+        #expect(marked.repair != nil)
+        #expect(marked.checksum != environment.checksum)
+        #expect(ConfigRepair.marking(environment, live).repair == marked.repair)
+        let hidden = ConfigRepair.marking(
+            environment, try cluster(environment, secret: ["REDIS_PASSWORD": json], podsOf: environment))
+        #expect(hidden.repair != nil)
+        #expect(hidden.repair != marked.repair)
+    }
+
+    @Test func theMarkStaysUntilTheNextRepairAndThenChanges() throws {
+        let wrong: [String: Kubernetes.JSONValue?] = ["INSTALLATION_ENV": "x"]
+        let first = ConfigRepair.marking(environment, try cluster(environment, plain: wrong, podsOf: environment))
+        // Cut off after the objects were put back: the pods still claim the environment without a mark.
+        #expect(ConfigRepair.marking(environment, try cluster(first, podsOf: environment)).repair == first.repair)
+        #expect(ConfigRepair.marking(environment, try cluster(first, podsOf: first)).repair == first.repair)
+        // The same hand, the same value, once more.
+        let second = ConfigRepair.marking(environment, try cluster(first, plain: wrong, podsOf: first))
+        #expect(second.repair != nil)
+        #expect(second.repair != first.repair)
+    }
+
+    @Test func anEnvironmentThatChangesAnywayNeedsNoMark() throws {
+        let before = ChatwootEnvironment(
+            SiteSample.readable(try SiteSample.inventory([(#""installationName": "KeyBuzz""#, #""installationName": "B""#)])),
+            GeneratedSecrets(
+                databasePassword: Secret("DbPass0123456789"), secretKeyBase: Secret(String(repeating: "ab", count: 64)))
+        )
+        #expect(ConfigRepair.marking(environment, try cluster(before, podsOf: before)).repair == nil)
+    }
+
+    @Test func anObjectThatIsGoneGaveNoPodAnotherValue() throws {
+        let live = try cluster(environment, podsOf: environment).filter { $0["kind"]?.string != "ConfigMap" }
+        #expect(ConfigRepair.marking(environment, live).repair == nil)
+    }
+}
