@@ -13,24 +13,12 @@ import StepKit
         { try requireReadablePasswords(site) },
         { warnOfOtherServers(site) },
     ]
-    return await withTaskGroup(of: (Int, (any ExplainedError)?).self) { group in
-        for (index, question) in questions.enumerated() {
-            group.addTask {
-                do {
-                    try await question()
-                    return (index, nil)
-                } catch let error as any ExplainedError {
-                    return (index, error)
-                } catch {
-                    return (index, StepFailure("look around", cause: "\(error)", remedy: "report this"))
-                }
-            }
+    return await resultsOfAll(questions) { try await $0() }.compactMap { result in
+        switch result {
+        case .success: nil
+        case .failure(let error as any ExplainedError): error
+        case .failure(let error): StepFailure("look around", cause: "\(error)", remedy: "report this")
         }
-        var found: [(Int, any ExplainedError)] = []
-        for await (index, error) in group {
-            if let error { found.append((index, error)) }
-        }
-        return found.sorted { $0.0 < $1.0 }.map(\.1)
     }
 }
 

@@ -132,19 +132,9 @@ public struct WritableSite: Sendable {
 public func concurrently<Item: Sendable, Answer: Sendable>(
     _ items: [Item], _ attempt: String, _ work: @escaping @Sendable (Item) async throws -> Answer
 ) async throws -> [Answer] {
-    let results = await withTaskGroup(of: (Int, Result<Answer, any Error>).self) { group in
-        for (index, item) in items.enumerated() {
-            group.addTask {
-                do { return (index, .success(try await work(item))) } catch { return (index, .failure(error)) }
-            }
-        }
-        var ended: [(Int, Result<Answer, any Error>)] = []
-        for await result in group { ended.append(result) }
-        return ended
-    }.sorted { $0.0 < $1.0 }.map(\.1)
     var answers: [Answer] = []
     var failures: [any ExplainedError] = []
-    for result in results {
+    for result in await resultsOfAll(items, work) {
         switch result {
         case .success(let answer): answers.append(answer)
         case .failure(let error as any ExplainedError): failures.append(error)
@@ -153,4 +143,20 @@ public func concurrently<Item: Sendable, Answer: Sendable>(
     }
     guard failures.isEmpty else { throw CombinedFailure(attempt, failures) }
     return answers
+}
+
+/// Does the same for every item at once; what became of each, in the items' order.
+public func resultsOfAll<Item: Sendable, Answer: Sendable>(
+    _ items: [Item], _ work: @escaping @Sendable (Item) async throws -> Answer
+) async -> [Result<Answer, any Error>] {
+    await withTaskGroup(of: (Int, Result<Answer, any Error>).self) { group in
+        for (index, item) in items.enumerated() {
+            group.addTask {
+                do { return (index, .success(try await work(item))) } catch { return (index, .failure(error)) }
+            }
+        }
+        var ended: [(Int, Result<Answer, any Error>)] = []
+        for await result in group { ended.append(result) }
+        return ended.sorted { $0.0 < $1.0 }.map(\.1)
+    }
 }
