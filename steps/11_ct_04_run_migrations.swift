@@ -96,17 +96,10 @@ struct RunMigrations: Step {
 
     /// Whether the database is what the image makes of it: by the record of an earlier run, or by the figures that are known.
     static func isMigrated(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> Bool {
+        // The seed fills the settings; where it was cut off before, the task's migration run fills them.
         guard schema.isLoaded, schema.settings > 0 else { return false }
         if schema.isKnownToBeComplete(for: site.inventory.chatwoot.image) { return true }
-        return try await isRecorded(schema, site)
-    }
-
-    /// Whether an earlier run recorded that this image made the database what it is now.
-    private static func isRecorded(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> Bool {
-        // The seed fills the settings; where it was cut off before, the task's migration run fills them.
-        guard schema.settings > 0 else { return false }
-        return try await site.cluster.get(SchemaRecord.reference(site))?["data"]?.strings
-            == SchemaRecord(schema, site).data
+        return try await SchemaRecord(schema, site).recorded(site) != nil
     }
 
     /// Throws unless the database holds what the wanted image needs: new code must never serve on an old schema.

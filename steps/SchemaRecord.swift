@@ -14,15 +14,19 @@ struct SchemaRecord {
         manifest = ConfigMap(metadata: .chatwoot(ChatwootNames.schemaRecord, in: site), data: data)
     }
 
-    /// Whether the cluster holds the record as it shall be; read without a dry run, for the many runs that find it so.
-    func isInPlace(_ site: ReadableSite) async throws -> Bool {
-        guard let live = try await site.cluster.get(Self.reference(site)) else { return false }
-        let labels = live["metadata", "labels"]?.strings ?? [:]
-        return live["data"]?.strings == data
-            && manifest.metadata.labels?.allSatisfy { labels[$0.key] == $0.value } == true
+    /// The record as the cluster holds it; `nil` where it holds none, or one that says something else.
+    func recorded(_ site: ReadableSite) async throws -> JSONValue? {
+        let live = try await site.cluster.get(Self.reference(site))
+        return live?["data"]?.strings == data ? live : nil
     }
 
-    static func reference(_ site: ReadableSite) -> ObjectReference {
+    /// Whether the cluster holds the record as it shall be; read without a dry run, for the many runs that find it so.
+    func isInPlace(_ site: ReadableSite) async throws -> Bool {
+        let labels = try await recorded(site)?["metadata", "labels"]?.strings
+        return labels.map { own in manifest.metadata.labels?.allSatisfy { own[$0.key] == $0.value } == true } ?? false
+    }
+
+    private static func reference(_ site: ReadableSite) -> ObjectReference {
         ObjectReference(
             apiVersion: "v1", kind: "ConfigMap", namespace: site.inventory.chatwoot.namespace,
             name: ChatwootNames.schemaRecord)
