@@ -1,4 +1,4 @@
-import ClientKit
+public import ClientKit
 public import Foundation
 public import Journal
 public import StepKit
@@ -13,6 +13,8 @@ public struct ModulePlan: Sendable, Codable {
         public let step: StepID
         /// What it would change; empty when it is in place.
         public let changes: [Change]
+        /// Why a run would stop at it, and what to do about that; `nil` where it would not.
+        public let obstacle: String?
     }
 
     /// The inventory that a plan was made with.
@@ -35,6 +37,12 @@ public struct ModulePlan: Sendable, Codable {
     public let inventory: InventoryFile
     /// Every step that a run would have, in the module's order.
     public let steps: [StepPlan]
+    /// What a run would stop at, if there is such a thing; a plan that has it is only for reading.
+    public private(set) var failure: (any ExplainedError)?
+
+    private enum CodingKeys: String, CodingKey {
+        case format, module, time, runner, inventory, steps
+    }
 
     /// Whether a run would change nothing.
     public var isEmpty: Bool { steps.allSatisfy(\.changes.isEmpty) }
@@ -52,14 +60,25 @@ public struct ModulePlan: Sendable, Codable {
             let reporter = Reporter(progress: { _ in }, warning: warn)
             let site = try await Self.ready(module, wishes, open, reporter)
             var plans: [StepPlan] = []
+            var failures: [any ExplainedError] = []
             for step in module.steps(for: wishes) {
-                var changes = try await step.check(site).changes.map { $0.redacted(by: redactor) }
-                if step.isProof, changes.isEmpty, plans.contains(where: { !$0.changes.isEmpty }) {
-                    changes = [Change("prove anew, after the changes before: \(step.summary)", .unknowable)]
+                do {
+                    var changes = try await step.check(site).changes.map { $0.redacted(by: redactor) }
+                    if step.isProof, changes.isEmpty, plans.contains(where: { !$0.changes.isEmpty }) {
+                        changes = [Change("prove anew, after the changes before: \(step.summary)", .unknowable)]
+                    }
+                    plans.append(StepPlan(step: step.id, changes: changes, obstacle: nil))
+                } catch let error as any ExplainedError where [.failed, .badInput].contains(error.kind) {
+                    // What the other steps would change is worth knowing all the same.
+                    failures.append(error)
+                    plans.append(
+                        StepPlan(step: step.id, changes: [], obstacle: redactor.redact(error.description)))
                 }
-                plans.append(StepPlan(step: step.id, changes: changes))
             }
             steps = plans
+            if !failures.isEmpty {
+                failure = CombinedFailure("plan module \(module.number)", failures)
+            }
         } catch {
             await open.close()
             throw error

@@ -64,6 +64,18 @@ import Testing
         #expect(bench.world.calls == ["open", "preflight", "first.check", "second.check", "close"])
     }
 
+    @Test func goesOnAfterAStepThatARunWouldStopAt() async throws {
+        let bench = try Bench()
+        bench.world.finds([Change("create database", .proved)], in: "first")
+        bench.world.on("second.check") { _ in throw failure(.badInput, "no place for a backup") }
+        bench.world.finds([Change("roll out", .predicted)], in: "third")
+        let plan = try await bench.plan()
+        #expect(plan.steps.map(\.changes.count) == [1, 0, 1])
+        #expect(plan.steps.map { $0.obstacle?.contains("no place for a backup") } == [nil, true, nil])
+        #expect(plan.failure?.kind == .badInput)
+        #expect(!plan.isEmpty)
+    }
+
     @Test func closesTheSiteWhenItIsInterrupted() async throws {
         let bench = try Bench()
         bench.world.on("second.check", hang)

@@ -193,10 +193,11 @@ struct Plan: AsyncParsableCommand {
             ) { warning in
                 terminal.line("warning: \(redactor.redact(warning))")
             }
-            if let output { try await plan.write(to: output) }
+            if let output, plan.failure == nil { try await plan.write(to: output) }
             return plan
         }
         try formatOptions.print(plan, text: { plan.words })
+        if let failure = plan.failure { try await reporting { throw failure } }
         if detailedExitcode, !plan.isEmpty { throw ExitCode(2) }
     }
 }
@@ -205,7 +206,8 @@ extension ModulePlan {
     /// The plan for reading.
     var words: String {
         let parts = steps.map { step in
-            step.changes.isEmpty
+            if step.obstacle != nil { return "\(step.step): a run stops here" }
+            return step.changes.isEmpty
                 ? "\(step.step): in place"
                 : "\(step.step):\n"
                     + step.changes.map { "  \($0.summary)  [\($0.certainty.rawValue)]" }.joined(separator: "\n")
