@@ -33,7 +33,8 @@ struct ConfigRepair {
     /// The same, with the objects that there are.
     static func marking(_ environment: ChatwootEnvironment, _ live: [JSONValue]) -> ChatwootEnvironment {
         var marked = environment
-        marked.repair = live.first { $0["kind"]?.string == "ConfigMap" }?["metadata", "annotations"]?
+        marked.repair =
+            live.first { $0["kind"]?.string == "ConfigMap" }?["metadata", "annotations"]?
             .strings[ChatwootNames.repair]
         let foreign = live.reduce(into: [:]) { $0.merge(environment.foreignValues(in: $1)) { _, new in new } }
         // Where the environment itself changes, its pods are replaced anyway.
@@ -41,7 +42,8 @@ struct ConfigRepair {
             object["spec", "template", "metadata", "annotations"]?.strings[ChatwootNames.checksum] == marked.checksum
         }
         guard !foreign.isEmpty, isClaimed else { return marked }
-        marked.repair = String(environment.digest(foreign.merging(["": marked.repair ?? ""]) { _, own in own }).prefix(16))
+        marked.repair = String(
+            environment.digest(foreign.merging(["": marked.repair ?? ""]) { _, own in own }).prefix(16))
         return marked
     }
 }

@@ -26,6 +26,7 @@ import StepKit
     let inCluster: [Question] = [
         Question("PostgreSQL as Chatwoot") { try await login(site) },
         Question("schema of the database") { try await schema(site) },
+        Question("backup before a migration", asking: { try await backup(site) }),
         Question("Kubernetes nodes", asking: { try await nodes(site) }),
         Question("objects of module 11", asking: { try await objects(site) }),
         Question("pods", asking: { try await workloads(site) }),
@@ -61,21 +62,13 @@ private func ask(_ subject: String, _ answer: @escaping @Sendable () async throw
 
 /// The answers in the questions' order; a failure is an answer too.
 private func answers(_ questions: [Question]) async -> [Diagnosis] {
-    await withTaskGroup(of: (Int, [Diagnosis]).self) { group in
-        for (index, question) in questions.enumerated() {
-            group.addTask {
-                do {
-                    return (index, try await question.ask())
-                } catch let error as any ExplainedError {
-                    return (index, [.failed(question.subject, error.cause, remedy: error.remedy)])
-                } catch {
-                    return (index, [.failed(question.subject, "\(error)", remedy: "report this")])
-                }
-            }
+    zip(questions, await resultsOfAll(questions) { try await $0.ask() }).flatMap { question, result -> [Diagnosis] in
+        switch result {
+        case .success(let found): found
+        case .failure(let error as any ExplainedError):
+            [.failed(question.subject, error.cause, remedy: error.remedy)]
+        case .failure(let error): [.failed(question.subject, "\(error)", remedy: "report this")]
         }
-        var found: [(Int, [Diagnosis])] = []
-        for await answer in group { found.append(answer) }
-        return found.sorted { $0.0 < $1.0 }.flatMap(\.1)
     }
 }
 
@@ -109,6 +102,18 @@ private func schema(_ site: ReadableSite) async throws -> String {
             cause: "a run would \(missing.map(\.summary).joined(separator: "; "))", remedy: "`runner run 11` does it")
     }
     return "\(schema.words), \(schema.users) users"
+}
+
+/// Whether the data that is there could be saved, which the next migration begins with.
+private func backup(_ site: ReadableSite) async throws -> [Diagnosis] {
+    let subject = "backup before a migration"
+    guard site.inventory.backup != nil else {
+        return [.skipped(subject, "the inventory names no \"backup\", without which no data is migrated")]
+    }
+    guard let schema = try await ChatwootSchema.read(site), schema.state == .loaded else {
+        return [.skipped(subject, "there is no data that a migration would have to save")]
+    }
+    return [.ok(subject, "the database fits into \(try await MigrationBackup(site).place())")]
 }
 
 private func nodes(_ site: ReadableSite) async throws -> [Diagnosis] {

@@ -15,13 +15,18 @@ struct MigrationBackup {
     /// What the plan says of it; throws where it cannot be made, so that the migration is not begun.
     func changes() async throws -> [Change] {
         guard !site.wishes.skipsBackup else { return [] }
-        let file = try await host().place(for: source(), title: title)
-        // A run's file has its name from the run, which no plan knows.
-        let place = "\(file.host):\(site.inventory.backup?.directory ?? "")"
         return [
             Change(
-                "back up database \"\(chatwoot.database)\" to \(place), verified by its table of contents", .predicted)
+                "back up database \"\(chatwoot.database)\" to \(try await place()), verified by its table of contents",
+                .predicted)
         ]
+    }
+
+    /// The directory that would hold it; throws where it cannot be made.
+    func place() async throws -> String {
+        let file = try await host().place(for: source(), title: title)
+        // A run's file has its name from the run, which no plan knows.
+        return "\(file.host):\(site.inventory.backup?.directory ?? "")"
     }
 
     /// Makes it and tells how it is restored; `nil` where the operator wants none, which is recorded.
@@ -68,7 +73,7 @@ struct MigrationBackup {
         guard let password = try await site.chatwootSecrets().databasePassword else {
             throw StepFailure(
                 attempt, cause: "the password of \"\(chatwoot.databaseUser)\" is not known",
-                remedy: "run from the step 11_ct_00_setup_credentials")
+                remedy: "`runner run 11 --from 11_ct_00_setup_credentials`")
         }
         let database = try await site.postgres(.chatwoot(password: password))
         // Partitioned tables have no rows of their own, and what an extension made comes with it.

@@ -21,7 +21,8 @@ import Testing
 
     /// What the cluster holds: the objects of `environment` with some values changed by hand, and pods that claim `checksum`.
     private func cluster(
-        _ environment: ChatwootEnvironment, plain: [String: Kubernetes.JSONValue?] = [:], secret: [String: Kubernetes.JSONValue?] = [:],
+        _ environment: ChatwootEnvironment, plain: [String: Kubernetes.JSONValue?] = [:],
+        secret: [String: Kubernetes.JSONValue?] = [:],
         podsOf claimed: ChatwootEnvironment
     ) throws -> [Kubernetes.JSONValue] {
         let deployment: Kubernetes.JSONValue = [
@@ -76,7 +77,8 @@ import Testing
 
     @Test func anEnvironmentThatChangesAnywayNeedsNoMark() throws {
         let before = ChatwootEnvironment(
-            SiteSample.readable(try SiteSample.inventory([(#""installationName": "KeyBuzz""#, #""installationName": "B""#)])),
+            SiteSample.readable(
+                try SiteSample.inventory([(#""installationName": "KeyBuzz""#, #""installationName": "B""#)])),
             GeneratedSecrets(
                 databasePassword: Secret("DbPass0123456789"), secretKeyBase: Secret(String(repeating: "ab", count: 64)))
         )
