@@ -25,6 +25,13 @@ extension RehearsalTests {
         }
         #expect(try await Stored.rows() == rows)
         #expect(try await Platform.migrations().count == 1)
+        let unsaved = try await Lab.runner("plan", "11", "--inventory", homeless.path)
+        #expect(unsaved.status == 65)
+        #expect(unsaved.error.contains("no key \"backup\""), "\(unsaved.error)")
+        #expect(unsaved.output.contains("11_ct_04_run_migrations: a run stops here"), "\(unsaved.output)")
+        #expect(unsaved.output.contains("chatwoot-keybuzz:v3.12.0 → "), "the steps after it are planned all the same")
+        let doctor = try await Lab.runner("doctor", "11")
+        #expect(doctor.output.contains("fits into k8s-master-03:\(Stored.backups)"), "\(doctor.output)")
 
         let plan = try await Lab.runner("plan", "11", "--inventory", newer.path)
         #expect(
