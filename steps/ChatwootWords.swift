@@ -161,7 +161,13 @@ extension ReadableSite {
 extension FirewallState {
     /// Whether traffic routed from or to the pod network is dropped.
     func dropsRoutedTraffic(of pods: String) -> Bool {
-        guard isActive, routedDefault != "allow" else { return false }
-        return !allows("ALLOW FWD", from: pods, to: "Anywhere") || !allows("ALLOW FWD", from: "Anywhere", to: pods)
+        guard isActive else { return false }
+        return [fate("FWD", from: pods, to: "Anywhere"), fate("FWD", from: "Anywhere", to: pods)].contains { fate in
+            switch fate {
+            case .allowed: false
+            case .stopped: true
+            case .undecided: routedDefault != "allow"
+            }
+        }
     }
 }

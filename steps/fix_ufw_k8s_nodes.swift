@@ -99,30 +99,48 @@ struct FixFirewall: PageAsker {
                     words: "allow input from the node network \(nodes), so that nobody is locked out",
                     arguments: ["ufw", "allow", "from", nodes]))
         }
-        if !state.allows("ALLOW IN", from: pods, to: "Anywhere") {
-            commands.append(
-                Command(words: "allow input from the pod network \(pods)", arguments: ["ufw", "allow", "from", pods]))
-        }
-        if state.routedDefault != "allow" {
-            if !state.allows("ALLOW FWD", from: pods, to: "Anywhere") {
-                commands.append(
-                    Command(
-                        words: "allow routed traffic from the pod network \(pods)",
-                        arguments: ["ufw", "route", "allow", "from", pods]))
-            }
-            if !state.allows("ALLOW FWD", from: "Anywhere", to: pods) {
-                commands.append(
-                    Command(
-                        words: "allow routed traffic to the pod network \(pods)",
-                        arguments: ["ufw", "route", "allow", "to", pods]))
-            }
-        }
+        commands += opening("input from the pod network \(pods)", "IN", from: pods, in: state)
+        commands += opening("routed traffic from the pod network \(pods)", "FWD", from: pods, in: state)
+        commands += opening("routed traffic to the pod network \(pods)", "FWD", to: pods, in: state)
         // Only now: a node whose firewall comes up before its rules cuts the pods off for a moment. While UFW is off it lists
         // no rules, so that all of them are given again; UFW itself skips those it has.
         if !state.isActive {
             commands.append(Command(words: "switch UFW on, with these rules", arguments: ["ufw", "--force", "enable"]))
         }
         return commands
+    }
+
+    /// The commands that let traffic of one direction pass; none where it does.
+    ///
+    /// A rule that stops it and stands before ours wins, so ours is then put in front; UFW moves none that it has.
+    private static func opening(
+        _ traffic: String, _ direction: String, from: String = "Anywhere", to: String = "Anywhere",
+        in state: FirewallState
+    ) -> [Command] {
+        let match = to == "Anywhere" ? ["from", from] : ["to", to]
+        func ufw(_ arguments: String...) -> [String] {
+            (direction == "FWD" ? ["ufw", "route"] : ["ufw"]) + arguments + match
+        }
+        let own = state.rule(direction, from: from, to: to)
+        switch state.fate(direction, from: from, to: to) {
+        case .allowed: return []
+        case .undecided:
+            if direction == "FWD", state.isActive, state.routedDefault == "allow" { return [] }
+            return [Command(words: "allow \(traffic)", arguments: ufw("allow"))]
+        case .stopped(let rule) where rule == own:
+            // UFW turns it round where it stands, behind no other that stops all of this.
+            return [Command(words: "allow \(traffic), which a rule denies", arguments: ufw("allow"))]
+        case .stopped(let rule):
+            let insert = Command(
+                words: "put before \(rule.action) from \(rule.from) to \(rule.to): allow \(traffic)",
+                arguments: ufw("insert", "1", "allow"))
+            guard let verb = own?.action.split(separator: " ").first?.lowercased() else { return [insert] }
+            return [
+                Command(
+                    words: "take out the rule that comes too late: \(verb) \(traffic)", arguments: ufw("delete", verb)),
+                insert,
+            ]
+        }
     }
 
     /// Every pod that serves, by its own address.

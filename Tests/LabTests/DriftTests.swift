@@ -222,5 +222,12 @@ extension RehearsalTests {
             "nothing routed to pods",
             ["shell", "k8s-worker-01", "ufw", "route", "delete", "allow", "to", "10.233.64.0/18"],
             "k8s-worker-01: allow routed traffic to the pod network 10.233.64.0/18"),
+        .command(
+            "everything routed denied first",
+            ["shell", "k8s-master-03", "ufw", "route", "insert", "1", "deny", "from", "any", "to", "any"],
+            "k8s-master-03: put before DENY FWD from Anywhere to Anywhere: allow routed traffic to the pod network"),
+        .command(
+            "input from pods denied", ["shell", "k8s-master-03", "ufw", "deny", "from", "10.233.64.0/18"],
+            "k8s-master-03: allow input from the pod network 10.233.64.0/18, which a rule denies"),
     ]
 }

@@ -82,10 +82,44 @@ import Testing
     @Test func rulesForOtherNetworksOrPortsDoNotCount() throws {
         let state = try Self.state(
             "Anywhere                   ALLOW IN    10.233.0.0/18",
-            "Anywhere                   DENY IN     \(Self.pods)",
-            "3000/tcp                   ALLOW IN    \(Self.pods)", "Anywhere                   DENY FWD    \(Self.pods)"
+            "Anywhere                   DENY IN     10.233.64.7", "22/tcp                     DENY IN     Anywhere",
+            "3000/tcp                   ALLOW IN    \(Self.pods)", "Anywhere                   DENY FWD    10.9.0.0/16"
         )
         #expect(Self.commands(.allowPodNetwork, state) == [Self.input, Self.routedFrom, Self.routedTo])
+    }
+
+    @Test func aWiderRuleThatAllowsIsEnough() throws {
+        let state = try Self.state(
+            "Anywhere                   ALLOW IN    10.233.0.0/16", "Anywhere                   ALLOW FWD   Anywhere")
+        #expect(Self.commands(.allowPodNetwork, state).isEmpty)
+    }
+
+    @Test func aRuleThatDeniesTheSameIsTurnedRound() throws {
+        let state = try Self.state(
+            "Anywhere                   DENY IN     \(Self.pods)", Self.routedFromRule, Self.routedToRule)
+        #expect(Self.commands(.allowPodNetwork, state) == [Self.input])
+    }
+
+    @Test(arguments: ["deny", "allow"]) func aRuleThatDeniesMoreAndComesFirstIsOvertaken(_ routed: String) throws {
+        let state = try Self.state(
+            routed: routed, "Anywhere                   REJECT IN   10.233.0.0/16", Self.inputRule,
+            "Anywhere                   DENY FWD    Anywhere", Self.routedToRule)
+        #expect(
+            Self.commands(.allowPodNetwork, state) == [
+                ["ufw", "delete", "allow", "from", Self.pods], ["ufw", "insert", "1", "allow", "from", Self.pods],
+                ["ufw", "route", "insert", "1", "allow", "from", Self.pods],
+                ["ufw", "route", "delete", "allow", "to", Self.pods],
+                ["ufw", "route", "insert", "1", "allow", "to", Self.pods],
+            ])
+        #expect(state.dropsRoutedTraffic(of: Self.pods))
+    }
+
+    @Test func aRuleThatDeniesMoreAndComesLaterChangesNothing() throws {
+        let state = try Self.state(
+            Self.inputRule, "Anywhere                   DENY IN     Anywhere", Self.routedFromRule, Self.routedToRule,
+            "Anywhere                   DENY FWD    Anywhere")
+        #expect(Self.commands(.allowPodNetwork, state).isEmpty)
+        #expect(!state.dropsRoutedTraffic(of: Self.pods))
     }
 
     @Test func saysInWordsWhatEachCommandDoes() throws {

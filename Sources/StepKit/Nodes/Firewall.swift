@@ -52,9 +52,43 @@ public struct FirewallState: Sendable, Hashable {
         self.rules = rules
     }
 
-    /// Whether a rule with this action lets everything pass from `from` to `to`.
-    public func allows(_ action: String, from: String, to: String) -> Bool {
-        rules.contains(Rule(to: to, action: action, from: from))
+    /// What becomes of traffic, as the first rule that is about all of it says.
+    public enum Fate: Sendable, Hashable {
+        /// A rule lets it pass.
+        case allowed
+        /// This rule stops it.
+        case stopped(by: Rule)
+        /// No rule is about all of it, so that the default decides, and rules for parts of it.
+        case undecided
+    }
+
+    /// What becomes of everything that comes from `from` and goes to `to`, each a network or `Anywhere`.
+    ///
+    /// - Parameter direction: `IN` for traffic to the host itself, `FWD` for what it routes.
+    public func fate(_ direction: String, from: String, to: String) -> Fate {
+        for rule in rules where rule.covers(direction, from: from, to: to) {
+            if rule.action.hasPrefix("ALLOW ") { return .allowed }
+            if rule.action.hasPrefix("DENY ") || rule.action.hasPrefix("REJECT ") { return .stopped(by: rule) }
+        }
+        return .undecided
+    }
+
+    /// The rule for exactly this traffic, of which UFW keeps one.
+    public func rule(_ direction: String, from: String, to: String) -> Rule? {
+        rules.first { $0.action.hasSuffix(" \(direction)") && $0.from == from && $0.to == to }
+    }
+}
+
+extension FirewallState.Rule {
+    /// Whether the rule is about everything from `from` to `to`, and not for some ports or interfaces only.
+    fileprivate func covers(_ direction: String, from: String, to: String) -> Bool {
+        action.hasSuffix(" \(direction)") && Self.covers(self.from, from) && Self.covers(self.to, to)
+    }
+
+    private static func covers(_ column: String, _ wanted: String) -> Bool {
+        if column == "Anywhere" || column == wanted { return true }
+        guard let outer = CIDR(column), let inner = CIDR(wanted) else { return false }
+        return outer.prefixLength <= inner.prefixLength && outer.contains(inner.network)
     }
 }
 

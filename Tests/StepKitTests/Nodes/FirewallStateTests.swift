@@ -71,9 +71,9 @@ import Testing
                 .init(to: "10259/tcp", action: "ALLOW IN", from: "Anywhere"),
                 .init(to: "30000:32767/tcp", action: "ALLOW IN", from: "Anywhere"),
             ])
-        #expect(state.allows("ALLOW IN", from: "10.0.0.0/16", to: "Anywhere"))
-        #expect(!state.allows("ALLOW IN", from: "10.233.64.0/18", to: "Anywhere"))
-        #expect(!state.allows("ALLOW FWD", from: "10.0.0.0/16", to: "Anywhere"))
+        #expect(state.rule("IN", from: "10.0.0.0/16", to: "Anywhere")?.action == "ALLOW IN")
+        #expect(state.rule("IN", from: "10.233.64.0/18", to: "Anywhere")?.action != "ALLOW IN")
+        #expect(state.rule("FWD", from: "10.0.0.0/16", to: "Anywhere")?.action != "ALLOW FWD")
     }
 
     @Test func readsAnInactiveOne() throws {
@@ -85,15 +85,28 @@ import Testing
     @Test func readsCommentsProfilesLogsAndRoutedRules() throws {
         let state = try #require(FirewallState(ufwStatus: Self.rich))
         #expect(state.routedDefault == "allow")
-        #expect(state.allows("ALLOW IN", from: "10.233.64.0/18", to: "Anywhere"))
-        #expect(state.allows("ALLOW IN", from: "10.1.0.0/16", to: "Anywhere"))
-        #expect(state.allows("ALLOW IN", from: "Anywhere", to: "22/tcp (OpenSSH)"))
-        #expect(state.allows("LIMIT IN", from: "Anywhere", to: "22/tcp"))
-        #expect(state.allows("DENY IN", from: "192.0.2.7", to: "Anywhere"))
-        #expect(!state.allows("ALLOW IN", from: "192.0.2.7", to: "Anywhere"))
-        #expect(state.allows("DENY OUT", from: "Anywhere", to: "25/tcp"))
-        #expect(state.allows("ALLOW FWD", from: "10.233.64.0/18", to: "Anywhere"))
-        #expect(state.allows("ALLOW FWD", from: "Anywhere", to: "10.233.64.0/18"))
+        #expect(state.rule("IN", from: "10.233.64.0/18", to: "Anywhere")?.action == "ALLOW IN")
+        #expect(state.rule("IN", from: "10.1.0.0/16", to: "Anywhere")?.action == "ALLOW IN")
+        #expect(state.rule("IN", from: "Anywhere", to: "22/tcp (OpenSSH)")?.action == "ALLOW IN")
+        #expect(state.rule("IN", from: "Anywhere", to: "22/tcp")?.action == "LIMIT IN")
+        #expect(state.rule("IN", from: "192.0.2.7", to: "Anywhere")?.action == "DENY IN")
+        #expect(state.rule("IN", from: "192.0.2.7", to: "Anywhere")?.action != "ALLOW IN")
+        #expect(state.rule("OUT", from: "Anywhere", to: "25/tcp")?.action == "DENY OUT")
+        #expect(state.rule("FWD", from: "10.233.64.0/18", to: "Anywhere")?.action == "ALLOW FWD")
+        #expect(state.rule("FWD", from: "Anywhere", to: "10.233.64.0/18")?.action == "ALLOW FWD")
+    }
+
+    @Test func theFirstRuleThatIsAboutAllOfItDecides() throws {
+        let state = try #require(FirewallState(ufwStatus: Self.rich))
+        #expect(state.fate("IN", from: "10.233.64.0/18", to: "Anywhere") == .allowed)
+        #expect(state.fate("IN", from: "10.233.80.0/20", to: "Anywhere") == .allowed)
+        #expect(state.fate("IN", from: "10.233.0.0/16", to: "Anywhere") == .undecided)
+        #expect(
+            state.fate("IN", from: "192.0.2.7", to: "Anywhere")
+                == .stopped(by: .init(to: "Anywhere", action: "DENY IN", from: "192.0.2.7")))
+        #expect(state.fate("OUT", from: "Anywhere", to: "Anywhere") == .undecided)
+        #expect(state.fate("FWD", from: "Anywhere", to: "10.233.64.0/18") == .allowed)
+        #expect(state.fate("FWD", from: "Anywhere", to: "Anywhere") == .undecided)
     }
 
     @Test func rulesForIPv6AreNone() throws {
@@ -110,9 +123,9 @@ import Testing
             3000/tcp                   ALLOW IN    10.233.64.0/18           \u{20}
             """
         let state = try #require(FirewallState(ufwStatus: text))
-        #expect(!state.allows("ALLOW IN", from: "10.233.64.0/18", to: "Anywhere"))
-        #expect(!state.allows("ALLOW FWD", from: "10.233.64.0/18", to: "Anywhere"))
-        #expect(!state.allows("ALLOW FWD", from: "Anywhere", to: "10.233.64.0/18"))
+        #expect(state.rule("IN", from: "10.233.64.0/18", to: "Anywhere")?.action != "ALLOW IN")
+        #expect(state.rule("FWD", from: "10.233.64.0/18", to: "Anywhere")?.action != "ALLOW FWD")
+        #expect(state.rule("FWD", from: "Anywhere", to: "10.233.64.0/18")?.action != "ALLOW FWD")
     }
 
     @Test(arguments: [
