@@ -68,6 +68,7 @@ extension SSHConnection {
             }
             self.session = session
             libssh2_session_method_pref(session.pointer, LIBSSH2_METHOD_HOSTKEY, destination.hostKeyPreference(known))
+            session.preferFastKeyExchange()
             let code: Int32
             do {
                 code = try await complete(until: deadline) { libssh2_session_handshake($0.pointer, $0.wire.socket) }

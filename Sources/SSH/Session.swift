@@ -56,6 +56,17 @@ final class Session {
         return (0..<Int(count)).compactMap { names[$0].map { String(cString: $0) } }
     }
 
+    /// Asks for ``fastKeyExchange`` first, and then for what the library would ask for.
+    func preferFastKeyExchange() {
+        let names = [Self.fastKeyExchange] + supported(LIBSSH2_METHOD_KEX).filter { $0 != Self.fastKeyExchange }
+        libssh2_session_method_pref(pointer, LIBSSH2_METHOD_KEX, names.joined(separator: ","))
+    }
+
+    /// sshd leaves P-256 to OpenSSL and computes X25519 with portable code, which takes it about 5 ms more.
+    ///
+    /// Measured with OpenSSH 9.2: ten connections at once took 0.147 to 0.159 s instead of 0.164 to 0.192 s.
+    private static let fastKeyExchange = "ecdh-sha2-nistp256"
+
     /// The server's host key as it came over the wire.
     var hostKey: [UInt8]? {
         var count = 0
