@@ -47,7 +47,15 @@ import Testing
                                 ]
                             ]
                         ],
-                    ]
+                    ],
+                    [
+                        "manager": "kubectl-create", "operation": "Update", "apiVersion": "v1",
+                        "fieldsV1": [
+                            "f:spec": [
+                                "f:ports": [".": [:], #"k:{"port":2,"protocol":"TCP"}"#: [".": [:]]], "f:type": [:],
+                            ]
+                        ],
+                    ],
                 ]
             ],
         ]
@@ -59,6 +67,10 @@ import Testing
                     "fieldsV1": [
                         "f:spec": ["f:ports": [#"k:{"port":1,"protocol":"TCP"}"#: [".": [:], "f:port": [:]]]]
                     ],
+                ],
+                [
+                    "manager": "kubectl-create", "operation": "Update", "apiVersion": "v1",
+                    "fieldsV1": ["f:spec": ["f:type": [:]]],
                 ],
                 [
                     "manager": "keybuzz-runner", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1",

@@ -62,12 +62,14 @@ struct FieldManagers {
     }
 
     /// The fields without what is at `path`; `nil` where nothing else is left of them.
+    ///
+    /// A `.` alone is nothing: the server would read it as the ownership of everything inside.
     private static func remove(_ path: ArraySlice<FieldStep>, from fields: JSONValue) -> JSONValue? {
         guard let step = path.first, let inner = member(of: fields, for: step) else { return fields }
         let rest = path.dropFirst()
         let left = fields.setting(
             [.field(name(of: step, in: fields))], to: rest.isEmpty ? nil : remove(rest, from: inner))
-        return left.members.isEmpty ? nil : left
+        return left.members.keys.allSatisfy { $0 == "." } ? nil : left
     }
 
     private static func owns(_ fields: JSONValue, _ path: ArraySlice<FieldStep>) -> Bool {
