@@ -36,7 +36,26 @@ import Testing
         #expect(
             fields(live, applied).map(\.description) == [
                 #"spec.containers[a].env[Y]: added: {"name":"Y","value":"2"}"#,
-                #"spec.containers[a].env[X]: removed: {"name":"X","value":"1"}"#,
+                "spec.containers[a].env[X]: removed",
+            ])
+    }
+
+    @Test func anotherKeyOfTheSameElementIsToldByItsMembers() {
+        let live: JSONValue = [
+            "ports": [
+                ["name": "http", "port": 3001, "protocol": "UDP"], ["name": "other", "port": 1, "protocol": "TCP"],
+            ],
+            "topologySpreadConstraints": [["maxSkew": 1, "topologyKey": "a", "whenUnsatisfiable": "DoNotSchedule"]],
+        ]
+        let applied: JSONValue = [
+            "ports": [["name": "http", "port": 3000, "protocol": "TCP"]],
+            "topologySpreadConstraints": [["maxSkew": 1, "topologyKey": "a", "whenUnsatisfiable": "ScheduleAnyway"]],
+        ]
+        #expect(
+            fields(live, applied).map(\.description) == [
+                "ports[3001].port: 3001 → 3000", "ports[3001].protocol: UDP → TCP",
+                #"ports[1]: removed: {"name":"other","port":1,"protocol":"TCP"}"#,
+                "topologySpreadConstraints[a,DoNotSchedule].whenUnsatisfiable: DoNotSchedule → ScheduleAnyway",
             ])
     }
 

@@ -83,6 +83,23 @@ import Testing
         #expect(!refusal.cause.isEmpty && !refusal.remedy.isEmpty)
     }
 
+    /// As kube-apiserver 1.20 words them.
+    @Test(arguments: [
+        (
+            "Error from server (Invalid): Service \"s\" is invalid: spec.ports[1].name: Duplicate value: \"http\"",
+            "run again: "
+        ),
+        (
+            "Error from server: failed to create manager for existing fields: failed to convert new object "
+                + "(apps/v1, Kind=Deployment) to smd typed: .spec.template.spec.containers[name=\"web\"].env: "
+                + "duplicate entries for key [name=\"B\"]", "somebody wrote that entry twice"
+        ),
+    ])
+    func twoEntriesOfOneNameAreNotTheInventorys(_ text: String, _ remedy: String) {
+        let refusal = Refusal(exitStatus: 1, errorText: text, kubeconfig: "k", host: "h")
+        #expect(refusal.remedy.hasPrefix(remedy))
+    }
+
     @Test func logLinesAndWarningsAreLeftOut() {
         let text = """
             E1124 09:05:40.817850    3297 memcache.go:265] "Unhandled Error" err="couldn't get current server API group list"

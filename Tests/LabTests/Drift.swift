@@ -20,6 +20,13 @@ struct Drift: Sendable {
             cause: .patch(object, #"{"op":"replace","path":"\#(path)","value":\#(value)}"#))
     }
 
+    /// An element added to a list by hand.
+    static func added(_ object: String, _ path: String, _ value: String, _ words: String) -> Drift {
+        Drift(
+            name: "\(object) \(path) added", words: [words, "(set by kubectl-patch, 20"],
+            cause: .patch(object, #"{"op":"add","path":"\#(path)","value":\#(value)}"#))
+    }
+
     /// A field taken away by hand, which nobody manages then.
     static func removed(_ object: String, _ path: String, _ words: String) -> Drift {
         Drift(

@@ -69,7 +69,23 @@ extension RehearsalTests {
             .field(worker, "/spec/minReadySeconds", "1", "chatwoot-worker: spec.minReadySeconds: 1 → 5"),
             .field(worker, container("command/2"), #""true""#, "containers[worker].command[2]: true → sidekiq"),
             .field("service/chatwoot-web", "/spec/selector/component", #""x""#, "spec.selector.component: x → web"),
-            .field("service/chatwoot-web", "/spec/ports/0/targetPort", "1", "spec.ports[3000].targetPort: 1 → http"),
+            .field("service/chatwoot-web", "/spec/ports/0/port", "3001", "spec.ports[3001].port: 3001 → 3000"),
+            .field(web, container("ports/0/containerPort"), "3001", "ports[3001].containerPort: 3001 → 3000"),
+            .field(
+                web, template("topologySpreadConstraints/0/topologyKey"), #""zone""#,
+                "chatwoot-web: spec.template.spec.topologySpreadConstraints[zone,ScheduleAnyway].topologyKey: zone → kubernetes.io/hostname"
+            ),
+            .field(
+                worker, template("topologySpreadConstraints/0/whenUnsatisfiable"), #""DoNotSchedule""#,
+                "whenUnsatisfiable: DoNotSchedule → ScheduleAnyway"),
+            .field(worker, container("env/0/name"), #""RENAMED""#, "containers[worker].env[RENAMED]: removed"),
+            .added(
+                worker, template("imagePullSecrets/-"), #"{"name":"other"}"#,
+                #"chatwoot-worker: spec.template.spec.imagePullSecrets[other]: removed: {"name":"other"}"#),
+            .command(
+                "variable added by hand",
+                ["kubectl", "-n", "chatwoot", "set", "env", web, "FRONTEND_URL=http://x.example"],
+                "containers[web].env[FRONTEND_URL]: removed", "(set by kubectl"),
             .field(
                 "pdb/chatwoot-web", "/spec/maxUnavailable", "0", "chatwoot/chatwoot-web: spec.maxUnavailable: 0 → 1"),
             .field("pdb/chatwoot-worker", "/spec/maxUnavailable", "2", "chatwoot-worker: spec.maxUnavailable: 2 → 1"),
@@ -147,6 +163,7 @@ extension RehearsalTests {
 
     /// What keeps Chatwoot from logging in, with everybody else let in; and the operator's own file.
     private static let loginAndSecrets: [Drift] = [
+        .field("service/chatwoot-web", "/spec/ports/0/targetPort", "1", "spec.ports[3000].targetPort: 1 → http"),
         .sql(
             "role has another password", "ALTER ROLE chatwoot PASSWORD 'other'", "set the password of role \"chatwoot\""
         ),

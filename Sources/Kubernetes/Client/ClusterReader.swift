@@ -30,7 +30,12 @@ public struct ClusterReader: Sendable {
     func get(_ references: [ObjectReference], options: [String]) async throws(KubernetesError) -> [JSONValue] {
         guard !references.isEmpty else { return [] }
         if let known = await survey?.get(references) { return known }
-        return try await kubectl.objects(
+        return try await getNow(references, options: options)
+    }
+
+    /// Reads objects from the cluster itself.
+    func getNow(_ references: [ObjectReference], options: [String]) async throws(KubernetesError) -> [JSONValue] {
+        try await kubectl.objects(
             "read \(references.words)", ["get", "--ignore-not-found", "-o", "json"] + options + ["-f", "-"],
             input: JSONValue.list(references.map(\.stub)).serialized(), effect: .read,
             outputIsSecret: references.contains { $0.kind == "Secret" })

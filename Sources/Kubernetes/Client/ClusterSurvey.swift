@@ -4,6 +4,9 @@
 public actor ClusterSurvey {
     private var namespace: String?
     private var objects: [String: [JSONValue]] = [:]
+    /// Whether the last comparison of an object saw ``StrayElements``; kept when the rest is forgotten, for the apply that
+    /// follows.
+    private var strays: [ObjectReference: Bool] = [:]
 
     /// Knows nothing yet.
     public init() {}
@@ -18,7 +21,7 @@ public actor ClusterSurvey {
     private static let clusterWide: Set = ["Node", "Namespace"]
     static let resources = kinds.keys.sorted()
 
-    /// Forgets everything: from now on the cluster itself is asked.
+    /// Forgets what was read: from now on the cluster itself is asked.
     public func forget() {
         namespace = nil
         objects = [:]
@@ -27,6 +30,15 @@ public actor ClusterSurvey {
     func remember(_ items: [JSONValue], of namespace: String) {
         self.namespace = namespace
         objects = Dictionary(grouping: items) { $0["kind"]?.string ?? "" }
+    }
+
+    func noteStrays(_ seen: [ObjectReference: Bool]) {
+        strays.merge(seen) { _, new in new }
+    }
+
+    /// Whether each of `references` was compared, and was without stray elements or missing.
+    func sawNoStrays(in references: [ObjectReference]) -> Bool {
+        references.allSatisfy { strays[$0] == false }
     }
 
     /// The objects of `references` that exist; `nil` where one of them is outside of what was read.

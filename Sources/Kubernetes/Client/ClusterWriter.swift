@@ -7,20 +7,28 @@ public struct ClusterWriter: Sendable {
     public static let fieldManager = "keybuzz-runner"
 
     /// The reading half.
-    public let reader: ClusterReader
+    public private(set) var reader: ClusterReader
 
     /// Writes through kubectl on the host of `shell`, with the kubeconfig at `kubeconfig` there.
     public init(shell: any RemoteShell, kubeconfig: String, requestTimeout: Duration = .seconds(15)) {
         reader = ClusterReader(shell: shell, kubeconfig: kubeconfig, requestTimeout: requestTimeout)
     }
 
+    /// The same writer, whose reader answers from `survey` what that covers.
+    public func answering(from survey: ClusterSurvey) -> ClusterWriter {
+        var writer = self
+        writer.reader = reader.answering(from: survey)
+        return writer
+    }
+
     /// Brings objects to what `manifests` say with one server-side apply, taking over fields that others manage.
     ///
-    /// Fields applied earlier and no longer sent are removed; fields never sent stay as they are. The answer never holds
-    /// the objects' contents, so that no Secret comes back over the wire.
+    /// Fields applied earlier and no longer sent are removed, and so are ``StrayElements``; other fields never sent stay as
+    /// they are. The answer never holds the objects' contents, so that no Secret comes back over the wire.
     @discardableResult
     public func apply(_ manifests: [any Manifest]) async throws(KubernetesError) -> [AppliedObject] {
         guard !manifests.isEmpty else { return [] }
+        try await claimStrays(of: manifests)
         let result = try await reader.kubectl.run(
             "apply \(manifests.map(\.reference).words)",
             ["apply"] + Self.serverSide + ["-o", "go-template=\(AppliedObject.template)", "-f", "-"],

@@ -65,6 +65,16 @@ struct Refusal {
                 .server(reason), text,
                 "wait until the namespace is gone and run again; `kubectl get namespace NAME -o yaml` names what holds it"
             )
+        case .invalid where text.contains("Duplicate value"):
+            self.init(
+                .server(reason), text,
+                "run again: what somebody added to that list is removed then; where the answer stays, two entries of the "
+                    + "inventory have one name")
+        case _ where text.contains("duplicate entries for key"):
+            self.init(
+                .server(reason), text,
+                "somebody wrote that entry twice, and so the server can apply nothing to the object: remove one of the two "
+                    + "with `kubectl edit` on \(host), and run again")
         case .forbidden, .invalid:
             self.init(
                 .server(reason), text, "change what the answer names: in the inventory, or the policy that refuses it")

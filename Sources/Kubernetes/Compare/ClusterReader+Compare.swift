@@ -5,7 +5,7 @@ extension ClusterReader {
     ///
     /// Two commands for any number of objects: a read, and a dry run on the server of what ``ClusterWriter/apply(_:)`` would
     /// do. What the dry run cannot try, since its namespace does not exist yet, is predicted. Where the server would refuse
-    /// the rest, its refusal is thrown.
+    /// the rest, its refusal is thrown. An object with ``StrayElements`` costs one dry run more.
     public func compare(_ desired: [any Manifest]) async throws(KubernetesError) -> [ObjectDifference] {
         let live = try await liveObjects(of: desired)
         let missingNamespaces = Set(desired.compactMap(\.metadata.namespace))
@@ -13,7 +13,13 @@ extension ClusterReader {
         let triable = desired.filter { manifest in
             manifest.metadata.namespace.map { !missingNamespaces.contains($0) } ?? true
         }
-        let applied = try await dryRun(triable)
+        var strays: [ObjectReference: [[FieldStep]]] = [:]
+        for manifest in desired {
+            let object = live[manifest.reference]
+            strays[manifest.reference] = object.map { StrayElements.paths(in: $0, beside: manifest.json()) } ?? []
+        }
+        await survey?.noteStrays(strays.mapValues { !$0.isEmpty })
+        let applied = try await dryRun(triable, beside: strays)
 
         var differences: [ObjectDifference] = []
         for manifest in desired {
@@ -58,14 +64,34 @@ extension ClusterReader {
         return objects.byReference()
     }
 
-    private func dryRun(_ manifests: [any Manifest]) async throws(KubernetesError) -> [ObjectReference: JSONValue] {
+    private func dryRun(
+        _ manifests: [any Manifest], beside strays: [ObjectReference: [[FieldStep]]]
+    ) async throws(KubernetesError) -> [ObjectReference: JSONValue] {
         guard !manifests.isEmpty else { return [:] }
-        return try await kubectl.objects(
+        let desired = manifests.map { StrayElements.renamingPorts(strays[$0.reference] ?? [], beside: $0.json()) }
+        var applied = try await kubectl.objects(
             "try to apply \(manifests.map(\.reference).words)",
             ["apply", "--dry-run=server"] + ClusterWriter.serverSide + ["-o", "json", "-f", "-"],
-            input: manifests.standardInput(), effect: .read,
+            input: JSONValue.list(desired).serialized(), effect: .read,
             outputIsSecret: manifests.contains { $0.kind == "Secret" }
         ).byReference()
+        for (reference, paths) in strays where !paths.isEmpty {
+            guard let object = applied[reference] else { continue }
+            applied[reference] = try await dryRun(of: object, reference, without: paths)
+        }
+        return applied
+    }
+
+    /// What the server makes of an object as applying leaves it once its stray elements are ours.
+    private func dryRun(
+        of object: JSONValue, _ reference: ObjectReference, without strays: [[FieldStep]]
+    ) async throws(KubernetesError) -> JSONValue? {
+        // Without a version kubectl takes the present one: a status that was written meanwhile is no conflict.
+        let paths = strays + [[.field("metadata"), .field("resourceVersion")]]
+        return try await kubectl.json(
+            "try to remove \(strays.map(\.words).joined(separator: ", ")) from \(reference)",
+            ["replace", "--dry-run=server", "--field-manager=\(ClusterWriter.fieldManager)", "-o", "json", "-f", "-"],
+            input: paths.reduce(object) { $0.setting($1[...], to: nil) }.serialized(), effect: .read)
     }
 }
 

@@ -15,7 +15,8 @@ enum Comparison {
             let isHidden = mustHide(difference.path, of: reference)
             return FieldDifference(
                 path: difference.path.words,
-                old: isHidden ? difference.old.map { _ in FieldDifference.hidden } : difference.old?.words,
+                old: isHidden || mayBringSecrets(difference)
+                    ? difference.old.map { _ in FieldDifference.hidden } : difference.old?.words,
                 new: isHidden ? difference.new.map { _ in FieldDifference.hidden } : difference.new?.words,
                 managedBy: manager?.name, managedAt: manager?.time,
                 startingPoint: isHidden ? version(of: live) : difference.old.flatMap { digest(ofLong: $0.words) })
@@ -44,6 +45,12 @@ enum Comparison {
         }
         members["metadata"] = .object(metadata)
         return .object(members)
+    }
+
+    /// Whether a variable goes, alone or with its container, that is none of ours: its value may be a password.
+    private static func mayBringSecrets(_ difference: ValueDifference) -> Bool {
+        guard difference.new == nil, case .element? = difference.path.last else { return false }
+        return [.field("env"), .field("containers"), .field("initContainers")].contains(difference.path.dropLast().last)
     }
 
     /// Whether a field may hold a secret: everything of a Secret object but its type and labels.

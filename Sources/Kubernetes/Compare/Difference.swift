@@ -25,17 +25,26 @@ struct ValueDifference {
     }
 
     private static func elements(_ old: [JSONValue], _ new: [JSONValue], _ path: [FieldStep]) -> [ValueDifference] {
-        guard let keys = ListKeys.keys(ofListAt: path), let oldByKey = byKey(old, keys), let newByKey = byKey(new, keys)
+        guard let keys = ListKeys.keys(ofListAt: path), let oldByKey = ListKeys.byKey(old, keys),
+            let newByKey = ListKeys.byKey(new, keys)
         else { return positions(old, new, path) }
-        let order = new.map { key(of: $0, keys) } + old.map { key(of: $0, keys) }.filter { newByKey[$0] == nil }
-        let inside = order.flatMap { key -> [ValueDifference] in
-            let path = path + [.element(key)]
-            guard let old = oldByKey[key], let new = newByKey[key] else {
-                // A whole element that comes or goes is one difference, not one a member.
-                return [ValueDifference(path: path, old: oldByKey[key], new: newByKey[key])]
+        var left = old.filter { newByKey[ListKeys.key(of: $0, keys)] == nil }
+        var inside: [ValueDifference] = []
+        for element in new {
+            let key = ListKeys.key(of: element, keys)
+            var before = oldByKey[key]
+            // An element whose key was changed is told by the members that changed, the key among them.
+            if before == nil, let index = left.firstIndex(where: { ListKeys.isSame($0, as: element, inListAt: path) }) {
+                before = left.remove(at: index)
             }
-            return between(old, new, at: path)
+            if let before {
+                inside += between(before, element, at: path + [.element(ListKeys.key(of: before, keys))])
+            } else {
+                // A whole element that comes or goes is one difference, not one a member.
+                inside.append(ValueDifference(path: path + [.element(key)], old: nil, new: element))
+            }
         }
+        inside += left.map { ValueDifference(path: path + [.element(ListKeys.key(of: $0, keys))], old: $0, new: nil) }
         // The same elements in another order: the order itself is the difference, as in `env`, whose order has a meaning.
         return inside.isEmpty ? [ValueDifference(path: path, old: .array(old), new: .array(new))] : inside
     }
@@ -50,19 +59,5 @@ struct ValueDifference {
             }
             return between(before, after, at: path)
         }
-    }
-
-    private static func key(of element: JSONValue, _ keys: [String]) -> [String: JSONValue] {
-        element.members.filter { keys.contains($0.key) }
-    }
-
-    /// `nil` where an element lacks all keys or two share them: then there is nothing to tell them apart by.
-    private static func byKey(_ elements: [JSONValue], _ keys: [String]) -> [[String: JSONValue]: JSONValue]? {
-        var found: [[String: JSONValue]: JSONValue] = [:]
-        for element in elements {
-            let key = key(of: element, keys)
-            guard !key.isEmpty, found.updateValue(element, forKey: key) == nil else { return nil }
-        }
-        return found
     }
 }

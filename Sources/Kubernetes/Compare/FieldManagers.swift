@@ -2,12 +2,13 @@ import Foundation
 
 /// Who manages which fields of a live object, read from its `metadata.managedFields`.
 struct FieldManagers {
-    private let entries: [(manager: String, time: Date?, fields: JSONValue)]
+    private let entries: [(manager: String, time: Date?, fields: JSONValue, isApplied: Bool)]
 
     init(of object: JSONValue) {
         entries = (object["metadata", "managedFields"]?.elements ?? []).compactMap { entry in
             guard let manager = entry["manager"]?.string, let fields = entry["fieldsV1"] else { return nil }
-            return (manager, entry["time"]?.string.flatMap(Timestamp.date), fields)
+            let isApplied = Self.isApplied(entry, to: object)
+            return (manager, entry["time"]?.string.flatMap(Timestamp.date), fields, isApplied)
         }
     }
 
@@ -16,6 +17,59 @@ struct FieldManagers {
         entries.filter { $0.manager != ours && Self.owns($0.fields, path[...]) }
             .max { ($0.time ?? .distantPast) < ($1.time ?? .distantPast) }
             .map { ($0.manager, $0.time) }
+    }
+
+    /// Whether our apply would leave what is at `path` although it is not sent: it is not ours alone.
+    func wouldKeep(_ path: [FieldStep]) -> Bool {
+        entries.contains { !$0.isApplied && Self.owns($0.fields, path[...]) }
+            || !entries.contains { $0.isApplied && Self.owns($0.fields, path[...]) }
+    }
+
+    /// The `metadata.managedFields` of `object` with what is at `paths` ours alone, so that our next apply removes it.
+    ///
+    /// The object itself stays as it is: nothing reacts to it, and the apply changes everything in one write.
+    static func claiming(_ paths: [[FieldStep]], in object: JSONValue) -> JSONValue {
+        var entries = (object["metadata", "managedFields"]?.elements ?? []).compactMap { entry -> JSONValue? in
+            guard !isApplied(entry, to: object), let fields = entry["fieldsV1"] else { return entry }
+            let left = paths.reduce(fields as JSONValue?) { fields, path in
+                fields.flatMap { remove(path[...], from: $0) }
+            }
+            return left.map { entry.setting([.field("fieldsV1")], to: $0) }
+        }
+        if !entries.contains(where: { isApplied($0, to: object) }) {
+            entries.append([
+                "manager": .string(ClusterWriter.fieldManager), "operation": "Apply",
+                "apiVersion": object["apiVersion"] ?? .null, "fieldsType": "FieldsV1", "fieldsV1": [:],
+            ])
+        }
+        return .array(
+            entries.map { entry in
+                guard isApplied(entry, to: object), let fields = entry["fieldsV1"] else { return entry }
+                return entry.setting([.field("fieldsV1")], to: paths.reduce(fields) { add($1[...], to: $0) })
+            })
+    }
+
+    /// Whether an entry is what our applies of this version of the object's kind have set.
+    private static func isApplied(_ entry: JSONValue, to object: JSONValue) -> Bool {
+        entry["manager"]?.string == ClusterWriter.fieldManager && entry["operation"] == "Apply"
+            && entry["apiVersion"] == object["apiVersion"]
+    }
+
+    private static func add(_ path: ArraySlice<FieldStep>, to fields: JSONValue) -> JSONValue {
+        guard let step = path.first else { return fields.setting([.field(".")], to: [:]) }
+        let name = name(of: step, in: fields)
+        return fields.setting([.field(name)], to: add(path.dropFirst(), to: fields[name] ?? [:]))
+    }
+
+    /// The fields without what is at `path`; `nil` where nothing else is left of them.
+    ///
+    /// A `.` alone is nothing: the server would read it as the ownership of everything inside.
+    private static func remove(_ path: ArraySlice<FieldStep>, from fields: JSONValue) -> JSONValue? {
+        guard let step = path.first, let inner = member(of: fields, for: step) else { return fields }
+        let rest = path.dropFirst()
+        let left = fields.setting(
+            [.field(name(of: step, in: fields))], to: rest.isEmpty ? nil : remove(rest, from: inner))
+        return left.members.keys.allSatisfy { $0 == "." } ? nil : left
     }
 
     private static func owns(_ fields: JSONValue, _ path: ArraySlice<FieldStep>) -> Bool {
@@ -28,16 +82,22 @@ struct FieldManagers {
     }
 
     private static func member(of fields: JSONValue, for step: FieldStep) -> JSONValue? {
+        fields[name(of: step, in: fields)]
+    }
+
+    /// How `fields` writes the step, or would.
+    private static func name(of step: FieldStep, in fields: JSONValue) -> String {
         switch step {
-        case .field(let name): fields["f:\(name)"]
-        case .index(let index): fields["i:\(index)"]
-        case .element(let keys):
-            fields.members.first { name, _ in
+        case .field(let name): return "f:\(name)"
+        case .index(let index): return "i:\(index)"
+        case .element(let key):
+            let present = fields.members.keys.first { name in
                 guard name.hasPrefix("k:") else { return false }
                 // A key that is no JSON matches nothing.
                 let parsed = try? JSONValue(parsing: [UInt8](name.dropFirst(2).utf8))
-                return parsed?.members == keys
-            }?.value
+                return parsed?.members == key
+            }
+            return present ?? "k:" + String(decoding: JSONValue.object(key).serialized(), as: UTF8.self)
         }
     }
 }

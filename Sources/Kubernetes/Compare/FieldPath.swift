@@ -32,24 +32,3 @@ extension JSONValue {
         string ?? String(decoding: serialized(), as: UTF8.self)
     }
 }
-
-/// The members that tell the elements of a list apart, as the API's schema declares them (`x-kubernetes-list-map-keys`).
-///
-/// Lists that are not here are compared by position. A wrong entry could not make a difference appear or vanish; it only
-/// words it less well.
-enum ListKeys {
-    static func keys(ofListAt path: [FieldStep]) -> [String]? {
-        guard case .field(let name)? = path.last else { return nil }
-        switch name {
-        case "containers", "initContainers", "ephemeralContainers", "env", "volumes", "imagePullSecrets":
-            return ["name"]
-        case "volumeMounts": return ["mountPath"]
-        case "topologySpreadConstraints": return ["topologyKey", "whenUnsatisfiable"]
-        case "ports":
-            let isContainers = path.contains(.field("containers")) || path.contains(.field("initContainers"))
-            return [isContainers ? "containerPort" : "port", "protocol"]
-        case "ownerReferences": return ["uid"]
-        default: return nil
-        }
-    }
-}

@@ -48,11 +48,11 @@ actor LiveSite: OpenSite {
         let master = try masterInUse()
         var nodes: [ReadableNode] = []
         for connection in connections { nodes.append(await node(connection)) }
-        let writer = writer(master)
+        let writer = writer(master).answering(from: facts.clusterSurvey)
         return WritableSite(
             reading: ReadableSite(
                 inventory: inventory, credentials: credentials,
-                cluster: writer.reader.answering(from: facts.clusterSurvey),
+                cluster: writer.reader,
                 master: await node(master),
                 nodes: nodes, absentNodes: absent, services: services, generated: generated,
                 facts: facts, reporter: reporter),

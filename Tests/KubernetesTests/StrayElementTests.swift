@@ -1,0 +1,118 @@
+import Testing
+
+@testable import Kubernetes
+
+/// On a Service and a Deployment as kube-apiserver 1.20 returned them after both had been changed by hand.
+@Suite struct StrayElementTests {
+    private func live(_ name: String) throws -> JSONValue { try Fixtures.json("strays/\(name).json") }
+    private let service = Samples.service("chatwoot").json()
+    private let deployment = Samples.deployment("chatwoot").json()
+    private static let pod = "spec.template.spec"
+
+    @Test func whatIsNotInTheManifestIsFound() throws {
+        #expect(try StrayElements.paths(in: live("service"), beside: service).map(\.words) == ["spec.ports[3001]"])
+        #expect(
+            try StrayElements.paths(in: live("deployment"), beside: deployment).map(\.words) == [
+                "\(Self.pod).containers[web].env[PORTX]", "\(Self.pod).containers[web].env[ADDED]",
+                "\(Self.pod).containers[web].ports[3001]", "\(Self.pod).imagePullSecrets[other]",
+                "\(Self.pod).topologySpreadConstraints[zone,ScheduleAnyway]",
+            ])
+    }
+
+    /// What a claim leaves is found no more: our next apply removes it as it does whatever we sent once.
+    @Test(arguments: ["service", "deployment"])
+    func whatIsClaimedIsOursAlone(_ name: String) throws {
+        let object = try live(name)
+        let desired = name == "service" ? service : deployment
+        let strays = StrayElements.paths(in: object, beside: desired)
+        let managers = FieldManagers.claiming(strays, in: object)
+        let claimed = object.setting([.field("metadata"), .field("managedFields")], to: managers)
+        #expect(StrayElements.paths(in: claimed, beside: desired) == [])
+        #expect(managers.elements.map { $0["manager"] } == ["keybuzz-runner"])
+        #expect(claimed["spec"] == object["spec"])
+    }
+
+    @Test func aClaimLeavesOthersTheRest() {
+        let object: JSONValue = [
+            "apiVersion": "v1",
+            "metadata": [
+                "managedFields": [
+                    [
+                        "manager": "hand", "operation": "Update", "apiVersion": "v1",
+                        "fieldsV1": [
+                            "f:spec": [
+                                "f:ports": [
+                                    #"k:{"port":1,"protocol":"TCP"}"#: [".": [:], "f:port": [:]],
+                                    #"k:{"protocol":"TCP","port":2}"#: [".": [:], "f:port": [:]],
+                                ]
+                            ]
+                        ],
+                    ],
+                    [
+                        "manager": "kubectl-create", "operation": "Update", "apiVersion": "v1",
+                        "fieldsV1": [
+                            "f:spec": [
+                                "f:ports": [".": [:], #"k:{"port":2,"protocol":"TCP"}"#: [".": [:]]], "f:type": [:],
+                            ]
+                        ],
+                    ],
+                ]
+            ],
+        ]
+        let stray: [FieldStep] = [.field("spec"), .field("ports"), .element(["port": 2, "protocol": "TCP"])]
+        #expect(
+            FieldManagers.claiming([stray], in: object) == [
+                [
+                    "manager": "hand", "operation": "Update", "apiVersion": "v1",
+                    "fieldsV1": [
+                        "f:spec": ["f:ports": [#"k:{"port":1,"protocol":"TCP"}"#: [".": [:], "f:port": [:]]]]
+                    ],
+                ],
+                [
+                    "manager": "kubectl-create", "operation": "Update", "apiVersion": "v1",
+                    "fieldsV1": ["f:spec": ["f:type": [:]]],
+                ],
+                [
+                    "manager": "keybuzz-runner", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1",
+                    "fieldsV1": ["f:spec": ["f:ports": [#"k:{"port":2,"protocol":"TCP"}"#: [".": [:]]]]],
+                ],
+            ])
+    }
+
+    /// What we applied ourselves and nobody touched goes by the apply alone, and costs nothing more.
+    @Test func whatIsOursAloneIsNoStray() throws {
+        let object: JSONValue = [
+            "apiVersion": "v1", "spec": ["ports": [["port": 1, "protocol": "TCP"]]],
+            "metadata": [
+                "managedFields": [
+                    [
+                        "manager": "keybuzz-runner", "operation": "Apply", "apiVersion": "v1",
+                        "fieldsV1": ["f:spec": ["f:ports": [#"k:{"port":1,"protocol":"TCP"}"#: [".": [:]]]]],
+                    ]
+                ]
+            ],
+        ]
+        #expect(StrayElements.paths(in: object, beside: service) == [])
+        let unmanaged = object.setting([.field("metadata"), .field("managedFields")], to: [])
+        #expect(StrayElements.paths(in: unmanaged, beside: service).map(\.words) == ["spec.ports[1]"])
+    }
+
+    @Test func onlyAPortGetsAnotherNameForTheDryRun() throws {
+        let strays = try StrayElements.paths(in: live("deployment"), beside: deployment)
+        let sent = StrayElements.renamingPorts(strays, beside: deployment)
+        let container = try #require(sent["spec", "template", "spec", "containers"]?.elements.first)
+        #expect(
+            container["ports"]?.elements == [
+                ["name": "http", "containerPort": 3000, "protocol": "TCP"],
+                ["name": "was-3001-tcp", "containerPort": 3001, "protocol": "TCP"],
+            ])
+        #expect(
+            StrayElements.renamingPorts(strays.filter { $0.contains(.field("env")) }, beside: deployment) == deployment)
+    }
+
+    @Test func otherKindsHaveNone() {
+        #expect(!StrayElements.arePossible(in: Samples.account("chatwoot").json()))
+        #expect(!StrayElements.arePossible(in: Samples.ingress("chatwoot").json()))
+        #expect(StrayElements.arePossible(in: service) && StrayElements.arePossible(in: deployment))
+    }
+}
