@@ -90,7 +90,7 @@ extension SSHConnection {
                 libssh2_channel_open_ex($0.pointer, "session", 7, 2 << 20, 32 << 10, nil, 0)
             }
             let next = ContinuousClock.now + pause
-            guard case .failure(.library) = result, pool.isShort, next < deadline else { return result }
+            guard case .failure(.library) = result, pool.isShort, loss == nil, next < deadline else { return result }
             while .now < next, loss == nil { await wait(until: next) }
             pause *= 2
         }

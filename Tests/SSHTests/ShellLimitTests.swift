@@ -30,16 +30,21 @@ import Testing
     @Test func thereAreNoMoreShellsThanTheLimit() async throws {
         let server = try await TestServer()
         let connection = try await SSHConnection.open(to: server.destination { $0.limits.shells = 3 })
+        try await meet(["a", "b", "c"].map(server.path), on: connection)
         var found: Set<String> = []
         for _ in 0..<3 { found.formUnion(try await shells(of: connection, commands: 12)) }
         #expect(found.count == 3)
+        #expect(try server.log.components(separatedBy: "Starting session:").count == 4)
     }
 
     @Test(arguments: [1, 2]) func whatTheServerDoesNotGrantIsNoFailure(_ granted: Int) async throws {
         let server = try await TestServer(["MaxSessions \(granted)"])
         let connection = try await server.connect()
-        for _ in 0..<2 { #expect(try await shells(of: connection, commands: 12).count <= granted) }
-        // It is not asked again and again.
+        try await meet((0..<granted).map { server.path("\($0)") }, on: connection)
+        #expect(try await shells(of: connection, commands: 12).count == granted)
+        try await eventually("the server refuses") { try server.log.contains("no more sessions") }
+        #expect(try await shells(of: connection, commands: 12).count == granted)
+        // It is not asked again.
         #expect(try server.log.components(separatedBy: "no more sessions").count == 2)
     }
 
