@@ -4,7 +4,7 @@ import SSH
 import Testing
 
 /// How many remote shells a connection has.
-@Suite struct ShellLimitTests {
+@Suite(.serialized) struct ShellLimitTests {
     private let parent = RemoteCommand(["sh", "-c", "echo $PPID; sleep 0.05"], effect: .read)
 
     /// The processes of the remote shells that `count` commands found at once.
@@ -85,7 +85,7 @@ import Testing
         async let other = failure(of: parent, on: connection)
         for error in [try await failure(of: parent, on: connection), try await other] {
             #expect(error.phase == .channel)
-            #expect(error.cause.contains("the remote shell ended with status 3"))
+            #expect(error.cause.contains("the remote shell ended"))
         }
         try FileManager.default.removeItem(atPath: broken)
         #expect(try await connection.run(parent).exitStatus == 0)
