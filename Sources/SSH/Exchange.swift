@@ -53,6 +53,7 @@ final class Exchange {
     private var reached: End?
     private(set) var output: Stream
     private(set) var errors: Stream
+    let nonce: String
     let started = ContinuousClock.now
     var deadline: ContinuousClock.Instant
     /// Set when the waiting task was cancelled.
@@ -64,6 +65,7 @@ final class Exchange {
         onOutput: @escaping (ArraySlice<UInt8>, OutputStream) -> Void
     ) {
         self.parts = parts[...]
+        self.nonce = nonce
         self.deadline = deadline
         self.onOutput = onOutput
         output = Stream(nonce: nonce, limit: outputLimit)

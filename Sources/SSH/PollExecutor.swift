@@ -117,8 +117,10 @@ final class PollExecutor: SerialExecutor {
         var milliseconds: Int32 = -1
         if let deadline = request.deadline {
             let left = max(.zero, deadline - .now)
+            // Rounded up, so that the deadline has passed when the wait is over.
             milliseconds = Int32(
-                clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000 + 1)
+                clamping: left.components.seconds * 1000
+                    + (left.components.attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
         }
         // EINTR counts as a wake-up on which nothing happened.
         guard poll(&descriptors, nfds_t(descriptors.count), milliseconds) > 0 else { return [] }

@@ -63,10 +63,13 @@ public struct CommandResult: Sendable {
     public var errorText: String { String(decoding: standardError, as: UTF8.self) }
 }
 
-/// A place where commands run on one host, one after another.
+/// A place where commands run on one host, several at once.
 ///
-/// Commands of one shell never overlap. A command with ``Effect/change`` holds an exclusive lock on the host while it runs,
-/// even after its link was cut, so that a resumed run cannot overlap an orphan of the run before.
+/// Changes never overlap each other, and run in the order in which they were asked for. A read may overlap anything else:
+/// what must come before or after another command is asked for when that one has ended, or before it is asked for.
+///
+/// A command with ``Effect/change`` holds an exclusive lock on the host while it runs, even after its link was cut, so that
+/// a resumed run cannot overlap an orphan of the run before.
 public protocol RemoteShell: Sendable {
     /// The inventory name of the host.
     var hostName: String { get }

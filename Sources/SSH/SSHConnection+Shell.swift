@@ -1,22 +1,50 @@
 import CLibSSH2
 import ClientKit
 
-/// Starting the remote shell, at the beginning and after it was given up.
+/// Handing out the remote shells, and starting them: the first at the beginning, others when they are needed.
 extension SSHConnection {
-    /// The remote shell, a new one if the last one ended.
-    func readyShell(for command: RemoteCommand) async throws(SSHError) -> ShellChannel {
-        if let loss { throw notSent(command, loss.explanation, "connect again.", .unreachable) }
-        if let shell, !shell.isEnded { return shell }
-        try await openShell(until: .now + destination.limits.connect)
-        guard let shell else {
-            throw notSent(command, (loss ?? .closedHere).explanation, "connect again.", .unreachable)
+    /// Waits until `claim` has a shell for `command`.
+    func takeShell(for command: RemoteCommand, _ claim: ShellPool.Claim) async throws(SSHError) -> ShellChannel {
+        let nonce = claim.nonce
+        if loss == nil, !Task.isCancelled {
+            pool.enqueue(claim)
+            handOutShells()
+            await withTaskCancellationHandler {
+                await claim.wait(isolation: self)
+            } onCancel: {
+                Task { await self.cancel(nonce) }
+            }
+        }
+        if let refusal = claim.refusal { throw refusal }
+        if let loss, !Task.isCancelled { throw notSent(command, loss.explanation, "connect again.", .unreachable) }
+        guard let shell = claim.shell, !Task.isCancelled else {
+            throw notSent(command, "the task was cancelled", "run it again.", .failed)
         }
         return shell
     }
 
+    /// Takes back what `claim` has, if anything.
+    func returnShell(of claim: ShellPool.Claim) {
+        if let shell = claim.shell, shell.isEnded { abandon(shell) }
+        pool.release(claim)
+        handOutShells()
+    }
+
+    private func handOutShells() {
+        guard loss == nil, pool.handOut() else { return }
+        Task {
+            do throws(SSHError) {
+                try await openShell(until: .now + destination.limits.connect)
+                pool.openingEnded(nil)
+            } catch {
+                pool.openingEnded(error)
+            }
+            handOutShells()
+        }
+    }
+
     /// Opens a channel and waits until the loop on it has announced itself.
     func openShell(until deadline: ContinuousClock.Instant) async throws(SSHError) {
-        abandonShell()
         let token = Self.freshNonce()
         let attempt = "start the remote shell"
         let preamble: [UInt8]
@@ -29,24 +57,43 @@ extension SSHConnection {
         }
         let channel: OpaquePointer
         do throws(LinkFailure) {
-            channel = try await openChannel(until: deadline) {
-                libssh2_channel_open_ex($0.pointer, "session", 7, 2 << 20, 32 << 10, nil, 0)
-            }.get()
+            channel = try await openSessionChannel(until: deadline).get()
         } catch {
             throw channelError(attempt, error)
         }
         let loop = RemoteScript.loop(token: token)
+        let shell: ShellChannel
         do throws(LinkFailure) {
             let code = try await complete(until: deadline) { _ in
                 libssh2_channel_process_startup(channel, "exec", 4, loop, UInt32(loop.utf8.count))
             }
             guard code == 0, let session else { throw session?.failure(code) ?? loss ?? .closedHere }
             shell = ShellChannel(channel: channel, session: session, token: token, preamble: preamble)
+            pool.append(shell)
         } catch {
             closeLater(channel)
             throw linkError(.channel, attempt, error)
         }
-        try await awaitLoop(attempt, until: deadline)
+        try await awaitLoop(on: shell, attempt, until: deadline)
+        shell.isIdle = true
+    }
+
+    /// Opens a channel for a shell; what the server granted before is asked for again when it refuses.
+    ///
+    /// sshd counts a session until it has both seen the channel closed and the process ended.
+    private func openSessionChannel(
+        until deadline: ContinuousClock.Instant
+    ) async -> Result<OpaquePointer, LinkFailure> {
+        var pause = Duration.milliseconds(10)
+        while true {
+            let result = await openChannel(until: deadline) {
+                libssh2_channel_open_ex($0.pointer, "session", 7, 2 << 20, 32 << 10, nil, 0)
+            }
+            let next = ContinuousClock.now + pause
+            guard case .failure(.library) = result, pool.isShort, loss == nil, next < deadline else { return result }
+            while .now < next, loss == nil { await wait(until: next) }
+            pause *= 2
+        }
     }
 
     /// Opens a channel.
@@ -98,8 +145,9 @@ extension SSHConnection {
         }
     }
 
-    private func awaitLoop(_ attempt: String, until deadline: ContinuousClock.Instant) async throws(SSHError) {
-        guard let shell else { return }
+    private func awaitLoop(
+        on shell: ShellChannel, _ attempt: String, until deadline: ContinuousClock.Instant
+    ) async throws(SSHError) {
         var noise: [UInt8] = []
         let exchange = Exchange(sending: [], nonce: shell.token, outputLimit: 0, deadline: deadline) { bytes, _ in
             if noise.count < 400 { noise += bytes.prefix(400) }
@@ -114,7 +162,7 @@ extension SSHConnection {
         case .timedOut, .cancelled: cause = "it did not announce itself in time"
         case .shellEnded(let reason): cause = reason
         }
-        abandonShell()
+        abandon(shell)
         let said = String(decoding: noise.prefix(400), as: UTF8.self).split(whereSeparator: \.isNewline).joined(
             separator: "; ")
         throw destination.failure(

@@ -55,8 +55,7 @@ extension SSHConnection {
         let reason = blamed(reason)
         // Before any tunnel is closed, so that whoever travels in one finds the reason here.
         lossSeen.withLock { $0 = reason }
-        shell?.exchange?.end(.linkLost(reason))
-        shell = nil
+        pool.lose(reason)
         for forward in forwards { forward.abandon() }
         forwards = []
         closingChannels = []
@@ -65,11 +64,9 @@ extension SSHConnection {
         wakeWaiters([])
     }
 
-    /// Closes the remote shell's channel; the next command opens another.
-    func abandonShell() {
-        guard let shell else { return }
-        closeLater(shell.channel)
-        self.shell = nil
+    /// Closes the channel of a shell that takes no more commands.
+    func abandon(_ shell: ShellChannel) {
+        if pool.remove(shell) { closeLater(shell.channel) }
     }
 
     /// Closes a channel on this side and frees it once the server has closed it too, or with the session.
@@ -79,7 +76,11 @@ extension SSHConnection {
 
     /// Returns whether something may move at once.
     private func service(_ session: Session, _ events: [pollfd]) -> Bool {
-        var isMoving = shell?.pump() ?? false
+        let seen = session.wire.bytesReceived
+        var isMoving = false
+        for shell in pool.shells {
+            isMoving = shell.pump() || isMoving
+        }
         for forward in forwards {
             isMoving = forward.pump() || isMoving
         }
@@ -88,10 +89,13 @@ extension SSHConnection {
         {
             session.wire.fail(.closedByPeer)
         }
+        for shell in pool.shells where shell.isIdle && shell.isEnded { abandon(shell) }
         closingChannels += forwards.filter(\.isDone).compactMap { $0.takeChannel() }
         forwards.removeAll(where: \.isDone)
         closingChannels.removeAll { libssh2_channel_free($0) != Session.again }
         session.wire.flush()
+        // Whoever reads takes in what came for all: something may lie there for one that had its turn before.
+        if session.wire.bytesReceived != seen { isMoving = true }
         // What arrived before the end is handed out first.
         if isEstablished, !isMoving, let failure = session.wire.failure { lose(failure) }
         return isMoving
@@ -99,7 +103,7 @@ extension SSHConnection {
 
     private func watchClock() {
         let now = ContinuousClock.now
-        if let exchange = shell?.exchange, now >= exchange.deadline {
+        for exchange in pool.exchanges where now >= exchange.deadline {
             exchange.end(exchange.isCancelled ? .cancelled : .timedOut)
         }
         guard isEstablished, let session else { return }
@@ -128,7 +132,7 @@ extension SSHConnection {
 
     /// Whether anything reads what the server sends; without a channel nothing does.
     private var isListening: Bool {
-        shell != nil || !forwards.isEmpty || !closingChannels.isEmpty || !waiters.isEmpty
+        pool.shells.contains { !$0.isEnded } || !forwards.isEmpty || !closingChannels.isEmpty || !waiters.isEmpty
     }
 
     private func wakeWaiters(_ events: [pollfd]) {
@@ -164,7 +168,7 @@ extension SSHConnection {
                 if isListening, let deathDue { deadlines.append(deathDue) }
             }
         }
-        if let exchange = shell?.exchange { deadlines.append(exchange.deadline) }
+        deadlines += pool.exchanges.map(\.deadline)
         request.descriptors += forwards.flatMap(\.interest)
         request.deadline = deadlines.min()
         return request

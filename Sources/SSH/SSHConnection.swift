@@ -4,9 +4,9 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// One authenticated SSH session to a host, with one remote shell for all commands, and forwards beside it.
+/// One authenticated SSH session to a host, with a few remote shells for commands, and forwards beside them.
 ///
-/// The actor runs on a thread of its own, which also keeps the socket, the shell and the forwards going between its jobs:
+/// The actor runs on a thread of its own, which also keeps the socket, the shells and the forwards going between its jobs:
 /// nothing here blocks Swift's cooperative pool, and forwards move while commands run.
 ///
 /// A command that is cut off by a timeout, a cancelled task or a lost link has an *unknown* outcome, and goes on on the
@@ -26,7 +26,7 @@ public actor SSHConnection: RemoteShell {
     /// Why there is no session any more; sessions that travel on this one look at it from their own threads.
     nonisolated var loss: LinkFailure? { lossSeen.withLock { $0 } }
     let lossSeen = Mutex<LinkFailure?>(nil)
-    var shell: ShellChannel?
+    let pool: ShellPool
     var forwards: [ForwardPump] = []
     /// Channels that are closed on this side, until the server closes them too.
     var closingChannels: [OpaquePointer] = []
@@ -37,7 +37,6 @@ public actor SSHConnection: RemoteShell {
     /// What this session goes through, and the session that it travels on.
     let through: JumpHost?
     var carrier: SSHConnection?
-    private let commandGate = Gate()
     let channelGate = Gate()
 
     /// The thread of this session.
@@ -56,6 +55,7 @@ public actor SSHConnection: RemoteShell {
         self.destination = destination
         self.through = through
         self.observer = observer
+        pool = ShellPool(limit: destination.limits.shells)
         executor.start(label: "ssh \(destination.name)") { [weak self] events in
             self?.assumeIsolated { $0.turn(events) }
         }
@@ -65,7 +65,7 @@ public actor SSHConnection: RemoteShell {
         executor.stop()
     }
 
-    /// Connects, verifies the host key, authenticates and starts the remote shell, or throws and leaves nothing behind.
+    /// Connects, verifies the host key, authenticates and starts a remote shell, or throws and leaves nothing behind.
     ///
     /// `passphrase` is asked at most once, before anything is sent, with the path of an encrypted key file. An error names the
     /// host that it is about: `destination`, or the jump host that it should be reached `through`.
@@ -76,7 +76,7 @@ public actor SSHConnection: RemoteShell {
         try await open(to: destination, through: through, withShell: true, observer: observer, passphrase: passphrase)
     }
 
-    /// The same, where `withShell` is false without the remote shell: one is started with the first command, if any.
+    /// The same, where `withShell` is false without a remote shell: one is started with the first command, if any.
     static func open(
         to destination: SSHDestination, through: JumpHost?, withShell: Bool, observer: any ActivityObserver,
         passphrase: @Sendable (String) async -> Secret?
@@ -101,13 +101,14 @@ public actor SSHConnection: RemoteShell {
         lose(.closedHere)
     }
 
-    /// Runs `command` after those that were asked for before it, and returns its result, whatever its exit status.
+    /// Runs `command` in a shell that it has for itself, and returns its result, whatever its exit status.
+    ///
+    /// Where all are in use it waits, or another is opened, up to ``SSHDestination/Limits/shells`` or what the server grants.
     public func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
-        await commandGate.enter(isolation: self)
-        defer { commandGate.leave() }
-        if Task.isCancelled { throw notSent(command, "the task was cancelled", "run it again.", .failed) }
-        let shell = try await readyShell(for: command)
         let nonce = Self.freshNonce()
+        let claim = ShellPool.Claim(nonce: nonce, effect: command.effect)
+        defer { returnShell(of: claim) }
+        let shell = try await takeShell(for: command, claim)
         let lines = try parts(of: command, on: shell, nonce: nonce)
         let activity = Activity(
             channel: .ssh, host: hostName, hostKeyFingerprint: hostKeyFingerprint, command: command.arguments,
@@ -170,23 +171,23 @@ public actor SSHConnection: RemoteShell {
     private func result(of exchange: Exchange, on shell: ShellChannel) async -> Exchange.End {
         shell.exchange = exchange
         defer { shell.exchange = nil }
-        let identity = ObjectIdentifier(exchange)
+        let nonce = exchange.nonce
         let end = await withTaskCancellationHandler {
             // Without naming it, the closure would run, and the result be awaited, outside this actor.
             await exchange.result(isolation: self)
         } onCancel: {
-            Task { await self.cancel(identity) }
+            Task { await self.cancel(nonce) }
         }
         switch end {
-        case .timedOut, .cancelled, .shellEnded: abandonShell()
-        case .trailer, .linkLost: break
+        case .timedOut, .cancelled: abandon(shell)
+        case .shellEnded, .trailer, .linkLost: break
         }
         return end
     }
 
-    private func cancel(_ identity: ObjectIdentifier) {
-        // By now it may have ended, and another be in flight.
-        guard let exchange = shell?.exchange, ObjectIdentifier(exchange) == identity else { return }
+    /// Ends the wait of the command with this nonce, or lets it run for the grace; by now it may have ended.
+    func cancel(_ nonce: String) {
+        guard !pool.withdraw(nonce), let exchange = pool.exchanges.first(where: { $0.nonce == nonce }) else { return }
         exchange.isCancelled = true
         exchange.deadline = min(exchange.deadline, .now + destination.limits.cancellation)
     }

@@ -10,7 +10,7 @@ public struct SSHDestination: Sendable {
         case agent(publicKey: String)
     }
 
-    /// How long things may take.
+    /// How long things may take, and how many there may be.
     public struct Limits: Sendable {
         /// From the first packet to a remote shell that is ready, retries included.
         public var connect: Duration = .seconds(20)
@@ -22,6 +22,8 @@ public struct SSHDestination: Sendable {
         public var lock: Duration = .seconds(60)
         /// How long a command in flight may go on after its task was cancelled.
         public var cancellation: Duration = .seconds(2)
+        /// How many remote shells there may be at once; sshd grants 10 sessions unless its MaxSessions says otherwise.
+        public var shells = 4
 
         /// The values given with the properties.
         public init() {}
@@ -39,7 +41,7 @@ public struct SSHDestination: Sendable {
     public var identity: Identity
     /// `known_hosts` files by path; one that does not exist counts as empty.
     public var knownHosts: [String]
-    /// How long things may take.
+    /// How long things may take, and how many there may be.
     public var limits: Limits
     /// The file on the host whose lock a changing command holds.
     public var lockFile: String

@@ -1,7 +1,7 @@
 import CLibSSH2
 import ClientKit
 
-/// The channel of the remote shell; runs one ``Exchange`` after another.
+/// The channel of a remote shell; runs one ``Exchange`` after another.
 final class ShellChannel {
     let channel: OpaquePointer
     private let session: Session
@@ -11,6 +11,8 @@ final class ShellChannel {
     private var preamble: [UInt8]?
     /// The command in flight.
     var exchange: Exchange?
+    /// Whether it has started and no command has it.
+    var isIdle = false
     /// Set when the shell can take no more commands.
     private(set) var isEnded = false
 

@@ -141,26 +141,6 @@ import Testing
         #expect(try await connection.run(RemoteCommand(["cat"], effect: .change)).standardOutput.isEmpty)
     }
 
-    @Test func concurrentCommandsRunOneAfterAnother() async throws {
-        let server = try await TestServer()
-        let connection = try await server.connect()
-        let file = server.path("overlap")
-        // A second command that finds the directory would report status 1.
-        let script = "mkdir \"$0\" && sleep 0.01 && rmdir \"$0\" && echo \"$1\""
-        try await withThrowingTaskGroup(of: (Int, CommandResult).self) { group in
-            for number in 0..<40 {
-                group.addTask {
-                    let command = RemoteCommand(
-                        ["sh", "-c", script, file, "\(number)"], effect: number % 2 == 0 ? .read : .change)
-                    return (number, try await connection.run(command))
-                }
-            }
-            for try await (number, result) in group {
-                #expect(result.outputText == "\(number)\n")
-            }
-        }
-    }
-
     @Test func tenSessionsWorkInParallel() async throws {
         let server = try await TestServer()
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -83,13 +83,13 @@ import Testing
 
     @Test func aHostThatNeverAnswersDoesNotHoldUpTheOthers() async throws {
         let (server, target, silent) = (try await TestServer(), try await TestServer(), try FullListener())
-        let jump = try jump(server) { $0.limits.connect = .seconds(2) }
+        let jump = try jump(server) { $0.limits.connect = .seconds(6) }
         async let vain = failure(to: target.destination { $0.port = silent.port }, through: jump)
         try await eventually("the way to the silent host is asked for") {
             try server.log.contains("port \(silent.port)")
         }
         let connection = try await SSHConnection.open(
-            to: target.destination { $0.limits.connect = .seconds(2) }, through: jump)
+            to: target.destination { $0.limits.connect = .seconds(6) }, through: jump)
         #expect(try await connection.run(command).exitStatus == 0)
         let error = try await vain
         #expect((error.kind, error.hostName) == (.unreachable, "master-01"))

@@ -36,7 +36,14 @@ final class TestServer: Sendable {
         try await Self.makeKey(directory.appending(path: "user").path, ["-t", "ed25519"])
         try FileManager.default.copyItem(
             at: directory.appending(path: "user.pub"), to: directory.appending(path: "authorized_keys"))
-        port = try Self.freePort()
+        (port, process) = try await Self.start(in: directory, options, hostKeys, environment)
+    }
+
+    /// Starts sshd on a port that is free; another test may take it first, and then it is tried with the next.
+    private static func start(
+        in directory: URL, _ options: [String], _ hostKeys: [String], _ environment: [String]
+    ) async throws -> (UInt16, ChildProcess) {
+        let port = try freePort()
         let configuration =
             [
                 "Port \(port)", "ListenAddress 127.0.0.1", "PidFile none", "UsePAM no", "StrictModes no",
@@ -47,14 +54,19 @@ final class TestServer: Sendable {
             ] + hostKeys.map { "HostKey \(directory.path)/host_\($0)" } + options
         try configuration.joined(separator: "\n").appending("\n").write(
             to: directory.appending(path: "sshd_config"), atomically: true, encoding: .utf8)
-        process = try ChildProcess(
-            "/usr/sbin/sshd",
-            ["-D", "-f", directory.appending(path: "sshd_config").path, "-E", directory.appending(path: "log").path])
         let log = directory.appending(path: "log")
+        let process = try ChildProcess(
+            "/usr/sbin/sshd", ["-D", "-f", directory.appending(path: "sshd_config").path, "-E", log.path])
+        var text = ""
         try await eventually("sshd listens") {
-            try FileManager.default.fileExists(atPath: log.path)
-                && String(contentsOf: log, encoding: .utf8).contains("Server listening on 127.0.0.1")
+            if FileManager.default.fileExists(atPath: log.path) { text = try String(contentsOf: log, encoding: .utf8) }
+            return text.contains("Server listening on 127.0.0.1") || text.contains("Cannot bind any address")
         }
+        if text.contains("Server listening on 127.0.0.1") { return (port, process) }
+        process.end()
+        print("port \(port) was taken: \(text)")
+        try FileManager.default.removeItem(at: log)
+        return try await start(in: directory, options, hostKeys, environment)
     }
 
     deinit {

@@ -8,6 +8,8 @@ from timing import Way, Wrong, interleave, run
 
 KUBECONFIG = "/root/.kube/config"
 MASTER = Host("k8s-master-01", "10.0.0.100")
+# Of the ways that run several commands at once.
+AT_ONCE = 4
 
 OBJECTS = [
     ("namespaces", None, "chatwoot"), ("namespaces", None, "default"), ("namespaces", None, "kube-system"),
@@ -43,6 +45,8 @@ class Reads:
         self.expected, _ = self.on_the_host()
         objects = [json.loads(answer) for answer in self.expected[1:]]
         self.access.bench_plan(self.folder / "reads.json", [MASTER], self.commands)
+        self.access.bench_plan(self.folder / "at-once.json", [MASTER], self.commands, at_once=AT_ONCE)
+        self.write_calls()
         self.access.bench_plan(
             self.folder / "batch.json", [MASTER], kubeconfig=KUBECONFIG,
             objects=[{"apiVersion": o["apiVersion"], "kind": o["kind"], "namespace": o["metadata"].get("namespace"),
@@ -50,8 +54,12 @@ class Reads:
         ways = [
             Way("on the master itself, no SSH", self.floor, "a local `sh` fed the same commands: what kubectl itself takes"),
             Way("runner's SSH layer", self.runner, "process start, connection, 20 commands in one session, close"),
+            Way(f"runner's SSH layer, {AT_ONCE} at once", self.runner_at_once,
+                f"the same, {AT_ONCE} commands at any time in that session"),
             Way("one `ssh host sh`", self.one_shell, "process start, connection, the commands on its standard input"),
             Way("ssh, ControlMaster", self.with_master, "master's start and end, 20 ssh commands"),
+            Way(f"ssh, ControlMaster, {AT_ONCE} at once", self.with_master_at_once,
+                f"the same, the ssh commands run by `xargs -P {AT_ONCE}`"),
             Way("ssh, ControlMaster already there", self.over_master, "20 ssh commands"),
             Way("runner's cluster reader", self.batch,
                 "as the runner reads in fact: the 19 objects with one kubectl, connection included"),
@@ -79,6 +87,11 @@ class Reads:
         require_same("runner's SSH layer", answers[MASTER.name], self.expected)
         return done.seconds
 
+    def runner_at_once(self):
+        done, answers = run_bench(self.folder / "at-once.json")
+        require_same("runner's SSH layer, at once", answers[MASTER.name], self.expected)
+        return done.seconds
+
     def batch(self):
         done, answers = run_bench(self.folder / "batch.json")
         by_name = {identity(json.loads(answer)): json.loads(answer) for answer in answers[MASTER.name]}
@@ -92,9 +105,19 @@ class Reads:
         require_same("ssh host sh", answers_of_script(done.output), self.expected)
         return done.seconds
 
+    def call(self, command):
+        return f"{shlex.join(self.access.ssh(MASTER, '-S', str(self.socket)))} {shlex.quote(shlex.join(command))} </dev/null"
+
     def calls(self):
-        ssh = shlex.join(self.access.ssh(MASTER, "-S", str(self.socket)))
-        return "".join(f"{ssh} {shlex.quote(shlex.join(command))} </dev/null\necho {MARK} $?\n" for command in self.commands)
+        return "".join(f"{self.call(command)}\necho {MARK} $?\n" for command in self.commands)
+
+    def write_calls(self):
+        """A script for each command, which becomes its ssh; the answer goes to a file of its own."""
+        self.outputs = [self.folder / f"call-{number:02}.out" for number in range(len(self.commands))]
+        for command, output in zip(self.commands, self.outputs):
+            output.with_suffix(".sh").write_text(f"exec {self.call(command)} >{output}\n")
+        scripts = "".join(f"{output.with_suffix('.sh')}\n" for output in self.outputs)
+        (self.folder / "calls").write_text(scripts)
 
     def start(self):
         return shlex.join(self.access.ssh(MASTER, "-S", str(self.socket), "-fNM")) + " >/dev/null 2>&1\n"
@@ -105,6 +128,16 @@ class Reads:
     def with_master(self):
         done = run(["sh"], text=self.start() + self.calls() + self.end()).require_success()
         require_same("ssh with ControlMaster", answers_of_script(done.output), self.expected)
+        return done.seconds
+
+    def with_master_at_once(self):
+        for output in self.outputs:
+            output.unlink(missing_ok=True)
+        # Ends with another status than 0 where any of them does.
+        calls = f"xargs -P {AT_ONCE} -n 1 sh <{self.folder}/calls\nstatus=$?\n"
+        done = run(["sh"], text=self.start() + calls + self.end() + "exit $status\n").require_success()
+        answers = [output.read_text() for output in self.outputs]
+        require_same("ssh with ControlMaster, at once", answers, self.expected)
         return done.seconds
 
     def over_master(self):

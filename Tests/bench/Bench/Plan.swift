@@ -3,7 +3,7 @@ import Foundation
 import Kubernetes
 import SSH
 
-/// What to do on which hosts: either commands, one after the other on each host, or one reading of objects.
+/// What to do on which hosts: either commands, on each host one after the other or some at once, or one reading of objects.
 struct Plan: Decodable {
     struct Host: Decodable {
         let name: String
@@ -23,6 +23,8 @@ struct Plan: Decodable {
     let knownHosts: String
     let hosts: [Host]
     let commands: [[String]]
+    /// How many commands of a host are under way at once; one where nil.
+    let atOnce: Int?
     let objects: [Object]
     let kubeconfig: String
 
@@ -46,10 +48,7 @@ struct Plan: Decodable {
             to: SSHDestination(
                 name: host.name, address: host.address, port: host.port, user: user, identity: .keyFile(key),
                 knownHosts: [knownHosts]))
-        var answers: [Answer] = []
-        for command in commands {
-            answers.append(Answer(try await connection.run(RemoteCommand(command, effect: .read))))
-        }
+        var answers = try await runCommands(on: connection)
         if !objects.isEmpty {
             let references = objects.map {
                 ObjectReference(apiVersion: $0.apiVersion, kind: $0.kind, namespace: $0.namespace, name: $0.name)
@@ -61,6 +60,20 @@ struct Plan: Decodable {
         }
         await connection.close()
         return answers
+    }
+
+    private func runCommands(on connection: SSHConnection) async throws -> [Answer] {
+        try await withThrowingTaskGroup(of: (Int, Answer).self) { group in
+            var answers: [Int: Answer] = [:]
+            for (number, command) in commands.enumerated() {
+                if number >= max(1, atOnce ?? 1), let (ended, answer) = try await group.next() {
+                    answers[ended] = answer
+                }
+                group.addTask { (number, Answer(try await connection.run(RemoteCommand(command, effect: .read)))) }
+            }
+            for try await (ended, answer) in group { answers[ended] = answer }
+            return commands.indices.compactMap { answers[$0] }
+        }
     }
 }
 
