@@ -217,13 +217,19 @@ import Testing
         if end != nil { #expect(!bench.world.stepCalls.contains { $0.hasSuffix("apply") }) }
     }
 
-    @Test func aLaterStepMovedByOthersStopsAResumedRunBeforeItChangesAnything() async throws {
+    /// A run of a plan that failed in its second step, and may go on now.
+    private static func failedInSecond() async throws -> Bench {
         let bench = try Bench()
         let plan = try await bench.planFile()
         bench.world.on("second.apply") { _ in throw failure(.failed) }
         #expect(try await bench.run(plan: plan).failure != nil)
         bench.world.calm()
         bench.world.forgetCalls()
+        return bench
+    }
+
+    @Test func aLaterStepMovedByOthersStopsAResumedRunBeforeItChangesAnything() async throws {
+        let bench = try await Self.failedInSecond()
         bench.world.finds([Change("raze third", .proved)], in: "third")
         let message = try #require(try await bench.resume().failure?.message)
         #expect(message.contains("third: new: raze third"))
@@ -232,12 +238,7 @@ import Testing
 
     @Test func aRunWhosePlanIsGoneOrEditedIsNotResumed() async throws {
         for damage in [PlanFileTests.Damage.missing, .edited] {
-            let bench = try Bench()
-            let plan = try await bench.planFile()
-            bench.world.on("second.apply") { _ in throw failure(.failed) }
-            #expect(try await bench.run(plan: plan).failure != nil)
-            bench.world.calm()
-            bench.world.forgetCalls()
+            let bench = try await Self.failedInSecond()
             try damage.done(to: "\(try bench.newest().path)/plan.json")
             let error = await #expect(throws: StepFailure.self) { try await bench.resume() }
             #expect(error?.kind == .badInput)
