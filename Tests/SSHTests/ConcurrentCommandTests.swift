@@ -83,18 +83,24 @@ func meet(_ names: [String], on connection: SSHConnection) async throws {
                 $0.limits.keepaliveInterval = .seconds(120)
                 $0.limits.silence = .seconds(180)
             })
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for number in 0..<4 {
-                group.addTask {
-                    for round in 0..<100 {
-                        let result = try await connection.run(
-                            RemoteCommand(["echo", "\(number) \(round)"], effect: .read, timeout: .seconds(30)))
-                        #expect(result.outputText == "\(number) \(round)\n")
-                    }
-                }
-            }
-            try await group.waitForAll()
+        let (first, second, fifo) = (server.path("first"), server.path("second"), server.path("fifo"))
+        #expect(mkfifo(fifo, 0o600) == 0)
+        // The second shell, which is read after the first, says much whenever a command in the first one ends.
+        async let holder = connection.run(meeting(first, second))
+        try await eventually("the first shell is in use") { exists(first) }
+        let script =
+            "exec 3<>\"$0\"; touch \"$1\"; while read -r word <&3 && [ $word ]; do head -c 100000 /dev/zero; done"
+        async let talker = connection.run(
+            RemoteCommand(["sh", "-c", script, fifo, second], effect: .read, timeout: .seconds(120)))
+        #expect(try await holder.exitStatus == 0)
+        for _ in 0..<300 {
+            let result = try await connection.run(
+                RemoteCommand(["sh", "-c", "echo talk >\"$0\"", fifo], effect: .read, timeout: .seconds(20)))
+            // What is forgotten is found when the deadline wakes the session.
+            #expect(result.duration < .seconds(15))
         }
+        _ = try await connection.run(RemoteCommand(["sh", "-c", "echo >\"$0\"", fifo], effect: .read))
+        #expect(try await talker.exitStatus == 0)
     }
 
     @Test func aKilledShellEndsOnlyItsOwnCommand() async throws {
