@@ -44,7 +44,7 @@ extension SSHConnection {
             session.wire.flush()
             if code != Session.again { return code }
             if let failure = session.wire.failure { throw failure }
-            guard .now < deadline else { throw .timedOut(deadline - started) }
+            guard .now < deadline else { throw .timedOut(max(.zero, deadline - started)) }
             await wait(until: deadline)
         }
     }

@@ -6,7 +6,8 @@ import Testing
 
 /// A command that makes the file `own`, and waits for `other`.
 func meeting(_ own: String, _ other: String, _ effect: Effect = .read) -> RemoteCommand {
-    let script = "touch \"$0\"; until [ -e \"$1\" ]; do sleep 0.02; done"
+    // Also ends with the folder, where the test has given up on it.
+    let script = "touch \"$0\"; until [ -e \"$1\" ] || [ ! -e \"$0\" ]; do sleep 0.02; done"
     return RemoteCommand(["sh", "-c", script, own, other], effect: effect, timeout: .seconds(30))
 }
 
