@@ -1,10 +1,15 @@
-"""The measurements of `make bench`, on the lab's operator host: `lab run python3 Tests/bench/run.py`.
+"""The measurements of `make bench`.
+
+The ten hosts first, with no cluster on the machine that has no part in it: `run.py --part many --keep FILE`. Then the rest on the
+lab's operator host, and the page: `lab run python3 Tests/bench/run.py --kept FILE`.
 
 Ends with 1 when a target is missed, after the page is written; with 2 when a result was wrong, and nothing is written.
 """
 
 import argparse
+import contextlib
 import fcntl
+import json
 import os
 import sys
 import tempfile
@@ -17,7 +22,7 @@ import report
 import targets
 from reads import Reads
 from ssh import Access
-from timing import Wrong, say
+from timing import Way, Wrong, say
 
 LAB = Path(__file__).resolve().parents[1] / "lab/lab"
 LAB_STATE = Path("/var/lib/keybuzz-lab")
@@ -29,11 +34,32 @@ def options():
     parser.add_argument("--ansible-rounds", type=int, default=3, help="and Ansible, which takes most of a minute (default: 3)")
     parser.add_argument("--part", action="append", choices=["reads", "many", "idle"],
                         help="only this part; the page is then not written")
+    parser.add_argument("--keep", type=Path, help="write the figures of the ten hosts to this file")
+    parser.add_argument("--kept", type=Path, help="take the figures of the ten hosts from this file")
     return parser.parse_args()
 
 
-def measure(options, folder):
-    parts = options.part or ["idle", "reads", "many"]
+def keep(file, busy, ways):
+    file.write_text(json.dumps({
+        "busy": busy, "ways": [{"name": way.name, "includes": way.includes, "seconds": way.seconds} for way in ways]}))
+
+
+def kept(file):
+    figures = json.loads(file.read_text())
+    return figures["busy"], [Way(work=None, **way) for way in figures["ways"]]
+
+
+@contextlib.contextmanager
+def whole_lab():
+    """Nobody resets the cluster or cuts a cable meanwhile."""
+    if "RUNNER_INVENTORY" not in os.environ:
+        sys.exit("run this with `make bench`: it must be on the lab's operator host (lab run)")
+    with open(LAB_STATE / "lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def measure(options, parts, folder):
     reads = many = idle = doctor = None
     if "idle" in parts:
         say("a run with nothing to do")
@@ -51,17 +77,24 @@ def measure(options, folder):
 
 def main():
     chosen = options()
-    if "RUNNER_INVENTORY" not in os.environ:
-        sys.exit("run this with `make bench`: it must be on the lab's operator host (lab run)")
-    # Nobody resets the cluster or cuts a cable meanwhile.
-    with open(LAB_STATE / "lock", "a") as lock, tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    parts = chosen.part or ["idle", "reads"] + ([] if chosen.kept else ["many"])
+    with contextlib.ExitStack() as stack:
+        if parts != ["many"]:
+            stack.enter_context(whole_lab())
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
         busy = machine.busy_share()
         try:
-            figures = measure(chosen, Path(folder))
+            reads, many, idle, doctor = measure(chosen, parts, Path(folder))
         except Wrong as error:
             say(f"bench: {error}")
             return 2
+    if chosen.keep:
+        keep(chosen.keep, busy, many)
+        return 0
+    if chosen.kept:
+        busy_then, many = kept(chosen.kept)
+        busy = max(busy, busy_then)
+    figures = reads, many, idle, doctor
     judged = targets.judge(*figures)
     text = report.figures(machine.facts(), busy, judged, *figures)
     say("\n" + text)
