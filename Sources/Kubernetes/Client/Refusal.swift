@@ -112,6 +112,8 @@ struct Refusal {
     private static let unreachableMarks = [
         "Unable to connect to the server", "The connection to the server", "connection refused", "no route to host",
         "i/o timeout", "TLS handshake timeout", "context deadline exceeded", "etcdserver:", "unexpected EOF",
+        // An API server that has lost its etcd for a moment hands on the words of gRPC.
+        "code = Unavailable", "transport is closing",
         "the server is currently unable to handle the request",
     ]
 
