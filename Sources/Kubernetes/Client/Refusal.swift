@@ -23,6 +23,11 @@ struct Refusal {
             self.init(
                 .kubectlMissing, "kubectl on \(host) cannot be executed: \(text)",
                 "make kubectl executable for the SSH user on \(host)")
+        } else if Self.mentions(lines, ["rpc error: code = Unavailable"]) {
+            // It has lost its etcd, perhaps not for long; that of another master may be there.
+            self.init(
+                .serverUnreachable, text, "see whether etcd and kube-apiserver are well on \(host), and run again",
+                .unreachable)
         } else if let reason = Self.serverReason(in: lines) {
             self.init(serverReason: reason, text: text, kubeconfig: kubeconfig, host: host)
         } else if Self.mentions(
@@ -112,8 +117,6 @@ struct Refusal {
     private static let unreachableMarks = [
         "Unable to connect to the server", "The connection to the server", "connection refused", "no route to host",
         "i/o timeout", "TLS handshake timeout", "context deadline exceeded", "etcdserver:", "unexpected EOF",
-        // An API server that has lost its etcd for a moment hands on the words of gRPC.
-        "code = Unavailable", "transport is closing",
         "the server is currently unable to handle the request",
     ]
 
