@@ -11,6 +11,12 @@ MASTER = Host("k8s-master-01", "10.0.0.100")
 # Of the ways that run several commands at once.
 AT_ONCE = 4
 
+
+def at_once(way):
+    """The name of the way that does the same with several commands at once."""
+    return f"{way}, {AT_ONCE} at once"
+
+
 OBJECTS = [
     ("namespaces", None, "chatwoot"), ("namespaces", None, "default"), ("namespaces", None, "kube-system"),
     ("namespaces", None, "kube-public"),
@@ -54,11 +60,11 @@ class Reads:
         ways = [
             Way("on the master itself, no SSH", self.floor, "a local `sh` fed the same commands: what kubectl itself takes"),
             Way("runner's SSH layer", self.runner, "process start, connection, 20 commands in one session, close"),
-            Way(f"runner's SSH layer, {AT_ONCE} at once", self.runner_at_once,
+            Way(at_once("runner's SSH layer"), self.runner_at_once,
                 f"the same, {AT_ONCE} commands at any time in that session"),
             Way("one `ssh host sh`", self.one_shell, "process start, connection, the commands on its standard input"),
             Way("ssh, ControlMaster", self.with_master, "master's start and end, 20 ssh commands"),
-            Way(f"ssh, ControlMaster, {AT_ONCE} at once", self.with_master_at_once,
+            Way(at_once("ssh, ControlMaster"), self.with_master_at_once,
                 f"the same, the ssh commands run by `xargs -P {AT_ONCE}`"),
             Way("ssh, ControlMaster already there", self.over_master, "20 ssh commands"),
             Way("runner's cluster reader", self.batch,

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from reads import AT_ONCE, at_once
+
 PAGE = Path(__file__).resolve().parents[2] / "docs/performance.md"
 RUNNER = "runner's SSH layer"
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
@@ -52,7 +54,6 @@ def share_of_kubectl(reads):
     of = {way.name: way.median for way in reads}
     kubectl, master = of["on the master itself, no SSH"], of["ssh, ControlMaster"]
     together = of["runner's cluster reader"]
-    at_once = {name: of[f"{name}, 4 at once"] for name in (RUNNER, "ssh, ControlMaster")}
     if kubectl > of[RUNNER]:
         return "How much of this is kubectl itself cannot be told: the machine was too busy, the commands alone took longer."
     added = {name: 1000 * (of[name] - kubectl) / 20 for name in [RUNNER, "one `ssh host sh`", "ssh, ControlMaster"]}
@@ -60,7 +61,7 @@ def share_of_kubectl(reads):
         f"One after the other, kubectl itself takes {kubectl:.3f} s, whoever starts it, so a way that took no time at all would "
         f"be {master / kubectl:.2f}× faster than ControlMaster, and no faster. Per command, over kubectl's own time: "
         + ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in added.items())
-        + f". Four at once on both sides, the runner is {at_once['ssh, ControlMaster'] / at_once[RUNNER]:.2f}× faster. The runner reads objects together where it can: the cluster reader is {master / together:.1f}× "
+        + f". {AT_ONCE} at once on both sides, the runner is {of[at_once('ssh, ControlMaster')] / of[at_once(RUNNER)]:.2f}× faster. The runner reads objects together where it can: the cluster reader is {master / together:.1f}× "
         "faster than ControlMaster with the same objects as its result.")
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from reads import at_once
+
 
 @dataclass
 class Target:
@@ -36,7 +38,7 @@ def judge(reads, many, idle, doctor):
             at_most("20 kubectl reads: at most 1.3× of one `ssh host sh`", runner / of["one `ssh host sh`"], 1.3, "×"),
             at_least(
                 "20 kubectl reads, as a run asks what is independent: at least 2× faster than ssh with ControlMaster",
-                of["ssh, ControlMaster"] / of["runner's SSH layer, 4 at once"], 2),
+                of["ssh, ControlMaster"] / of[at_once("runner's SSH layer")], 2),
         ]
     if many:
         of = {way.name: way.median for way in many}
