@@ -104,32 +104,28 @@ func meet(_ names: [String], on connection: SSHConnection) async throws {
         #expect(try await talker.exitStatus == 0)
     }
 
-    @Test func aKilledShellEndsOnlyItsOwnCommand() async throws {
+    /// How `command` fails while another one runs, which goes on and ends well.
+    private func errorBesideAnother(_ command: RemoteCommand) async throws -> SSHError? {
         let server = try await TestServer()
         let connection = try await server.connect()
         let (started, go) = (server.path("started"), server.path("go"))
         async let other = connection.run(meeting(started, go))
         try await eventually("the other runs") { exists(started) }
-        let error = await #expect(throws: SSHError.self) {
-            try await connection.run(RemoteCommand(["sh", "-c", "kill -9 $PPID"], effect: .read))
-        }
-        #expect(error?.kind == .unknownOutcome)
+        let error = await #expect(throws: SSHError.self) { try await connection.run(command) }
         #expect(try await connection.run(RemoteCommand(["touch", go], effect: .read)).exitStatus == 0)
         #expect(try await other.exitStatus == 0)
+        return error
+    }
+
+    @Test func aKilledShellEndsOnlyItsOwnCommand() async throws {
+        let error = try await errorBesideAnother(RemoteCommand(["sh", "-c", "kill -9 $PPID"], effect: .read))
+        #expect(error?.kind == .unknownOutcome)
     }
 
     @Test func aTimeoutEndsOnlyItsOwnCommand() async throws {
-        let server = try await TestServer()
-        let connection = try await server.connect()
-        let (started, go) = (server.path("started"), server.path("go"))
-        async let other = connection.run(meeting(started, go))
-        try await eventually("the other runs") { exists(started) }
-        let error = await #expect(throws: SSHError.self) {
-            try await connection.run(RemoteCommand(["sleep", "30"], effect: .read, timeout: .milliseconds(300)))
-        }
+        let error = try await errorBesideAnother(
+            RemoteCommand(["sleep", "30"], effect: .read, timeout: .milliseconds(300)))
         #expect(error?.cause.contains("did not end within 0.3 s") == true)
-        #expect(try await connection.run(RemoteCommand(["touch", go], effect: .read)).exitStatus == 0)
-        #expect(try await other.exitStatus == 0)
     }
 
     @Test(arguments: [Effect.read, .change]) func whoWaitsCanBeCancelled(_ effect: Effect) async throws {
