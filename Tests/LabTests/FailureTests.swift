@@ -127,6 +127,7 @@ extension RunTests {
         #expect(run.error.contains("k8s-master-01 does not answer"))
         #expect(try Platform.checkpoints().count == 7)
         try await Lab.call("heal", "k8s-master-01")
+        try await Lab.call("settle")
         // What could not be seen to then is seen to now.
         let later = try await Lab.runner("run", "11")
         #expect(later.status == 0, "\(later.error)")

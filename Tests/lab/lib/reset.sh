@@ -10,6 +10,7 @@ lab_reset() {
   rm -rf "$RUNNER_STATE" "$CREDENTIALS/chatwoot.env"
   install -d -m 700 "$RUNNER_STATE"
   in_parallel reset_cluster reset_data "${NODES[@]/#/firewall_reset }"
+  lab_settle
   say "reset"
 }
 

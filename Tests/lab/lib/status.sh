@@ -17,6 +17,7 @@ lab_status() {
       [[ $line == *' running'* ]] || all=1
     done < <(services_of "$host")
   done
+  [[ ! -s $LOGS/settle.log ]] || cat "$LOGS/settle.log"
   [[ -f $RUN/complete ]] || { echo "not complete: run 'lab up'" && all=1; }
   return "$all"
 }

@@ -40,6 +40,7 @@ class Controller:
         self._nginx = Nginx(options.dir)
         self._stopping = threading.Event()
         self._wake = threading.Condition()
+        self._pulse = threading.Lock()
         # The moment of the first change that is not in force yet, for each of the two kinds.
         self._changed, self._begun = {"rules": None, "endpoints": None}, False
         self._rounds = {"rules": Rounds(options.sync_round), "endpoints": Rounds(options.endpoints_round)}
@@ -76,6 +77,8 @@ class Controller:
     def _note(self, kind):
         # Half of the truth would take away what still works, so nothing is said before all three lists have arrived.
         complete = None not in self._known()
+        if complete:
+            self._record_pulse()
         with self._wake:
             kinds = () if not complete else (kind,) if self._begun else ("rules", "endpoints")
             self._begun = self._begun or complete
@@ -83,6 +86,19 @@ class Controller:
                 if self._changed[kind] is None:
                     self._changed[kind] = time.monotonic()
             self._wake.notify()
+
+    def _record_pulse(self):
+        """How far this node follows the cluster: the lab changes the ports of a Service and its Endpoints, and waits for them."""
+        pulse, path = ("kube-system", "lab-pulse"), os.path.join(self._options.dir, "pulse")
+        with self._pulse:
+            _, services, endpoints = self._known()
+            if pulse not in services or pulse not in endpoints:
+                return
+            ports = [port["port"] for port in services[pulse]["ports"]]
+            ports += [port for _, port in endpoints[pulse].get("pulse", [])]
+            with open(path + ".new", "w", encoding="ascii") as file:
+                file.write(" ".join(map(str, ports)))
+            os.replace(path + ".new", path)
 
     def _known(self):
         return [follower.objects() for follower in (self._ingresses, self._all_services, self._endpoints)]
