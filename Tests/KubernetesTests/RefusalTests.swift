@@ -26,8 +26,8 @@ import Testing
             code: "serverUnreachable", kind: .unreachable),
         Case(text: "Error from server: etcdserver: request timed out", code: "server()", kind: .unreachable),
         Case(
-            text: "Error from server: rpc error: code = Unavailable desc = transport is closing",
-            code: "serverUnreachable", kind: .unreachable),
+            text: "Error from server: rpc error: code = Unavailable desc = transport is closing", code: "server()",
+            kind: .unreachable),
         Case(
             text: "Error from server (ServiceUnavailable): the server is currently unable to handle the request",
             code: "server(ServiceUnavailable)", kind: .unreachable),

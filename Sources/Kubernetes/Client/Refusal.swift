@@ -23,11 +23,6 @@ struct Refusal {
             self.init(
                 .kubectlMissing, "kubectl on \(host) cannot be executed: \(text)",
                 "make kubectl executable for the SSH user on \(host)")
-        } else if Self.mentions(lines, ["rpc error: code = Unavailable"]) {
-            // It has lost its etcd, perhaps not for long; that of another master may be there.
-            self.init(
-                .serverUnreachable, text, "see whether etcd and kube-apiserver are well on \(host), and run again",
-                .unreachable)
         } else if let reason = Self.serverReason(in: lines) {
             self.init(serverReason: reason, text: text, kubeconfig: kubeconfig, host: host)
         } else if Self.mentions(
@@ -113,10 +108,13 @@ struct Refusal {
         self.kind = kind
     }
 
-    /// kubectl's words for an API server that does not answer; they come from Go's network library, without a code.
+    /// The words for an API server that does not answer, or that has lost its etcd; they come from Go's network library
+    /// and from etcd's client, without a code.
     private static let unreachableMarks = [
         "Unable to connect to the server", "The connection to the server", "connection refused", "no route to host",
-        "i/o timeout", "TLS handshake timeout", "context deadline exceeded", "etcdserver:", "unexpected EOF",
+        "i/o timeout", "TLS handshake timeout", "context deadline exceeded", "etcdserver:",
+        "rpc error: code = Unavailable",
+        "unexpected EOF",
         "the server is currently unable to handle the request",
     ]
 

@@ -6,7 +6,7 @@ import SSH
 public struct LostHosts: Sendable {
     /// Hosts by inventory name, each with the error that says so.
     public internal(set) var hosts: [String: any ExplainedError] = [:]
-    /// Masters by inventory name whose host answers and whose API server does not.
+    /// Masters by inventory name whose host answers and whose API server does not, or only that it can do nothing now.
     public internal(set) var apiServers: [String: any ExplainedError] = [:]
 }
 
@@ -27,7 +27,9 @@ extension ExplainedError {
         case let error as KubernetesError:
             switch error.code {
             case .shell(let shell): shell.collect(into: &lost)
-            case .serverUnreachable: if let host = error.host { lost.apiServers[host] = error }
+            // A server that has lost its etcd, is starting or is overloaded says so itself; another master's may be well.
+            case .serverUnreachable, .server:
+                if error.kind == .unreachable, let host = error.host { lost.apiServers[host] = error }
             default: break
             }
         default: break
