@@ -25,7 +25,8 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLibSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-        .target(name: "ClientKit", swiftSettings: strict),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "ClientKit", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(name: "SSH", dependencies: ["CLibSSH2", "ClientKit", crypto], swiftSettings: strict),
         .target(name: "Postgres", dependencies: ["CLibPQ", "ClientKit"], swiftSettings: strict),
         .target(name: "Redis", dependencies: ["ClientKit"], swiftSettings: strict),
@@ -48,7 +49,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
-        .testTarget(name: "SSHTests", dependencies: ["ClientKit", "SSH", crypto], swiftSettings: strict),
+        .testTarget(name: "SSHTests", dependencies: ["COpenSSL", "ClientKit", "SSH", crypto], swiftSettings: strict),
         .executableTarget(
             name: "JournalCrash", dependencies: ["ClientKit", "Journal"], path: "Tests/JournalCrash",
             swiftSettings: strict),

@@ -110,6 +110,7 @@ private enum LibPQEnvironment {
 
 /// Hands `parameters` to libpq, which copies them.
 private func start(_ parameters: [(String, String)]) -> OpaquePointer? {
+    keepOpenSSLAtExit()
     let copies = parameters.map { (strdup($0.0), strdup($0.1)) }
     defer {
         for (keyword, value) in copies {

@@ -1,4 +1,5 @@
 import CLibSSH2
+import ClientKit
 import Glibc
 
 /// A libssh2 session over a ``Wire``, never blocking; used on one executor only.
@@ -11,7 +12,10 @@ final class Session {
     let wire: Wire
 
     // libssh2_init is not safe to call twice at once.
-    private static let library: Int32 = libssh2_init(0)
+    private static let library: Int32 = {
+        keepOpenSSLAtExit()
+        return libssh2_init(0)
+    }()
 
     /// Whether the library can do RSA with SHA-2, which is all that servers since OpenSSH 8.8 accept.
     static let supportsRSAWithSHA2 = libssh2_version(0x010b00) != nil
