@@ -59,7 +59,8 @@ class Reads:
                       "name": o["metadata"]["name"]} for o in objects])
         ways = [
             Way("on the master itself, no SSH", self.floor, "a local `sh` fed the same commands: what kubectl itself takes"),
-            Way("runner's SSH layer", self.runner, "process start, connection, 20 commands in one session, close"),
+            Way("runner's SSH layer", self.runner,
+                "process start, connection, 20 commands in one session, close; kubectl in the runner's environment"),
             Way(at_once("runner's SSH layer"), self.runner_at_once,
                 f"the same, {AT_ONCE} commands at any time in that session"),
             Way("one `ssh host sh`", self.one_shell, "process start, connection, the commands on its standard input"),

@@ -22,7 +22,8 @@ struct Kubectl: Sendable {
             // One command makes several requests, each with the time limit above; the command itself must outlast them.
             let remote = RemoteCommand(
                 command, standardInput: input, effect: effect, timeout: requestTimeout * 2 + .seconds(30),
-                outputLimit: Self.outputLimit, outputIsSecret: outputIsSecret)
+                outputLimit: Self.outputLimit, environment: ClusterReader.kubectlEnvironment,
+                outputIsSecret: outputIsSecret)
             result = try await shell.run(remote)
         } catch {
             throw KubernetesError(

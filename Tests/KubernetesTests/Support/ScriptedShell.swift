@@ -34,6 +34,7 @@ final class ScriptedShell: RemoteShell {
         #expect(
             command.arguments.starts(with: ["kubectl", "--kubeconfig", "/root/.kube/config", "--request-timeout=15s"]))
         #expect(Array(command.arguments.dropFirst(4)) == next.arguments)
+        #expect(command.environment == ["GOGC": "400", "GOMEMLIMIT": "256MiB"])
         #expect(command.effect == next.effect)
         return next.result
     }

@@ -69,11 +69,17 @@ struct Plan: Decodable {
                 if number >= max(1, atOnce ?? 1), let (ended, answer) = try await group.next() {
                     answers[ended] = answer
                 }
-                group.addTask { (number, Answer(try await connection.run(RemoteCommand(command, effect: .read)))) }
+                group.addTask { (number, Answer(try await connection.run(Self.remote(command)))) }
             }
             for try await (ended, answer) in group { answers[ended] = answer }
             return commands.indices.compactMap { answers[$0] }
         }
+    }
+
+    /// A command as the runner gives it to its SSH layer.
+    private static func remote(_ command: [String]) -> RemoteCommand {
+        RemoteCommand(
+            command, effect: .read, environment: command.first == "kubectl" ? ClusterReader.kubectlEnvironment : [:])
     }
 }
 
