@@ -3,7 +3,7 @@
 # pulled, can go on telling kube-proxy and ingress what it knew before (kubernetes/kubernetes issue 97294). What does not
 # catch up by itself is started anew, and settle.log tells so.
 
-# With ARGV[0] the longest wait in seconds: names the masters whose API servers are behind.
+# masters_behind SECONDS: names the masters whose API servers are still behind then.
 masters_behind() {
   local seconds=$1 master servers=()
   for master in "${MASTERS[@]}"; do servers+=("$master=${ADDRESS[$master]}"); done
@@ -11,9 +11,14 @@ masters_behind() {
     "${servers[@]}" 2>>"$LOGS/settle.log"
 }
 
-proxy_follows() { on_network "$1" iptables-save -t nat | grep -q "kube-system/lab-pulse.* --dport $PULSE_PORT "; }
+# Read to its end: under pipefail, a program that nobody listens to any more has failed.
+proxy_follows() {
+  on_network "$1" iptables-save -t nat | grep "kube-system/lab-pulse.* --dport $PULSE_PORT " >/dev/null
+}
+
 ingress_follows() { [[ $(<"$DATA/ingress-$1/pulse") == "$PULSE_PORT $PULSE_PORT" ]]; }
 
+# follows_within SECONDS COMMAND…: whether COMMAND succeeds in that time.
 follows_within() {
   local deadline=$((SECONDS + $1))
   shift
