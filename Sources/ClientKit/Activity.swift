@@ -90,12 +90,12 @@ public enum OutputStream: String, Sendable, Codable {
 /// Someone who must know of every ``Activity`` before it happens and after it ended, such as the journal.
 public protocol ActivityObserver: Sendable {
     /// Called before anything is sent. Throwing forbids the activity: where it cannot be recorded, it is not done.
-    func willBegin(_ activity: Activity) async throws
+    nonisolated(nonsending) func willBegin(_ activity: Activity) async throws
     /// Called with each chunk of output in the order it came, between ``willBegin(_:)`` and ``didEnd(_:_:)``, from the
     /// client's own executor. Must not block for long.
     func didReceive(_ bytes: ArraySlice<UInt8>, from stream: OutputStream, of activity: Activity)
     /// Called exactly once for each activity that ``willBegin(_:)`` let pass.
-    func didEnd(_ activity: Activity, _ outcome: ActivityOutcome) async throws
+    nonisolated(nonsending) func didEnd(_ activity: Activity, _ outcome: ActivityOutcome) async throws
 }
 
 /// An observer that lets everything pass and remembers nothing, for tests of clients and for probes outside a run.
@@ -103,9 +103,9 @@ public struct IgnoringObserver: ActivityObserver {
     /// Makes one.
     public init() {}
     /// Does nothing.
-    public func willBegin(_ activity: Activity) async throws {}
+    public nonisolated(nonsending) func willBegin(_ activity: Activity) async throws {}
     /// Does nothing.
     public func didReceive(_ bytes: ArraySlice<UInt8>, from stream: OutputStream, of activity: Activity) {}
     /// Does nothing.
-    public func didEnd(_ activity: Activity, _ outcome: ActivityOutcome) async throws {}
+    public nonisolated(nonsending) func didEnd(_ activity: Activity, _ outcome: ActivityOutcome) async throws {}
 }

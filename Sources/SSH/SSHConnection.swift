@@ -140,9 +140,9 @@ public actor SSHConnection: RemoteShell {
         return try await conclude(command, activity, exchange, end)
     }
 
-    /// A random text that no output contains by accident.
+    /// A random text of 128 bits, which no output contains by accident; the remote shell reads it byte by byte.
     static func freshNonce() -> String {
-        (0..<4).map { _ in String(UInt64.random(in: 0...UInt64.max), radix: 36) }.joined()
+        (0..<2).map { _ in String(UInt64.random(in: 0...UInt64.max), radix: 36) }.joined()
     }
 
     private func parts(

@@ -23,7 +23,7 @@ struct Plan: Decodable {
     let knownHosts: String
     let hosts: [Host]
     let commands: [[String]]
-    /// How many commands of a host are under way at once; one where nil.
+    /// How many commands of a host are under way at once; nil for one after the other.
     let atOnce: Int?
     let objects: [Object]
     let kubeconfig: String
@@ -48,7 +48,10 @@ struct Plan: Decodable {
             to: SSHDestination(
                 name: host.name, address: host.address, port: host.port, user: user, identity: .keyFile(key),
                 knownHosts: [knownHosts]))
-        var answers = try await runCommands(on: connection)
+        var answers =
+            if let atOnce { try await runCommands(on: connection, atOnce: atOnce) } else {
+                try await runCommands(on: connection)
+            }
         if !objects.isEmpty {
             let references = objects.map {
                 ObjectReference(apiVersion: $0.apiVersion, kind: $0.kind, namespace: $0.namespace, name: $0.name)
@@ -62,11 +65,18 @@ struct Plan: Decodable {
         return answers
     }
 
-    private func runCommands(on connection: SSHConnection) async throws -> [Answer] {
+    /// One after the other, on the connection's own thread: no change of threads between two commands.
+    private func runCommands(on connection: isolated SSHConnection) async throws -> [Answer] {
+        var answers: [Answer] = []
+        for command in commands { answers.append(Answer(try await connection.run(Self.remote(command)))) }
+        return answers
+    }
+
+    private func runCommands(on connection: SSHConnection, atOnce: Int) async throws -> [Answer] {
         try await withThrowingTaskGroup(of: (Int, Answer).self) { group in
             var answers: [Int: Answer] = [:]
             for (number, command) in commands.enumerated() {
-                if number >= max(1, atOnce ?? 1), let (ended, answer) = try await group.next() {
+                if number >= atOnce, let (ended, answer) = try await group.next() {
                     answers[ended] = answer
                 }
                 group.addTask { (number, Answer(try await connection.run(Self.remote(command)))) }
