@@ -76,9 +76,8 @@ private func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> 
         let target = try EchoServer()
         let first = try await connection.forward(toHost: "127.0.0.1", port: target.port)
         let second = try await connection.forward(toHost: "127.0.0.1", port: target.port)
-        // Ends only after the forward has moved, or with the folder, where the test has given up on it.
-        let script = "until [ -e \"$0\" ] || [ ! -d \"${0%/*}\" ]; do sleep 0.1; done"
-        async let command = connection.run(RemoteCommand(["sh", "-c", script, server.path("moved")], effect: .read))
+        // Ends only after the forward has moved.
+        async let command = connection.run(meeting(server.path("started"), server.path("moved")))
         #expect(try await echo(first.port, [1]) == [1])
         #expect(FileManager.default.createFile(atPath: server.path("moved"), contents: nil))
         #expect(try await command.exitStatus == 0)

@@ -64,15 +64,15 @@ import Testing
     @Test func aServerWhoseOnlySessionIsStillUsedIsAskedAgain() async throws {
         let server = try await TestServer(["MaxSessions 1"])
         let connection = try await server.connect()
-        let file = server.path("ended")
-        // sshd counts the session until the command has ended: here, or with the folder where the test has given up on it.
-        let script = "until [ -e \"$0\" ] || [ ! -d \"${0%/*}\" ]; do sleep 0.1; done"
-        let error = try await failure(
-            of: RemoteCommand(["sh", "-c", script, file], effect: .read, timeout: .milliseconds(200)), on: connection)
+        let end = server.path("end")
+        // sshd counts the session until the command has ended.
+        var lasting = meeting(server.path("started"), end)
+        lasting.timeout = .milliseconds(200)
+        let error = try await failure(of: lasting, on: connection)
         #expect(error.kind == .unknownOutcome)
         async let next = connection.run(RemoteCommand(["echo", "next"], effect: .read))
         try await eventually("another session is refused") { try server.log.contains("no more sessions") }
-        #expect(FileManager.default.createFile(atPath: file, contents: nil))
+        #expect(FileManager.default.createFile(atPath: end, contents: nil))
         #expect(try await next.outputText == "next\n")
     }
 
