@@ -46,15 +46,21 @@ lock_take() {
   flock -w "$patience" 9 || die "another lab command has held $STATE/lock for $patience s"
 }
 
-# until_true SECONDS WHAT COMMAND…: repeats COMMAND until it succeeds; after SECONDS says that WHAT did not happen.
-until_true() {
-  local limit=$1 what=$2 deadline
-  shift 2
-  deadline=$((SECONDS + limit))
+# within SECONDS COMMAND…: repeats COMMAND until it succeeds; says whether it did in that time.
+within() {
+  local deadline=$((SECONDS + $1))
+  shift
   until "$@" >/dev/null 2>&1; do
-    ((SECONDS < deadline)) || die "$what: not within $limit s"
+    ((SECONDS < deadline)) || return 1
     sleep 0.1
   done
+}
+
+# until_true SECONDS WHAT COMMAND…: the same; where it did not, says that WHAT did not happen.
+until_true() {
+  local limit=$1 what=$2
+  shift 2
+  within "$limit" "$@" || die "$what: not within $limit s"
 }
 
 # in_parallel COMMAND…: each argument is a command line of ours (words without quotes). Ends the program when one of

@@ -7,59 +7,46 @@ the cluster is compared with what etcd has, until they agree or the time is over
 printed.
 """
 import http.client
-import json
-import re
-import ssl
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+sys.dont_write_bytecode = True
+
+from api import Api  # noqa: E402
+
 KUBECONFIG, CA, PORT, SECONDS, *SERVERS = sys.argv[1:]
+SERVERS = dict(server.split("=") for server in SERVERS)
 DEADLINE = time.monotonic() + float(SECONDS)
-TOKEN = re.search(r"token: (\w+)", open(KUBECONFIG).read()).group(1)
-TLS = ssl.create_default_context(cafile=CA)
 KINDS = [
     "/api/v1/services", "/api/v1/endpoints", "/apis/discovery.k8s.io/v1beta1/endpointslices", "/api/v1/pods",
     "/api/v1/configmaps", "/api/v1/secrets", "/api/v1/namespaces", "/apis/apps/v1/deployments", "/apis/apps/v1/replicasets",
     "/apis/batch/v1/jobs", "/apis/networking.k8s.io/v1/ingresses", "/apis/policy/v1beta1/poddisruptionbudgets",
 ]
-
-
-local = threading.local()
+PORTS = [{"name": "pulse", "port": int(PORT), "protocol": "TCP"}]
+PULSE = [
+    ("services", {"kind": "Service", "spec": {"ports": PORTS}}),
+    ("endpoints", {"kind": "Endpoints", "subsets": [{"addresses": [{"ip": "10.0.0.90"}], "ports": PORTS}]}),
+]
+api = Api(KUBECONFIG, CA, timeout=5)
 
 
 def call(address, method, path, body=None):
-    """One request; the decoded answer. Each thread keeps its connection."""
-    kept = getattr(local, "connection", None)
-    if kept is None or kept.host != address:
-        kept = local.connection = http.client.HTTPSConnection(address, 6443, context=TLS, timeout=5)
-    try:
-        kept.request(method, path, None if body is None else json.dumps(body),
-                     {"Authorization": "Bearer " + TOKEN, "Content-Type": "application/apply-patch+yaml"})
-        response = kept.getresponse()
-        answer = response.read()
-    except (OSError, http.client.HTTPException):
-        local.connection = None
-        raise
-    if response.status >= 300:
-        raise OSError(f"{address} answers {response.status} to {method} {path}: {answer.decode()[:300]}")
-    return json.loads(answer)
+    status, answer = api.call(method, path, body, "application/apply-patch+yaml", address)
+    if status >= 300:
+        raise OSError(f"{address} answers {status} to {method} {path}: {answer.get('message')}")
+    return answer
 
 
 def pulse():
     """Written through any API server that answers."""
-    port = {"name": "pulse", "port": int(PORT), "protocol": "TCP"}
-    bodies = {"services": {"spec": {"ports": [port]}},
-              "endpoints": {"subsets": [{"addresses": [{"ip": "10.0.0.90"}], "ports": [port]}]}}
     while True:
-        for server in SERVERS:
+        for address in SERVERS.values():
             try:
-                for plural, body in bodies.items():
-                    kind = {"services": "Service", "endpoints": "Endpoints"}[plural]
-                    call(server.split("=")[1], "PATCH",
+                for plural, body in PULSE:
+                    call(address, "PATCH",
                          f"/api/v1/namespaces/kube-system/{plural}/lab-pulse?fieldManager=lab&force=true",
-                         {"apiVersion": "v1", "kind": kind, "metadata": {"name": "lab-pulse"}, **body})
+                         {"apiVersion": "v1", "metadata": {"name": "lab-pulse"}, **body})
                 return
             except (OSError, http.client.HTTPException) as error:
                 last = error
@@ -75,7 +62,7 @@ def versions(address, path):
 
 def follows(server):
     """Whether the copy that a version of 0 is answered from is what the same server reads from etcd."""
-    address = server.split("=")[1]
+    name, address = server
     while True:
         try:
             behind = [kind for kind in KINDS if versions(address, f"{kind}?resourceVersion=0") != versions(address, kind)]
@@ -84,13 +71,13 @@ def follows(server):
         if not behind:
             return True
         if time.monotonic() > DEADLINE:
-            print(f"{server}: {', '.join(behind)}", file=sys.stderr)
+            print(f"{name}: {', '.join(behind)}", file=sys.stderr)
             return False
         time.sleep(0.2)
 
 
 pulse()
 with ThreadPoolExecutor() as pool:
-    for server, current in zip(SERVERS, list(pool.map(follows, SERVERS))):
+    for name, current in zip(SERVERS, list(pool.map(follows, SERVERS.items()))):
         if not current:
-            print(server.split("=")[0])
+            print(name)

@@ -6,13 +6,14 @@ kubectl delete namespace takes the namespace controller's pauses of 5 s and more
 itself, at once and without grace, and finalizes a namespace as soon as nothing is left in it.
 """
 import http.client
-import json
 import re
-import ssl
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+
+sys.dont_write_bytecode = True
+
+from api import Api  # noqa: E402
 
 KUBECONFIG, CA = sys.argv[1:]
 SYSTEM_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease"}
@@ -22,25 +23,7 @@ BUILT_IN = re.compile(r"^(services|endpoints|endpointslices)/kubernetes$|^servic
 NOW = {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
 DEADLINE = time.monotonic() + 45
 
-TOKEN = re.search(r"token: (\w+)", open(KUBECONFIG).read()).group(1)
-TLS = ssl.create_default_context(cafile=CA)
-local = threading.local()
-
-
-def call(method, path, body=None, content_type="application/json"):
-    """One request; status and decoded answer. Each thread keeps its connection."""
-    for attempt in (1, 2):
-        if getattr(local, "connection", None) is None:
-            local.connection = http.client.HTTPSConnection("127.0.0.1", 6443, context=TLS, timeout=15)
-        try:
-            headers = {"Authorization": "Bearer " + TOKEN, "Content-Type": content_type}
-            local.connection.request(method, path, None if body is None else json.dumps(body), headers)
-            response = local.connection.getresponse()
-            return response.status, json.loads(response.read() or b"{}")
-        except (OSError, http.client.HTTPException):
-            local.connection = None
-            if attempt == 2:
-                raise
+call = Api(KUBECONFIG, CA, timeout=15).call
 
 
 def wait_for_api():

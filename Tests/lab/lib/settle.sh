@@ -18,34 +18,25 @@ proxy_follows() {
 
 ingress_follows() { [[ $(<"$DATA/ingress-$1/pulse") == "$PULSE_PORT $PULSE_PORT" ]]; }
 
-# follows_within SECONDS COMMAND…: whether COMMAND succeeds in that time.
-follows_within() {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@" 2>/dev/null; do
-    ((SECONDS < deadline)) || return 1
-    sleep 0.1
-  done
+service_renew() {
+  say "$1 is behind: started anew"
+  printf '%(%T)T %s is behind: started anew\n' -1 "$1" >>"$LOGS/settle.log"
+  fault_stop "$1"
+  fault_start "$1"
 }
 
-service_renew() {
-  local host=$1 service=$2
-  say "$service is behind: started anew"
-  printf '%(%T)T %s is behind: started anew\n' -1 "$service" >>"$LOGS/settle.log"
-  fault_stop "$service"
-  fault_start "$service"
+# follow_or_renew SERVICE COMMAND…: COMMAND tells whether SERVICE follows the cluster.
+follow_or_renew() {
+  local service=$1
+  shift
+  within 20 "$@" && return 0
+  service_renew "$service"
+  until_true 30 "$service follows the cluster" "$@"
 }
 
 node_settle() {
-  local host=$1
-  if ! follows_within 20 proxy_follows "$host"; then
-    service_renew "$host" "kube-proxy@$host"
-    until_true 30 "kube-proxy of $host follows the cluster" proxy_follows "$host"
-  fi
-  if ! follows_within 20 ingress_follows "$host"; then
-    service_renew "$host" "ingress@$host"
-    until_true 30 "the ingress of $host follows the cluster" ingress_follows "$host"
-  fi
+  follow_or_renew "kube-proxy@$1" proxy_follows "$1"
+  follow_or_renew "ingress@$1" ingress_follows "$1"
 }
 
 lab_settle() {
@@ -53,7 +44,7 @@ lab_settle() {
   PULSE_PORT=$((1024 + RANDOM))
   behind=$(masters_behind 20) || die "no API server takes a change (see $LOGS/settle.log)"
   if [[ -n $behind ]]; then
-    for master in $behind; do service_renew "$master" "apiserver@$master"; done
+    for master in $behind; do service_renew "apiserver@$master"; done
     behind=$(masters_behind 30) && [[ -z $behind ]] || die "still behind: $behind (see $LOGS/settle.log)"
   fi
   in_parallel "${NODES[@]/#/node_settle }"
