@@ -19,10 +19,14 @@ struct SetupCredentials: Step {
         var changes: [Change] = []
         if found.complete == nil {
             changes.append(
-                Change("generate the database password and SECRET_KEY_BASE, once, into chatwoot.env", .proved))
+                Change(
+                    "generate the database password and SECRET_KEY_BASE, once, into chatwoot.env", .predicted, .create,
+                    .file(name: "chatwoot.env")))
         } else if !found.fileIsCurrent {
             changes.append(
-                Change("write the cluster's database password and SECRET_KEY_BASE into chatwoot.env", .proved))
+                Change(
+                    "write the cluster's database password and SECRET_KEY_BASE into chatwoot.env", .predicted, .change,
+                    .file(name: "chatwoot.env")))
         }
         changes += try await databaseChanges(site, password: found.databasePassword)
         try await requireRedis(site)

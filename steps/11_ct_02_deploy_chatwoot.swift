@@ -16,20 +16,22 @@ struct DeployChatwoot: ObjectOwner {
         if changes.isEmpty {
             let verdicts = try await site.cluster.verdicts(
                 on: deployments, namespace: site.inventory.chatwoot.namespace)
-            changes = zip(deployments, verdicts).compactMap { deployment, verdict in
+            changes = zip(names, verdicts).compactMap { name, verdict in
                 if case .done = verdict { return nil }
-                return Change("see the rollout of \(deployment) to its end; now \(verdict.words)", .unknowable)
+                return Change(
+                    "see the rollout of Deployment \(name) to its end; now \(verdict.words)", .unknowable, .run,
+                    Self.subject(name, site))
             }
             if try await !stuckPods(site).isEmpty {
-                changes.append(Change("let pods that could not pull their image try again at once", .unknowable))
+                changes.append(Change("let pods that could not pull their image try again at once", .unknowable, .run))
             }
         }
         if site.wishes.foreseesReset {
             let wanted = site.inventory.chatwoot.replicas
             changes += try await RunningPods(site).deployments().map { name in
                 Change(
-                    "Deployment \(site.inventory.chatwoot.namespace)/\(name): spec.replicas: 0 → "
-                        + "\(name == ChatwootNames.web ? wanted.web : wanted.worker)", .predicted)
+                    .change, Self.subject(name, site), field: "spec.replicas", old: "0",
+                    new: "\(name == ChatwootNames.web ? wanted.web : wanted.worker)", .predicted)
             }
         }
         return Finding(changes: changes)
@@ -62,7 +64,12 @@ struct DeployChatwoot: ObjectOwner {
         }
     }
 
-    private let deployments = [Workload.deployment(ChatwootNames.web), .deployment(ChatwootNames.worker)]
+    private let names = [ChatwootNames.web, ChatwootNames.worker]
+    private var deployments: [Workload] { names.map(Workload.deployment) }
+
+    private static func subject(_ deployment: String, _ site: ReadableSite) -> Change.Subject {
+        .object(kind: "Deployment", namespace: site.inventory.chatwoot.namespace, name: deployment)
+    }
 
     func desired(_ site: ReadableSite) async throws -> [any Manifest] {
         ChatwootDeployment(
@@ -83,11 +90,11 @@ extension WaitOptions {
 }
 
 extension Change {
-    /// The same, unless it names a checksum: of secrets that are not generated yet there is none.
+    /// The same, unless it is of a checksum: of secrets that are not generated yet there is none.
     fileprivate var withUnknownChecksum: Change {
-        guard let path = summary.firstRange(of: "[\(ChatwootNames.checksum)]: ") else { return self }
+        guard let subject, field == ChatwootNames.checksumField else { return self }
         return Change(
-            summary[..<path.upperBound] + "changed, by the secrets that are to be generated", .unknowable,
-            startingPoint: startingPoint)
+            "\(subject): \(ChatwootNames.checksumField): changed, by the secrets that are to be generated", .unknowable,
+            action, subject, field: field, old: old, startingPoint: startingPoint)
     }
 }

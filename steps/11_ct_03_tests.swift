@@ -15,7 +15,7 @@ struct ProveService: PageAsker {
     func check(_ site: ReadableSite) async throws -> Finding {
         Finding(
             changes: try await breaks(PageChain(site)).map {
-                Change("prove that \($0.claim); now \($0.found)", .unknowable)
+                Change("prove that \($0.claim); now \($0.found)", .unknowable, .run, .proof(claim: $0.claim))
             })
     }
 

@@ -32,7 +32,8 @@ struct RunMigrations: Step {
         case .unseeded:
             let key = Change(
                 "set the onboarding key in Redis: the seed never ran to its end, and nobody could create the first account",
-                .proved)
+                .predicted, .create, .redis(database: site.inventory.redis.database), field: ChatwootNames.onboardingKey
+            )
             let isMigrated = try await Self.isMigrated(schema, site)
             return .drifted(
                 [key] + (isMigrated ? try await recordChanges(schema, site) : [migration(schema, site)]))
@@ -47,7 +48,8 @@ struct RunMigrations: Step {
             ? [
                 Change(
                     "remove the onboarding key from Redis: there are users, and anybody could make himself administrator",
-                    .proved)
+                    .predicted, .remove, .redis(database: site.inventory.redis.database),
+                    field: ChatwootNames.onboardingKey)
             ]
             : []
         if try await Self.isMigrated(schema, site) { return try await open + recordChanges(schema, site) }

@@ -12,6 +12,8 @@ enum ChatwootNames {
     static let port = 3000
     /// The pods' annotation that changes with their environment.
     static let checksum = "keybuzz.io/config-checksum"
+    /// Where a Deployment has it.
+    static let checksumField = "spec.template.metadata.annotations[\(checksum)]"
     /// The ConfigMap's annotation that changes when its values, or the Secret's, are put back; see ``ConfigRepair``.
     static let repair = "keybuzz.io/config-repair"
     /// Records which image migrated the database to what; see ``RunMigrations``.

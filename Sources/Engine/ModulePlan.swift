@@ -25,6 +25,9 @@ public struct ModulePlan: Sendable, Codable {
         public let sha256: String
     }
 
+    /// The version of the format that this version of `runner` writes and reads: 2, whose changes are values.
+    static let format = 2
+
     /// The version of the format.
     public let format: Int
     /// The module's number.
@@ -42,6 +45,29 @@ public struct ModulePlan: Sendable, Codable {
 
     private enum CodingKeys: String, CodingKey {
         case format, module, time, runner, inventory, steps
+    }
+
+    /// Reads a plan of this version's ``format``; throws ``UnknownFormat`` for one of another.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        format = try container.decode(Int.self, forKey: .format)
+        runner = try container.decode(String.self, forKey: .runner)
+        guard format == Self.format else { throw UnknownFormat(format: format, runner: runner) }
+        module = try container.decode(Int.self, forKey: .module)
+        time = try container.decode(Date.self, forKey: .time)
+        inventory = try container.decode(InventoryFile.self, forKey: .inventory)
+        steps = try container.decode([StepPlan].self, forKey: .steps)
+    }
+
+    /// A plan that another version of `runner` wrote in a format of its own.
+    struct UnknownFormat: Error, CustomStringConvertible {
+        let format: Int
+        let runner: String
+
+        var description: String {
+            "it is a plan of format \(format), written by runner \(runner), and this version carries out format "
+                + "\(ModulePlan.format) only, whose changes can be compared with what is found"
+        }
     }
 
     /// Whether a run would change nothing.
@@ -65,7 +91,7 @@ public struct ModulePlan: Sendable, Codable {
                 do {
                     var changes = try await step.check(site).changes.map { $0.redacted(by: redactor) }
                     if step.isProof, changes.isEmpty, plans.contains(where: { !$0.changes.isEmpty }) {
-                        changes = [Change("prove anew, after the changes before: \(step.summary)", .unknowable)]
+                        changes = [Change("prove anew, after the changes before: \(step.summary)", .unknowable, .run)]
                     }
                     plans.append(StepPlan(step: step.id, changes: changes, obstacle: nil))
                 } catch let error as any ExplainedError where [.failed, .badInput].contains(error.kind) {
@@ -84,7 +110,7 @@ public struct ModulePlan: Sendable, Codable {
             throw error
         }
         await open.close()
-        format = 1
+        format = Self.format
         self.module = module.number
         time = Date()
         runner = version
@@ -115,6 +141,6 @@ public struct ModulePlan: Sendable, Codable {
 extension Change {
     /// The change without secrets; what only digests and versions say stays as it is.
     func redacted(by redactor: Redactor) -> Change {
-        Change(redactor.redact(summary), certainty, startingPoint: startingPoint)
+        rewritten(redactor.redact)
     }
 }

@@ -160,14 +160,20 @@ public struct ModuleRunner: Sendable {
             (try run.header().content?.plan, try run.plan(ModulePlan.self), try run.entries())
         }
         guard digest != nil else { return nil }
-        guard let plan = plan.content else {
-            throw StepFailure(
-                "resume \(run.id)", cause: "its plan.json is missing or was edited",
+        func refusal(_ cause: String) -> StepFailure {
+            StepFailure(
+                "resume \(run.id)", cause: "its plan.json \(cause)",
                 remedy: "make a new plan and carry out that with `runner run \(module.number) --plan FILE`",
                 kind: .badInput)
         }
+        let content: ModulePlan
+        switch plan {
+        case .whole(let plan): content = plan
+        case .damaged(let why): throw refusal("cannot be used: \(why)")
+        case .missing: throw refusal("is missing")
+        }
         let begun = entries.filter { $0.kind == .stepCheck && $0.result != "in place" }.compactMap(\.step)
-        return PlanGuard(plan, begun: Set(begun.map { StepID($0) }), redactor: redactor)
+        return PlanGuard(content, begun: Set(begun.map { StepID($0) }), redactor: redactor)
     }
 
     /// Runs of this directory: whoever holds its lock knows that all the others are over.

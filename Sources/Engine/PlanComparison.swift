@@ -1,6 +1,9 @@
 import StepKit
 
 /// What a step finds, held against what its plan says.
+///
+/// Changes are told apart by what they are about, and compared by their values; words are compared only of a change that has
+/// no subject. So nothing moves where only who set a field, or when, is told otherwise.
 struct PlanComparison {
     /// How far the run that carries out the plan has come with the step.
     enum Stage {
@@ -21,10 +24,10 @@ struct PlanComparison {
         guard stage == .untouched else { return unplanned.map { "new: \($0.summary)" } }
         var words: [String] = []
         for change in planned where !mayBeGone(change) && !found.contains(where: { isSame(change, $0) }) {
-            let index = unplanned.firstIndex { $0.subject != nil && $0.subject == change.subject }
+            let index = unplanned.firstIndex { $0.isAboutTheSame(as: change) }
             switch index.map({ unplanned.remove(at: $0) }) {
             case nil: words.append("gone: \(change.summary)")
-            case let other? where other.summary == change.summary:
+            case let other? where other.hasSameValues(as: change):
                 words.append("other: \(change.summary), and once more since the plan")
             case let other?: words.append("other: planned was `\(change.summary)`, now it is `\(other.summary)`")
             }
@@ -39,12 +42,13 @@ struct PlanComparison {
         return change.certainty == .unknowable || planned.contains { $0.certainty == .unknowable }
     }
 
-    /// What cannot be known before may come out in other words; where it has a starting point, that must be the same.
+    /// What cannot be known before may come out otherwise; where it has a starting point, that must be the same.
     private func isSame(_ planned: Change, _ found: Change) -> Bool {
         let isOpen =
             planned.certainty == .unknowable
-            && (found.certainty == .unknowable || (planned.subject != nil && planned.subject == found.subject))
-        return (isOpen || planned.summary == found.summary)
+            && (found.certainty == .unknowable
+                || (planned.action == found.action && found.isAboutTheSame(as: planned)))
+        return (isOpen || (planned.isSameSubject(as: found) && planned.hasSameValues(as: found)))
             && (planned.startingPoint == nil || planned.startingPoint == found.startingPoint)
     }
 
@@ -54,13 +58,20 @@ struct PlanComparison {
 }
 
 extension Change {
-    /// What the change is about, where its words tell that from what it changes there: `Deployment a/b: spec.replicas`.
-    fileprivate var subject: String? {
-        let parts = summary.split(separator: ": ", maxSplits: 2)
-        return switch parts.count {
-        case 3: parts[..<2].joined(separator: ": ")
-        case 2 where summary.contains(" → "): String(parts[0])
-        default: nil
+    /// Whether both are about one field, or about one thing as a whole.
+    fileprivate func isAboutTheSame(as other: Change) -> Bool {
+        subject != nil && isSameSubject(as: other)
+    }
+
+    fileprivate func isSameSubject(as other: Change) -> Bool {
+        subject == other.subject && field == other.field
+    }
+
+    /// Whether both would do the same, beginning from the same as far as that may be shown.
+    fileprivate func hasSameValues(as other: Change) -> Bool {
+        guard subject != nil, field != nil || old != nil || new != nil else {
+            return summary == other.summary && action == other.action
         }
+        return action == other.action && old == other.old && new == other.new
     }
 }

@@ -30,34 +30,6 @@ public struct StepID: Hashable, Sendable, Codable, ExpressibleByStringLiteral, C
     public var description: String { rawValue }
 }
 
-/// How sure a step can be that a change it reports is what a run will do.
-public enum Certainty: String, Sendable, Codable, CaseIterable {
-    /// The server accepted the change in a dry run, or the database answered.
-    case proved
-    /// The change depends on something that an earlier step will make.
-    case predicted
-    /// Only carrying it out can tell.
-    case unknowable = "cannot be known before"
-}
-
-/// One thing that is not as it should be, in words an operator can judge.
-public struct Change: Sendable, Hashable, Codable {
-    /// What would be done, as a phrase: `create database "chatwoot" owned by "chatwoot"`.
-    public let summary: String
-    /// How sure that is.
-    public let certainty: Certainty
-    /// What tells the state it was found in from others that have the same words, such as the resourceVersion of a Secret
-    /// whose value must not be shown; compared when a plan is carried out, and never shown to people.
-    public let startingPoint: String?
-
-    /// Describes a change; see the properties.
-    public init(_ summary: String, _ certainty: Certainty, startingPoint: String? = nil) {
-        self.summary = summary
-        self.certainty = certainty
-        self.startingPoint = startingPoint
-    }
-}
-
 /// What a step's check found.
 public enum Finding: Sendable, Hashable {
     /// Everything is as desired.

@@ -39,6 +39,54 @@ import Testing
         }
     }
 
+    /// A plan as each format wrote it; a format that has shipped is never edited here.
+    private static func example(ofFormat format: Int) throws -> String {
+        try #require(Bundle.module.resourceURL).appending(path: "Fixtures/plan-format-\(format).json").path
+    }
+
+    @Test func theWrittenExampleOfThisFormatIsReadAndWrittenAgainAsItIs() async throws {
+        let path = try Self.example(ofFormat: 2)
+        let plan = try await ModulePlan.read(from: path)
+        #expect(try SealedFile(sealing: plan.content).bytes == [UInt8](Data(contentsOf: URL(filePath: path))))
+        let worker = Change.Subject.object(kind: "Deployment", namespace: "chatwoot", name: "chatwoot-worker")
+        #expect(
+            plan.content.steps.map(\.changes) == [
+                [],
+                [
+                    Change(
+                        "create role \"chatwoot\" with LOGIN and no other right", .predicted, .create,
+                        .role(name: "chatwoot")),
+                    Change(
+                        .change, .database(name: "chatwoot"), field: "owner", old: "postgres", new: "chatwoot",
+                        .predicted),
+                ],
+                [
+                    Change(
+                        "Secret chatwoot/chatwoot-secrets: data.REDIS_PASSWORD: changed (set by kubectl-patch, "
+                            + "2026-11-24T09:05:41Z)",
+                        .proved, .change, .object(kind: "Secret", namespace: "chatwoot", name: "chatwoot-secrets"),
+                        field: "data.REDIS_PASSWORD", old: "•••", new: "•••", startingPoint: "resourceVersion 2231")
+                ],
+                [Change("load the schema and seed the database, in a Job", .unknowable, .run, startingPoint: "empty")],
+                [
+                    Change(.change, worker, field: "spec.replicas", old: "1", new: "2", .proved),
+                    Change(.create, .object(kind: "Service", namespace: "chatwoot", name: "chatwoot-web"), .proved),
+                ],
+            ])
+    }
+
+    @Test func aPlanOfAnEarlierFormatIsRefusedWithWhatToDo() async throws {
+        let path = try Self.example(ofFormat: 1)
+        do {
+            _ = try await ModulePlan.read(from: path)
+            Issue.record("it was read")
+        } catch let error as any ExplainedError {
+            #expect(error.kind == .badInput)
+            #expect(error.cause.contains("a plan of format 1, written by runner 1.0.0"), "\(error.cause)")
+            #expect(error.remedy == "make a new plan with `runner plan 11 -o \(path)`")
+        }
+    }
+
     @Test func aPlanOfAnotherModuleInventoryOrListOfStepsIsRefusedBeforeAnythingIsTouched() async throws {
         let bench = try Bench()
         let plan = try await bench.planFile()

@@ -37,7 +37,8 @@ import Testing
         encoder.outputFormatting = .sortedKeys
         #expect(
             String(decoding: try encoder.encode(plan.steps), as: UTF8.self)
-                == #"[{"changes":[{"certainty":"cannot be known before","summary":"load schema"}],"step":"first"},"#
+                == #"[{"changes":[{"action":"change","certainty":"cannot be known before","summary":"load schema"}],"#
+                + #""step":"first"},"#
                 + #"{"changes":[],"step":"second"},{"changes":[],"step":"third"}]"#)
     }
 
@@ -93,7 +94,7 @@ import Testing
         for step in bench.steps { bench.world.settle(step) }
         #expect(try await bench.plan().isEmpty)
         bench.world.unsettle("first")
-        let again = Change("prove anew, after the changes before: a step of the engine's tests", .unknowable)
+        let again = Change("prove anew, after the changes before: a step of the engine's tests", .unknowable, .run)
         #expect(try await bench.plan().steps.map(\.changes) == [[Change("mend first", .proved)], [again], [again]])
         // What it finds itself says more.
         bench.world.unsettle("second")

@@ -124,9 +124,25 @@ extension ObjectDifference {
     /// The difference as changes of a plan.
     var changes: [Change] {
         let certainty: StepKit.Certainty = certainty == .proved ? .proved : .predicted
+        let subject = Change.Subject(reference)
         return switch kind {
-        case .create: words.map { Change($0, certainty) }
-        case .change: zip(words, fields).map { Change($0, certainty, startingPoint: $1.startingPoint) }
+        case .create: [Change(.create, subject, certainty)]
+        case .change: zip(words, fields).map { Change($0, certainty, subject, $1) }
         }
+    }
+}
+
+extension Change {
+    /// The difference of one field, worded by `words`, which also say who set it and when.
+    fileprivate init(_ words: String, _ certainty: StepKit.Certainty, _ subject: Subject, _ field: FieldDifference) {
+        let action: Action =
+            switch (field.old, field.new) {
+            case (nil, _?): .create
+            case (_?, nil): .remove
+            default: .change
+            }
+        self.init(
+            words, certainty, action, subject, field: field.path, old: field.old, new: field.new,
+            startingPoint: field.startingPoint)
     }
 }

@@ -226,7 +226,7 @@ extension EngineEvent {
             .stepFailed(id, message: redactor.redact(message), duration)
         case .warning(let text): .warning(redactor.redact(text))
         case .stepEnded(let id, .applied(let changes), let duration):
-            .stepEnded(id, .applied(changes.map { Change(redactor.redact($0.summary), $0.certainty) }), duration)
+            .stepEnded(id, .applied(changes.map { $0.rewritten(redactor.redact) }), duration)
         case .runBegan, .preflightBegan, .preflightPassed, .stepBegan, .runEnded, .stepEnded(_, .inPlace, _): self
         }
     }
