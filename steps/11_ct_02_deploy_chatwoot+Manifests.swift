@@ -20,7 +20,9 @@ struct ChatwootDeployment {
         ]
     }
 
-    private func deployment(_ name: String, _ component: String, replicas: Int, container: Container) -> Deployment {
+    private func deployment(
+        _ name: String, _ component: String, replicas: Inventory.ReplicaCount, container: Container
+    ) -> Deployment {
         let selector = LabelSelector(matchLabels: ChatwootNames.selector(component))
         let pods = PodSpec(
             containers: [container],
@@ -33,7 +35,7 @@ struct ChatwootDeployment {
         return Deployment(
             metadata: .chatwoot(name, in: site, labels: ChatwootNames.labels(component)),
             spec: .init(
-                replicas: replicas, selector: selector,
+                replicas: replicas.number, selector: selector,
                 template: PodTemplate(
                     labels: ChatwootNames.selector(component),
                     annotations: [ChatwootNames.checksum: checksum], spec: pods),

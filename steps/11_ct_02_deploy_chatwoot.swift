@@ -26,20 +26,28 @@ struct DeployChatwoot: ObjectOwner {
                 changes.append(Change("let pods that could not pull their image try again at once", .unknowable, .run))
             }
         }
+        let scaling = try await Scaling(site)
+        changes += names.compactMap { name in
+            guard let before = scaling.beforeReset(name) else { return nil }
+            if scaling.isToBeBroughtBack(name) { return scaleUp(name, 0, to: before, site) }
+            return Change(
+                .remove, Self.subject(name, site), field: "metadata.annotations[\(ChatwootNames.replicasBefore)]",
+                old: "\(before)", .predicted)
+        }
         if site.wishes.foreseesReset {
-            let wanted = site.inventory.chatwoot.replicas
-            changes += try await RunningPods(site).deployments().map { name in
-                Change(
-                    .change, Self.subject(name, site), field: "spec.replicas", old: "0",
-                    new: "\(name == ChatwootNames.web ? wanted.web : wanted.worker)", .predicted)
-            }
+            changes += try await RunningPods(site).deployments().map { scaleUp($0, 0, to: scaling.wanted($0), site) }
         }
         return Finding(changes: changes)
+    }
+
+    private func scaleUp(_ name: String, _ old: Int, to new: Int, _ site: ReadableSite) -> Change {
+        Change(.change, Self.subject(name, site), field: "spec.replicas", old: "\(old)", new: "\(new)", .predicted)
     }
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {
         try await RunMigrations.requireMigrated(site.reading)
         try await site.cluster.apply(desired(site.reading))
+        try await bringBack(site)
         // The kubelet would try again after up to five minutes; these pods have never run.
         try await site.cluster.delete(stuckPods(site.reading))
     }
@@ -47,6 +55,19 @@ struct DeployChatwoot: ObjectOwner {
     func verify(_ site: ReadableSite) async throws {
         try await site.cluster.prove(desired(site))
         try await site.wait(for: deployments, within: site.inventory.limits.rollout)
+    }
+
+    /// Gives Deployments that a reset left without pods those that they had, where the inventory gives no number.
+    private func bringBack(_ site: WritableSite) async throws {
+        let namespace = site.reading.inventory.chatwoot.namespace
+        let scaling = try await Scaling(site.reading)
+        for name in names {
+            guard let before = scaling.beforeReset(name) else { continue }
+            if scaling.isToBeBroughtBack(name) {
+                try await site.cluster.scale([name], namespace: namespace, to: before)
+            }
+            try await site.cluster.annotate(deployment: name, namespace: namespace, ChatwootNames.replicasBefore, nil)
+        }
     }
 
     /// The pods of web and worker that wait for another try to pull their image.

@@ -13,8 +13,12 @@ struct ProveService: PageAsker {
     let isProof = true
 
     func check(_ site: ReadableSite) async throws -> Finding {
-        Finding(
-            changes: try await breaks(PageChain(site)).map {
+        let chain = try await PageChain(site)
+        if let (found, remedy) = chain.scaling.leftAtNone(ChatwootNames.worker) {
+            site.reporter.warns("\(found): nothing works off its queues until it is scaled up; \(remedy)")
+        }
+        return Finding(
+            changes: try await breaks(chain).map {
                 Change("prove that \($0.claim); now \($0.found)", .unknowable, .run, .proof(claim: $0.claim))
             })
     }
@@ -64,11 +68,8 @@ struct ProveService: PageAsker {
 
     private func workloadBreaks(_ chain: PageChain) -> [PageChain.Break] {
         let (site, objects) = (chain.site, chain.objects)
-        let wanted = [
-            (ChatwootNames.web, site.inventory.chatwoot.replicas.web),
-            (ChatwootNames.worker, site.inventory.chatwoot.replicas.worker),
-        ]
-        var breaks = wanted.compactMap { name, replicas -> PageChain.Break? in
+        var breaks = [ChatwootNames.web, ChatwootNames.worker].compactMap { name -> PageChain.Break? in
+            let replicas = chain.scaling.wanted(name)
             let deployment = objects.first { $0.isObject("Deployment", name) }
             let ready = deployment?["status", "availableReplicas"]?.integer ?? 0
             let isObserved = deployment?["status", "observedGeneration"] == deployment?["metadata", "generation"]

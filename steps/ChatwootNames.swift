@@ -16,6 +16,8 @@ enum ChatwootNames {
     static let checksumField = "spec.template.metadata.annotations[\(checksum)]"
     /// The ConfigMap's annotation that changes when its values, or the Secret's, are put back; see ``ConfigRepair``.
     static let repair = "keybuzz.io/config-repair"
+    /// A Deployment's annotation, while a reset keeps it without pods: how many it had, where the inventory gives no number.
+    static let replicasBefore = "keybuzz.io/replicas-before-reset"
     /// Records which image migrated the database to what; see ``RunMigrations``.
     static let schemaRecord = "chatwoot-schema"
     /// The Redis key without which nobody can create the first account of a new installation.

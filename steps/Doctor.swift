@@ -29,6 +29,7 @@ import StepKit
         Question("backup before a migration", asking: { try await backup(site) }),
         Question("Kubernetes nodes", asking: { try await nodes(site) }),
         Question("objects of module 11", asking: { try await objects(site) }),
+        Question("autoscalers", asking: { try await replicas(site) }),
         Question("pods", asking: { try await workloads(site) }),
         Question("page", asking: { try await pages(site) }),
     ]
@@ -128,6 +129,15 @@ private func nodes(_ site: ReadableSite) async throws -> [Diagnosis] {
             subject, "not ready: \(ready?["message"]?.string ?? "it never reported")",
             remedy: "bring its kubelet back; pods elsewhere keep serving meanwhile")
     }
+}
+
+/// Who else changes how many pods there are; nothing to tell where the inventory alone decides.
+private func replicas(_ site: ReadableSite) async throws -> [Diagnosis] {
+    let scaling = try await Scaling(site)
+    return scaling.contradictions.map { .failed($0.attempt, $0.cause, remedy: $0.remedy) }
+        + [ChatwootNames.web, ChatwootNames.worker].compactMap { deployment in
+            scaling.leftAtNone(deployment).map { .skipped("pods of \(deployment)", "\($0.found); \($0.remedy)") }
+        }
 }
 
 /// Drift of what the steps own, step by step.

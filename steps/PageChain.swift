@@ -5,7 +5,7 @@ import StepKit
 /// The way of a request to Chatwoot, node by node: ingress → Service → pod → application → database and Redis.
 struct PageChain: Sendable {
     let site: ReadableSite
-    /// Deployments, pods, Services, endpoints and Ingresses of Chatwoot's namespace.
+    /// Deployments, their autoscalers, pods, Services, endpoints and Ingresses of Chatwoot's namespace.
     let objects: [JSONValue]
 
     /// Something on the way that is not as it must be.
@@ -27,9 +27,10 @@ struct PageChain: Sendable {
         }
     }
 
-    static let resources = [
-        "deployments.apps", "pods", "services", "endpoints", "ingresses.networking.k8s.io",
-    ]
+    static let resources =
+        [
+            "pods", "services", "endpoints", "ingresses.networking.k8s.io",
+        ] + Scaling.resources
 
     init(_ site: ReadableSite) async throws {
         self.site = site
@@ -38,6 +39,9 @@ struct PageChain: Sendable {
 
     var service: JSONValue? { objects.first { $0.isObject("Service", ChatwootNames.service) } }
     var ingress: JSONValue? { objects.first { $0.isObject("Ingress", ChatwootNames.ingress) } }
+
+    /// Who decides how many pods there are, and how many are wanted now.
+    var scaling: Scaling { Scaling(inventory: site.inventory, objects: objects) }
 
     /// The addresses that the Service sends requests to.
     var endpoints: [String] {
@@ -88,7 +92,13 @@ struct PageChain: Sendable {
     }
 
     private var missingEndpoints: Break? {
-        let replicas = site.inventory.chatwoot.replicas.web
+        if let (found, remedy) = scaling.leftAtNone(ChatwootNames.web) {
+            return Break(
+                subject: "Deployment \(ChatwootNames.web) has a pod that serves",
+                found: "\(found), which is 503 at the ingress",
+                remedy: remedy, patience: .zero)
+        }
+        let replicas = scaling.wanted(ChatwootNames.web)
         guard service == nil || endpoints.count != replicas else { return nil }
         return Break(
             subject: "Service \(ChatwootNames.service) has \(replicas) endpoints",

@@ -11,6 +11,7 @@ import StepKit
         { _ = try await site.redis() },
         { try await RegistryProof(site).require() },
         { try requireReadablePasswords(site) },
+        { try await requireOneHandOnReplicas(site) },
         { warnOfOtherServers(site) },
     ]
     return await resultsOfAll(questions) { try await $0() }.compactMap { result in
@@ -45,6 +46,12 @@ private func requireReadablePasswords(_ site: ReadableSite) throws {
     throw StepFailure(
         "use the given passwords for Chatwoot", cause: misreadings.map(\.reason).joined(separator: "; "),
         remedy: first.remedy, kind: .badInput)
+}
+
+/// Refuses autoscalers of what the inventory gives a number for.
+private func requireOneHandOnReplicas(_ site: ReadableSite) async throws {
+    let contradictions = try await Scaling(site).contradictions
+    guard contradictions.isEmpty else { throw CombinedFailure("look for autoscalers", contradictions) }
 }
 
 /// The inventory decides; a credentials file that names another server is probably another platform's.

@@ -23,7 +23,14 @@ struct RunningPods {
 
     /// Scales the Deployments to none and waits until no pod that could use the database is left.
     func stop(on writable: WritableSite) async throws {
-        try await writable.cluster.scale(deployments(), namespace: namespace, to: 0)
+        let names = try await deployments()
+        let scaling = try await Scaling(site)
+        // Where the inventory gives a number, the deployment brings that back.
+        for name in names where scaling.count(name) == .leave {
+            try await writable.cluster.annotate(
+                deployment: name, namespace: namespace, ChatwootNames.replicasBefore, "\(scaling.wanted(name))")
+        }
+        try await writable.cluster.scale(names, namespace: namespace, to: 0)
         var left: [String] = []
         let isStill = try await poll(within: site.inventory.limits.rollout) { remaining in
             left = try await alive()

@@ -43,6 +43,10 @@ import Testing
         Case("\"disabled\"", "\"off\"", "firewall.policy", 36, "must be one of disabled, allow-pod-network, leave"),
         Case("\"web\": 2", "\"web\": 2, \"web\": 3", "chatwoot.replicas.web", 29, "is written twice, first on line 29"),
         Case("\"web\": 2", "\"web\": 2, \"w\\u0065b\": 3", "chatwoot.replicas.web", 29, "is written twice"),
+        Case("\"web\": 2", "\"web\": 0", "chatwoot.replicas.web", 29, "must be between 1 and 100, not 0"),
+        Case("\"web\": 2", "\"web\": \"left\"", "chatwoot.replicas.web", 29, "whole number or \"leave\", not \"left\""),
+        Case("\"web\": 2", "\"web\": \"2\"", "chatwoot.replicas.web", 29, "whole number or \"leave\", not \"2\""),
+        Case("\"web\": 2", "\"web\": null", "chatwoot.replicas.web", 29, "whole number or \"leave\", not null"),
         Case("\"firewall\"", "\"limits\": {\"page\": 0}, \"firewall\"", "limits.page", 36, "between 1 and 86400"),
         Case(
             "\"environment\": {}", "\"environment\": { \"A\": 1 }", "chatwoot.environment.A", 34,

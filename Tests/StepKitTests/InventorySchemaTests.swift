@@ -63,12 +63,14 @@ import Testing
         schema["properties"]?.members.flatMap { (name, part) -> [Fact] in
             let child = path.isEmpty ? name : "\(path).\(name)"
             let isRequired = schema["required"]?.elements.contains(.string(name)) == true
-            let choices = part["enum"] ?? part["items"]?["enum"]
+            let alternatives = part["anyOf"]?.elements ?? [part]
+            let main = alternatives[0]
+            let choices = alternatives.compactMap { $0["enum"] }.first ?? part["items"]?["enum"]
             let fact = Fact(
                 .init(
-                    path: child, kind: JSONKind(rawValue: part["type"]?.string ?? "") ?? .null, isRequired: isRequired,
+                    path: child, kind: JSONKind(rawValue: main["type"]?.string ?? "") ?? .null, isRequired: isRequired,
                     fallback: part["default"], choices: choices?.elements.compactMap(\.string),
-                    range: part["minimum"]?.integer.flatMap { low in part["maximum"]?.integer.map { low...$0 } },
+                    range: main["minimum"]?.integer.flatMap { low in main["maximum"]?.integer.map { low...$0 } },
                     minimum: part["minItems"]?.integer))
             return [fact] + facts(in: part, path: child)
                 + (part["items"].map { facts(in: $0, path: child + "[]") } ?? [])
@@ -87,6 +89,11 @@ import Testing
         let isWholeNumber = value.kind == .number && value.integer != nil
         if let type = schema["type"]?.string, type != value.kind.rawValue, !(type == "integer" && isWholeNumber) {
             return ["\(path): type"]
+        }
+        if let alternatives = schema["anyOf"]?.elements,
+            alternatives.allSatisfy({ violations(of: value, against: $0, at: path) != [] })
+        {
+            result.append("\(path): anyOf")
         }
         if let choices = schema["enum"]?.elements, !choices.contains(value) { result.append("\(path): enum") }
         if let low = schema["minimum"]?.integer, value.integer ?? low < low { result.append("\(path): minimum") }

@@ -171,6 +171,19 @@ import Testing
         #expect(manifests.allSatisfy { $0.metadata.namespace == "desk" })
     }
 
+    @Test func aCountThatIsLeftToOthersIsNotSent() throws {
+        let manifests = try Self.manifests([("\"web\": 2, \"worker\": 2", "\"web\": 1, \"worker\": \"leave\"")])
+        #expect(try manifests.object("Deployment", "chatwoot-web")["spec", "replicas"]?.integer == 1)
+        #expect(
+            try manifests.object("Deployment", "chatwoot-worker")["spec"]?.members.keys.contains("replicas") == false)
+        // A node can be drained with one pod as with many: no budget counts from the number of pods.
+        for name in ["chatwoot-web", "chatwoot-worker"] {
+            let budget = try manifests.object("PodDisruptionBudget", name)
+            #expect(budget["spec", "maxUnavailable"]?.integer == 1)
+            #expect(budget["spec", "minAvailable"] == nil)
+        }
+    }
+
     @Test func nothingButTheChecksumOfTheEnvironmentRollsThePods() throws {
         let one = try Self.manifests(checksum: "a").object("Deployment", "chatwoot-web")
         let other = try Self.manifests(checksum: "b").object("Deployment", "chatwoot-web")

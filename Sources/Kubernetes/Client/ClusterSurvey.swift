@@ -17,6 +17,7 @@ public actor ClusterSurvey {
         "events": "Event", "nodes": "Node", "namespaces": "Namespace", "services": "Service", "endpoints": "Endpoints",
         "configmaps": "ConfigMap", "secrets": "Secret", "ingresses.networking.k8s.io": "Ingress",
         "poddisruptionbudgets.policy": "PodDisruptionBudget",
+        "horizontalpodautoscalers.autoscaling": "HorizontalPodAutoscaler",
     ]
     private static let clusterWide: Set = ["Node", "Namespace"]
     static let resources = kinds.keys.sorted()

@@ -23,11 +23,12 @@ public struct ClusterWriter: Sendable {
 
     /// Brings objects to what `manifests` say with one server-side apply, taking over fields that others manage.
     ///
-    /// Fields applied earlier and no longer sent are removed, and so are ``StrayElements``; other fields never sent stay as
-    /// they are. The answer never holds the objects' contents, so that no Secret comes back over the wire.
+    /// Fields applied earlier and no longer sent are removed, but for ``LeftFields``, and so are ``StrayElements``; other
+    /// fields never sent stay as they are. The answer never holds the objects' contents, so that no Secret comes back over the wire.
     @discardableResult
     public func apply(_ manifests: [any Manifest]) async throws(KubernetesError) -> [AppliedObject] {
         guard !manifests.isEmpty else { return [] }
+        try await giveUpLeftFields(of: manifests)
         try await claimStrays(of: manifests)
         let result = try await reader.kubectl.run(
             "apply \(manifests.map(\.reference).words)",
@@ -67,6 +68,17 @@ public struct ClusterWriter: Sendable {
             ["delete", "--ignore-not-found", "--wait=false", "--cascade=background", "-o", "name", "-f", "-"],
             input: JSONValue.list(references.map(\.stub)).serialized(), effect: .change)
         return result.outputText.split(separator: "\n").map(String.init)
+    }
+
+    /// Sets an annotation of a Deployment, which must exist, or removes it with `nil`.
+    public func annotate(
+        deployment: String, namespace: String, _ key: String, _ value: String?
+    ) async throws(KubernetesError) {
+        _ = try await reader.kubectl.run(
+            "annotate Deployment \(namespace)/\(deployment) with \(key)",
+            ["annotate", "--overwrite", "--namespace", namespace, "deployment/\(deployment)"]
+                + [value.map { "\(key)=\($0)" } ?? "\(key)-"],
+            effect: .change)
     }
 
     /// Sets how many pods each of the Deployments shall have, all of which must exist, and leaves the rest of them as it is.

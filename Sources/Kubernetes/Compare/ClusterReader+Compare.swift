@@ -40,7 +40,9 @@ extension ClusterReader {
             guard let new = applied[reference] else {
                 throw kubectl.unreadable("compare \(reference)", [], "the dry run's answer lacks the object")
             }
-            if let difference = Comparison.difference(reference, live: old, applied: new) {
+            if let difference = Comparison.difference(
+                reference, live: old, applied: LeftFields.kept(from: old, in: new, beside: manifest.json()))
+            {
                 differences.append(difference)
             }
         }

@@ -25,6 +25,23 @@ struct FieldManagers {
             || !entries.contains { $0.isApplied && Self.owns($0.fields, path[...]) }
     }
 
+    /// Whether our applies have set the field at `path`.
+    func isApplied(_ path: [FieldStep]) -> Bool {
+        entries.contains { $0.isApplied && Self.owns($0.fields, path[...]) }
+    }
+
+    /// The `metadata.managedFields` of `object` with what is at `paths` no more ours, so that our next apply leaves it.
+    static func givingUp(_ paths: [[FieldStep]], in object: JSONValue) -> JSONValue {
+        .array(
+            (object["metadata", "managedFields"]?.elements ?? []).compactMap { entry in
+                guard isApplied(entry, to: object), let fields = entry["fieldsV1"] else { return entry }
+                let left = paths.reduce(fields as JSONValue?) { fields, path in
+                    fields.flatMap { remove(path[...], from: $0) }
+                }
+                return left.map { entry.setting([.field("fieldsV1")], to: $0) }
+            })
+    }
+
     /// The `metadata.managedFields` of `object` with what is at `paths` ours alone, so that our next apply removes it.
     ///
     /// The object itself stays as it is: nothing reacts to it, and the apply changes everything in one write.

@@ -57,7 +57,7 @@ enum StrayElements {
 
 extension JSONValue {
     /// The value behind steps of member names.
-    fileprivate func value(at path: [FieldStep]) -> JSONValue? {
+    func value(at path: [FieldStep]) -> JSONValue? {
         path.reduce(self as JSONValue?) { value, step in
             if case .field(let name) = step { value?[name] } else { nil }
         }

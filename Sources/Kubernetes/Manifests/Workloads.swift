@@ -17,8 +17,8 @@ public struct Deployment: Manifest {
 
     /// Pods, their number and how they are replaced.
     public struct Spec: Encodable, Sendable, Hashable {
-        /// How many pods.
-        public var replicas: Int
+        /// How many pods; `nil` leaves the number to others, also one that was applied before, see ``LeftFields``.
+        public var replicas: Int?
         /// Which pods are its own; cannot be changed later.
         public var selector: LabelSelector
         /// The pods.
@@ -37,7 +37,7 @@ public struct Deployment: Manifest {
 
         /// Describes what a Deployment keeps running; see the properties.
         public init(
-            replicas: Int, selector: LabelSelector, template: PodTemplate, strategy: Strategy? = nil,
+            replicas: Int?, selector: LabelSelector, template: PodTemplate, strategy: Strategy? = nil,
             minReadySeconds: Int? = nil, progressDeadlineSeconds: Int? = nil, revisionHistoryLimit: Int? = nil
         ) {
             self.replicas = replicas

@@ -42,13 +42,26 @@ extension Inventory {
     /// How many pods run.
     public struct Replicas: Sendable, Hashable {
         /// Pods that answer requests.
-        public let web: Int
+        public let web: ReplicaCount
         /// Pods that work in the background.
-        public let worker: Int
+        public let worker: ReplicaCount
 
         init(_ reader: ObjectReader) {
-            web = reader.value("web", .integer(1...100), default: 2)
-            worker = reader.value("worker", .integer(1...100), default: 2)
+            web = reader.value("web", .replicas, default: 2)
+            worker = reader.value("worker", .replicas, default: 2)
+        }
+    }
+
+    /// How many pods a Deployment has, or that somebody else decides that.
+    public enum ReplicaCount: Sendable, Hashable {
+        /// This many.
+        case exactly(Int)
+        /// As many as whoever scales it by hand, or its autoscaler, says.
+        case leave
+
+        /// The number that a manifest sends; `nil` for a count that is left alone.
+        public var number: Int? {
+            if case .exactly(let number) = self { number } else { nil }
         }
     }
 

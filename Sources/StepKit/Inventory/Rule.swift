@@ -63,6 +63,24 @@ extension Rule<Int> {
     static var port: Rule { .integer(1...65535) }
 }
 
+extension Rule<Inventory.ReplicaCount> {
+    /// A number of pods, or `leave`.
+    static var replicas: Rule {
+        let number = Rule<Int>.integer(1...100)
+        let leave = "leave"
+        return Rule(
+            kind: .integer, choices: [leave], range: number.range, placeholder: .leave
+        ) { (value) throws(Mistake) in
+            switch value {
+            case .number: return .exactly(try number.read(value))
+            case .string(leave): return .leave
+            case .string(let text): throw Mistake("must be a whole number or \"leave\", not \(shown(text))")
+            default: throw Mistake("must be a whole number or \"leave\", not \(value.kind.withArticle)")
+            }
+        }
+    }
+}
+
 extension Rule<Duration> {
     /// A number of seconds within `range`.
     static func seconds(_ range: ClosedRange<Int> = 1...86400) -> Rule {

@@ -1,0 +1,103 @@
+import ClientKit
+import Kubernetes
+import StepKit
+
+/// Who decides how many pods a Deployment of Chatwoot has, and how many it wants now.
+struct Scaling {
+    let inventory: Inventory
+    /// Deployments and HorizontalPodAutoscalers of Chatwoot's namespace.
+    let objects: [JSONValue]
+
+    static let resources = ["deployments.apps", "horizontalpodautoscalers.autoscaling"]
+
+    /// The number that the inventory gives, or that it gives none.
+    func count(_ deployment: String) -> Inventory.ReplicaCount {
+        let replicas = inventory.chatwoot.replicas
+        return deployment == ChatwootNames.web ? replicas.web : replicas.worker
+    }
+
+    /// How many pods a Deployment shall have: the inventory's number, or where that leaves it to others, the Deployment's own.
+    func wanted(_ deployment: String) -> Int {
+        count(deployment).number ?? present(deployment) ?? 1
+    }
+
+    /// Why a Deployment has no pods although nothing is wrong with it; `nil` where it wants some, or the inventory gives a
+    /// number, which a run brings back.
+    func leftAtNone(_ deployment: String) -> (found: String, remedy: String)? {
+        guard count(deployment) == .leave, present(deployment) == 0 else { return nil }
+        let scaled = "Deployment \(deployment) is scaled to 0"
+        guard let autoscaler = autoscaler(of: deployment), autoscaler["spec", "minReplicas"]?.integer == 0 else {
+            return (
+                "\(scaled), and the inventory leaves that number to whoever scales it",
+                "kubectl -n \(inventory.chatwoot.namespace) scale deployment/\(deployment) --replicas=2"
+            )
+        }
+        return (
+            "\(scaled) by \(Self.words(autoscaler)), whose minReplicas is 0",
+            "raise minReplicas of that autoscaler where \(deployment) shall always run"
+        )
+    }
+
+    /// The autoscalers that scale what the inventory gives a number for: a run and they would change it in turn.
+    var contradictions: [StepFailure] {
+        [ChatwootNames.web, ChatwootNames.worker].compactMap { deployment in
+            guard let number = count(deployment).number, let autoscaler = autoscaler(of: deployment) else { return nil }
+            let key = deployment == ChatwootNames.web ? "web" : "worker"
+            let name = autoscaler["metadata", "name"]?.string ?? ""
+            return StepFailure(
+                "keep Deployment \(deployment) at \(number) pods",
+                cause:
+                    "\(Self.words(autoscaler)) scales it between \(autoscaler["spec", "minReplicas"]?.integer ?? 1) and "
+                    + "\(autoscaler["spec", "maxReplicas"]?.integer ?? 1) pods, and the inventory says \(number): "
+                    + "each would undo what the other does",
+                remedy: "write \"replicas\": { \"\(key)\": \"leave\" } under \"chatwoot\" into \(inventory.path), or "
+                    + "delete the autoscaler: kubectl -n \(inventory.chatwoot.namespace) delete hpa \(name)",
+                kind: .badInput)
+        }
+    }
+
+    /// The number of pods that a Deployment had before a reset stopped them, where a run is to bring them back.
+    func beforeReset(_ deployment: String) -> Int? {
+        object(deployment)?["metadata", "annotations", ChatwootNames.replicasBefore]?.string.flatMap { Int($0) }
+    }
+
+    /// Whether a Deployment is still without the pods that a reset took, and no manifest brings them back.
+    func isToBeBroughtBack(_ deployment: String) -> Bool {
+        beforeReset(deployment) != nil && count(deployment) == .leave && present(deployment) == 0
+    }
+
+    /// How many pods the cluster's Deployment wants; `nil` where there is none.
+    func present(_ deployment: String) -> Int? {
+        object(deployment).map { $0["spec", "replicas"]?.integer ?? 1 }
+    }
+
+    private func object(_ deployment: String) -> JSONValue? {
+        objects.first { $0.isObject("Deployment", deployment) }
+    }
+
+    private func autoscaler(of deployment: String) -> JSONValue? {
+        objects.first {
+            $0["kind"]?.string == "HorizontalPodAutoscaler"
+                && $0["spec", "scaleTargetRef", "kind"]?.string == "Deployment"
+                && $0["spec", "scaleTargetRef", "name"]?.string == deployment
+        }
+    }
+
+    /// `HorizontalPodAutoscaler chatwoot/worker of ScaledObject worker`.
+    private static func words(_ autoscaler: JSONValue) -> String {
+        let owner = autoscaler["metadata", "ownerReferences"]?.elements.first.map {
+            " of \($0["kind"]?.string ?? "") \($0["name"]?.string ?? "")"
+        }
+        return "HorizontalPodAutoscaler \(autoscaler["metadata", "namespace"]?.string ?? "")/"
+            + "\(autoscaler["metadata", "name"]?.string ?? "")\(owner ?? "")"
+    }
+}
+
+extension Scaling {
+    /// How Chatwoot's Deployments of the site's cluster are scaled.
+    init(_ site: ReadableSite) async throws {
+        self.init(
+            inventory: site.inventory,
+            objects: try await site.cluster.list(Self.resources, namespace: site.inventory.chatwoot.namespace))
+    }
+}
