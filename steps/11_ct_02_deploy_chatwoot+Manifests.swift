@@ -4,6 +4,8 @@ import StepKit
 /// The objects that serve Chatwoot: two Deployments, their disruption budgets, the Service and the Ingress.
 struct ChatwootDeployment {
     let site: ReadableSite
+    /// What web and workers run.
+    let image: ResolvedImage
     /// Of the environment the pods start with.
     let checksum: String
     let server: ServerVersion
@@ -69,7 +71,7 @@ struct ChatwootDeployment {
     private func chatwoot(_ name: String, command: [String]) -> Container {
         let resources = site.inventory.chatwoot.resources
         return Container(
-            name: name, image: site.inventory.chatwoot.image.description, imagePullPolicy: "IfNotPresent",
+            name: name, image: image.name, imagePullPolicy: "IfNotPresent",
             command: command, env: [EnvironmentVariable(name: "RAILS_LOG_TO_STDOUT", value: "true")],
             envFrom: [.configMap(ChatwootNames.configMap), .secret(ChatwootNames.secret)],
             resources: Resources(

@@ -94,7 +94,8 @@ struct DeployChatwoot: ObjectOwner {
 
     func desired(_ site: ReadableSite) async throws -> [any Manifest] {
         ChatwootDeployment(
-            site: site, checksum: try await ChatwootEnvironment.present(site).checksum,
+            site: site, image: try await site.chatwootImage(),
+            checksum: try await ChatwootEnvironment.present(site).checksum,
             server: try await site.serverVersion()
         ).manifests
     }

@@ -63,11 +63,11 @@ struct ProveService: PageAsker {
         let other = try await databases
         // Pages that come from another database say nothing about this one.
         guard other.isEmpty else { return other }
-        return try await pages + (workloads ? workloadBreaks(chain) : []) + workers
+        return try await pages + (workloads ? workloadBreaks(chain, chain.site.chatwootImage().name) : []) + workers
     }
 
-    private func workloadBreaks(_ chain: PageChain) -> [PageChain.Break] {
-        let (site, objects) = (chain.site, chain.objects)
+    private func workloadBreaks(_ chain: PageChain, _ image: String) -> [PageChain.Break] {
+        let objects = chain.objects
         var breaks = [ChatwootNames.web, ChatwootNames.worker].compactMap { name -> PageChain.Break? in
             let replicas = chain.scaling.wanted(name)
             let deployment = objects.first { $0.isObject("Deployment", name) }
@@ -79,7 +79,6 @@ struct ProveService: PageAsker {
                 found: deployment == nil ? "there is none" : "\(ready) are",
                 remedy: "`runner run 11 --from 11_ct_02_deploy_chatwoot`, which names what keeps the pods")
         }
-        let image = site.inventory.chatwoot.image.description
         for pod in objects where pod.isLivePod {
             let name = pod["metadata", "name"]?.string ?? "?"
             let images = (pod["spec", "containers"]?.elements ?? []).compactMap { $0["image"]?.string }

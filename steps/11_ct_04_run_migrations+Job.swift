@@ -5,100 +5,67 @@ import StepKit
 struct MigrationJob {
     private let site: WritableSite
     private var reading: ReadableSite { site.reading }
-    private var namespace: String { reading.inventory.chatwoot.namespace }
 
     init(_ site: WritableSite) {
         self.site = site
     }
 
-    /// Waits for Jobs that an interrupted run left; whether one of them was of the wanted image and ended well.
+    /// Waits until nothing of earlier runs' Jobs works any more; whether one that was waited for was the wanted image's and
+    /// ended well.
+    ///
+    /// How an earlier one failed is said, and no reason to fail: its cause may be mended by now.
     func finishEarlier() async throws -> Bool {
-        var isDone = false
-        for job in try await jobs() where !job.isFinishedJob {
-            guard let name = job["metadata", "name"]?.string else { continue }
-            if try await isStuck(name) {
-                try await remove(name)
-                continue
-            }
-            reading.reporter.says("waiting for Job \(name), which an earlier run began")
-            try await wait(for: name)
-            isDone = isDone || job.images == [reading.inventory.chatwoot.image.description]
-        }
-        return isDone
+        let image = try await reading.chatwootImage()
+        // Jobs of earlier versions name no digest, and do not count.
+        return try await EarlierMigrations(site).finish().contains { $0.isCompleteJob && $0.images == [image.name] }
     }
 
     /// Waits for Jobs that an interrupted run left, however they end: what they work on is about to be set aside.
     func settleEarlier() async throws {
-        do {
-            _ = try await finishEarlier()
-        } catch let error as KubernetesError {
-            guard case .trouble = error.code, try await jobs().allSatisfy(\.isFinishedJob) else { throw error }
-        }
+        _ = try await EarlierMigrations(site).finish()
     }
 
     /// Creates the next Job, which says where the backup lies that was made before it, and waits for it.
     func run(after backup: DumpFile?) async throws {
-        let jobs = try await jobs()
-        let attempts = jobs.filter { $0.images == [reading.inventory.chatwoot.image.description] }
-            .compactMap { $0["metadata", "annotations", Self.attemptKey]?.string.flatMap { Int($0) } }
-        let manifest = manifest(attempt: (attempts.max() ?? 0) + 1, after: backup)
+        let image = try await reading.chatwootImage()
+        let stem = Self.stem(of: image)
+        let attempts = try await EarlierMigrations(site).jobs().compactMap { job in
+            job["metadata", "name"]?.string.flatMap { $0.hasPrefix(stem) ? Int($0.dropFirst(stem.count)) : nil }
+        }
+        let manifest = manifest(of: image, attempt: (attempts.max() ?? 0) + 1, after: backup)
         do throws(KubernetesError) {
             try await site.cluster.create(manifest)
         } catch {
             // A create of unknown outcome may have come through after all: then the Job is waited for like a new one.
-            guard error.serverReason == .alreadyExists else { throw error }
+            guard error.serverReason == .alreadyExists,
+                try await reading.cluster.get(manifest.reference)?.images == [image.name]
+            else { throw error }
         }
-        try await wait(for: manifest.metadata.name)
+        try await reading.wait(for: [.job(manifest.metadata.name)], within: reading.inventory.limits.migration)
     }
 
-    /// Whether no container of an earlier run's Job can start, so that what was corrected since can only help a new one.
-    private func isStuck(_ name: String) async throws -> Bool {
-        let verdicts = try await reading.cluster.verdicts(on: [.job(name)], namespace: namespace)
-        guard case .waiting(_, let trouble?) = verdicts.first else { return false }
-        return trouble.isPermanent
-    }
-
-    /// Removes a Job and waits until its pods are gone too: never two at once.
-    private func remove(_ name: String) async throws {
-        reading.reporter.says("removing Job \(name), whose pod cannot start")
-        try await site.cluster.delete([
-            ObjectReference(apiVersion: "batch/v1", kind: "Job", namespace: namespace, name: name)
-        ])
-        let isGone = try await poll(within: reading.inventory.limits.rollout) { _ in
-            try await reading.cluster.list(["pods"], namespace: namespace, labels: ["job-name": name]).isEmpty
-        }
-        guard isGone else {
-            throw StepFailure(
-                "remove Job \(name)", cause: "its pod is still there",
-                remedy: "see what keeps it: kubectl -n \(namespace) describe pods -l job-name=\(name)")
-        }
-    }
-
-    private func jobs() async throws -> [JSONValue] {
-        try await reading.cluster.list(
-            ["jobs.batch"], namespace: namespace, labels: ChatwootNames.selector("migrations"))
-    }
-
-    private func wait(for name: String) async throws {
-        try await reading.wait(for: [.job(name)], within: reading.inventory.limits.migration)
+    private static func stem(of image: ResolvedImage) -> String {
+        "\(MigrationSessions.applicationName)\(image.shortDigest)-"
     }
 
     private static let attemptKey = "keybuzz.io/attempt"
 
     private static let backupKey = "keybuzz.io/backup"
 
-    private func manifest(attempt: Int, after backup: DumpFile?) -> Job {
+    private static let imageKey = "keybuzz.io/image"
+
+    private func manifest(of image: ResolvedImage, attempt: Int, after backup: DumpFile?) -> Job {
         let chatwoot = reading.inventory.chatwoot
-        let version =
-            (chatwoot.image.tag ?? chatwoot.image.digest?.split(separator: ":").last.map { String($0.prefix(12)) })
-            .map { $0.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? String($0) : "-" }.joined() }
+        let name = "\(Self.stem(of: image))\(attempt)"
         let container = Container(
-            name: "migrations", image: chatwoot.image.description, imagePullPolicy: "IfNotPresent",
+            name: "migrations", image: image.name, imagePullPolicy: "IfNotPresent",
             command: ["bundle", "exec", "rails", "db:chatwoot_prepare"],
             env: [
                 EnvironmentVariable(name: "RAILS_LOG_TO_STDOUT", value: "true"),
                 // Chatwoot's own 14 s are for requests; a migration of real data takes longer.
                 EnvironmentVariable(name: "POSTGRES_STATEMENT_TIMEOUT", value: "600s"),
+                // By this name the database shows whether it works, also where its node does not tell.
+                EnvironmentVariable(name: "PGAPPNAME", value: name),
             ],
             envFrom: [.configMap(ChatwootNames.configMap), .secret(ChatwootNames.secret)],
             resources: Resources(
@@ -116,9 +83,8 @@ struct MigrationJob {
             automountServiceAccountToken: false, enableServiceLinks: false)
         return Job(
             metadata: .chatwoot(
-                "chatwoot-migrations-\(version?.prefix(30) ?? "image")-\(attempt)", in: reading,
-                labels: ChatwootNames.labels("migrations"),
-                annotations: [Self.attemptKey: String(attempt)].merging(
+                name, in: reading, labels: ChatwootNames.labels("migrations"),
+                annotations: [Self.attemptKey: String(attempt), Self.imageKey: image.name].merging(
                     backup.map { [Self.backupKey: $0.description] } ?? [:]
                 ) { own, _ in own }),
             spec: .init(
@@ -126,19 +92,5 @@ struct MigrationJob {
                 backoffLimit: 0, parallelism: 1, completions: 1,
                 activeDeadlineSeconds: Int(reading.inventory.limits.migration.components.seconds),
                 ttlSecondsAfterFinished: Int(chatwoot.migration.timeToLive.components.seconds)))
-    }
-}
-
-extension JSONValue {
-    /// Whether a Job object has ended: newer clusters put SuccessCriteriaMet and FailureTarget in front of these.
-    var isFinishedJob: Bool {
-        (self["status", "conditions"]?.elements ?? []).contains { condition in
-            ["Complete", "Failed"].contains(condition["type"]?.string) && condition["status"]?.string == "True"
-        }
-    }
-
-    /// The images of a pod template's containers.
-    var images: [String] {
-        (self["spec", "template", "spec", "containers"]?.elements ?? []).compactMap { $0["image"]?.string }
     }
 }

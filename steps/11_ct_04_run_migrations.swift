@@ -36,7 +36,8 @@ struct RunMigrations: Step {
             )
             let isMigrated = try await Self.isMigrated(schema, site)
             return .drifted(
-                [key] + (isMigrated ? try await recordChanges(schema, site) : [migration(schema, site)]))
+                [key]
+                    + (isMigrated ? try await recordChanges(schema, site) : [try await migration(schema, site)]))
         case .loaded: return Finding(changes: try await loadedChanges(schema, site))
         }
     }
@@ -53,19 +54,21 @@ struct RunMigrations: Step {
             ]
             : []
         if try await Self.isMigrated(schema, site) { return try await open + recordChanges(schema, site) }
-        return try await open + MigrationBackup(site).changes() + [migration(schema, site)]
+        return try await open + MigrationBackup(site).changes() + [try await migration(schema, site)]
     }
 
     /// What the record of a migrated database lacks.
     private func recordChanges(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> [Change] {
-        let record = SchemaRecord(schema, site)
+        let record = try await SchemaRecord(schema, site)
         return try await record.isInPlace(site) ? [] : site.changes(towards: [record.manifest])
     }
 
-    private func migration(_ schema: ChatwootSchema, _ site: ReadableSite) -> Change {
-        Change(
-            "migrate the database (\(schema.words)) with \(site.inventory.chatwoot.image), in a Job", .unknowable,
-            startingPoint: schema.contents)
+    private func migration(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> Change {
+        let found = try await SchemaRecord(schema, site).found(site)
+        let reason = if case .other(let words) = found.author { "; \(words)" } else { "" }
+        return Change(
+            "migrate the database (\(schema.words)) with \(site.inventory.chatwoot.image), in a Job\(reason)",
+            .unknowable, startingPoint: schema.contents)
     }
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {
@@ -80,7 +83,7 @@ struct RunMigrations: Step {
             let backup = schema.state == .loaded ? try await MigrationBackup(site.reading).make(on: site) : nil
             try await job.run(after: backup)
         }
-        try await site.cluster.apply([SchemaRecord(readable(site.reading), site.reading).manifest])
+        try await site.cluster.apply([try await SchemaRecord(readable(site.reading), site.reading).manifest])
     }
 
     func verify(_ site: ReadableSite) async throws {
@@ -96,12 +99,16 @@ struct RunMigrations: Step {
         }
     }
 
-    /// Whether the database is what the image makes of it: by the record of an earlier run, or by the figures that are known.
+    /// Whether the database is what the image makes of it: by the record of an earlier run, which names the image by
+    /// its digest, or where there is none by the figures that are known.
     static func isMigrated(_ schema: ChatwootSchema, _ site: ReadableSite) async throws -> Bool {
         // The seed fills the settings; where it was cut off before, the task's migration run fills them.
         guard schema.isLoaded, schema.settings > 0 else { return false }
-        if schema.isKnownToBeComplete(for: site.inventory.chatwoot.image) { return true }
-        return try await SchemaRecord(schema, site).recorded(site) != nil
+        let (image, found) = (site.inventory.chatwoot.image, try await SchemaRecord(schema, site).found(site))
+        if case .other = found.author { return false }
+        if found.author == .wanted, found.isUnchanged { return true }
+        // A tag beside a digest proves nothing.
+        return image.digest == nil && schema.isKnownToBeComplete(for: image)
     }
 
     /// Throws unless the database holds what the wanted image needs: new code must never serve on an old schema.

@@ -15,10 +15,7 @@ import StepKit
                 return "lets \(site.credentials.postgres.user) in"
             },
             Question("Redis") { "version \(try await site.redis().requireVersion("6.2").version)" },
-            Question("registry \(site.inventory.registry.server)") {
-                try await RegistryProof(site).require()
-                return "accepts the credentials for \(site.inventory.chatwoot.image)"
-            },
+            Question("registry \(site.inventory.registry.server)", asking: { try await registry(site) }),
         ]
         + site.nodes.map { node in
             Question("firewall of \(node.name)") { try await firewall(of: node, site) }
@@ -70,6 +67,17 @@ private func answers(_ questions: [Question]) async -> [Diagnosis] {
             [.failed(question.subject, error.cause, remedy: error.remedy)]
         case .failure(let error): [.failed(question.subject, "\(error)", remedy: "report this")]
         }
+    }
+}
+
+private func registry(_ site: ReadableSite) async throws -> [Diagnosis] {
+    let (subject, image) = ("registry \(site.inventory.registry.server)", site.inventory.chatwoot.image)
+    switch try await site.registryAnswer() {
+    case .accepted(let digest): return [.ok(subject, "accepts the credentials for \(image), \(digest)")]
+    case .refused(let failure): throw failure
+    case .unreachable(let why):
+        // Nodes may pull through a mirror all the same: the pods tell.
+        return [.skipped(subject, "cannot be reached from \(site.master.name): \(why)")]
     }
 }
 

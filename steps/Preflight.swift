@@ -9,7 +9,10 @@ import StepKit
         { try await requirePrograms(site) },
         { _ = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase)) },
         { _ = try await site.redis() },
-        { try await RegistryProof(site).require() },
+        {
+            try await RegistryProof(site).require()
+            try await site.warnOfUnseenTag()
+        },
         { try requireReadablePasswords(site) },
         { try await requireOneHandOnReplicas(site) },
         { warnOfOtherServers(site) },

@@ -1,34 +1,68 @@
 import Kubernetes
 import StepKit
 
-/// What is recorded in the cluster about the last migration: the image, and what the database held after it.
+/// What is recorded in the cluster about the last migration: the image, by its digest, and what the database held after it.
 struct SchemaRecord {
+    let image: ResolvedImage
     let data: [String: String]
     let manifest: any Manifest
 
-    init(_ schema: ChatwootSchema, _ site: ReadableSite) {
+    /// Whose migration the record tells of, seen from the image that is wanted now.
+    enum Author: Sendable, Hashable {
+        /// This very image's.
+        case wanted
+        /// Another one's; the end of a sentence that says which.
+        case other(String)
+        /// Nobody knows: there is no record, or it does not say.
+        case unknown
+    }
+
+    init(_ schema: ChatwootSchema, _ site: ReadableSite) async throws {
+        image = try await site.chatwootImage()
         data = [
-            "image": site.inventory.chatwoot.image.description, "migrations": String(schema.migrations),
+            "image": image.description, "digest": image.digest, "migrations": String(schema.migrations),
             "newest": schema.newest,
         ]
         manifest = ConfigMap(metadata: .chatwoot(ChatwootNames.schemaRecord, in: site), data: data)
     }
 
-    /// The record as the cluster holds it; `nil` where it holds none, or one that says something else.
-    func recorded(_ site: ReadableSite) async throws -> JSONValue? {
-        let live = try await site.cluster.get(Self.reference(site))
-        return live?["data"]?.strings == data ? live : nil
-    }
-
     /// Whether the cluster holds the record as it shall be; read without a dry run, for the many runs that find it so.
     func isInPlace(_ site: ReadableSite) async throws -> Bool {
-        let labels = try await recorded(site)?["metadata", "labels"]?.strings
-        return labels.map { own in manifest.metadata.labels?.allSatisfy { own[$0.key] == $0.value } == true } ?? false
+        guard let live = try await live(site), live["data"]?.strings == data else { return false }
+        let labels = live["metadata", "labels"]?.strings ?? [:]
+        return manifest.metadata.labels?.allSatisfy { labels[$0.key] == $0.value } ?? true
     }
 
-    private static func reference(_ site: ReadableSite) -> ObjectReference {
-        ObjectReference(
-            apiVersion: "v1", kind: "ConfigMap", namespace: site.inventory.chatwoot.namespace,
-            name: ChatwootNames.schemaRecord)
+    /// Whose migration the database has, and whether it holds just what was recorded then.
+    func found(_ site: ReadableSite) async throws -> (author: Author, isUnchanged: Bool) {
+        guard let record = try await live(site)?["data"]?.strings else { return (.unknown, false) }
+        var pulled: Set<String> = []
+        if record["digest"] == nil, record["image"] == image.description {
+            let namespace = site.inventory.chatwoot.namespace
+            pulled = KnownImage.pulled(image.reference, in: try await site.cluster.list(["pods"], namespace: namespace))
+        }
+        let isUnchanged = ["migrations", "newest"].allSatisfy { record[$0] == data[$0] }
+        return (Self.author(of: record, wanted: image, pulled: pulled), isUnchanged)
+    }
+
+    /// Whose migration `record` tells of.
+    ///
+    /// Records of earlier versions name no digest: there the digests count that nodes `pulled` for the image.
+    static func author(of record: [String: String], wanted: ResolvedImage, pulled: Set<String>) -> Author {
+        guard let recorded = record["image"] else { return .unknown }
+        let digest = record["digest"] ?? (pulled.count == 1 ? pulled.first : nil)
+        if digest == wanted.digest { return .wanted }
+        guard recorded == wanted.description else { return .other("\(recorded) has migrated it so far") }
+        guard let digest else { return pulled.isEmpty ? .unknown : .other("pods run several images of this name") }
+        return .other("\(recorded) was pushed again: \(shown(digest)) → \(shown(wanted.digest))")
+    }
+
+    private static func shown(_ digest: String) -> String { "sha256:\(ResolvedImage.short(digest))" }
+
+    private func live(_ site: ReadableSite) async throws -> JSONValue? {
+        try await site.cluster.get(
+            ObjectReference(
+                apiVersion: "v1", kind: "ConfigMap", namespace: site.inventory.chatwoot.namespace,
+                name: ChatwootNames.schemaRecord))
     }
 }

@@ -18,7 +18,9 @@ struct AddImagePullSecrets: ObjectStep {
         ]
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let configuration = try encoder.encode(["auths": [site.inventory.registry.server: entry]])
+        let configuration = try encoder.encode([
+            "auths": [ImageReference.credentialsKey(ofRegistry: site.inventory.registry.server): entry]
+        ])
         return [
             SecretObject(
                 metadata: .chatwoot(site.inventory.registry.secretName, in: site),

@@ -50,7 +50,7 @@ extension RehearsalTests {
         let file = "\(Stored.backups)/chatwoot-\(run).dump"
         #expect(try FileManager.default.contentsOfDirectory(atPath: Stored.backups) == ["chatwoot-\(run).dump"])
         #expect(try Stored.mode(of: file) == 0o600 && Stored.mode(of: Stored.backups) == 0o700)
-        let job = try await Lab.objects("-n", "chatwoot", "job/chatwoot-migrations-v3-13-0-1").first
+        let job = try await Platform.migrations(by: "chatwoot-keybuzz:v3.13.0").first
         let annotations = (job?["metadata"] as? [String: Any])?["annotations"] as? [String: String]
         #expect(annotations?["keybuzz.io/backup"] == "k8s-master-03:\(file)")
         #expect(

@@ -112,6 +112,14 @@ enum Platform {
         return found
     }
 
+    /// The Jobs of migrations by the image that the inventory names so, each of which names the image's digest too.
+    static func migrations(by image: String) async throws -> [[String: Any]] {
+        try await Lab.objects("-n", "chatwoot", "jobs", "-l", "component=migrations").filter { job in
+            let annotations = (job["metadata"] as? [String: Any])?["annotations"] as? [String: String]
+            return annotations?["keybuzz.io/image"]?.contains("\(image)@sha256:") == true
+        }
+    }
+
     /// The page through the ingress of a node, as a browser asks for it: status and body after redirects.
     static func page(through node: String) async throws -> (status: String, body: String) {
         let output = try await Lab.call(

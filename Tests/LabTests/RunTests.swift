@@ -159,7 +159,7 @@ import Testing
         let page = try await Platform.page(through: Lab.nodes[0])
         #expect(page.body.contains("3.13.0"))
         // The migration's end must lie before the first new pod's start.
-        let job = try #require(try await Lab.objects("-n", "chatwoot", "job/chatwoot-migrations-v3-13-0-1").first)
+        let job = try #require(try await Platform.migrations(by: "chatwoot-keybuzz:v3.13.0").first)
         let migrated = try #require((job["status"] as? [String: Any])?["completionTime"] as? String)
         let pods = try await Lab.objects("-n", "chatwoot", "pods", "-l", "component in (web,worker)")
         for pod in pods {

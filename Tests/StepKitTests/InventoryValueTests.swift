@@ -43,7 +43,8 @@ import Testing
     @Test(arguments: [
         "a", "a:", ":a", "a@", "@sha256:", "ghcr.io/", "ghcr.io/a:b:c", "ghcr.io:70000/a:b", "ghcr.io/a//b:c",
         "ghcr.io/a b:c",
-        "-a.io/a:b", "ghcr.io/a:-b", "https://ghcr.io/a:b", "",
+        "-a.io/a:b", "ghcr.io/a:-b", "https://ghcr.io/a:b", "", "Chatwoot/chatwoot:v4", "GHCR.io/a:b", "ghcr.io/A:b",
+        "ghcr.io/a@sha256:ABCDEF", "ghcr.io/a:b@md5:00", "ghcr.io/a@sha256:00:b",
     ])
     func whatIsNoImageIsRefused(_ text: String) {
         #expect(ImageReference(text) == nil)
@@ -52,7 +53,10 @@ import Testing
     @Test(arguments: [
         ("ghcr.io/keybuzzio/chatwoot-keybuzz:v3.12.0", "ghcr.io", "keybuzzio/chatwoot-keybuzz", "v3.12.0"),
         ("localhost:5000/a:b", "localhost:5000", "a", "b"), ("registry:5000/a/b__c:1", "registry:5000", "a/b__c", "1"),
-        ("chatwoot/chatwoot:v3", "docker.io", "chatwoot/chatwoot", "v3"), ("a:b", "docker.io", "a", "b"),
+        ("chatwoot/chatwoot:v3", "docker.io", "chatwoot/chatwoot", "v3"), ("a:b", "docker.io", "library/a", "b"),
+        ("docker.io/a:b", "docker.io", "library/a", "b"), ("index.docker.io/c/a:b", "docker.io", "c/a", "b"),
+        ("docker.io/library/a:b", "docker.io", "library/a", "b"), ("localhost/a:b", "localhost", "a", "b"),
+        ("ghcr.io/a:b", "ghcr.io", "a", "b"), ("10.0.0.30:5000/a:b", "10.0.0.30:5000", "a", "b"),
     ])
     func anImageFallsIntoItsParts(text: String, registry: String, repository: String, tag: String) throws {
         let image = try #require(ImageReference(text))
@@ -68,6 +72,23 @@ import Testing
         let image = try #require(ImageReference("ghcr.io/a/b:v1@\(digest)"))
         #expect(image.tag == "v1")
         #expect(image.digest == digest)
+        #expect(image.pinned(to: digest) == image.description)
+    }
+
+    @Test func aDigestIsPutBehindTheTagOrInPlaceOfAnother() throws {
+        let (one, other) = (
+            "sha256:" + String(repeating: "1", count: 64), "sha256:" + String(repeating: "2", count: 64)
+        )
+        #expect(ImageReference("registry:5000/a/b:v1")?.pinned(to: one) == "registry:5000/a/b:v1@\(one)")
+        #expect(ImageReference("chatwoot:v1")?.pinned(to: one) == "chatwoot:v1@\(one)")
+        #expect(ImageReference("registry:5000/a/b@\(one)")?.pinned(to: other) == "registry:5000/a/b@\(other)")
+    }
+
+    @Test func dockerHubIsAskedAtAHostOfItsOwn() throws {
+        #expect(ImageReference("chatwoot/chatwoot:v4")?.endpoint == "registry-1.docker.io")
+        #expect(ImageReference("ghcr.io/a/b:v1")?.endpoint == "ghcr.io")
+        #expect(ImageReference.credentialsKey(ofRegistry: "docker.io") == "https://index.docker.io/v1/")
+        #expect(ImageReference.credentialsKey(ofRegistry: "localhost:5000") == "localhost:5000")
     }
 
     @Test(arguments: ["", "m", "-1", "1.m", ".5", "1e3", "1 Gi", "1g", "1.2345", "٣"])

@@ -8,11 +8,15 @@ import Testing
     private static func manifests(
         _ changes: [(old: String, new: String)] = [], minor: Int = 34, checksum: String = "c0ffee"
     ) throws -> [any Manifest] {
-        ChatwootDeployment(
-            site: SiteSample.readable(try SiteSample.inventory(changes)), checksum: checksum,
+        let inventory = try SiteSample.inventory(changes)
+        return ChatwootDeployment(
+            site: SiteSample.readable(inventory),
+            image: ResolvedImage(inventory.chatwoot.image, digest: digest, source: .registry), checksum: checksum,
             server: ServerVersion(major: 1, minor: minor, description: "v1.\(minor).0")
         ).manifests
     }
+
+    private static let digest = "sha256:" + String(repeating: "0f", count: 32)
 
     private static let components = [("chatwoot-web", "web"), ("chatwoot-worker", "worker")]
 
@@ -57,7 +61,7 @@ import Testing
         let container = try #require(containers?.first)
         #expect(containers?.count == 1)
         #expect(container["name"]?.string == component)
-        #expect(container["image"]?.string == "ghcr.io/keybuzzio/chatwoot-keybuzz:v3.12.0")
+        #expect(container["image"]?.string == "ghcr.io/keybuzzio/chatwoot-keybuzz:v3.12.0@\(Self.digest)")
         let command = container["command"]?.elements.compactMap(\.string).joined(separator: " ")
         #expect(
             command
@@ -161,7 +165,7 @@ import Testing
         let container = try #require(pod["containers"]?.elements.first)
         #expect(web["spec", "replicas"]?.integer == 3)
         #expect(try manifests.object("Deployment", "chatwoot-worker")["spec", "replicas"]?.integer == 1)
-        #expect(container["image"]?.string == "ghcr.io/keybuzzio/chatwoot-keybuzz:v4.0.0")
+        #expect(container["image"]?.string == "ghcr.io/keybuzzio/chatwoot-keybuzz:v4.0.0@\(Self.digest)")
         #expect(
             container["readinessProbe", "httpGet", "httpHeaders"] == [["name": "Host", "value": "help.keybuzz.io"]])
         #expect(pod["imagePullSecrets"] == [["name": "pull"]])

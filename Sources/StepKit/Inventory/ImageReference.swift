@@ -2,14 +2,32 @@
 public struct ImageReference: Sendable, Hashable, CustomStringConvertible {
     /// The registry's host or host:port; `docker.io` where the reference names none.
     public let registry: String
-    /// The path within the registry, such as `keybuzzio/chatwoot-keybuzz`.
+    /// The path within the registry, such as `keybuzzio/chatwoot-keybuzz`; Docker Hub's own images lie in `library`.
     public let repository: String
     /// The tag, where there is one.
     public let tag: String?
     /// The digest with its algorithm, `sha256:…`, where there is one.
     public let digest: String?
-    /// The reference as it was written, which is what manifests carry.
+    /// The reference as it was written.
     public let description: String
+
+    /// The host that answers for the registry: Docker Hub's name is not the one it is asked at.
+    public var endpoint: String { registry == Self.dockerHub ? "registry-1.docker.io" : registry }
+
+    /// The reference as pods carry it: `…:tag@sha256:…`, of which a node goes by the digest alone.
+    public func pinned(to digest: String) -> String {
+        "\(description.prefix { $0 != "@" })@\(digest)"
+    }
+
+    /// The name of a registry's entry in a pull Secret; Docker Hub's has another one than its images begin with.
+    public static func credentialsKey(ofRegistry server: String) -> String {
+        server == dockerHub ? "https://index.docker.io/v1/" : server
+    }
+
+    /// The registry's name without which of its aliases was written.
+    static func canonical(registry: String) -> String { registry == "index.docker.io" ? dockerHub : registry }
+
+    private static let dockerHub = "docker.io"
 
     /// Reads a reference; nil when it is malformed or names neither a tag nor a digest.
     public init?(_ text: String) {
@@ -29,7 +47,7 @@ public struct ImageReference: Sendable, Hashable, CustomStringConvertible {
     init(parsing text: String) throws(Mistake) {
         let halves = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
         digest = halves.count == 2 ? String(halves[1]) : nil
-        if let digest, digest.wholeMatch(of: /sha256:[0-9a-f]{64}/) == nil {
+        if let digest, !Self.isDigest(digest) {
             throw Mistake("has a bad digest: must be sha256: and 64 hexadecimal digits, in \(shown(text))")
         }
         var components = (halves.first ?? "").split(separator: "/", omittingEmptySubsequences: false).map(String.init)
@@ -37,9 +55,9 @@ public struct ImageReference: Sendable, Hashable, CustomStringConvertible {
             guard Self.isRegistry(first) else {
                 throw Mistake("has a bad registry \(shown(first)) in \(shown(text))")
             }
-            registry = components.removeFirst()
+            registry = Self.canonical(registry: components.removeFirst())
         } else {
-            registry = "docker.io"
+            registry = Self.dockerHub
         }
         let last = components.removeLast().split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         components.append(String(last.first ?? ""))
@@ -54,9 +72,16 @@ public struct ImageReference: Sendable, Hashable, CustomStringConvertible {
         guard tag != nil || digest != nil else {
             throw Mistake("names neither a tag nor a digest: \(shown(text))")
         }
+        if registry == Self.dockerHub, components.count == 1 { components.insert("library", at: 0) }
         repository = components.joined(separator: "/")
+        guard repository.utf8.count <= 255 else {
+            throw Mistake("has a repository of more than 255 characters: \(shown(text))")
+        }
         description = text
     }
+
+    /// Whether `text` is a digest with its algorithm.
+    public static func isDigest(_ text: String) -> Bool { text.wholeMatch(of: /sha256:[0-9a-f]{64}/) != nil }
 
     /// Whether `text` can stand before the first slash of a reference.
     static func isRegistry(_ text: String) -> Bool {

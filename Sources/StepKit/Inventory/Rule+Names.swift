@@ -70,7 +70,7 @@ extension Rule<String> {
             guard ImageReference.isRegistry(text) else {
                 throw Mistake("must be a registry's host or host:port without scheme, not \(shown(text))")
             }
-            return text
+            return ImageReference.canonical(registry: text)
         }
     }
 

@@ -10,48 +10,78 @@ public struct RegistryProof: Sendable {
         self.site = site
     }
 
+    /// What a registry said about the image.
+    public enum Answer: Sendable {
+        /// It has the image for these credentials, under this digest.
+        case accepted(digest: String)
+        /// It answered and refuses, or the answer is of no use.
+        case refused(StepFailure)
+        /// It cannot be reached from the master, and why.
+        case unreachable(String)
+    }
+
     /// Throws when the registry answered and refuses; warns when it cannot be reached from there.
+    public func require() async throws {
+        switch try await site.registryAnswer() {
+        case .accepted: return
+        case .refused(let failure): throw failure
+        case .unreachable(let why):
+            site.reporter.warns(
+                "\(site.inventory.chatwoot.image.registry) cannot be reached from \(site.master.name), so that its "
+                    + "credentials are unproved: \(why)")
+        }
+    }
+
+    /// Asks the registry.
     ///
     /// A registry that answers with a Bearer challenge (ghcr.io does) gets the token exchange of the distribution
     /// specification; one with Basic gets the credentials. All of it happens in one remote shell, whose only output is the
-    /// status: neither the credentials nor the token leave it.
-    public func require() async throws {
+    /// status and the digest: neither the credentials nor the token leave it.
+    func ask() async throws -> Answer {
         let image = site.inventory.chatwoot.image
         let attempt = "ask \(image.registry) for \(image) as \(site.credentials.registry.username)"
         let command = RemoteCommand(
             [
-                "sh", "-c", Self.script, "sh", image.registry, image.repository, image.digest ?? image.tag ?? "latest",
+                "sh", "-c", Self.script, "sh", image.endpoint, image.repository, image.digest ?? image.tag ?? "latest",
                 site.inventory.registry.caFile ?? "",
             ],
             standardInput: Array(configuration.utf8), effect: .read, timeout: .seconds(30))
         let result = try await site.master.shell.run(command)
-        let words = result.outputText.split(separator: " ", omittingEmptySubsequences: false)
-        guard result.exitStatus == 0, words.count >= 1, let status = Int(words[0]) else {
+        let words = result.outputText.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+        guard result.exitStatus == 0, words.count == 3, let status = Int(words[0]) else {
             throw StepFailure(
                 attempt, host: site.master.name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
                 remedy: "see that curl works on the host")
         }
+        return answer(attempt, status, digest: String(words[1]), error: String(words[2]))
+    }
+
+    private func answer(_ attempt: String, _ status: Int, digest: String, error: String) -> Answer {
+        let image = site.inventory.chatwoot.image
+        func refused(_ cause: String, _ remedy: String, _ kind: FailureKind = .failed) -> Answer {
+            .refused(StepFailure(attempt, host: site.master.name, cause: cause, remedy: remedy, kind: kind))
+        }
         switch status {
-        case 200: return
-        case 0:
-            site.reporter.warns(
-                "\(image.registry) cannot be reached from \(site.master.name), so that its credentials are unproved: "
-                    + "\(words.dropFirst().joined(separator: " "))")
+        case 200:
+            // What the inventory names is what nodes pull; an answer that differs would be a registry that lies.
+            let digest = image.digest ?? digest
+            guard ImageReference.isDigest(digest) else {
+                return refused(
+                    "the registry has it and tells no digest (\(digest))",
+                    "write the digest into chatwoot.image in \(site.inventory.path): \(image)@sha256:…")
+            }
+            return .accepted(digest: digest)
+        case 0: return .unreachable(error)
         case 401, 403:
-            throw StepFailure(
-                attempt, host: site.master.name,
-                cause: "the registry refuses the credentials of ghcr.env with HTTP \(status)",
-                remedy: "put a token with the right read:packages for \(image.repository) into ghcr.env as GHCR_TOKEN",
-                kind: .refused)
+            return refused(
+                "the registry refuses the credentials of ghcr.env with HTTP \(status)",
+                "put a token with the right read:packages for \(image.repository) into ghcr.env as GHCR_TOKEN", .refused
+            )
         case 404:
-            throw StepFailure(
-                attempt, host: site.master.name,
-                cause: "the registry has no such image, or the token may not see it (HTTP 404)",
-                remedy: "correct chatwoot.image in \(site.inventory.path), or give the token read:packages for it")
-        default:
-            throw StepFailure(
-                attempt, host: site.master.name, cause: "the registry answers HTTP \(status)",
-                remedy: "try again when the registry is well")
+            return refused(
+                "the registry has no such image, or the token may not see it (HTTP 404)",
+                "push it, correct chatwoot.image in \(site.inventory.path), or give the token read:packages for it")
+        default: return refused("the registry answers HTTP \(status)", "try again when the registry is well")
         }
     }
 
@@ -60,6 +90,9 @@ public struct RegistryProof: Sendable {
         return "user = " + CurlBatch.quoted("\(credentials.username):\(credentials.token.reveal())") + "\n"
     }
 
+    /// Answers with three words: the HTTP status, the digest or `-`, and curl's own message.
+    ///
+    /// The digest is that of the very manifest that a node resolves the tag to, an index where the image has several platforms.
     private static let script = #"""
         registry=$1 repository=$2 reference=$3 ca=$4
         set -- --silent --proto =https --connect-timeout 4 --max-time 8
@@ -67,20 +100,29 @@ public struct RegistryProof: Sendable {
         credentials=$(cat)
         accept='Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json'
         url="https://$registry/v2/$repository/manifests/$reference"
-        ask() { curl "$@" --config - --head --output /dev/null --header "$accept" --write-out '%{http_code} %{errormsg}' "$url"; }
+        ask() { printf '%s\n' "$credentials" | curl "$@" --config - --header "$accept" "$url"; }
         challenge=$(curl "$@" --head --output - "$url" | tr -d '\r' | sed -n 's/^[Ww][Ww][Ww]-[Aa]uthenticate: Bearer //p')
         if [ -n "$challenge" ]; then
             realm=$(printf '%s' "$challenge" | sed -n 's/.*realm="\([^"]*\)".*/\1/p')
             service=$(printf '%s' "$challenge" | sed -n 's/.*service="\([^"]*\)".*/\1/p')
             answer=$(printf '%s\n' "$credentials" | curl "$@" --config - --get --data-urlencode "service=$service" \
-                --data-urlencode "scope=repository:$repository:pull" --write-out '\n%{http_code} %{errormsg}' "$realm") || :
+                --data-urlencode "scope=repository:$repository:pull" --write-out '\n%{http_code} - %{errormsg}' "$realm") || :
             status=$(printf '%s\n' "$answer" | tail -n 1)
             case $status in 200*) ;; *) printf '%s' "$status"; exit 0;; esac
             token=$(printf '%s' "$answer" | tr -d '\r\n' \
                 | sed -n 's/.*"\(access_\)\{0,1\}token"[[:space:]]*:[[:space:]]*"\([^"]*\)".*/\2/p')
-            [ -n "$token" ] || { printf '401 no token'; exit 0; }
+            [ -n "$token" ] || { printf '401 - no token'; exit 0; }
             credentials="header = \"Authorization: Bearer $token\""
         fi
-        printf '%s\n' "$credentials" | ask "$@" || :
+        answer=$(ask "$@" --head --output - --write-out '\n%{http_code} %{errormsg}') || :
+        status=$(printf '%s\n' "$answer" | tail -n 1)
+        digest=$(printf '%s\n' "$answer" | tr -d '\r' \
+            | sed -n 's/^[Dd]ocker-[Cc]ontent-[Dd]igest:[[:space:]]*\([^[:space:]]*\).*/\1/p' | tail -n 1)
+        case $status:$digest in 200*:)
+            # Not every registry tells it; then it is the sum over the manifest's bytes, if all of them came: curl's status first.
+            sum=$( { { ask "$@" --fail; printf '%s\n' $? >&3; } | sha256sum; } 3>&1)
+            digest=$(printf '%s\n' "$sum" | sed -n '1{/^0$/!q;};2s/^\([0-9a-f]*\).*/sha256:\1/p');;
+        esac
+        printf '%s %s %s' "${status%% *}" "${digest:--}" "${status#* }"
         """#
 }

@@ -1,8 +1,11 @@
 public import Kubernetes
 
-/// What was asked of the cluster and need not be asked twice in a run.
+/// What was asked of the cluster and of the image's registry and need not be asked twice in a run.
 public actor ClusterFacts {
     private var version: ServerVersion?
+    private var registry: Task<RegistryProof.Answer, any Error>?
+    /// The image that the inventory wants, once it is known by its digest.
+    private(set) var image: ResolvedImage?
     let lookAhead = LookAhead()
 
     /// Knows nothing yet.
@@ -22,5 +25,25 @@ public actor ClusterFacts {
         let asked = try await cluster.serverVersion()
         version = asked
         return asked
+    }
+
+    func remember(_ image: ResolvedImage) { self.image = image }
+
+    /// The registry's answer; what fails is not kept.
+    func registryAnswer(
+        _ ask: @escaping @Sendable () async throws -> RegistryProof.Answer
+    ) async throws -> RegistryProof.Answer {
+        let asking = registry ?? Task { try await ask() }
+        registry = asking
+        do {
+            return try await withTaskCancellationHandler {
+                try await asking.value
+            } onCancel: {
+                asking.cancel()
+            }
+        } catch {
+            if registry == asking { registry = nil }
+            throw error
+        }
     }
 }

@@ -79,7 +79,10 @@ extension Module {
     private func lookAhead(_ site: ReadableSite) async throws {
         guard steps.contains(where: { $0 is any ObjectOwner || $0 is any PageAsker }) else { return }
         do {
+            // The objects name the image by its digest: the registry is asked while the cluster is.
+            async let registry = site.registryAnswer()
             try await site.cluster.makeSurvey(of: site.inventory.chatwoot.namespace)
+            _ = try await registry
             async let objects: Void = lookAtObjects(site)
             async let nodes: Void = lookAtNodes(site)
             _ = try await (objects, nodes)

@@ -44,6 +44,26 @@ final class LocalShell: RemoteShell {
     }
 }
 
+/// Runs commands on this machine, with one of their words, such as a host's name, replaced by another.
+struct RedirectingShell: RemoteShell {
+    let hostName = "k8s-master-01"
+    let from: String
+    let to: String
+    private let shell = LocalShell()
+
+    init(from: String, to: String) {
+        self.from = from
+        self.to = to
+    }
+
+    func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
+        try await shell.run(
+            RemoteCommand(
+                command.arguments.map { $0 == from ? to : $0 }, standardInput: command.standardInput,
+                effect: command.effect, timeout: command.timeout))
+    }
+}
+
 /// A shell that answers every command the same.
 struct CannedShell: RemoteShell {
     let hostName = "k8s-worker-01"

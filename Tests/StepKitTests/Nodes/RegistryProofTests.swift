@@ -32,6 +32,96 @@ import Testing
         }
     }
 
+    /// What containerd pulls for a tag is what its own list of types asks for: an index before the manifest of one platform.
+    @Test(arguments: ["basic", "bearer"]) func knowsTheImageByTheDigestThatNodesPull(_ scheme: String) async throws {
+        let registry = try await StandInRegistry(.init(scheme, token: "right"))
+        let site = try Self.site(registry.port, registry.authority, token: "right")
+        let image = try await site.image { nil }
+        #expect(image.digest == StandInRegistry.digest)
+        #expect(image.source == .registry)
+        #expect(image.name == "localhost:\(registry.port)/keybuzzio/chatwoot-keybuzz:v3.12.0@\(image.digest)")
+        let accepted = try #require(try registry.requests().last?.accept)
+        for kind in ["oci.image.index.v1", "oci.image.manifest.v1"] { #expect(accepted.contains("vnd.\(kind)+json")) }
+        for kind in ["manifest.list", "manifest"] {
+            #expect(accepted.contains("vnd.docker.distribution.\(kind).v2+json"))
+        }
+        // Once a run, whoever asks and however many at once.
+        let asked = try registry.requests().count
+        async let again = site.image { nil }
+        async let proof: Void = RegistryProof(site).require()
+        #expect(try await again == image)
+        try await proof
+        #expect(try registry.requests().count == asked)
+    }
+
+    @Test(arguments: ["basic", "bearer"]) func worksOutADigestThatIsNotTold(_ scheme: String) async throws {
+        var behaviour = StandInRegistry.Behaviour(scheme, token: "ghp_plain0123456789")
+        behaviour.digest = nil
+        behaviour.manifest = #"{"schemaVersion":2}"# + "\n"
+        let registry = try await StandInRegistry(behaviour)
+        let site = try Self.site(registry.port, registry.authority, token: "ghp_plain0123456789")
+        #expect(
+            try await site.image { nil }.digest
+                == "sha256:659f7e41827e76690689ec414bf5796252f555ba52b34ecadabf1056cfe325f9")
+        #expect(try registry.requests().flatMap(\.leaks) == [])
+    }
+
+    @Test func takesNoDigestThatIsNone() async throws {
+        var behaviour = StandInRegistry.Behaviour("basic", token: "right")
+        behaviour.digest = "sha256:12"
+        let error = try await Self.failure(try await StandInRegistry(behaviour), token: "right")
+        #expect(error.cause.contains("tells no digest (sha256:12)"))
+        #expect(error.remedy.contains("@sha256:…"))
+    }
+
+    @Test func aDigestOfTheInventoryOutweighsTheTagBesideIt() async throws {
+        let registry = try await StandInRegistry(.init("basic", token: "right"))
+        let digest = "sha256:" + String(repeating: "ab", count: 32)
+        let site = try Self.site(registry.port, registry.authority, token: "right", tag: "v3.12.0@\(digest)")
+        let image = try await site.image { nil }
+        #expect(image.digest == digest)
+        #expect(image.source == .inventory)
+        try await RegistryProof(site).require()
+        #expect(try registry.requests().last?.path.hasSuffix("/manifests/\(digest)") == true)
+    }
+
+    @Test func dockerHubIsAskedAtItsRegistrysHost() async throws {
+        let registry = try await StandInRegistry(.init("bearer", token: "right"))
+        let text = try InventorySample.changed([
+            (
+                #""server": "ghcr.io", "caFile": "/var/lib/keybuzz-lab/registry/ca.pem""#,
+                #""server": "index.docker.io", "caFile": "\#(registry.authority)""#
+            ),
+            ("ghcr.io/keybuzzio/chatwoot-keybuzz:v3.12.0", "chatwoot:v4"),
+        ])
+        let shell = RedirectingShell(from: "registry-1.docker.io", to: "localhost:\(registry.port)")
+        let site = SiteSample.readable(
+            try InventorySample.parse(text), registry: RegistryCredentials(username: "keybuzz", token: Secret("right")),
+            shell: shell
+        ) { _ in }
+        #expect(try await site.image { nil }.name == "chatwoot:v4@\(StandInRegistry.digest)")
+        #expect(try registry.requests().last?.path == "/v2/library/chatwoot/manifests/v4")
+    }
+
+    /// A registry that cannot be asked changes nothing that runs, and lets nothing new run.
+    @Test func whereTheRegistryIsOutOfReachTheClusterMayKnow() async throws {
+        let gone: (Int, String)
+        do {
+            let registry = try await StandInRegistry(.init("basic", token: "right"))
+            gone = (registry.port, registry.authority)
+        }
+        let digest = "sha256:" + String(repeating: "ab", count: 32)
+        let known = try await Self.site(gone.0, gone.1, token: "right").image { digest }
+        #expect(known.digest == digest)
+        #expect(known.source == .cluster)
+        let error = await #expect(throws: StepFailure.self) {
+            try await Self.site(gone.0, gone.1, token: "right").image { nil }
+        }
+        #expect(error?.cause.contains("cannot be reached") == true)
+        #expect(error?.remedy.contains("@sha256:…") == true)
+        #expect(error?.kind == .failed)
+    }
+
     @Test(arguments: ["basic", "bearer"]) func refusesAWrongToken(_ scheme: String) async throws {
         let registry = try await StandInRegistry(.init(scheme, token: "the right one"))
         let error = try await Self.failure(registry, token: "the wrong one")
@@ -127,20 +217,27 @@ import Testing
     private static func prove(
         _ port: Int, _ authority: String, token: String, shell: LocalShell = LocalShell()
     ) async throws -> [String] {
+        let warnings = Mutex<[String]>([])
+        let site = try site(port, authority, token: token, shell: shell) { text in warnings.withLock { $0.append(text) }
+        }
+        try await RegistryProof(site).require()
+        return warnings.withLock { $0 }
+    }
+
+    private static func site(
+        _ port: Int, _ authority: String, token: String, tag: String = "v3.12.0", shell: any RemoteShell = LocalShell(),
+        warning: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws -> ReadableSite {
         let text = try InventorySample.changed([
             (
                 #""server": "ghcr.io", "caFile": "/var/lib/keybuzz-lab/registry/ca.pem""#,
                 #""server": "localhost:\#(port)", "caFile": "\#(authority)""#
             ),
-            ("ghcr.io/keybuzzio/", "localhost:\(port)/keybuzzio/"),
+            ("ghcr.io/keybuzzio/chatwoot-keybuzz:v3.12.0", "localhost:\(port)/keybuzzio/chatwoot-keybuzz:\(tag)"),
         ])
-        let warnings = Mutex<[String]>([])
-        let site = SiteSample.readable(
+        return SiteSample.readable(
             try InventorySample.parse(text), registry: RegistryCredentials(username: "keybuzz", token: Secret(token)),
-            shell: shell
-        ) { warning in warnings.withLock { $0.append(warning) } }
-        try await RegistryProof(site).require()
-        return warnings.withLock { $0 }
+            shell: shell, warn: warning)
     }
 
     private static func failure(_ registry: StandInRegistry, token: String) async throws -> StepFailure {

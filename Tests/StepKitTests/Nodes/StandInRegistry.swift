@@ -14,6 +14,10 @@ final class StandInRegistry {
         var token: String
         /// The status for who is let in.
         var status = 200
+        /// The digest that it tells of the image; `nil` where it tells none.
+        var digest: String? = StandInRegistry.digest
+        /// The manifest.
+        var manifest = "{}"
         /// The status of the token endpoint for who is let in there.
         var tokenStatus = 200
         /// The body of the token endpoint, `TOKEN` standing for the token.
@@ -33,10 +37,14 @@ final class StandInRegistry {
         let path: String
         /// `none`, `right`, `wrong` or `bearer`.
         let authorization: String
+        /// The media types that are accepted.
+        let accept: String
         let isEncrypted: Bool
         /// The arguments of processes that held a secret.
         let leaks: [String]
     }
+
+    static let digest = "sha256:" + String(repeating: "5c", count: 32)
 
     let port: Int
     let authority: String
@@ -94,6 +102,7 @@ final class StandInRegistry {
                     "bearer" if given == "Bearer " + bearer else "wrong"
                 with lock, open(folder + "/requests.jsonl", "a") as log:
                     log.write(json.dumps({"method": self.command, "path": self.path, "authorization": word,
+                        "accept": self.headers["Accept"] or "",
                         "isEncrypted": self.encrypted, "leaks": leaks()}) + "\n")
                 return word
             def answer(self, status, headers={}, body=b""):
@@ -107,7 +116,9 @@ final class StandInRegistry {
                 if self.path.startswith("/token"):
                     if word != "right": return self.answer(403, body=b'{"errors":[{"code":"DENIED"}]}')
                     return self.answer(behaviour["tokenStatus"], body=behaviour["tokenBody"].replace("TOKEN", bearer).encode())
-                if word == ("right" if behaviour["scheme"] == "basic" else "bearer"): return self.answer(behaviour["status"])
+                if word == ("right" if behaviour["scheme"] == "basic" else "bearer"):
+                    told = {"docker-Content-digest": behaviour["digest"]} if "digest" in behaviour else {}
+                    return self.answer(behaviour["status"], told, behaviour["manifest"].encode())
                 if behaviour["scheme"] == "basic":
                     return self.answer(401, {"WWW-Authenticate": 'Basic realm="stand-in"'})
                 realm = behaviour["realm"].replace("HERE", "localhost:%d" % port).replace("PLAIN", "localhost:%d" % plainPort)

@@ -1,0 +1,20 @@
+import ClientKit
+
+extension ClusterWriter {
+    /// Deletes a Job, and in the background its pods, if it is still as `job` shows it; where it changed since, the error's
+    /// ``KubernetesError/serverReason`` is `conflict`.
+    public func deleteUnchanged(job: JSONValue) async throws(KubernetesError) {
+        guard let reference = job.reference, let namespace = reference.namespace else { return }
+        var preconditions: [String: JSONValue] = [:]
+        for key in ["uid", "resourceVersion"] { preconditions[key] = job["metadata", key] }
+        let options: JSONValue = [
+            "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
+            "preconditions": .object(preconditions),
+        ]
+        // kubectl's own delete knows no preconditions.
+        _ = try await reader.kubectl.run(
+            "delete \(reference) unless it changed",
+            ["delete", "--raw", "/apis/batch/v1/namespaces/\(namespace)/jobs/\(reference.name)", "-f", "-"],
+            input: options.serialized(), effect: .change)
+    }
+}

@@ -1,0 +1,117 @@
+import Kubernetes
+import Testing
+
+@testable import Steps
+
+/// What may still work of an earlier run's Job, judged by what the API server shows; conditions and statuses as Kubernetes
+/// 1.34 and 1.20 wrote them.
+@Suite struct EarlierMigrationTests {
+    private static let name = "chatwoot-migrations-6c3a82de0ddb-1"
+
+    private static func job(_ conditions: [String] = [], deleted: Bool = false) -> JSONValue {
+        var metadata: [String: JSONValue] = ["name": .string(name)]
+        if deleted { metadata["deletionTimestamp"] = "2026-11-25T21:02:14Z" }
+        return [
+            "kind": "Job", "metadata": .object(metadata),
+            "status": [
+                "conditions": .array(
+                    conditions.map { ["type": .string($0), "status": "True", "reason": "DeadlineExceeded"] })
+            ],
+        ]
+    }
+
+    private static func pod(
+        _ phase: String, node: String? = "k8s-worker-01", state: JSONValue? = nil, leavingIn grace: Int64? = nil
+    ) -> JSONValue {
+        var metadata: [String: JSONValue] = ["name": "pod-1"]
+        if let grace {
+            metadata["deletionTimestamp"] = "2026-11-25T21:02:14Z"
+            metadata["deletionGracePeriodSeconds"] = .integer(grace)
+        }
+        var spec: [String: JSONValue] = ["terminationGracePeriodSeconds": 30]
+        if let node { spec["nodeName"] = .string(node) }
+        var status: [String: JSONValue] = ["phase": .string(phase)]
+        if let state { status["containerStatuses"] = [["name": "migrations", "restartCount": 0, "state": state]] }
+        return ["kind": "Pod", "metadata": .object(metadata), "spec": .object(spec), "status": .object(status)]
+    }
+
+    private static func node(_ ready: String) -> JSONValue {
+        [
+            "kind": "Node", "metadata": ["name": "k8s-worker-01"],
+            "status": ["conditions": [["type": "Ready", "status": .string(ready), "reason": "NodeStatusUnknown"]]],
+        ]
+    }
+
+    private static let running: JSONValue = ["running": ["startedAt": "2026-11-25T21:01:25Z"]]
+    private static func waiting(_ reason: String) -> JSONValue { ["waiting": ["reason": .string(reason)]] }
+
+    private static func judge(_ job: JSONValue?, _ pods: [JSONValue], _ ready: String = "True") -> EarlierMigration {
+        EarlierMigration(job: job, pods: pods, nodes: [node(ready)])
+    }
+
+    @Test func whatWorksOnANodeThatReportsIsRunning() {
+        #expect(Self.judge(Self.job(), [Self.pod("Running", state: Self.running)]) == .running)
+    }
+
+    /// The one that was removed while it worked: its kubelet was stopped.
+    @Test(arguments: ["Unknown", "False"]) func whatIsOnASilentNodeMayWork(_ ready: String) {
+        let unseen = EarlierMigration.unseen(pod: "pod-1", node: "k8s-worker-01")
+        #expect(Self.judge(Self.job(), [Self.pod("Running", state: Self.running)], ready) == unseen)
+        // It may have pulled the image since, and started.
+        let pulling = Self.pod("Pending", state: Self.waiting("ImagePullBackOff"))
+        #expect(Self.judge(Self.job(), [pulling], ready) == unseen)
+        // To be ended is not to have ended, however long it is.
+        #expect(Self.judge(Self.job(["Failed"]), [Self.pod("Running", leavingIn: 30)], ready) == unseen)
+        #expect(Self.judge(nil, [Self.pod("Running", leavingIn: 30)], ready) == unseen)
+    }
+
+    @Test func aNodeThatIsGoneIsSilentToo() {
+        let judged = EarlierMigration(job: Self.job(), pods: [Self.pod("Running", state: Self.running)], nodes: [])
+        #expect(judged == .unseen(pod: "pod-1", node: "k8s-worker-01"))
+    }
+
+    @Test(arguments: ["ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError", "ContainerCreating"])
+    func whatNeverStartedIsToldFromWhatDid(_ reason: String) {
+        #expect(Self.judge(Self.job(), [Self.pod("Pending", state: Self.waiting(reason))]) == .notStarted)
+        let crashed: JSONValue = [
+            "kind": "Pod", "metadata": ["name": "pod-1"], "spec": ["nodeName": "k8s-worker-01"],
+            "status": [
+                "phase": "Pending",
+                "containerStatuses": [
+                    ["restartCount": 1, "state": Self.waiting(reason), "lastState": ["terminated": ["exitCode": 1]]]
+                ],
+            ],
+        ]
+        #expect(Self.judge(Self.job(), [crashed]) == .running)
+    }
+
+    @Test func whatHasNoNodeOrNoPodNeverStarted() {
+        #expect(Self.judge(Self.job(), [Self.pod("Pending", node: nil)], "Unknown") == .notStarted)
+        #expect(Self.judge(Self.job(), []) == .notStarted)
+    }
+
+    @Test func aPodOfUnknownStateMayWork() {
+        #expect(Self.judge(Self.job(), [Self.pod("Unknown")]) == .running)
+    }
+
+    /// FailureTarget comes before Failed for as long as the pod takes to end (Kubernetes 1.31 and later).
+    @Test(arguments: [["FailureTarget"], ["FailureTarget", "Failed"], ["Failed"], ["SuccessCriteriaMet"]])
+    func anEndedJobIsWaitedForUntilItsPodIsGone(_ conditions: [String]) {
+        let job = Self.job(conditions)
+        let leaving = Self.pod("Running", state: Self.running, leavingIn: 45)
+        #expect(Self.judge(job, [leaving]) == .leaving(["pod-1"], grace: 45))
+        #expect(Self.judge(job, []) == .over)
+        #expect(Self.judge(job, [Self.pod("Failed", leavingIn: 45)]) == .over)
+    }
+
+    @Test func aPodThatIsDeletedByHandIsWaitedFor() {
+        #expect(Self.judge(Self.job(), [Self.pod("Running", leavingIn: 5)]) == .leaving(["pod-1"], grace: 5))
+        #expect(Self.judge(Self.job(deleted: true), [Self.pod("Running")]) == .leaving(["pod-1"], grace: 30))
+        #expect(Self.judge(nil, [Self.pod("Pending")]) == .leaving(["pod-1"], grace: 30))
+    }
+
+    @Test(arguments: ["Complete", "Failed"]) func whatHasEndedIsOver(_ condition: String) {
+        #expect(Self.judge(Self.job([condition]), [Self.pod("Succeeded")]) == .over)
+        #expect(Self.judge(nil, [Self.pod("Failed")]) == .over)
+    }
+}

@@ -1,0 +1,63 @@
+import Kubernetes
+import StepKit
+
+extension ReadableSite {
+    /// Chatwoot's image, by its digest; what the registry cannot tell, the cluster may know from earlier.
+    func chatwootImage() async throws -> ResolvedImage {
+        try await image { try await KnownImage(self).digest() }
+    }
+
+    /// Warns where the tag was not looked up, so that an image pushed again since would go unseen.
+    func warnOfUnseenTag() async throws {
+        let image = try await chatwootImage()
+        guard image.source == .cluster else { return }
+        reporter.warns("\(image) was not looked up: the run goes by \(image.digest), which the cluster has")
+    }
+}
+
+/// What the cluster knows of the image that a reference of the inventory stands for.
+struct KnownImage {
+    private let site: ReadableSite
+
+    init(_ site: ReadableSite) {
+        self.site = site
+    }
+
+    /// The digest that the cluster has of the inventory's image; `nil` where it has none of that name.
+    func digest() async throws -> String? {
+        let reference = site.inventory.chatwoot.image
+        let objects = try await site.cluster.list(
+            ["deployments.apps", "pods", "configmaps"], namespace: site.inventory.chatwoot.namespace)
+        return Self.digest(of: reference, in: objects)
+    }
+
+    /// The digest that Deployments, running pods or the record of the last migration name for `reference`, in this order.
+    static func digest(of reference: ImageReference, in objects: [JSONValue]) -> String? {
+        let deployments = objects.filter {
+            $0.isObject("Deployment", ChatwootNames.web) || $0.isObject("Deployment", ChatwootNames.worker)
+        }
+        let named = deployments.flatMap(\.images).compactMap { ImageReference($0) }
+            .filter { $0.digest.map(reference.pinned) == $0.description }.compactMap(\.digest)
+        if let digest = named.first { return digest }
+        let pulled = Self.pulled(reference, in: objects)
+        if pulled.count == 1 { return pulled.first }
+        let record = objects.first { $0.isObject("ConfigMap", ChatwootNames.schemaRecord) }?["data"]?.strings ?? [:]
+        return record["image"] == reference.description ? record["digest"] : nil
+    }
+
+    /// The digests that nodes pulled for `reference`, as the statuses of web and worker pods tell.
+    static func pulled(_ reference: ImageReference, in objects: [JSONValue]) -> Set<String> {
+        let containers = objects.filter(\.isLivePod).flatMap { pod in
+            let wanted = (pod["spec", "containers"]?.elements ?? []).filter {
+                $0["image"]?.string == reference.description
+            }.compactMap { $0["name"]?.string }
+            return (pod["status", "containerStatuses"]?.elements ?? []).filter {
+                wanted.contains($0["name"]?.string ?? "")
+            }
+        }
+        // `docker-pullable://` before it with Docker, the bare digest of the configuration for an image that was only loaded.
+        return Set(
+            containers.compactMap { $0["imageID"]?.string?.split(separator: "@").dropFirst().last.map(String.init) }
+                .filter(ImageReference.isDigest))
+    }
+}

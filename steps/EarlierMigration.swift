@@ -1,0 +1,87 @@
+import Kubernetes
+import StepKit
+
+/// How far a Job of an earlier run has come, judged by what the cluster shows: whether anything of it may still work.
+enum EarlierMigration: Sendable, Hashable {
+    /// Nothing of it is left that could work.
+    case over
+    /// It is ended, and these pods of it have not gone yet; they may take `grace` seconds for it.
+    case leaving([String], grace: Int)
+    /// None of its containers has ever started.
+    case notStarted
+    /// A container of it works, as its node says.
+    case running
+    /// It may work; the node of this pod does not say.
+    case unseen(pod: String, node: String)
+
+    /// Judges a Job by its pods, those that outlived their Job included, and by the cluster's nodes.
+    ///
+    /// `job` is `nil` for pods whose Job is gone.
+    init(job: JSONValue?, pods: [JSONValue], nodes: [JSONValue]) {
+        let left = pods.filter { !["Succeeded", "Failed"].contains($0["status", "phase"]?.string) }
+        let isEnded = job.map { $0.isEndingJob || $0["metadata", "deletionTimestamp"] != nil } ?? true
+        if left.isEmpty {
+            self = isEnded ? .over : .notStarted
+            return
+        }
+        if let pod = left.first(where: { $0.mayHaveStarted && !nodes.isReady($0["spec", "nodeName"]?.string) }) {
+            self = .unseen(pod: pod.objectName, node: pod["spec", "nodeName"]?.string ?? "?")
+        } else if isEnded || left.contains(where: { $0["metadata", "deletionTimestamp"] != nil }) {
+            let grace = left.map { pod in
+                pod["metadata", "deletionGracePeriodSeconds"]?.integer
+                    ?? pod["spec", "terminationGracePeriodSeconds"]?.integer ?? 30
+            }
+            self = .leaving(left.map(\.objectName), grace: grace.max() ?? 30)
+        } else {
+            self = left.contains(where: \.hasStarted) ? .running : .notStarted
+        }
+    }
+}
+
+extension JSONValue {
+    fileprivate var objectName: String { self["metadata", "name"]?.string ?? "?" }
+
+    private func isTrue(_ condition: String) -> Bool {
+        (self["status", "conditions"]?.elements ?? []).contains {
+            $0["type"]?.string == condition && $0["status"]?.string == "True"
+        }
+    }
+
+    /// Whether a Job has ended well.
+    var isCompleteJob: Bool { isTrue("Complete") }
+
+    /// Whether a Job has ended.
+    var isFinishedJob: Bool { isTrue("Complete") || isTrue("Failed") }
+
+    /// Whether a Job has ended, or only waits for its pods to go: newer clusters say so by FailureTarget and SuccessCriteriaMet.
+    fileprivate var isEndingJob: Bool { isFinishedJob || isTrue("FailureTarget") || isTrue("SuccessCriteriaMet") }
+
+    /// Whether a container of a pod has ever been started, as the pod's node said last.
+    fileprivate var hasStarted: Bool {
+        if self["status", "phase"]?.string != "Pending" { return true }
+        let statuses = ["initContainerStatuses", "containerStatuses"].flatMap { self["status", $0]?.elements ?? [] }
+        return statuses.contains { status in
+            status["state", "running"] != nil || status["state", "terminated"] != nil
+                || status["lastState", "terminated"] != nil
+                || (status["restartCount"]?.integer ?? 0) > 0
+        }
+    }
+
+    /// Whether a container of a pod could have been started by now: what a silent node said last need not hold.
+    fileprivate var mayHaveStarted: Bool { self["spec", "nodeName"]?.string != nil }
+
+    /// The images of a pod template's containers.
+    var images: [String] {
+        (self["spec", "template", "spec", "containers"]?.elements ?? []).compactMap { $0["image"]?.string }
+    }
+}
+
+extension [JSONValue] {
+    /// Whether the node called `name` reports that it is ready; one that is not known does not.
+    fileprivate func isReady(_ name: String?) -> Bool {
+        let node = first { $0["metadata", "name"]?.string == name }
+        return (node?["status", "conditions"]?.elements ?? []).contains {
+            $0["type"]?.string == "Ready" && $0["status"]?.string == "True"
+        }
+    }
+}

@@ -1,0 +1,237 @@
+import ClientKit
+import Kubernetes
+import StepKit
+
+/// What earlier runs, or anybody else, have left of migrations: waited for until nothing of it works any more.
+struct EarlierMigrations {
+    private let site: WritableSite
+    private var reading: ReadableSite { site.reading }
+    private var limits: Inventory.Limits { reading.inventory.limits }
+    private var namespace: String { reading.inventory.chatwoot.namespace }
+
+    init(_ site: WritableSite) {
+        self.site = site
+    }
+
+    /// One Job at one moment.
+    private struct Sight {
+        let job: JSONValue?
+        let state: EarlierMigration
+    }
+
+    /// The Jobs of migrations that there are.
+    func jobs() async throws -> [JSONValue] {
+        try await objects().filter { $0["kind"]?.string == "Job" && $0.isOfMigrations }
+    }
+
+    /// Waits until nothing works any more, in the cluster and in the database; the Jobs that it waited for and that are
+    /// there still, as they ended.
+    ///
+    /// Only a Job none of whose containers ever started is removed. What may work and is out of sight is waited for, and
+    /// then left to a person.
+    func finish() async throws -> [JSONValue] {
+        var ended: [JSONValue] = []
+        for name in try await names() {
+            if let job = try await finish(name) { ended.append(job) }
+        }
+        try await requireNoSession()
+        return ended
+    }
+
+    private func objects() async throws -> [JSONValue] {
+        try await reading.cluster.list(["jobs.batch", "pods", "nodes"], namespace: namespace)
+    }
+
+    /// The names of Jobs that are not over, and of those that are gone and have left pods.
+    private func names() async throws -> [String] {
+        let objects = try await objects()
+        let names = objects.compactMap(\.migrationName)
+        return Set(names).sorted().filter { Self.sight(of: $0, in: objects).state != .over }
+    }
+
+    private static func sight(of name: String, in objects: [JSONValue]) -> Sight {
+        let own = objects.filter { $0.migrationName == name }
+        let job = own.first { $0["kind"]?.string == "Job" }
+        return Sight(
+            job: job,
+            state: EarlierMigration(
+                job: job, pods: own.filter { $0["kind"]?.string == "Pod" },
+                nodes: objects.filter { $0["kind"]?.string == "Node" }))
+    }
+
+    private func look(at name: String) async throws -> Sight {
+        Self.sight(of: name, in: try await objects())
+    }
+
+    /// Waits for one Job until it is over; the Job, where it is there still.
+    private func finish(_ name: String) async throws -> JSONValue? {
+        while true {
+            let sight = try await look(at: name)
+            switch sight.state {
+            case .over: return sight.job
+            case .leaving(let pods, let grace): try await waitUntilGone(name, pods, grace: grace)
+            case .unseen(let pod, let node): try await UnseenMigration(reading, name, pod, node).wait(until: isSeen)
+            case .notStarted:
+                if try await isStuck(name) {
+                    try await remove(name)
+                } else {
+                    try await watch(name)
+                }
+            case .running: try await watch(name)
+            }
+        }
+    }
+
+    private func isSeen(_ name: String) async throws -> Bool {
+        if case .unseen = try await look(at: name).state { return false }
+        return true
+    }
+
+    /// Waits for a Job that goes on; one that fails meanwhile is said, and begun anew by whoever wants it.
+    private func watch(_ name: String) async throws {
+        reading.reporter.says("waiting for Job \(name), which an earlier run began")
+        do {
+            try await reading.wait(for: [.job(name)], within: limits.migration)
+        } catch let error as any ExplainedError where error.kind == .failed {
+            switch try await look(at: name).state {
+            case .over, .leaving: reading.reporter.warns("Job \(name) of an earlier run failed: \(error.cause)")
+            case .unseen: return
+            case .notStarted: guard try await isStuck(name) else { throw error }
+            case .running: throw error
+            }
+        }
+    }
+
+    /// Whether no container of the Job can start, so that what was corrected since can only help a new one.
+    private func isStuck(_ name: String) async throws -> Bool {
+        let verdicts = try await reading.cluster.verdicts(on: [.job(name)], namespace: namespace)
+        guard case .waiting(_, let trouble?) = verdicts.first else { return false }
+        return trouble.isPermanent
+    }
+
+    /// Removes a Job if still none of its containers has ever started, and unless it changes at that moment.
+    private func remove(_ name: String) async throws {
+        let sight = try await look(at: name)
+        guard case .notStarted = sight.state, let job = sight.job else { return }
+        reading.reporter.says("removing Job \(name), none of whose containers has ever started")
+        do throws(KubernetesError) {
+            try await site.cluster.deleteUnchanged(job: job)
+        } catch {
+            // Looked at again by the caller.
+            guard [.conflict, .notFound].contains(error.serverReason) else { throw error }
+        }
+    }
+
+    /// Waits until the pods of a Job that is ended are gone: their containers work until then.
+    private func waitUntilGone(_ name: String, _ pods: [String], grace: Int) async throws {
+        let limit = Duration.seconds(grace) + Self.margin
+        let words = pods.joined(separator: ", ")
+        let isGone = try await poll(within: limit, every: .seconds(1)) { left in
+            guard case .leaving = try await look(at: name).state else { return true }
+            reading.reporter.says(
+                "waiting for pod \(words) of Job \(name), which is ended, to go, \(left.components.seconds) s left")
+            return false
+        }
+        guard isGone else {
+            throw StepFailure(
+                "wait until Job \(name) of an earlier run is gone", host: reading.cluster.hostName,
+                cause:
+                    "pod \(words) is still there after \(limit.components.seconds) s, and may take \(grace) s to end",
+                remedy:
+                    "see what keeps it: kubectl -n \(namespace) describe pod \(pods.first ?? ""); then `runner resume`")
+        }
+    }
+
+    /// What a kubelet may take on top of a pod's own time, to end it and to say so.
+    private static let margin = Duration.seconds(30)
+
+    /// Throws where the database shows a migration at work that the cluster knows nothing of.
+    private func requireNoSession() async throws {
+        let sessions = MigrationSessions(reading)
+        var seen: [MigrationSessions.Session] = []
+        let isQuiet = try await poll(within: limits.rollout, every: .seconds(1)) { left in
+            seen = try await sessions.read()
+            guard let first = seen.first else { return true }
+            reading.reporter.says(
+                "waiting for \(first.words): a migration works on the database, \(left.components.seconds) s left")
+            return false
+        }
+        guard isQuiet else {
+            throw StepFailure(
+                "see that no migration works on the database \(reading.inventory.chatwoot.database)",
+                host: reading.postgresWords,
+                cause: "one does that is no Job of the cluster: \(seen.map(\.words).joined(separator: "; "))",
+                remedy:
+                    "let it end and then `runner resume`; where it is known to be dead, end its session as the administrator: "
+                    + "SELECT pg_terminate_backend(\(seen.first?.pid ?? 0))")
+        }
+    }
+}
+
+/// A migration whose node does not say whether it works: the database is asked, and a person decides.
+private struct UnseenMigration {
+    private let site: ReadableSite
+    private let job: String
+    private let pod: String
+    private let node: String
+
+    init(_ site: ReadableSite, _ job: String, _ pod: String, _ node: String) {
+        self.site = site
+        (self.job, self.pod, self.node) = (job, pod, node)
+    }
+
+    /// Waits until the node tells again: as long as a migration may take while the database shows this one at work, and as
+    /// long as a rollout where it does not.
+    func wait(until isSeen: (String) async throws -> Bool) async throws {
+        let limits = site.inventory.limits
+        let began = ContinuousClock.now
+        var lastAtWork = began
+        var found = ""
+        let isOver = try await poll(within: limits.migration + limits.rollout, every: .seconds(2)) { _ in
+            if try await isSeen(job) { return true }
+            let sessions = try await MigrationSessions(site).read()
+            if !sessions.isEmpty, began.duration(to: .now) < limits.migration { lastAtWork = .now }
+            found =
+                sessions.isEmpty
+                ? "the database shows no session of it, which says little while it may be starting"
+                : "the database shows it at work: \(sessions.map(\.words).joined(separator: "; "))"
+            let left = limits.rollout - lastAtWork.duration(to: .now)
+            site.reporter.says(
+                "waiting for Job \(job): node \(node) of its pod does not report, \(found), "
+                    + "\(max(left, .zero).components.seconds) s left")
+            if left <= .zero { throw refusal(found, after: began.duration(to: .now)) }
+            return false
+        }
+        guard isOver else { throw refusal(found, after: began.duration(to: .now)) }
+    }
+
+    private func refusal(_ found: String, after waited: Duration) -> StepFailure {
+        let namespace = site.inventory.chatwoot.namespace
+        return StepFailure(
+            "wait for Job \(job), which an earlier run began", host: site.cluster.hostName,
+            cause:
+                "it may still work, and two migrations would destroy each other's tables: node \(node) of its pod \(pod) has "
+                + "not reported for \(waited.components.seconds) s, and \(found)",
+            remedy:
+                "bring the kubelet of \(node) back; where that node is switched off, or `pgrep -f db:chatwoot_prepare` on it "
+                + "finds nothing, remove what is left: kubectl -n \(namespace) delete job \(job) --ignore-not-found, then "
+                + "kubectl -n \(namespace) delete pod \(pod) --grace-period=0 --force; then `runner resume`")
+    }
+}
+
+extension JSONValue {
+    /// The Job that an object is or belongs to, where it is one of migrations.
+    fileprivate var migrationName: String? {
+        guard isOfMigrations else { return nil }
+        return self["kind"]?.string == "Job"
+            ? self["metadata", "name"]?.string : self["metadata", "labels", "job-name"]?.string
+    }
+
+    /// Whether a Job or a Pod is one of Chatwoot's migrations, those of the old scripts included.
+    fileprivate var isOfMigrations: Bool {
+        let metadata = self["metadata"]
+        let name = self["kind"]?.string == "Job" ? metadata?["name"]?.string : metadata?["labels", "job-name"]?.string
+        guard ["Job", "Pod"].contains(self["kind"]?.string), let name else { return false }
+        return name == "chatwoot-migrations" || name.hasPrefix(MigrationSessions.applicationName)
+    }
+}
