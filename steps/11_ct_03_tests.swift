@@ -36,7 +36,7 @@ struct ProveService: PageAsker {
             breaks = try await self.breaks(chain, explained: true)
             firstSeen = Dictionary(breaks.map { ($0.claim, firstSeen[$0.claim] ?? .now) }) { first, _ in first }
             guard let first = breaks.first else { return true }
-            site.reporter.says("waiting until \(first.claim), now \(first.found), \(left.components.seconds) s left")
+            site.reporter.says("waiting until \(first.claim), now \(first.found)", left: left)
             return breaks.contains { broken in
                 firstSeen[broken.claim].map { $0.duration(to: .now) >= broken.patience } ?? false
             }

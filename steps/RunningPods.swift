@@ -35,8 +35,7 @@ struct RunningPods {
         let isStill = try await poll(within: site.inventory.limits.rollout) { remaining in
             left = try await alive()
             if !left.isEmpty {
-                site.reporter.says(
-                    "waiting for \(left.joined(separator: ", ")) to end, \(remaining.components.seconds) s left")
+                site.reporter.says("waiting for \(left.joined(separator: ", ")) to end", left: remaining)
             }
             return left.isEmpty
         }

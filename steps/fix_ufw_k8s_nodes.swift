@@ -12,7 +12,9 @@ struct FixFirewall: PageAsker {
 
     func check(_ site: ReadableSite) async throws -> Finding {
         for node in site.absentNodes {
-            site.reporter.warns("the firewall of \(node.name) could not be looked at: \(node.failure.cause)")
+            site.reporter.warns(
+                "the firewall of \(node.name) could not be looked at: \(node.failure.cause)",
+                about: .absentNode(node.name))
         }
         let plans = try await plans(site)
         let changes = plans.flatMap { plan in plan.commands.map { Change("\(plan.node.name): \($0.words)", .proved) } }

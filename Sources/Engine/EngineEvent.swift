@@ -21,7 +21,7 @@ public enum EngineEvent: Sendable {
     /// A step is being looked at; its place in the list from 1.
     case stepBegan(StepID, index: Int, count: Int)
     /// What the step is doing or waiting for now.
-    case stepProgress(StepID, String)
+    case stepProgress(StepID, Reporter.Progress)
     /// The step is finished and its checkpoint is on disk.
     case stepEnded(StepID, StepResult, Duration)
     /// The step failed.

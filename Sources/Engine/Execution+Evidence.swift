@@ -33,7 +33,7 @@ extension Execution {
             runner.events(.warning("no evidence can be gathered: \(worse)"))
             return error
         }
-        runner.events(.stepProgress(step.id, "gathering evidence"))
+        runner.events(.stepProgress(step.id, .init("gathering evidence")))
         await site.forgetLookAhead()
         let collect = runner.module.evidence
         let evidence = await withTaskGroup(of: [Evidence].self) { group in

@@ -19,6 +19,8 @@ struct Execution: Sendable {
     let warnings = InOrder()
     /// What steps want told at the end.
     let notes: Notes
+    /// What was warned of already.
+    let warned = Once<Reporter.Warning.Subject>()
 
     private struct Progress {
         var inPlace = 0
@@ -198,7 +200,10 @@ struct Execution: Sendable {
     private func preflight(_ open: any OpenSite) async throws {
         let reader = try await site(open, nil).reading
         for node in reader.absentNodes {
-            runner.events(.warning("\(node.name) does not answer: \(node.failure.cause)"))
+            // The preflight's own record names them.
+            if warned.isNew(.absentNode(node.name)) {
+                runner.events(.warning("\(node.name) does not answer: \(node.failure.cause)"))
+            }
         }
         try await open.observeLease()
         let problems = try await runner.module.lookAround(reader)
@@ -326,10 +331,11 @@ struct Execution: Sendable {
             hasCheckpoint = false
         }
         try Task.checkCancellation()
-        runner.events(.stepProgress(step.id, "applying \(changes.count) \(changes.count == 1 ? "change" : "changes")"))
+        let count = "\(changes.count) \(changes.count == 1 ? "change" : "changes")"
+        runner.events(.stepProgress(step.id, .init("applying \(count)")))
         await site.reading.forgetLookAhead()
         try await step.apply(changes, to: site)
-        runner.events(.stepProgress(step.id, "verifying"))
+        runner.events(.stepProgress(step.id, .init("verifying")))
         try await step.verify(site.reading)
         await warnings.allDone()
         try await journal.finishStep(name, .applied, changes: summaries)
@@ -346,11 +352,12 @@ struct Execution: Sendable {
     }
 
     private func reporter(_ step: StepID?) -> Reporter {
-        Reporter { text in
-            if let step { runner.events(.stepProgress(step, text)) }
-        } warning: { text in
-            runner.events(.warning(text))
-            record(.warning, step, text)
+        Reporter { progress in
+            if let step { runner.events(.stepProgress(step, progress)) }
+        } warning: { warning in
+            guard warned.isNew(warning.subject) else { return }
+            runner.events(.warning(warning.text))
+            record(.warning, step, warning.text)
         } note: { text in
             if notes.add(text) { record(.note, step, text) }
         }
@@ -387,6 +394,14 @@ final class Notes: Sendable {
             return true
         }
     }
+}
+
+/// Values, each of which is new once.
+final class Once<Value: Hashable & Sendable>: Sendable {
+    private let seen = Mutex<Set<Value>>([])
+
+    /// Whether `value` comes for the first time.
+    func isNew(_ value: Value) -> Bool { seen.withLock { $0.insert(value).inserted } }
 }
 
 /// Work that callers hand over without waiting, done one after another.

@@ -83,7 +83,9 @@ public struct ModulePlan: Sendable, Codable {
     ) async throws {
         let open = try await provider.open(observer: IgnoringObserver())
         do {
-            let reporter = Reporter(progress: { _ in }, warning: warn)
+            let warned = Once<Reporter.Warning.Subject>()
+            let reporter = Reporter(
+                progress: { _ in }, warning: { if warned.isNew($0.subject) { warn($0.text) } })
             let site = try await Self.ready(module, wishes, open, reporter)
             var plans: [StepPlan] = []
             var failures: [any ExplainedError] = []

@@ -128,6 +128,22 @@ import Testing
         #expect(preflight.details == ["absent": "k8s-worker-03"])
     }
 
+    /// The preflight tells of a node that is absent, and steps that miss it do not tell again; nor do they repeat their own words.
+    @Test func aWarningIsToldAndRecordedOnce() async throws {
+        let bench = try Bench()
+        bench.world.absent = [AbsentNode(name: "k8s-worker-03", failure: failure(.unreachable, "no route to host"))]
+        for call in ["first.check", "first.verify", "third.check"] {
+            bench.world.on(call) { visit in
+                visit.reporter?.warns(
+                    "the firewall of k8s-worker-03 could not be looked at", about: .absentNode("k8s-worker-03"))
+                visit.reporter?.warns("the ice is thin")
+            }
+        }
+        #expect(try await bench.run().failure == nil)
+        #expect(bench.events.warnings == ["k8s-worker-03 does not answer: no route to host", "the ice is thin"])
+        #expect(try bench.newest().entries().filter { $0.kind == .warning }.map(\.text) == ["the ice is thin"])
+    }
+
     @Test func tellsEveryPreflightProblemAtOnceAndAppliesNothing() async throws {
         let bench = try Bench()
         bench.world.problems = [failure(.failed, "no PostgreSQL"), failure(.refused, "wrong registry password")]

@@ -1,12 +1,51 @@
 /// Where a step says what it is doing and waiting for; the engine decides who sees it.
 public struct Reporter: Sendable {
-    private let progress: @Sendable (String) -> Void
-    private let warning: @Sendable (String) -> Void
+    /// What is being done or waited for.
+    public struct Progress: Sendable, Hashable {
+        /// What it is; the same for as long as the same is waited for.
+        public let text: String
+        /// How long the wait may go on, where there is a limit; it shrinks from one look to the next.
+        public let left: Duration?
+
+        /// Describes progress; see the properties.
+        public init(_ text: String, left: Duration? = nil) {
+            self.text = text
+            self.left = left
+        }
+
+        /// Both, on one line: `waiting for Job x, 40 s left`.
+        public var words: String { left.map { "\(text), \($0.components.seconds) s left" } ?? text }
+    }
+
+    /// Something an operator should know that does not fail the step.
+    public struct Warning: Sendable, Hashable {
+        /// What a warning is about; two about the same are one.
+        public enum Subject: Sendable, Hashable {
+            /// A Kubernetes node that does not answer.
+            case absentNode(String)
+            /// What the words say.
+            case words(String)
+        }
+
+        /// The words.
+        public let text: String
+        /// What it is about.
+        public let subject: Subject
+
+        /// Describes a warning; without a `subject` its words are that.
+        public init(_ text: String, about subject: Subject? = nil) {
+            self.text = text
+            self.subject = subject ?? .words(text)
+        }
+    }
+
+    private let progress: @Sendable (Progress) -> Void
+    private let warning: @Sendable (Warning) -> Void
     private let note: @Sendable (String) -> Void
 
     /// Sends progress, warnings and notes to these; notes may be of no interest.
     public init(
-        progress: @escaping @Sendable (String) -> Void, warning: @escaping @Sendable (String) -> Void,
+        progress: @escaping @Sendable (Progress) -> Void, warning: @escaping @Sendable (Warning) -> Void,
         note: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.progress = progress
@@ -14,14 +53,16 @@ public struct Reporter: Sendable {
         self.note = note
     }
 
-    /// Says what is being done or waited for now.
-    public func says(_ text: String) {
-        progress(text)
+    /// Says what is being done or waited for now, and how long that may go on.
+    ///
+    /// `text` holds nothing that changes with the time alone: a run without a terminal prints it again whenever it changes.
+    public func says(_ text: String, left: Duration? = nil) {
+        progress(Progress(text, left: left))
     }
 
-    /// Says something an operator should know that does not fail the step; it is recorded.
-    public func warns(_ text: String) {
-        warning(text)
+    /// Says something an operator should know that does not fail the step; it is told and recorded once a run.
+    public func warns(_ text: String, about subject: Warning.Subject? = nil) {
+        warning(Warning(text, about: subject))
     }
 
     /// Says something an operator needs after the run, such as the way back; it is recorded, and told at the end.

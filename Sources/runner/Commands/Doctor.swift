@@ -52,7 +52,7 @@ struct Doctor: AsyncParsableCommand {
     private static func examine(_ module: StepKit.Module, _ open: any OpenSite) async throws -> [Diagnosis] {
         let terminal = Terminal(isQuiet: false)
         let reporter = Reporter(
-            progress: { _ in }, warning: { terminal.line("warning: \(redactor.redact($0))") })
+            progress: { _ in }, warning: { terminal.line("warning: \(redactor.redact($0.text))") })
         var lost: [Diagnosis] = []
         while true {
             let site = try await open.site(reporter: reporter).reading

@@ -221,7 +221,8 @@ extension EngineEvent {
     /// The event without secrets: what a client's error quotes must not reach the terminal.
     func redacted(by redactor: Redactor) -> EngineEvent {
         switch self {
-        case .stepProgress(let id, let text): .stepProgress(id, redactor.redact(text))
+        case .stepProgress(let id, let said):
+            .stepProgress(id, .init(redactor.redact(said.text), left: said.left))
         case .stepFailed(let id, let message, let duration):
             .stepFailed(id, message: redactor.redact(message), duration)
         case .warning(let text): .warning(redactor.redact(text))

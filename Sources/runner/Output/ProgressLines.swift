@@ -10,7 +10,7 @@ final class ProgressLines: Sendable {
 
     private struct State {
         var current: (title: String, doing: String, since: ContinuousClock.Instant)?
-        var lastPlainProgress = ""
+        var plain = PlainProgress()
     }
 
     init(terminal: Terminal) {
@@ -37,8 +37,8 @@ final class ProgressLines: Sendable {
             end("preflight", mark: "✓", .green, "everything needed is reachable", duration)
         case .stepBegan(let id, let index, let count):
             begin("[\(index)/\(count)] \(id)", doing: "looking")
-        case .stepProgress(_, let text):
-            progress(text)
+        case .stepProgress(_, let said):
+            progress(said)
         case .stepEnded(let id, .inPlace, let duration):
             end("\(id)", mark: "✓", .green, "in place", duration)
         case .stepEnded(let id, .applied(let changes), let duration):
@@ -56,20 +56,23 @@ final class ProgressLines: Sendable {
     }
 
     private func begin(_ title: String, doing: String) {
-        state.withLock { $0.current = (title, doing, .now) }
+        state.withLock { state in
+            state.current = (title, doing, .now)
+            state.plain = PlainProgress()
+        }
         if terminal.isAnimated { redraw() }
     }
 
-    private func progress(_ text: String) {
-        let isNew = state.withLock { state in
-            state.current?.doing = text
-            defer { state.lastPlainProgress = text }
-            return state.lastPlainProgress != text
+    /// On a terminal the line counts down; elsewhere a line is printed when what is waited for changes.
+    private func progress(_ said: Reporter.Progress) {
+        let line = state.withLock { state in
+            state.current?.doing = said.words
+            return state.plain.line(for: said)
         }
         if terminal.isAnimated {
             redraw()
-        } else if isNew {
-            terminal.line("    … \(text)")
+        } else if let line {
+            terminal.line(line)
         }
     }
 
@@ -100,6 +103,18 @@ final class ProgressLines: Sendable {
     private func redraw() {
         guard let current = state.withLock({ $0.current }) else { return }
         terminal.live("· \(current.title)  \(current.doing)  \(current.since.duration(to: .now).inSeconds)")
+    }
+}
+
+/// The lines of progress where nothing can be drawn again: one when what is waited for changes, none while only time passes.
+struct PlainProgress {
+    private var last: String?
+
+    /// The line to print, if there is news.
+    mutating func line(for said: Reporter.Progress) -> String? {
+        guard said.text != last else { return nil }
+        last = said.text
+        return "    … \(said.words)"
     }
 }
 

@@ -79,8 +79,8 @@ struct ServiceProbe: Sendable {
             master: ReadableNode(name: master.hostName, address: master.destination.address, shell: master), nodes: [],
             absentNodes: [], services: services, generated: access.generated, facts: ClusterFacts(),
             reporter: Reporter { _ in
-            } warning: { text in
-                warning.withLock { $0 = text }
+            } warning: { said in
+                warning.withLock { $0 = said.text }
             })
         try await RegistryProof(site).require()
         if let warning = warning.withLock({ $0 }) {

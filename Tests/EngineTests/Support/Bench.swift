@@ -41,7 +41,7 @@ final class EventLog: Sendable {
                 case .preflightBegan: "preflight"
                 case .preflightPassed: "preflight passed"
                 case .stepBegan(let id, let index, let count): "\(id) \(index)/\(count)"
-                case .stepProgress(let id, let text): "\(id): \(text)"
+                case .stepProgress(let id, let said): "\(id): \(said.words)"
                 case .stepEnded(let id, .inPlace, _): "\(id) in place"
                 case .stepEnded(let id, .applied(let changes), _): "\(id) applied \(changes.count)"
                 case .stepFailed(let id, let message, _): "\(id) failed: \(message)"
