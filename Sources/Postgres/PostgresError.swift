@@ -85,7 +85,7 @@ extension PostgresError {
         let told = [answer.detail, answer.hint].compactMap { $0 }.map { " (\($0))" }.joined()
         self.init(
             .server(sqlState: answer.sqlState), attempt: attempt, host: host,
-            cause: "\(answer.message)\(told) [\(answer.sqlState)]",
+            cause: "\(advice.meaning.map { "\($0): " } ?? "")\(answer.message)\(told) [\(answer.sqlState)]",
             remedy: outcomeUnknown ? Self.lookAgain : advice.remedy,
             kind: outcomeUnknown ? .unknownOutcome : advice.kind,
             message: answer.message, detail: answer.detail, hint: answer.hint)

@@ -127,7 +127,8 @@ extension PostgresServerTests {
             try await writer("plain").ensureExtension("pg_stat_statements")
             try await owner.ensureExtension("pg_stat_statements")
             let missing = try await failure { () throws(PostgresError) in try await owner.ensureExtension("vector") }
-            #expect(missing.sqlState == "0A000" && missing.remedy.contains("package"))
+            #expect(missing.sqlState == "0A000" && missing.remedy.contains("postgresql-NN-pgvector"))
+            #expect(missing.cause.hasPrefix("the server lacks a file or a feature that this needs: "))
         }
 
         @Test func aRevokeThatDoesNothingIsAnError() async throws {

@@ -64,6 +64,22 @@ extension PostgresServerTests {
             #expect(crowded.sqlState == "53300" && crowded.kind == .unreachable)
         }
 
+        /// The server's own words alone do not say what pg_hba.conf is, nor what to do there.
+        @Test func aLoginThatThePgHbaFileStopsIsExplained() async throws {
+            let folder = try makeTemporaryDirectory()
+            defer { try? FileManager.default.removeItem(at: folder) }
+            let file = folder.appendingPathComponent("pg_hba.conf")
+            try "host all all 127.0.0.2/32 scram-sha-256\n".write(to: file, atomically: true, encoding: .utf8)
+            try runTool(["chown", "-R", "postgres", folder.path])
+            let strict = try PostgresServer(settings: "hba_file = '\(file.path)'")
+            defer { strict.stop() }
+            let error = try await refusal { $0.hosts = strict.endpoint().hosts }
+            #expect(error.sqlState == "28000" && error.kind == .refused)
+            #expect(error.cause.hasPrefix("the server does not allow this role to log in to this database"))
+            #expect(error.cause.contains("no pg_hba.conf entry for host \"127.0.0.1\", user \"kb_admin\""))
+            #expect(error.remedy.contains("Add a line for role, database and address"))
+        }
+
         @Test func aPortWhereNobodyListensIsUnreachable() async throws {
             let error = try await refusal { $0.hosts[0].port = freePort() }
             #expect(error.reason == .cannotConnect && error.kind == .unreachable && error.cause.contains("refused"))
