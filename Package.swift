@@ -67,7 +67,7 @@ let package = Package(
         .testTarget(
             name: "StepsTests",
             dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps"],
-            swiftSettings: strict),
+            resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
             name: "EngineTests",
             dependencies: ["ClientKit", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit"],

@@ -106,7 +106,7 @@ extension WaitOptions {
     static func telling(_ reporter: Reporter, limit: Duration) -> WaitOptions {
         WaitOptions(limit: limit) { progress in
             let trouble = progress.trouble.map { "; \($0.sentence)" } ?? ""
-            reporter.says("\(progress.lastSeen)\(trouble), \(progress.left.components.seconds) s left")
+            reporter.says("\(progress.lastSeen)\(trouble)", left: progress.left)
         }
     }
 }

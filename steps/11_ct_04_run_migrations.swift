@@ -118,7 +118,7 @@ struct RunMigrations: Step {
             return
         }
         // A database that lets nobody in says nothing about its schema.
-        let refused = try await ChatwootWords.loginRefused.meaning(site)
+        let refused = try await site.refusedLogin()
         throw StepFailure(
             "deploy \(site.inventory.chatwoot.image)", host: site.postgresWords,
             cause: refused?.cause ?? "the database is not migrated for this image",
@@ -127,7 +127,7 @@ struct RunMigrations: Step {
 
     private func readable(_ site: ReadableSite) async throws -> ChatwootSchema {
         if let schema = try await ChatwootSchema.read(site) { return schema }
-        let refused = try await ChatwootWords.loginRefused.meaning(site)
+        let refused = try await site.refusedLogin()
         throw StepFailure(
             "read what the database \(site.inventory.chatwoot.database) holds",
             host: site.postgresWords,

@@ -97,7 +97,7 @@ private func login(_ site: ReadableSite) async throws -> String {
         throw StepFailure(
             "log in as Chatwoot", cause: "no password has been generated yet", remedy: "`runner run 11` makes it")
     }
-    if let refused = try await ChatwootWords.loginRefused.meaning(site) {
+    if let refused = try await site.refusedLogin() {
         throw StepFailure("log in as Chatwoot", cause: refused.cause, remedy: refused.remedy)
     }
     return "lets \(site.inventory.chatwoot.databaseUser) in with the password of Secret \(ChatwootNames.secret)"

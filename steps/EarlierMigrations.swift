@@ -129,7 +129,7 @@ struct EarlierMigrations {
         let isGone = try await poll(within: limit, every: .seconds(1)) { left in
             guard case .leaving = try await look(at: name).state else { return true }
             reading.reporter.says(
-                "waiting for pod \(words) of Job \(name), which is ended, to go, \(left.components.seconds) s left")
+                "waiting for pod \(words) of Job \(name), which is ended, to go", left: left)
             return false
         }
         guard isGone else {
@@ -153,7 +153,7 @@ struct EarlierMigrations {
             seen = try await sessions.read()
             guard let first = seen.first else { return true }
             reading.reporter.says(
-                "waiting for \(first.words): a migration works on the database, \(left.components.seconds) s left")
+                "waiting for \(first.words): a migration works on the database", left: left)
             return false
         }
         guard isQuiet else {
@@ -197,8 +197,7 @@ private struct UnseenMigration {
                 : "the database shows it at work: \(sessions.map(\.words).joined(separator: "; "))"
             let left = limits.rollout - lastAtWork.duration(to: .now)
             site.reporter.says(
-                "waiting for Job \(job): node \(node) of its pod does not report, \(found), "
-                    + "\(max(left, .zero).components.seconds) s left")
+                "waiting for Job \(job): node \(node) of its pod does not report, \(found)", left: max(left, .zero))
             if left <= .zero { throw refusal(found, after: began.duration(to: .now)) }
             return false
         }

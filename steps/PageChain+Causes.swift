@@ -153,9 +153,9 @@ extension PageChain {
             let lines = log.split(whereSeparator: \.isNewline).map(String.init).filter {
                 !$0.allSatisfy(\.isWhitespace)
             }
-            if let meaning = try await ChatwootWords(lines)?.meaning(site) {
-                broken.found += "; \(meaning.cause)"
-                broken.remedy = meaning.remedy
+            if let cause = try await LogSymptom(lines)?.cause(.pods, site) {
+                broken.found += "; \(cause.cause)"
+                broken.remedy = cause.remedy
             }
             // A pod that is asked all the time says mostly that it was.
             let complaints = lines.filter { $0.contains("FATAL") || $0.contains("ERROR") || $0.contains("Error") }

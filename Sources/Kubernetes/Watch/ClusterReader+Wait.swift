@@ -104,7 +104,7 @@ extension ClusterReader {
         guard let log = trouble.log else { return trouble }
         do {
             let text = try await logs(
-                pod: log.pod, container: log.container, namespace: namespace, lines: 50, previous: log.isPrevious)
+                pod: log.pod, container: log.container, namespace: namespace, lines: 400, previous: log.isPrevious)
             trouble = trouble.addingLog(text)
         } catch {
             // The log may be gone with its container. The trouble is the news; a missing log is added to it.

@@ -70,7 +70,7 @@ public struct Trouble: Sendable, Hashable {
     public let log: LogSource?
     /// The image that could not be pulled and the Secrets named for it, where that is the trouble.
     public let pull: PullAttempt?
-    /// The last lines of ``log``, once they were read.
+    /// The last lines of ``log``, once they were read: enough to hold a whole trace.
     public var logTail: [String] = []
 
     /// Whether it does not pass by itself.
@@ -107,10 +107,11 @@ public struct Trouble: Sendable, Hashable {
     func addingLog(_ text: String) -> Trouble {
         var result = self
         result.logTail = text.split(whereSeparator: \.isNewline).map { String($0.prefix(400)) }
-            .filter { !$0.allSatisfy(\.isWhitespace) }.suffix(20)
-        if !result.logTail.isEmpty {
-            result.sentence += "; its log ends: " + result.logTail.suffix(4).joined(separator: " ⏎ ")
-        }
+            .filter { !$0.allSatisfy(\.isWhitespace) }
+        // The frames of a stack trace tell an operator less than what stands before them.
+        let telling = result.logTail.filter { !$0.contains(#/^\s*(from |at )?\S+:\d+:in /#) }
+        let last = (telling.isEmpty ? result.logTail : telling).suffix(4)
+        if !last.isEmpty { result.sentence += "; its log ends: " + last.joined(separator: " ⏎ ") }
         return result
     }
 }

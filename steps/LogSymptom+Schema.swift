@@ -1,0 +1,121 @@
+import ClientKit
+import StepKit
+
+extension LogSymptom {
+    private static let setup = "`runner run 11 --from 11_ct_00_setup_credentials`"
+
+    /// Extensions, and rights in the database.
+    static let extensions = [
+        LogSymptom(.extensionNotInstalled, [Pattern(["PG::UndefinedFile", "PG::FeatureNotSupported"], .anExtension)]) {
+            _, _ in
+            Cause(
+                "the PostgreSQL server has no files of an extension that this image needs (58P01, 0A000)",
+                remedy:
+                    "install the package that holds it on every PostgreSQL server (postgresql-NN-pgvector for vector, "
+                    + "postgresql-contrib for the others), then \(setup)")
+        },
+        LogSymptom(.extensionDenied, [Pattern(["PG::InsufficientPrivilege"], .anExtension)]) { _, _ in
+            Cause(
+                "an extension is missing that only the admin may create (SQLSTATE 42501)",
+                remedy: "\(setup), which creates it as the admin")
+        },
+        LogSymptom(
+            .extensionMissing,
+            [
+                Pattern(
+                    ["PG::UndefinedObject", "PG::UndefinedFunction"],
+                    .oneOf([
+                        "\"vector\"", "gin_trgm_ops", "gist_trgm_ops", "similarity(", "gen_random_uuid(",
+                        "gen_random_bytes(",
+                    ]))
+            ]
+        ) { _, site in
+            Cause(
+                "something that an extension brings is missing in the database \(site.inventory.chatwoot.database): the "
+                    + "extension is not created there, or in a schema outside the search_path",
+                remedy: "\(setup), which creates the extensions of this image as the admin")
+        },
+        LogSymptom(.rightMissing, [Pattern(["PG::InsufficientPrivilege"])]) { _, site in
+            let chatwoot = site.inventory.chatwoot
+            return Cause(
+                "\(chatwoot.databaseUser) lacks a right in the database \(chatwoot.database) (SQLSTATE 42501)",
+                remedy:
+                    "make \(chatwoot.databaseUser) the owner of what the log names, as after a restore by a superuser "
+                    + "(ALTER … OWNER TO), then `runner run 11`")
+        },
+    ]
+
+    /// Tables, columns and migrations.
+    static let schema = [
+        LogSymptom(
+            .schemaBehind,
+            [
+                Pattern([
+                    "PG::UndefinedTable", "PG::UndefinedColumn", "ActiveRecord::PendingMigrationError",
+                    "ActiveModel::UnknownAttributeError",
+                ])
+            ], cause: behind),
+        LogSymptom(
+            .schemaAhead,
+            [
+                Pattern([
+                    "PG::DuplicateTable", "PG::DuplicateColumn", "PG::DuplicateObject", "PG::DuplicateFunction",
+                    "PG::DuplicateSchema",
+                ])
+            ]
+        ) { _, site in
+            Cause(
+                "a migration makes what the database \(site.inventory.chatwoot.database) already has: its "
+                    + "schema_migrations does not know of it, as after a partial restore or a migration that was cut off",
+                remedy: "restore the backup that was made before the migration; its place is in the Job's annotation "
+                    + "keybuzz.io/backup")
+        },
+        LogSymptom(
+            .statementTimeout,
+            [
+                Pattern([
+                    "PG::QueryCanceled", "PG::LockNotAvailable", "ActiveRecord::QueryCanceled",
+                    "ActiveRecord::StatementTimeout", "ActiveRecord::LockWaitTimeout",
+                ])
+            ]
+        ) { _, _ in
+            Cause(
+                "PostgreSQL ended a statement that took longer than it may, or waited for a lock (57014, 55P03)",
+                remedy:
+                    "look in pg_stat_activity and pg_locks for what holds the lock or the time, then `runner run 11`")
+        },
+        LogSymptom(
+            .concurrentMigration,
+            [
+                Pattern([
+                    "PG::TRDeadlockDetected", "ActiveRecord::Deadlocked", "ActiveRecord::ConcurrentMigrationError",
+                ])
+            ]
+        ) { _, _ in
+            Cause(
+                "something else migrates or locks the same tables at the same time",
+                remedy: "look in pg_stat_activity for the other session, wait until it ends, then `runner run 11`")
+        },
+    ]
+
+    /// The migration's own judgement of the database, so that nobody is sent to a step that finds nothing to do.
+    @Sendable private static func behind(_ place: Place, _ site: ReadableSite) async throws -> Cause {
+        let name = site.inventory.chatwoot.database
+        let remedy =
+            "restore a whole backup of the database, or have what the log names put back as the image's db/schema.rb has "
+            + "it; a search_path of the role that leaves out schema public shows the same way"
+        guard place == .pods else {
+            return Cause(
+                "a migration needs a table or column that the database \(name) does not have, although its "
+                    + "schema_migrations says that an earlier migration made it", remedy: remedy)
+        }
+        do {
+            try await RunMigrations.requireMigrated(site)
+        } catch let error as any ExplainedError {
+            return Cause(error)
+        }
+        return Cause(
+            "the database \(name) counts as migrated for this image, and lacks a table or column that its code reads",
+            remedy: remedy)
+    }
+}

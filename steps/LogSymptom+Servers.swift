@@ -1,0 +1,174 @@
+import ClientKit
+import Redis
+import StepKit
+
+extension LogSymptom {
+    /// PostgreSQL itself, and the way to it.
+    static let databaseServer = [
+        LogSymptom(.databaseFull, [Pattern(["PG::DiskFull", "PG::OutOfMemory"])]) { _, _ in
+            Cause(
+                "PostgreSQL's disk or memory is full (53100, 53200)",
+                remedy: "free space on the PostgreSQL server, then `runner run 11`")
+        },
+        LogSymptom(.databaseReadOnly, [Pattern(["PG::ReadOnlySqlTransaction", "ActiveRecord::ReadOnlyError"])]) {
+            _, site in
+            Cause(
+                "the PostgreSQL server that the pods reach only reads (25006): a standby, or a primary that was set so",
+                remedy:
+                    "make \(site.postgresWords) lead to the primary: see the load balancer's health checks and Patroni")
+        },
+        LogSymptom(.poolTooSmall, [Pattern(["ActiveRecord::ConnectionTimeoutError"])]) { _, site in
+            Cause(
+                "a process waits for one of its own connections to PostgreSQL: it has more threads than RAILS_MAX_THREADS",
+                remedy: "raise RAILS_MAX_THREADS in chatwoot.environment of \(site.inventory.path), or lower "
+                    + "SIDEKIQ_CONCURRENCY there")
+        },
+        LogSymptom(
+            .databaseLogin,
+            [
+                Pattern([
+                    "PG::ConnectionBad", "PG::UnableToSend", "PG::InvalidPassword", "PG::InvalidCatalogName",
+                    "PG::InvalidAuthorizationSpecification", "PG::TooManyConnections", "PG::AdminShutdown",
+                    "PG::CrashShutdown", "PG::CannotConnectNow", "PG::IdleSessionTimeout",
+                    "ActiveRecord::NoDatabaseError", "ActiveRecord::DatabaseConnectionError",
+                    "ActiveRecord::ConnectionNotEstablished", "ActiveRecord::ConnectionFailed",
+                ])
+            ]
+        ) { _, site in try await databaseLogin(site) },
+    ]
+
+    /// PostgreSQL is asked the same way; what it answers counts, not what Rails makes of it.
+    private static func databaseLogin(_ site: ReadableSite) async throws -> Cause {
+        if let refused = try await site.refusedLogin() { return refused }
+        if let closed = try await site.closedWay(to: "PostgreSQL") { return closed }
+        return Cause(
+            "PostgreSQL refused the pods' connection or cut it, and accepts \(site.inventory.chatwoot.databaseUser) from "
+                + "the runner with the password of Secret \(ChatwootNames.secret)",
+            remedy:
+                "if the log names pg_hba.conf, add a line for the pods' addresses there on every PostgreSQL server and "
+                + "reload it; if PostgreSQL was restarted meanwhile, `runner run 11` again; else look for a firewall or "
+                + "NetworkPolicy between the pods and \(site.postgresWords)")
+    }
+
+    private static let redisAnswers: Set = ["Redis::CommandError", "RedisClient::CommandError"]
+
+    /// Redis, and the way to it.
+    static let redisServer = [
+        LogSymptom(
+            .redisLogin,
+            [
+                Pattern(redisAnswers, .redisCode(["WRONGPASS", "NOAUTH", "NOPERM", "DENIED"])),
+                Pattern(["RedisClient::AuthenticationError", "RedisClient::PermissionError", "Redis::PermissionError"]),
+            ]
+        ) { _, site in
+            if let refused = try await refusedByRedis(site) { return refused }
+            return Cause(
+                "Redis refuses the pods' user, password or command, and accepts the password of redis.env from the runner",
+                remedy:
+                    "`runner run 11 --from 11_ct_01_prepare_config`, which gives the pods the password of redis.env; if "
+                    + "the log says NOPERM, give the Redis user the right (ACL SETUSER)")
+        },
+        LogSymptom(
+            .redisReadOnly,
+            [
+                Pattern(redisAnswers, .redisCode(["READONLY"])),
+                Pattern(["RedisClient::ReadOnlyError", "Redis::ReadOnlyError", "RedisClient::FailoverError"]),
+            ]
+        ) { _, site in
+            Cause(
+                "the Redis that the pods reach is a replica, which only reads",
+                remedy: "make \(site.redisWords) lead to the master: see the load balancer's health checks and Sentinel"
+            )
+        },
+        LogSymptom(
+            .redisFull,
+            [
+                Pattern(redisAnswers, .redisCode(["OOM", "MISCONF"])),
+                Pattern(["RedisClient::OutOfMemoryError", "Redis::OutOfMemoryError"]),
+            ]
+        ) { _, _ in
+            Cause(
+                "Redis refuses to write: its memory is full (OOM), or it cannot write its snapshot to disk (MISCONF)",
+                remedy: "see `INFO memory` and `INFO persistence` on the Redis server, make room there, then "
+                    + "`runner run 11`")
+        },
+        LogSymptom(
+            .redisUnreachable,
+            [
+                Pattern(redisAnswers, .redisCode(["LOADING", "MASTERDOWN", "CLUSTERDOWN"])),
+                Pattern([
+                    "Redis::CannotConnectError", "Redis::BaseConnectionError", "Redis::ConnectionError",
+                    "Redis::TimeoutError", "RedisClient::CannotConnectError", "RedisClient::ConnectionError",
+                    "RedisClient::TimeoutError", "RedisClient::ConnectTimeoutError", "RedisClient::ReadTimeoutError",
+                    "RedisClient::MasterDownError",
+                ]),
+            ]
+        ) { _, site in
+            if let refused = try await refusedByRedis(site) { return refused }
+            if let closed = try await site.closedWay(to: "Redis") { return closed }
+            return Cause(
+                "the pods did not reach Redis at \(site.redisWords), which answers the runner",
+                remedy:
+                    "if Redis was restarted meanwhile, `runner run 11` again; else look for a firewall or NetworkPolicy "
+                    + "between the pods and Redis")
+        },
+    ]
+
+    /// Why Redis does not answer the runner either; `nil` where it does.
+    private static func refusedByRedis(_ site: ReadableSite) async throws -> Cause? {
+        do {
+            try await site.redis().ping()
+            return nil
+        } catch let error as any ExplainedError {
+            return Cause(
+                "Redis at \(site.redisWords) does not serve the runner either: \(error.cause)", remedy: error.remedy)
+        }
+    }
+
+    /// The container, its image and its environment.
+    static let container = [
+        LogSymptom(.nameUnknown, [Pattern(["SocketError", "Socket::ResolutionError"])]) { _, site in
+            Cause(
+                "a host's name in Chatwoot's environment has no address in the pods",
+                remedy: "see that the name in \(site.inventory.path) is right, and that CoreDNS answers the pods: "
+                    + "kubectl -n kube-system get pods -l k8s-app=kube-dns")
+        },
+        LogSymptom(.tls, [Pattern(["OpenSSL::SSL::SSLError"])]) { _, site in
+            Cause(
+                "TLS with a service that the pods use is not agreed on: only one side speaks it, or the certificate is not "
+                    + "trusted",
+                remedy:
+                    "compare the TLS settings of PostgreSQL, Redis and SMTP in \(site.inventory.path) with the servers'"
+            )
+        },
+        LogSymptom(.memory, [Pattern(["NoMemoryError", "Errno::ENOMEM"])]) { _, site in
+            Cause(
+                "the process wants more memory than its limit of \(site.inventory.chatwoot.resources.limits.memory)",
+                remedy: "raise chatwoot.resources.limits.memory in \(site.inventory.path)")
+        },
+        LogSymptom(.containerDisk, [Pattern(["Errno::ENOSPC", "Errno::EROFS"])]) { _, _ in
+            Cause(
+                "a folder of the container cannot be written to: the node's disk is full, or the file system is read-only",
+                remedy: "see the disk of the pod's node, and what sets readOnlyRootFilesystem on the pod")
+        },
+        LogSymptom(
+            .imageIncomplete,
+            [
+                Pattern([
+                    "LoadError", "Gem::LoadError", "Gem::MissingSpecError", "Gem::MissingSpecVersionError",
+                    "Bundler::GemNotFound", "Bundler::GemfileNotFound", "Bundler::PathError",
+                ])
+            ]
+        ) { _, site in
+            Cause(
+                "the image \(site.inventory.chatwoot.image) lacks a library that its own code loads",
+                remedy: "build the image again, or name another one in \(site.inventory.path)")
+        },
+        LogSymptom(.valueBreaksFile, [Pattern(["Psych::SyntaxError", "Psych::BadAlias"])]) { _, site in
+            Cause(
+                "a value of the environment breaks a file that the image reads it into, as a quote does in database.yml",
+                remedy: "look for quotes, backslashes, # and : in the passwords and in chatwoot.environment of "
+                    + site.inventory.path)
+        },
+    ]
+}

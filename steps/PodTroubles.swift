@@ -1,0 +1,109 @@
+import ClientKit
+import Kubernetes
+import Postgres
+import StepKit
+
+extension ReadableSite {
+    /// `10.0.0.10:6379`.
+    var redisWords: String { "\(inventory.redis.host):\(inventory.redis.port)" }
+
+    /// Why PostgreSQL does not accept Chatwoot's login with the password of the cluster's Secret; `nil` where it does, and where
+    /// there is no password yet.
+    func refusedLogin() async throws -> Cause? {
+        let user = inventory.chatwoot.databaseUser
+        guard let password = try await chatwootSecrets().databasePassword else { return nil }
+        do {
+            try await postgres(.chatwoot(password: password)).ping()
+            return nil
+        } catch let error as PostgresError where error.sqlState == "28P01" {
+            return Cause(
+                "the password in Secret \(ChatwootNames.secret) is not the one of PostgreSQL's role \(user) (28P01), which "
+                    + "Rails reports as a missing database",
+                remedy:
+                    "`runner run 11 --from 11_ct_00_setup_credentials`, which gives the role the password of the Secret"
+            )
+        } catch let error as PostgresError {
+            return Cause(error)
+        }
+    }
+
+    /// The service answers us and not the pods: what lies in between is a node's firewall or a NetworkPolicy.
+    func closedWay(to service: String) async throws -> Cause? {
+        let closed = try await nodesDroppingPodTraffic()
+        guard !closed.isEmpty else { return nil }
+        return Cause(
+            "the pods do not reach \(service): UFW is active on \(closed.joined(separator: ", ")) and drops routed traffic, "
+                + "which is what pod traffic is", remedy: firewallRemedy)
+    }
+
+    /// The nodes whose UFW would drop what pods send and get.
+    func nodesDroppingPodTraffic() async throws -> [String] {
+        let pods = inventory.cluster.podCIDR.description
+        return try await onEveryNode("read the firewall of the Kubernetes nodes") { try await $0.firewall() }
+            .filter { $0.answer?.dropsRoutedTraffic(of: pods) == true }.map(\.node.name)
+    }
+
+    /// The trouble of pods that serve with its log and pull Secrets, and with the cause that hides behind the log's words.
+    func explained(_ trouble: Trouble) async throws -> Trouble {
+        var whole = try await cluster.explained(trouble, namespace: inventory.chatwoot.namespace)
+        guard let cause = try await LogSymptom(whole.logTail)?.cause(.pods, self) else { return whole }
+        whole.sentence = "\(cause.cause); \(whole.sentence)"
+        whole.remedy = cause.remedy
+        return whole
+    }
+
+    /// What to do about a node that drops pod traffic, by the inventory's policy.
+    var firewallRemedy: String {
+        inventory.firewall.policy == .leave
+            ? "set firewall.policy in \(inventory.path) to \"disabled\" or \"allow-pod-network\" instead of \"leave\", "
+                + "and run again"
+            : "`runner run 11 --from fix_ufw_k8s_nodes`"
+    }
+
+    /// A refused pull, with the step that mends the Secret, or the file that its token comes from.
+    private func pullRefusal(_ error: KubernetesError) async throws -> StepFailure? {
+        guard let code = error.trouble?.code, [.pullUnauthorized, .pullForbidden].contains(code) else { return nil }
+        let step = AddImagePullSecrets()
+        let isDrifted = try await !cluster.compare(step.desired(self)).isEmpty
+        return StepFailure(
+            error.attempt, host: error.host, cause: error.cause,
+            remedy: (isDrifted ? "" : "put a token with the right read:packages into ghcr.env, then ")
+                + "`runner run 11 --from \(step.id)`")
+    }
+
+    /// Waits for workloads of Chatwoot; where the words of its log hide the cause, the cause is thrown instead.
+    func wait(for workloads: [Workload], within limit: Duration) async throws {
+        let isMigration = workloads.contains { if case .job = $0 { true } else { false } }
+        do {
+            try await cluster.wait(
+                for: workloads, namespace: inventory.chatwoot.namespace, .telling(reporter, limit: limit))
+        } catch let error as KubernetesError {
+            let cause: Cause?
+            do {
+                cause = try await LogSymptom(error.trouble?.logTail ?? [])?.cause(
+                    isMigration ? .migration : .pods, self)
+            } catch {
+                // The look behind the words failed; the words themselves are still the news.
+                cause = nil
+            }
+            if cause == nil, let refused = try await pullRefusal(error) { throw refused }
+            guard let cause else { throw error }
+            throw StepFailure(
+                error.attempt, host: error.host, cause: "\(cause.cause); \(error.cause)", remedy: cause.remedy)
+        }
+    }
+}
+
+extension FirewallState {
+    /// Whether traffic routed from or to the pod network is dropped.
+    func dropsRoutedTraffic(of pods: String) -> Bool {
+        guard isActive else { return false }
+        return [fate("FWD", from: pods, to: "Anywhere"), fate("FWD", from: "Anywhere", to: pods)].contains { fate in
+            switch fate {
+            case .allowed: false
+            case .stopped: true
+            case .undecided: routedDefault != "allow"
+            }
+        }
+    }
+}
