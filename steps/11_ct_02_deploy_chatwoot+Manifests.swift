@@ -52,9 +52,10 @@ struct ChatwootDeployment {
         container.env?.append(EnvironmentVariable(name: "PORT", value: String(ChatwootNames.port)))
         container.ports = [ContainerPort(name: "http", containerPort: ChatwootNames.port)]
         // With a Host other than FRONTEND_URL's, /api looks into the table `portals` on every probe.
-        let api = Probe.HTTPGet(
-            path: "/api", port: "http",
-            httpHeaders: [.init(name: "Host", value: site.inventory.chatwoot.domain)])
+        var headers = [Probe.Header(name: "Host", value: site.inventory.chatwoot.domain)]
+        // The kubelet takes a redirect to another host for success: then a pod would be ready that was never asked.
+        if site.inventory.chatwoot.forcesSSL { headers.append(.init(name: "X-Forwarded-Proto", value: "https")) }
+        let api = Probe.HTTPGet(path: "/api", port: "http", httpHeaders: headers)
         container.startupProbe = Probe(httpGet: api, periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 90)
         container.readinessProbe = Probe(httpGet: api, periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 3)
         container.livenessProbe = Probe(
@@ -72,7 +73,12 @@ struct ChatwootDeployment {
         let resources = site.inventory.chatwoot.resources
         return Container(
             name: name, image: image.name, imagePullPolicy: "IfNotPresent",
-            command: command, env: [EnvironmentVariable(name: "RAILS_LOG_TO_STDOUT", value: "true")],
+            command: command,
+            env: [
+                EnvironmentVariable(name: "RAILS_LOG_TO_STDOUT", value: "true"),
+                // The sessions of each pod carry its name in pg_stat_activity, through load balancers and NAT too.
+                EnvironmentVariable(name: "PGAPPNAME", fieldPath: "metadata.name"),
+            ],
             envFrom: [.configMap(ChatwootNames.configMap), .secret(ChatwootNames.secret)],
             resources: Resources(
                 requests: ["cpu": resources.requests.cpu.description, "memory": resources.requests.memory.description],

@@ -59,7 +59,7 @@ struct ProveService: PageAsker {
     ) async throws -> [PageChain.Break] {
         async let pages = explained ? chain.explainedBreaks() : chain.breaks()
         async let workers = workerBreaks(chain)
-        async let databases = otherDatabases(chain.site)
+        async let databases = otherDatabases(chain)
         let other = try await databases
         // Pages that come from another database say nothing about this one.
         guard other.isEmpty else { return other }
@@ -114,19 +114,46 @@ struct ProveService: PageAsker {
     }
 
     /// The databases that Chatwoot's pods use instead of its own, as with POSTGRES_DB for POSTGRES_DATABASE.
-    private func otherDatabases(_ site: ReadableSite) async throws -> [PageChain.Break] {
-        let chatwoot = site.inventory.chatwoot
+    private func otherDatabases(_ chain: PageChain) async throws -> [PageChain.Break] {
+        let (site, chatwoot) = (chain.site, chain.site.inventory.chatwoot)
         let admin = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
         let rows = try await admin.query(
-            "SELECT DISTINCT datname FROM pg_catalog.pg_stat_activity WHERE usename = $1 AND datname <> $2 ORDER BY 1",
+            "SELECT DISTINCT datname, application_name FROM pg_catalog.pg_stat_activity "
+                + "WHERE usename = $1 AND datname <> $2 ORDER BY 1, 2",
             [chatwoot.databaseUser, chatwoot.database])
-        return rows.compactMap { $0["datname"] }.map { other in
-            PageChain.Break(
+        let sessions = rows.compactMap { row in
+            row["datname"].map { ForeignSession(database: $0, application: row["application_name"] ?? "") }
+        }
+        return Self.breaks(by: sessions, objects: chain.objects, chatwoot)
+    }
+
+    /// A session of Chatwoot's role in another database than its own.
+    struct ForeignSession: Sendable, Hashable {
+        let database: String
+        /// The name that the client gave itself; Chatwoot's pods give theirs.
+        let application: String
+    }
+
+    /// Only a session that carries the name of one of our pods proves that pods use another database: administrators log in, too.
+    static func breaks(
+        by sessions: [ForeignSession], objects: [JSONValue], _ chatwoot: StepKit.Inventory.Chatwoot
+    ) -> [PageChain.Break] {
+        let pods = objects.filter(\.isLivePod)
+        return sessions.compactMap { session in
+            guard let pod = pods.first(where: { $0["metadata", "name"]?.string == session.application }) else {
+                return nil
+            }
+            let name =
+                pod["metadata", "labels", "component"]?.string == "worker" ? ChatwootNames.worker : ChatwootNames.web
+            let own = (pod["spec", "containers"]?.elements ?? []).flatMap { $0["env"]?.elements ?? [] }
+                .compactMap { $0["name"]?.string }.filter { ["POSTGRES_DATABASE", "DATABASE_URL"].contains($0) }
+            let names = own.isEmpty ? "POSTGRES_DATABASE- DATABASE_URL-" : own.map { "\($0)-" }.joined(separator: " ")
+            return PageChain.Break(
                 subject: "Chatwoot's pods use the database \(chatwoot.database)",
-                found: "pg_stat_activity shows \(chatwoot.databaseUser) in the database \(other)",
-                remedy:
-                    "take a POSTGRES_DATABASE or DATABASE_URL of somebody else out of the Deployments' own environment: "
-                    + "kubectl -n \(chatwoot.namespace) set env deployment --all POSTGRES_DATABASE- DATABASE_URL-")
+                found: "pg_stat_activity shows pod \(session.application) in the database \(session.database)"
+                    + (own.isEmpty ? "" : ": Deployment \(name) sets \(own.joined(separator: " and ")) for it"),
+                remedy: "take what somebody else set out of the Deployment's environment: "
+                    + "kubectl -n \(chatwoot.namespace) set env deployment/\(name) \(names)")
         }
     }
 }

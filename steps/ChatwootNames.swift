@@ -39,6 +39,14 @@ enum ChatwootNames {
     }
 }
 
+extension StepKit.Inventory.Chatwoot {
+    /// Whether Chatwoot redirects what does not say that it came by https; as Rails reads a switch.
+    var forcesSSL: Bool {
+        guard let value = environment["FORCE_SSL"] else { return false }
+        return !["", "0", "f", "F", "false", "FALSE", "off", "OFF"].contains(value)
+    }
+}
+
 extension ObjectMeta {
     /// An object of module 11 in Chatwoot's namespace.
     static func chatwoot(

@@ -47,7 +47,8 @@ extension PageChain {
             var broken = told
             let pods = chain.endpoints.map {
                 HTTPProbe(
-                    url: "http://\($0):\(ChatwootNames.port)/api", hostHeader: site.inventory.chatwoot.domain)
+                    url: "http://\($0):\(ChatwootNames.port)/api", hostHeader: site.inventory.chatwoot.domain,
+                    saysHTTPS: site.inventory.chatwoot.forcesSSL)
             }
             let direct = try await answer.node.fetch(pods, stopsAtFailure: true)
             if let cut = direct.first(where: { !$0.didConnect }) {
@@ -99,47 +100,18 @@ extension PageChain {
         private func explainIngress(
             _ broken: inout Break, _ node: ReadableNode, _ symptom: HTTPAnswer, isPage: Bool
         ) async throws {
-            let settings = site.inventory.chatwoot
-            switch (symptom.status, symptom.curlCode) {
-            case (_, 47): broken.patience = .zero
-            case (404, _):
-                guard let ingress = chain.ingress else {
-                    broken.found += ": there is no Ingress \(ChatwootNames.ingress)"
-                    broken.remedy = "`runner run 11 --from 11_ct_02_deploy_chatwoot`, which makes it"
-                    broken.patience = .zero
-                    return
-                }
-                let found = ingress["spec", "ingressClassName"]?.string ?? "none"
-                guard found == settings.ingressClass else {
-                    broken.found +=
-                        ": Ingress \(ChatwootNames.ingress) has class \(found), and \(settings.ingressClass) serves the nodes"
-                    broken.remedy = "`runner run 11 --from 11_ct_02_deploy_chatwoot`, which sets the class"
-                    broken.patience = .zero
-                    return
-                }
-                try await explainYouth(&broken)
-            case (502, _) where isPage, (500, _):
+            if isPage && symptom.status == 502 || symptom.status == 500 {
                 broken.found +=
-                    symptom.status == 502
-                    ? "; the pods answer /api, and break off other pages"
-                    : "; the pods answer /api, and fail on other pages"
+                    "; the pods answer /api, and \(symptom.status == 502 ? "break off" : "fail on") other pages"
                 broken.patience = .seconds(5)
                 if let pod = chain.webPods.first { try await addLog(of: pod, to: &broken) }
-            case (502, _), (503, _): try await explainYouth(&broken)
-            case (0, 7):
-                broken.found += "; nothing listens on port 80 of \(node.name)"
-                broken.remedy = "see whether the ingress controller runs on \(node.name)"
-            default: break
+            } else if let cause = try await chain.ingressFacts(node).cause(of: symptom) {
+                broken.found += cause.words
+                broken.remedy = cause.remedy
+                if cause.isFinal { broken.patience = .zero }
+                if cause.passes { broken.patience = site.inventory.limits.page }
             }
             if worksElsewhere { broken.found += "; other nodes get it" }
-        }
-
-        private func explainYouth(_ broken: inout Break) async throws {
-            guard let age = try await chain.youngestController(), age < 180 else { return }
-            broken.found +=
-                "; the ingress controllers restarted \(Int(age)) s ago and have not loaded their configuration yet"
-            broken.remedy = "wait: it takes up to 3 minutes"
-            broken.patience = site.inventory.limits.page
         }
 
         private func addLog(of pod: String, to broken: inout Break) async throws {
@@ -177,12 +149,14 @@ extension PageChain {
             .compactMap { $0["metadata", "name"]?.string }
     }
 
-    /// Seconds since the youngest ingress controller's pod was made; `nil` where there is none to be seen.
-    func youngestController() async throws -> TimeInterval? {
-        let pods = try await site.cluster.list(
-            ["pods"], namespace: nil, labels: ["app.kubernetes.io/name": "ingress-nginx"])
-        let now = try await site.cluster.serverTime()
-        return try pods.compactMap { $0["metadata", "creationTimestamp"]?.string }
-            .map { now.timeIntervalSince(try Date($0, strategy: .iso8601)) }.min()
+    /// What the cluster shows of the way through the ingress of `node`.
+    func ingressFacts(_ node: ReadableNode) async throws -> IngressFacts {
+        let all = try await site.cluster.list(
+            ["pods", "ingressclasses.networking.k8s.io", "ingresses.networking.k8s.io"], namespace: nil)
+        return IngressFacts(
+            node: node.name, domain: site.inventory.chatwoot.domain, ingressClass: site.inventory.chatwoot.ingressClass,
+            ingress: ingress, ingresses: all.filter { $0["kind"]?.string == "Ingress" },
+            classes: all.filter { $0["kind"]?.string == "IngressClass" }.compactMap { $0["metadata", "name"]?.string },
+            controllers: all.compactMap(IngressController.init), now: try await site.cluster.serverTime())
     }
 }

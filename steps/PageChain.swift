@@ -55,11 +55,16 @@ struct PageChain: Sendable {
         guard let address = service?["spec", "clusterIP"]?.string else { return [] }
         let domain = site.inventory.chatwoot.domain
         return [
-            HTTPProbe(url: "http://\(address):\(ChatwootNames.port)/api", hostHeader: domain),
-            HTTPProbe(url: "http://\(domain)/api", connectTo: node.address),
-            HTTPProbe(url: "http://\(domain)/", connectTo: node.address, followsRedirects: true),
+            HTTPProbe(url: "http://\(address):\(ChatwootNames.port)/api", hostHeader: domain, saysHTTPS: saysHTTPS),
+            HTTPProbe(
+                url: "http://\(domain)/api", connectTo: node.address, followsRedirects: true, saysHTTPS: saysHTTPS),
+            HTTPProbe(
+                url: "http://\(domain)/", connectTo: node.address, followsRedirects: true, saysHTTPS: saysHTTPS),
         ]
     }
+
+    /// With FORCE_SSL Chatwoot answers only who says that he came by https, and sends others there.
+    private var saysHTTPS: Bool { site.inventory.chatwoot.forcesSSL }
 
     /// What breaks, symptom by symptom: cheap, and without the causes.
     func breaks() async throws -> [Break] {
@@ -86,9 +91,18 @@ struct PageChain: Sendable {
     }
 
     private func answers() async throws -> [Answer] {
-        try await site.onEveryNode("fetch Chatwoot's page from every node") { node in
+        let answers = try await site.onEveryNode("fetch Chatwoot's page from every node") { node in
             try await node.fetch(probes(from: node), stopsAtFailure: true)
         }.map { Answer(node: $0.node, answers: $0.answer) }
+        let blind = answers.filter { $0.answers.contains(where: \.endsAtHTTPS) }.map(\.node.name)
+        if !blind.isEmpty {
+            site.reporter.warns(
+                "the ingress of \(blind.joined(separator: ", ")) redirects to https://\(site.inventory.chatwoot.domain), which "
+                    + "these nodes do not serve, so that the page behind is not looked at: a load balancer that ends TLS and "
+                    + "asks port 80 sends browsers in a circle unless the ingress controllers have use-forwarded-headers"
+            )
+        }
+        return answers
     }
 
     private var missingEndpoints: Break? {
@@ -108,7 +122,7 @@ struct PageChain: Sendable {
 
     /// The first bad answer of a node, in the order of ``probes(from:)``.
     static func firstBreak(_ answer: Answer) -> (index: Int, told: Break)? {
-        for (index, one) in answer.answers.enumerated() {
+        for (index, one) in answer.answers.enumerated() where index == 0 || !one.endsAtHTTPS {
             let (way, problem) =
                 switch index {
                 case 0: ("the Service", PageJudge.api(one))

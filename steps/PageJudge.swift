@@ -23,7 +23,7 @@ enum PageJudge {
             api = try JSONDecoder().decode(API.self, from: Data(answer.body.utf8))
         } catch {
             return Problem(
-                what: "API", found: "HTTP 200 with a body that is not Chatwoot's",
+                what: "API", found: "HTTP 200 with a body that is not Chatwoot's\(answer.detour)",
                 remedy: "something else serves this name: look for another Ingress or virtual host")
         }
         guard api.queue_services == "ok", api.data_services == "ok" else {
@@ -39,10 +39,37 @@ enum PageJudge {
         guard answer.status == 200, answer.curlCode == 0 else { return Problem(what: "page", answer) }
         guard answer.body.localizedCaseInsensitiveContains("chatwoot") else {
             return Problem(
-                what: "page", found: "HTTP 200 with a page that is not Chatwoot's",
+                what: "page", found: "HTTP 200 with a page that is not Chatwoot's\(answer.detour)",
                 remedy: "something else serves this name: look for another Ingress or virtual host")
         }
         return nil
+    }
+}
+
+extension HTTPAnswer {
+    /// Where a redirect leads or led, if that is another host or scheme than what was asked for.
+    private var target: URLComponents? {
+        let end = URLComponents(string: redirectURL.isEmpty ? finalURL : redirectURL)
+        let asked = URLComponents(string: probe.url)
+        guard let end, let host = end.host, host != (probe.hostHeader ?? asked?.host) || end.scheme != asked?.scheme
+        else { return nil }
+        return end
+    }
+
+    /// Whether it redirects to the same host by https, as FORCE_SSL and an Ingress with TLS do.
+    var redirectsToHTTPS: Bool {
+        target.map { $0.scheme == "https" && $0.host == (probe.hostHeader ?? URLComponents(string: probe.url)?.host) }
+            ?? false
+    }
+
+    /// Whether it redirects to the same host by https where this node has nothing that speaks TLS: it ends in front of the node.
+    var endsAtHTTPS: Bool {
+        redirectsToHTTPS && (300..<400).contains(status) && [7, 28, 35, 52, 56].contains(curlCode)
+    }
+
+    /// `, redirected to https://login.example.com/`; nothing where it was not.
+    var detour: String {
+        target.map { ", redirected to \($0.scheme ?? "")://\($0.host ?? "")\($0.path)" } ?? ""
     }
 }
 
@@ -53,8 +80,19 @@ extension PageJudge.Problem {
             switch (answer.status, answer.curlCode) {
             // curl keeps the status of the last redirect.
             case (_, 47): "it redirects in a circle: FORCE_SSL or FRONTEND_URL does not fit the TLS in front"
+            case (300..<400, _) where answer.redirectsToHTTPS:
+                "FORCE_SSL is on in the pods and not in the inventory, or something in between takes X-Forwarded-Proto away: "
+                    + "set FORCE_SSL in chatwoot.environment, or take it off the Deployment"
+            case (300..<400, _):
+                "something in front redirects: see FRONTEND_URL and the Ingress' annotations (permanent-redirect, auth-signin, "
+                    + "app-root, from-to-www-redirect)"
             case (404, _):
                 "no rule for the host yet: the controller syncs within seconds; else look at the Ingress and its class"
+            case (401, _), (403, _):
+                "something in front asks for a login or shuts this node out: see the Ingress' annotations (auth-*, whitelist-*)"
+            case (400, _):
+                "the server on this port speaks another protocol: TLS, or PROXY protocol (use-proxy-protocol)"
+            case (413, _), (429, _): "a limit of the ingress controller: see its ConfigMap and the Ingress' annotations"
             case (502, _):
                 "a pod refuses or breaks off: read its log; for 2-3 minutes after the controllers restarted this is normal"
             case (503, _): "the Service has no ready endpoint: look at the pods"
@@ -63,8 +101,10 @@ extension PageJudge.Problem {
             case (0, 28) where answer.didConnect: "it accepts the connection and does not answer: the application hangs"
             case (0, 28): "packets vanish on the way: look at the firewall of this node and of the pod's node"
             case (0, 7): "nothing listens there: is the ingress controller running on this node?"
+            case (0, 52), (0, 56):
+                "it accepts the connection and cuts it: the program behind ended, or speaks TLS or PROXY protocol on this port"
             default: "fetch it by hand from this node with curl -v"
             }
-        self.init(what: what, found: answer.words, remedy: remedy)
+        self.init(what: what, found: answer.words + answer.detour, remedy: remedy)
     }
 }

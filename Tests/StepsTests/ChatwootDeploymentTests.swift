@@ -71,13 +71,32 @@ import Testing
             container["envFrom"] == [
                 ["configMapRef": ["name": "chatwoot-config"]], ["secretRef": ["name": "chatwoot-secrets"]],
             ])
-        let variables: JSONValue = ["name": "RAILS_LOG_TO_STDOUT", "value": "true"]
+        let log: JSONValue = ["name": "RAILS_LOG_TO_STDOUT", "value": "true"]
+        let application: JSONValue = [
+            "name": "PGAPPNAME", "valueFrom": ["fieldRef": ["apiVersion": "v1", "fieldPath": "metadata.name"]],
+        ]
         #expect(
             container["env"]
-                == (component == "web" ? [variables, ["name": "PORT", "value": "3000"]] : [variables]))
+                == (component == "web"
+                    ? [log, application, ["name": "PORT", "value": "3000"]] : [log, application]))
         #expect(container["resources", "requests"]?.strings == ["cpu": "250m", "memory": "512Mi"])
         #expect(container["resources", "limits"]?.strings["memory"] == "2Gi")
         #expect(["1", "1000m"].contains(container["resources", "limits"]?.strings["cpu"]))
+    }
+
+    /// A kubelet counts the redirect to https as success, so that a pod would be ready whose application was never asked.
+    @Test(arguments: ["true", "1", "on"]) func probesSayThatTheyComeByHTTPSWhereChatwootForcesIt(_ value: String) throws
+    {
+        let forced = try Self.manifests([("\"environment\": {}", "\"environment\": {\"FORCE_SSL\": \"\(value)\"}")])
+        let container = try #require(
+            forced.object("Deployment", "chatwoot-web")["spec", "template", "spec", "containers"]?.elements.first)
+        for probe in ["startupProbe", "readinessProbe"] {
+            #expect(
+                container[probe, "httpGet", "httpHeaders"] == [
+                    ["name": "Host", "value": "support.keybuzz.io"], ["name": "X-Forwarded-Proto", "value": "https"],
+                ])
+        }
+        #expect(container["livenessProbe", "httpGet"] == nil)
     }
 
     @Test func probesTheWebPodsWithTheHostOfTheirPage() throws {

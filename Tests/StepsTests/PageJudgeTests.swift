@@ -8,11 +8,12 @@ import Testing
         #"{"version":"3.12.0","timestamp":"2026-11-24 09:00:00","queue_services":"ok","data_services":"ok"}"#
 
     private static func answer(
-        _ status: Int, _ body: String = "", curl: Int = 0, _ message: String = "", didConnect: Bool = true
+        _ status: Int, _ body: String = "", curl: Int = 0, _ message: String = "", didConnect: Bool = true,
+        finalURL: String? = nil, redirectURL: String = ""
     ) -> HTTPAnswer {
         HTTPAnswer(
             probe: HTTPProbe(url: "http://support.keybuzz.io/api"), status: status, body: body, curlCode: curl,
-            curlMessage: message, didConnect: didConnect)
+            curlMessage: message, didConnect: didConnect, finalURL: finalURL, redirectURL: redirectURL)
     }
 
     @Test func aHealthyAPIIsNoProblem() {
@@ -46,7 +47,8 @@ import Testing
 
     @Test(arguments: [
         (404, "no rule for the host"), (502, "refuses or breaks off"), (503, "no ready endpoint"), (504, "vanish"),
-        (500, "application fails"), (418, "by hand"), (301, "by hand"),
+        (500, "application fails"), (418, "by hand"), (301, "redirects"), (308, "redirects"), (401, "login"),
+        (400, "another protocol"), (413, "limit"),
     ]) func explainsEachStatus(_ status: Int, _ word: String) throws {
         for problem in [
             try #require(PageJudge.api(Self.answer(status, Self.healthy))),
@@ -58,8 +60,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (28, false, "firewall"), (28, true, "hangs"), (7, false, "nothing listens"), (52, true, "by hand"),
-        (56, true, "by hand"),
+        (28, false, "firewall"), (28, true, "hangs"), (7, false, "nothing listens"), (52, true, "cuts it"),
+        (56, true, "cuts it"), (18, true, "by hand"),
     ]) func explainsEachWayNotToAnswer(_ code: Int, _ didConnect: Bool, _ word: String) throws {
         let problem = try #require(
             PageJudge.api(Self.answer(0, curl: code, "curl's own words", didConnect: didConnect)))
@@ -72,6 +74,29 @@ import Testing
         let problem = try #require(PageJudge.page(Self.answer(302, curl: 47, "Maximum (5) redirects followed")))
         #expect(problem.remedy.contains("FORCE_SSL"))
         #expect(problem.found.contains("Maximum (5) redirects followed"))
+    }
+
+    /// 301 of FORCE_SSL, 308 of an Ingress with TLS: to the same host, where the load balancer in front speaks TLS.
+    @Test(arguments: [301, 308]) func aRedirectToOurOwnHTTPSIsToldFromOthers(_ status: Int) throws {
+        let own = Self.answer(status, redirectURL: "https://support.keybuzz.io/api")
+        #expect(own.redirectsToHTTPS && !own.endsAtHTTPS)
+        let problem = try #require(PageJudge.api(own))
+        #expect(problem.found == "HTTP \(status), redirected to https://support.keybuzz.io/api")
+        #expect(problem.remedy.contains("FORCE_SSL"))
+        let unserved = Self.answer(status, curl: 7, "refused", finalURL: "https://support.keybuzz.io/api")
+        #expect(unserved.endsAtHTTPS)
+        let elsewhere = try #require(
+            PageJudge.page(Self.answer(status, redirectURL: "https://login.example.com/oauth2/start?rd=x")))
+        #expect(elsewhere.found.hasSuffix("redirected to https://login.example.com/oauth2/start"))
+        #expect(elsewhere.remedy.contains("auth-signin"))
+        #expect(!Self.answer(status, curl: 7, finalURL: "https://login.example.com/").endsAtHTTPS)
+    }
+
+    @Test func aRedirectWithinThePageIsNone() {
+        let own = Self.answer(200, Self.healthy, finalURL: "http://support.keybuzz.io/installation/onboarding")
+        #expect(!own.redirectsToHTTPS && own.detour.isEmpty)
+        let secure = Self.answer(200, Self.healthy, finalURL: "https://support.keybuzz.io/api")
+        #expect(PageJudge.api(secure) == nil && !secure.endsAtHTTPS)
     }
 
     @Test func anAnswerThatBreaksOffIsNone() throws {

@@ -78,13 +78,31 @@ public struct ContainerPort: Encodable, Sendable, Hashable {
 public struct EnvironmentVariable: Encodable, Sendable, Hashable {
     /// Its name.
     public var name: String
-    /// Its value.
-    public var value: String
+    /// Its value; `nil` where that is a field of the pod.
+    public var value: String?
+    /// Where the value comes from, if not from here.
+    public var valueFrom: Source?
+
+    /// A field of the pod, such as `metadata.name`.
+    public struct Source: Encodable, Sendable, Hashable {
+        private let fieldRef: [String: String]
+
+        /// Takes the value of the pod's field at this path.
+        public init(fieldPath: String) {
+            fieldRef = ["apiVersion": "v1", "fieldPath": fieldPath]
+        }
+    }
 
     /// Describes a variable.
     public init(name: String, value: String) {
         self.name = name
         self.value = value
+    }
+
+    /// Describes a variable that holds a field of its pod.
+    public init(name: String, fieldPath: String) {
+        self.name = name
+        valueFrom = Source(fieldPath: fieldPath)
     }
 }
 

@@ -10,9 +10,15 @@ public struct HTTPProbe: Sendable, Hashable {
     public let connectTo: String?
     /// Whether redirects are followed, five at most.
     public let followsRedirects: Bool
+    /// Whether it says, as a load balancer that ends TLS does, that the request came by https.
+    public let saysHTTPS: Bool
 
     /// Describes a probe; see the properties.
-    public init(url: String, hostHeader: String? = nil, connectTo: String? = nil, followsRedirects: Bool = false) {
+    public init(
+        url: String, hostHeader: String? = nil, connectTo: String? = nil, followsRedirects: Bool = false,
+        saysHTTPS: Bool = false
+    ) {
+        self.saysHTTPS = saysHTTPS
         self.url = url
         self.hostHeader = hostHeader
         self.connectTo = connectTo
@@ -34,11 +40,18 @@ public struct HTTPAnswer: Sendable, Hashable {
     public let curlMessage: String
     /// Whether the TCP connection came about.
     public let didConnect: Bool
+    /// The URL that was asked for last, after the redirects that were followed.
+    public let finalURL: String
+    /// Where the answer redirects to, where that was not followed; else empty.
+    public let redirectURL: String
 
     /// Describes an answer; see the properties.
     public init(
-        probe: HTTPProbe, status: Int, body: String, curlCode: Int, curlMessage: String, didConnect: Bool
+        probe: HTTPProbe, status: Int, body: String, curlCode: Int, curlMessage: String, didConnect: Bool,
+        finalURL: String? = nil, redirectURL: String = ""
     ) {
+        self.finalURL = finalURL ?? probe.url
+        self.redirectURL = redirectURL
         self.probe = probe
         self.status = status
         self.body = body
@@ -88,10 +101,14 @@ struct CurlBatch {
                     "noproxy = \"*\"",
                     "silent",
                     "write-out = "
-                        + Self.quoted("\n\(marker) %{http_code} %{exitcode} %{time_connect} %{errormsg}\n"),
+                        + Self.quoted(
+                            "\n\(marker) %{http_code} %{exitcode} %{time_connect} %{errormsg}\t%{url_effective}\t%{redirect_url}\n"
+                        ),
                 ]
                 if let address = probe.connectTo { lines.append("connect-to = \(Self.quoted("::\(address):"))") }
-                if probe.followsRedirects { lines += ["location", "max-redirs = 5"] }
+                // By https a node's controller often answers with a certificate of its own making; what counts is the page.
+                if probe.followsRedirects { lines += ["location", "max-redirs = 5", "insecure"] }
+                if probe.saysHTTPS { lines.append("header = \"X-Forwarded-Proto: https\"") }
                 if let host = probe.hostHeader { lines.append("header = \(Self.quoted("Host: \(host)"))") }
                 return lines.joined(separator: "\n")
             }.joined(separator: "\nnext\n") + "\n"
@@ -106,8 +123,8 @@ struct CurlBatch {
             guard let mark = rest.range(of: "\n\(marker) ") else { return nil }
             let body = rest[..<mark.lowerBound]
             let end = rest[mark.upperBound...].firstIndex(of: "\n") ?? rest.endIndex
-            let fields = rest[mark.upperBound..<end].split(
-                separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
+            let parts = rest[mark.upperBound..<end].split(separator: "\t", omittingEmptySubsequences: false)
+            let fields = (parts.first ?? "").split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
             guard fields.count >= 3, let status = Int(fields[0]), let code = Int(fields[1]),
                 let connected = Double(fields[2])
             else { return nil }
@@ -116,7 +133,9 @@ struct CurlBatch {
                     probe: probe, status: status, body: String(body.prefix(65_536)), curlCode: code,
                     curlMessage: fields.count == 4 ? String(fields[3]) : "",
                     // A connection that was there already took no time.
-                    didConnect: connected > 0 || status != 0))
+                    didConnect: connected > 0 || status != 0,
+                    finalURL: parts.count > 1 ? String(parts[1]) : nil,
+                    redirectURL: parts.count > 2 ? String(parts[2]) : ""))
             rest = rest[(end < rest.endIndex ? rest.index(after: end) : end)...]
         }
         return answers

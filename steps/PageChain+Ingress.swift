@@ -1,0 +1,173 @@
+import Foundation
+import Kubernetes
+import StepKit
+
+/// What is known of the way through one node's ingress when pods and Service are well: it tells why the page breaks there.
+struct IngressFacts: Sendable {
+    /// The node that asked its own ingress.
+    let node: String
+    /// The host's name, class and Service that Chatwoot's Ingress is to have.
+    let domain: String
+    let ingressClass: String
+    /// Chatwoot's Ingress as it is.
+    let ingress: JSONValue?
+    /// The Ingresses of all namespaces.
+    let ingresses: [JSONValue]
+    /// The names of the cluster's IngressClasses.
+    let classes: [String]
+    let controllers: [IngressController]
+    /// The API server's time.
+    let now: Date
+
+    /// Why, and what to do.
+    struct Finding: Sendable, Hashable {
+        /// What follows the symptom, as the end of a sentence.
+        let words: String
+        let remedy: String
+        /// Whether it passes by itself, within minutes.
+        var passes = false
+        /// Whether waiting on is pointless.
+        var isFinal = false
+    }
+
+    /// Controllers need this long after a start until they have loaded their configuration, in seconds.
+    static let youth: TimeInterval = 180
+
+    /// The cause of a bad answer, the most specific that the facts show; `nil` where they show none.
+    func cause(of answer: HTTPAnswer) -> Finding? {
+        switch (answer.status, answer.curlCode) {
+        case (_, 47): circle
+        case (404, _): noIngress ?? wrongClass ?? wrongHost ?? young ?? missingClass ?? away
+        case (200, 0): otherIngress
+        case (0, 7): away ?? nothingListens
+        case (502, _), (503, _), (504, _): wrongBackend ?? young ?? away
+        case (0, _): young ?? away
+        case (401, _), (403, _): restricted
+        case (400, _): proxyProtocol
+        default: nil
+        }
+    }
+
+    private var deploy: String { "`runner run 11 --from 11_ct_02_deploy_chatwoot`" }
+
+    private var circle: Finding {
+        Finding(
+            words: ": FORCE_SSL or FRONTEND_URL does not fit the TLS in front",
+            remedy:
+                "take FORCE_SSL out of chatwoot.environment, or set use-forwarded-headers: \"true\" in the ConfigMap of the "
+                + "ingress controllers", isFinal: true)
+    }
+
+    private var noIngress: Finding? {
+        ingress == nil
+            ? Finding(
+                words: ": there is no Ingress \(ChatwootNames.ingress)", remedy: "\(deploy), which makes it",
+                isFinal: true)
+            : nil
+    }
+
+    private var wrongClass: Finding? {
+        let found = ingress?["spec", "ingressClassName"]?.string ?? "none"
+        guard found != ingressClass else { return nil }
+        return Finding(
+            words: ": Ingress \(ChatwootNames.ingress) has class \(found), and \(ingressClass) serves the nodes",
+            remedy: "\(deploy), which sets the class", isFinal: true)
+    }
+
+    private var wrongHost: Finding? {
+        let hosts = (ingress?["spec", "rules"]?.elements ?? []).map { $0["host"]?.string ?? "*" }
+        guard !hosts.contains(domain) else { return nil }
+        return Finding(
+            words:
+                ": Ingress \(ChatwootNames.ingress) has a rule for \(hosts.isEmpty ? "no host" : hosts.joined(separator: ", "))",
+            remedy: "\(deploy), which sets the host", isFinal: true)
+    }
+
+    private var wrongBackend: Finding? {
+        let paths = (ingress?["spec", "rules"]?.elements ?? []).filter { $0["host"]?.string == domain }
+            .flatMap { $0["http", "paths"]?.elements ?? [] }
+        let other = paths.compactMap { $0["backend", "service"] }.first { service in
+            service["name"]?.string != ChatwootNames.service || service["port", "number"]?.integer != ChatwootNames.port
+        }
+        guard let other else { return nil }
+        let port = other["port", "number"]?.integer.map(String.init) ?? other["port", "name"]?.string ?? "?"
+        return Finding(
+            words: ": Ingress \(ChatwootNames.ingress) sends to Service \(other["name"]?.string ?? "?"), port \(port)",
+            remedy: "\(deploy), which sets Service and port", isFinal: true)
+    }
+
+    private var missingClass: Finding? {
+        guard !classes.isEmpty, !classes.contains(ingressClass) else { return nil }
+        return Finding(
+            words: ": the cluster has no IngressClass \(ingressClass), only \(classes.joined(separator: ", "))",
+            remedy: "install the ingress controller of that class, or name another one as chatwoot.ingressClass",
+            isFinal: true)
+    }
+
+    /// The controllers of this node, or all where none is on it: then they are reached some other way.
+    private var own: [IngressController] {
+        let here = controllers.filter { $0.node == node }
+        return here.isEmpty ? controllers : here
+    }
+
+    private var young: Finding? {
+        let starts = own.filter { $0.trouble == "not started" || $0.trouble == "ContainerCreating" }.map { _ in now }
+        guard let youngest = (starts + own.compactMap(\.runsSince)).max(), now.timeIntervalSince(youngest) < Self.youth
+        else { return nil }
+        let time = youngest.formatted(.iso8601.time(includingFractionalSeconds: false))
+        return Finding(
+            words: "; the ingress controllers restarted at \(time) UTC and have not loaded their configuration yet",
+            remedy: "wait: it takes up to 3 minutes", passes: true)
+    }
+
+    /// A controller that is known and does not serve this node.
+    private var away: Finding? {
+        if let ill = own.first(where: { $0.trouble != nil }) {
+            return Finding(
+                words: "; the ingress controller \(ill.namespace)/\(ill.name) does not serve: \(ill.trouble ?? "")",
+                remedy: "read its log: kubectl -n \(ill.namespace) logs \(ill.name)")
+        }
+        guard !controllers.isEmpty, controllers.allSatisfy({ $0.node != node && $0.node != nil }) else { return nil }
+        let places = Set(controllers.compactMap(\.node)).sorted().joined(separator: ", ")
+        return Finding(
+            words: "; no ingress controller runs on \(node), only on \(places)",
+            remedy: "see why its DaemonSet has no pod on \(node): kubectl get daemonsets --all-namespaces")
+    }
+
+    private var nothingListens: Finding {
+        Finding(
+            words: "; nothing listens on port 80 of \(node)",
+            remedy: "see whether the ingress controller runs on \(node)")
+    }
+
+    /// Another Ingress that has the same host.
+    private var otherIngress: Finding? {
+        let other = ingresses.first { other in
+            let isOurs =
+                other.isObject("Ingress", ChatwootNames.ingress)
+                && other["metadata", "namespace"] == ingress?["metadata", "namespace"]
+            return !isOurs && (other["spec", "rules"]?.elements ?? []).contains { $0["host"]?.string == domain }
+        }
+        guard let other else { return nil }
+        let name = "\(other["metadata", "namespace"]?.string ?? "?")/\(other["metadata", "name"]?.string ?? "?")"
+        return Finding(
+            words: ": Ingress \(name) has the host \(domain) too",
+            remedy: "take that host out of Ingress \(name)", isFinal: true)
+    }
+
+    private var restricted: Finding? {
+        let keys = (ingress?["metadata", "annotations"]?.strings ?? [:]).keys.filter {
+            $0.contains("/auth-") || $0.contains("whitelist") || $0.contains("denylist")
+        }.sorted()
+        guard !keys.isEmpty else { return nil }
+        return Finding(
+            words: "; Ingress \(ChatwootNames.ingress) has \(keys.joined(separator: ", "))",
+            remedy: "take these annotations off the Ingress, or let the nodes' addresses pass")
+    }
+
+    private var proxyProtocol: Finding {
+        Finding(
+            words: "; a controller that expects the PROXY protocol or TLS on port 80 answers so",
+            remedy: "see use-proxy-protocol in the ConfigMap of the ingress controllers")
+    }
+}
