@@ -83,6 +83,13 @@ private func registry(_ site: ReadableSite) async throws -> [Diagnosis] {
 
 private func firewall(of node: ReadableNode, _ site: ReadableSite) async throws -> String {
     guard let state = try await node.firewall() else { return "UFW is not installed" }
+    if let time = state.unconfirmedSince {
+        throw StepFailure(
+            "look at UFW", host: node.name,
+            cause:
+                "a change of UFW, begun at \(time), was not confirmed; the node puts UFW back as it was when its time is over",
+            remedy: "`runner run 11 --from fix_ufw_k8s_nodes` puts it back at once, and does it again")
+    }
     guard state.dropsRoutedTraffic(of: site.inventory.cluster.podCIDR.description) else {
         return state.isActive ? "UFW is active and lets pod traffic pass" : "UFW is off"
     }

@@ -72,7 +72,7 @@ extension PageChain {
             let place = pod?["spec", "nodeName"]?.string ?? "another node"
             let why = cut.curlCode == 28 ? "packets vanish" : cut.curlMessage
             broken.found = "no connection comes about to pod \(name) on \(place): \(why)"
-            let closed = try await site.nodesDroppingPodTraffic()
+            let closed = await site.nodesDroppingPodTraffic()
             let guilty = closed.filter { $0 == node.name || $0 == place }
             if !guilty.isEmpty {
                 broken.found +=

@@ -29,18 +29,11 @@ extension ReadableSite {
 
     /// The service answers us and not the pods: what lies in between is a node's firewall or a NetworkPolicy.
     func closedWay(to service: String) async throws -> Cause? {
-        let closed = try await nodesDroppingPodTraffic()
+        let closed = await nodesDroppingPodTraffic()
         guard !closed.isEmpty else { return nil }
         return Cause(
             "the pods do not reach \(service): UFW is active on \(closed.joined(separator: ", ")) and drops routed traffic, "
                 + "which is what pod traffic is", remedy: firewallRemedy)
-    }
-
-    /// The nodes whose UFW would drop what pods send and get.
-    func nodesDroppingPodTraffic() async throws -> [String] {
-        let pods = inventory.cluster.podCIDR.description
-        return try await onEveryNode("read the firewall of the Kubernetes nodes") { try await $0.firewall() }
-            .filter { $0.answer?.dropsRoutedTraffic(of: pods) == true }.map(\.node.name)
     }
 
     /// The trouble of pods that serve with its log and pull Secrets, and with the cause that hides behind the log's words.
@@ -90,20 +83,6 @@ extension ReadableSite {
             guard let cause else { throw error }
             throw StepFailure(
                 error.attempt, host: error.host, cause: "\(cause.cause); \(error.cause)", remedy: cause.remedy)
-        }
-    }
-}
-
-extension FirewallState {
-    /// Whether traffic routed from or to the pod network is dropped.
-    func dropsRoutedTraffic(of pods: String) -> Bool {
-        guard isActive else { return false }
-        return [fate("FWD", from: pods, to: "Anywhere"), fate("FWD", from: "Anywhere", to: pods)].contains { fate in
-            switch fate {
-            case .allowed: false
-            case .stopped: true
-            case .undecided: routedDefault != "allow"
-            }
         }
     }
 }

@@ -2,10 +2,11 @@ import ClientKit
 import Kubernetes
 import StepKit
 
-/// Sees to it that no Kubernetes node's UFW drops pod traffic, which showed as a 504 at the ingress while every pod was Ready.
+/// UFW of the Kubernetes nodes lets pod traffic pass; where it dropped that, the ingress answered 504 while every pod was Ready.
 ///
 /// Pod traffic is routed by the node, so that an input rule alone does nothing for it. Hosts outside Kubernetes are never
-/// touched.
+/// touched. Whatever reaches a node goes on reaching it: the node undoes a change of its rules by itself unless the run
+/// confirms it over a new session, and all others wait until the first node's change is proved.
 struct FixFirewall: PageAsker {
     let id: StepID = "fix_ufw_k8s_nodes"
     let summary = "UFW on the Kubernetes nodes lets pod traffic pass"
@@ -16,10 +17,9 @@ struct FixFirewall: PageAsker {
                 "the firewall of \(node.name) could not be looked at: \(node.failure.cause)",
                 about: .absentNode(node.name))
         }
-        let plans = try await plans(site)
-        let changes = plans.flatMap { plan in plan.commands.map { Change("\(plan.node.name): \($0.words)", .proved) } }
+        let changes = try await plans(site).flatMap(\.changes)
         guard changes.isEmpty else { return .drifted(changes) }
-        if site.inventory.firewall.policy == .leave, case let closed = try await site.nodesDroppingPodTraffic(),
+        if site.inventory.firewall.policy == .leave, case let closed = await site.nodesDroppingPodTraffic(),
             !closed.isEmpty
         {
             site.reporter.warns(
@@ -32,117 +32,101 @@ struct FixFirewall: PageAsker {
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {
         let plans = try await plans(site.reading)
-        _ = try await concurrently(plans, "set the firewall of the Kubernetes nodes") { plan in
+        _ = try await concurrently(plans.filter { !$0.isGuarded }, "set the firewall of the Kubernetes nodes") { plan in
             let node = WritableNode(plan.node)
+            if plan.unconfirmedSince != nil { try await node.settleFirewall() }
             for command in plan.commands { try await node.run(command.arguments) }
         }
+        try await applyGuarded(plans.filter(\.isGuarded), site.reading)
     }
 
     func verify(_ site: ReadableSite) async throws {
-        let left = try await plans(site).filter { !$0.commands.isEmpty }
+        let left = try await plans(site).filter { !$0.changes.isEmpty }
         guard left.isEmpty else {
             throw StepFailure(
                 "prove the firewall's state", host: left.map(\.node.name).joined(separator: ", "),
-                cause:
-                    "ufw exited 0 and still reports: \(left.flatMap(\.commands).map(\.words).joined(separator: "; "))",
-                remedy: "look for what else manages UFW on the host, and run the step again")
+                cause: "ufw exited 0, and this is still missing: "
+                    + left.flatMap(\.changes).map(\.summary).joined(separator: "; "),
+                remedy: "look for what else manages UFW on the host: ansible, cloud-init, a script at boot")
         }
         try await requirePodsReachable(site)
     }
 
-    private struct Plan: Sendable {
-        let node: ReadableNode
-        let commands: [Command]
+    /// One node first, one that the run does not depend on; the others when that one is proved.
+    private func applyGuarded(_ plans: [Plan], _ site: ReadableSite) async throws {
+        guard let first = plans.first(where: { $0.node.name != site.master.name }) ?? plans.first else { return }
+        let before = try await reachedPods(site)
+        site.reporter.says("UFW of \(first.node.name), before all others")
+        try await change(first, keeping: before, site)
+        let others = plans.filter { $0.node.name != first.node.name }
+        _ = try await concurrently(others, "set the firewall of the Kubernetes nodes") { plan in
+            try await change(plan, keeping: before, site)
+        }
     }
 
-    /// One UFW command and what it does.
-    struct Command: Sendable, Hashable {
-        let words: String
-        let arguments: [String]
+    /// Changes one node; unless everybody still reaches the pods that were reached before, the node is put back as it was.
+    private func change(_ plan: Plan, keeping before: Set<PodWay>, _ site: ReadableSite) async throws {
+        try await WritableNode(plan.node).changeFirewall(
+            plan.commands.map(\.arguments), undoneAfter: Self.patience(site)
+        ) {
+            var lost: Set<PodWay> = []
+            let isKept = try await poll(within: .seconds(10)) { _ in
+                lost = before.subtracting(try await reachedPods(site))
+                return lost.isEmpty
+            }
+            guard !isKept else { return }
+            throw StepFailure(
+                "reach the pods as before",
+                cause: lost.map { "\($0.node) cannot reach \($0.url) any more" }.sorted().joined(separator: "; "),
+                remedy: "look for rules that UFW does not list, in /etc/ufw/before.rules and /etc/ufw/after.rules")
+        }
+    }
+
+    /// How long a node waits for the confirmation: for a new session, the proof of the pods' way, and a slow node.
+    private static func patience(_ site: ReadableSite) -> Duration {
+        site.inventory.limits.connect + .seconds(60)
+    }
+
+    /// What is to be done on one node.
+    private struct Plan: Sendable {
+        let node: ReadableNode
+        /// When a change was begun that no run has confirmed.
+        let unconfirmedSince: String?
+        let commands: [FirewallCommands.Command]
+        /// Whether the node undoes the change unless it is confirmed; switching UFW off locks nobody out.
+        let isGuarded: Bool
+
+        var changes: [Change] {
+            let settling = unconfirmedSince.map { time in
+                Change(
+                    "\(node.name): put UFW back as it was before the change of \(time), which no run has confirmed",
+                    .unknowable, .change, .node(name: node.name), field: "unconfirmed change of UFW")
+            }
+            return [settling].compactMap { $0 }
+                + commands.map { command in
+                    Change(
+                        "\(node.name): \(command.words)", .predicted, .change, .node(name: node.name),
+                        field: command.arguments.joined(separator: " "))
+                }
+        }
     }
 
     private func plans(_ site: ReadableSite) async throws -> [Plan] {
         let policy = site.inventory.firewall.policy
-        let pods = site.inventory.cluster.podCIDR.description
-        let nodes = site.inventory.cluster.nodeNetwork.description
-        guard policy != .leave else { return [] }
-        return try await site.onEveryNode("read the firewall of the Kubernetes nodes") { node in
-            try await node.firewall()
-        }.map { node, state in
-            Plan(
-                node: node,
-                commands: state.map { Self.commands(for: policy, pods: pods, nodes: nodes, state: $0) } ?? [])
-        }
-    }
-
-    /// The commands that bring a node in `state` to `policy`; none where it is there.
-    static func commands(
-        for policy: Inventory.Firewall.Policy, pods: String, nodes: String, state: FirewallState
-    ) -> [Command] {
-        switch policy {
-        case .leave: []
-        case .disabled:
-            state.isActive
-                ? [
-                    Command(
-                        words: "switch UFW off (it drops routed pod traffic)", arguments: ["ufw", "--force", "disable"])
-                ]
-                : []
-        case .allowPodNetwork:
-            allowPodNetwork(pods, nodes, state)
-        }
-    }
-
-    private static func allowPodNetwork(_ pods: String, _ nodes: String, _ state: FirewallState) -> [Command] {
-        var commands: [Command] = []
-        if !state.isActive {
-            commands.append(
-                Command(
-                    words: "allow input from the node network \(nodes), so that nobody is locked out",
-                    arguments: ["ufw", "allow", "from", nodes]))
-        }
-        commands += opening("input from the pod network \(pods)", "IN", from: pods, in: state)
-        commands += opening("routed traffic from the pod network \(pods)", "FWD", from: pods, in: state)
-        commands += opening("routed traffic to the pod network \(pods)", "FWD", to: pods, in: state)
-        // Only now: a node whose firewall comes up before its rules cuts the pods off for a moment. While UFW is off it lists
-        // no rules, so that all of them are given again; UFW itself skips those it has.
-        if !state.isActive {
-            commands.append(Command(words: "switch UFW on, with these rules", arguments: ["ufw", "--force", "enable"]))
-        }
-        return commands
-    }
-
-    /// The commands that let traffic of one direction pass; none where it does.
-    ///
-    /// A rule that stops it and stands before ours wins, so ours is then put in front; UFW moves none that it has.
-    private static func opening(
-        _ traffic: String, _ direction: String, from: String = "Anywhere", to: String = "Anywhere",
-        in state: FirewallState
-    ) -> [Command] {
-        let match = to == "Anywhere" ? ["from", from] : ["to", to]
-        func ufw(_ arguments: String...) -> [String] {
-            (direction == "FWD" ? ["ufw", "route"] : ["ufw"]) + arguments + match
-        }
-        let own = state.rule(direction, from: from, to: to)
-        switch state.fate(direction, from: from, to: to) {
-        case .allowed: return []
-        case .undecided:
-            if direction == "FWD", state.isActive, state.routedDefault == "allow" { return [] }
-            return [Command(words: "allow \(traffic)", arguments: ufw("allow"))]
-        case .stopped(let rule) where rule == own:
-            // UFW turns it round where it stands, behind no other that stops all of this.
-            return [Command(words: "allow \(traffic), which a rule denies", arguments: ufw("allow"))]
-        case .stopped(let rule):
-            let insert = Command(
-                words: "put before \(rule.action) from \(rule.from) to \(rule.to): allow \(traffic)",
-                arguments: ufw("insert", "1", "allow"))
-            guard let verb = own?.action.split(separator: " ").first?.lowercased() else { return [insert] }
-            return [
-                Command(
-                    words: "take out the rule that comes too late: \(verb) \(traffic)", arguments: ufw("delete", verb)),
-                insert,
-            ]
-        }
+        let cluster = site.inventory.cluster
+        let commands = FirewallCommands(
+            pods: "\(cluster.podCIDR)", nodes: "\(cluster.nodeNetwork)", patience: Self.patience(site))
+        let states = await site.firewalls()
+        return try await concurrently(states, "read the firewall of the Kubernetes nodes") { node, result in
+            // Where UFW is left as it is, nothing depends on what it is.
+            if policy == .leave, case .failure = result { return nil }
+            guard let state = try result.get() else { return nil }
+            let isToBeOn = policy == .allowPodNetwork && !state.isActive
+            let wanted = commands.commands(for: policy, state, isToBeOn ? try await node.exposure() : nil)
+            return Plan(
+                node: node, unconfirmedSince: state.unconfirmedSince, commands: wanted,
+                isGuarded: policy == .allowPodNetwork && !wanted.isEmpty)
+        }.compactMap { $0 }
     }
 
     /// Every pod that serves, by its own address.
@@ -154,6 +138,22 @@ struct FixFirewall: PageAsker {
         }
     }
 
+    private struct PodWay: Hashable {
+        let node: String
+        let url: String
+    }
+
+    /// Which nodes reach which pods.
+    private func reachedPods(_ site: ReadableSite) async throws -> Set<PodWay> {
+        let answers = try await site.onEveryNode("connect to the pods from every node") { node in
+            try await node.fetch(try await probes(site, from: node))
+        }
+        return Set(
+            answers.flatMap { node, answers in
+                answers.filter(\.didConnect).map { PodWay(node: node.name, url: $0.probe.url) }
+            })
+    }
+
     /// Connects from every node's own network to every pod that serves; before any exists there is nothing to prove.
     private func requirePodsReachable(_ site: ReadableSite) async throws {
         let answers = try await site.onEveryNode("connect to the pods from every node") { node in
@@ -163,7 +163,7 @@ struct FixFirewall: PageAsker {
             answers.filter { !$0.didConnect }.map { "\(node.name) cannot reach \($0.probe.url): \($0.curlMessage)" }
         }
         guard !cut.isEmpty else { return }
-        let closed = try await site.nodesDroppingPodTraffic()
+        let closed = await site.nodesDroppingPodTraffic()
         throw StepFailure(
             "connect to Chatwoot's pods from every node's own network",
             cause: cut.joined(separator: "; ")
@@ -184,5 +184,27 @@ extension JSONValue {
             && (self["status", "conditions"]?.elements ?? []).contains {
                 $0["type"]?.string == "Ready" && $0["status"]?.string == "True"
             }
+    }
+}
+
+extension ReadableSite {
+    /// UFW's state on every node that answers, `nil` where it is not installed, or why it could not be read.
+    func firewalls() async -> [(node: ReadableNode, state: Result<FirewallState?, any Error>)] {
+        let nodes = nodes
+        return Array(zip(nodes, await resultsOfAll(nodes) { try await $0.firewall() }))
+    }
+
+    /// The nodes whose UFW would drop what pods send and get; warns of those where that cannot be read.
+    func nodesDroppingPodTraffic() async -> [String] {
+        let pods = inventory.cluster.podCIDR.description
+        return await firewalls().filter { node, result in
+            switch result {
+            case .success(let state): return state?.dropsRoutedTraffic(of: pods) == true
+            case .failure(let error):
+                let cause = (error as? any ExplainedError)?.cause ?? "\(error)"
+                reporter.warns("the firewall of \(node.name) could not be looked at: \(cause)")
+                return false
+            }
+        }.map(\.node.name)
     }
 }

@@ -25,11 +25,13 @@ enum RemoteScript {
 
     /// The first line: the functions that command lines use.
     ///
+    /// Programs of administrators are found for every login, also where its PATH is without their folders.
+    ///
     /// `_kb_change` holds the lock on descriptor 9, which the command inherits: the lock lasts as long as the command does,
     /// whatever becomes of this shell. The holders are told from waiting shells by the latters' `_kb_` text.
     static func preamble(token: String, lockFile: String) throws(Failure) -> [UInt8] {
         let text = #"""
-            export LC_ALL=C;_kb_nl=$(printf '\nx');_kb_nl=${_kb_nl%x};
+            export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin";_kb_nl=$(printf '\nx');_kb_nl=${_kb_nl%x};
             _kb_end(){ printf '%s %s\n' "$_kb_nonce" "$_kb_status";printf '%s\n' "$_kb_nonce" >&2;};
             _kb_input(){ head -c "$1";IFS= read -r _kb_line;[ "$_kb_line" = "$2" ]||kill -KILL 0;};
             _kb_read(){ (_kb_body);_kb_status=$?;};

@@ -25,6 +25,7 @@ import Testing
         return try #require(FirewallState(ufwStatus: text))
     }
 
+    private static let maker = FirewallCommands(pods: pods, nodes: "10.0.0.0/16", patience: .seconds(80))
     private static let inputRule = "Anywhere                   ALLOW IN    \(pods)"
     private static let routedFromRule = "Anywhere                   ALLOW FWD   \(pods)"
     private static let routedToRule = "\(pods)             ALLOW FWD   Anywhere"
@@ -32,7 +33,7 @@ import Testing
     private static func commands(
         _ policy: Inventory.Firewall.Policy, _ state: FirewallState
     ) -> [[String]] {
-        FixFirewall.commands(for: policy, pods: pods, nodes: "10.0.0.0/16", state: state).map(\.arguments)
+        maker.commands(for: policy, state, nil).map(\.arguments)
     }
 
     private static let inactive = FirewallState(ufwStatus: "Status: inactive\n")
@@ -70,13 +71,6 @@ import Testing
         for routed in ["reject", "disabled"] {
             #expect(Self.commands(.allowPodNetwork, try Self.state(routed: routed, Self.inputRule)).count == 2)
         }
-    }
-
-    @Test func givesTheRulesBeforeItSwitchesItOn() throws {
-        #expect(
-            Self.commands(.allowPodNetwork, try #require(Self.inactive)) == [
-                ["ufw", "allow", "from", "10.0.0.0/16"], Self.input, Self.routedFrom, Self.routedTo, Self.enable,
-            ])
     }
 
     @Test func rulesForOtherNetworksOrPortsDoNotCount() throws {
@@ -120,22 +114,5 @@ import Testing
             "Anywhere                   DENY FWD    Anywhere")
         #expect(Self.commands(.allowPodNetwork, state).isEmpty)
         #expect(!state.dropsRoutedTraffic(of: Self.pods))
-    }
-
-    @Test func saysInWordsWhatEachCommandDoes() throws {
-        let commands = FixFirewall.commands(
-            for: .allowPodNetwork, pods: Self.pods, nodes: "10.0.0.0/16", state: try #require(Self.inactive))
-        #expect(
-            commands.map(\.words) == [
-                "allow input from the node network 10.0.0.0/16, so that nobody is locked out",
-                "allow input from the pod network 10.233.64.0/18",
-                "allow routed traffic from the pod network 10.233.64.0/18",
-                "allow routed traffic to the pod network 10.233.64.0/18", "switch UFW on, with these rules",
-            ])
-        #expect(
-            FixFirewall.commands(for: .disabled, pods: Self.pods, nodes: "10.0.0.0/16", state: try Self.state())
-                .map(\.words) == [
-                    "switch UFW off (it drops routed pod traffic)"
-                ])
     }
 }

@@ -1,4 +1,7 @@
-/// What `ufw status verbose` says of one host.
+import ClientKit
+import SSH
+
+/// What UFW says of one host.
 public struct FirewallState: Sendable, Hashable {
     /// Whether UFW filters at all.
     public let isActive: Bool
@@ -6,50 +9,51 @@ public struct FirewallState: Sendable, Hashable {
     public let routedDefault: String
     /// The default for traffic to the host itself.
     public let incomingDefault: String
-    /// The rules, as UFW lists them.
+    /// The rules for IPv4, as UFW lists them.
     public let rules: [Rule]
+    /// When a change was begun that no run has confirmed, if there is one; the state is then the one before it.
+    public let unconfirmedSince: String?
+    /// The networks and addresses that the host reaches without another router, with their interfaces.
+    public let links: [Link]
 
-    /// One line of UFW's table.
-    public struct Rule: Sendable, Hashable {
-        /// The destination column: `Anywhere`, `6443/tcp`, `10.233.64.0/18`.
-        public let to: String
-        /// The action column: `ALLOW IN`, `ALLOW FWD`, `DENY IN`.
-        public let action: String
-        /// The source column.
-        public let from: String
-
-        /// Describes a rule; see the properties.
-        public init(to: String, action: String, from: String) {
-            self.to = to
-            self.action = action
-            self.from = from
-        }
+    /// A route that needs no other router.
+    public struct Link: Sendable, Hashable {
+        /// The network or address.
+        public let network: String
+        /// The interface.
+        public let interface: String
     }
 
     /// Reads the output of `LC_ALL=C ufw status verbose`, or returns `nil` where it is none.
     ///
-    /// UFW has no machine-readable form; the column layout is that of UFW 0.36, unchanged since 2008.
+    /// UFW has no machine-readable form; the column layout is that of UFW 0.36, unchanged since 2008. What
+    /// ``ReadableNode/firewall()`` reads besides may stand before or behind it.
     public init?(ufwStatus text: String) {
-        var status: String?
+        var headings: [Substring: String] = [:]
         var defaults: [String: String] = [:]
         var rules: [Rule] = []
+        var links: [Link] = []
         for line in text.split(separator: "\n").map({ $0.trimmingSuffix(while: \.isWhitespace) }) {
-            if line.hasPrefix("Status: ") {
-                status = String(line.dropFirst("Status: ".count))
-            } else if line.hasPrefix("Default: ") {
+            if line.hasPrefix("Default: ") {
                 for part in line.dropFirst("Default: ".count).split(separator: ",") {
                     let words = part.split(whereSeparator: { " ()".contains($0) })
                     if words.count == 2 { defaults[String(words[1])] = String(words[0]) }
                 }
-            } else if let rule = Rule(ufwLine: line) {
+            } else if let match = line.wholeMatch(of: /Link: (\S+) (\S+)/) {
+                links.append(Link(network: String(match.1), interface: String(match.2)))
+            } else if let match = line.wholeMatch(of: /(Status|Unconfirmed): (.*)/) {
+                headings[match.1] = String(match.2)
+            } else if let rule = Rule(ufwLine: line), !rule.isIPv6 {
                 rules.append(rule)
             }
         }
-        guard let status, status == "active" || status == "inactive" else { return nil }
+        guard let status = headings["Status"], status == "active" || status == "inactive" else { return nil }
         self.isActive = status == "active"
         self.routedDefault = defaults["routed"] ?? "disabled"
         self.incomingDefault = defaults["incoming"] ?? "disabled"
         self.rules = rules
+        self.unconfirmedSince = headings["Unconfirmed"]
+        self.links = links
     }
 
     /// What becomes of traffic, as the first rule that is about all of it says.
@@ -62,55 +66,52 @@ public struct FirewallState: Sendable, Hashable {
         case undecided
     }
 
-    /// What becomes of everything that comes from `from` and goes to `to`, each a network or `Anywhere`.
-    ///
-    /// - Parameter direction: `IN` for traffic to the host itself, `FWD` for what it routes.
-    public func fate(_ direction: String, from: String, to: String) -> Fate {
-        for rule in rules where rule.covers(direction, from: from, to: to) {
-            if rule.action.hasPrefix("ALLOW ") { return .allowed }
-            if rule.action.hasPrefix("DENY ") || rule.action.hasPrefix("REJECT ") { return .stopped(by: rule) }
+    /// What becomes of everything that `traffic` describes.
+    public func fate(of traffic: Traffic) -> Fate {
+        for rule in rules where rule.covers(traffic, links) {
+            if rule.allows { return .allowed }
+            if rule.stops { return .stopped(by: rule) }
         }
         return .undecided
     }
 
-    /// The rule for exactly this traffic, of which UFW keeps one.
-    public func rule(_ direction: String, from: String, to: String) -> Rule? {
-        rules.first { $0.action.hasSuffix(" \(direction)") && $0.from == from && $0.to == to }
+    /// The rule for exactly this traffic whatever its interfaces, of which UFW keeps one.
+    public func rule(for traffic: Traffic) -> Rule? {
+        rules.first { $0.isExactly(traffic) }
+    }
+
+    /// Whether UFW drops what the pods in network `pods` send through this host, or what is sent to them.
+    public func dropsRoutedTraffic(of pods: String) -> Bool {
+        guard isActive else { return false }
+        return [Traffic.routed(fromPods: pods), .routed(toPods: pods)].contains { traffic in
+            switch fate(of: traffic) {
+            case .allowed: false
+            case .stopped: true
+            case .undecided: routedDefault != "allow"
+            }
+        }
     }
 }
 
-extension FirewallState.Rule {
-    /// Whether the rule is about everything from `from` to `to`, and not for some ports or interfaces only.
-    fileprivate func covers(_ direction: String, from: String, to: String) -> Bool {
-        action.hasSuffix(" \(direction)") && Self.covers(self.from, from) && Self.covers(self.to, to)
-    }
+extension FirewallState {
+    /// The exit status of ``reading`` where UFW is not installed.
+    static let notInstalled: Int32 = 127
+    /// The exit status of ``reading`` where the login may not read UFW.
+    static let notAllowed: Int32 = 77
 
-    private static func covers(_ column: String, _ wanted: String) -> Bool {
-        if column == "Anywhere" || column == wanted { return true }
-        guard let outer = CIDR(column), let inner = CIDR(wanted) else { return false }
-        return outer.prefixLength <= inner.prefixLength && outer.contains(inner.network)
-    }
-}
+    /// Reads UFW's state, without changing anything.
+    static let reading = RemoteCommand(["sh", "-c", readingScript], effect: .read, environment: ["LC_ALL": "C"])
 
-extension FirewallState.Rule {
-    /// Reads one line of the table: three columns, two or more blanks apart; headings and rules for IPv6 are none.
-    init?(ufwLine line: some StringProtocol) {
-        let columns = line.split(separator: "  ", omittingEmptySubsequences: true)
-            .map { String($0.trimmingPrefix(while: \.isWhitespace)) }
-            .filter { !$0.isEmpty }
-        guard columns.count >= 3,
-            columns[1].hasSuffix(" IN") || columns[1].hasSuffix(" FWD") || columns[1].hasSuffix(" OUT"),
-            !columns[0].contains("(v6)")
-        else { return nil }
-        self.init(to: columns[0], action: columns[1], from: columns[2])
-    }
-}
-
-extension StringProtocol {
-    /// The string without the longest suffix whose characters satisfy `predicate`.
-    func trimmingSuffix(while predicate: (Character) -> Bool) -> SubSequence {
-        var end = endIndex
-        while end > startIndex, predicate(self[index(before: end)]) { end = index(before: end) }
-        return self[startIndex..<end]
-    }
+    /// Where a change is not confirmed, the state before it counts: the node will put that back.
+    static let readingScript = #"""
+        command -v ufw >/dev/null 2>&1 || exit 127
+        [ "$(id -u)" = 0 ] || exit 77
+        kept=\#(FirewallGuard.kept)
+        if [ -d "$kept" ]; then
+            printf 'Unconfirmed: %s\n' "$(cat "$kept/since")" && cat "$kept/status" || exit
+        else
+            ufw status verbose || exit
+        fi
+        ip -o -4 route show 2>/dev/null | sed -n '/ via /d; s/^\([0-9][0-9./]*\) dev \([^ ]*\).*/Link: \1 \2/p'
+        """#
 }

@@ -10,10 +10,19 @@ public struct ReadableNode: Sendable {
     public let address: String
     let shell: any RemoteShell
     let survey: NodeSurvey
+    private let newSession: NewSession?
 
-    /// Asks over `shell` what `survey` does not know.
-    public init(name: String, address: String, shell: any RemoteShell, survey: NodeSurvey = NodeSurvey()) {
+    /// Opens another session to the host for as long as its argument needs it.
+    public typealias NewSession =
+        @Sendable (_ use: @Sendable (any RemoteShell) async throws -> Void) async throws -> Void
+
+    /// Asks over `shell` what `survey` does not know; `newSession` is for what only a new connection can prove.
+    public init(
+        name: String, address: String, shell: any RemoteShell, survey: NodeSurvey = NodeSurvey(),
+        newSession: NewSession? = nil
+    ) {
         self.survey = survey
+        self.newSession = newSession
         self.name = name
         self.address = address
         self.shell = shell
@@ -21,17 +30,37 @@ public struct ReadableNode: Sendable {
 
     /// Reads UFW's state; `nil` where UFW is not installed, which filters nothing.
     public func firewall() async throws -> FirewallState? {
-        let command = RemoteCommand(["ufw", "status", "verbose"], effect: .read, environment: ["LC_ALL": "C"])
         let known = await survey.ufwStatus()
-        let result = if let known { known } else { try await shell.run(command) }
-        if result.exitStatus == 127 { return nil }
+        let result = if let known { known } else { try await shell.run(FirewallState.reading) }
+        let attempt = "read the firewall's state with `ufw status verbose`"
+        switch result.exitStatus {
+        case FirewallState.notInstalled: return nil
+        case FirewallState.notAllowed:
+            throw StepFailure(
+                attempt, host: name, cause: "UFW is installed there, and only root may read or change it",
+                remedy: "log in as root: set \"user\" in the inventory, under \"ssh\" or at the host")
+        default: break
+        }
         guard result.exitStatus == 0, let state = FirewallState(ufwStatus: result.outputText) else {
             throw StepFailure(
-                "read the firewall's state with `ufw status verbose`", host: name,
-                cause: "exit status \(result.exitStatus): \(result.firstWords)",
-                remedy: "run the command on the host by hand and mend what it complains of")
+                attempt, host: name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
+                remedy: "run the command on the host by hand and repair what it complains of")
         }
         return state
+    }
+
+    /// Opens another session to this host and ends it after `use`.
+    func withNewSession(_ use: @Sendable (any RemoteShell) async throws -> Void) async throws {
+        guard let newSession else {
+            throw StepFailure(
+                "open another session", host: name, cause: "there is no way to open one", remedy: "report this")
+        }
+        try await newSession(use)
+    }
+
+    /// The same node over another session.
+    func over(_ shell: any RemoteShell) -> ReadableNode {
+        ReadableNode(name: name, address: address, shell: shell)
     }
 
     /// Makes every probe from this node's own network, one curl process for all.

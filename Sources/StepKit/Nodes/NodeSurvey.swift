@@ -66,7 +66,9 @@ extension ReadableNode {
         mark=$1 pages=$2; shift 2
         for p in "$@"; do command -v "$p" >/dev/null 2>&1 || printf '%s\n' "$p"; done
         printf '\n%s firewall\n' "$mark"
-        ufw status verbose 2>&1
+        (
+        \#(FirewallState.readingScript)
+        ) 2>&1
         printf '\n%s status %s\n' "$mark" "$?"
         [ "$pages" = no ] || curl --config -
         """#

@@ -65,6 +65,20 @@ struct LiveHosts: Sendable {
             return .failure(error)
         }
     }
+
+    /// What opens another session to `host` for as long as its argument needs it.
+    func newSession(to host: StepKit.Inventory.Host) -> ReadableNode.NewSession {
+        { use in
+            let session = try await connect(to: host).get()
+            do {
+                try await use(session)
+            } catch {
+                await session.close()
+                throw error
+            }
+            await session.close()
+        }
+    }
 }
 
 extension SSHDestination {

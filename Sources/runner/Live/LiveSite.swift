@@ -140,8 +140,9 @@ actor LiveSite: OpenSite {
     }
 
     private func node(_ connection: SSHConnection) async -> ReadableNode {
-        ReadableNode(
+        let host = inventory.hosts.first { $0.name == connection.hostName }
+        return ReadableNode(
             name: connection.hostName, address: connection.destination.address, shell: connection,
-            survey: await facts.survey(ofNode: connection.hostName))
+            survey: await facts.survey(ofNode: connection.hostName), newSession: host.map(hosts.newSession(to:)))
     }
 }

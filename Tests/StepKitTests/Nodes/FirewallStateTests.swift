@@ -71,9 +71,6 @@ import Testing
                 .init(to: "10259/tcp", action: "ALLOW IN", from: "Anywhere"),
                 .init(to: "30000:32767/tcp", action: "ALLOW IN", from: "Anywhere"),
             ])
-        #expect(state.rule("IN", from: "10.0.0.0/16", to: "Anywhere")?.action == "ALLOW IN")
-        #expect(state.rule("IN", from: "10.233.64.0/18", to: "Anywhere")?.action != "ALLOW IN")
-        #expect(state.rule("FWD", from: "10.0.0.0/16", to: "Anywhere")?.action != "ALLOW FWD")
     }
 
     @Test func readsAnInactiveOne() throws {
@@ -82,50 +79,25 @@ import Testing
         #expect(state.rules.isEmpty)
     }
 
-    @Test func readsCommentsProfilesLogsAndRoutedRules() throws {
-        let state = try #require(FirewallState(ufwStatus: Self.rich))
-        #expect(state.routedDefault == "allow")
-        #expect(state.rule("IN", from: "10.233.64.0/18", to: "Anywhere")?.action == "ALLOW IN")
-        #expect(state.rule("IN", from: "10.1.0.0/16", to: "Anywhere")?.action == "ALLOW IN")
-        #expect(state.rule("IN", from: "Anywhere", to: "22/tcp (OpenSSH)")?.action == "ALLOW IN")
-        #expect(state.rule("IN", from: "Anywhere", to: "22/tcp")?.action == "LIMIT IN")
-        #expect(state.rule("IN", from: "192.0.2.7", to: "Anywhere")?.action == "DENY IN")
-        #expect(state.rule("IN", from: "192.0.2.7", to: "Anywhere")?.action != "ALLOW IN")
-        #expect(state.rule("OUT", from: "Anywhere", to: "25/tcp")?.action == "DENY OUT")
-        #expect(state.rule("FWD", from: "10.233.64.0/18", to: "Anywhere")?.action == "ALLOW FWD")
-        #expect(state.rule("FWD", from: "Anywhere", to: "10.233.64.0/18")?.action == "ALLOW FWD")
-    }
-
     @Test func theFirstRuleThatIsAboutAllOfItDecides() throws {
         let state = try #require(FirewallState(ufwStatus: Self.rich))
-        #expect(state.fate("IN", from: "10.233.64.0/18", to: "Anywhere") == .allowed)
-        #expect(state.fate("IN", from: "10.233.80.0/20", to: "Anywhere") == .allowed)
-        #expect(state.fate("IN", from: "10.233.0.0/16", to: "Anywhere") == .undecided)
+        #expect(state.routedDefault == "allow")
+        #expect(state.fate(of: .input(fromPods: "10.233.64.0/18")) == .allowed)
+        #expect(state.fate(of: .input(from: "10.233.80.0/20")) == .allowed)
+        #expect(state.fate(of: .input(from: "10.233.0.0/16")) == .undecided)
+        #expect(state.fate(of: .input(from: "10.1.0.0/16")) == .allowed)
         #expect(
-            state.fate("IN", from: "192.0.2.7", to: "Anywhere")
+            state.fate(of: .input(from: "192.0.2.7"))
                 == .stopped(by: .init(to: "Anywhere", action: "DENY IN", from: "192.0.2.7")))
-        #expect(state.fate("OUT", from: "Anywhere", to: "Anywhere") == .undecided)
-        #expect(state.fate("FWD", from: "Anywhere", to: "10.233.64.0/18") == .allowed)
-        #expect(state.fate("FWD", from: "Anywhere", to: "Anywhere") == .undecided)
+        #expect(state.fate(of: .output) == .undecided)
+        #expect(state.fate(of: .routed(toPods: "10.233.64.0/18")) == .allowed)
+        #expect(state.fate(of: .input(to: .init(22, "tcp"))) == .allowed)
+        #expect(state.fate(of: .input(to: .init(22, "udp"))) == .undecided)
     }
 
     @Test func rulesForIPv6AreNone() throws {
         let state = try #require(FirewallState(ufwStatus: Self.rich))
         #expect(!state.rules.contains { $0.to.contains("v6") || $0.from.contains("v6") })
-    }
-
-    @Test func aRuleForOnePortIsNoRuleForAll() throws {
-        let text = """
-            Status: active
-            Default: deny (incoming), allow (outgoing), deny (routed)
-
-            10.233.64.0/18 3000/tcp on lo ALLOW FWD   10.233.64.0/18 on lo     \u{20}
-            3000/tcp                   ALLOW IN    10.233.64.0/18           \u{20}
-            """
-        let state = try #require(FirewallState(ufwStatus: text))
-        #expect(state.rule("IN", from: "10.233.64.0/18", to: "Anywhere")?.action != "ALLOW IN")
-        #expect(state.rule("FWD", from: "10.233.64.0/18", to: "Anywhere")?.action != "ALLOW FWD")
-        #expect(state.rule("FWD", from: "Anywhere", to: "10.233.64.0/18")?.action != "ALLOW FWD")
     }
 
     @Test(arguments: [

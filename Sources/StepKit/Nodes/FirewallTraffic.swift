@@ -1,0 +1,138 @@
+/// Traffic that a firewall lets pass or stops.
+public struct Traffic: Sendable, Hashable {
+    /// A TCP or UDP port.
+    public struct Port: Sendable, Hashable, Comparable, CustomStringConvertible {
+        /// The number.
+        public let number: Int
+        /// `tcp` or `udp`.
+        public let transport: String
+
+        /// Describes a port; see the properties.
+        public init(_ number: Int, _ transport: String) {
+            self.number = number
+            self.transport = transport
+        }
+
+        /// As UFW writes it: `22/tcp`.
+        public var description: String { "\(number)/\(transport)" }
+
+        /// By number, then by transport.
+        public static func < (left: Port, right: Port) -> Bool {
+            (left.number, left.transport) < (right.number, right.transport)
+        }
+    }
+
+    /// `IN` for traffic to the host itself, `OUT` for what it sends, `FWD` for what it routes.
+    public let direction: String
+    /// Where it comes from: a network, or `Anywhere`.
+    public let from: String
+    /// Where it goes to.
+    public let to: String
+    /// Which port of the host it is for; `nil` for all, and for other protocols too.
+    public let port: Port?
+    private let ofPods: String?
+
+    private init(
+        _ direction: String, from: String = "Anywhere", to: String = "Anywhere", port: Port? = nil, pods: String? = nil
+    ) {
+        self.direction = direction
+        self.from = from
+        self.to = to
+        self.port = port
+        ofPods = pods
+    }
+
+    /// What the pods in the network `pods` send to the host itself.
+    public static func input(fromPods pods: String) -> Traffic { Traffic("IN", from: pods, pods: pods) }
+    /// What hosts in the network `nodes` send to the host itself.
+    public static func input(from nodes: String) -> Traffic { Traffic("IN", from: nodes) }
+    /// What anybody sends to a port of the host.
+    public static func input(to port: Port) -> Traffic { Traffic("IN", port: port) }
+    /// What the host sends.
+    public static let output = Traffic("OUT")
+    /// What the host's pods in the network `pods` send elsewhere.
+    public static func routed(fromPods pods: String) -> Traffic { Traffic("FWD", from: pods, pods: pods) }
+    /// What is sent to the host's pods in the network `pods`.
+    public static func routed(toPods pods: String) -> Traffic { Traffic("FWD", to: pods, pods: pods) }
+
+    /// Whether a rule for what comes in by `interface` is about all of this.
+    func enters(by interface: String?, _ links: [FirewallState.Link]) -> Bool {
+        guard let interface else { return true }
+        return ofPods.map { pods in from == pods && Self.isPods(interface, of: pods, links) } ?? false
+    }
+
+    /// Whether a rule for what goes out by `interface` is about all of this.
+    func leaves(by interface: String?, _ links: [FirewallState.Link]) -> Bool {
+        guard let interface else { return true }
+        return ofPods.map { pods in to == pods && Self.isPods(interface, of: pods, links) } ?? false
+    }
+
+    /// The beginnings of the interfaces' names that network plugins give to a host's own pods.
+    private static let podInterfaces = [
+        "cali", "cni", "cbr", "veth", "lxc", "kube-bridge", "weave", "azv", "eni", "gke", "nic", "antrea-gw",
+        "ovn-k8s-mp",
+    ]
+
+    /// Whether `pattern`, in which a last `+` stands for any ending, names every interface that leads to pods in `pods`.
+    ///
+    /// On a host that has no pod yet, by the names that network plugins use.
+    private static func isPods(_ pattern: String, of pods: String, _ links: [FirewallState.Link]) -> Bool {
+        let network = CIDR(pods)
+        let interfaces = links.filter { link in
+            guard let network, let linked = FirewallState.Side.network(link.network) else { return false }
+            return network.contains(linked.network) && linked.prefixLength >= network.prefixLength
+        }.map(\.interface)
+        guard interfaces.isEmpty else { return interfaces.allSatisfy { names(pattern, $0) } }
+        return podInterfaces.contains { pattern.hasPrefix($0) }
+    }
+
+    private static func names(_ pattern: String, _ interface: String) -> Bool {
+        pattern.hasSuffix("+") ? interface.hasPrefix(pattern.dropLast()) : interface == pattern
+    }
+}
+
+extension FirewallState.Rule {
+    /// Whether the rule is about all of `traffic`, and not for some ports, addresses or interfaces only.
+    func covers(_ traffic: Traffic, _ links: [FirewallState.Link]) -> Bool {
+        direction == traffic.direction && !isIPv6
+            && Self.covers(source.network, traffic.from) && Self.covers(destination.network, traffic.to)
+            && traffic.enters(by: entry, links) && traffic.leaves(by: exit, links)
+            && source.ports == nil && coversPort(of: traffic)
+    }
+
+    private func coversPort(of traffic: Traffic) -> Bool {
+        guard let port = traffic.port else { return destination.ports == nil && transport == nil }
+        return destination.has(port.number) == true && (transport == nil || transport == port.transport)
+    }
+
+    private var transport: String? { destination.transport ?? source.transport }
+
+    private static func covers(_ network: String?, _ wanted: String) -> Bool {
+        guard let network else { return true }
+        if network == wanted { return true }
+        guard let outer = FirewallState.Side.network(network), let inner = FirewallState.Side.network(wanted) else {
+            return false
+        }
+        return outer.prefixLength <= inner.prefixLength && outer.contains(inner.network)
+    }
+
+    /// Whether the rule is about some of `traffic`, if only for some addresses or interfaces; in doubt it is.
+    public func touches(_ traffic: Traffic) -> Bool {
+        guard direction == traffic.direction, Self.meets(source.network, traffic.from),
+            Self.meets(destination.network, traffic.to)
+        else { return false }
+        guard let port = traffic.port else { return true }
+        return destination.has(port.number) != false && (transport == nil || transport == port.transport)
+    }
+
+    private static func meets(_ network: String?, _ wanted: String) -> Bool {
+        guard let network, let one = FirewallState.Side.network(network), let other = FirewallState.Side.network(wanted)
+        else { return true }
+        return one.overlaps(other)
+    }
+
+    /// Whether the rule is about `traffic` and nothing else.
+    public func isExactly(_ traffic: Traffic) -> Bool {
+        direction == traffic.direction && to == (traffic.port.map(\.description) ?? traffic.to) && from == traffic.from
+    }
+}

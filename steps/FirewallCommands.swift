@@ -1,0 +1,144 @@
+import StepKit
+
+/// The UFW commands that bring a node to the inventory's policy.
+struct FirewallCommands {
+    /// One UFW command and what it does.
+    struct Command: Sendable, Hashable {
+        let words: String
+        let arguments: [String]
+    }
+
+    /// The networks of pods and of nodes.
+    let pods: String
+    let nodes: String
+    /// How long a node waits for the confirmation of a change; for the words.
+    let patience: Duration
+
+    /// The commands that bring a node in `state` to `policy`; none where it is there.
+    ///
+    /// - Parameter exposure: what reaches the node, where UFW is off.
+    func commands(
+        for policy: Inventory.Firewall.Policy, _ state: FirewallState, _ exposure: NodeExposure?
+    ) -> [Command] {
+        switch (policy, state.isActive) {
+        case (.leave, _), (.disabled, false): []
+        case (.disabled, true):
+            [Command(words: "switch UFW off (it drops routed pod traffic)", arguments: ["ufw", "--force", "disable"])]
+        case (.allowPodNetwork, true): podTraffic.flatMap { opening($0, in: state) }
+        case (.allowPodNetwork, false): exposure.map(switchingOn) ?? []
+        }
+    }
+
+    /// Traffic that is to pass, in words and in those of UFW.
+    private struct Wanted {
+        let words: String
+        let traffic: Traffic
+        let match: [String]
+
+        func ufw(_ arguments: String...) -> [String] {
+            (traffic.direction == "FWD" ? ["ufw", "route"] : ["ufw"]) + arguments + match
+        }
+    }
+
+    private var podTraffic: [Wanted] {
+        [
+            Wanted(
+                words: "allow input from the pod network \(pods)", traffic: .input(fromPods: pods),
+                match: ["from", pods]),
+            Wanted(
+                words: "allow routed traffic from the pod network \(pods)", traffic: .routed(fromPods: pods),
+                match: ["from", pods]),
+            Wanted(
+                words: "allow routed traffic to the pod network \(pods)", traffic: .routed(toPods: pods),
+                match: ["to", pods]),
+        ]
+    }
+
+    /// The commands that let traffic pass an active UFW; none where it does.
+    ///
+    /// A rule that stops it and stands before ours wins, so ours is then put in front; UFW moves none that it has.
+    private func opening(_ wanted: Wanted, in state: FirewallState) -> [Command] {
+        let own = state.rule(for: wanted.traffic)
+        switch state.fate(of: wanted.traffic) {
+        case .allowed: return []
+        case .undecided:
+            if wanted.traffic.direction == "FWD", state.routedDefault == "allow" { return [] }
+            return [Command(words: wanted.words, arguments: wanted.ufw("allow"))]
+        case .stopped(let rule) where rule == own:
+            // UFW turns it round where it stands, behind no other that stops all of this.
+            return [Command(words: "\(wanted.words), which a rule denies", arguments: wanted.ufw("allow"))]
+        case .stopped(let rule):
+            return overtaking([rule], own, wanted, to: ["insert", "1"])
+        }
+    }
+
+    /// The commands that switch UFW on such that whatever reaches the node now goes on reaching it.
+    ///
+    /// Rules that UFW holds while it is off come into force with it; where one of them would stop anything, ours come first.
+    private func switchingOn(_ exposure: NodeExposure) -> [Command] {
+        let rules = exposure.rules
+        let wanted = inputs(exposure) + sending(exposure) + podTraffic
+        let openings = wanted.flatMap { wanted in
+            let blocking = rules.filter { !$0.allows && $0.touches(wanted.traffic) }
+            guard !blocking.isEmpty else { return [Command(words: wanted.words, arguments: wanted.ufw("allow"))] }
+            return overtaking(blocking, rules.first { $0.isExactly(wanted.traffic) }, wanted, to: ["prepend"])
+        }
+        let routed = exposure.dropsRoutedByDefault ? "; it drops what else the node routes" : ""
+        let way =
+            "the node puts it back as it was unless a new SSH session confirms it within \(patience.components.seconds) s"
+        return openings + [
+            Command(words: "switch UFW on, with these rules\(routed); \(way)", arguments: Self.switchOn)
+        ]
+    }
+
+    private static let switchOn = ["ufw", "--force", "enable"]
+
+    private func overtaking(
+        _ blocking: [FirewallState.Rule], _ own: FirewallState.Rule?, _ wanted: Wanted, to place: [String]
+    ) -> [Command] {
+        let rules = blocking.map { "\($0.action) from \($0.from) to \($0.to)" }.joined(separator: ", ")
+        var put = wanted.ufw()
+        put.insert(contentsOf: place + ["allow"], at: put.count - wanted.match.count)
+        let insert = Command(words: "put before \(rules): \(wanted.words)", arguments: put)
+        guard let verb = own?.action.split(separator: " ").first?.lowercased() else { return [insert] }
+        let late = wanted.words.replacing(/^allow/, with: verb)
+        return [
+            Command(words: "take out the rule that comes too late: \(late)", arguments: wanted.ufw("delete", verb)),
+            insert,
+        ]
+    }
+
+    /// What comes in, the run's own way first.
+    private func inputs(_ exposure: NodeExposure) -> [Wanted] {
+        let session = exposure.sessionPort.map { Traffic.Port($0, "tcp") }
+        var ports = exposure.listeners.map { (port: $0.port, by: $0.programs.joined(separator: ", ")) }
+        func take(_ port: Traffic.Port, or unknown: String) -> String {
+            guard let index = ports.firstIndex(where: { $0.port == port }) else { return unknown }
+            let by = ports.remove(at: index).by
+            return by.isEmpty ? unknown : by
+        }
+        func open(_ port: Traffic.Port, _ by: String) -> Wanted {
+            Wanted(
+                words: "allow \(port) from everywhere, as now (\(by))", traffic: .input(to: port),
+                match: ["\(port)"])
+        }
+        let own = session.map { [open($0, take($0, or: "sshd") + ", by which this run comes in")] } ?? []
+        let pages = [80, 443].map { Traffic.Port($0, "tcp") }.map { open($0, take($0, or: "pages")) }
+        let network = Wanted(
+            words: "allow input from the node network \(nodes), so that nobody is locked out",
+            traffic: .input(from: nodes),
+            match: ["from", nodes])
+        return own + [network] + pages + ports.map { open($0.port, $0.by.isEmpty ? "the kernel" : $0.by) }
+    }
+
+    private func sending(_ exposure: NodeExposure) -> [Wanted] {
+        let isFree = exposure.sendsByDefault && !exposure.rules.contains { !$0.allows && $0.touches(.output) }
+        return isFree
+            ? []
+            : [
+                Wanted(
+                    words: "allow all that the node sends, as now", traffic: .output,
+                    match: ["out", "from", "any", "to", "any"])
+            ]
+    }
+}
