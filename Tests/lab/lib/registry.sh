@@ -2,6 +2,7 @@
 # The registry that plays ghcr.io, with a password, and the stand-in images in it.
 
 REPOSITORY=ghcr.io/keybuzzio/chatwoot-keybuzz
+PUSHED_AGAIN=pushed-again # beside the registry's data: its tags are not as at first
 
 registry_start() {
   mkdir -p "$REGISTRY/data"
@@ -42,13 +43,28 @@ images_ensure() {
     tag=${tag%.tar}
     [[ -f $REGISTRY/pushed-$tag && $(<"$REGISTRY/pushed-$tag") == "$digest" ]] && continue
     say "pushing $REPOSITORY:$tag"
-    image_push "$archive" "$tag"
+    image_push "$archive" "$REPOSITORY:$tag"
     printf '%s\n' "$digest" >"$REGISTRY/pushed-$tag"
   done
+  rm -f "$REGISTRY/$PUSHED_AGAIN"
 }
 
+# registry_push RELEASE REFERENCE: pushes the stand-in of that release under another name, or under a tag that has another.
+registry_push() {
+  local archives=("$STATE"/images/*/"chatwoot-keybuzz_$1.tar") reference=$2
+  [[ -f ${archives[0]} ]] || die "no stand-in image of the release $1"
+  [[ $reference == ghcr.io/*:* ]] || die "not a tag of the registry: $reference"
+  touch "$REGISTRY/$PUSHED_AGAIN"
+  [[ $reference != "$REPOSITORY:"* ]] || rm -f "$REGISTRY/pushed-${reference##*:}"
+  image_push "${archives[0]}" "$reference"
+  say "pushed $1 as $reference"
+}
+
+# registry_reset: every tag of the stand-in's repository has its own release again.
+registry_reset() { [[ ! -e $REGISTRY/$PUSHED_AGAIN ]] || images_ensure; }
+
 image_push() {
-  local archive=$1 tag=$2
+  local archive=$1 reference=$2
   python3 - "$SECRETS/registry" <<-'PYTHON' | install -m 600 /dev/stdin "$SECRETS/registry-auth.json"
 	import base64, json, sys
 	pair = "keybuzz:" + open(sys.argv[1]).read()
@@ -57,6 +73,6 @@ image_push() {
   mkdir -p "$REGISTRY/trusted"
   cp "$REGISTRY/ca.pem" "$REGISTRY/trusted/ca.crt"
   on_operator timeout 120 skopeo copy --quiet --insecure-policy --dest-authfile "$SECRETS/registry-auth.json" \
-    --dest-cert-dir "$REGISTRY/trusted" "docker-archive:$archive" "docker://$REPOSITORY:$tag" \
-    >>"$LOGS/images.log" 2>&1 || die "$REPOSITORY:$tag could not be pushed (see $LOGS/images.log)"
+    --dest-cert-dir "$REGISTRY/trusted" "docker-archive:$archive" "docker://$reference" \
+    >>"$LOGS/images.log" 2>&1 || die "$reference could not be pushed (see $LOGS/images.log)"
 }

@@ -9,7 +9,7 @@ lab_reset() {
   in_parallel "${NODES[@]/#/sessions_end }"
   rm -rf "$RUNNER_STATE" "$CREDENTIALS/chatwoot.env"
   install -d -m 700 "$RUNNER_STATE"
-  in_parallel reset_cluster reset_data "${NODES[@]/#/firewall_reset }"
+  in_parallel reset_cluster reset_data registry_reset "${NODES[@]/#/firewall_reset }"
   lab_settle
   say "reset"
 }

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+import zlib
 
 from psycopg2 import sql as quoting
 
@@ -22,7 +23,7 @@ _CONFIGS = {
     "ACCOUNT_LEVEL_FEATURE_DEFAULTS": [], "LOGOUT_REDIRECT_LINK": "/app/login", "DISABLE_USER_PROFILE_UPDATE": False,
 }
 
-_MIGRATION_LOCK = 2053462845  # Rails' salt for the lock that keeps two migrations apart
+_MIGRATION_LOCK = 2053462845  # Rails' salt for the lock that keeps two migrations apart, in one database
 
 
 def chatwoot_prepare():
@@ -141,14 +142,15 @@ def _load_configs(connection, store):
 
 def migrate(connection):
     """Runs what is pending. On an empty database that creates the tables too, but never seeds."""
-    if not database.run(connection, "SELECT pg_try_advisory_lock(%s)", (_MIGRATION_LOCK,))[0][0]:
+    lock = _MIGRATION_LOCK * zlib.crc32(connection.info.dbname.encode())
+    if not database.run(connection, "SELECT pg_try_advisory_lock(%s)", (lock,))[0][0]:
         raise ConcurrentMigrationError("Cannot run migrations because another migration process is currently running.")
     try:
         _create_schema_migrations(connection)
         _run_pending(connection)
     finally:
         if not connection.closed:
-            database.run(connection, "SELECT pg_advisory_unlock(%s)", (_MIGRATION_LOCK,))
+            database.run(connection, "SELECT pg_advisory_unlock(%s)", (lock,))
     if database.table_exists(connection, "installation_configs"):
         plain("Loading Installation config")
         _load_configs(connection, redis.connect())
