@@ -1,0 +1,47 @@
+import Kubernetes
+import Testing
+
+extension ServerTests {
+    /// A Job is deleted as it was seen, or not at all.
+    @Suite struct DeleteUnchangedTests {
+        let writer: ClusterWriter
+
+        init() throws {
+            writer = try #require(APIServer.current).writer
+        }
+
+        private func job(in namespace: String) async throws -> JSONValue {
+            try await writer.apply([Namespace(metadata: ObjectMeta(name: namespace))])
+            try await writer.create(Samples.job(namespace))
+            return try #require(try await writer.reader.get(Samples.job(namespace).reference))
+        }
+
+        @Test func whatIsAsItWasSeenIsDeleted() async throws {
+            let job = try await job(in: "delete-seen")
+            try await writer.deleteUnchanged(job: job)
+            #expect(try await writer.reader.get(Samples.job("delete-seen").reference) == nil)
+            let gone = await #expect(throws: KubernetesError.self) { try await writer.deleteUnchanged(job: job) }
+            #expect(gone?.serverReason == .notFound)
+        }
+
+        @Test func whatChangedSinceStays() async throws {
+            let job = try await job(in: "delete-changed")
+            var changed = Samples.job("delete-changed")
+            changed.metadata.annotations = ["changed": "since"]
+            try await writer.apply([changed])
+            let refused = await #expect(throws: KubernetesError.self) { try await writer.deleteUnchanged(job: job) }
+            #expect(refused?.serverReason == .conflict)
+            #expect(try await writer.reader.get(Samples.job("delete-changed").reference) != nil)
+        }
+
+        @Test func anotherOfTheSameNameStays() async throws {
+            let job = try await job(in: "delete-other")
+            try await writer.deleteUnchanged(job: job)
+            let other = try await self.job(in: "delete-other")
+            #expect(other["metadata", "uid"] != job["metadata", "uid"])
+            let refused = await #expect(throws: KubernetesError.self) { try await writer.deleteUnchanged(job: job) }
+            #expect(refused?.serverReason == .conflict)
+            #expect(try await writer.reader.get(Samples.job("delete-other").reference) != nil)
+        }
+    }
+}
