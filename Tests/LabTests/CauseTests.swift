@@ -11,7 +11,8 @@ extension RehearsalTests {
         "other class": "has class", "pull secret": "Secret ghcr-secret does not exist",
         "extension": "an extension is missing that only the admin may create",
         "password": "is not the one of PostgreSQL's role chatwoot (28P01)", "other database": "in the database other",
-        "node down": "node k8s-worker-01 is not ready",
+        "node down": "node k8s-worker-01 is not ready", "pg_hba": "does not allow this role to log in",
+        "Redis of the pods": "did not reach Redis at",
     ]
 
     /// Runs, and expects a failure with this one cause, told in time, with a remedy.
@@ -89,13 +90,15 @@ extension RehearsalTests {
             "kubectl", "apply", "-f", "-",
             input: """
                 {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "controller", "namespace": "ingress-nginx",
-                 "labels": {"app.kubernetes.io/name": "ingress-nginx"}},
-                 "spec": {"nodeName": "k8s-master-01", "containers": [{"name": "controller", "image": "ingress-nginx"}]}}
+                 "labels": {"app": "ingress-nginx"}},
+                 "spec": {"nodeName": "k8s-master-01", "hostNetwork": true,
+                 "containers": [{"name": "controller", "image": "controller", "ports": [{"containerPort": 80}]}]}}
                 """)
         try "12".write(
             toFile: "\(Lab.home)/data/ingress-k8s-master-01/loading-seconds", atomically: true, encoding: .utf8)
         try await Lab.call("stop", "ingress@k8s-master-01")
         try await Lab.call("start", "ingress@k8s-master-01")
+        try await Self.controllerStarted()
         try await eventually("the controller answers") {
             let page = try await Command([
                 Lab.command, "run", "curl", "-s", "--max-time", "2", "-o", "/dev/null", "-w", "%{http_code}",
@@ -115,6 +118,53 @@ extension RehearsalTests {
         ])
         try await fails("broken page", "--inventory", breaking.path, telling: "log")
         try await mends()
+    }
+
+    /// Says of the ingress controller's pod, which no kubelet runs here, what one would say once its container has been started anew.
+    private static func controllerStarted() async throws {
+        let status = """
+            {"status": {"phase": "Running", "containerStatuses": [{"name": "controller", "image": "controller", "imageID": "",
+             "restartCount": 1, "ready": true, "state": {"running": {"startedAt": "\(Date().formatted(.iso8601))"}}}]}}
+            """
+        try await Lab.call(
+            "kubectl", "-n", "ingress-nginx", "patch", "pod", "controller", "--subresource=status", "--type=merge",
+            "-p",
+            status)
+    }
+
+    /// With FORCE_SSL Chatwoot redirects whoever does not come by https: that is how it is served, and not a break.
+    @Test func forcedHTTPSIsServedAndARedirectElsewhereIsNamed() async throws {
+        try await Lab.reset()
+        let forced = try Variant(["\"replicas\"": "\"environment\": {\"FORCE_SSL\": \"true\"}, \"replicas\""])
+        let run = try await Lab.runner("run", "11", "--inventory", forced.path)
+        #expect(run.status == 0, "\(run.error)")
+        #expect(run.error.ranges(of: "redirects to https://support.keybuzz.io").count == 1, "\(run.error)")
+        #expect(!run.error.contains("by hand"), "\(run.error)")
+        // The pods are ready since their application answers, not since it redirects.
+        let web = try await Lab.call("kubectl", "-n", "chatwoot", "get", "deployment", "chatwoot-web", "-o", "json")
+        #expect(web.contains("X-Forwarded-Proto"))
+        // Where somebody else forces it, it is said who redirects where.
+        try await mends()
+        try await Lab.call(
+            "kubectl", "-n", "chatwoot", "set", "env", "deployment/chatwoot-web", "FORCE_SSL=true")
+        try await Lab.call("kubectl", "-n", "chatwoot", "rollout", "status", "deployment/chatwoot-web", "--timeout=60s")
+        let set = try await Lab.runner("run", "11", "--only", "11_ct_03_tests")
+        #expect(set.status == 1)
+        #expect(set.error.contains("redirected to https://support.keybuzz.io/api"), "\(set.error)")
+        #expect(set.error.contains("FORCE_SSL is on in the pods and not in the inventory"), "\(set.error)")
+        try await Lab.call("kubectl", "-n", "chatwoot", "set", "env", "deployment/chatwoot-web", "FORCE_SSL-")
+        try await mends()
+    }
+
+    /// Puts a line before all others of pg_hba.conf, or takes it out again.
+    private static func barChatwoot(_ isBarred: Bool) async throws {
+        let file = try await Lab.sql("SHOW hba_file")
+        let line = "host all chatwoot 0.0.0.0/0 reject"
+        let rest =
+            "SELECT l FROM regexp_split_to_table(rtrim(pg_read_file('\(file)'), E'\\n'), E'\\n') l WHERE l <> '\(line)'"
+        let whole = isBarred ? "SELECT '\(line)' UNION ALL (\(rest))" : rest
+        _ = try await Lab.sql("COPY (\(whole)) TO '\(file)'")
+        _ = try await Lab.sql("SELECT pg_reload_conf()")
     }
 
     @Test func whatBreaksTheDatabaseIsNamedAndTheRemedyMendsIt() async throws {
@@ -145,22 +195,64 @@ extension RehearsalTests {
         try await doctorSays("password")
         try await mends("--from", "11_ct_00_setup_credentials")
 
-        // Pods that run on another database.
+        // A line of pg_hba.conf shuts Chatwoot's role out.
+        try await Self.barChatwoot(true)
+        try await Lab.call("kubectl", "-n", "chatwoot", "rollout", "restart", "deployment/chatwoot-web")
+        try await fails(
+            "pg_hba", "--only", "11_ct_02_deploy_chatwoot", telling: "pg_hba.conf on every PostgreSQL server")
+        try await doctorSays("pg_hba")
+        try await Self.barChatwoot(false)
+        try await mends()
+
+        // An administrator who looks at another database with Chatwoot's role is not the pods.
         _ = try await Lab.sql("CREATE DATABASE other OWNER chatwoot")
+        let encoded = try await Lab.call(
+            "kubectl", "-n", "chatwoot", "get", "secret", "chatwoot-secrets", "-o", "jsonpath={.data.POSTGRES_PASSWORD}"
+        )
+        let password = String(decoding: try #require(Data(base64Encoded: encoded)), as: UTF8.self)
+        let session = try Command(
+            [
+                Lab.command, "run", "psql", "-h", "10.0.0.10", "-U", "chatwoot", "-d", "other", "-c",
+                "SELECT pg_sleep(60)",
+            ], environment: ["PGPASSWORD": password]
+        ).start()
+        try await eventually("the administrator's session is there") {
+            try await Lab.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'other' AND usename = 'chatwoot'")
+                != "0"
+        }
+        let beside = try await Lab.runner("run", "11", "--only", "11_ct_03_tests")
+        #expect(beside.status == 0, "\(beside.error)")
+        session.send(SIGTERM)
+        _ = try await session.wait()
+
+        // Pods that run on another database.
         try await Lab.call(
             "kubectl", "-n", "chatwoot", "set", "env", "deployment/chatwoot-web", "POSTGRES_DATABASE=other")
         try await Lab.call("kubectl", "-n", "chatwoot", "rollout", "status", "deployment/chatwoot-web", "--timeout=60s")
-        let remedy = "kubectl -n chatwoot set env deployment --all POSTGRES_DATABASE- DATABASE_URL-"
+        let remedy = "kubectl -n chatwoot set env deployment/chatwoot-web POSTGRES_DATABASE-"
         try await fails("other database", "--only", "11_ct_03_tests", telling: remedy)
         try await doctorSays("other database")
         try await Lab.call(
-            "kubectl", "-n", "chatwoot", "set", "env", "deployment", "--all", "POSTGRES_DATABASE-", "DATABASE_URL-")
+            "kubectl", "-n", "chatwoot", "set", "env", "deployment/chatwoot-web", "POSTGRES_DATABASE-")
         try await mends()
         _ = try await Lab.sql("DROP DATABASE other WITH (FORCE)")
 
         // Pods before the migration are no error: it is made up for.
         _ = try await Lab.sql(
             "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner", database: "chatwoot")
+        try await mends()
+
+        // Redis is well, and the pods are sent elsewhere; what the log says before does not hide it.
+        _ = try await Lab.sql(
+            "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION pg_database_owner", database: "chatwoot")
+        let extensions = try await Lab.runner("run", "11", "--only", "11_ct_00_setup_credentials")
+        #expect(extensions.status == 0, "\(extensions.error)")
+        try await Lab.call(
+            "kubectl", "-n", "chatwoot", "patch", "configmap", "chatwoot-config", "--type=merge", "-p",
+            #"{"data": {"REDIS_URL": "redis://10.0.0.10:6390/0"}}"#)
+        try await fails(
+            "Redis of the pods", "--only", "11_ct_04_run_migrations",
+            telling: "look for a firewall or NetworkPolicy between the pods and Redis")
         try await mends()
     }
 
