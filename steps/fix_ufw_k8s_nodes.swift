@@ -35,7 +35,7 @@ struct FixFirewall: PageAsker {
         _ = try await concurrently(plans.filter { !$0.isGuarded }, "set the firewall of the Kubernetes nodes") { plan in
             let node = WritableNode(plan.node)
             if plan.unconfirmedSince != nil { try await node.settleFirewall() }
-            for command in plan.commands { try await node.run(command.arguments) }
+            for command in plan.commands { try await node.run(command.arguments, for: command.words) }
         }
         try await applyGuarded(plans.filter(\.isGuarded), site.reading)
     }

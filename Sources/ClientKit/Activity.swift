@@ -28,6 +28,8 @@ public struct Activity: Sendable, Identifiable {
     public let host: String
     /// `SHA256:…` of the verified SSH host key, where the channel is ``Channel/ssh``.
     public let hostKeyFingerprint: String?
+    /// What it is for, in words: `list pods in chatwoot`; `nil` where the command itself says enough.
+    public let purpose: String?
     /// The exact argument vector, or the SQL text with `$1` placeholders as its only element, without secrets.
     public let command: [String]
     /// What is sent on standard input, for its digest alone: observers must never write these bytes anywhere.
@@ -39,13 +41,15 @@ public struct Activity: Sendable, Identifiable {
 
     /// Describes one activity; see the properties.
     public init(
-        channel: Channel, host: String, hostKeyFingerprint: String? = nil, command: [String],
+        channel: Channel, host: String, hostKeyFingerprint: String? = nil, for purpose: String? = nil,
+        command: [String],
         standardInput: [UInt8] = [], effect: Effect, outputIsSecret: Bool = false
     ) {
         self.id = UUID()
         self.channel = channel
         self.host = host
         self.hostKeyFingerprint = hostKeyFingerprint
+        self.purpose = purpose
         self.command = command
         self.standardInput = standardInput
         self.effect = effect

@@ -90,7 +90,7 @@ public struct ModuleRunner: Sendable {
         for command in reopened.unknown where command.start.effect == .change {
             events(
                 .warning(
-                    "the outcome of `\(command.start.command.joined(separator: " "))` on \(command.start.host) is unknown; "
+                    "the outcome of `\(command.start.purpose ?? command.start.command.joined(separator: " "))` on \(command.start.host) is unknown; "
                         + "the step's check decides"))
         }
         let execution = Execution(

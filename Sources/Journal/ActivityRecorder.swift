@@ -55,7 +55,10 @@ final class ActivityRecorder: Sendable {
     func begin(_ start: CommandStart, at time: Date) {
         let words = start.command.map(ShellWord.init).map(\.description).joined(separator: " ")
         let opening = "\(Timestamp.text(time)) \(start.host) \(start.channel.rawValue) \(start.effect.rawValue)"
-        transcript.write(Array("#\(command) begin \(opening)\n#\(command) $ \(words)\n".utf8))
+        let purpose = start.purpose.map {
+            "#\(command) for \($0.split(whereSeparator: \.isNewline).joined(separator: " "))\n"
+        }
+        transcript.write(Array("#\(command) begin \(opening)\n\(purpose ?? "")#\(command) $ \(words)\n".utf8))
     }
 
     func receive(_ bytes: ArraySlice<UInt8>, from stream: ClientKit.OutputStream) {

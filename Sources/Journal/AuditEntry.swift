@@ -68,6 +68,8 @@ public struct CommandStart: Codable, Sendable, Hashable {
     public let channel: Activity.Channel
     /// The verified SSH host key, where the channel is SSH.
     public let hostKey: String?
+    /// What it is for, in words; nil where nobody said so.
+    public let purpose: String?
     /// The exact argument vector, redacted.
     public let command: [String]
     /// Whether it may change anything.
@@ -76,7 +78,7 @@ public struct CommandStart: Codable, Sendable, Hashable {
     public let stdin: ContentDigest?
 
     enum CodingKeys: String, CodingKey {
-        case host, channel, command, effect, stdin
+        case host, channel, purpose, command, effect, stdin
         case hostKey = "host_key"
     }
 }

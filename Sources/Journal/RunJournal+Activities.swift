@@ -41,7 +41,8 @@ extension RunJournal: ActivityObserver {
         let stdin: ContentDigest? = activity.standardInput.isEmpty ? nil : digest(activity.standardInput)
         let start = CommandStart(
             host: redactor.redact(activity.host), channel: activity.channel, hostKey: activity.hostKeyFingerprint,
-            command: activity.command.map(redactor.redact), effect: activity.effect, stdin: stdin)
+            purpose: activity.purpose.map(redactor.redact), command: activity.command.map(redactor.redact),
+            effect: activity.effect, stdin: stdin)
         var entry = blank(.commandStart, step: step)
         entry.command = start
         let head = try append(entry, durable: activity.effect == .change)

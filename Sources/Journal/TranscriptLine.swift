@@ -3,6 +3,7 @@ import Glibc
 /// One line of a transcript, taken apart.
 ///
 ///     #12 begin 2026-11-24T08:45:01.123Z k8s-master-01 ssh change
+///     #12 for list pods in chatwoot
 ///     #12 $ kubectl get pods
 ///     #12 out| a line of standard output
 ///     #12 err| a line of standard error
@@ -13,6 +14,8 @@ public struct TranscriptLine: Sendable, Hashable {
     public enum Kind: String, Sendable, Hashable {
         /// A command is about to be sent: time, host, channel, effect.
         case begin
+        /// What it is for, in words.
+        case purpose = "for"
         /// Its argument vector, for reading.
         case command = "$"
         /// A line of standard output.

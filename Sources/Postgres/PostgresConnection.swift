@@ -58,7 +58,7 @@ public actor PostgresConnection {
                 remedy: "Correct the inventory or the credentials file.")
         }
         let activity = Activity(
-            channel: .postgres, host: place, command: ["CONNECT AS \(endpoint.user)"], effect: .read)
+            channel: .postgres, host: place, for: attempt, command: ["CONNECT AS \(endpoint.user)"], effect: .read)
         _ = try await observing(activity, attempt: attempt, hiding: [endpoint.password.reveal()]) {
             Result { () throws(PostgresError) in
                 let opened = try SessionOpener(endpoint: endpoint, access: access, attempt: attempt).open()
@@ -75,7 +75,8 @@ public actor PostgresConnection {
             throw PostgresError(invalid: mistake, attempt: statement.attempt, host: place)
         }
         let activity = Activity(
-            channel: .postgres, host: place, command: [statement.shown], effect: statement.effect)
+            channel: .postgres, host: place, for: statement.purpose, command: [statement.shown],
+            effect: statement.effect)
         return try await observing(activity, attempt: statement.attempt, hiding: statement.secrets) {
             perform(statement)
         }

@@ -24,6 +24,33 @@ struct Statement {
         return "run \(text.count > 160 ? text.prefix(160) + "…" : text)"
     }
 
+    /// What it is for, in words: by the statement's verb and what it is about.
+    var purpose: String {
+        let words = shown.oneLine.split(separator: " ").map(String.init)
+        guard let verb = words.first?.lowercased() else { return "ask PostgreSQL" }
+        guard verb == "select" || verb == "with" else {
+            return words.prefix(verb == "create" || verb == "alter" || verb == "drop" ? 3 : 2)
+                .joined(separator: " ").lowercased()
+        }
+        let relations = zip(words, words.dropFirst()).filter { ["FROM", "JOIN"].contains($0.0) }
+            .compactMap {
+                Self.subjects[$0.1.filter { $0.isLetter || "._".contains($0) }.replacing("pg_catalog.", with: "")]
+            }
+        if relations.isEmpty {
+            return words.count == 2 ? "see that PostgreSQL answers" : "read what the database holds"
+        }
+        return "read " + relations.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }.joined(separator: ", ")
+    }
+
+    /// What PostgreSQL's catalogues list.
+    private static let subjects = [
+        "pg_roles": "roles", "pg_authid": "roles", "pg_auth_members": "memberships of roles",
+        "pg_database": "databases",
+        "pg_stat_activity": "sessions", "pg_locks": "locks", "pg_extension": "extensions",
+        "pg_available_extensions": "extensions", "pg_namespace": "schemas", "pg_tables": "tables", "pg_class": "tables",
+        "pg_settings": "settings",
+    ]
+
     func firstMistake() -> String? {
         let hasNUL = sql.utf8.contains(0) || parameters.contains { $0?.utf8.contains(0) == true }
         // C strings end at the first NUL, so that the rest would be cut off silently.

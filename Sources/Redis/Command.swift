@@ -30,6 +30,22 @@ struct Command {
 
     static var ping: Command { Command(["PING"], .read) }
 
+    /// What it is for, in words: without the value that a key is set to.
+    var purpose: String {
+        let key = shown.count > 1 ? " \(shown[1])" : ""
+        return switch words.first {
+        case "AUTH": "log in to Redis"
+        case "PING": "see that Redis answers"
+        case "INFO": "read what Redis says of itself"
+        case "SELECT": "turn to Redis' database\(key)"
+        case "SCAN": "look for keys in Redis"
+        case "SET": "set the key\(key) in Redis"
+        case "DEL", "UNLINK": "remove \(shown.count == 2 ? "the key\(key)" : "\(shown.count - 1) keys") from Redis"
+        case "EXISTS": "see whether the key\(key) is in Redis"
+        default: "read\(key) in Redis"
+        }
+    }
+
     /// What was tried, as a phrase: without the value that a key is set to.
     var attempt: String { isLogin ? "log in to Redis" : "send \(shown.prefix(2).joined(separator: " ")) to Redis" }
 }

@@ -58,7 +58,8 @@ public actor RedisConnection {
         _ command: Command, after prepare: () throws(RedisError) -> Void = {}
     ) async throws(RedisError) -> RESPValue {
         let place = endpoint.place
-        let activity = Activity(channel: .redis, host: place, command: command.shown, effect: command.effect)
+        let activity = Activity(
+            channel: .redis, host: place, for: command.purpose, command: command.shown, effect: command.effect)
         do {
             try await observer.willBegin(activity)
         } catch {

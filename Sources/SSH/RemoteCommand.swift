@@ -2,6 +2,8 @@ public import ClientKit
 
 /// A command for a host's remote shell: an argument vector, never a string.
 public struct RemoteCommand: Sendable {
+    /// What it is for, in words that a record shows; `nil` where the command itself says enough.
+    public var purpose: String?
     /// The program and its arguments; quoting happens in one place, inside this module.
     public var arguments: [String]
     /// What the command reads on standard input, up to 64 MiB: the only way for a secret.
@@ -19,10 +21,12 @@ public struct RemoteCommand: Sendable {
 
     /// Describes a command; see the properties.
     public init(
-        _ arguments: [String], standardInput: [UInt8] = [], effect: Effect, timeout: Duration = .seconds(60),
+        _ arguments: [String], for purpose: String? = nil, standardInput: [UInt8] = [], effect: Effect,
+        timeout: Duration = .seconds(60),
         outputLimit: Int = 4 << 20, environment: [String: String] = [:],
         outputIsSecret: Bool = false
     ) {
+        self.purpose = purpose
         self.arguments = arguments
         self.standardInput = standardInput
         self.effect = effect

@@ -111,8 +111,9 @@ public actor SSHConnection: RemoteShell {
         let shell = try await takeShell(for: command, claim)
         let lines = try parts(of: command, on: shell, nonce: nonce)
         let activity = Activity(
-            channel: .ssh, host: hostName, hostKeyFingerprint: hostKeyFingerprint, command: command.arguments,
-            standardInput: command.standardInput, effect: command.effect, outputIsSecret: command.outputIsSecret)
+            channel: .ssh, host: hostName, hostKeyFingerprint: hostKeyFingerprint, for: command.purpose,
+            command: command.arguments, standardInput: command.standardInput, effect: command.effect,
+            outputIsSecret: command.outputIsSecret)
         do {
             try await observer.willBegin(activity)
         } catch {

@@ -39,7 +39,9 @@ extension RunJournalTests {
         let encoded = Data("user:\(secret)".utf8).base64EncodedString()
         try await journal.recordCheck(of: allSteps[0], inPlace: false, changes: ["set \(secret)"])
         try await journal.play(
-            activity(["sh", "-c", "echo \(secret) \(encoded)"], stdin: secret, effect: .change, host: "h-\(secret)"),
+            activity(
+                ["sh", "-c", "echo \(secret) \(encoded)"], for: "say \(secret)", stdin: secret, effect: .change,
+                host: "h-\(secret)"),
             output: [String(encoded.prefix(9)), String(encoded.dropFirst(9)), "\n", secret], errors: [secret],
             status: .unknown("lost \(secret)"))
         try await journal.record(.warning, text: secret, result: secret, details: ["a": secret])
@@ -59,8 +61,8 @@ extension RunJournalTests {
         }
         #expect(try AuditVerifier(state).verify(journal.reader).findings == [])
         let transcript = try journal.reader.transcript(of: allSteps[0]).lines
-        #expect(transcript.map(\.kind) == [.begin, .command, .output, .outputPiece, .errorPiece, .end])
-        #expect(transcript.map(\.text)[3] == "•••")
+        #expect(transcript.map(\.kind) == [.begin, .purpose, .command, .output, .outputPiece, .errorPiece, .end])
+        #expect(transcript.map(\.text)[1] == "say •••" && transcript.map(\.text)[4] == "•••")
     }
 
     @Test func shortSecretsDoNotMarTheJournalsOwnWordsAndDigests() async throws {

@@ -39,12 +39,13 @@ func newRun(in state: StateDirectory, redactor: Redactor = Redactor()) async thr
 }
 
 func activity(
-    _ command: [String] = ["kubectl", "get", "pods"], stdin: String = "", effect: Effect = .read,
+    _ command: [String] = ["kubectl", "get", "pods"], for purpose: String? = nil, stdin: String = "",
+    effect: Effect = .read,
     host: String = "k8s-master-01"
 ) -> Activity {
     Activity(
-        channel: .ssh, host: host, hostKeyFingerprint: "SHA256:uNiVztksCsDhcc0u9e8BrwX", command: command,
-        standardInput: Array(stdin.utf8), effect: effect)
+        channel: .ssh, host: host, hostKeyFingerprint: "SHA256:uNiVztksCsDhcc0u9e8BrwX", for: purpose,
+        command: command, standardInput: Array(stdin.utf8), effect: effect)
 }
 
 extension RunJournal {

@@ -21,7 +21,7 @@ struct Kubectl: Sendable {
         do {
             // One command makes several requests, each with the time limit above; the command itself must outlast them.
             let remote = RemoteCommand(
-                command, standardInput: input, effect: effect, timeout: requestTimeout * 2 + .seconds(30),
+                command, for: attempt, standardInput: input, effect: effect, timeout: requestTimeout * 2 + .seconds(30),
                 outputLimit: Self.outputLimit, environment: ClusterReader.kubectlEnvironment,
                 outputIsSecret: outputIsSecret)
             result = try await shell.run(remote)

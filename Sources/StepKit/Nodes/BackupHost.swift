@@ -17,7 +17,8 @@ public struct ReadableBackupHost: Sendable {
         // Debian's pg_dump is a switch between versions; with a host given it takes the newest there is.
         let result = try await shell.run(
             RemoteCommand(
-                ["sh", "-c", Self.look, "sh", directory, Self.fileName(title)], effect: .read,
+                ["sh", "-c", Self.look, "sh", directory, Self.fileName(title)],
+                for: "look for room and programs for a backup", effect: .read,
                 environment: ["PGHOST": server.hosts.joined(separator: ",")]))
         let facts = Dictionary(
             result.outputText.split(separator: "\n").map { line in
@@ -118,7 +119,7 @@ public struct WritableBackupHost: Sendable {
     ) async throws -> CommandResult {
         let result = try await reading.shell.run(
             RemoteCommand(
-                arguments, standardInput: input, effect: .change, timeout: limit,
+                arguments, for: attempt, standardInput: input, effect: .change, timeout: limit,
                 environment: ["LC_ALL": "C", "PGSERVICEFILE": "/dev/stdin"]))
         guard result.exitStatus == 0 else {
             throw StepFailure(

@@ -100,7 +100,8 @@ extension FirewallState {
     static let notAllowed: Int32 = 77
 
     /// Reads UFW's state, without changing anything.
-    static let reading = RemoteCommand(["sh", "-c", readingScript], effect: .read, environment: ["LC_ALL": "C"])
+    static let reading = RemoteCommand(
+        ["sh", "-c", readingScript], for: "read the firewall's state", effect: .read, environment: ["LC_ALL": "C"])
 
     /// Where a change is not confirmed, the state before it counts: the node will put that back.
     static let readingScript = #"""

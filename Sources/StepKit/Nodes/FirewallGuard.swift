@@ -130,7 +130,8 @@ extension WritableNode {
     ) async throws {
         let result = try await reading.shell.run(
             RemoteCommand(
-                ["sh", "-c", script, "sh", FirewallGuard.kept] + arguments, effect: .change, timeout: timeout,
+                ["sh", "-c", script, "sh", FirewallGuard.kept] + arguments, for: attempt, effect: .change,
+                timeout: timeout,
                 environment: ["LC_ALL": "C"]))
         switch result.exitStatus {
         case 0: return

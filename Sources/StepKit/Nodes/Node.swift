@@ -71,7 +71,8 @@ public struct ReadableNode: Sendable {
         if let known = await survey.answers(to: probes) { return known }
         let batch = CurlBatch(probes, stopsAtFailure: stopsAtFailure)
         let command = RemoteCommand(
-            ["curl", "--config", "-"], standardInput: Array(batch.configuration.utf8), effect: .read,
+            ["curl", "--config", "-"], for: "fetch \(probes.map(\.url).joined(separator: ", "))",
+            standardInput: Array(batch.configuration.utf8), effect: .read,
             timeout: .seconds(batch.totalTimeout * probes.count + 5))
         let result = try await shell.run(command)
         guard result.exitStatus != 127 else {
@@ -92,7 +93,10 @@ public struct ReadableNode: Sendable {
     public func missingPrograms(among programs: [String]) async throws -> [String] {
         if let known = await survey.missingPrograms(among: programs) { return known }
         let script = #"for p in "$@"; do command -v "$p" >/dev/null 2>&1 || printf '%s\n' "$p"; done"#
-        let result = try await shell.run(RemoteCommand(["sh", "-c", script, "sh"] + programs, effect: .read))
+        let result = try await shell.run(
+            RemoteCommand(
+                ["sh", "-c", script, "sh"] + programs, for: "look for \(programs.joined(separator: ", "))",
+                effect: .read))
         return result.outputText.split(separator: "\n").map(String.init)
     }
 }
@@ -108,9 +112,13 @@ public struct WritableNode: Sendable {
     }
 
     /// Runs a changing command under the host's lock, and throws unless it exits 0.
-    public func run(_ arguments: [String], timeout: Duration = .seconds(60)) async throws {
+    ///
+    /// `purpose` says in the record what it is for.
+    public func run(
+        _ arguments: [String], for purpose: String? = nil, timeout: Duration = .seconds(60)
+    ) async throws {
         let result = try await reading.shell.run(
-            RemoteCommand(arguments, effect: .change, timeout: timeout, environment: ["LC_ALL": "C"]))
+            RemoteCommand(arguments, for: purpose, effect: .change, timeout: timeout, environment: ["LC_ALL": "C"]))
         guard result.exitStatus == 0 else {
             throw StepFailure(
                 "run `\(arguments.joined(separator: " "))`", host: reading.name,

@@ -105,7 +105,8 @@ extension ReadableNode {
         let attempt = "read what reaches the node, before UFW is switched on"
         let result = try await shell.run(
             RemoteCommand(
-                ["sh", "-c", NodeExposure.script, "sh", FirewallGuard.kept, NodeExposure.mark], effect: .read,
+                ["sh", "-c", NodeExposure.script, "sh", FirewallGuard.kept, NodeExposure.mark], for: attempt,
+                effect: .read,
                 environment: ["LC_ALL": "C"]))
         guard result.exitStatus == 0, let exposure = NodeExposure(result.outputText) else {
             throw StepFailure(

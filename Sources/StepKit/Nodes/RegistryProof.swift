@@ -45,7 +45,7 @@ public struct RegistryProof: Sendable {
                 "sh", "-c", Self.script, "sh", image.endpoint, image.repository, image.digest ?? image.tag ?? "latest",
                 site.inventory.registry.caFile ?? "",
             ],
-            standardInput: Array(configuration.utf8), effect: .read, timeout: .seconds(30))
+            for: attempt, standardInput: Array(configuration.utf8), effect: .read, timeout: .seconds(30))
         let result = try await site.master.shell.run(command)
         let words = result.outputText.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
         guard result.exitStatus == 0, words.count == 3, let status = Int(words[0]) else {

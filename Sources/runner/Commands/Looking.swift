@@ -109,26 +109,35 @@ private struct RunStatus: Encodable, Sendable {
 /// `runner logs`.
 struct Logs: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List every remote command, statement and request of a run with host, result and time.",
-        discussion: "With --step, prints that step's transcript, output included.")
+        abstract: "List every remote command, statement and request of a run: what for, where, with what result, when.",
+        discussion: """
+            With --step, prints that step's transcript, output included. Argument vectors and scripts come with --verbose; \
+            --format json has every field.
+            """)
 
     @Argument(help: "The run (default: the newest).") var run: String?
     @Option(name: .long, help: "Print this step's transcript with all output.") var step: StepID?
     @Flag(name: .long, help: "Go on until the run ends.") var follow = false
+    @Flag(name: .long, help: "Show the exact argument vectors, scripts and statements too.") var verbose = false
     @OptionGroup var stateOptions: StateOptions
     @OptionGroup var formatOptions: FormatOptions
 
     func run() async throws {
         try await reporting {
             let reader = try await stateOptions.run(run)
+            let isVerbose = verbose
             if let step {
-                try await printing(reader) { try Self.transcript(of: step.rawValue, reader, after: $0) }
+                try await printing(reader) {
+                    try Self.transcript(of: step.rawValue, reader, after: $0, isVerbose: isVerbose)
+                }
             } else if follow || formatOptions.format == .text {
                 try await printing(reader) { printed in
                     // In the order they began; one that is still under way holds back those after it, so that none is lost.
                     let commands = try reader.commands()
                     let known = follow ? commands.firstIndex { $0.end == nil } ?? commands.endIndex : commands.endIndex
-                    let lines = commands[..<known].dropFirst(printed).map { CommandRecord($0).line }
+                    let lines = commands[..<known].dropFirst(printed).map {
+                        CommandRecord($0).line(isVerbose: isVerbose)
+                    }
                     return (lines.joined(separator: "\n"), known)
                 }
             } else {
@@ -164,20 +173,32 @@ struct Logs: AsyncParsableCommand {
         return try ModuleLock.holder(of: reader.id.module, in: state)?.run != reader.id
     }
 
-    private static func transcript(of step: String, _ reader: RunReader, after: Int) throws -> (String, Int) {
+    private static func transcript(
+        of step: String, _ reader: RunReader, after: Int, isVerbose: Bool
+    ) throws -> (String, Int) {
         guard try reader.transcripts().contains(step) else {
             throw StepFailure(
                 "show the transcript of \(step)", cause: "run \(reader.id) has none of that name",
                 remedy: "it has: \(try reader.transcripts().sorted().joined(separator: ", "))", kind: .usage)
         }
         let (lines, next) = try reader.transcript(of: step, from: after)
-        return (lines.map { "#\($0.command) \($0.kind.rawValue) \($0.text)" }.joined(separator: "\n"), next)
+        let shown = isVerbose ? lines : lines.withoutCommands
+        return (shown.map { "#\($0.command) \($0.kind.rawValue) \($0.text)" }.joined(separator: "\n"), next)
+    }
+}
+
+extension [TranscriptLine] {
+    /// The lines without the argument vectors of those commands that say what they are for.
+    var withoutCommands: [TranscriptLine] {
+        let explained = Set(filter { $0.kind == .purpose }.map(\.command))
+        return filter { $0.kind != .command || !explained.contains($0.command) }
     }
 }
 
 /// One line of `runner logs`.
-private struct CommandRecord: Encodable {
+struct CommandRecord: Encodable {
     let time: Date
+    let purpose: String?
     let step: String?
     let host: String
     let command: [String]
@@ -187,6 +208,7 @@ private struct CommandRecord: Encodable {
 
     init(_ command: RunCommand) {
         time = command.time
+        purpose = command.start.purpose
         step = command.step
         host = command.start.host
         self.command = command.start.command
@@ -195,9 +217,18 @@ private struct CommandRecord: Encodable {
         milliseconds = command.end?.durationMilliseconds
     }
 
-    var line: String {
+    /// All that is known without the command itself of what it was for.
+    private var program: String {
+        let first = command.first?.prefix { $0 != " " && !$0.isNewline } ?? "nothing"
+        return ["sh", "bash"].contains(first) ? "run a script" : "run \(first)"
+    }
+
+    /// What it was for, where and with what result; the exact command with `isVerbose`.
+    func line(isVerbose: Bool) -> String {
         let words = command.joined(separator: " ").split(whereSeparator: \.isNewline).joined(separator: " ⏎ ")
-        return "\(time.formatted(.iso8601))  \(host)  \(step ?? "-")  \(effect)  \(outcome)  "
-            + "\(milliseconds.map { "\($0) ms" } ?? "-")  \(words)"
+        let facts =
+            "\(host)  \(step ?? "-")  \(effect)  \(outcome)  \(milliseconds.map { "\($0) ms" } ?? "-")  "
+            + time.formatted(.iso8601)
+        return "\(purpose ?? program)  \(facts)" + (isVerbose ? "  \(words)" : "")
     }
 }

@@ -69,7 +69,10 @@ actor LiveDataServices: DataServices {
     func lostTunnel(after error: any ExplainedError) async -> SSHError? {
         guard hasTunnels, let tunnel, error.mayComeOfATunnel else { return nil }
         do throws(SSHError) {
-            _ = try await tunnel.run(RemoteCommand(["true"], effect: .read, timeout: inventory.limits.connect))
+            _ = try await tunnel.run(
+                RemoteCommand(
+                    ["true"], for: "see that \(tunnel.hostName) answers", effect: .read,
+                    timeout: inventory.limits.connect))
             return nil
         } catch {
             return error.kind == .unreachable || error.kind == .unknownOutcome ? error : nil
