@@ -63,10 +63,10 @@ struct ProveService: PageAsker {
         let other = try await databases
         // Pages that come from another database say nothing about this one.
         guard other.isEmpty else { return other }
-        return try await pages + (workloads ? workloadBreaks(chain, chain.site.chatwootImage().name) : []) + workers
+        return try await pages + (workloads ? workloadBreaks(chain, chain.site.chatwootImage()) : []) + workers
     }
 
-    private func workloadBreaks(_ chain: PageChain, _ image: String) -> [PageChain.Break] {
+    private func workloadBreaks(_ chain: PageChain, _ image: ResolvedImage) -> [PageChain.Break] {
         let objects = chain.objects
         var breaks = [ChatwootNames.web, ChatwootNames.worker].compactMap { name -> PageChain.Break? in
             let replicas = chain.scaling.wanted(name)
@@ -79,16 +79,12 @@ struct ProveService: PageAsker {
                 found: deployment == nil ? "there is none" : "\(ready) are",
                 remedy: "`runner run 11 --from 11_ct_02_deploy_chatwoot`, which names what keeps the pods")
         }
-        for pod in objects where pod.isLivePod {
-            let name = pod["metadata", "name"]?.string ?? "?"
-            let images = (pod["spec", "containers"]?.elements ?? []).compactMap { $0["image"]?.string }
-            if images != [image] {
-                breaks.append(
-                    PageChain.Break(
-                        subject: "pod \(name) runs \(image)",
-                        found: "it runs \(images.joined(separator: ", "))",
-                        remedy: "`runner run 11 --from 11_ct_02_deploy_chatwoot`"))
-            }
+        for pod in objects where pod.isLivePod && !pod.runs(image.name, digest: image.digest) {
+            breaks.append(
+                PageChain.Break(
+                    subject: "pod \(pod["metadata", "name"]?.string ?? "?") runs \(image.name)",
+                    found: pod.ownImage.map { "it runs \($0)" } ?? "it has no container of Chatwoot's",
+                    remedy: "`runner run 11 --from 11_ct_02_deploy_chatwoot`"))
         }
         return breaks
     }

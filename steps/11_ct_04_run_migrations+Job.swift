@@ -88,7 +88,7 @@ struct MigrationJob {
                     backup.map { [Self.backupKey: $0.description] } ?? [:]
                 ) { own, _ in own }),
             spec: .init(
-                template: PodTemplate(labels: ChatwootNames.selector("migrations"), spec: pods),
+                template: PodTemplate(labels: ChatwootNames.migrationPods, spec: pods),
                 backoffLimit: 0, parallelism: 1, completions: 1,
                 activeDeadlineSeconds: Int(reading.inventory.limits.migration.components.seconds),
                 ttlSecondsAfterFinished: Int(chatwoot.migration.timeToLive.components.seconds)))

@@ -33,6 +33,9 @@ enum ChatwootNames {
         ["app": "chatwoot", "component": component]
     }
 
+    /// The labels of migration pods: a mesh's sidecar would go on after the task, and the Job would never end.
+    static let migrationPods = selector("migrations").merging(["sidecar.istio.io/inject": "false"]) { own, _ in own }
+
     /// The labels of one component's objects.
     static func labels(_ component: String) -> [String: String] {
         shared.merging(selector(component)) { _, own in own }

@@ -70,9 +70,11 @@ extension JSONValue {
     /// Whether a container of a pod could have been started by now: what a silent node said last need not hold.
     fileprivate var mayHaveStarted: Bool { self["spec", "nodeName"]?.string != nil }
 
-    /// The images of a pod template's containers.
+    /// The images of a pod template's containers, without those that were injected beside Chatwoot's.
     var images: [String] {
-        (self["spec", "template", "spec", "containers"]?.elements ?? []).compactMap { $0["image"]?.string }
+        (self["spec", "template", "spec", "containers"]?.elements ?? []).filter {
+            ["web", "worker", "migrations"].contains($0["name"]?.string)
+        }.compactMap { $0["image"]?.string }
     }
 }
 

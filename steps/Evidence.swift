@@ -56,7 +56,8 @@ private func logs(_ objects: [JSONValue], _ site: ReadableSite) async -> [Eviden
     var found: [Evidence] = []
     for pod in objects where pod["kind"]?.string == "Pod" {
         guard let name = pod["metadata", "name"]?.string else { continue }
-        for container in pod["status", "containerStatuses"]?.elements ?? [] {
+        let containers = pod["status", "containerStatuses"]?.elements ?? []
+        for container in containers {
             let restarts = container["restartCount"]?.integer ?? 0
             for isPrevious in restarts > 0 ? [false, true] : [false] {
                 let text: String
@@ -67,7 +68,8 @@ private func logs(_ objects: [JSONValue], _ site: ReadableSite) async -> [Eviden
                 } catch {
                     text = "\(error)\n"
                 }
-                found.append(Evidence("\(name)\(isPrevious ? ".previous" : "").log", text))
+                let file = containers.count == 1 ? name : "\(name).\(container["name"]?.string ?? "")"
+                found.append(Evidence("\(file)\(isPrevious ? ".previous" : "").log", text))
             }
         }
     }

@@ -117,7 +117,9 @@ extension PageChain {
         private func addLog(of pod: String, to broken: inout Break) async throws {
             let log: String
             do {
-                log = try await site.cluster.logs(pod: pod, namespace: site.inventory.chatwoot.namespace, lines: 200)
+                // With a sidecar beside it the container has to be named.
+                log = try await site.cluster.logs(
+                    pod: pod, container: "web", namespace: site.inventory.chatwoot.namespace, lines: 200)
             } catch {
                 broken.found += "; its log cannot be read (\(error.cause))"
                 return

@@ -2,6 +2,7 @@ public import ClientKit
 public import Foundation
 public import Journal
 public import StepKit
+import Synchronization
 
 /// What a run of a module would change, found without changing or recording anything.
 ///
@@ -15,6 +16,20 @@ public struct ModulePlan: Sendable, Codable {
         public let changes: [Change]
         /// Why a run would stop at it, and what to do about that; `nil` where it would not.
         public let obstacle: String?
+    }
+
+    /// What an operator should know.
+    public struct Warning: Sendable, Hashable, Codable {
+        /// What it is about, where that is one thing.
+        public let subject: Change.Subject?
+        /// The words, which name what it is about.
+        public let text: String
+
+        /// Describes a warning; see the properties.
+        public init(subject: Change.Subject?, text: String) {
+            self.subject = subject
+            self.text = text
+        }
     }
 
     /// The inventory that a plan was made with.
@@ -40,11 +55,13 @@ public struct ModulePlan: Sendable, Codable {
     public let inventory: InventoryFile
     /// Every step that a run would have, in the module's order.
     public let steps: [StepPlan]
+    /// What an operator should know of it, such as what the API server warns of in the dry run; each once.
+    public let warnings: [Warning]
     /// What a run would stop at, if there is such a thing; a plan that has it is only for reading.
     public private(set) var failure: (any ExplainedError)?
 
     private enum CodingKeys: String, CodingKey {
-        case format, module, time, runner, inventory, steps
+        case format, module, time, runner, inventory, steps, warnings
     }
 
     /// Reads a plan of this version's ``format``; throws ``UnknownFormat`` for one of another.
@@ -57,6 +74,7 @@ public struct ModulePlan: Sendable, Codable {
         time = try container.decode(Date.self, forKey: .time)
         inventory = try container.decode(InventoryFile.self, forKey: .inventory)
         steps = try container.decode([StepPlan].self, forKey: .steps)
+        warnings = try container.decode([Warning].self, forKey: .warnings)
     }
 
     /// A plan that another version of `runner` wrote in a format of its own.
@@ -82,10 +100,15 @@ public struct ModulePlan: Sendable, Codable {
         warn: @escaping @Sendable (String) -> Void
     ) async throws {
         let open = try await provider.open(observer: IgnoringObserver())
+        let said = Mutex<[Warning]>([])
         do {
             let warned = Once<Reporter.Warning.Subject>()
-            let reporter = Reporter(
-                progress: { _ in }, warning: { if warned.isNew($0.subject) { warn($0.text) } })
+            let reporter = Reporter(progress: { _ in }) { warning in
+                guard warned.isNew(warning.subject) else { return }
+                let told = Warning(subject: warning.subject.thing, text: redactor.redact(warning.text))
+                said.withLock { $0.append(told) }
+                warn(told.text)
+            }
             let site = try await Self.ready(module, wishes, open, reporter)
             var plans: [StepPlan] = []
             var failures: [any ExplainedError] = []
@@ -112,6 +135,7 @@ public struct ModulePlan: Sendable, Codable {
             throw error
         }
         await open.close()
+        warnings = said.withLock { $0 }
         format = Self.format
         self.module = module.number
         time = Date()
@@ -136,6 +160,17 @@ public struct ModulePlan: Sendable, Codable {
                 guard let words = try await open.giveUp(after: error) else { throw error }
                 reporter.warns(words)
             }
+        }
+    }
+}
+
+extension Reporter.Warning.Subject {
+    /// The one thing that a warning is about.
+    fileprivate var thing: Change.Subject? {
+        switch self {
+        case .absentNode(let name): .node(name: name)
+        case .thing(let subject, words: _): subject
+        case .words: nil
         }
     }
 }

@@ -50,6 +50,15 @@ import Testing
         #expect(try SealedFile(sealing: plan.content).bytes == [UInt8](Data(contentsOf: URL(filePath: path))))
         let worker = Change.Subject.object(kind: "Deployment", namespace: "chatwoot", name: "chatwoot-worker")
         #expect(
+            plan.content.warnings == [
+                ModulePlan.Warning(
+                    subject: .object(kind: "Deployment", namespace: "chatwoot", name: "chatwoot-web"),
+                    text: "Deployment chatwoot/chatwoot-web: the API server warns: would violate PodSecurity "
+                        + "\"restricted:latest\""),
+                ModulePlan.Warning(
+                    subject: nil, text: "postgres.env names 10.0.0.11, the inventory 10.0.0.10: the inventory is used"),
+            ])
+        #expect(
             plan.content.steps.map(\.changes) == [
                 [],
                 [

@@ -3,6 +3,7 @@ import Engine
 import Foundation
 import Journal
 import StepKit
+import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct PlanTests {
@@ -101,11 +102,29 @@ import Testing
         #expect(try await bench.plan().steps[1].changes == [Change("mend second", .proved)])
     }
 
-    @Test func handsWarningsOn() async throws {
+    /// What the look ahead and several steps warn of is told once, and stands in the plan with what it is about.
+    @Test func warningsAreToldOnceAndAreInThePlan() async throws {
         let bench = try Bench()
-        let warnings = Box<String>()
-        bench.world.on("first.check") { $0.reporter?.warns("the ice is thin") }
-        _ = try await bench.plan { warnings.value = $0 }
-        #expect(warnings.value == "the ice is thin")
+        bench.redactor.add(Secret("correct-horse-battery"))
+        let subject = Change.Subject.object(kind: "Deployment", namespace: "a", name: "b")
+        for step in ["first", "second"] {
+            bench.world.on("\(step).check") { visit in
+                visit.reporter?.warns("the ice is thin: correct-horse-battery")
+                visit.reporter?.warns("Deployment a/b melts", about: .thing(subject, words: "melts"))
+                visit.reporter?.warns("Deployment a/b drips", about: .thing(subject, words: "drips"))
+                visit.reporter?.warns("node-1 is gone, as \(step) saw", about: .absentNode("node-1"))
+            }
+        }
+        let told = Mutex<[String]>([])
+        let plan = try await bench.plan { warning in told.withLock { $0.append(warning) } }
+        let texts = [
+            "the ice is thin: •••", "Deployment a/b melts", "Deployment a/b drips", "node-1 is gone, as first saw",
+        ]
+        #expect(told.withLock { $0 } == texts)
+        #expect(plan.warnings.map(\.text) == texts)
+        #expect(plan.warnings.map(\.subject) == [nil, subject, subject, .node(name: "node-1")])
+        let path = "\(bench.scratch.path)/plan.json"
+        try await plan.write(to: path)
+        #expect(try await ModulePlan.read(from: path).content.warnings == plan.warnings)
     }
 }

@@ -41,6 +41,38 @@ import Testing
         #expect(!(["kind": "Pod", "metadata": ["labels": ["component": "migrations"]]] as JSONValue).isLivePod)
     }
 
+    private static func pod(_ containers: JSONValue, _ statuses: JSONValue = []) -> JSONValue {
+        [
+            "kind": "Pod", "metadata": ["labels": ["component": "web"]], "spec": ["containers": containers],
+            "status": ["containerStatuses": statuses],
+        ]
+    }
+
+    @Test func aPodRunsWhatItsOwnContainerRuns() {
+        func runs(_ pod: JSONValue) -> Bool { pod.runs("ghcr.io/x:1@sha256:aa", digest: "sha256:aa") }
+        let proxy: JSONValue = ["name": "istio-proxy", "image": "istio/proxyv2"]
+        #expect(runs(Self.pod([["name": "web", "image": "ghcr.io/x:1@sha256:aa"]])))
+        #expect(runs(Self.pod([proxy, ["name": "web", "image": "ghcr.io/x:1@sha256:aa"]])))
+        let other = Self.pod([proxy, ["name": "web", "image": "ghcr.io/x:2@sha256:bb"]])
+        #expect(!runs(other))
+        #expect(other.ownImage == "ghcr.io/x:2@sha256:bb")
+        // A container of another name is not Chatwoot's, whatever it runs.
+        #expect(!runs(Self.pod([["name": "beside", "image": "ghcr.io/x:1@sha256:aa"]])))
+        #expect(!runs(["kind": "Pod", "spec": ["containers": [["image": "ghcr.io/x:1@sha256:aa"]]]]))
+    }
+
+    @Test func aMirrorsImageCountsByTheDigestThatTheNodePulled() {
+        let mirrored: JSONValue = [["name": "web", "image": "mirror.example/x:1"]]
+        func runs(_ statuses: JSONValue) -> Bool {
+            Self.pod(mirrored, statuses).runs("ghcr.io/x:1@sha256:aa", digest: "sha256:aa")
+        }
+        #expect(runs([["name": "web", "imageID": "mirror.example/x@sha256:aa"]]))
+        #expect(!runs([["name": "web", "imageID": "mirror.example/x@sha256:bb"]]))
+        #expect(!runs([["name": "istio-proxy", "imageID": "mirror.example/x@sha256:aa"]]))
+        #expect(!runs([["name": "web", "imageID": "sha256:aa"]]))
+        #expect(!runs([]))
+    }
+
     @Test func namesTheRolesRightsThatDiffer() {
         let wanted = RoleAttributes()
         var attributes = wanted

@@ -11,12 +11,16 @@ struct Kubectl: Sendable {
     private static let outputLimit = 32 << 20
 
     /// Runs kubectl with `arguments` and returns its result; any exit status but 0 is an error.
+    ///
+    /// With `isMerged` its standard error comes between the lines of its standard output, in the order in which they were written.
     func run(
         _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect,
-        outputIsSecret: Bool = false
+        outputIsSecret: Bool = false, isMerged: Bool = false
     ) async throws(KubernetesError) -> CommandResult {
         let seconds = max(1, requestTimeout.components.seconds)
-        let command = ["kubectl", "--kubeconfig", kubeconfig, "--request-timeout=\(seconds)s"] + arguments
+        let command =
+            (isMerged ? ["sh", "-c", #"exec "$@" 2>&1"#, "sh"] : [])
+            + ["kubectl", "--kubeconfig", kubeconfig, "--request-timeout=\(seconds)s"] + arguments
         let result: CommandResult
         do {
             // One command makes several requests, each with the time limit above; the command itself must outlast them.
@@ -49,8 +53,15 @@ struct Kubectl: Sendable {
         _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect,
         outputIsSecret: Bool = false
     ) async throws(KubernetesError) -> JSONValue? {
-        let result = try await run(
-            attempt, arguments, input: input, effect: effect, outputIsSecret: outputIsSecret)
+        try parsed(
+            await run(attempt, arguments, input: input, effect: effect, outputIsSecret: outputIsSecret), attempt,
+            arguments)
+    }
+
+    /// The answer of `result` as JSON; no answer at all is `nil`.
+    func parsed(
+        _ result: CommandResult, _ attempt: String, _ arguments: [String]
+    ) throws(KubernetesError) -> JSONValue? {
         if result.standardOutput.allSatisfy({ $0 == 0x20 || $0 == 0x0A }) { return nil }
         do {
             return try JSONValue(parsing: result.standardOutput)
@@ -65,10 +76,7 @@ struct Kubectl: Sendable {
         _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect,
         outputIsSecret: Bool = false
     ) async throws(KubernetesError) -> [JSONValue] {
-        let answer = try await json(
-            attempt, arguments, input: input, effect: effect, outputIsSecret: outputIsSecret)
-        guard let answer else { return [] }
-        return answer["items"].map(\.elements) ?? [answer]
+        try await json(attempt, arguments, input: input, effect: effect, outputIsSecret: outputIsSecret).objects
     }
 
     func unreadable(_ attempt: String, _ command: [String], _ cause: String) -> KubernetesError {
@@ -76,5 +84,12 @@ struct Kubectl: Sendable {
             .unreadableAnswer, attempt: attempt, host: shell.hostName, command: command, cause: cause,
             remedy:
                 "run the same kubectl command on \(shell.hostName) by hand, and compare its version with the cluster's")
+    }
+}
+
+extension JSONValue? {
+    /// The objects of an answer, be it one object, a `List` or nothing.
+    var objects: [JSONValue] {
+        flatMap { answer in answer["items"].map(\.elements) ?? [answer] } ?? []
     }
 }

@@ -5,8 +5,11 @@ extension ClusterReader {
     ///
     /// Two commands for any number of objects: a read, and a dry run on the server of what ``ClusterWriter/apply(_:)`` would
     /// do. What the dry run cannot try, since its namespace does not exist yet, is predicted. Where the server would refuse
-    /// the rest, its refusal is thrown. An object with ``StrayElements`` costs one dry run more.
-    public func compare(_ desired: [any Manifest]) async throws(KubernetesError) -> [ObjectDifference] {
+    /// the rest, its refusal is thrown. An object with ``StrayElements`` costs one dry run more, and so does all of it where
+    /// the API server warns: `warned` is told, where somebody wants to know.
+    public func compare(
+        _ desired: [any Manifest], warned: ((AdmissionWarning) -> Void)? = nil
+    ) async throws(KubernetesError) -> [ObjectDifference] {
         let live = try await liveObjects(of: desired)
         let missingNamespaces = Set(desired.compactMap(\.metadata.namespace))
             .filter { live[.init(apiVersion: "v1", kind: "Namespace", name: $0)] == nil }
@@ -19,7 +22,7 @@ extension ClusterReader {
             strays[manifest.reference] = object.map { StrayElements.paths(in: $0, beside: manifest.json()) } ?? []
         }
         await survey?.noteStrays(strays.mapValues { !$0.isEmpty })
-        let applied = try await dryRun(triable, beside: strays)
+        let applied = try await dryRun(triable, beside: strays, warned)
 
         var differences: [ObjectDifference] = []
         for manifest in desired {
@@ -40,9 +43,9 @@ extension ClusterReader {
             guard let new = applied[reference] else {
                 throw kubectl.unreadable("compare \(reference)", [], "the dry run's answer lacks the object")
             }
-            if let difference = Comparison.difference(
-                reference, live: old, applied: LeftFields.kept(from: old, in: new, beside: manifest.json()))
-            {
+            let sent = manifest.json()
+            let kept = LeftFields.kept(from: old, in: new, beside: sent)
+            if let difference = Comparison.difference(reference, live: old, applied: kept, sent: sent) {
                 differences.append(difference)
             }
         }
@@ -67,16 +70,21 @@ extension ClusterReader {
     }
 
     private func dryRun(
-        _ manifests: [any Manifest], beside strays: [ObjectReference: [[FieldStep]]]
+        _ manifests: [any Manifest], beside strays: [ObjectReference: [[FieldStep]]],
+        _ warned: ((AdmissionWarning) -> Void)?
     ) async throws(KubernetesError) -> [ObjectReference: JSONValue] {
         guard !manifests.isEmpty else { return [:] }
         let desired = manifests.map { StrayElements.renamingPorts(strays[$0.reference] ?? [], beside: $0.json()) }
-        var applied = try await kubectl.objects(
-            "try to apply \(manifests.map(\.reference).words)",
-            ["apply", "--dry-run=server"] + ClusterWriter.serverSide + ["-o", "json", "-f", "-"],
-            input: JSONValue.list(desired).serialized(), effect: .read,
-            outputIsSecret: manifests.contains { $0.kind == "Secret" }
-        ).byReference()
+        let input = JSONValue.list(desired).serialized()
+        let attempt = "try to apply \(manifests.map(\.reference).words)"
+        let command = ["apply", "--dry-run=server"] + ClusterWriter.serverSide + ["-o", "json", "-f", "-"]
+        let result = try await kubectl.run(
+            attempt, command, input: input, effect: .read,
+            outputIsSecret: manifests.contains { $0.kind == "Secret" })
+        if let warned {
+            try await warnings(of: result, applying: input, of: manifests.map(\.reference)).forEach(warned)
+        }
+        var applied = try kubectl.parsed(result, attempt, command).objects.byReference()
         for (reference, paths) in strays where !paths.isEmpty {
             guard let object = applied[reference] else { continue }
             applied[reference] = try await dryRun(of: object, reference, without: paths)

@@ -7,10 +7,12 @@ import Foundation
 enum Comparison {
     /// The difference of one object; `nil` where it is in place.
     static func difference(
-        _ reference: ObjectReference, live: JSONValue, applied: JSONValue
+        _ reference: ObjectReference, live: JSONValue, applied: JSONValue, sent: JSONValue? = nil
     ) -> ObjectDifference? {
         let managers = FieldManagers(of: live)
-        let fields = ValueDifference.between(comparable(live), comparable(applied)).map { difference in
+        let differences = AdmissionFields.leftOut(
+            of: ValueDifference.between(comparable(live), comparable(applied)), sent, managers)
+        let fields = differences.map { difference in
             let manager = managers.manager(of: difference.path, otherThan: ClusterWriter.fieldManager)
             let isHidden = mustHide(difference.path, of: reference)
             return FieldDifference(

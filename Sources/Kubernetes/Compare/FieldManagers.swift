@@ -25,6 +25,13 @@ struct FieldManagers {
             || !entries.contains { $0.isApplied && Self.owns($0.fields, path[...]) }
     }
 
+    /// Whether our next apply may change the field at `path` without sending it: what it set before, and what kubectl takes over
+    /// from its client-side applies.
+    func isToldByApply(_ path: [FieldStep]) -> Bool {
+        isApplied(path)
+            || entries.contains { $0.manager == "kubectl-client-side-apply" && Self.owns($0.fields, path[...]) }
+    }
+
     /// Whether our applies have set the field at `path`.
     func isApplied(_ path: [FieldStep]) -> Bool {
         entries.contains { $0.isApplied && Self.owns($0.fields, path[...]) }

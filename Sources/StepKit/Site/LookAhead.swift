@@ -95,7 +95,12 @@ extension Module {
     private func lookAtObjects(_ site: ReadableSite) async throws {
         var desired: [any Manifest] = []
         for case let step as any ObjectOwner in steps { desired += try await step.desired(site) }
-        await site.lookAhead.remember(desired, try await site.cluster.compare(desired))
+        let differences = try await site.cluster.compare(desired) { warning in
+            site.reporter.warns(
+                "\(warning.reference): the API server warns: \(warning.text)",
+                about: .thing(Change.Subject(warning.reference), words: warning.text))
+        }
+        await site.lookAhead.remember(desired, differences)
     }
 
     private func lookAtNodes(_ site: ReadableSite) async throws {

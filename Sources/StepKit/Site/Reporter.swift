@@ -25,9 +25,11 @@ public struct Reporter: Sendable {
             case absentNode(String)
             /// What the words say.
             case words(String)
+            /// One thing, of which several can be said.
+            case thing(Change.Subject, words: String)
         }
 
-        /// The words.
+        /// The words, which name what it is about.
         public let text: String
         /// What it is about.
         public let subject: Subject

@@ -191,7 +191,7 @@ struct Plan: AsyncParsableCommand {
                 module, wishes: resetOptions.unconfirmed, inventory: inventory, version: Runner.version,
                 redactor: redactor, provider: provider
             ) { warning in
-                terminal.line("warning: \(redactor.redact(warning))")
+                terminal.line("warning: \(warning)")
             }
             if let output, plan.failure == nil { try await plan.write(to: output) }
             return plan

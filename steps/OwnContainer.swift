@@ -1,0 +1,23 @@
+import Kubernetes
+
+extension JSONValue {
+    /// Whether Chatwoot's own container of a web or worker pod runs an image, called `name`.
+    ///
+    /// A webhook may have rewritten the name to a mirror's: then the digest counts that the node pulled. What was injected
+    /// beside the container is not looked at.
+    func runs(_ name: String, digest: String) -> Bool {
+        guard let own = ownContainer else { return false }
+        if own["image"]?.string == name { return true }
+        let status = (self["status", "containerStatuses"]?.elements ?? []).first { $0["name"] == own["name"] }
+        return status?["imageID"]?.string?.hasSuffix("@\(digest)") == true
+    }
+
+    /// The image that Chatwoot's own container of a pod shall run.
+    var ownImage: String? { ownContainer?["image"]?.string }
+
+    private var ownContainer: JSONValue? {
+        // Each container is called what its component is.
+        let name = self["metadata", "labels", "component"]
+        return (self["spec", "containers"]?.elements ?? []).first { name != nil && $0["name"] == name }
+    }
+}
