@@ -161,7 +161,14 @@ private func objects(_ site: ReadableSite) async throws -> [Diagnosis] {
     var found: [Diagnosis] = []
     for step in owners {
         let subject = "objects of \(step.id)"
-        let changes = try await site.changes(towards: step.desired(site))
+        let changes: [Change]
+        do {
+            changes = try await site.changes(towards: step.desired(site))
+        } catch let error as any ExplainedError where error.kind != .unreachable {
+            // What the other steps own is known all the same.
+            found.append(.failed(subject, error.cause, remedy: error.remedy))
+            continue
+        }
         if let first = changes.first {
             let more = changes.count == 1 ? "" : ", and \(changes.count - 1) more"
             found.append(

@@ -35,12 +35,9 @@ containerd_start() {
 	  [plugins."io.containerd.grpc.v1.cri".registry]
 	    config_path = "$ETC/certs.d"
 	CONF
-  # No [host] section: what such a host has not, containerd would ask the server itself for, without the authority.
-  write_file "$ETC/certs.d/ghcr.io/hosts.toml" <<-CONF
-	server = "https://ghcr.io"
-	capabilities = ["pull", "resolve"]
-	ca = "$REGISTRY/ca.pem"
-	CONF
+  # No hosts.toml: what a host of it has not, containerd would ask the server itself for, without the authority.
+  cp "$REGISTRY/ca.pem" "$ETC/certs.d/ghcr.io/ca.crt"
+  rm -f "$ETC/certs.d/ghcr.io/hosts.toml"
   service_start "$WORKER" containerd -- containerd --config "$ETC/containerd.toml"
 }
 
