@@ -50,6 +50,8 @@ struct DeployChatwoot: ObjectOwner {
         try await bringBack(site)
         // The kubelet would try again after up to five minutes; these pods have never run.
         try await site.cluster.delete(stuckPods(site.reading))
+        try await site.cluster.retryRefusedPods(
+            of: [ChatwootNames.web, ChatwootNames.worker], namespace: site.reading.inventory.chatwoot.namespace)
     }
 
     func verify(_ site: ReadableSite) async throws {
@@ -103,8 +105,8 @@ struct DeployChatwoot: ObjectOwner {
 
 extension WaitOptions {
     /// A wait of at most `limit` that tells `reporter` what it waits for, what it saw last and how long is left.
-    static func telling(_ reporter: Reporter, limit: Duration) -> WaitOptions {
-        WaitOptions(limit: limit) { progress in
+    static func telling(_ reporter: Reporter, limit: Duration, accepted: AcceptedPull?) -> WaitOptions {
+        WaitOptions(limit: limit, accepted: accepted) { progress in
             let trouble = progress.trouble.map { "; \($0.sentence)" } ?? ""
             reporter.says("\(progress.lastSeen)\(trouble)", left: progress.left)
         }

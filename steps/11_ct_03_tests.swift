@@ -98,7 +98,10 @@ struct ProveService: PageAsker {
         {
             alive.insert(String(process.prefix { $0 != ":" }))
         }
-        let workers = objects.filter { $0.isLivePod && $0["metadata", "labels", "component"]?.string == "worker" }
+        // One that has not begun to run has no Sidekiq to blame: what keeps it is told with its Deployment.
+        let workers = objects.filter {
+            $0.isLivePod && $0.hasRunningContainer && $0["metadata", "labels", "component"]?.string == "worker"
+        }
         return workers.compactMap { $0["metadata", "name"]?.string }.filter { !alive.contains($0) }.map { pod in
             PageChain.Break(
                 subject: "Sidekiq in pod \(pod) has a heartbeat in Redis",

@@ -6,7 +6,9 @@ import StepKit
 /// Everything Chatwoot needs, asked all at once without changing anything: one line for each, with its cause and remedy.
 @Sendable func diagnose(_ site: ReadableSite) async -> [Diagnosis] {
     // Whatever needs the cluster is not asked once more of an API server that does not answer.
-    let server = await ask("API server through \(site.master.name)") { "version \(try await site.serverVersion())" }
+    let server = await ask("API server through \(site.master.name)") {
+        "version \(try await site.serverVersion()), ready"
+    }
     let hasCluster = server.first?.verdict == .ok
     let questions: [Question] =
         [
@@ -25,6 +27,7 @@ import StepKit
         Question("schema of the database") { try await schema(site) },
         Question("backup before a migration", asking: { try await backup(site) }),
         Question("Kubernetes nodes", asking: { try await nodes(site) }),
+        Question("scheduler and controller manager", asking: { try await controlPlane(site) }),
         Question("objects of module 11", asking: { try await objects(site) }),
         Question("autoscalers", asking: { try await replicas(site) }),
         Question("pods", asking: { try await workloads(site) }),
@@ -134,15 +137,22 @@ private func backup(_ site: ReadableSite) async throws -> [Diagnosis] {
 
 private func nodes(_ site: ReadableSite) async throws -> [Diagnosis] {
     let objects = try await site.cluster.list(["nodes"], namespace: site.inventory.chatwoot.namespace)
-    return objects.map { node in
-        let subject = "node \(node["metadata", "name"]?.string ?? "?")"
-        let ready = (node["status", "conditions"]?.elements ?? []).first { $0["type"]?.string == "Ready" }
-        if ready?["status"]?.string == "True" {
-            return .ok(subject, "Ready, kubelet \(node["status", "nodeInfo", "kubeletVersion"]?.string ?? "unknown")")
-        }
-        return .failed(
-            subject, "not ready: \(ready?["message"]?.string ?? "it never reported")",
-            remedy: "bring its kubelet back; pods elsewhere keep serving meanwhile")
+    return objects.map { object in
+        let node = NodeState(object)
+        let subject = "node \(node.name)"
+        guard node.fault == nil else { return .failed(subject, "not ready: \(node.message)", remedy: node.remedy) }
+        // No fault where pods have room elsewhere: a pod that has none says so, with the command that ends it.
+        return .ok(
+            subject, "Ready\(node.isCordoned ? ", cordoned: it takes no new pods" : ""), kubelet \(node.kubelet)")
+    }
+}
+
+/// Nothing where the control plane has no leases to tell by.
+private func controlPlane(_ site: ReadableSite) async throws -> [Diagnosis] {
+    let plane = try await site.cluster.controlPlane()
+    return plane.found.map { name in
+        guard let silent = plane.silent.first(where: { $0.name == name }) else { return .ok(name, "renews its lease") }
+        return .failed(name, "has not renewed its lease for \(silent.seconds) s", remedy: silent.remedy)
     }
 }
 
@@ -191,7 +201,7 @@ private func workloads(_ site: ReadableSite) async throws -> [Diagnosis] {
     {
         if let trouble = verdict.trouble {
             let whole = try await site.explained(trouble)
-            found.append(.failed("\(workload)", whole.sentence, remedy: whole.remedy))
+            found.append(.failed("\(workload)", whole.sentenceWithoutSubject, remedy: whole.remedy))
         } else if case .done = verdict {
             found.append(.ok("\(workload)", verdict.words))
         } else {

@@ -140,7 +140,8 @@ extension PageChain {
 
     func pod(at probe: HTTPProbe) -> JSONValue? {
         objects.first { pod in
-            pod["kind"]?.string == "Pod"
+            // An ended pod keeps the address that another may have by now.
+            pod["kind"]?.string == "Pod" && !pod.isEndedPod
                 && pod["status", "podIP"]?.string.map { probe.url.hasPrefix("http://\($0):") } == true
         }
     }

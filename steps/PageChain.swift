@@ -158,9 +158,14 @@ extension JSONValue {
         self["kind"]?.string == kind && self["metadata", "name"]?.string == name
     }
 
-    /// Whether this is a web or worker Pod that is not on its way out.
+    /// Whether a container of this Pod runs now.
+    var hasRunningContainer: Bool {
+        (self["status", "containerStatuses"]?.elements ?? []).contains { $0["state", "running"] != nil }
+    }
+
+    /// Whether this is a web or worker Pod that runs or will run: neither on its way out nor ended, as an evicted one is.
     var isLivePod: Bool {
-        self["kind"]?.string == "Pod" && self["metadata", "deletionTimestamp"] == nil
+        self["kind"]?.string == "Pod" && self["metadata", "deletionTimestamp"] == nil && !isEndedPod
             && ["web", "worker"].contains(self["metadata", "labels", "component"]?.string)
     }
 }

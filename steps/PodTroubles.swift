@@ -55,7 +55,9 @@ extension ReadableSite {
 
     /// A refused pull, with the step that mends the Secret, or the file that its token comes from.
     private func pullRefusal(_ error: KubernetesError) async throws -> StepFailure? {
-        guard let code = error.trouble?.code, [.pullUnauthorized, .pullForbidden].contains(code) else { return nil }
+        guard let trouble = error.trouble, [.pullUnauthorized, .pullForbidden].contains(trouble.code),
+            trouble.doubt == nil
+        else { return nil }
         let step = AddImagePullSecrets()
         let isDrifted = try await !cluster.compare(step.desired(self)).isEmpty
         return StepFailure(
@@ -64,12 +66,21 @@ extension ReadableSite {
                 + "`runner run 11 --from \(step.id)`")
     }
 
+    /// What the registry accepted in this run; `nil` where it could not be asked.
+    private func acceptedPull() async throws -> AcceptedPull? {
+        guard case .accepted = try await registryAnswer() else { return nil }
+        return AcceptedPull(
+            image: try await chatwootImage().name, user: credentials.registry.username,
+            token: credentials.registry.token)
+    }
+
     /// Waits for workloads of Chatwoot; where the words of its log hide the cause, the cause is thrown instead.
     func wait(for workloads: [Workload], within limit: Duration) async throws {
         let isMigration = workloads.contains { if case .job = $0 { true } else { false } }
         do {
             try await cluster.wait(
-                for: workloads, namespace: inventory.chatwoot.namespace, .telling(reporter, limit: limit))
+                for: workloads, namespace: inventory.chatwoot.namespace,
+                .telling(reporter, limit: limit, accepted: acceptedPull()))
         } catch let error as KubernetesError {
             let cause: Cause?
             do {

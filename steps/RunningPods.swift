@@ -51,8 +51,7 @@ struct RunningPods {
     }
 
     private func alive() async throws -> [String] {
-        try await site.cluster.list(["pods"], namespace: namespace, labels: ["app": "chatwoot"]).filter { pod in
-            !["Succeeded", "Failed"].contains(pod["status", "phase"]?.string)
-        }.compactMap { $0["metadata", "name"]?.string }
+        try await site.cluster.list(["pods"], namespace: namespace, labels: ["app": "chatwoot"])
+            .filter { !$0.isEndedPod }.compactMap { $0["metadata", "name"]?.string }
     }
 }

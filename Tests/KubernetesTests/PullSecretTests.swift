@@ -1,3 +1,4 @@
+import ClientKit
 import Foundation
 import Testing
 
@@ -21,10 +22,16 @@ import Testing
     }
 
     @Test func findsTheUserOfOneThatFits() {
-        #expect(state(#"{"auths":{"https://ghcr.io/v2/":{"username":"keybuzz"}}}"#) == .fits(user: "keybuzz"))
+        #expect(
+            state(#"{"auths":{"https://ghcr.io/v2/":{"username":"keybuzz"}}}"#) == .fits(user: "keybuzz", token: nil))
+        #expect(
+            state(#"{"auths":{"ghcr.io":{"username":"keybuzz","password":"t"}}}"#)
+                == .fits(user: "keybuzz", token: Secret("t")))
         // keybuzz:token
-        #expect(state(#"{"auths":{"ghcr.io":{"auth":"a2V5YnV6ejp0b2tlbg=="}}}"#) == .fits(user: "keybuzz"))
-        #expect(state(#"{"auths":{"ghcr.io":{}}}"#) == .fits(user: nil))
+        #expect(
+            state(#"{"auths":{"ghcr.io":{"auth":"a2V5YnV6ejp0b2tlbg=="}}}"#)
+                == .fits(user: "keybuzz", token: Secret("token")))
+        #expect(state(#"{"auths":{"ghcr.io":{}}}"#) == .fits(user: nil, token: nil))
     }
 
     @Test func theFaultIsAddedToTheSentenceAndMendsTheRemedy() {
@@ -34,7 +41,7 @@ import Testing
         #expect(missing.remedy.hasPrefix("make Secret ghcr-secret anew"))
 
         let refused = trouble.addingPullSecrets(
-            [("a", .missing), ("b", .fits(user: "keybuzz"))], registry: "ghcr.io")
+            [("a", .missing), ("b", .fits(user: "keybuzz", token: nil))], registry: "ghcr.io")
         #expect(
             refused.sentence
                 == "cannot pull; Secret b fits the registry, which does not accept user keybuzz with its token")

@@ -1,4 +1,5 @@
 import ClientKit
+import Foundation
 import Synchronization
 import Testing
 
@@ -49,7 +50,7 @@ import Testing
     }
 
     @Test func aFailedJobEndsTheWaitAtOnceWithItsLog() async throws {
-        let log = ["logs", "--namespace", "probe", "j-fail-xpgsv", "--tail=50", "--container", "app"]
+        let log = ["logs", "--namespace", "probe", "j-fail-xpgsv", "--tail=400", "--container", "app"]
         let shell = ScriptedShell(try looks("job-failed") + [.read(log, out: "one\n\nrails aborted!\n")])
         let error = await failure(shell, .job("j-fail"))
         #expect(shell.remaining == 0)
@@ -65,11 +66,151 @@ import Testing
     }
 
     @Test func aPermanentTroubleIsConfirmedThenTold() async throws {
-        let shell = ScriptedShell(try looks("configmap-key-missing", "configmap-key-missing", "configmap-key-missing"))
+        let shell = ScriptedShell(
+            try looks("configmap-key-missing", "configmap-key-missing", "configmap-key-missing") + [read(nil)])
         let error = await failure(shell, .deployment("conf-key"))
         #expect(shell.remaining == 0, "two seconds, one look a second")
         #expect(error?.cause.contains("couldn't find key B in ConfigMap probe/conf") == true)
         #expect(error?.remedy == "create what is missing, under the name that the pod asks for")
+    }
+
+    /// The answer to reading one object, or nothing where it is `nil`.
+    private func read(_ object: JSONValue?) -> ScriptedShell.Exchange {
+        .read(
+            ["get", "--ignore-not-found", "-o", "json", "-f", "-"],
+            out: object.map { String(decoding: $0.serialized(), as: UTF8.self) } ?? "")
+    }
+
+    @Test func whatIsMissingNoMoreIsWaitedForUntilTheKubeletLooksAgain() async throws {
+        let missing = try look(at: "configmap-missing-1.34")
+        let configMap = read(["apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "chatwoot-config"]])
+        // Two looks for the patience; then the object is there, and each look asks for it again until the pod runs.
+        let shell = ScriptedShell(
+            [missing, missing, missing, configMap, missing, configMap] + (try looks("evicted-web-replaced-1.34")))
+        let seen = Mutex<[WaitProgress]>([])
+        let options = WaitOptions(limit: .seconds(60), clock: LeapingClock()) { step in
+            seen.withLock { $0.append(step) }
+        }
+        try await reader(shell).wait(for: [.deployment("chatwoot-web")], namespace: "probe", options)
+        #expect(shell.remaining == 0)
+        #expect(
+            seen.withLock { $0.last?.trouble?.sentence }?.hasSuffix(
+                "; yet ConfigMap chatwoot-config is there now, and the kubelet has not looked again yet") == true)
+    }
+
+    @Test func aKubeletThatDoesNotLookAgainEndsTheWaitAfterAWholeBackOff() async throws {
+        let missing = try look(at: "configmap-missing-1.34")
+        let configMap = read(["apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "chatwoot-config"]])
+        let shell = ScriptedShell(
+            [missing, missing] + (0...30).flatMap { _ in [missing, configMap] })
+        let error = await failure(shell, .deployment("chatwoot-web"))
+        #expect(shell.remaining == 0, "2 s until it is doubted, 30 s more")
+        #expect(error?.trouble?.code == .missingConfiguration)
+        #expect(error?.cause.contains(#"configmap "chatwoot-config" not found; yet ConfigMap"#) == true)
+    }
+
+    @Test func aKeyThatIsStillMissingIsNoDoubt() async throws {
+        let missing = try look(at: "configmap-key-missing")
+        let without = read(["apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "conf"], "data": ["A": "1"]])
+        let error = await failure(ScriptedShell([missing, missing, missing, without]), .deployment("conf-key"))
+        #expect(error?.cause.hasSuffix("couldn't find key B in ConfigMap probe/conf") == true)
+
+        let with = read(["apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "conf"], "data": ["B": ""]])
+        let shell = ScriptedShell([missing, missing, missing, with] + [missing, without])
+        #expect(await failure(shell, .deployment("conf-key"))?.kind == .failed)
+        #expect(shell.remaining == 0, "what is gone again ends the doubt")
+    }
+
+    /// A pull Secret for ghcr.io with this user and token.
+    private func pullSecret(_ pair: String) -> ScriptedShell.Exchange {
+        let config = #"{"auths":{"ghcr.io":{"auth":"\#(Data(pair.utf8).base64EncodedString())"}}}"#
+        return read([
+            "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
+            "metadata": ["name": "ghcr-secret", "namespace": "probe"],
+            "data": [".dockerconfigjson": .string(Data(config.utf8).base64EncodedString())],
+        ])
+    }
+
+    @Test func aPullThatTheRegistryAcceptedBeforeIsWaitedFor() async throws {
+        let refused = try look(at: "pull-with-wrong-password-1.34")
+        let accepted = AcceptedPull(
+            image: "ghcr.io/keybuzzio/chatwoot-keybuzz:v3.12.0", user: "keybuzz", token: Secret("t0ken"))
+        var options = WaitOptions(limit: .seconds(60), clock: LeapingClock(), accepted: accepted)
+        let well = ScriptedShell(
+            [refused, refused, refused, pullSecret("keybuzz:t0ken")] + (try looks("evicted-web-replaced-1.34")))
+        try await reader(well).wait(for: [.deployment("chatwoot-web")], namespace: "probe", options)
+        #expect(well.remaining == 0)
+
+        // The Secret of the cluster holds another token: no doubt that this one is refused.
+        let other = pullSecret("keybuzz:other")
+        let shell = ScriptedShell([refused, refused, refused, other, other])
+        await #expect {
+            try await reader(shell).wait(for: [.deployment("chatwoot-web")], namespace: "probe", options)
+        } throws: {
+            ($0 as? KubernetesError)?.cause.hasSuffix("which does not accept user keybuzz with its token") == true
+        }
+
+        // Nothing is known of the registry's answer.
+        options.accepted = nil
+        let unknown = ScriptedShell([refused, refused, refused, pullSecret("keybuzz:t0ken")])
+        await #expect(throws: KubernetesError.self) {
+            try await reader(unknown).wait(for: [.deployment("chatwoot-web")], namespace: "probe", options)
+        }
+        #expect(unknown.remaining == 0)
+    }
+
+    @Test func aSecretThatTheKubeletCouldNotReadIsNotCalledAWrongToken() async throws {
+        let unread = try look(at: "pull-secret-not-retrieved")
+        let shell = ScriptedShell(
+            [unread, unread, unread, pullSecret("keybuzz:t0ken")] + (try looks("evicted-web-replaced-1.34")))
+        let seen = Mutex<[String]>([])
+        let options = WaitOptions(limit: .seconds(60), clock: LeapingClock()) { step in
+            seen.withLock { $0.append(step.trouble?.sentence ?? "") }
+        }
+        try await reader(shell).wait(for: [.deployment("chatwoot-web")], namespace: "probe", options)
+        #expect(shell.remaining == 0)
+        let last = seen.withLock { $0.last } ?? ""
+        #expect(last.contains("the kubelet could not read pull Secret ghcr-secret"))
+        #expect(last.hasSuffix("; yet Secret ghcr-secret is there now, and the kubelet tries again with it"))
+
+        // Where it is not there, that is the cause.
+        let gone = await failure(
+            ScriptedShell([unread, unread, unread, read(nil), read(nil)]), .deployment("chatwoot-web"))
+        #expect(gone?.cause.hasSuffix("; Secret ghcr-secret does not exist in this namespace") == true)
+    }
+
+    @Test func aFailureTargetEndsTheWaitAtOnce() async throws {
+        let name = "chatwoot-migrations-v3-12-0-1"
+        let log = ["logs", "--namespace", "probe", "\(name)-vs27v", "--tail=400", "--container", "migrations"]
+        let shell = ScriptedShell(
+            try looks("job-deadline-pod-ending-1.34") + [.read(log, out: "== 20230426130150 Init: migrating\n")])
+        let error = await failure(shell, .job(name))
+        #expect(shell.remaining == 0, "one look")
+        #expect(error?.trouble?.code == .jobTimedOut)
+        #expect(error?.cause.contains("still ending: pod \(name)-vs27v on k8s-worker-01; its log ends: == ") == true)
+    }
+
+    @Test func aPodThatNoSchedulerLooksAtNamesTheScheduler() async throws {
+        let waiting = try look(at: "scheduler-not-looked")
+        let lease: JSONValue = [
+            "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+            "metadata": ["name": "kube-scheduler", "namespace": "kube-system"],
+            "spec": [
+                "holderIdentity": "k8s-master-02_0b1", "leaseDurationSeconds": 15,
+                "renewTime": "2026-11-24T09:00:00.000000Z",
+            ],
+        ]
+        let clock = ScriptedShell.Exchange.read(
+            ["create", "--dry-run=server", "-o", "json", "-f", "-"],
+            out: #"{"metadata":{"creationTimestamp":"2026-11-24T09:01:13Z"}}"#)
+        let shell = ScriptedShell(Array(repeating: waiting, count: 26) + [read(lease), clock])
+        let error = await failure(shell, .deployment("chatwoot-web"))
+        #expect(shell.remaining == 0, "25 s, as a change of leaders takes")
+        #expect(error?.trouble?.code == .notScheduled)
+        #expect(
+            error?.cause.hasSuffix(
+                "kube-scheduler has not renewed its lease for 73 s (held last by k8s-master-02)") == true)
+        #expect(error?.remedy.hasPrefix("start kube-scheduler again on the masters") == true)
     }
 
     @Test func aTroubleThatPassedIsForgotten() async throws {
@@ -96,7 +237,7 @@ import Testing
 
     @Test func theLimitNamesThePassingTroubleWithItsLog() async throws {
         let pod = "ready-7ff5cd74c9-g979v"
-        let log = ["logs", "--namespace", "probe", pod, "--tail=50", "--container", "app"]
+        let log = ["logs", "--namespace", "probe", pod, "--tail=400", "--container", "app"]
         let gone = "Error from server (NotFound): pods \"\(pod)\" not found\n"
         let shell = ScriptedShell(
             try looks("readiness-refused", "readiness-refused", "readiness-refused")

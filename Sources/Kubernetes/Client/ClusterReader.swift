@@ -10,7 +10,7 @@ public struct ClusterReader: Sendable {
     /// since 1.19, makes it collect again where an answer is large.
     public static let kubectlEnvironment = ["GOGC": "400", "GOMEMLIMIT": "256MiB"]
 
-    let kubectl: Kubectl
+    private(set) var kubectl: Kubectl
     var survey: ClusterSurvey?
 
     /// Reads through kubectl on the host of `shell`, with the kubeconfig at `kubeconfig` there.
@@ -92,9 +92,36 @@ public struct ClusterReader: Sendable {
         return version
     }
 
-    /// Proves that the API server is ready for more than telling its version; where it is not, the error has its failing checks.
+    /// Proves that the API server is ready for more than telling its version; where it is not, the error names what fails.
     public func requireReady() async throws(KubernetesError) {
-        _ = try await kubectl.run("ask the API server whether it is ready", ["get", "--raw", "/readyz"], effect: .read)
+        do throws(KubernetesError) {
+            _ = try await kubectl.quick(Self.readyTimeout).run(
+                "ask the API server whether it is ready", ["get", "--raw", "/readyz"], effect: .read)
+        } catch {
+            // `[-]etcd failed: reason withheld` among a line for each of its parts.
+            let failing = error.cause.matches(of: /\[-\](\S+) failed/).map { String($0.1) }
+            guard !failing.isEmpty else { throw error }
+            let isEtcd = failing.contains("etcd")
+            throw KubernetesError(
+                error.code, attempt: error.attempt, host: error.host, command: error.command,
+                exitStatus: error.exitStatus,
+                cause: "it runs and cannot serve: \(failing.joined(separator: ", ")) failed",
+                remedy: isEtcd
+                    ? "start etcd again on the masters (`crictl ps -a | grep etcd`, or `systemctl status etcd`), a majority of its "
+                        + "members"
+                    : "see the log of kube-apiserver on \(hostName)",
+                kind: .unreachable)
+        }
+    }
+
+    /// What a healthy API server needs for telling so is milliseconds; one without etcd takes two seconds to say it.
+    private static let readyTimeout: Duration = .seconds(4)
+
+    /// The same reader, which gives up after `limit` what a server in good health answers at once.
+    public func quick(_ limit: Duration) -> ClusterReader {
+        var reader = self
+        reader.kubectl = kubectl.quick(limit)
+        return reader
     }
 
     /// The API server's clock, to the second: what it would have written as the creation time of a new object.

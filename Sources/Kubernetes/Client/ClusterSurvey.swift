@@ -1,3 +1,5 @@
+import ClientKit
+
 /// Everything that matters of one namespace, read with one command; a ``ClusterReader`` answers from it until it is forgotten.
 ///
 /// Many questions about one moment then cost one command. Whoever changes something, or waits for a change, forgets it first.
@@ -87,9 +89,20 @@ extension ClusterReader {
     }
 
     /// Reads everything of `namespace` that matters with one command, for this reader's survey.
+    ///
+    /// A server that does not answer in time is asked whether it can at all: what it lacks is the error then.
     public func makeSurvey(of namespace: String) async throws(KubernetesError) {
-        await survey?.remember(
-            try await list(ClusterSurvey.resources, namespace: namespace, options: ["--show-managed-fields"]),
-            of: namespace)
+        do throws(KubernetesError) {
+            await survey?.remember(
+                try await quick(Self.surveyTimeout).list(
+                    ClusterSurvey.resources, namespace: namespace, options: ["--show-managed-fields"]),
+                of: namespace)
+        } catch {
+            if error.kind == .unreachable { try await requireReady() }
+            throw error
+        }
     }
+
+    /// A survey takes a fifth of a second; whoever does not get one in this time asks for less at once, with more patience.
+    private static let surveyTimeout: Duration = .seconds(5)
 }

@@ -5,10 +5,29 @@ import SSH
 struct Kubectl: Sendable {
     let shell: any RemoteShell
     let kubeconfig: String
-    let requestTimeout: Duration
+    private(set) var requestTimeout: Duration
+    /// How long a whole command may take.
+    private(set) var timeout: Duration
+
+    init(shell: any RemoteShell, kubeconfig: String, requestTimeout: Duration) {
+        self.shell = shell
+        self.kubeconfig = kubeconfig
+        self.requestTimeout = requestTimeout
+        // One command makes several requests, each with the time limit above; the command itself must outlast them.
+        timeout = requestTimeout * 2 + .seconds(30)
+    }
 
     /// A busy namespace's events come to several megabytes; more than this is refused rather than read in part.
     private static let outputLimit = 32 << 20
+
+    /// The same, for questions that a server in good health answers at once: each request may take `requestTimeout`, and the
+    /// whole command little longer.
+    func quick(_ requestTimeout: Duration) -> Kubectl {
+        var quick = self
+        quick.requestTimeout = requestTimeout
+        quick.timeout = requestTimeout + .seconds(1)
+        return quick
+    }
 
     /// Runs kubectl with `arguments` and returns its result; any exit status but 0 is an error.
     ///
@@ -17,19 +36,26 @@ struct Kubectl: Sendable {
         _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect,
         outputIsSecret: Bool = false, isMerged: Bool = false
     ) async throws(KubernetesError) -> CommandResult {
+        let began = ContinuousClock.now
         let seconds = max(1, requestTimeout.components.seconds)
         let command =
             (isMerged ? ["sh", "-c", #"exec "$@" 2>&1"#, "sh"] : [])
             + ["kubectl", "--kubeconfig", kubeconfig, "--request-timeout=\(seconds)s"] + arguments
         let result: CommandResult
         do {
-            // One command makes several requests, each with the time limit above; the command itself must outlast them.
             let remote = RemoteCommand(
-                command, for: attempt, standardInput: input, effect: effect, timeout: requestTimeout * 2 + .seconds(30),
+                command, for: attempt, standardInput: input, effect: effect, timeout: timeout,
                 outputLimit: Self.outputLimit, environment: ClusterReader.kubectlEnvironment,
                 outputIsSecret: outputIsSecret)
             result = try await shell.run(remote)
         } catch {
+            // A question that was not answered in its time has no outcome that anybody would have to look into.
+            if effect == .read, error.kind == .unknownOutcome, began.duration(to: .now) >= timeout {
+                throw KubernetesError(
+                    .serverUnreachable, attempt: attempt, host: shell.hostName, command: command,
+                    cause: "no answer within \(timeout.components.seconds) s",
+                    remedy: "see whether kube-apiserver and etcd are well on \(shell.hostName)", kind: .unreachable)
+            }
             throw KubernetesError(
                 .shell(error), attempt: "\(attempt): \(error.attempt)", host: error.host, command: command,
                 cause: error.cause, remedy: error.remedy, kind: error.kind)

@@ -22,17 +22,20 @@ public struct WaitOptions: Sendable {
     public var interval: Duration
     /// The clock that both are measured by.
     public var clock: any Clock<Duration>
+    /// What the image's registry accepted before, where that is known: a pod that it refuses is then waited for.
+    public var accepted: AcceptedPull?
     /// Called after each look that did not end the wait.
     public var progress: @Sendable (WaitProgress) -> Void
 
     /// Describes a wait; see the properties.
     public init(
         limit: Duration, interval: Duration = .seconds(1), clock: any Clock<Duration> = ContinuousClock(),
-        progress: @escaping @Sendable (WaitProgress) -> Void = { _ in }
+        accepted: AcceptedPull? = nil, progress: @escaping @Sendable (WaitProgress) -> Void = { _ in }
     ) {
         self.limit = limit
         self.interval = interval
         self.clock = clock
+        self.accepted = accepted
         self.progress = progress
     }
 }
@@ -63,18 +66,25 @@ extension ClusterReader {
         let names = workloads.map(\.description).joined(separator: ", ")
         let attempt = "wait for \(names) in \(namespace)"
         var firstSeen: [Sighting: C.Instant] = [:]
+        var firstDoubted: [Sighting: C.Instant] = [:]
         while true {
             let verdicts = try await verdicts(on: workloads, namespace: namespace)
             let now = clock.now
-            let troubles = zip(workloads, verdicts).compactMap { workload, verdict in
+            var troubles = zip(workloads, verdicts).compactMap { workload, verdict in
                 verdict.trouble.map { (Sighting(workload: workload, code: $0.code), $0) }
             }
             firstSeen = Dictionary(troubles.map { ($0.0, firstSeen[$0.0] ?? now) }) { first, _ in first }
-            for (sighting, trouble) in troubles {
+            for (index, (sighting, trouble)) in troubles.enumerated() {
                 guard let patience = trouble.patience, let first = firstSeen[sighting],
                     first.duration(to: now) >= patience
                 else { continue }
-                throw try await ended(trouble, attempt, namespace) { .trouble($0) }
+                // What contradicts the cause came to be known only now: the kubelet gets a whole back-off from here.
+                let whole = try await explained(trouble, namespace: namespace, accepted: options.accepted)
+                firstDoubted[sighting] = whole.doubt == nil ? nil : firstDoubted[sighting] ?? now
+                guard let doubted = firstDoubted[sighting], doubted.duration(to: now) < trouble.backOff else {
+                    throw ended(whole, attempt) { .trouble($0) }
+                }
+                troubles[index].1 = whole
             }
             if verdicts.allSatisfy(\.isDone) { return }
 
@@ -88,7 +98,10 @@ extension ClusterReader {
                         cause: "not finished within \(options.limit.words); last seen: \(lastSeen)",
                         remedy: "raise the time limit in the inventory if it only needs longer, and run again")
                 }
-                throw try await ended(worst, attempt, namespace, after: options.limit) { .deadline($0) }
+                let whole =
+                    worst.doubt == nil
+                    ? try await explained(worst, namespace: namespace, accepted: options.accepted) : worst
+                throw ended(whole, attempt, after: options.limit) { .deadline($0) }
             }
             options.progress(
                 WaitProgress(
@@ -98,8 +111,19 @@ extension ClusterReader {
         }
     }
 
-    /// The trouble with the end of its log and the state of its pull Secrets, which a look alone does not read.
-    public func explained(_ trouble: Trouble, namespace: String) async throws(KubernetesError) -> Trouble {
+    /// The trouble with the end of its log, the state of its pull Secrets, and what speaks against it, which a look alone does
+    /// not read.
+    ///
+    /// `accepted` is what the image's registry accepted before, where that is known.
+    public func explained(
+        _ trouble: Trouble, namespace: String, accepted: AcceptedPull? = nil
+    ) async throws(KubernetesError) -> Trouble {
+        if let doubt = try await doubt(about: trouble, namespace: namespace, accepted: accepted) {
+            return trouble.doubted(doubt)
+        }
+        if trouble.code == .notScheduled || trouble.code == .notControlled {
+            return try await namingControlPlane(trouble)
+        }
         var trouble = try await inspectingPullSecrets(trouble, namespace: namespace)
         guard let log = trouble.log else { return trouble }
         do {
@@ -113,12 +137,10 @@ extension ClusterReader {
         return trouble
     }
 
-    /// The error that ends a wait: the trouble with its log and its pull Secrets, gathered only now.
+    /// The error that ends a wait, by a trouble that was explained.
     private func ended(
-        _ trouble: Trouble, _ attempt: String, _ namespace: String, after limit: Duration? = nil,
-        code: (Trouble) -> KubernetesError.Code
-    ) async throws(KubernetesError) -> KubernetesError {
-        let trouble = try await explained(trouble, namespace: namespace)
+        _ trouble: Trouble, _ attempt: String, after limit: Duration? = nil, code: (Trouble) -> KubernetesError.Code
+    ) -> KubernetesError {
         let late = limit.map { "not finished within \($0.words): " } ?? ""
         return KubernetesError(
             code(trouble), attempt: attempt, host: hostName, cause: late + trouble.sentence, remedy: trouble.remedy)

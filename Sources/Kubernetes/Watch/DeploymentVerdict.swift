@@ -15,20 +15,26 @@ extension Snapshot {
             return .failed(
                 Trouble(
                     .paused, "Deployment \(name) is paused: somebody told the cluster not to roll it out",
-                    remedy: "`kubectl rollout resume deployment/\(name)`", patience: Trouble.confirmed))
+                    remedy: "`kubectl rollout resume deployment/\(name)`", patience: Trouble.confirmed,
+                    subject: "Deployment \(name)"))
         }
         let generation = deployment["metadata", "generation"]?.integer ?? 0
         let observed = deployment["status", "observedGeneration"]?.integer ?? 0
         guard observed >= generation else {
-            return .waiting("the controllers have seen generation \(observed) of \(generation)", nil)
+            return .waiting(
+                "the controllers have seen generation \(observed) of \(generation)",
+                .unattended("Deployment \(name)", "generation \(generation) of it", seen: observed))
         }
         let counts = ReplicaCounts(deployment)
         if counts.isComplete { return .done("\(counts.available) of \(counts.wanted) pods available") }
 
         let newest = newestReplicaSet(of: deployment)
         // Only the new ReplicaSet's pods count: old ones may be broken in just the way that this update mends.
-        let pods = newest.map { self.pods(ownedBy: $0) }?.filter { !$0.isBeingDeleted } ?? []
-        let found = pods.compactMap { self.trouble(of: $0) }.worst?.told(about: "Deployment \(name)")
+        let all = newest.map { self.pods(ownedBy: $0) }?.filter { !$0.isBeingDeleted } ?? []
+        let pods = all.filter { !$0.hasEnded }
+        // Ended pods have been replaced: how they ended matters only where nothing is wrong with those that took their place.
+        let found = (pods.compactMap { self.trouble(of: $0) }.worst ?? all.compactMap { eviction(of: $0) }.last)?
+            .told(about: "Deployment \(name)")
         let stalled = stall(of: deployment, name, counts)
         // What might pass by itself has had its time once the Deployment's own deadline is over.
         let late = stalled == nil || found?.isPermanent == true ? found : found?.lasting(Trouble.confirmed)
@@ -46,8 +52,10 @@ extension Snapshot {
     }
 
     private func refusal(of owner: JSONValue, _ name: String) -> Trouble? {
-        guard let failure = owner.condition("ReplicaFailure"), failure.status == "True" else { return nil }
-        return .podRefused("Deployment \(name)", failure.message)
+        Refused(owner, self).map { refused in
+            let trouble = Trouble.podRefused("Deployment \(name)", refused.message)
+            return refused.isOld ? trouble.lasting(Trouble.stubborn) : trouble
+        }
     }
 
     private func stall(of deployment: JSONValue, _ name: String, _ counts: ReplicaCounts) -> Trouble? {
@@ -56,7 +64,8 @@ extension Snapshot {
         }
         return Trouble(
             .noProgress, "Deployment \(name) makes no progress: \(progress.message) (\(counts.words))",
-            remedy: "look at its pods: `kubectl describe pods` names what each waits for", patience: Trouble.confirmed)
+            remedy: "look at its pods: `kubectl describe pods` names what each waits for", patience: Trouble.confirmed,
+            subject: "Deployment \(name)")
     }
 }
 
@@ -83,49 +92,5 @@ private struct ReplicaCounts {
         var text = "\(updated) of \(wanted) pods new, \(available) available"
         if total > updated { text += ", \(total - updated) old still there" }
         return text
-    }
-}
-
-extension Trouble {
-    static func missing(_ subject: String) -> Trouble {
-        Trouble(
-            .missing, "\(subject) does not exist", remedy: "run the step that makes it again", patience: confirmed)
-    }
-
-    /// The API server refused to create pods, told by a condition or event of their owner.
-    static func podRefused(_ subject: String, _ message: String) -> Trouble {
-        func trouble(_ code: Code, _ sentence: String, _ remedy: String) -> Trouble {
-            // Not at once: a new namespace gets its ServiceAccount, and a quota its room, a moment late.
-            Trouble(code, "\(subject): \(sentence)", remedy: remedy, patience: settled)
-        }
-        // The reason is FailedCreate for all of these; only the API server's text tells them apart.
-        let text = message.firstRange(of: "forbidden: ").map { String(message[$0.upperBound...]) } ?? message
-        if text.contains("exceeded quota") {
-            return trouble(
-                .quotaExceeded, "a ResourceQuota refuses its pods: \(text)",
-                "raise the ResourceQuota of the namespace, or ask for less in the inventory")
-        }
-        if text.contains("service account") {
-            return trouble(
-                .missingServiceAccount, "its pods' ServiceAccount does not exist: \(text)",
-                "create the ServiceAccount; `default` is made with its namespace, a moment later")
-        }
-        return trouble(
-            .admissionRefused, "the API server refuses its pods: \(text)",
-            "satisfy the policy or webhook that the answer names, or change it")
-    }
-
-    /// The same trouble, with the workload in front.
-    func told(about subject: String) -> Trouble {
-        var result = self
-        result.sentence = "\(subject): \(sentence)"
-        return result
-    }
-}
-
-extension [Trouble] {
-    /// What to tell first: what does not pass by itself, and of that what needs least patience.
-    var worst: Trouble? {
-        self.min { ($0.patience ?? .seconds(1 << 30)) < ($1.patience ?? .seconds(1 << 30)) }
     }
 }

@@ -11,6 +11,8 @@ struct Pod {
     let message: String
     let node: String?
     let isBeingDeleted: Bool
+    /// Whether it ended, and is only still listed.
+    let hasEnded: Bool
     let scheduled: Condition?
     let ready: Condition?
     /// Init containers first, in the order they start.
@@ -26,6 +28,7 @@ struct Pod {
         message = object["status", "message"]?.string ?? ""
         node = object["spec", "nodeName"]?.string
         isBeingDeleted = object["metadata", "deletionTimestamp"] != nil
+        hasEnded = object.isEndedPod
         scheduled = object.condition("PodScheduled")
         ready = object.condition("Ready")
         containers = ["initContainer", "container"].flatMap { prefix in

@@ -1,26 +1,31 @@
+import Foundation
+
 extension Snapshot {
     /// What keeps one pod from being ready, the deepest cause first; `nil` where it is ready or simply not yet there.
     func trouble(of pod: Pod) -> Trouble? {
-        if let why = whyNotReady(pod.node) {
-            return Trouble(
-                .nodeNotReady,
-                "\(pod.words): node \(pod.node ?? "") is not ready (\(why.trimmingSuffix { $0 == "." }))",
-                remedy: "bring the node's kubelet back; the other nodes keep serving meanwhile", pod: pod.name,
-                // The node controller has waited for some forty seconds of silence before it says so.
-                patience: Trouble.settled)
-        }
-        if pod.phase == "Failed", !pod.reason.isEmpty {
-            return Trouble(
-                .evicted, "\(pod.words) was ended by its node: \(pod.reason): \(pod.message)",
-                remedy: "free what the node is short of; the pod is replaced by itself", pod: pod.name)
-        }
+        if !pod.hasEnded, let trouble = nodeTrouble(of: pod) { return trouble }
+        if let eviction = eviction(of: pod) { return eviction }
         if let scheduled = pod.scheduled, scheduled.status == "False", pod.node == nil {
             return unschedulable(pod, scheduled.message)
+        }
+        if pod.scheduled == nil, pod.node == nil, pod.phase == "Pending" {
+            return Trouble(
+                .notScheduled, "\(pod.words) waits for a node, and the scheduler has not looked at it",
+                remedy: "see whether kube-scheduler runs on the masters, and its log", pod: pod.name,
+                patience: Trouble.unattended)
         }
         for container in pod.containers {
             if let trouble = trouble(of: container, in: pod) { return trouble }
         }
         return creationTrouble(of: pod)
+    }
+
+    /// How a pod was ended by its node, where it was.
+    func eviction(of pod: Pod) -> Trouble? {
+        guard pod.phase == "Failed", !pod.reason.isEmpty else { return nil }
+        return Trouble(
+            .evicted, "\(pod.words) was ended by its node: \(pod.reason): \(pod.message)",
+            remedy: "free what the node is short of; the pod is replaced by itself", pod: pod.name)
     }
 
     /// What a pod without trouble is doing on its way, as an end of a sentence.
@@ -38,7 +43,9 @@ extension Snapshot {
         if let waiting = container.waiting {
             switch waiting.reason {
             case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError":
-                return .pull(pod, container, text: pullText(pod, container, waiting.message))
+                return .pull(
+                    pod, container, text: pullText(pod, container, waiting.message),
+                    isSecretUnread: isSecretUnread(for: pod))
             case "InvalidImageName":
                 return Trouble(
                     .invalidImageName, "\(pod.words): \(container.image) is no name of an image",
@@ -51,7 +58,8 @@ extension Snapshot {
                 return Trouble(
                     .missingConfiguration, "\(pod.words) cannot be configured: \(waiting.message)",
                     remedy: "create what is missing, under the name that the pod asks for", pod: pod.name,
-                    patience: isLate(waiting.message) ? nil : Trouble.confirmed)
+                    patience: isLate(waiting.message) ? nil : Trouble.confirmed,
+                    missing: MissingObject(waiting.message))
             case "CreateContainerError", "RunContainerError", "PreCreateHookError", "PostStartHookError":
                 return Trouble(
                     .cannotStart,
@@ -131,7 +139,7 @@ extension Snapshot {
             return Trouble(
                 .volumeFailed, "\(pod.words) cannot mount a volume: \(event.message)",
                 remedy: "create what the volume is made from, under the name that the pod asks for", pod: pod.name,
-                patience: isLate(event.message) ? nil : Trouble.settled)
+                patience: isLate(event.message) ? nil : Trouble.settled, missing: MissingObject(event.message))
         }
         return Trouble(
             .sandboxFailed, "\(pod.words) gets no network: \(event.message)",
@@ -144,32 +152,22 @@ extension Snapshot {
         message.contains("failed to sync")
     }
 
-    /// The scheduler's sentence, cut to what is short.
-    private func unschedulable(_ pod: Pod, _ message: String) -> Trouble {
-        // `0/8 nodes are available: 3 Insufficient cpu, 5 node(s) had … . preemption: …`: text is all the scheduler gives.
-        let head = message.firstRange(of: " preemption:").map { String(message[..<$0.lowerBound]) } ?? message
-        let short = head.matches(of: /Insufficient ([^\s,.]+(?:\.[^\s,.]+)*)/).map { String($0.1) }
-        let resources = Set(short).sorted().joined(separator: " and ")
-        return Trouble(
-            .unschedulable,
-            "\(pod.words) finds no node\(resources.isEmpty ? "" : " with enough \(resources)"): "
-                + head.trimmingSuffix { $0 == "." || $0 == " " },
-            remedy: resources.isEmpty
-                ? "make a node fit: the answer names what each one lacks"
-                : "free \(resources) on the workers, add one, or ask for less in the inventory",
-            pod: pod.name, patience: Trouble.settled)
-    }
-
     /// Everything the kubelet says about a failed pull: newer ones in the state, older ones in an event only.
     private func pullText(_ pod: Pod, _ container: ContainerStatus, _ waiting: String) -> String {
         let event = events(about: pod.uid, reasons: "Failed").last {
             $0.message.contains(container.image) && $0.message.lowercased().contains("pull")
         }
-        let missing = events(about: pod.uid, reasons: "FailedToRetrieveImagePullSecret").last
         // `Back-off pulling image "…"` alone says nothing about the cause.
         let own = waiting.hasPrefix("Back-off") && !waiting.contains(": ") ? "" : waiting
-        return [event?.message ?? own, missing?.message].compactMap { $0 }.filter { !$0.isEmpty }.joined(
-            separator: "; ")
+        return event?.message ?? own
+    }
+
+    /// Whether the kubelet could not read a pull Secret for its last attempt, which it then made without it.
+    private func isSecretUnread(for pod: Pod) -> Bool {
+        guard let unread = events(about: pod.uid, reasons: "FailedToRetrieveImagePullSecret").last else { return false }
+        // It is written just before the attempt; one that is older was about an earlier attempt.
+        let attempt = events(about: pod.uid, reasons: "Pulling").last
+        return attempt.map { $0.time <= unread.time.addingTimeInterval(5) } ?? true
     }
 }
 
@@ -179,11 +177,5 @@ extension String {
         guard let range = firstRange(of: "unable to start container process: ") else { return self }
         let cause = self[range.upperBound...]
         return String(cause.hasSuffix(": unknown") ? cause.dropLast(": unknown".count) : cause)
-    }
-
-    fileprivate func trimmingSuffix(while predicate: (Character) -> Bool) -> String {
-        var text = self[...]
-        while let last = text.last, predicate(last) { text.removeLast() }
-        return String(text)
     }
 }

@@ -7,7 +7,7 @@ enum PullSecretState: Hashable {
     case wrongType(String)
     case unreadable
     case otherRegistries([String])
-    case fits(user: String?)
+    case fits(user: String?, token: Secret?)
 
     init(_ object: JSONValue?, registry: String) {
         guard let object else {
@@ -28,7 +28,10 @@ enum PullSecretState: Hashable {
             self = .otherRegistries(auths.keys.sorted())
             return
         }
-        self = .fits(user: entry["username"]?.string ?? Self.user(in: entry["auth"]?.string))
+        let pair = Self.pair(in: entry["auth"]?.string)
+        self = .fits(
+            user: entry["username"]?.string ?? pair?.user,
+            token: entry["password"]?.string.map { Secret($0) } ?? pair?.token)
     }
 
     /// What is wrong with it, as the end of a sentence; `nil` where it fits.
@@ -56,11 +59,11 @@ enum PullSecretState: Hashable {
         return host == "index.docker.io" ? "docker.io" : host
     }
 
-    private static func user(in auth: String?) -> String? {
-        guard let auth, let bytes = Data(base64Encoded: auth), let pair = String(data: bytes, encoding: .utf8) else {
-            return nil
-        }
-        return pair.firstIndex(of: ":").map { String(pair[..<$0]) }
+    private static func pair(in auth: String?) -> (user: String, token: Secret)? {
+        guard let auth, let bytes = Data(base64Encoded: auth), let pair = String(data: bytes, encoding: .utf8),
+            let colon = pair.firstIndex(of: ":")
+        else { return nil }
+        return (String(pair[..<colon]), Secret(String(pair[pair.index(after: colon)...])))
     }
 }
 
@@ -70,12 +73,18 @@ extension ClusterReader {
         guard trouble.code == .pullUnauthorized || trouble.code == .pullForbidden, let pull = trouble.pull,
             !pull.secrets.isEmpty
         else { return trouble }
+        return trouble.addingPullSecrets(try await pullSecrets(of: pull, namespace: namespace), registry: pull.registry)
+    }
+
+    /// What the Secrets named for a pull are worth, in their order.
+    func pullSecrets(
+        of pull: PullAttempt, namespace: String
+    ) async throws(KubernetesError) -> [(name: String, state: PullSecretState)] {
         let objects = try await get(
             pull.secrets.map { ObjectReference(apiVersion: "v1", kind: "Secret", namespace: namespace, name: $0) })
-        let states = pull.secrets.map { name in
+        return pull.secrets.map { name in
             (name, PullSecretState(objects.first { $0["metadata", "name"]?.string == name }, registry: pull.registry))
         }
-        return trouble.addingPullSecrets(states, registry: pull.registry)
     }
 }
 
@@ -84,7 +93,9 @@ extension Trouble {
         var result = self
         let faults = states.compactMap { $0.state.fault($0.name, registry: registry) }
         for (name, state) in states {
-            if case .fits(let user) = state {
+            if case .fits(let user, _) = state {
+                // What was tried without the Secret says nothing about it.
+                guard pull?.isSecretUnread != true else { return result }
                 result.sentence +=
                     "; Secret \(name) fits the registry, which does not accept "
                     + (user.map { "user \($0) with its token" } ?? "its token")

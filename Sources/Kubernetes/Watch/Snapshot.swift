@@ -33,11 +33,9 @@ struct Snapshot {
             .sorted { $0.time < $1.time }
     }
 
-    /// Why a node is not ready; `nil` where it is, or is not known.
-    func whyNotReady(_ node: String?) -> String? {
-        guard let node, let object = object("Node", named: node) else { return nil }
-        guard let condition = object.condition("Ready"), condition.status != "True" else { return nil }
-        return condition.message.isEmpty ? condition.reason : condition.message
+    /// The nodes that were told to take no new pods.
+    var cordonedNodes: [String] {
+        (objects["Node"] ?? []).map { NodeState($0) }.filter(\.isCordoned).map(\.name).sorted()
     }
 }
 
@@ -64,6 +62,8 @@ struct Condition {
     let status: String
     let reason: String
     let message: String
+    /// When it came to have this status.
+    let since: Date?
 }
 
 extension JSONValue {
@@ -74,7 +74,8 @@ extension JSONValue {
         return found.map { condition in
             Condition(
                 status: condition["status"]?.string ?? "", reason: condition["reason"]?.string ?? "",
-                message: condition["message"]?.string ?? "")
+                message: condition["message"]?.string ?? "",
+                since: condition["lastTransitionTime"]?.string.flatMap(Timestamp.date))
         }
     }
 }

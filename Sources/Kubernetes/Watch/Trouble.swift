@@ -14,6 +14,14 @@ public struct Trouble: Sendable, Hashable {
         case imageNotFound
         /// The node cannot reach the registry.
         case registryUnreachable
+        /// The image has no build for the node's architecture.
+        case wrongPlatform
+        /// The image is of a format that the node's container runtime does not take.
+        case unsupportedImage
+        /// The registry wants to be asked less often.
+        case pullLimited
+        /// The node has no room for the image.
+        case nodeDiskFull
         /// The image cannot be pulled for another reason.
         case pullFailed
         /// The image's name is none.
@@ -44,8 +52,14 @@ public struct Trouble: Sendable, Hashable {
         case volumeFailed
         /// The pod's network or sandbox cannot be made.
         case sandboxFailed
-        /// The pod's node does not report.
+        /// The pod's node does not report, or says that it is not ready; what runs there may go on running.
         case nodeNotReady
+        /// The container runtime of the pod's node does not answer.
+        case runtimeDown
+        /// No scheduler has looked at the pod.
+        case notScheduled
+        /// No controller has looked at the workload.
+        case notControlled
         /// The node ended the pod, for want of memory or disk.
         case evicted
         /// The Job failed.
@@ -70,15 +84,33 @@ public struct Trouble: Sendable, Hashable {
     public let log: LogSource?
     /// The image that could not be pulled and the Secrets named for it, where that is the trouble.
     public let pull: PullAttempt?
+    /// The object that the kubelet did not find, where that is the trouble.
+    let missing: MissingObject?
+    /// The workload that the sentence begins with, where it begins with one.
+    public private(set) var subject: String?
+    /// What is known that speaks against the cause, once it was looked for: the kubelet then only has to look again.
+    public internal(set) var doubt: String?
     /// The last lines of ``log``, once they were read: enough to hold a whole trace.
     public var logTail: [String] = []
 
-    /// Whether it does not pass by itself.
-    public var isPermanent: Bool { patience != nil }
+    /// Whether it is the workload's own and does not pass by itself; what a node or the control plane lacks is not the
+    /// workload's.
+    public var isPermanent: Bool {
+        switch code {
+        case .nodeNotReady, .runtimeDown, .notScheduled, .notControlled: false
+        default: patience != nil
+        }
+    }
+
+    /// The sentence without the workload that it may begin with, for where that stands already.
+    public var sentenceWithoutSubject: String {
+        guard let subject, sentence.hasPrefix(subject) else { return sentence }
+        return String(sentence.dropFirst(subject.count).drop { $0 == ":" || $0 == " " })
+    }
 
     init(
         _ code: Code, _ sentence: String, remedy: String, pod: String? = nil, patience: Duration? = nil,
-        log: LogSource? = nil, pull: PullAttempt? = nil
+        log: LogSource? = nil, pull: PullAttempt? = nil, missing: MissingObject? = nil, subject: String? = nil
     ) {
         self.code = code
         self.sentence = sentence
@@ -87,6 +119,8 @@ public struct Trouble: Sendable, Hashable {
         self.patience = patience
         self.log = log
         self.pull = pull
+        self.missing = missing
+        self.subject = subject
     }
 
     /// For causes that never pass by themselves: one more look, since a single one can catch a moment in between.
@@ -95,11 +129,24 @@ public struct Trouble: Sendable, Hashable {
     static let settled: Duration = .seconds(8)
     /// For causes outside the cluster that often pass.
     static let stubborn: Duration = .seconds(60)
+    /// For what a part of the control plane does within a second, unless it is down or changes its leader.
+    static let unattended: Duration = .seconds(25)
 
     /// The same trouble, where waiting on becomes pointless after another time.
     func lasting(_ patience: Duration?) -> Trouble {
-        var result = Trouble(code, sentence, remedy: remedy, pod: pod, patience: patience, log: log, pull: pull)
+        var result = Trouble(
+            code, sentence, remedy: remedy, pod: pod, patience: patience, log: log, pull: pull, missing: missing,
+            subject: subject)
+        result.doubt = doubt
         result.logTail = logTail
+        return result
+    }
+
+    /// The same trouble, with the workload in front.
+    func told(about subject: String) -> Trouble {
+        var result = self
+        result.sentence = "\(subject): \(sentence)"
+        result.subject = subject
         return result
     }
 
@@ -113,58 +160,5 @@ public struct Trouble: Sendable, Hashable {
         let last = (telling.isEmpty ? result.logTail : telling).suffix(4)
         if !last.isEmpty { result.sentence += "; its log ends: " + last.joined(separator: " ⏎ ") }
         return result
-    }
-}
-
-/// The log of one container of a pod.
-public struct LogSource: Sendable, Hashable {
-    /// The pod.
-    public let pod: String
-    /// The container.
-    public let container: String
-    /// Whether the container before the present one is meant.
-    public let isPrevious: Bool
-}
-
-/// An image and the Secrets a pod names for pulling it.
-public struct PullAttempt: Sendable, Hashable {
-    /// The image.
-    public let image: String
-    /// The names of the Secrets.
-    public let secrets: [String]
-
-    /// The registry's host and port, as the image's name gives it.
-    public var registry: String {
-        let parts = image.split(separator: "/", maxSplits: 1)
-        guard parts.count == 2, let first = parts.first,
-            first.contains(".") || first.contains(":") || first == "localhost"
-        else { return "docker.io" }
-        return String(first)
-    }
-}
-
-/// How a workload stands, by one look at its namespace.
-public enum Verdict: Sendable, Hashable {
-    /// It is up, or ended well.
-    case done(String)
-    /// It is on its way, with what was seen last and what holds it up, if anything does.
-    case waiting(String, Trouble?)
-    /// It failed for good.
-    case failed(Trouble)
-}
-
-/// A workload to watch.
-public enum Workload: Sendable, Hashable, CustomStringConvertible {
-    /// The Deployment of this name.
-    case deployment(String)
-    /// The Job of this name.
-    case job(String)
-
-    /// `Deployment chatwoot-web`.
-    public var description: String {
-        switch self {
-        case .deployment(let name): "Deployment \(name)"
-        case .job(let name): "Job \(name)"
-        }
     }
 }

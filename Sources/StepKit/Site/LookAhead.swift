@@ -64,6 +64,7 @@ extension Module {
     ///
     /// Throws where a host is lost: the caller may know another one.
     public func examine(_ site: ReadableSite) async throws -> [Diagnosis] {
+        try await site.cluster.requireReady()
         do {
             try await lookAhead(site)
         } catch let error as any ExplainedError where error.kind != .unreachable {

@@ -71,7 +71,7 @@ extension ExplainedError {
     /// The error as lines: one for each of several.
     fileprivate var diagnoses: [Diagnosis] {
         if let combined = self as? CombinedFailure { return combined.failures.flatMap(\.diagnoses) }
-        if let none = self as? NoMasterLeft { return none.failures.flatMap(\.diagnoses) }
+        if let none = self as? NoMasterLeft { return none.diagnoses }
         return [.failed(host ?? attempt, self)]
     }
 }

@@ -55,24 +55,9 @@ struct LiveProvider: SiteProvider {
     }
 }
 
-/// No master answers: nothing can be done.
-struct NoMasterLeft: ExplainedError {
-    let failures: [any ExplainedError]
-
-    init(failures: [any ExplainedError]) {
-        self.failures = failures.withoutRepetitions
-    }
-
-    var attempt: String { "reach a Kubernetes master" }
-    var host: String? { nil }
-    var cause: String { "none answers:\n  " + failures.map(\.description).joined(separator: "\n  ") }
-    var remedy: String { "start a master or mend the way to it, then `runner resume`" }
-    var kind: FailureKind { .noMaster }
-}
-
 extension [any ExplainedError] {
     /// Each once: what is wrong with a jump host is wrong for all hosts behind it.
-    fileprivate var withoutRepetitions: Self {
+    var withoutRepetitions: Self {
         var seen: Set<String> = []
         return filter { seen.insert($0.description).inserted }
     }

@@ -76,13 +76,14 @@ actor LiveSite: OpenSite {
             words.append("the API server of \(name) does not answer")
         }
         guard !words.isEmpty else { return nil }
+        if !error.lostHosts.apiServers.isEmpty { await leaveMastersThatCannotServe() }
         try await chooseMaster()
         return words.joined(separator: ", ") + ", going on through \(try masterInUse().hostName)"
     }
 
     func observeLease() async throws {
         observedLease = nil
-        observedLease = try await leaseWriter().reader.observeLease(ofModule: module)
+        observedLease = try await leaseWriter().reader.quick(.seconds(5)).observeLease(ofModule: module)
     }
 
     func takeLease(run: String, superseded: Set<String>) async throws -> LeaseTaking {
@@ -124,13 +125,28 @@ actor LiveSite: OpenSite {
         connections.filter { isMaster($0.hostName) && withoutAPI[$0.hostName] == nil }
     }
 
+    /// Asks all masters at once what they lack, since the others may lack what the lost one does, such as etcd.
+    private func leaveMastersThatCannotServe() async {
+        let masters = connections.filter { isMaster($0.hostName) }
+        let kubeconfig = inventory.cluster.kubeconfig
+        let answers = await resultsOfAll(masters) { master in
+            try await ClusterReader(shell: master, kubeconfig: kubeconfig).requireReady()
+        }
+        for (master, answer) in zip(masters, answers) {
+            guard case .failure(let error as any ExplainedError) = answer, error.kind == .unreachable else { continue }
+            withoutAPI[master.hostName] = error
+        }
+    }
+
     private func leaseWriter() throws -> ClusterWriter {
         writer(try masterInUse())
     }
 
     private func masterInUse() throws -> SSHConnection {
         guard let master = usableMasters.first else {
-            throw NoMasterLeft(failures: absent.filter { isMaster($0.name) }.map(\.failure) + withoutAPI.values)
+            throw NoMasterLeft(
+                failures: absent.filter { isMaster($0.name) }.map(\.failure)
+                    + withoutAPI.sorted { $0.key < $1.key }.map(\.value))
         }
         return master
     }

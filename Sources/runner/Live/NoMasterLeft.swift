@@ -1,0 +1,49 @@
+import ClientKit
+import StepKit
+
+/// No master can be used: nothing can be done.
+struct NoMasterLeft: ExplainedError {
+    /// What is wrong with some of the masters, which is said once for all of them.
+    struct Reason {
+        let hosts: [String]
+        let cause: String
+        let remedy: String
+
+        /// `k8s-master-01, k8s-master-02: it runs and cannot serve: etcd failed`.
+        var words: String { (hosts.isEmpty ? "" : "\(hosts.joined(separator: ", ")): ") + cause }
+    }
+
+    let reasons: [Reason]
+
+    init(failures: [any ExplainedError]) {
+        var reasons: [Reason] = []
+        for failure in failures.withoutRepetitions {
+            let hosts = failure.host.map { [$0] } ?? []
+            if let same = reasons.firstIndex(where: { $0.cause == failure.cause && $0.remedy == failure.remedy }) {
+                reasons[same] = Reason(
+                    hosts: reasons[same].hosts + hosts, cause: failure.cause, remedy: failure.remedy)
+            } else {
+                reasons.append(Reason(hosts: hosts, cause: failure.cause, remedy: failure.remedy))
+            }
+        }
+        self.reasons = reasons
+    }
+
+    var attempt: String { "reach a Kubernetes master that serves" }
+    var host: String? { nil }
+    var cause: String {
+        let words = reasons.map(\.words)
+        if words.isEmpty { return "there is no session to any" }
+        return words.count == 1 ? words[0] : "none does:\n  " + words.joined(separator: "\n  ")
+    }
+    var remedy: String {
+        let own = reasons.count == 1 ? reasons[0].remedy : "start a master, or repair the way to it"
+        return own + "; then the same command again, or `runner resume` where it has begun a run"
+    }
+    var kind: FailureKind { .noMaster }
+
+    /// One line for each reason.
+    var diagnoses: [Diagnosis] {
+        reasons.map { .failed("Kubernetes masters", $0.words.onOneLine, remedy: $0.remedy.onOneLine) }
+    }
+}
