@@ -10,6 +10,8 @@ struct ChatwootEnvironment: Sendable {
     let plain: [String: String]
     /// What may not.
     let secret: [String: Secret]
+    /// The certificates that pods find beside it.
+    let certificates: String?
     /// Changes whenever values that somebody else put into the ConfigMap or the Secret are put back; see ``ConfigRepair``.
     var repair: String?
 
@@ -28,6 +30,7 @@ struct ChatwootEnvironment: Sendable {
             "POSTGRES_USERNAME": chatwoot.databaseUser,
             "REDIS_URL": "redis://\(redis.host):\(redis.port)/\(redis.database)",
         ]) { _, own in own }
+        plain.merge(PostgresTrust(site).variables) { _, own in own }
         var secret = site.credentials.chatwootExtra
         secret.merge([
             "POSTGRES_PASSWORD": generated.databasePassword,
@@ -45,6 +48,7 @@ struct ChatwootEnvironment: Sendable {
             secret["STORAGE_ACCESS_KEY_ID"] = Secret(keys.accessKey)
             secret["STORAGE_SECRET_ACCESS_KEY"] = keys.secretKey
         }
+        certificates = PostgresTrust(site).certificates
         self.plain = plain
         self.secret = secret
     }
@@ -58,7 +62,8 @@ struct ChatwootEnvironment: Sendable {
     /// SHA-256 over every name and value, and over what is given besides, whose names are no variables'.
     func digest(_ more: [String: String]) -> String {
         var hash = SHA256()
-        let all = more.merging(plain) { _, own in own }
+        let all = more.merging(certificates.map { ["=certificates": $0] } ?? [:]) { _, own in own }
+            .merging(plain) { _, own in own }
             .merging(secret.mapValues { $0.reveal() }) { _, own in own }
         for (name, value) in all.sorted(by: { $0.key < $1.key }) {
             hash.update(data: Data("\(name.utf8.count):\(name)\(value.utf8.count):\(value)".utf8))
@@ -78,6 +83,6 @@ struct ChatwootEnvironment: Sendable {
                     ChatwootNames.configMap, in: site, annotations: repair.map { [ChatwootNames.repair: $0] }),
                 data: plain),
             SecretObject(metadata: .chatwoot(ChatwootNames.secret, in: site), data: secret),
-        ]
+        ] + [PostgresTrust(site).manifest(in: site)].compactMap { $0 }
     }
 }

@@ -76,11 +76,12 @@ struct MigrationJob {
                 limits: [
                     "cpu": chatwoot.resources.limits.cpu.description,
                     "memory": chatwoot.resources.limits.memory.description,
-                ]))
+                ]),
+            volumeMounts: PostgresTrust(reading).mounts)
         let pods = PodSpec(
             containers: [container], restartPolicy: "Never",
             imagePullSecrets: [NameReference(name: reading.inventory.registry.secretName)],
-            automountServiceAccountToken: false, enableServiceLinks: false)
+            automountServiceAccountToken: false, enableServiceLinks: false, volumes: PostgresTrust(reading).volumes)
         return Job(
             metadata: .chatwoot(
                 name, in: reading, labels: ChatwootNames.labels("migrations"),

@@ -10,6 +10,8 @@ enum ChatwootNames {
     static let service = "chatwoot-web"
     static let ingress = "chatwoot-ingress"
     static let port = 3000
+    /// The authorities of PostgreSQL's certificate, where the inventory names a file of them.
+    static let postgresCA = "chatwoot-postgres-ca"
     /// The pods' annotation that changes with their environment.
     static let checksum = "keybuzz.io/config-checksum"
     /// Where a Deployment has it.

@@ -26,6 +26,8 @@ public struct PostgresEndpoint: Sendable, Hashable {
     public enum TLSMode: String, Sendable, Hashable, Codable, CaseIterable {
         /// Never TLS.
         case disable
+        /// TLS only where the server refuses a connection without it.
+        case allow
         /// TLS where the server has it, without verifying anybody.
         case prefer
         /// TLS or nothing, still without verifying anybody.

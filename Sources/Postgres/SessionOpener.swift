@@ -110,7 +110,8 @@ struct SessionOpener {
 }
 
 extension PostgresError {
-    fileprivate var allowsAnotherHost: Bool {
+    /// Whether another host of the same service may let us in although this one does not.
+    public var allowsAnotherHost: Bool {
         switch reason {
         case .interrupted, .invalidInput: false
         case .server: kind == .unreachable

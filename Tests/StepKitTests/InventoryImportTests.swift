@@ -249,6 +249,52 @@ import Testing
         #expect(problem.message.contains(message), "\(problem.message)")
     }
 
+    @Test(arguments: [
+        ("[kube_control_plane]\nnode1 ansible_host=10.0.0.1\n", 1),
+        ("# hosts\n\n; old\nnode1 ansible_host=10.0.0.1\n", 4),
+        ("[all:vars]\nansible_user=root\n", 1), ("node1\nnode2\n", 1), ("node[1:3].example.org ip = 10.0.0.1", 1),
+        ("[kube_node:children] ; all\nworkers", 1),
+    ])
+    func anINIInventoryGetsTheCommandThatTurnsItIntoYAML(text: String, line: Int) throws {
+        let error = try #require(throws: InventoryError.self) {
+            try InventoryImport(like: nil, folder: "/").convert(text, file: "my inventory/hosts.ini")
+        }
+        #expect(error.problems.map(\.line) == [line])
+        #expect(
+            error.problems[0].message.contains(
+                "`ansible-inventory -i 'my inventory/hosts.ini' --list --yaml > 'my inventory/hosts.yaml'`"))
+    }
+
+    @Test func aVaultedFileGetsTheCommandThatDecryptsIt() throws {
+        let error = try #require(throws: InventoryError.self) {
+            try InventoryImport(like: nil, folder: "/").convert("$ANSIBLE_VAULT;1.1;AES256\n3031\n", file: "hosts.yaml")
+        }
+        #expect(error.problems[0].message.contains("`ansible-vault decrypt --output hosts-plain.yaml hosts.yaml`"))
+    }
+
+    @Test(arguments: [
+        "!vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  3031", "{ __ansible_vault: \"$ANSIBLE_VAULT;1.1;AES256\" }",
+        "\"$ANSIBLE_VAULT;1.1;AES256\"",
+    ])
+    func aVaultedVariableIsCalledVaultedWhereItIsNeeded(value: String) throws {
+        let indented = value.replacing("\n", with: "\n        ")
+        func yaml(_ name: String) -> String {
+            """
+            kube_control_plane:
+              vars:
+                \(name): \(indented)
+              hosts: { one: { access_ip: 10.0.0.1 }, two: { access_ip: 10.0.0.2 } }
+            """
+        }
+        for name in ["ansible_host", "ansible_user", "ansible_port", "ansible_ssh_common_args", "kube_pods_subnet"] {
+            let found = problems(yaml(name))
+            #expect(found.map(\.path) == ["kube_control_plane.vars.\(name)"], "\(found)")
+            #expect(found.first?.message.hasPrefix("is vaulted") == true)
+            #expect(found.first?.message.contains("-m debug -a var=\(name) --ask-vault-pass") == true)
+        }
+        for name in ["ansible_password", "some_token"] { #expect(problems(yaml(name)) == []) }
+    }
+
     @Test func aFileIsNotReplacedUnlessAskedFor() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/inventory.json"

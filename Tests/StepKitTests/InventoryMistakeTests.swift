@@ -101,6 +101,17 @@ import Testing
 
     static let combinations = [
         Case(
+            "\"port\": 5432", "\"sslmode\": \"verify-full\"", "postgres.sslmode", 23, "needs \"rootCertificate\""),
+        Case("\"port\": 5432", "\"sslmode\": \"verify-ca\"", "postgres.sslmode", 23, "needs \"rootCertificate\""),
+        Case(
+            "\"port\": 5432", "\"sslmode\": \"verify-ca\", \"rootCertificate\": \"system\"", "postgres.sslmode", 23,
+            "use verify-full"),
+        Case(
+            "\"port\": 5432", "\"sslmode\": \"require\", \"rootCertificate\": \"ca.pem\"", "postgres.rootCertificate",
+            23, "not with require"),
+        Case(
+            "\"port\": 5432", "\"rootCertificate\": \"ca.pem\"", "postgres.rootCertificate", 23, "not with prefer"),
+        Case(
             "\"firewall\"", "\"backup\": {\"host\": \"backup-09\"}, \"firewall\"", "backup.host", 36,
             "is none of the hosts: k8s-master-01"),
         Case("k8s-worker-01", "k8s-master-02", "hosts[3].name", 14, "is already the name of hosts[1] (line 12)"),

@@ -32,6 +32,60 @@ import Testing
             ])
     }
 
+    private static let manyHosts = [
+        (old: #""hosts": ["10.0.0.10"]"#, new: #""hosts": ["db-1.example.org", "db-2.example.org"]"#)
+    ]
+
+    @Test func severalServersOfPostgreSQLLeadToTheOneThatCanBeWrittenTo() throws {
+        let environment = try Self.environment(Self.manyHosts)
+        #expect(environment.plain["POSTGRES_HOST"] == "db-1.example.org,db-2.example.org")
+        #expect(environment.plain["PGTARGETSESSIONATTRS"] == "read-write")
+        #expect(environment.plain["PGSSLMODE"] == nil && environment.plain["PGSSLROOTCERT"] == nil)
+        #expect(try Self.environment().plain["PGTARGETSESSIONATTRS"] == nil)
+    }
+
+    @Test(arguments: ["disable", "allow", "require"])
+    func thePodsUseTheSSLModeOfTheInventory(mode: String) throws {
+        let environment = try Self.environment([(#""sslmode": "prefer""#, "\"sslmode\": \"\(mode)\"")])
+        #expect(environment.plain["PGSSLMODE"] == mode && environment.plain["PGSSLROOTCERT"] == nil)
+    }
+
+    @Test func thePodsVerifyPostgreSQLsCertificateAgainstTheGivenOne() throws {
+        let verified = [
+            (old: #""sslmode": "prefer""#, new: #""sslmode": "verify-full", "rootCertificate": "/etc/keybuzz/ca.pem""#)
+        ]
+        var credentials = SiteSample.credentials()
+        credentials.certificates.postgres = "first"
+        let site = SiteSample.readable(try SiteSample.inventory(verified), credentials)
+        let environment = ChatwootEnvironment(site, Self.secrets)
+        #expect(environment.plain["PGSSLMODE"] == "verify-full")
+        #expect(environment.plain["PGSSLROOTCERT"] == "/etc/keybuzz/postgres-ca/ca.crt")
+        let file = try environment.manifests(in: site).object("ConfigMap", "chatwoot-postgres-ca")
+        #expect(file["data"]?.strings == ["ca.crt": "first"])
+        credentials.certificates.postgres = "second"
+        #expect(try Self.environment(verified, credentials).checksum != environment.checksum)
+
+        let server = ServerVersion(major: 1, minor: 34, description: "v1.34.9")
+        let image = ResolvedImage(
+            site.inventory.chatwoot.image, digest: "sha256:" + String(repeating: "0f", count: 32), source: .registry)
+        let manifests = ChatwootDeployment(site: site, image: image, checksum: "", server: server).manifests
+        for name in ["chatwoot-web", "chatwoot-worker"] {
+            let pod = try #require(
+                try manifests.object("Deployment", name)["spec", "template", "spec"])
+            #expect(pod["volumes"]?.elements.map { $0["configMap", "name"]?.string } == ["chatwoot-postgres-ca"])
+            let mounts = pod["containers"]?.elements.first?["volumeMounts"]?.elements
+            #expect(mounts?.map { $0["mountPath"]?.string } == ["/etc/keybuzz/postgres-ca"])
+        }
+    }
+
+    @Test func theSystemsAuthoritiesAreThoseOfTheImage() throws {
+        let environment = try Self.environment([
+            (#""sslmode": "prefer""#, #""sslmode": "verify-full", "rootCertificate": "system""#)
+        ])
+        #expect(environment.plain["PGSSLROOTCERT"] == "/etc/ssl/certs/ca-certificates.crt")
+        #expect(environment.certificates == nil)
+    }
+
     @Test func storesAttachmentsInTheBucketOnceItsKeysAreGiven() throws {
         let environment = try Self.environment([], SiteSample.credentials(minio: true))
         #expect(environment.plain["ACTIVE_STORAGE_SERVICE"] == "s3_compatible")

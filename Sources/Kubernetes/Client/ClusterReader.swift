@@ -7,8 +7,9 @@ public struct ClusterReader: Sendable {
     /// The environment that kubectl is started with.
     ///
     /// A command lives for 80 ms, a tenth of which Go would spend collecting 5 MB of garbage. `GOMEMLIMIT`, which Go has known
-    /// since 1.19, makes it collect again where an answer is large.
-    public static let kubectlEnvironment = ["GOGC": "400", "GOMEMLIMIT": "256MiB"]
+    /// since 1.19, makes it collect again where an answer is large. `KUBERC` keeps preferences of the account there
+    /// (`~/.kube/kuberc`, read by default from 1.33 on) from giving commands other flags.
+    public static let kubectlEnvironment = ["GOGC": "400", "GOMEMLIMIT": "256MiB", "KUBERC": "off"]
 
     private(set) var kubectl: Kubectl
     var survey: ClusterSurvey?

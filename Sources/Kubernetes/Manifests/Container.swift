@@ -187,10 +187,13 @@ public struct VolumeMount: Encodable, Sendable, Hashable {
     public var name: String
     /// The folder.
     public var mountPath: String
+    /// Whether nothing in it can be changed.
+    public var readOnly: Bool?
 
     /// Mounts the volume `name` at `mountPath`.
-    public init(name: String, mountPath: String) {
+    public init(name: String, mountPath: String, readOnly: Bool? = nil) {
         self.name = name
         self.mountPath = mountPath
+        self.readOnly = readOnly
     }
 }

@@ -114,17 +114,25 @@ public struct PodSecurityContext: Encodable, Sendable, Hashable {
     }
 }
 
-/// A volume: an empty folder that lives as long as the pod.
+/// A volume: an empty folder that lives as long as the pod, or the entries of a ConfigMap as files.
 public struct Volume: Encodable, Sendable, Hashable {
     /// Its name.
     public var name: String
     /// The folder.
-    public var emptyDir: EmptyDirectory
+    public var emptyDir: EmptyDirectory?
+    /// The ConfigMap.
+    public var configMap: NameReference?
 
     /// An empty folder called `name`.
     public init(emptyDirectory name: String) {
         self.name = name
         self.emptyDir = EmptyDirectory()
+    }
+
+    /// A folder called like the ConfigMap whose entries are its files.
+    public init(configMap name: String) {
+        self.name = name
+        self.configMap = NameReference(name: name)
     }
 
     /// An empty folder without limits.

@@ -14,6 +14,8 @@ public struct Credentials: Sendable {
     public let chatwoot: ChatwootCredentials?
     /// Further secret variables for Chatwoot's Secret, from `chatwoot-extra.env`; empty when there is no such file.
     public let chatwootExtra: [String: Secret]
+    /// The authorities that sign the services' certificates, from the files that the inventory names.
+    public var certificates = TrustedCertificates()
 }
 
 /// The PostgreSQL administrator.

@@ -111,4 +111,9 @@ enum ShellWord {
         }
         return quoted + "'"
     }
+
+    /// ``quote(_:)`` where a shell would read `text` as anything but itself.
+    static func quoteIfNeeded(_ text: String) -> String {
+        text.wholeMatch(of: /[A-Za-z0-9_.,:=\/@%+-]+/) == nil ? quote(text) : text
+    }
 }

@@ -9,6 +9,7 @@ extension Inventory {
                 session.report("chatwoot.environment.\(name)", objection)
             }
         }
+        checkServices(session)
         if session.areSound("chatwoot", "chatwoot.image", "registry", "registry.server"),
             chatwoot.image.registry != registry.server
         {

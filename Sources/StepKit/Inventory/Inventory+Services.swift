@@ -7,6 +7,14 @@ extension Inventory {
         case ssh
     }
 
+    /// Which authorities are trusted.
+    public enum RootCertificate: Sendable, Hashable {
+        /// Those that the system trusts: this machine's, and in the pods the image's.
+        case system
+        /// Those of a file on the operator's machine, which the pods get as well.
+        case file(String)
+    }
+
     /// The PostgreSQL service.
     public struct PostgresService: Sendable, Hashable {
         /// How much TLS is asked for, in libpq's words.
@@ -33,6 +41,8 @@ extension Inventory {
         public let via: Route
         /// How much TLS is asked for.
         public let sslmode: SSLMode
+        /// The authority that the server's certificate is verified against; nil where it is not verified.
+        public let rootCertificate: RootCertificate?
         /// The database the administrator logs in to.
         public let adminDatabase: String
 
@@ -41,6 +51,7 @@ extension Inventory {
             port = reader.value("port", .port, default: 5432)
             via = reader.value("via", .choice(placeholder: .direct), default: "direct")
             sslmode = reader.value("sslmode", .choice(placeholder: .prefer), default: "prefer")
+            rootCertificate = reader.optional("rootCertificate", .rootCertificate(reader.session))
             adminDatabase = reader.value("adminDatabase", .identifier, default: "postgres")
         }
     }

@@ -1,7 +1,8 @@
 /// Which variables `chatwoot.environment` must not set, and why.
 enum ReservedVariables {
     private static let setBySteps: Set<String> = [
-        "ACTIVE_STORAGE_SERVICE", "FRONTEND_URL", "INSTALLATION_ENV", "PORT", "POSTGRES_DATABASE", "POSTGRES_HOST",
+        "ACTIVE_STORAGE_SERVICE", "FRONTEND_URL", "INSTALLATION_ENV", "PGSSLMODE", "PGSSLROOTCERT",
+        "PGTARGETSESSIONATTRS", "PORT", "POSTGRES_DATABASE", "POSTGRES_HOST",
         "POSTGRES_PORT", "POSTGRES_STATEMENT_TIMEOUT", "POSTGRES_USERNAME", "RAILS_ENV", "RAILS_LOG_TO_STDOUT",
         "REDIS_URL", "STORAGE_BUCKET_NAME", "STORAGE_ENDPOINT", "STORAGE_FORCE_PATH_STYLE", "STORAGE_REGION",
     ]
@@ -10,7 +11,10 @@ enum ReservedVariables {
         "POSTGRES_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY_BASE", "STORAGE_ACCESS_KEY_ID", "STORAGE_SECRET_ACCESS_KEY",
     ]
 
-    private static let overriding: Set<String> = ["DATABASE_URL", "REDIS_SENTINELS", "REDIS_SENTINEL_MASTER_NAME"]
+    private static let overriding: Set<String> = [
+        "DATABASE_URL", "PGHOST", "PGHOSTADDR", "PGOPTIONS", "PGPORT", "PGSERVICE", "REDIS_SENTINELS",
+        "REDIS_SENTINEL_MASTER_NAME",
+    ]
 
     private static let notRead: [String: String] = [
         "POSTGRES_DB": "POSTGRES_DATABASE", "POSTGRES_USER": "POSTGRES_USERNAME",

@@ -113,3 +113,13 @@ extension Rule where Value: RawRepresentable<String> & CaseIterable {
         }
     }
 }
+
+extension Rule<Inventory.RootCertificate> {
+    /// `system`, or the path of a file on this machine.
+    static func rootCertificate(_ session: ReadingSession) -> Rule {
+        let path = Rule<String>.localPath(session)
+        return .string(placeholder: .system) { (text) throws(Mistake) in
+            text == "system" ? .system : .file(try path.read(.string(text)))
+        }
+    }
+}

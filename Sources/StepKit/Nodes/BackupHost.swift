@@ -7,6 +7,8 @@ public struct ReadableBackupHost: Sendable {
     public let name: String
     let directory: String
     let server: Inventory.PostgresService
+    /// The authorities of the server's certificate, which the host need not have; nil where the inventory names no file.
+    var certificates: String?
     let shell: any RemoteShell
 
     /// Looks whether the host can save `source` now, and where the copy will lie; throws with what is missing.
@@ -96,7 +98,8 @@ public struct WritableBackupHost: Sendable {
                 "sh", "-c", Self.dump, "sh", file.path, "pg_dump", "--no-password", "--format=custom",
                 "--lock-wait-timeout=60000", "--host=\(server.hosts.joined(separator: ","))", "--port=\(server.port)",
                 "--username=\(source.user)", "--dbname=service=\(DumpSource.service)",
-            ], input: try source.serviceFile(tls: server.sslmode), within: limit)
+            ], input: try source.serviceFile(tls: server.sslmode), certificates: reading.certificates ?? "",
+            within: limit)
         let missing = source.tablesMissing(from: dump.outputText)
         guard !source.tables.isEmpty, missing.isEmpty else {
             throw StepFailure(
@@ -115,12 +118,16 @@ public struct WritableBackupHost: Sendable {
     }
 
     private func run(
-        _ attempt: String, _ arguments: [String], input: [UInt8] = [], within limit: Duration
+        _ attempt: String, _ arguments: [String], input: [UInt8] = [], certificates: String = "",
+        within limit: Duration
     ) async throws -> CommandResult {
         let result = try await reading.shell.run(
             RemoteCommand(
                 arguments, for: attempt, standardInput: input, effect: .change, timeout: limit,
-                environment: ["LC_ALL": "C", "PGSERVICEFILE": "/dev/stdin"]))
+                environment: [
+                    "LC_ALL": "C", "PGSERVICEFILE": "/dev/stdin", "CERTIFICATES": certificates,
+                    "PGSSLROOTCERT": reading.server.rootCertificate == .system ? Self.systemCertificates : "",
+                ]))
         guard result.exitStatus == 0 else {
             throw StepFailure(
                 attempt, host: reading.name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
@@ -128,6 +135,9 @@ public struct WritableBackupHost: Sendable {
         }
         return result
     }
+
+    /// Where Debian keeps the authorities that it trusts.
+    private static let systemCertificates = "/etc/ssl/certs/ca-certificates.crt"
 
     private static let dump = #"""
         set -eu
@@ -139,6 +149,11 @@ public struct WritableBackupHost: Sendable {
             printf '%s can be written by others: chmod 700 %s\n' "$directory" "$directory" >&2; exit 1; }
         [ ! -e "$file" ] || { printf '%s exists\n' "$file" >&2; exit 1; }
         rm -f -- "$file.partial"
+        if [ -n "$CERTIFICATES" ]; then
+            trap 'rm -f -- "$file.ca"' EXIT
+            printf '%s' "$CERTIFICATES" > "$file.ca"
+            export PGSSLROOTCERT="$file.ca"
+        fi
         "$@" --file="$file.partial" || { status=$?; rm -f -- "$file.partial"; exit "$status"; }
         sync "$file.partial"
         pg_restore --list "$file.partial"
@@ -159,6 +174,7 @@ extension ReadableSite {
         guard let backup = inventory.backup, let host = inventory.backupHost else { return nil }
         return ReadableBackupHost(
             name: host.name, directory: backup.directory, server: inventory.postgres,
+            certificates: credentials.certificates.postgres,
             shell: try await services.shell(on: host))
     }
 }

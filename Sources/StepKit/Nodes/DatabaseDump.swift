@@ -83,8 +83,6 @@ public struct DumpFile: Sendable, Hashable, CustomStringConvertible {
             "--username=\(user)", "--dbname=\(database)", "--no-comments", "--no-owner", "--no-acl",
             "--single-transaction", path,
         ]
-        return words.map { word in
-            word.wholeMatch(of: /[A-Za-z0-9_.,:=\/@%+-]+/) == nil ? ShellWord.quote(word) : word
-        }.joined(separator: " ")
+        return words.map(ShellWord.quoteIfNeeded).joined(separator: " ")
     }
 }

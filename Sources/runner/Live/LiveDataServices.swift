@@ -29,13 +29,13 @@ actor LiveDataServices: DataServices {
 
     func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader {
         try await postgresReaders.value(for: login) { [self] in
-            try await PostgresReader.connect(to: endpoint(login), observer: observer)
+            try await connect(login) { endpoint in try await PostgresReader.connect(to: endpoint, observer: observer) }
         }
     }
 
     func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter {
         try await postgresWriters.value(for: login) { [self] in
-            try await PostgresWriter.connect(to: endpoint(login), observer: observer)
+            try await connect(login) { endpoint in try await PostgresWriter.connect(to: endpoint, observer: observer) }
         }
     }
 
@@ -89,18 +89,33 @@ actor LiveDataServices: DataServices {
 
     private var hasTunnels: Bool { inventory.postgres.via == .ssh || inventory.redis.via == .ssh }
 
-    private func endpoint(_ login: DatabaseLogin) async throws -> PostgresEndpoint {
+    /// Connects to the first host that can be written to; through a tunnel each has a way of its own, as far as there is one.
+    private func connect<Face: Sendable>(
+        _ login: DatabaseLogin, _ connect: @Sendable (PostgresEndpoint) async throws -> Face
+    ) async throws -> Face {
         let service = inventory.postgres
         let port = UInt16(clamping: service.port)
-        var hosts: [PostgresEndpoint.Host] = []
+        guard service.via == .ssh else {
+            return try await connect(endpoint(login, service.hosts.map { .init($0, port: port) }))
+        }
+        var failures: [any ExplainedError] = []
         for name in service.hosts {
-            switch service.via {
-            case .direct: hosts.append(.init(name, port: port))
-            case .ssh:
+            do {
                 let forward = try await forward(toHost: name, port: port)
-                hosts.append(.init(name, port: port, dialAddress: "127.0.0.1", dialPort: forward.port))
+                return try await connect(
+                    endpoint(login, [.init(name, port: port, dialAddress: "127.0.0.1", dialPort: forward.port)]))
+            } catch let error as PostgresError where error.allowsAnotherHost {
+                failures.append(error)
+            } catch let error as SSHError where error.phase == .channel {
+                failures.append(error)
             }
         }
+        guard failures.count == 1 else { throw CombinedFailure("connect to PostgreSQL", failures) }
+        throw failures[0]
+    }
+
+    private func endpoint(_ login: DatabaseLogin, _ hosts: [PostgresEndpoint.Host]) -> PostgresEndpoint {
+        let service = inventory.postgres
         let (database, user, password) =
             switch login {
             case .admin(let database): (database, credentials.postgres.user, credentials.postgres.password)
@@ -108,7 +123,7 @@ actor LiveDataServices: DataServices {
             }
         return PostgresEndpoint(
             hosts: hosts, database: database, user: user, password: password,
-            tls: PostgresEndpoint.TLSMode(rawValue: service.sslmode.rawValue) ?? .prefer,
+            tls: PostgresEndpoint.TLSMode(service.sslmode), rootCertificate: service.rootCertificate.flatMap(\.path),
             connectTimeout: inventory.limits.service)
     }
 
@@ -140,6 +155,31 @@ extension ExplainedError {
         case is PostgresError, is RedisError: kind == .unreachable || kind == .unknownOutcome
         case let error as SSHError: error.phase == .channel
         default: false
+        }
+    }
+}
+
+extension PostgresEndpoint.TLSMode {
+    /// The inventory's word for it.
+    init(_ mode: StepKit.Inventory.PostgresService.SSLMode) {
+        self =
+            switch mode {
+            case .disable: .disable
+            case .allow: .allow
+            case .prefer: .prefer
+            case .require: .require
+            case .verifyCA: .verifyCA
+            case .verifyFull: .verifyFull
+            }
+    }
+}
+
+extension StepKit.Inventory.RootCertificate {
+    /// The file on this machine.
+    fileprivate var path: String? {
+        switch self {
+        case .system: systemTrustFile()
+        case .file(let path): path
         }
     }
 }

@@ -47,7 +47,11 @@ struct LiveProvider: SiteProvider {
         of inventory: Inventory, _ redactor: Redactor
     ) async throws -> (Credentials, GeneratedSecretsStore) {
         let directory = CredentialsDirectory(path: inventory.credentials.directory)
-        let credentials = try await offThePool { try directory.load() }
+        let credentials = try await offThePool {
+            var credentials = try directory.load()
+            credentials.certificates = try TrustedCertificates(for: inventory)
+            return credentials
+        }
         for secret in credentials.allSecrets { redactor.add(secret) }
         return (
             credentials, GeneratedSecretsStore(directory: directory, file: credentials.chatwoot) { redactor.add($0) }

@@ -34,7 +34,7 @@ final class ScriptedShell: RemoteShell {
         #expect(command.arguments.starts(with: ["kubectl", "--kubeconfig", "/root/.kube/config"]))
         #expect(command.arguments.count > 3 && command.arguments[3].hasPrefix("--request-timeout="))
         #expect(Array(command.arguments.dropFirst(4)) == next.arguments)
-        #expect(command.environment == ["GOGC": "400", "GOMEMLIMIT": "256MiB"])
+        #expect(command.environment == ["GOGC": "400", "GOMEMLIMIT": "256MiB", "KUBERC": "off"])
         #expect(command.effect == next.effect)
         return next.result
     }

@@ -8,6 +8,8 @@ struct AnsibleInventory {
         /// `all.hosts.node1.ip`.
         let path: String
         let position: TextPosition
+        /// Whether it is encrypted with Ansible Vault, so that ``text`` is not the value.
+        var isVaulted = false
     }
 
     /// One host.

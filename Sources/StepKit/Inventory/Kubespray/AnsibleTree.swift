@@ -110,9 +110,10 @@ struct AnsibleTree {
         var result: [String: AnsibleInventory.Variable] = [:]
         for (key, value) in members(of: node, at: path) {
             // Lists and tables (labels, taints) are nothing that an inventory of ours has.
-            guard let scalar = value.scalar, !value.isTagged(.null) else { continue }
+            guard value.isVaulted || value.scalar != nil, !value.isTagged(.null) else { continue }
             result[key.name] = .init(
-                text: scalar.string, path: "\(path).\(key.name)", position: TextPosition(value.mark))
+                text: value.scalar?.string ?? "", path: "\(path).\(key.name)", position: TextPosition(value.mark),
+                isVaulted: value.isVaulted)
         }
         return result
     }
@@ -150,4 +151,10 @@ struct AnsibleTree {
 
 extension Node {
     fileprivate func isTagged(_ name: Tag.Name) -> Bool { tag.rawValue == name.rawValue }
+
+    /// Whether Ansible Vault has encrypted it: as people write it, as `ansible-inventory` prints it, or without its tag.
+    fileprivate var isVaulted: Bool {
+        tag.rawValue == "!vault" || mapping?["__ansible_vault"] != nil
+            || scalar?.string.hasPrefix(AnsibleForm.vaultHeader) == true
+    }
 }

@@ -87,6 +87,7 @@ public struct InventoryImport: Sendable {
 
     /// Converts the YAML text of `file`; every mistake in it is reported at once.
     public func convert(_ yaml: String, file: String) throws(InventoryError) -> Result {
+        if let objection = AnsibleForm.objection(to: yaml, file: file) { throw failure(file, [objection]) }
         let found = KubesprayHosts(yaml: yaml)
         guard found.problems.isEmpty else { throw failure(file, found.problems) }
         var draft = InventoryDraft(base: base, found)

@@ -23,6 +23,12 @@ struct KubesprayHosts {
     private static let masterGroups = ["kube_control_plane", "kube-control-plane", "kube_master", "kube-master"]
     private static let workerGroups = ["kube_node", "kube-node"]
     private static let bastionGroup = "bastion"
+    /// The variables whose values end in the inventory.
+    private static let variablesRead = [
+        "ansible_host", "ansible_ssh_host", "access_ip", "ip", "ansible_port", "ansible_ssh_port", "ansible_user",
+        "ansible_ssh_user", "ansible_ssh_private_key_file", "ansible_private_key_file", "ansible_ssh_common_args",
+        "ansible_ssh_extra_args", "kube_pods_subnet", "kube_service_addresses",
+    ]
 
     init(yaml: String) {
         var found: [InventoryProblem] = []
@@ -49,10 +55,12 @@ struct KubesprayHosts {
             return
         }
         if roles.contains("master"), clusterVariables.isEmpty { clusterVariables = host.variables }
+        refuseVaulted(host)
         var origins = ["": (host.path, host.position)]
         func plain(_ key: String, _ variable: AnsibleInventory.Variable?) -> AnsibleInventory.Variable? {
             guard let variable else { return nil }
             origins[key] = (variable.path, variable.position)
+            guard !variable.isVaulted else { return nil }
             guard variable.text.contains("{{") || variable.text.contains("{%") else { return variable }
             problems.append(
                 InventoryProblem(
@@ -74,6 +82,19 @@ struct KubesprayHosts {
                 name: host.name, address: address?.text ?? host.name, roles: roles, user: user?.text,
                 port: port.flatMap { Int($0.text) }, key: key, via: nil, origins: origins))
         noteDifferences(host, address)
+    }
+
+    /// Reports each vaulted variable that is needed: what cannot be read must not be taken for missing.
+    private mutating func refuseVaulted(_ host: AnsibleInventory.Host) {
+        for name in Self.variablesRead {
+            guard let variable = host.variables[name], variable.isVaulted else { continue }
+            let problem = InventoryProblem(
+                path: variable.path, at: variable.position,
+                "is vaulted, and the runner has no vault password: see the value with `ansible -i FILE \(host.name) "
+                    + "-m debug -a var=\(name) --ask-vault-pass`, and write it in plain")
+            // What a group says is said once, not once a host.
+            if !problems.contains(where: { $0.path == problem.path }) { problems.append(problem) }
+        }
     }
 
     /// Says where the runner does otherwise than Ansible would.

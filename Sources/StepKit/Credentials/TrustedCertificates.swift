@@ -1,0 +1,44 @@
+import ClientKit
+
+/// The authorities that the inventory names for the services, as PEM text; nil where it names none, or the system's.
+public struct TrustedCertificates: Sendable, Hashable {
+    /// Those that sign PostgreSQL's certificate.
+    public var postgres: String?
+
+    /// No authorities.
+    public init() {}
+
+    /// Reads the files that `inventory` names.
+    ///
+    /// Blocks on the files: call it off the cooperative pool.
+    public init(for inventory: Inventory) throws(StepFailure) {
+        if case .file(let path) = inventory.postgres.rootCertificate {
+            postgres = try Self.read(path, key: "postgres.rootCertificate")
+        }
+    }
+
+    /// The certificates of the file at `path`, and nothing else that it may hold.
+    static func read(_ path: String, key: String) throws(StepFailure) -> String {
+        func refusal(_ cause: String, _ remedy: String) -> StepFailure {
+            StepFailure("read \(key), \(path)", cause: cause, remedy: remedy, kind: .badInput)
+        }
+        let text: String
+        do {
+            text = String(decoding: try PrivateFile.contents(of: path).bytes, as: UTF8.self)
+        } catch {
+            throw refusal("it cannot be read: \(error)", "name the file of the authority's certificate, in PEM")
+        }
+        // Everybody who may read the namespace could read it in the ConfigMap.
+        guard !text.contains("PRIVATE KEY-----") else {
+            throw refusal("it holds a private key", "name a file with the authority's certificate alone")
+        }
+        let blocks = text.matches(
+            of: /-----BEGIN (TRUSTED )?CERTIFICATE-----[A-Za-z0-9+\/=\s]+-----END (TRUSTED )?CERTIFICATE-----/)
+        guard !blocks.isEmpty else {
+            throw refusal(
+                "it holds no certificate in PEM",
+                "convert it: openssl x509 -inform DER -in \(ShellWord.quoteIfNeeded(path)) -out ca.pem")
+        }
+        return blocks.map { $0.output.0 + "\n" }.joined()
+    }
+}

@@ -1,0 +1,29 @@
+extension Inventory {
+    /// Reports keys of the services that do not fit each other.
+    func checkServices(_ session: ReadingSession) {
+        guard session.areSound("postgres", "postgres.sslmode", "postgres.rootCertificate") else { return }
+        let mode = postgres.sslmode
+        switch (mode.verifies, postgres.rootCertificate) {
+        case (true, nil):
+            session.report(
+                "postgres.sslmode",
+                "\(mode.rawValue) needs \"rootCertificate\": the file of the authority that signs the server's "
+                    + "certificate, or \"system\"")
+        case (false, .some):
+            session.report(
+                "postgres.rootCertificate",
+                "is verified against with sslmode verify-full or verify-ca only, not with \(mode.rawValue)")
+        case (true, .system) where mode == .verifyCA:
+            session.report(
+                "postgres.sslmode",
+                "verify-ca takes the certificate of anybody whom a public authority knows, where rootCertificate is "
+                    + "\"system\"; use verify-full")
+        default: break
+        }
+    }
+}
+
+extension Inventory.PostgresService.SSLMode {
+    /// Whether the server's certificate is verified.
+    public var verifies: Bool { self == .verifyCA || self == .verifyFull }
+}
