@@ -3,99 +3,67 @@ import Postgres
 import StepKit
 
 extension SetupCredentials {
-    /// What the database lacks, read from the catalogue and by logging in as Chatwoot does.
-    func databaseChanges(_ site: ReadableSite, password: Secret?) async throws -> [Change] {
-        let chatwoot = site.inventory.chatwoot
-        let (name, user) = (chatwoot.database, chatwoot.databaseUser)
-        let admin = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
-        var changes: [Change] = []
-        let role = try await admin.roleState(user)
-        if let role {
-            let wanted = RoleAttributes()
-            if role.attributes != wanted {
-                changes.append(Change("alter role \"\(user)\": \(role.attributes.differences(to: wanted))", .proved))
-            }
-            if let end = role.validUntil {
-                changes.append(Change("alter role \"\(user)\": VALID UNTIL \(end) → infinity", .proved))
-            }
-        } else {
-            changes.append(Change("create role \"\(user)\" with LOGIN and no other right", .proved))
-        }
-        let isReset = site.wishes.foreseesReset
-        guard !isReset, let database = try await admin.databaseState(name) else {
-            changes.append(
-                Change("create database \"\(name)\" (UTF8) owned by \"\(user)\"", isReset ? .predicted : .proved))
-            changes.append(Change("revoke CONNECT on database \"\(name)\" from PUBLIC", .predicted))
-            changes += Self.extensions.filter { $0 != "plpgsql" }.map {
-                Change("create extension \($0) in database \"\(name)\"", .predicted)
-            }
-            return changes
-        }
-        if database.owner != user {
-            changes.append(Change("alter database \"\(name)\": owner \(database.owner) → \(user)", .proved))
-        }
-        if database.publicMayConnect {
-            changes.append(Change("revoke CONNECT on database \"\(name)\" from PUBLIC", .proved))
-        }
-        if database.owner == user, !database.ownerMayConnect {
-            changes.append(Change("grant CONNECT on database \"\(name)\" to \"\(user)\"", .proved))
-        }
-        let inside = try await site.postgres(.admin(database: name))
-        let schema = try await inside.schemaState(for: user)
-        // The database's owner has the rights of `pg_database_owner`, to whom the schema belongs from PostgreSQL 15 on.
-        let comesWithOwnership = database.owner != user && schema?.owner == "pg_database_owner"
-        if schema?.roleMayUse != true || schema?.roleMayCreate != true, !comesWithOwnership {
-            changes.append(
-                Change("grant USAGE and CREATE on schema public to \"\(user)\"", role == nil ? .predicted : .proved))
-        }
-        for state in try await inside.extensionStates(Self.extensions) where state.installedVersion == nil {
-            guard state.availableVersion != nil else {
-                throw StepFailure(
-                    "look for the extension \(state.name)", host: site.postgresWords,
-                    cause: "the server has no files for it",
-                    remedy: "install PostgreSQL's contrib package on every database node")
-            }
-            changes.append(Change("create extension \(state.name) in database \"\(name)\"", .proved))
-        }
-        guard let role else { return changes }
-        guard let password else {
-            return changes + [Change("set the password of role \"\(user)\" to the generated one", .predicted)]
-        }
-        switch try await login(site, password: password) {
-        case .letIn: break
-        case .keptOut(let error):
-            // What is about to be changed explains it; nothing else does.
-            guard !changes.isEmpty else { throw error }
-        case .wrongPassword:
-            let change = "set the password of role \"\(user)\" to the one of chatwoot.env and the cluster"
-            // The server refuses a password that has ended in the same words as a wrong one.
-            changes.append(
-                role.validUntil == nil
-                    ? Change(change, .proved) : Change("\(change), unless it only had ended", .unknowable))
-        }
-        return changes
+    /// What the database lacks; throws where that cannot be brought about.
+    func databaseChanges(_ site: ReadableSite) async throws -> [Change] {
+        let state = try await DatabaseState.read(site)
+        return try state.possible(site).map { $0.change.change(in: state, $0.certainty) }
     }
 
-    enum Login {
-        case letIn
-        case wrongPassword
-        /// The password is right, and the role is not let in.
-        case keptOut(PostgresError)
-    }
-
-    /// Whether Chatwoot's role gets in with this password; failures that are not the role's own are thrown.
-    func login(_ site: ReadableSite, password: Secret) async throws -> Login {
-        do {
-            try await site.postgres(.chatwoot(password: password)).ping()
-            return .letIn
-        } catch let error as PostgresError {
-            // PostgreSQL asks for the password first, then for LOGIN (28000), CONNECTION LIMIT (53300) and CONNECT (42501).
-            switch error.sqlState {
-            case "28P01": return .wrongPassword
-            case "28000", "53300", "42501": return .keptOut(error)
-            default: throw error
+    /// Does what is missing, and looks again: what lies in a database is seen only once it is there and accepts connections.
+    func makeReady(_ site: WritableSite, _ secrets: GeneratedSecrets) async throws {
+        for _ in 1...3 {
+            let state = try await DatabaseState.read(site.reading)
+            let missing = try state.possible(site.reading)
+            guard !missing.isEmpty else { return }
+            for planned in missing {
+                try await carryOut(planned.change, state, site, password: secrets.databasePassword)
             }
         }
+    }
+
+    private func carryOut(
+        _ change: DatabaseChange, _ state: DatabaseState, _ site: WritableSite, password: Secret
+    ) async throws {
+        let (database, role) = (state.database, state.role)
+        let admin = try await site.postgres(.admin(database: state.adminDatabase))
+        func inside() async throws -> PostgresWriter { try await site.postgres(.admin(database: database)) }
+        switch change {
+        case .createRole, .alterRole, .endValidity: try await admin.ensureRole(role, password: password)
+        case .join: try await admin.join(role)
+        case .createDatabase(let fromTemplate1):
+            try await admin.ensureDatabase(database, owner: role, fromTemplate1: fromTemplate1)
+        case .changeOwner: try await admin.ensureDatabase(database, owner: role)
+        case .allowConnections: try await admin.allowConnections(true, to: database)
+        case .revokeConnectFromPublic: try await admin.revokeConnectFromPublic(on: database)
+        case .grantConnect: try await admin.grantConnectToOwner(of: database)
+        case .grantSchema(let schema): try await inside().grantUse(of: schema, to: role)
+        case .createExtension(let name): try await inside().ensureExtension(name, in: state.path.first)
+        case .moveExtension(let name, _, let schema): try await inside().moveExtension(name, to: schema)
+        case .takeOver(let objects):
+            site.reading.reporter.says("giving \(DatabaseChange.words(for: objects)) to \(role)")
+            let inside = try await inside()
+            for object in objects { try await inside.takeOver(object) }
+        case .setPassword: try await admin.setPassword(password, of: role)
+        }
+    }
+}
+
+extension DatabaseState {
+    /// What `11_ct_00_setup_credentials` has to do; throws where it cannot do all of it.
+    fileprivate func possible(_ site: ReadableSite) throws -> [Setup.Planned] {
+        let setup = setup
+        guard setup.refusals.isEmpty else {
+            throw setup.failure(site)
+        }
+        return setup.changes
+    }
+}
+
+extension DatabaseState.Setup {
+    /// All refusals told together.
+    func failure(_ site: ReadableSite) -> any ExplainedError {
+        let failures = refusals.map { $0.failure(site) }
+        return failures.count == 1 ? failures[0] : CombinedFailure(DatabaseState.attempt, failures)
     }
 }
 

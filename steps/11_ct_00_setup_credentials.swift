@@ -11,9 +11,6 @@ struct SetupCredentials: Step {
     let id: StepID = "11_ct_00_setup_credentials"
     let summary = "database, role, extensions and generated secrets; PostgreSQL and Redis let Chatwoot in"
 
-    /// What the first migration wants; a plain owner may create the others, but gets 42501 for pg_stat_statements.
-    static let extensions = ["pg_stat_statements", "pg_trgm", "pgcrypto", "plpgsql"]
-
     func check(_ site: ReadableSite) async throws -> Finding {
         let found = try await site.chatwootSecrets()
         var changes: [Change] = []
@@ -28,31 +25,19 @@ struct SetupCredentials: Step {
                     "write the cluster's database password and SECRET_KEY_BASE into chatwoot.env", .predicted, .change,
                     .file(name: "chatwoot.env")))
         }
-        changes += try await databaseChanges(site, password: found.databasePassword)
+        changes += try await databaseChanges(site)
         try await requireRedis(site)
         try await lookAtObjectStorage(site)
         return Finding(changes: changes)
     }
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {
-        let chatwoot = site.reading.inventory.chatwoot
-        let secrets = try await site.ensureChatwootSecrets()
-        let admin = try await site.postgres(.admin(database: site.reading.inventory.postgres.adminDatabase))
-        try await admin.ensureRole(chatwoot.databaseUser, password: secrets.databasePassword)
-        try await admin.ensureDatabase(chatwoot.database, owner: chatwoot.databaseUser)
-        try await admin.revokeConnectFromPublic(on: chatwoot.database)
-        try await admin.grantConnectToOwner(of: chatwoot.database)
-        let inside = try await site.postgres(.admin(database: chatwoot.database))
-        try await inside.grantUse(to: chatwoot.databaseUser)
-        for name in Self.extensions { try await inside.ensureExtension(name) }
-        if case .wrongPassword = try await login(site.reading, password: secrets.databasePassword) {
-            try await admin.setPassword(secrets.databasePassword, of: chatwoot.databaseUser)
-        }
+        try await makeReady(site, site.ensureChatwootSecrets())
     }
 
     func verify(_ site: ReadableSite) async throws {
         let found = try await site.chatwootSecrets()
-        let left = try await databaseChanges(site, password: found.databasePassword)
+        let left = try await databaseChanges(site)
         guard found.complete != nil, left.isEmpty else {
             throw StepFailure(
                 "prove Chatwoot's database", host: site.postgresWords,

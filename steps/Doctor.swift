@@ -107,7 +107,7 @@ private func login(_ site: ReadableSite) async throws -> String {
         throw StepFailure(
             "log in as Chatwoot", cause: "no password has been generated yet", remedy: "`runner run 11` makes it")
     }
-    if let refused = try await site.refusedLogin() {
+    if let refused = try await site.refusedUse() {
         throw StepFailure("log in as Chatwoot", cause: refused.cause, remedy: refused.remedy)
     }
     return "lets \(site.inventory.chatwoot.databaseUser) in with the password of Secret \(ChatwootNames.secret)"
@@ -115,12 +115,13 @@ private func login(_ site: ReadableSite) async throws -> String {
 
 private func schema(_ site: ReadableSite) async throws -> String {
     let missing = try await RunMigrations().check(site).changes
-    guard missing.isEmpty, let schema = try await ChatwootSchema.read(site) else {
+    let state = try await DatabaseState.read(site)
+    guard missing.isEmpty else {
         throw StepFailure(
             "judge the schema",
             cause: "a run would \(missing.map(\.summary).joined(separator: "; "))", remedy: "`runner run 11` does it")
     }
-    return "\(schema.words), \(schema.users) users"
+    return "\(state.words), \(state.hasUsers ? "with users" : "no users yet")"
 }
 
 /// Whether the data that is there could be saved, which the next migration begins with.
@@ -129,10 +130,11 @@ private func backup(_ site: ReadableSite) async throws -> [Diagnosis] {
     guard site.inventory.backup != nil else {
         return [.skipped(subject, "the inventory names no \"backup\", without which no data is migrated")]
     }
-    guard let schema = try await ChatwootSchema.read(site), schema.state == .loaded else {
+    let state = try await DatabaseState.read(site)
+    guard state.savesFirst else {
         return [.skipped(subject, "there is no data that a migration would have to save")]
     }
-    return [.ok(subject, "the database fits into \(try await MigrationBackup(site).place())")]
+    return [.ok(subject, "the database fits into \(try await MigrationBackup(site, state).place())")]
 }
 
 private func nodes(_ site: ReadableSite) async throws -> [Diagnosis] {

@@ -2,22 +2,24 @@ import ClientKit
 import StepKit
 
 extension LogSymptom {
-    private static let setup = "`runner run 11 --from 11_ct_00_setup_credentials`"
-
     /// Extensions, and rights in the database.
     static let extensions = [
         LogSymptom(.extensionNotInstalled, [Pattern(["PG::UndefinedFile", "PG::FeatureNotSupported"], .anExtension)]) {
-            _, _ in
-            Cause(
-                "the PostgreSQL server has no files of an extension that this image needs (58P01, 0A000)",
-                remedy:
-                    "install the package that holds it on every PostgreSQL server (postgresql-NN-pgvector for vector, "
-                    + "postgresql-contrib for the others), then \(setup)")
+            _, site in
+            try await site.refusedUse()
+                ?? Cause(
+                    "the PostgreSQL server has no files of an extension that this image needs (58P01, 0A000)",
+                    remedy:
+                        "install the package that holds it on every PostgreSQL server (postgresql-NN-pgvector for vector, "
+                        + "postgresql-contrib for the others), then `runner run 11`")
         },
-        LogSymptom(.extensionDenied, [Pattern(["PG::InsufficientPrivilege"], .anExtension)]) { _, _ in
-            Cause(
-                "an extension is missing that only the admin may create (SQLSTATE 42501)",
-                remedy: "\(setup), which creates it as the admin")
+        LogSymptom(.extensionDenied, [Pattern(["PG::InsufficientPrivilege"], .anExtension)]) { _, site in
+            try await site.refusedUse()
+                ?? Cause(
+                    "the image wants an extension that the runner does not know of, and that only a superuser may create "
+                        + "(SQLSTATE 42501)",
+                    remedy: "let a superuser create what the log names in the database "
+                        + "\(site.inventory.chatwoot.database), then `runner run 11`")
         },
         LogSymptom(
             .extensionMissing,
@@ -30,13 +32,16 @@ extension LogSymptom {
                     ]))
             ]
         ) { _, site in
-            Cause(
-                "something that an extension brings is missing in the database \(site.inventory.chatwoot.database): the "
-                    + "extension is not created there, or in a schema outside the search_path",
-                remedy: "\(setup), which creates the extensions of this image as the admin")
+            try await site.refusedUse()
+                ?? Cause(
+                    "something that an extension brings is missing in the database \(site.inventory.chatwoot.database), "
+                        + "although the extensions that the runner knows of are where \(site.inventory.chatwoot.databaseUser) "
+                        + "looks",
+                    remedy: "let a superuser create the extension of what the log names there, then `runner run 11`")
         },
         LogSymptom(.rightMissing, [Pattern(["PG::InsufficientPrivilege"])]) { _, site in
             let chatwoot = site.inventory.chatwoot
+            if let refused = try await site.refusedUse() { return refused }
             return Cause(
                 "\(chatwoot.databaseUser) lacks a right in the database \(chatwoot.database) (SQLSTATE 42501)",
                 remedy:

@@ -39,7 +39,7 @@ extension LogSymptom {
 
     /// PostgreSQL is asked the same way; what it answers counts, not what Rails makes of it.
     private static func databaseLogin(_ site: ReadableSite) async throws -> Cause {
-        if let refused = try await site.refusedLogin() { return refused }
+        if let refused = try await site.refusedUse() { return refused }
         if let closed = try await site.closedWay(to: "PostgreSQL") { return closed }
         return Cause(
             "PostgreSQL refused the pods' connection or cut it, and accepts \(site.inventory.chatwoot.databaseUser) from "

@@ -5,11 +5,13 @@ import StepKit
 /// The copy of the database that is made before existing data is migrated.
 struct MigrationBackup {
     private let site: ReadableSite
+    private let state: DatabaseState
     private var chatwoot: Inventory.Chatwoot { site.inventory.chatwoot }
     private var attempt: String { "save the database \(chatwoot.database) before its migration" }
 
-    init(_ site: ReadableSite) {
+    init(_ site: ReadableSite, _ state: DatabaseState) {
         self.site = site
+        self.state = state
     }
 
     /// What the plan says of it; throws where it cannot be made, so that the migration is not begun.
@@ -68,26 +70,45 @@ struct MigrationBackup {
             kind: .badInput)
     }
 
-    /// The database as it is now, read as its owner.
+    /// The database as it is now, saved as its owner.
     private func source() async throws -> DumpSource {
         guard let password = try await site.chatwootSecrets().databasePassword else {
             throw StepFailure(
                 attempt, cause: "the password of \"\(chatwoot.databaseUser)\" is not known",
                 remedy: "`runner run 11 --from 11_ct_00_setup_credentials`")
         }
-        let database = try await site.postgres(.chatwoot(password: password))
-        // Partitioned tables have no rows of their own, and what an extension made comes with it.
-        let tables = try await database.query(
-            """
-            SELECT c.relname FROM pg_catalog.pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' \
-            AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
-            """
-        ).compactMap { $0["relname"] }
+        if let refusal = state.refusalOfSaving(attempt) { throw refusal.failure(site) }
+        let database = try await site.postgres(
+            state.login == .accepted ? .chatwoot(password: password) : .admin(database: chatwoot.database))
         let facts = try await database.query(
             "SELECT pg_database_size(current_database()) AS bytes, current_setting('server_version') AS version")
         guard let row = facts.first else { throw refusal }
         return DumpSource(
-            database: chatwoot.database, user: chatwoot.databaseUser, password: password, tables: tables,
+            database: chatwoot.database, user: chatwoot.databaseUser, password: password,
+            // Partitioned tables have no rows of their own, and what an extension made comes with it.
+            tables: (state.contents?.relations ?? []).filter { $0.kind == .table }.map {
+                DumpSource.Table(schema: $0.object.schema, name: $0.object.name)
+            },
             bytes: try row.value("bytes"), serverVersion: try row.value("version"))
+    }
+}
+
+extension DatabaseState {
+    /// Why Chatwoot's role could not save all of the database; what is given to it before that does not count.
+    func refusalOfSaving(_ attempt: String) -> DatabaseRefusal? {
+        let coming = Set(foreignObjects)
+        let hidden = (contents?.relations ?? []).filter {
+            $0.kind == .table && !$0.roleSeesRows && $0.object.owner != role && !coming.contains($0.object)
+        }.map(\.object)
+        guard !hidden.isEmpty else { return nil }
+        let owners = Set(hidden.map(\.owner)).sorted().joined(separator: ", ")
+        return DatabaseRefusal(
+            attempt: attempt,
+            cause:
+                "\"\(role)\" may not read \(DatabaseChange.words(for: hidden)) of \(owners), so that pg_dump would fail",
+            cure: .statements(
+                Set(hidden.map(\.schema)).sorted().map { "GRANT USAGE ON SCHEMA \(quoted($0)) TO \(quoted(role))" }
+                    + hidden.map { "GRANT SELECT ON \(quoted($0.schema)).\(quoted($0.name)) TO \(quoted(role))" },
+                database: database))
     }
 }

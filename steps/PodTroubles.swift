@@ -1,30 +1,17 @@
 import ClientKit
 import Kubernetes
-import Postgres
 import StepKit
 
 extension ReadableSite {
     /// `10.0.0.10:6379`.
     var redisWords: String { "\(inventory.redis.host):\(inventory.redis.port)" }
 
-    /// Why PostgreSQL does not accept Chatwoot's login with the password of the cluster's Secret; `nil` where it does, and where
-    /// there is no password yet.
-    func refusedLogin() async throws -> Cause? {
-        let user = inventory.chatwoot.databaseUser
-        guard let password = try await chatwootSecrets().databasePassword else { return nil }
-        do {
-            try await postgres(.chatwoot(password: password)).ping()
-            return nil
-        } catch let error as PostgresError where error.sqlState == "28P01" {
-            return Cause(
-                "the password in Secret \(ChatwootNames.secret) is not the one of PostgreSQL's role \(user) (28P01), which "
-                    + "Rails reports as a missing database",
-                remedy:
-                    "`runner run 11 --from 11_ct_00_setup_credentials`, which gives the role the password of the Secret"
-            )
-        } catch let error as PostgresError {
-            return Cause(error)
-        }
+    /// Why Chatwoot cannot use its database, judged by the same value as the steps; `nil` where it can.
+    ///
+    /// Redis is not asked: it may be what fails.
+    func refusedUse() async throws -> Cause? {
+        let state = try await DatabaseState.read(self, asksRedis: false)
+        return state.refusalOfUse("use the database").map { Cause($0.cause, remedy: $0.cure.words) }
     }
 
     /// The service answers us and not the pods: what lies in between is a node's firewall or a NetworkPolicy.

@@ -17,11 +17,11 @@ struct SchemaRecord {
         case unknown
     }
 
-    init(_ schema: ChatwootSchema, _ site: ReadableSite) async throws {
+    init(_ state: DatabaseState, _ site: ReadableSite) async throws {
         image = try await site.chatwootImage()
         data = [
-            "image": image.description, "digest": image.digest, "migrations": String(schema.migrations),
-            "newest": schema.newest,
+            "image": image.description, "digest": image.digest, "migrations": String(state.migrations.count),
+            "newest": state.migrations.newest,
         ]
         manifest = ConfigMap(metadata: .chatwoot(ChatwootNames.schemaRecord, in: site), data: data)
     }

@@ -8,6 +8,14 @@ public struct RoleState: Sendable, Hashable {
     public let validUntil: String?
     /// The roles it is a direct member of.
     public let memberOf: [String]
+
+    /// Describes a role; see the properties.
+    public init(name: String, attributes: RoleAttributes, validUntil: String? = nil, memberOf: [String] = []) {
+        self.name = name
+        self.attributes = attributes
+        self.validUntil = validUntil
+        self.memberOf = memberOf
+    }
 }
 
 /// What a role may do, with `CREATE ROLE`'s defaults except that it may log in.
@@ -32,7 +40,7 @@ public struct RoleAttributes: Sendable, Hashable {
 }
 
 /// What the catalogue says of a database.
-public struct DatabaseState: Sendable, Hashable {
+public struct DatabaseFacts: Sendable, Hashable {
     /// Its name.
     public let name: String
     /// The role that owns it.
@@ -45,6 +53,19 @@ public struct DatabaseState: Sendable, Hashable {
     public let ownerMayConnect: Bool
     /// Whether connections are allowed at all.
     public let allowsConnections: Bool
+
+    /// Describes a database; see the properties.
+    public init(
+        name: String, owner: String, encoding: String = "UTF8", publicMayConnect: Bool = false,
+        ownerMayConnect: Bool = true, allowsConnections: Bool = true
+    ) {
+        self.name = name
+        self.owner = owner
+        self.encoding = encoding
+        self.publicMayConnect = publicMayConnect
+        self.ownerMayConnect = ownerMayConnect
+        self.allowsConnections = allowsConnections
+    }
 }
 
 /// A session that is open on a database.
@@ -85,6 +106,22 @@ public struct ExtensionState: Sendable, Hashable {
     public let installedVersion: String?
     /// The version that the server's files would create; `nil` when its package is not installed there.
     public let availableVersion: String?
+    /// The schema it lies in; `nil` when it is not created in the database.
+    public let schema: String?
+    /// Whether only a superuser may create it.
+    public let needsSuperuser: Bool
+
+    /// Describes an extension; see the properties.
+    public init(
+        name: String, installedVersion: String?, availableVersion: String?, schema: String? = nil,
+        needsSuperuser: Bool = false
+    ) {
+        self.name = name
+        self.installedVersion = installedVersion
+        self.availableVersion = availableVersion
+        self.schema = schema
+        self.needsSuperuser = needsSuperuser
+    }
 }
 
 extension PostgresReading {
@@ -113,7 +150,7 @@ extension PostgresReading {
     }
 
     /// Reads a database from the catalogue; `nil` when there is none of this name.
-    public func databaseState(_ name: String) async throws(PostgresError) -> DatabaseState? {
+    public func databaseState(_ name: String) async throws(PostgresError) -> DatabaseFacts? {
         _ = try await connection.identifier(name)
         let rows = try await query(
             """
@@ -124,7 +161,7 @@ extension PostgresReading {
             FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba WHERE d.datname = $1
             """, [name])
         guard let row = rows.first else { return nil }
-        return DatabaseState(
+        return DatabaseFacts(
             name: name, owner: try row.value("owner"), encoding: try row.value("encoding"),
             publicMayConnect: try row.value("public_may_connect"),
             ownerMayConnect: try row.value("owner_may_connect"), allowsConnections: try row.value("connectable"))
@@ -170,16 +207,20 @@ extension PostgresReading {
         let list = "{" + names.map(arrayElement).joined(separator: ",") + "}"
         let rows = try await query(
             """
-            SELECT n.name, e.extversion AS installed, a.default_version AS available \
-            FROM unnest($1::text[]) WITH ORDINALITY AS n (name, place) \
+            SELECT n.name, e.extversion AS installed, a.default_version AS available, s.nspname AS schema, \
+            coalesce(v.superuser AND NOT v.trusted, false) AS needs_superuser FROM unnest($1::text[]) WITH ORDINALITY AS n (name, place) \
             LEFT JOIN pg_catalog.pg_extension e ON e.extname = n.name \
-            LEFT JOIN pg_catalog.pg_available_extensions a ON a.name = n.name ORDER BY n.place
+            LEFT JOIN pg_catalog.pg_namespace s ON s.oid = e.extnamespace \
+            LEFT JOIN pg_catalog.pg_available_extensions a ON a.name = n.name \
+            LEFT JOIN pg_catalog.pg_available_extension_versions v ON v.name = a.name AND v.version = a.default_version \
+            ORDER BY n.place
             """, [list])
         for row in rows {
             states.append(
                 ExtensionState(
                     name: try row.value("name"), installedVersion: try row.optional("installed"),
-                    availableVersion: try row.optional("available")))
+                    availableVersion: try row.optional("available"), schema: try row.optional("schema"),
+                    needsSuperuser: try row.value("needs_superuser")))
         }
         return states
     }

@@ -3,13 +3,15 @@ import ClientKit
 extension PostgresWriter {
     /// Sees to it that a database exists, is UTF8 and belongs to `owner`, and returns it as read back.
     ///
-    /// A new one is made from template0, so that nothing a local template1 holds gets into it.
+    /// A new one is made from template0, so that nothing a local template1 holds gets into it, unless that is what is wanted.
     @discardableResult
-    public func ensureDatabase(_ name: String, owner: String) async throws(PostgresError) -> DatabaseState {
+    public func ensureDatabase(
+        _ name: String, owner: String, fromTemplate1: Bool = false
+    ) async throws(PostgresError) -> DatabaseFacts {
         if try await databaseState(name) == nil {
             let sql = try await """
             CREATE DATABASE \(connection.identifier(name)) OWNER \(connection.identifier(owner)) \
-            ENCODING 'UTF8' TEMPLATE template0
+            ENCODING 'UTF8' TEMPLATE \(fromTemplate1 ? "template1" : "template0")
             """
             try await accepting(duplicates: Statement(sql, effect: .change))
         }
@@ -75,14 +77,16 @@ extension PostgresWriter {
         }
     }
 
-    /// Sees to it that an extension exists in the connected database, and returns it as read back.
+    /// Makes an extension in the connected database where it is missing, in `schema` where one is given; returns it as read back.
     @discardableResult
-    public func ensureExtension(_ name: String) async throws(PostgresError) -> ExtensionState {
+    public func ensureExtension(_ name: String, in schema: String? = nil) async throws(PostgresError) -> ExtensionState
+    {
         func present() async throws(PostgresError) -> ExtensionState? {
             try await extensionStates([name]).first { $0.installedVersion != nil }
         }
         if let state = try await present() { return state }
-        let sql = try await "CREATE EXTENSION IF NOT EXISTS \(connection.identifier(name))"
+        var sql = try await "CREATE EXTENSION IF NOT EXISTS \(connection.identifier(name))"
+        if let schema { sql += try await " SCHEMA \(connection.identifier(schema))" }
         try await accepting(duplicates: Statement(sql, effect: .change))
         guard let state = try await present() else {
             throw await notInEffect("create extension \(name)", "the extension is not there after it was created")

@@ -61,7 +61,7 @@ extension RoleAttributes {
     /// The options that turn `present` into these attributes.
     ///
     /// Options that are right already are left out: naming SUPERUSER or REPLICATION at all takes a superuser.
-    fileprivate func options(besides present: RoleAttributes) -> String {
+    public func options(besides present: RoleAttributes) -> String {
         var options: [String] = []
         func add(_ keyword: String, _ wanted: Bool, _ is: Bool) {
             if wanted != `is` { options.append(wanted ? keyword : "NO\(keyword)") }

@@ -54,7 +54,10 @@ extension RehearsalTests {
             let refused = try await Command([Lab.command, "run", Lab.runner] + arguments).run()
             #expect(refused.status == 1, "\(arguments): \(refused.error)")
             #expect(
-                refused.error.contains("it holds 3 users in 68 tables and no ar_internal_metadata"), "\(refused.error)")
+                refused.error.contains("it holds rows in 4 of 68 tables (conversations 500, "), "\(refused.error)")
+            #expect(
+                refused.error.contains("users 3, accounts 1) and no ar_internal_metadata (there is one in schema spare"),
+                "\(refused.error)")
             #expect(refused.error.contains("would drop every table") && refused.error.contains("→"))
         }
         #expect(try await Stored.rows() == rows)
@@ -71,5 +74,48 @@ extension RehearsalTests {
         try await Lab.runToTheEnd()
         #expect(try await !onboarding())
         #expect(try await Lab.runner("plan", "11", "--detailed-exitcode").status == 0)
+    }
+
+    /// What a partial restore leaves: Chatwoot's own tables, but for those that `remove` takes away.
+    private func restored(removing remove: String) async throws -> BackupStored {
+        try await Lab.reset()
+        try await Lab.runToTheEnd()
+        try await Stored.settleIn()
+        try await sql(remove)
+        return try await BackupStored(
+            accounts: Lab.sql("SELECT count(*) FROM accounts", database: "chatwoot"),
+            conversations: Lab.sql("SELECT count(*) FROM conversations", database: "chatwoot"),
+            jobs: Platform.migrations().keys.sorted())
+    }
+
+    private struct BackupStored: Equatable {
+        let accounts: String
+        let conversations: String
+        let jobs: [String]
+    }
+
+    @Test(arguments: [
+        ("DELETE FROM users; DROP TABLE ar_internal_metadata", "no ar_internal_metadata, as after a partial restore"),
+        (
+            "DELETE FROM users; DELETE FROM ar_internal_metadata; DELETE FROM schema_migrations",
+            "no migrations in schema_migrations"
+        ),
+        ("DELETE FROM users", "no users, and Redis has no onboarding key"),
+    ])
+    func dataWithoutUsersIsRefusedWithItsFiguresAndNeverDropped(_ remove: String, _ words: String) async throws {
+        let before = try await restored(removing: remove)
+        for arguments in [["plan", "11"], ["run", "11"], ["run", "11", "--no-backup"]] {
+            let refused = try await Command([Lab.command, "run", Lab.runner] + arguments).run()
+            #expect(refused.status == 1, "\(arguments): \(refused.error)")
+            #expect(refused.error.contains("tables (conversations 500, "), "\(refused.error)")
+            #expect(refused.error.contains("accounts 1) and \(words)"), "\(refused.error)")
+            #expect(refused.error.contains("`runner run 11 --reset-database`"), "\(refused.error)")
+        }
+        let doctor = try await Lab.runner("doctor", "11")
+        #expect(doctor.output.contains(words), "\(doctor.output)")
+        #expect(try await Lab.sql("SELECT count(*) FROM accounts", database: "chatwoot") == before.accounts)
+        #expect(try await Lab.sql("SELECT count(*) FROM conversations", database: "chatwoot") == before.conversations)
+        #expect(try await Platform.migrations().keys.sorted() == before.jobs)
+        #expect(try await !onboarding(), "nobody may be let in as the administrator of what is there")
     }
 }

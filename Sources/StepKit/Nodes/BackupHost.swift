@@ -105,7 +105,7 @@ public struct WritableBackupHost: Sendable {
             throw StepFailure(
                 attempt, host: reading.name,
                 cause:
-                    "the copy's table of contents lacks \(missing.isEmpty ? "every table" : missing.joined(separator: ", "))",
+                    "the copy's table of contents lacks \(missing.isEmpty ? "every table" : missing.map(\.description).joined(separator: ", "))",
                 remedy: "look at \(file.path).partial there with `pg_restore --list`, and run again")
         }
         let kept = try await run(attempt, ["sh", "-c", Self.keep, "sh", file.path], within: .seconds(120))

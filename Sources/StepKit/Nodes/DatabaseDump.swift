@@ -8,16 +8,31 @@ public struct DumpSource: Sendable {
     public let user: String
     /// The role's password.
     public let password: Secret
-    /// The tables of schema public, which the copy's table of contents must name.
-    public let tables: [String]
+    /// The tables that the copy's table of contents must name.
+    public let tables: [Table]
     /// How many bytes the database takes on the server, more than its copy will.
     public let bytes: Int
     /// The server's version: `15.20 (Debian 15.20-0+deb12u1)`.
     public let serverVersion: String
 
+    /// A table with the schema it lies in.
+    public struct Table: Sendable, Hashable, CustomStringConvertible {
+        let schema: String
+        let name: String
+
+        /// `public.users`.
+        public var description: String { "\(schema).\(name)" }
+
+        /// Names a table.
+        public init(schema: String = "public", name: String) {
+            self.schema = schema
+            self.name = name
+        }
+    }
+
     /// Describes a database; see the properties.
     public init(
-        database: String, user: String, password: Secret, tables: [String], bytes: Int, serverVersion: String
+        database: String, user: String, password: Secret, tables: [Table], bytes: Int, serverVersion: String
     ) {
         self.database = database
         self.user = user
@@ -28,11 +43,11 @@ public struct DumpSource: Sendable {
     }
 
     /// The tables that `contents`, the output of `pg_restore --list`, lacks: their definition or their rows.
-    func tablesMissing(from contents: String) -> [String] {
+    func tablesMissing(from contents: String) -> [Table] {
         let lines = contents.split(separator: "\n").filter { !$0.hasPrefix(";") }
         return tables.filter { table in
             !["TABLE", "TABLE DATA"].allSatisfy { kind in
-                lines.contains { $0.contains(" \(kind) public \(table) ") }
+                lines.contains { $0.contains(" \(kind) \(table.schema) \(table.name) ") }
             }
         }
     }

@@ -10,7 +10,8 @@ import Testing
         password: String = "Pw", tables: [String] = ["users"], bytes: Int = 1 << 20, version: String = "15.4 (Debian)"
     ) -> DumpSource {
         DumpSource(
-            database: "chatwoot", user: "chatwoot", password: Secret(password), tables: tables, bytes: bytes,
+            database: "chatwoot", user: "chatwoot", password: Secret(password),
+            tables: tables.map { DumpSource.Table(name: $0) }, bytes: bytes,
             serverVersion: version)
     }
 
@@ -59,7 +60,7 @@ import Testing
             3457; 0 16410 TABLE DATA public account_users chatwoot
             """
         let source = Self.source(tables: ["users", "account_users", "accounts", "audits"])
-        #expect(source.tablesMissing(from: contents) == ["accounts", "audits"])
+        #expect(source.tablesMissing(from: contents).map(\.description) == ["public.accounts", "public.audits"])
     }
 
     @Test func aPasswordThatAServiceFileWouldChangeIsRefused() throws {

@@ -1,0 +1,182 @@
+import ClientKit
+
+/// What a server says about one database and one role to whoever is logged in, and what the latter may do with them.
+public struct ServerFacts: Sendable, Hashable {
+    /// The version as a number, such as 150020 for 15.20.
+    public var version: Int
+    /// Whoever asked.
+    public var reader: Reader
+    /// The role; `nil` where there is none.
+    public var role: RoleState?
+    /// What the reader may do with the role; all false where there is none.
+    public var rightsOnRole: RightsOnRole
+    /// The database; `nil` where there is none.
+    public var database: DatabaseFacts?
+    /// Whether the reader has the rights of the database's owner.
+    public var readerOwnsDatabase: Bool
+    /// What the reader may do with the database's owner.
+    public var rightsOnOwner: RightsOnRole
+    /// Whether the reader may connect to the database.
+    public var readerMayConnect: Bool
+    /// `search_path` as set for the role in this database, for the role, or for the database; `nil` where none of them sets it.
+    public var searchPath: String?
+    /// Where `default_transaction_read_only` is switched on for the role: `ROLE x`, `DATABASE y`, both, or `nil`.
+    public var readOnly: String?
+
+    /// The role that asks.
+    public struct Reader: Sendable, Hashable {
+        /// Its name.
+        public var name: String
+        /// What it may do.
+        public var attributes: RoleAttributes
+        /// Whether it has the rights of the roles it is a member of, unless a membership says otherwise.
+        public var inherits: Bool
+
+        /// Describes a reader; see the properties.
+        public init(name: String, attributes: RoleAttributes, inherits: Bool = true) {
+            self.name = name
+            self.attributes = attributes
+            self.inherits = inherits
+        }
+    }
+
+    /// What one role may do with another.
+    public struct RightsOnRole: Sendable, Hashable {
+        /// It has the other's rights without becoming it.
+        public var hasItsRights: Bool
+        /// It may become the other, which PostgreSQL asks of whoever gives the other an object.
+        public var mayBecome: Bool
+        /// It may make itself and others members of it, and before PostgreSQL 16 CREATEROLE is enough for that.
+        public var mayGrant: Bool
+
+        /// Describes rights; see the properties.
+        public init(hasItsRights: Bool = false, mayBecome: Bool = false, mayGrant: Bool = false) {
+            self.hasItsRights = hasItsRights
+            self.mayBecome = mayBecome
+            self.mayGrant = mayGrant
+        }
+    }
+
+    /// Puts facts together; see the properties.
+    public init(
+        version: Int, reader: Reader, role: RoleState? = nil, rightsOnRole: RightsOnRole = RightsOnRole(),
+        database: DatabaseFacts? = nil, readerOwnsDatabase: Bool = false,
+        rightsOnOwner: RightsOnRole = RightsOnRole(), readerMayConnect: Bool = false, searchPath: String? = nil,
+        readOnly: String? = nil
+    ) {
+        self.version = version
+        self.reader = reader
+        self.role = role
+        self.rightsOnRole = rightsOnRole
+        self.database = database
+        self.readerOwnsDatabase = readerOwnsDatabase
+        self.rightsOnOwner = rightsOnOwner
+        self.readerMayConnect = readerMayConnect
+        self.searchPath = searchPath
+        self.readOnly = readOnly
+    }
+}
+
+extension PostgresReading {
+    /// Reads what the server says about `database` and `role`, with one query that asks for no right.
+    public func serverFacts(database: String, role: String) async throws(PostgresError) -> ServerFacts {
+        _ = try await connection.identifier(database)
+        _ = try await connection.identifier(role)
+        guard let row = try await query(Self.serverQuery, [database, role]).first else {
+            throw PostgresError(
+                .unexpectedAnswer, attempt: "read the catalogue", host: await connection.place,
+                cause: "no row came back", remedy: "Read the PostgreSQL server's log.", kind: .failed)
+        }
+        var facts = ServerFacts(
+            version: try row.value("version"),
+            reader: .init(
+                name: try row.value("reader"), attributes: try row.attributes("own_"),
+                inherits: try row.value("own_rolinherit")))
+        if let found: String = try row.optional("role") {
+            facts.role = RoleState(
+                name: found, attributes: try row.attributes("role_"), validUntil: try row.optional("valid_until"),
+                memberOf: try row.json("member_of"))
+            facts.rightsOnRole = try row.rights("role_")
+        }
+        if let found: String = try row.optional("database") {
+            facts.database = DatabaseFacts(
+                name: found, owner: try row.value("owner"), encoding: try row.value("encoding"),
+                publicMayConnect: try row.value("public_may_connect"),
+                ownerMayConnect: try row.value("owner_may_connect"),
+                allowsConnections: try row.value("connectable"))
+            facts.rightsOnOwner = try row.rights("owner_")
+            facts.readerOwnsDatabase = facts.rightsOnOwner.hasItsRights
+            facts.readerMayConnect = try row.value("may_connect")
+        }
+        facts.searchPath = try row.optional("search_path")
+        facts.readOnly = try row.optional("read_only")
+        return facts
+    }
+
+    /// From 16 on a membership says by itself whether it lets become, and only ADMIN OPTION lets grant; before, any membership
+    /// and CREATEROLE did.
+    private static var serverQuery: String {
+        func attributes(_ table: String, _ prefix: String) -> String {
+            [
+                "rolcanlogin", "rolsuper", "rolcreatedb", "rolcreaterole", "rolreplication", "rolbypassrls",
+                "rolconnlimit", "rolinherit",
+            ].map { "\(table).\($0) AS \(prefix)\($0)" }.joined(separator: ", ")
+        }
+        func rights(_ role: String, _ prefix: String) -> String {
+            """
+            coalesce(pg_has_role(own.oid, \(role), 'USAGE'), false) AS \(prefix)has, \
+            coalesce(pg_has_role(own.oid, \(role), CASE WHEN v.number >= 160000 THEN 'SET' ELSE 'MEMBER' END), false) \
+            AS \(prefix)become, coalesce(own.rolsuper OR pg_has_role(own.oid, \(role), 'MEMBER WITH ADMIN OPTION') \
+            OR v.number < 160000 AND own.rolcreaterole AND NOT (SELECT s.rolsuper FROM pg_catalog.pg_roles s \
+            WHERE s.oid = \(role)), false) AS \(prefix)grant
+            """
+        }
+        return """
+            SELECT v.number AS version, own.rolname AS reader, \(attributes("own", "own_")), r.rolname AS role, \
+            \(attributes("r", "role_")), nullif(r.rolvaliduntil, 'infinity') AS valid_until, \
+            (SELECT coalesce(json_agg(g.rolname ORDER BY g.rolname), '[]') FROM pg_catalog.pg_auth_members m \
+            JOIN pg_catalog.pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid) AS member_of, \
+            \(rights("r.oid", "role_")), d.datname AS database, o.rolname AS owner, \
+            pg_encoding_to_char(d.encoding) AS encoding, d.datallowconn AS connectable, \
+            has_database_privilege('public', d.oid, 'CONNECT') AS public_may_connect, \
+            EXISTS (SELECT FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a \
+            WHERE a.grantee = d.datdba AND a.privilege_type = 'CONNECT') AS owner_may_connect, \
+            \(rights("d.datdba", "owner_")), has_database_privilege(own.oid, d.oid, 'CONNECT') AS may_connect, \
+            (SELECT substr(c, 13) FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) c \
+            WHERE c LIKE 'search_path=%' AND s.setdatabase IN (0, coalesce(d.oid, 0)) \
+            AND s.setrole IN (0, coalesce(r.oid, 0)) ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1) AS search_path, \
+            (SELECT string_agg(CASE WHEN s.setrole <> 0 THEN 'ROLE ' || quote_ident($2) ELSE '' END \
+            || CASE WHEN s.setrole <> 0 AND s.setdatabase <> 0 THEN ' IN ' ELSE '' END \
+            || CASE WHEN s.setdatabase <> 0 THEN 'DATABASE ' || quote_ident($1) ELSE '' END, ', ') \
+            FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) c \
+            WHERE lower(c) IN ('default_transaction_read_only=on', 'default_transaction_read_only=true', \
+            'default_transaction_read_only=1', 'default_transaction_read_only=yes') \
+            AND s.setdatabase IN (0, coalesce(d.oid, 0)) AND s.setrole IN (0, coalesce(r.oid, 0)) \
+            AND (s.setdatabase <> 0 OR s.setrole <> 0)) AS read_only \
+            FROM (SELECT current_setting('server_version_num')::int AS number) v \
+            JOIN pg_catalog.pg_roles own ON own.rolname = current_user \
+            LEFT JOIN pg_catalog.pg_roles r ON r.rolname = $2 LEFT JOIN pg_catalog.pg_database d ON d.datname = $1 \
+            LEFT JOIN pg_catalog.pg_roles o ON o.oid = d.datdba
+            """
+    }
+}
+
+extension PostgresRow {
+    fileprivate func attributes(_ prefix: String) throws(PostgresError) -> RoleAttributes {
+        var attributes = RoleAttributes()
+        attributes.canLogin = try value("\(prefix)rolcanlogin")
+        attributes.isSuperuser = try value("\(prefix)rolsuper")
+        attributes.canCreateDatabases = try value("\(prefix)rolcreatedb")
+        attributes.canCreateRoles = try value("\(prefix)rolcreaterole")
+        attributes.canReplicate = try value("\(prefix)rolreplication")
+        attributes.bypassesRowSecurity = try value("\(prefix)rolbypassrls")
+        attributes.connectionLimit = try value("\(prefix)rolconnlimit")
+        return attributes
+    }
+
+    fileprivate func rights(_ prefix: String) throws(PostgresError) -> ServerFacts.RightsOnRole {
+        ServerFacts.RightsOnRole(
+            hasItsRights: try value("\(prefix)has"), mayBecome: try value("\(prefix)become"),
+            mayGrant: try value("\(prefix)grant"))
+    }
+}

@@ -1,0 +1,31 @@
+import StepKit
+
+/// Why a step does not go on with a database as it is, and who can change that.
+struct DatabaseRefusal: Sendable, Hashable {
+    let attempt: String
+    let cause: String
+    let cure: Cure
+
+    /// What helps. A step is named only where it changes what the cause is, which is why this is no text.
+    enum Cure: Sendable, Hashable {
+        /// A step of this module.
+        case step(StepID)
+        /// Statements for somebody with more rights, in a database, after which the run goes on.
+        case statements([String], database: String)
+        /// Something else that a person does.
+        case person(String)
+
+        var words: String {
+            switch self {
+            case .step(let id): "`runner run 11 --from \(id)`"
+            case .statements(let statements, let database):
+                "let a superuser run in database \"\(database)\": \(statements.joined(separator: "; ")); then run again"
+            case .person(let text): text
+            }
+        }
+    }
+
+    func failure(_ site: ReadableSite) -> StepFailure {
+        StepFailure(attempt, host: site.postgresWords, cause: cause, remedy: cure.words)
+    }
+}

@@ -1,0 +1,302 @@
+import Postgres
+import StepKit
+
+extension DatabaseState {
+    /// What `11_ct_00_setup_credentials` has to do, and what it cannot.
+    struct Setup: Sendable, Hashable {
+        var changes: [Planned] = []
+        var refusals: [DatabaseRefusal] = []
+
+        struct Planned: Sendable, Hashable {
+            let change: DatabaseChange
+            let certainty: Certainty
+        }
+
+        fileprivate mutating func add(_ change: DatabaseChange, _ certainty: Certainty = .proved) {
+            changes.append(Planned(change: change, certainty: certainty))
+        }
+    }
+
+    static let attempt = "make Chatwoot's database ready"
+
+    /// See change by change: each is there because it is missing, and proved where the catalogue says that the administrator may.
+    var setup: Setup {
+        var setup = Setup()
+        judgeServer(&setup)
+        judgeRole(&setup)
+        let ofRole = setup.changes.count
+        judgeDatabase(&setup)
+        judgeContents(&setup)
+        judgeMembership(&setup, at: ofRole)
+        judgeLogin(&setup)
+        return setup
+    }
+
+    private var isSuperuser: Bool { server.reader.attributes.isSuperuser }
+    private var administrator: String { server.reader.name }
+
+    /// Statements of people who have more rights than the administrator, instead of a change that would fail.
+    private func refuse(
+        _ setup: inout Setup, _ cause: String, _ statements: [String], in database: String? = nil
+    ) {
+        setup.refusals.append(
+            DatabaseRefusal(
+                attempt: Self.attempt, cause: cause,
+                cure: .statements(statements, database: database ?? adminDatabase)))
+    }
+
+    private func judgeServer(_ setup: inout Setup) {
+        guard let place = server.readOnly else { return }
+        refuse(
+            &setup, "default_transaction_read_only is on for \(place): Chatwoot could not write",
+            place.split(separator: ", ").map { "ALTER \($0) RESET default_transaction_read_only" })
+    }
+
+    private func judgeRole(_ setup: inout Setup) {
+        let wanted = RoleAttributes()
+        guard let found = server.role else {
+            if isSuperuser || server.reader.attributes.canCreateRoles { return setup.add(.createRole) }
+            return refuse(
+                &setup, "\"\(administrator)\" may not create roles", ["ALTER ROLE \(quoted(administrator)) CREATEROLE"])
+        }
+        guard found.attributes != wanted || found.validUntil != nil else { return }
+        guard mayAlterRole else {
+            var options = found.attributes == wanted ? [] : [wanted.options(besides: found.attributes)]
+            if found.validUntil != nil { options.append("VALID UNTIL 'infinity'") }
+            return refuse(
+                &setup,
+                "\"\(administrator)\" may not alter role \"\(role)\", which has rights or limits that it must not have",
+                ["ALTER ROLE \(quoted(role)) \(options.joined(separator: " "))"])
+        }
+        if found.attributes != wanted { setup.add(.alterRole(found.attributes.differences(to: wanted))) }
+        if let end = found.validUntil { setup.add(.endValidity(end)) }
+    }
+
+    /// Rights that only superusers have are taken away by superusers only.
+    private var mayAlterRole: Bool {
+        guard !isSuperuser else { return true }
+        guard let attributes = server.role?.attributes, server.reader.attributes.canCreateRoles else { return false }
+        let isPowerful = attributes.isSuperuser || attributes.canReplicate || attributes.bypassesRowSecurity
+        return !isPowerful && (server.version < 160_000 || server.rightsOnRole.mayGrant)
+    }
+
+    /// Whether the administrator has, or is about to have, what PostgreSQL asks of somebody who gives Chatwoot's role an object.
+    private var isOrBecomesMember: Bool {
+        isSuperuser || (server.rightsOnRole.hasItsRights && server.rightsOnRole.mayBecome) || mayJoin
+    }
+
+    private var mayJoin: Bool {
+        server.reader.inherits
+            && (server.role == nil ? server.reader.attributes.canCreateRoles : server.rightsOnRole.mayGrant)
+    }
+
+    /// Asked for only where something needs it, and then done before that.
+    private func judgeMembership(_ setup: inout Setup, at place: Int) {
+        guard setup.changes.count > place || (server.database != nil && contents == nil) else { return }
+        guard !isSuperuser, !(server.rightsOnRole.hasItsRights && server.rightsOnRole.mayBecome) else { return }
+        guard server.reader.inherits else {
+            return refuse(
+                &setup, "\"\(administrator)\" is NOINHERIT, and has no rights on what it gives to \"\(role)\"",
+                ["ALTER ROLE \(quoted(administrator)) INHERIT"])
+        }
+        if mayJoin {
+            let planned = Setup.Planned(
+                change: .join(administrator: administrator), certainty: server.role == nil ? .predicted : .proved)
+            return setup.changes.insert(planned, at: place)
+        }
+        // Whoever may not even create the role has been told so.
+        guard server.role != nil else { return }
+        let options = server.version < 160_000 ? "" : " WITH ADMIN TRUE, INHERIT TRUE, SET TRUE"
+        refuse(
+            &setup, "\"\(administrator)\" is no member of role \"\(role)\" and may not become one",
+            ["GRANT \(quoted(role)) TO \(quoted(administrator))\(options)"])
+    }
+
+    private func judgeDatabase(_ setup: inout Setup) {
+        guard let found = server.database else { return judgeMissingDatabase(&setup) }
+        guard found.encoding == "UTF8" else {
+            setup.refusals.append(
+                DatabaseRefusal(
+                    attempt: Self.attempt,
+                    cause: "the database \(database) has encoding \(found.encoding), which cannot be changed",
+                    cure: .person("dump it, drop it and restore it into a UTF8 database, or give another name")))
+            return
+        }
+        let isForeign = found.owner != role
+        if isForeign {
+            guard isSuperuser || (server.readerOwnsDatabase && server.reader.attributes.canCreateDatabases) else {
+                return refuse(
+                    &setup,
+                    "the database \(database) belongs to \"\(found.owner)\", whose rights \"\(administrator)\" does not have",
+                    ["ALTER DATABASE \(quoted(database)) OWNER TO \(quoted(role))"])
+            }
+            setup.add(
+                .changeOwner(from: found.owner), isSuperuser || server.rightsOnRole.mayBecome ? .proved : .predicted)
+        }
+        let certainty: Certainty = isSuperuser || server.readerOwnsDatabase ? .proved : .predicted
+        if !found.allowsConnections { setup.add(.allowConnections, certainty) }
+        if found.publicMayConnect { setup.add(.revokeConnectFromPublic, certainty) }
+        if !isForeign, !found.ownerMayConnect { setup.add(.grantConnect, certainty) }
+    }
+
+    private func judgeMissingDatabase(_ setup: inout Setup) {
+        guard isSuperuser || server.reader.attributes.canCreateDatabases else {
+            return refuse(
+                &setup, "\"\(administrator)\" may not create databases",
+                ["ALTER ROLE \(quoted(administrator)) CREATEDB"])
+        }
+        let missing = template.filter { $0.name != "plpgsql" }
+        let special = missing.filter { $0.needsSuperuser && !isSuperuser }
+        setup.add(
+            .createDatabase(fromTemplate1: !special.isEmpty),
+            server.role != nil && (isSuperuser || server.rightsOnRole.mayBecome) ? .proved : .predicted)
+        setup.add(.revokeConnectFromPublic, .predicted)
+        for state in missing where state.availableVersion != nil {
+            if special.contains(state) {
+                if state.installedVersion == nil {
+                    refuse(
+                        &setup,
+                        "only a superuser may create the extension \(state.name), and \"\(administrator)\" is none",
+                        ["CREATE EXTENSION \(state.name)"], in: "template1")
+                }
+            } else if state.installedVersion == nil || special.isEmpty {
+                setup.add(.createExtension(state.name), .predicted)
+            }
+        }
+        refuseMissingFiles(&setup, missing)
+    }
+
+    private func refuseMissingFiles(_ setup: inout Setup, _ states: [ExtensionState]) {
+        for state in states where state.availableVersion == nil && state.installedVersion == nil {
+            guard extensions.required.contains(state.name) else { continue }
+            let package = Extensions.package(of: state.name, serverVersion: server.version)
+            setup.refusals.append(
+                DatabaseRefusal(
+                    attempt: "look for the extension \(state.name)", cause: "the server has no files for it",
+                    cure: .person("install \(package) on every database node, then run again")))
+        }
+    }
+
+    private func judgeContents(_ setup: inout Setup) {
+        guard let contents, let found = server.database else { return }
+        guard let home = path.first else {
+            return refuse(
+                &setup,
+                "search_path of \"\(role)\" names no schema that there is: \(sessionPath ?? server.searchPath ?? "")",
+                ["ALTER ROLE \(quoted(role)) IN DATABASE \(quoted(database)) SET search_path = public"])
+        }
+        if let schema = contents.schemas.first(where: { $0.name == home }), !(schema.roleMayUse && schema.roleMayCreate)
+        {
+            // The database's owner has the rights of `pg_database_owner`, to whom the schema belongs from PostgreSQL 15 on.
+            let comesWithOwnership = found.owner != role && schema.owner == "pg_database_owner"
+            if !comesWithOwnership {
+                if isSuperuser || schema.readerMayGrant || (schema.owner == role && isOrBecomesMember) {
+                    setup.add(.grantSchema(home), server.role == nil ? .predicted : .proved)
+                } else {
+                    refuse(
+                        &setup,
+                        "schema \(home) belongs to \"\(schema.owner)\", and \"\(role)\" may not create tables in it",
+                        ["GRANT USAGE, CREATE ON SCHEMA \(quoted(home)) TO \(quoted(role))"], in: database)
+                }
+            }
+        }
+        judgeExtensions(&setup, contents, home: home)
+        judgeOwners(&setup)
+    }
+
+    private func judgeExtensions(_ setup: inout Setup, _ contents: DatabaseContents, home: String) {
+        for state in contents.extensions {
+            if state.installedVersion != nil {
+                guard let schema = state.schema, Extensions.namedBare.contains(state.name), !path.contains(schema)
+                else {
+                    continue
+                }
+                if isSuperuser {
+                    setup.add(.moveExtension(state.name, from: schema, to: home))
+                } else {
+                    refuse(
+                        &setup, "extension \(state.name) lies in schema \(schema), where \"\(role)\" does not look",
+                        ["ALTER EXTENSION \(quoted(state.name)) SET SCHEMA \(quoted(home))"], in: database)
+                }
+            } else if state.availableVersion != nil {
+                if state.needsSuperuser, !isSuperuser {
+                    refuse(
+                        &setup,
+                        "only a superuser may create the extension \(state.name), and \"\(administrator)\" is none",
+                        ["CREATE EXTENSION \(state.name)"], in: database)
+                } else {
+                    setup.add(
+                        .createExtension(state.name), isSuperuser || server.readerOwnsDatabase ? .proved : .predicted)
+                }
+            }
+        }
+        refuseMissingFiles(&setup, contents.extensions)
+    }
+
+    /// What Chatwoot has to alter and somebody else owns.
+    ///
+    /// A role that is neither superuser nor administrator nor owns any of Chatwoot's own tables keeps what it has made for itself.
+    var foreignObjects: [OwnedObject] {
+        guard let contents else { return [] }
+        let path = Set(path)
+        let relations = contents.relations.map(\.object).filter { $0.owner != role }
+        let foreign = (relations + contents.foreignRoutines).filter { path.contains($0.schema) }
+        let owners = Set(relations.filter { Self.ownTables.contains($0.name) }.map(\.owner) + [administrator])
+        return foreign.filter { $0.ownerIsSuperuser || owners.contains($0.owner) }
+    }
+
+    /// Tables by which Chatwoot is known, of every version.
+    private static let ownTables = railsTables.union([
+        "accounts", "account_users", "users", "contacts", "conversations", "inboxes", "installation_configs",
+        "messages",
+    ])
+
+    private func judgeOwners(_ setup: inout Setup) {
+        let foreign = foreignObjects
+        guard !foreign.isEmpty else { return }
+        let mine = foreign.filter { isSuperuser || ($0.readerHasOwnersRights && isOrBecomesMember) }
+        let others = foreign.filter { !mine.contains($0) }
+        if !mine.isEmpty {
+            setup.add(.takeOver(mine), isSuperuser || server.rightsOnRole.mayBecome ? .proved : .predicted)
+        }
+        guard !others.isEmpty else { return }
+        let owners = Set(others.map(\.owner)).sorted().joined(separator: ", ")
+        refuse(
+            &setup,
+            "\(DatabaseChange.words(for: others)) belong to \(owners), whose rights \"\(administrator)\" does not have: "
+                + "\"\(role)\" can neither migrate nor save them",
+            others.map(\.takeOver), in: database)
+    }
+
+    private func judgeLogin(_ setup: inout Setup) {
+        guard server.role != nil, server.database != nil else { return }
+        guard hasPassword else { return judgePassword(&setup, .generated, .predicted) }
+        guard case .refused(let refused) = login else { return }
+        if login.isWrongPassword {
+            // The server refuses a password that has ended in the same words as a wrong one.
+            let hadEnded = server.role?.validUntil != nil
+            return judgePassword(&setup, hadEnded ? .perhapsEnded : .known, hadEnded ? .unknowable : .proved)
+        }
+        // What is about to be changed explains it; nothing else does.
+        guard setup.changes.isEmpty, setup.refusals.isEmpty else { return }
+        setup.refusals.append(
+            DatabaseRefusal(
+                attempt: "log in as Chatwoot does", cause: refused.cause, cure: .person(refused.remedy)))
+    }
+
+    private func judgePassword(_ setup: inout Setup, _ password: DatabaseChange.Password, _ certainty: Certainty) {
+        guard mayAlterRole else {
+            return refuse(
+                &setup, "\"\(administrator)\" may not set the password of role \"\(role)\"",
+                server.version < 160_000
+                    ? ["ALTER ROLE \(quoted(administrator)) CREATEROLE"]
+                    : [
+                        "ALTER ROLE \(quoted(administrator)) CREATEROLE",
+                        "GRANT \(quoted(role)) TO \(quoted(administrator)) WITH ADMIN TRUE, INHERIT TRUE, SET TRUE",
+                    ])
+        }
+        setup.add(.setPassword(password), certainty)
+    }
+
+    func quoted(_ name: String) -> String { "\"\(name.replacing("\"", with: "\"\""))\"" }
+}

@@ -1,0 +1,98 @@
+import Postgres
+import StepKit
+
+extension DatabaseState {
+    /// What Chatwoot's own task would do with the database, and what the step therefore does.
+    enum Task: Sendable, Hashable {
+        /// No tables: the task loads the schema and seeds it.
+        case load
+        /// Tables without a row, of a load that was cut off: the task drops them and loads again.
+        case loadAgain
+        /// The schema is there and the seed never ran to its end: the task would skip it, and nobody could sign up.
+        case seed
+        /// Schema and seed are there; migrations of a newer image may be missing.
+        case keep
+        /// The task would destroy data, or make it anybody's.
+        case refuse(DatabaseRefusal)
+        /// Nobody can look into the database yet.
+        case unknown
+    }
+
+    /// See case by case; where a row is in the way of the task, it is refused.
+    var task: Task {
+        guard server.database != nil else { return .load }
+        guard contents != nil else { return .unknown }
+        let isInTheWay = data.contains { path.contains($0.object.schema) }
+        if !isLoaded {
+            if isInTheWay { return .refuse(wouldBeDropped) }
+            return tables.contains { !Self.railsTables.contains($0.object.name) } ? .loadAgain : .load
+        }
+        if migrations.count == 0, isInTheWay { return .refuse(wouldBeginAgain) }
+        if hasUsers || isOnboarding { return .keep }
+        let people = data.filter { path.contains($0.object.schema) && $0.object.name != "installation_configs" }
+        return people.isEmpty ? .seed : .refuse(wouldBeAnybodys)
+    }
+
+    /// Whether what is there is saved before the task runs.
+    ///
+    /// A load leaves alone what lies elsewhere than where Chatwoot looks; it is saved all the same.
+    var savesFirst: Bool { task == .keep || hasData }
+
+    /// Whether the onboarding page would let anybody in although there are users, as after a restore.
+    var isOpenToStrangers: Bool { task == .keep && hasUsers && isOnboarding }
+
+    /// What the image's task has to do before new code serves, seen by what earlier runs recorded.
+    func isDone(isMigrated: Bool) -> Bool { task == .keep && !isOpenToStrangers && isMigrated }
+
+    private var wouldBeDropped: DatabaseRefusal {
+        let elsewhere = (contents?.relations ?? []).first { $0.object.name == "ar_internal_metadata" }
+        let hint =
+            elsewhere.map { " (there is one in schema \($0.object.schema), where \(role) does not look)" } ?? ""
+        return refusal(
+            "no ar_internal_metadata\(hint), as after a partial restore: Chatwoot's task would drop every table",
+            "restore the whole backup, ar_internal_metadata included")
+    }
+
+    private var wouldBeginAgain: DatabaseRefusal {
+        refusal(
+            "no migrations in schema_migrations, as after a partial restore: Chatwoot's task would begin with the first one, "
+                + "on tables that it makes",
+            "restore the whole backup, the rows of schema_migrations included")
+    }
+
+    private var wouldBeAnybodys: DatabaseRefusal {
+        refusal(
+            "no users, and Redis has no onboarding key: with the key, whoever comes first would be administrator of what is there",
+            "restore the whole backup, the rows of users included; or, if the first comer shall have it, set the key: "
+                + "redis-cli SET \(ChatwootNames.onboardingKey) true")
+    }
+
+    private func refusal(_ cause: String, _ restore: String) -> DatabaseRefusal {
+        DatabaseRefusal(
+            attempt: "prepare the database \(database)",
+            cause: "it holds rows in \(data.count) of \(tables.count) tables (\(dataWords)) and \(cause)",
+            cure: .person("\(restore); or begin anew with `runner run 11 --reset-database`, which keeps it aside"))
+    }
+}
+
+extension DatabaseState {
+    /// Why Chatwoot cannot use the database as it is, and what helps; `nil` where it can.
+    ///
+    /// `11_ct_00_setup_credentials` is named only where it has something to change that it may change.
+    func refusalOfUse(_ attempt: String) -> DatabaseRefusal? {
+        let setup = setup
+        if let refusal = setup.refusals.first {
+            return DatabaseRefusal(attempt: attempt, cause: refusal.cause, cure: refusal.cure)
+        }
+        guard let first = setup.changes.first(where: { $0.change.isNeededByChatwoot }) else { return nil }
+        return DatabaseRefusal(
+            attempt: attempt, cause: first.change.missing(in: self), cure: .step(SetupCredentials().id))
+    }
+
+    /// Why new code may not serve on it yet: what the migration's own step would refuse is told instead of that step.
+    func notMigrated(_ attempt: String) -> DatabaseRefusal {
+        if case .refuse(let refusal) = task { return refusal }
+        return DatabaseRefusal(
+            attempt: attempt, cause: "the database is not migrated for this image", cure: .step(RunMigrations().id))
+    }
+}

@@ -1,0 +1,146 @@
+import Postgres
+import StepKit
+
+/// Everything about Chatwoot's database that decides what the steps do with it, read once by ``read(_:asksRedis:)``.
+///
+/// Steps, plan, doctor and refusals judge this value and nothing else; see ``setup`` for what `11_ct_00_setup_credentials` has to
+/// do, and ``task`` for `11_ct_04_run_migrations`.
+struct DatabaseState: Sendable, Hashable {
+    /// The database's name in the inventory.
+    let database: String
+    /// The name of Chatwoot's role in the inventory.
+    let role: String
+    /// The database in which the administrator does what is not done inside Chatwoot's.
+    var adminDatabase = "postgres"
+    /// The extensions that the image wants; see ``Extensions``.
+    var extensions = Extensions(image: nil)
+    /// What the server says to the administrator.
+    var server: ServerFacts
+    /// Whether a password for the role has been generated or given yet.
+    var hasPassword = true
+    /// What came of logging in as Chatwoot does.
+    var login = Login.untried
+    /// What lies in the database; `nil` where there is none, or where nobody who may log in can look.
+    var contents: DatabaseContents?
+    /// What the server's files and template1 have of the extensions, for a database that is yet to be made.
+    var template: [ExtensionState] = []
+    /// `search_path` as Chatwoot's session has it; `nil` where it does not log in.
+    var sessionPath: String?
+    /// The rows of `schema_migrations`, and the highest version among them.
+    var migrations = Migrations(count: 0, newest: "")
+    /// Whether Redis holds the onboarding key.
+    var isOnboarding = false
+
+    struct Migrations: Sendable, Hashable {
+        let count: Int
+        let newest: String
+    }
+
+    /// What came of logging in as Chatwoot's role, with the password of the cluster.
+    enum Login: Sendable, Hashable {
+        /// There is no database, no password, or nobody may connect now.
+        case untried
+        case accepted
+        /// The server's answer.
+        case refused(Refused)
+
+        struct Refused: Sendable, Hashable {
+            let sqlState: String?
+            let cause: String
+            let remedy: String
+        }
+
+        /// PostgreSQL asks for the password first: what it refuses later, it refuses a role whose password is right.
+        var isWrongPassword: Bool {
+            if case .refused(let refused) = self { refused.sqlState == "28P01" } else { false }
+        }
+    }
+}
+
+extension DatabaseState {
+    /// The two tables that Rails keeps for itself; rows in any other one are data.
+    static let railsTables: Set = ["schema_migrations", "ar_internal_metadata"]
+
+    /// The schemas in which Chatwoot looks for what it names, in order; new tables come into the first.
+    var path: [String] {
+        let text = sessionPath ?? server.searchPath ?? #""$user", public"#
+        let names = text.matches(of: /"((?:[^"]|"")*)"|([^,\s"]+)/).map { match in
+            // Without quotes PostgreSQL takes capitals for small letters.
+            let name = match.1.map { String($0).replacing("\"\"", with: "\"") } ?? match.2?.lowercased() ?? ""
+            return name == "$user" ? role : name
+        }
+        guard let contents else { return names.contains("public") ? ["public"] : [] }
+        return names.filter { name in contents.schemas.contains { $0.name == name } }
+    }
+
+    /// The table that Chatwoot would find under this name.
+    func table(_ name: String) -> RelationFacts? {
+        let found = (contents?.relations ?? []).filter {
+            $0.object.name == name && [.table, .partitionedTable].contains($0.kind)
+        }
+        return path.lazy.compactMap { schema in found.first { $0.object.schema == schema } }.first
+    }
+
+    /// The tables in the schemas where Chatwoot looks.
+    var tables: [RelationFacts] {
+        let path = Set(path)
+        return (contents?.relations ?? []).filter {
+            [.table, .partitionedTable].contains($0.kind) && path.contains($0.object.schema)
+        }
+    }
+
+    /// What holds rows, or may hold some that nobody who reads can see; but for the tables of Rails.
+    var data: [RelationFacts] {
+        (contents?.relations ?? []).filter {
+            $0.keepsRows && $0.rows != .none && !Self.railsTables.contains($0.object.name)
+        }
+    }
+
+    /// Whether anything in the database would be missed, wherever it lies.
+    var hasData: Bool { !data.isEmpty || contents?.hasLargeObjects == true }
+
+    /// Whether Rails would take the schema for loaded: it writes `ar_internal_metadata` after the last table.
+    var isLoaded: Bool { table("ar_internal_metadata") != nil }
+
+    /// Whether there are users; where nobody may look, there are.
+    var hasUsers: Bool { (table("users")?.rows ?? .none) != .none }
+
+    /// Whether there are settings, which the seed makes and the task's migration run too.
+    var hasSettings: Bool { (table("installation_configs")?.rows ?? .none) != .none }
+
+    /// The migrations in words.
+    var words: String {
+        "\(migrations.count) migrations, newest \(migrations.newest.isEmpty ? "none" : migrations.newest)"
+    }
+
+    /// The figures that a migration changes and that running pods do not.
+    var figures: String { "\(tables.count) tables, \(words)" }
+
+    /// The tables with rows, those with most first: `conversations 500, users 3, extra.notes with rows that kb_admin may not read`.
+    var dataWords: String {
+        func count(_ table: RelationFacts) -> Int {
+            if case .some(let counted?) = table.rows { counted } else { RelationFacts.countLimit }
+        }
+        let path = Set(path)
+        let words = data.sorted { (-count($0), $0.object.name) < (-count($1), $1.object.name) }.map { table in
+            let name = (path.contains(table.object.schema) ? "" : "\(table.object.schema).") + table.object.name
+            return switch table.rows {
+            case .some(let counted?) where counted < RelationFacts.countLimit: "\(name) \(counted)"
+            case .some(.some): "\(name) \(RelationFacts.countLimit) or more"
+            case .unseen: "\(name) \(table.bytes) bytes that \(contents?.reader ?? "nobody") may not read"
+            case .some(.none), .none: name
+            }
+        }
+        let shown = words.prefix(12).joined(separator: ", ") + (words.count > 12 ? " and \(words.count - 12) more" : "")
+        return contents?.hasLargeObjects == true ? shown + (shown.isEmpty ? "" : ", ") + "large objects" : shown
+    }
+
+    /// What a complete database of an image is known to hold, for images whose sources were read.
+    static let known = ["v3.12.0": Migrations(count: 42, newest: "20240516003531")]
+
+    /// Whether the database holds exactly what is known of this image.
+    func isKnownToBeComplete(for image: ImageReference) -> Bool {
+        guard hasSettings, let tag = image.tag, let known = Self.known[tag] else { return false }
+        return migrations == known
+    }
+}
