@@ -6,9 +6,9 @@ import Testing
 
 /// Every state of the database that a few independent facts can make, followed along its remedies to their end.
 @Suite struct DatabaseRemedyTests {
-    private struct Fact {
+    private struct Fact: Sendable {
         let name: String
-        let apply: (inout DatabaseState) -> Void
+        let apply: @Sendable (inout DatabaseState) -> Void
     }
 
     private static let readers: [Fact] = [
@@ -84,9 +84,12 @@ import Testing
     private static let insides: [Fact] = [
         Fact(name: "empty") { _ in },
         Fact(name: "half") { $0.contents?.relations = [.table("accounts"), .table("users")] },
-        Fact(name: "data without metadata") { $0.contents?.relations = [.table("accounts", rows: 1), .table("users")] },
+        Fact(name: "data without metadata") {
+            $0.contents?.relations = [.table("accounts", rows: 1), .table("users")]
+        },
         Fact(name: "metadata that is empty") {
-            $0.contents?.relations = ["ar_internal_metadata", "schema_migrations", "users"].map { .table($0) }
+            $0.contents?.relations =
+                ["ar_internal_metadata", "schema_migrations", "users"].map { .table($0) }
                 + [.table("accounts", rows: 3)]
         },
         Fact(name: "unseeded") {

@@ -50,7 +50,8 @@ import Testing
     }
 
     @Test(arguments: [150_020, 160_003, 170_000]) func anAdministratorWhoIsNoSuperuserBecomesAMember(_ version: Int) {
-        let state = Self.bare(.administrator, version: version, template: [.made("pg_stat_statements"), .missing("pg_trgm")])
+        let state = Self.bare(
+            .administrator, version: version, template: [.made("pg_stat_statements"), .missing("pg_trgm")])
         #expect(
             Self.words(state) == [
                 "create role \"chatwoot\" with LOGIN and no other right",
@@ -67,7 +68,9 @@ import Testing
     @Test func whatOnlyASuperuserMayDoIsRefusedWithItsStatement() {
         let missing = Self.bare(.administrator).setup.refusals
         #expect(missing.count == 1)
-        #expect(missing.first?.cause == "only a superuser may create the extension pg_stat_statements, and \"kb_admin\" is none")
+        #expect(
+            missing.first?.cause
+                == "only a superuser may create the extension pg_stat_statements, and \"kb_admin\" is none")
         #expect(missing.first?.cure == .statements(["CREATE EXTENSION pg_stat_statements"], database: "template1"))
 
         let powerless = Self.bare(.nobody, template: [.made("pg_stat_statements")])
@@ -93,7 +96,8 @@ import Testing
         #expect(
             refusal.cure
                 == .statements(
-                    ["GRANT \"chatwoot\" TO \"kb_admin\" WITH ADMIN TRUE, INHERIT TRUE, SET TRUE"], database: "postgres"))
+                    ["GRANT \"chatwoot\" TO \"kb_admin\" WITH ADMIN TRUE, INHERIT TRUE, SET TRUE"], database: "postgres"
+                ))
         let unwilling = DatabaseState.sample { state in
             state = Self.bare(.administrator, template: [.made("pg_stat_statements")])
             state.server.reader.inherits = false
@@ -130,7 +134,8 @@ import Testing
             state.contents?.relations = [.table("accounts"), .table("metabase_report", rows: 2, owner: "metabase")]
         }
         #expect(state.setup == .init())
-        #expect(state.refusalOfSaving("save")?.cause.contains("may not read 1 table (metabase_report) of metabase") == true)
+        #expect(
+            state.refusalOfSaving("save")?.cause.contains("may not read 1 table (metabase_report) of metabase") == true)
         let restored = DatabaseState.sample { state in
             state.contents?.relations = [.table("accounts", owner: "old"), .table("plugin", owner: "old")]
         }
@@ -203,13 +208,19 @@ import Testing
     }
 
     @Test func aLoginThatNothingExplainsIsToldAsItIs() {
-        let refused = DatabaseState.Login.refused(.init(sqlState: "28000", cause: "no pg_hba.conf entry", remedy: "add one"))
+        let refused = DatabaseState.Login.refused(
+            .init(sqlState: "28000", cause: "no pg_hba.conf entry", remedy: "add one"))
         let state = DatabaseState.sample { $0.login = refused }
         #expect(state.setup.refusals.first?.cause == "no pg_hba.conf entry")
         let explained = DatabaseState.sample { state in
             state.login = refused
-            state.server.role = RoleState(name: "chatwoot", attributes: { var bare = RoleAttributes(); bare.canLogin = false; return bare }())
+            state.server.role = RoleState(
+                name: "chatwoot",
+                attributes: {
+                    var bare = RoleAttributes(); bare.canLogin = false; return bare
+                }())
         }
-        #expect(explained.setup.refusals.isEmpty && Self.words(explained) == ["alter role \"chatwoot\": NOLOGIN → LOGIN"])
+        #expect(
+            explained.setup.refusals.isEmpty && Self.words(explained) == ["alter role \"chatwoot\": NOLOGIN → LOGIN"])
     }
 }
