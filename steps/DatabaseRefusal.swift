@@ -6,7 +6,9 @@ struct DatabaseRefusal: Sendable, Hashable {
     let cause: String
     let cure: Cure
 
-    /// What helps. A step is named only where it changes what the cause is, which is why this is no text.
+    /// What helps.
+    ///
+    /// A step is named only where it changes what the cause is, which is why this is no text.
     enum Cure: Sendable, Hashable {
         /// A step of this module.
         case step(StepID)

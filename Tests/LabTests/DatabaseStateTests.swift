@@ -56,7 +56,8 @@ extension RehearsalTests {
             #expect(
                 refused.error.contains("it holds rows in 4 of 68 tables (conversations 500, "), "\(refused.error)")
             #expect(
-                refused.error.contains("users 3, accounts 1) and no ar_internal_metadata (there is one in schema spare"),
+                refused.error.contains(
+                    "users 3, accounts 1) and no ar_internal_metadata (there is one in schema spare"),
                 "\(refused.error)")
             #expect(refused.error.contains("would drop every table") && refused.error.contains("→"))
         }
