@@ -1,0 +1,179 @@
+import ClientKit
+import Foundation
+import Glibc
+import SSH
+import Testing
+
+@testable import StepKit
+
+/// A host of its own as far as UFW goes: network and UFW's files are a namespace's, and gone with it.
+private final class FirewallHost: RemoteShell {
+    let hostName = "k8s-worker-01"
+    private let processID: Int32
+
+    private init(processID: Int32) { self.processID = processID }
+
+    static var isPossible: Bool { geteuid() == 0 && access("/usr/sbin/ufw", X_OK) == 0 }
+
+    private static let script = #"""
+        mount -t tmpfs tmpfs /run && mkdir -p /run/ufw /run/default && cp -a /etc/ufw/. /run/ufw/
+        install -m 640 /usr/share/ufw/iptables/*.rules /run/ufw/; install -m 644 /usr/share/ufw/ufw.conf /run/ufw/ufw.conf
+        cp -a /etc/default/ufw /run/default/ufw
+        mount --bind /run/ufw /etc/ufw; mount --bind /run/default /etc/default
+        ip link set lo up
+        echo ready; exec sleep 120
+        """#
+
+    static func start() async throws -> FirewallHost {
+        try await offThePool {
+            let process = Process()
+            process.executableURL = URL(filePath: "/usr/bin/unshare")
+            process.arguments = ["--mount", "--net", "--propagation", "private", "bash", "-ec", script]
+            let output = Pipe()
+            process.standardOutput = output
+            try process.run()
+            let line = try output.fileHandleForReading.read(upToCount: 6) ?? Data()
+            try #require(String(decoding: line, as: UTF8.self) == "ready\n")
+            return FirewallHost(processID: process.processIdentifier)
+        }
+    }
+
+    deinit { kill(processID, SIGKILL) }
+
+    func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
+        var inside = command
+        // Python closes what this process has open besides: a timer on the host would hold it for as long as it sleeps.
+        let program = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+        inside.arguments =
+            ["python3", "-c", program] + ["nsenter", "--target", "\(processID)", "--mount", "--net"] + command.arguments
+        return try await LocalShell().run(inside)
+    }
+
+    func text(_ arguments: String...) async throws -> String {
+        try await run(RemoteCommand(arguments, effect: .read)).outputText
+    }
+
+    /// What UFW is, and would be after a restart.
+    func state() async throws -> String {
+        try await text(
+            "sh", "-c",
+            "ufw status | head -n 1; grep ^ENABLED /etc/ufw/ufw.conf; cat /etc/default/ufw /etc/ufw/*.rules | sha256sum"
+        )
+    }
+
+    var isUnconfirmed: Bool {
+        get async throws { try await text("sh", "-c", "ls -d \(FirewallGuard.kept)* 2>/dev/null || :") != "" }
+    }
+}
+
+/// Real UFW: it is put back as it was unless a new session confirms the change.
+@Suite(.enabled(if: FirewallHost.isPossible), .timeLimit(.minutes(2))) struct FirewallGuardTests {
+    private static let opening = [["ufw", "allow", "22/tcp"], ["ufw", "--force", "enable"]]
+
+    private func node(
+        _ host: FirewallHost, newSession: @escaping ReadableNode.NewSession
+    ) -> WritableNode {
+        WritableNode(
+            ReadableNode(name: host.hostName, address: "10.0.0.110", shell: host, newSession: newSession))
+    }
+
+    private func working(_ host: FirewallHost) -> WritableNode { node(host) { use in try await use(host) } }
+
+    @Test func aChangeThatIsConfirmedStaysAlsoAtBoot() async throws {
+        let host = try await FirewallHost.start()
+        try await working(host).changeFirewall(Self.opening, undoneAfter: .seconds(60)) {
+            // It runs, and a restart of the node would not bring it up.
+            #expect(try await host.state().hasPrefix("Status: active\nENABLED=no"))
+            let seen = try await working(host).reading.firewall()
+            #expect(seen?.isActive == false)
+            #expect(seen?.unconfirmedSince?.hasPrefix("20") == true)
+        }
+        let after = try await host.state()
+        #expect(after.hasPrefix("Status: active\nENABLED=yes"))
+        // Nothing is left for the timer to put back.
+        #expect(try await !host.isUnconfirmed)
+        let state = try #require(try await working(host).reading.firewall())
+        #expect(state.fate(of: .input(to: .init(22, "tcp"))) == .allowed)
+        #expect(state.unconfirmedSince == nil)
+    }
+
+    @Test func withoutANewSessionItIsPutBackAtOnce() async throws {
+        let host = try await FirewallHost.start()
+        let before = try await host.state()
+        let cut = node(host) { _ in
+            throw StepFailure("connect", cause: "timed out", remedy: "look at it", kind: .unreachable)
+        }
+        do {
+            try await cut.changeFirewall(Self.opening, undoneAfter: .seconds(60)) {}
+            Issue.record("it was confirmed")
+        } catch let error as StepFailure {
+            #expect(error.cause == "connect: timed out; UFW was put back as it was")
+            #expect(error.kind == .failed)
+        }
+        #expect(try await host.state() == before)
+        #expect(try await !host.isUnconfirmed)
+    }
+
+    /// As after a lost session: nobody comes back.
+    @Test(arguments: [false, true]) func nobodyWhoConfirmsItIsEnough(_ isActive: Bool) async throws {
+        let host = try await FirewallHost.start()
+        if isActive { try await working(host).changeFirewall(Self.opening, undoneAfter: .seconds(60)) {} }
+        let before = try await host.state()
+        let arguments = [FirewallGuard.kept, "token", "1", "allow 99/tcp", "--force enable"]
+        let changed = try await host.run(
+            RemoteCommand(["sh", "-c", FirewallGuard.change, "sh"] + arguments, effect: .change))
+        #expect(changed.exitStatus == 0, "\(changed.errorText)")
+        #expect(try await host.state() != before)
+        let isBack = try await poll(within: .seconds(20)) { _ in try await !host.isUnconfirmed }
+        #expect(isBack)
+        #expect(try await host.state() == before)
+        // A confirmation that comes later keeps nothing.
+        let late = try await host.run(
+            RemoteCommand(["sh", "-c", FirewallGuard.confirm, "sh", FirewallGuard.kept, "token"], effect: .change))
+        #expect(late.exitStatus == 75)
+        #expect(try await host.state() == before)
+    }
+
+    @Test func aFailedCommandOrProofPutsItBack() async throws {
+        let host = try await FirewallHost.start()
+        let before = try await host.state()
+        let wrong = [["ufw", "allow", "22/tcp"], ["ufw", "allow", "nonsense/xyz"], ["ufw", "--force", "enable"]]
+        await #expect(throws: StepFailure.self) {
+            try await working(host).changeFirewall(wrong, undoneAfter: .seconds(60)) {}
+        }
+        #expect(try await host.state() == before)
+        await #expect(throws: StepFailure.self) {
+            try await working(host).changeFirewall(Self.opening, undoneAfter: .seconds(60)) {
+                throw StepFailure("reach the pods as before", cause: "cut", remedy: "none")
+            }
+        }
+        #expect(try await host.state() == before)
+        #expect(try await !host.isUnconfirmed)
+    }
+
+    @Test func anUnconfirmedChangeIsPutBackBeforeTheNextOneBegins() async throws {
+        let host = try await FirewallHost.start()
+        for port in [98, 99] {
+            let arguments = [FirewallGuard.kept, "token-\(port)", "60", "allow \(port)/tcp", "--force enable"]
+            _ = try await host.run(
+                RemoteCommand(["sh", "-c", FirewallGuard.change, "sh"] + arguments, effect: .change))
+        }
+        let added = try await host.text("ufw", "show", "added")
+        #expect(added.contains("99/tcp") && !added.contains("98/tcp"))
+        try await working(host).settleFirewall()
+        #expect(try await host.text("ufw", "show", "added").contains("(None)"))
+        #expect(try await host.state().hasPrefix("Status: inactive\nENABLED=no"))
+        // Nothing is left to do.
+        try await working(host).settleFirewall()
+    }
+
+    @Test func readsWhatReachesTheNode() async throws {
+        let host = try await FirewallHost.start()
+        _ = try await host.text("ufw", "deny", "23/tcp")
+        let exposure = try await working(host).reading.exposure()
+        #expect(exposure.listeners.isEmpty)
+        #expect(exposure.rules == [.init(to: "23/tcp", action: "DENY IN", from: "Anywhere")])
+        #expect(exposure.sendsByDefault)
+        #expect(exposure.dropsRoutedByDefault)
+    }
+}
