@@ -96,18 +96,16 @@ private func pagesEvidence(_ site: ReadableSite) async -> Evidence {
 }
 
 private func firewallEvidence(_ site: ReadableSite) async -> Evidence {
-    do {
-        let states = try await site.onEveryNode("read the firewall of the Kubernetes nodes") { try await $0.firewall() }
-        return Evidence(
-            "firewalls.txt",
-            states.map { node, state in
-                guard let state else { return "\(node.name): UFW is not installed\n" }
-                let rules = state.rules.map { "    \($0.to)  \($0.action)  \($0.from)\n" }.joined()
-                return
-                    "\(node.name): \(state.isActive ? "active" : "inactive"), incoming \(state.incomingDefault), "
-                    + "routed \(state.routedDefault)\n\(rules)"
-            }.joined())
-    } catch {
-        return Evidence("firewalls.txt", "\(error)\n")
+    let texts = await site.firewalls().map { node, result in
+        switch result {
+        case .failure(let error): "\(error)\n"
+        case .success(nil): "\(node.name): UFW is not installed\n"
+        case .success(let state?):
+            "\(node.name): \(state.isActive ? "active" : "inactive"), incoming \(state.incomingDefault), "
+                + "routed \(state.routedDefault)"
+                + (state.unconfirmedSince.map { ", before a change of \($0) that is not confirmed" } ?? "") + "\n"
+                + state.rules.map { "    \($0.to)  \($0.action)  \($0.from)\n" }.joined()
+        }
     }
+    return Evidence("firewalls.txt", texts.joined())
 }

@@ -15,6 +15,15 @@ import Testing
         await connection.close()
     }
 
+    /// A login's PATH often lacks them: `ufw`, `iptables` and `ss` then look as if they were not installed.
+    @Test func programsOfAdministratorsAreFoundByEveryLogin() async throws {
+        let server = try await TestServer(environment: ["SHLVL=5", "PATH=/usr/bin:/bin"])
+        let connection = try await server.connect()
+        let result = try await connection.run(RemoteCommand(["sh", "-c", #"printf %s "$PATH""#], effect: .read))
+        #expect(result.outputText == "/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin")
+        await connection.close()
+    }
+
     @Test func exitStatusIsTheCommandsOwn() async throws {
         let server = try await TestServer()
         let connection = try await server.connect()

@@ -123,7 +123,7 @@ private final class FirewallHost: RemoteShell {
         let changed = try await host.run(
             RemoteCommand(["sh", "-c", FirewallGuard.change, "sh"] + arguments, effect: .change))
         #expect(changed.exitStatus == 0, "\(changed.errorText)")
-        #expect(try await host.state() != before)
+        #expect(changed.outputText.contains(isActive ? "Rule added" : "Rules updated"))
         let isBack = try await poll(within: .seconds(20)) { _ in try await !host.isUnconfirmed }
         #expect(isBack)
         #expect(try await host.state() == before)
@@ -175,5 +175,17 @@ private final class FirewallHost: RemoteShell {
         #expect(exposure.rules == [.init(to: "23/tcp", action: "DENY IN", from: "Anywhere")])
         #expect(exposure.sendsByDefault)
         #expect(exposure.dropsRoutedByDefault)
+    }
+
+    /// A login that is not root, as `ufw` itself only says in words.
+    @Test func aLoginThatMayNotReadItIsToldSo() async throws {
+        let host = try await FirewallHost.start()
+        var reading = FirewallState.reading
+        reading.arguments = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] + reading.arguments
+        #expect(try await host.run(reading).exitStatus == FirewallState.notAllowed)
+        // A PATH without UFW is a host without it.
+        reading = FirewallState.reading
+        reading.arguments = ["env", "PATH=/nowhere", "/bin/sh"] + reading.arguments.dropFirst()
+        #expect(try await host.run(reading).exitStatus == FirewallState.notInstalled)
     }
 }
