@@ -39,7 +39,7 @@ extension PageChain {
         private var site: ReadableSite { chain.site }
 
         func explain(_ answer: Answer) async throws -> Break {
-            guard let (index, told) = PageChain.firstBreak(answer) else {
+            guard let (index, told) = chain.firstBreak(answer) else {
                 throw StepFailure(
                     "look for the link that breaks", host: answer.node.name, cause: "nothing does",
                     remedy: "report this")

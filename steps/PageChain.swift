@@ -66,17 +66,26 @@ struct PageChain: Sendable {
     /// With FORCE_SSL Chatwoot answers only who says that he came by https, and sends others there.
     private var saysHTTPS: Bool { site.inventory.chatwoot.forcesSSL }
 
+    /// Whether a redirect to https is as wanted: FORCE_SSL is on, or the Ingress has TLS.
+    private var mayRedirectToHTTPS: Bool {
+        let annotations = ingress?["metadata", "annotations"]?.strings ?? [:]
+        return saysHTTPS || ingress?["spec", "tls"] != nil
+            || ["ssl-redirect", "force-ssl-redirect"].contains {
+                annotations["nginx.ingress.kubernetes.io/\($0)"] == "true"
+            }
+    }
+
     /// What breaks, symptom by symptom: cheap, and without the causes.
     func breaks() async throws -> [Break] {
         if let missing = missingEndpoints { return [missing] }
-        return try await answers().compactMap { Self.firstBreak($0)?.told }
+        return try await answers().compactMap { firstBreak($0)?.told }
     }
 
     /// What breaks, each with the first link that does and why, found out by trying every link.
     func explainedBreaks() async throws -> [Break] {
         if let missing = missingEndpoints { return [try await explainingEndpoints(missing)] }
         let answers = try await answers()
-        let broken = answers.filter { Self.firstBreak($0) != nil }
+        let broken = answers.filter { firstBreak($0) != nil }
         guard !broken.isEmpty else { return [] }
         let explanation = Explanation(chain: self, worksElsewhere: broken.count < answers.count)
         return try await concurrently(broken, "look for the link that breaks") { answer in
@@ -95,7 +104,7 @@ struct PageChain: Sendable {
             try await node.fetch(probes(from: node), stopsAtFailure: true)
         }.map { Answer(node: $0.node, answers: $0.answer) }
         let blind = answers.filter { $0.answers.contains(where: \.endsAtHTTPS) }.map(\.node.name)
-        if !blind.isEmpty {
+        if mayRedirectToHTTPS, !blind.isEmpty {
             site.reporter.warns(
                 "the ingress of \(blind.joined(separator: ", ")) redirects to https://\(site.inventory.chatwoot.domain), which "
                     + "these nodes do not serve, so that the page behind is not looked at: a load balancer that ends TLS and "
@@ -121,8 +130,8 @@ struct PageChain: Sendable {
     }
 
     /// The first bad answer of a node, in the order of ``probes(from:)``.
-    static func firstBreak(_ answer: Answer) -> (index: Int, told: Break)? {
-        for (index, one) in answer.answers.enumerated() where index == 0 || !one.endsAtHTTPS {
+    func firstBreak(_ answer: Answer) -> (index: Int, told: Break)? {
+        for (index, one) in answer.answers.enumerated() where index == 0 || !(one.endsAtHTTPS && mayRedirectToHTTPS) {
             let (way, problem) =
                 switch index {
                 case 0: ("the Service", PageJudge.api(one))

@@ -156,15 +156,25 @@ extension RehearsalTests {
         try await mends()
     }
 
-    /// Puts a line before all others of pg_hba.conf, or takes it out again.
-    private static func barChatwoot(_ isBarred: Bool) async throws {
+    /// Does `work` while a line before all others of pg_hba.conf shuts Chatwoot's role out.
+    private static func barringChatwoot(_ work: () async throws -> Void) async throws {
         let file = try await Lab.sql("SHOW hba_file")
-        let line = "host all chatwoot 0.0.0.0/0 reject"
-        let rest =
-            "SELECT l FROM regexp_split_to_table(rtrim(pg_read_file('\(file)'), E'\\n'), E'\\n') l WHERE l <> '\(line)'"
-        let whole = isBarred ? "SELECT '\(line)' UNION ALL (\(rest))" : rest
-        _ = try await Lab.sql("COPY (\(whole)) TO '\(file)'")
-        _ = try await Lab.sql("SELECT pg_reload_conf()")
+        let rules = try await Lab.sql("SELECT pg_read_file('\(file)')")
+        // The file is emptied before a query that writes it is begun, so that its content comes from here.
+        func write(_ rules: String) async throws {
+            let lines = "SELECT * FROM regexp_split_to_table($rules$\(rules)$rules$, E'\\n')"
+            _ = try await Lab.sql("COPY (\(lines)) TO '\(file)'")
+            _ = try await Lab.sql("SELECT pg_reload_conf()")
+        }
+        try await write("host all chatwoot 0.0.0.0/0 reject\n" + rules)
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await work())
+        } catch {
+            result = .failure(error)
+        }
+        try await write(rules)
+        try result.get()
     }
 
     @Test func whatBreaksTheDatabaseIsNamedAndTheRemedyMendsIt() async throws {
@@ -196,12 +206,12 @@ extension RehearsalTests {
         try await mends("--from", "11_ct_00_setup_credentials")
 
         // A line of pg_hba.conf shuts Chatwoot's role out.
-        try await Self.barChatwoot(true)
-        try await Lab.call("kubectl", "-n", "chatwoot", "rollout", "restart", "deployment/chatwoot-web")
-        try await fails(
-            "pg_hba", "--only", "11_ct_02_deploy_chatwoot", telling: "pg_hba.conf on every PostgreSQL server")
-        try await doctorSays("pg_hba")
-        try await Self.barChatwoot(false)
+        try await Self.barringChatwoot {
+            try await Lab.call("kubectl", "-n", "chatwoot", "rollout", "restart", "deployment/chatwoot-web")
+            try await fails(
+                "pg_hba", "--only", "11_ct_02_deploy_chatwoot", telling: "pg_hba.conf on every PostgreSQL server")
+            try await doctorSays("pg_hba")
+        }
         try await mends()
 
         // An administrator who looks at another database with Chatwoot's role is not the pods.
