@@ -25,7 +25,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLibSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "ClientKit", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(name: "SSH", dependencies: ["CLibSSH2", "ClientKit", crypto], swiftSettings: strict),
         .target(name: "Postgres", dependencies: ["CLibPQ", "ClientKit"], swiftSettings: strict),

@@ -11,14 +11,13 @@ struct ChatwootEnvironment: Sendable {
     /// What may not.
     let secret: [String: Secret]
     /// The certificates that pods find beside it.
-    let certificates: String?
+    let certificates: [String: String]
     /// Changes whenever values that somebody else put into the ConfigMap or the Secret are put back; see ``ConfigRepair``.
     var repair: String?
 
     /// Derives the environment from the inventory, the credentials files and the generated secrets.
     init(_ site: ReadableSite, _ generated: GeneratedSecrets) {
         let chatwoot = site.inventory.chatwoot
-        let redis = site.inventory.redis
         var plain = chatwoot.environment
         plain.merge([
             "RAILS_ENV": "production",
@@ -28,15 +27,16 @@ struct ChatwootEnvironment: Sendable {
             "POSTGRES_PORT": String(site.inventory.postgres.port),
             "POSTGRES_DATABASE": chatwoot.database,
             "POSTGRES_USERNAME": chatwoot.databaseUser,
-            "REDIS_URL": "redis://\(redis.host):\(redis.port)/\(redis.database)",
         ]) { _, own in own }
         plain.merge(PostgresTrust(site).variables) { _, own in own }
+        plain.merge(RedisTrust(site).variables) { _, own in own }
         var secret = site.credentials.chatwootExtra
         secret.merge([
             "POSTGRES_PASSWORD": generated.databasePassword,
             "SECRET_KEY_BASE": generated.secretKeyBase,
-            "REDIS_PASSWORD": site.credentials.redis.password,
         ]) { _, own in own }
+        // Without a password there is no such variable; an empty one would be taken for none by Chatwoot alone.
+        secret["REDIS_PASSWORD"] = site.credentials.redis.password
         if let storage = site.inventory.objectStorage, let keys = site.credentials.objectStorage {
             plain.merge([
                 "ACTIVE_STORAGE_SERVICE": "s3_compatible",
@@ -48,7 +48,9 @@ struct ChatwootEnvironment: Sendable {
             secret["STORAGE_ACCESS_KEY_ID"] = Secret(keys.accessKey)
             secret["STORAGE_SECRET_ACCESS_KEY"] = keys.secretKey
         }
-        certificates = PostgresTrust(site).certificates
+        certificates = RedisTrust(site).files.merging(
+            PostgresTrust(site).certificates.map { ["postgres": $0] } ?? [:]
+        ) { own, _ in own }
         self.plain = plain
         self.secret = secret
     }
@@ -62,7 +64,8 @@ struct ChatwootEnvironment: Sendable {
     /// SHA-256 over every name and value, and over what is given besides, whose names are no variables'.
     func digest(_ more: [String: String]) -> String {
         var hash = SHA256()
-        let all = more.merging(certificates.map { ["=certificates": $0] } ?? [:]) { _, own in own }
+        let files = Dictionary(uniqueKeysWithValues: certificates.map { ("=file \($0)", $1) })
+        let all = more.merging(files) { _, own in own }
             .merging(plain) { _, own in own }
             .merging(secret.mapValues { $0.reveal() }) { _, own in own }
         for (name, value) in all.sorted(by: { $0.key < $1.key }) {
@@ -83,6 +86,6 @@ struct ChatwootEnvironment: Sendable {
                     ChatwootNames.configMap, in: site, annotations: repair.map { [ChatwootNames.repair: $0] }),
                 data: plain),
             SecretObject(metadata: .chatwoot(ChatwootNames.secret, in: site), data: secret),
-        ] + [PostgresTrust(site).manifest(in: site)].compactMap { $0 }
+        ] + [PostgresTrust(site).manifest(in: site), RedisTrust(site).manifest(in: site)].compactMap { $0 }
     }
 }

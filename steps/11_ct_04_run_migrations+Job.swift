@@ -77,11 +77,11 @@ struct MigrationJob {
                     "cpu": chatwoot.resources.limits.cpu.description,
                     "memory": chatwoot.resources.limits.memory.description,
                 ]),
-            volumeMounts: PostgresTrust(reading).mounts)
+            volumeMounts: reading.certificateMounts)
         let pods = PodSpec(
             containers: [container], restartPolicy: "Never",
             imagePullSecrets: [NameReference(name: reading.inventory.registry.secretName)],
-            automountServiceAccountToken: false, enableServiceLinks: false, volumes: PostgresTrust(reading).volumes)
+            automountServiceAccountToken: false, enableServiceLinks: false, volumes: reading.certificateVolumes)
         return Job(
             metadata: .chatwoot(
                 name, in: reading, labels: ChatwootNames.labels("migrations"),

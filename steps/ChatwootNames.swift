@@ -12,6 +12,8 @@ enum ChatwootNames {
     static let port = 3000
     /// The authorities of PostgreSQL's certificate, where the inventory names a file of them.
     static let postgresCA = "chatwoot-postgres-ca"
+    /// The authorities of Redis' certificate, where the inventory names a file of them.
+    static let redisCA = "chatwoot-redis-ca"
     /// The pods' annotation that changes with their environment.
     static let checksum = "keybuzz.io/config-checksum"
     /// Where a Deployment has it.

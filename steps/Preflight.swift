@@ -42,7 +42,7 @@ private func requirePrograms(_ site: ReadableSite) async throws {
 /// Refuses given passwords that Chatwoot would misread, before anything is changed.
 private func requireReadablePasswords(_ site: ReadableSite) throws {
     let misreadings = [
-        ChatwootPasswordRules.misreadingAsRedisPassword(site.credentials.redis.password),
+        site.credentials.redis.password.flatMap(ChatwootPasswordRules.misreadingAsRedisPassword),
         site.credentials.chatwoot?.password.flatMap(ChatwootPasswordRules.misreadingAsDatabasePassword),
     ].compactMap { $0 }
     guard let first = misreadings.first else { return }

@@ -47,6 +47,12 @@ struct SessionOpener {
         do throws(LoginFailure) {
             handle = try LibPQHandle(parameters: endpoint.parameters(host: host, address: address), deadline: deadline)
         } catch {
+            if case .tls(let text) = error {
+                // The way through a tunnel is for one connection, which libpq has used up.
+                let probe = TLSProbe(endpoint: endpoint, host: host, address: address)
+                let finding = host.dialPort == nil ? probe.finding(until: .now + endpoint.connectTimeout) : nil
+                throw PostgresError(tls: text, finding, attempt: attempt, endpoint: endpoint, host: host)
+            }
             throw error.explained(attempt: attempt, endpoint: endpoint, host: host)
         }
         let reply: Reply

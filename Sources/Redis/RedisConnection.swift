@@ -8,7 +8,7 @@ public actor RedisConnection {
     public nonisolated let endpoint: RedisEndpoint
     private let observer: any ActivityObserver
     private let executor = SerialQueueExecutor(label: "runner.redis")
-    private var socket: TCPSocket?
+    private var socket: TCPStream?
     private var parser = RESPParser()
     private var hasAnswered = false
 
@@ -45,9 +45,18 @@ public actor RedisConnection {
                 remedy: "Give the password, or none at all for a server that wants none.", kind: .badInput)
         }
         let first = endpoint.password.map { Command(authenticating: endpoint.user, password: $0) } ?? Command.ping
-        // The first command dials, so that the record has one entry for the login, whatever comes of it.
-        _ = try await run(first) { () throws(RedisError) in
-            socket = try dial(attempt: first.attempt)
+        if endpoint.user != nil, endpoint.password == nil {
+            throw RedisError(
+                .invalidInput, attempt: "connect to Redis", host: place, cause: "a user is given without a password",
+                remedy: "Give the user's password in the credentials file.", kind: .badInput)
+        }
+        do throws(RedisError) {
+            // The first command dials, so that the record has one entry for the login, whatever comes of it.
+            _ = try await run(first) { () throws(RedisError) in
+                socket = try dial(attempt: first.attempt)
+            }
+        } catch {
+            throw await explained(error)
         }
         if endpoint.database != 0 { _ = try await run(Command(["SELECT", String(endpoint.database)], .read)) }
         if endpoint.password != nil { _ = try await run(.ping) }
@@ -84,13 +93,82 @@ public actor RedisConnection {
         return try result.get()
     }
 
-    private func dial(attempt: String) throws(RedisError) -> TCPSocket {
+    /// `error` of the login, or the cause behind it where the peer itself shows another one.
+    private func explained(_ refusal: RedisError) async -> RedisError {
+        switch refusal.reason {
+        case .closedBeforeLogin where endpoint.trusted == nil:
+            return peerWantsTLS() ? refusal.because(.wantsTLS) : refusal
+        case .closedBeforeLogin, .connectDeadline, .notTLS:
+            return endpoint.trusted != nil && peerIsPlainRedis() ? refusal.because(.wantsNoTLS) : refusal
+        case .server(code: "ERR"):
+            // A server without any password answers without one; a Sentinel is one of those as a rule.
+            do throws(RedisError) {
+                let answer = try await run(Command(["INFO"], .read))
+                guard case .bulk(let bytes?) = answer else { return refusal }
+                let info = RedisInfo(text: String(decoding: bytes, as: UTF8.self))
+                return info.unsuitability(at: endpoint.place, attempt: refusal.attempt)
+                    ?? refusal.because(.wantsNoPassword)
+            } catch {
+                return refusal
+            }
+        default: return refusal
+        }
+    }
+
+    /// Whether a peer that closes a plain connection answers the beginning of a TLS one.
+    private func peerWantsTLS() -> Bool {
+        guard let trusted = systemTrustFile() else { return false }
+        do {
+            let stream = try connect()
+            try stream.start(TLSSession(with: endpoint.host, trusting: trusted), until: .now + endpoint.connectTimeout)
+            return true
+        } catch StreamFailure.tls(.certificate) {
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// Whether a peer that does not agree on TLS answers as Redis does without it.
+    private func peerIsPlainRedis() -> Bool {
+        do {
+            let stream = try connect()
+            let deadline = ContinuousClock.now + endpoint.connectTimeout
+            try stream.send(encodeRESP(["PING"]), until: deadline)
+            let answer = try stream.receive(until: deadline)
+            return answer.starts(with: Array("+PONG".utf8)) || answer.starts(with: Array("-NOAUTH".utf8))
+        } catch {
+            return false
+        }
+    }
+
+    private func session(trusting trusted: String) throws(StreamFailure) -> TLSSession {
+        do throws(TLSFailure) {
+            return try TLSSession(with: endpoint.host, trusting: trusted)
+        } catch {
+            throw .tls(error)
+        }
+    }
+
+    private func connect() throws(StreamFailure) -> TCPStream {
+        let deadline = ContinuousClock.now + endpoint.connectTimeout
+        let address = endpoint.dialAddress ?? numericAddresses(of: endpoint.host, until: deadline).first
+        guard let address else { throw .cannotConnect("no address") }
+        return try TCPStream(address: address, port: endpoint.dialPort ?? endpoint.port, until: deadline)
+    }
+
+    private func dial(attempt: String) throws(RedisError) -> TCPStream {
         let limit = endpoint.connectTimeout
         let addresses = endpoint.dialAddress.map { [$0] } ?? numericAddresses(of: endpoint.host, until: .now + limit)
-        var failure: SocketFailure?
+        var failure: StreamFailure?
         for address in addresses {
-            do throws(SocketFailure) {
-                return try TCPSocket(address: address, port: endpoint.dialPort ?? endpoint.port, until: .now + limit)
+            do throws(StreamFailure) {
+                let deadline = ContinuousClock.now + limit
+                let stream = try TCPStream(
+                    address: address, port: endpoint.dialPort ?? endpoint.port, until: deadline)
+                guard let trusted = endpoint.trusted else { return stream }
+                try stream.start(session(trusting: trusted), until: deadline)
+                return stream
             } catch {
                 failure = error
             }
@@ -123,7 +201,7 @@ public actor RedisConnection {
         return value
     }
 
-    private func exchange(_ command: Command, on socket: TCPSocket) throws -> RESPValue {
+    private func exchange(_ command: Command, on socket: TCPStream) throws -> RESPValue {
         let deadline = ContinuousClock.now + endpoint.commandTimeout
         try socket.send(encodeRESP(command.words), until: deadline)
         while true {

@@ -1,8 +1,6 @@
 public import ClientKit
 
 /// Where a Redis server is, who logs in, and how long anything there may take.
-///
-/// TLS is not supported: outside a private network, go through an SSH tunnel.
 public struct RedisEndpoint: Sendable, Hashable {
     /// The server's name or address, as errors and records show it.
     public var host: String
@@ -18,6 +16,8 @@ public struct RedisEndpoint: Sendable, Hashable {
     public var password: Secret?
     /// The number of the database to select.
     public var database: Int
+    /// The file of the authorities that may have signed the server's certificate for ``host``; `nil` for no TLS.
+    public var trusted: String?
     /// How long the server may take to accept the connection, at each of its addresses.
     public var connectTimeout: Duration
     /// How long one command may take.
@@ -26,7 +26,7 @@ public struct RedisEndpoint: Sendable, Hashable {
     /// Describes an endpoint; see the properties.
     public init(
         host: String, port: UInt16 = 6379, dialAddress: String? = nil, dialPort: UInt16? = nil, user: String? = nil,
-        password: Secret?, database: Int = 0, connectTimeout: Duration = .seconds(10),
+        password: Secret?, database: Int = 0, trusted: String? = nil, connectTimeout: Duration = .seconds(10),
         commandTimeout: Duration = .seconds(10)
     ) {
         self.host = host
@@ -36,9 +36,10 @@ public struct RedisEndpoint: Sendable, Hashable {
         self.user = user
         self.password = password
         self.database = database
+        self.trusted = trusted
         self.connectTimeout = connectTimeout
         self.commandTimeout = commandTimeout
     }
 
-    var place: String { "\(host):\(port)" }
+    var place: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }

@@ -14,6 +14,24 @@ public struct RedisError: ExplainedError {
         case connectDeadline
         /// The peer took the TCP connection and closed it before Redis said anything.
         case closedBeforeLogin
+        /// TLS was not agreed on, or the certificate is not the right one.
+        case tls
+        /// The peer speaks something else than TLS.
+        case notTLS
+        /// The server takes TLS only, and was asked without.
+        case wantsTLS
+        /// The server was asked with TLS, and speaks plain Redis.
+        case wantsNoTLS
+        /// The server has no password, and was given one.
+        case wantsNoPassword
+        /// A replica, which cannot be written to.
+        case isReplica
+        /// A Sentinel, which holds no data.
+        case isSentinel
+        /// A node of a Redis Cluster, which Chatwoot cannot use.
+        case isClusterNode
+        /// The server still loads its data.
+        case isLoading
         /// The peer answered, but not as Redis does.
         case notRedis
         /// The connection broke, or had been broken before, while it was needed.
@@ -103,7 +121,7 @@ extension RedisError {
     }
 
     /// No TCP connection; `failure` is `nil` where there was no address to dial.
-    init(dialling failure: SocketFailure?, attempt: String, host: String) {
+    init(dialling failure: StreamFailure?, attempt: String, host: String) {
         func make(
             _ reason: Reason, _ cause: String, _ remedy: String, _ kind: FailureKind = .unreachable
         ) -> RedisError {
@@ -126,7 +144,44 @@ extension RedisError {
                     "Check firewalls and routes to this address: packets may vanish.")
             case .interrupted:
                 make(.interrupted, "interrupted while connecting", "Resume when ready.", .failed)
+            case .tls(.certificate(let fault, let words)):
+                make(
+                    .tls, "\(fault.cause(for: host)) (\(words))", fault.remedy(key: "redis.rootCertificate"), .refused)
+            case .tls(.trustUnusable(let words)):
+                make(
+                    .tls, "the root certificate cannot be used: \(words)",
+                    "Name a file of certificates in PEM as redis.rootCertificate in the inventory.", .badInput)
+            case .tls(.notTLS):
+                make(.notTLS, "what answers is not TLS", "Check the port, and redis.tls in the inventory.", .failed)
+            case .tls(.refused(let words)):
+                make(.tls, "TLS was not agreed on: \(words)", "Look into the log of Redis for its reason.", .failed)
             }
+    }
+
+    /// The same failure with the cause behind it.
+    func because(_ reason: Reason) -> RedisError {
+        let (cause, remedy): (String, String) =
+            switch reason {
+            case .wantsTLS:
+                (
+                    "the server takes connections with TLS only",
+                    "Set redis.tls to true in the inventory, and redis.rootCertificate to its authority's file."
+                )
+            case .wantsNoTLS:
+                (
+                    "the server speaks plain Redis at this port, without TLS",
+                    "Set redis.tls to false in the inventory, or give the port with TLS (tls-port)."
+                )
+            case .wantsNoPassword:
+                (
+                    "the server wants no password, and was given one",
+                    "Remove REDIS_PASSWORD from redis.env, or set the password on the server (requirepass)."
+                )
+            default: (self.cause, self.remedy)
+            }
+        return RedisError(
+            reason, attempt: attempt, host: host ?? "", cause: cause, remedy: remedy,
+            kind: reason == .wantsNoPassword ? .refused : .failed)
     }
 
     /// A command whose answer never came, or was none; a change that may have arrived has an unknown outcome.
@@ -146,19 +201,19 @@ extension RedisError {
             self = make(
                 .notRedis, violation.text,
                 "Check the port: something else than Redis, or Redis with TLS, answers there.", .failed)
-        case SocketFailure.deadline:
+        case StreamFailure.deadline:
             self = make(
                 .commandDeadline, "no complete answer within the time limit; the connection was given up",
                 "Check whether Redis is overloaded or blocked, and that this is not a port that expects TLS.")
-        case SocketFailure.interrupted:
+        case StreamFailure.interrupted:
             self = make(
                 .interrupted, "interrupted while the answer was awaited; the connection was given up",
                 "Resume when ready.", .failed)
-        case SocketFailure.closed(let text) where !hadAnswered:
+        case StreamFailure.closed(let text) where !hadAnswered:
             self = make(
                 .closedBeforeLogin, "the connection was accepted and closed at once: \(text)",
                 "A load balancer without a healthy server does this: check Redis behind it, and its health checks.")
-        case SocketFailure.closed(let text):
+        case StreamFailure.closed(let text):
             self = make(.connectionLost, "the connection broke before the answer came: \(text)", check)
         default:
             self = make(.connectionLost, String(describing: failure), check)

@@ -93,10 +93,16 @@ extension RedisReading {
         RedisInfo(text: try await string(["INFO"]) ?? "")
     }
 
-    /// Asks the server about itself, and throws where its version is below `minimum` (Sidekiq wants 6.2).
+    /// Asks the server about itself, and throws where Chatwoot cannot work with it: no master by itself, or below `minimum`
+    /// (Sidekiq wants 6.2).
     @discardableResult
     public func requireVersion(_ minimum: String = "6.2") async throws(RedisError) -> RedisInfo {
         let info = try await info()
+        if let error = info.unsuitability(
+            at: connection.endpoint.place, attempt: "look whether Redis can be written to")
+        {
+            throw error
+        }
         guard info.isAtLeast(minimum) else {
             throw RedisError(
                 .tooOld, attempt: "check the version of Redis", host: connection.endpoint.place,

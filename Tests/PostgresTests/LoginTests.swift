@@ -186,6 +186,50 @@ extension PostgresServerTests {
             #expect(try await refusal { $0.tls = .verifyFull }.reason == .invalidInput)
         }
 
+        @Test func aCertificateThatIsNotTheRightOneIsToldWithItsFault() async throws {
+            let other = server.directory.appendingPathComponent("other.crt").path
+            let key = server.directory.appendingPathComponent("other.key").path
+            try runTool([
+                "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                "2", "-subj", "/CN=other", "-keyout", key, "-out", other,
+            ])
+            let wrong = try await refusal {
+                $0.tls = .verifyCA
+                $0.rootCertificate = other
+            }
+            #expect(wrong.reason == .tls && wrong.cause.hasPrefix("none of the authorities"))
+            let name = try await refusal {
+                $0.tls = .verifyFull
+                $0.rootCertificate = server.rootCertificate
+            }
+            #expect(name.reason == .tls && name.cause.contains("is not for 127.0.0.1"))
+            var anyName = endpoint
+            anyName.tls = .verifyCA
+            anyName.rootCertificate = server.rootCertificate
+            let reader = try await PostgresReader.connect(to: anyName, observer: IgnoringObserver())
+            #expect(try await reader.value("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == true)
+        }
+
+        @Test func aServerWithoutTLSIsSaidSoAndAllowIsNotPrefer() async throws {
+            let plain = try PostgresServer(settings: "ssl = off")
+            defer { plain.stop() }
+            for tls in [PostgresEndpoint.TLSMode.require, .verifyFull] {
+                let error = try await refusal {
+                    $0.hosts[0].port = plain.port
+                    $0.tls = tls
+                    $0.rootCertificate = server.rootCertificate
+                }
+                #expect(error.reason == .tls && error.cause.hasPrefix("the server has no TLS"))
+            }
+            for (tls, isEncrypted) in [(PostgresEndpoint.TLSMode.allow, false), (.prefer, true)] {
+                var endpoint = endpoint
+                endpoint.tls = tls
+                let reader = try await PostgresReader.connect(to: endpoint, observer: IgnoringObserver())
+                #expect(
+                    try await reader.value("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == isEncrypted)
+            }
+        }
+
         @Test(arguments: ["", "a\0b"])
         func passwordsThatCannotBeAreRefusedBeforeDialling(password: String) async throws {
             let error = try await refusal { $0.password = Secret(password) }

@@ -117,7 +117,8 @@ import Testing
         let needless = try await failure { () throws(RedisError) in
             try await RedisReader.connect(to: open.endpoint, observer: observer)
         }
-        #expect(needless.code == "ERR" && needless.kind == .refused && needless.remedy.contains("requirepass"))
+        #expect(
+            needless.reason == .wantsNoPassword && needless.kind == .refused && needless.remedy.contains("requirepass"))
         endpoint.password = nil
         _ = try await RedisReader.connect(to: endpoint, observer: observer)
     }

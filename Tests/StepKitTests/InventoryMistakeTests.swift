@@ -101,6 +101,9 @@ import Testing
 
     static let combinations = [
         Case(
+            "\"port\": 6379", "\"rootCertificate\": \"ca.pem\"", "redis.rootCertificate", 24, "set \"tls\" to true"),
+        Case("\"port\": 6379", "\"user\": \"a@b\"", "redis.user", 24, "cannot read others in REDIS_URL"),
+        Case(
             "\"port\": 5432", "\"sslmode\": \"verify-full\"", "postgres.sslmode", 23, "needs \"rootCertificate\""),
         Case("\"port\": 5432", "\"sslmode\": \"verify-ca\"", "postgres.sslmode", 23, "needs \"rootCertificate\""),
         Case(

@@ -83,7 +83,29 @@ import Testing
             (#""sslmode": "prefer""#, #""sslmode": "verify-full", "rootCertificate": "system""#)
         ])
         #expect(environment.plain["PGSSLROOTCERT"] == "/etc/ssl/certs/ca-certificates.crt")
-        #expect(environment.certificates == nil)
+        #expect(environment.certificates == [:])
+    }
+
+    @Test func theURLOfRedisSaysUserTLSDatabaseAndAnAddressOfIPv6() throws {
+        let environment = try Self.environment([
+            (
+                #""host": "10.0.0.10",\n    "port": 6379,\n    "database": 0"#.replacing(#"\n"#, with: "\n"),
+                #""host": "fd00::10", "port": 6380, "database": 3, "user": "chatwoot", "tls": true"#
+            )
+        ])
+        #expect(environment.plain["REDIS_URL"] == "rediss://chatwoot:REDIS_PASSWORD@[fd00::10]:6380/3")
+        #expect(environment.plain["SSL_CERT_DIR"] == nil && environment.plain["REDIS_OPENSSL_VERIFY_MODE"] == nil)
+        #expect(environment.secret["REDIS_PASSWORD"] == Secret("R3dis"))
+    }
+
+    @Test func aRedisWithoutPasswordLeavesNoVariable() throws {
+        let credentials = Credentials(
+            postgres: PostgresCredentials(user: "kb_admin", password: Secret("AdminPass"), host: nil, port: nil),
+            redis: RedisCredentials(password: nil, host: nil, port: nil),
+            registry: RegistryCredentials(username: "keybuzz", token: Secret("t")), objectStorage: nil, chatwoot: nil,
+            chatwootExtra: [:])
+        #expect(try Self.environment([], credentials).secret["REDIS_PASSWORD"] == nil)
+        #expect(credentials.allSecrets.count == 2)
     }
 
     @Test func storesAttachmentsInTheBucketOnceItsKeysAreGiven() throws {

@@ -32,8 +32,8 @@ public struct PostgresCredentials: Sendable {
 
 /// How to authenticate to Redis.
 public struct RedisCredentials: Sendable {
-    /// The password.
-    public let password: Secret
+    /// The password; nil for a server that wants none.
+    public let password: Secret?
     /// The host the file names, which the inventory overrides.
     public let host: String?
     /// The port the file names, which the inventory overrides.
@@ -81,7 +81,7 @@ public struct ChatwootCredentials: Sendable {
 extension Credentials {
     /// Every secret there is, for whoever must keep them out of records.
     public var allSecrets: [Secret] {
-        [postgres.password, redis.password, registry.token] + [objectStorage?.secretKey].compactMap { $0 }
+        [postgres.password, registry.token] + [redis.password, objectStorage?.secretKey].compactMap { $0 }
             + [chatwoot?.password, chatwoot?.secretKeyBase].compactMap { $0 } + chatwootExtra.values
     }
 }

@@ -5,6 +5,9 @@ public struct TrustedCertificates: Sendable, Hashable {
     /// Those that sign PostgreSQL's certificate.
     public var postgres: String?
 
+    /// Those that sign Redis'.
+    public var redis: String?
+
     /// No authorities.
     public init() {}
 
@@ -14,6 +17,9 @@ public struct TrustedCertificates: Sendable, Hashable {
     public init(for inventory: Inventory) throws(StepFailure) {
         if case .file(let path) = inventory.postgres.rootCertificate {
             postgres = try Self.read(path, key: "postgres.rootCertificate")
+        }
+        if case .file(let path) = inventory.redis.rootCertificate {
+            redis = try Self.read(path, key: "redis.rootCertificate")
         }
     }
 

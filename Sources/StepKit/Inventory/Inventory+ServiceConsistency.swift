@@ -1,6 +1,9 @@
 extension Inventory {
     /// Reports keys of the services that do not fit each other.
     func checkServices(_ session: ReadingSession) {
+        if session.areSound("redis.tls", "redis.rootCertificate"), redis.rootCertificate != nil, !redis.usesTLS {
+            session.report("redis.rootCertificate", "is verified against with TLS only: set \"tls\" to true")
+        }
         guard session.areSound("postgres", "postgres.sslmode", "postgres.rootCertificate") else { return }
         let mode = postgres.sslmode
         switch (mode.verifies, postgres.rootCertificate) {

@@ -64,6 +64,12 @@ extension Inventory {
         public let port: Int
         /// The number of the database.
         public let database: Int
+        /// The ACL user; nil for the default one.
+        public let user: String?
+        /// Whether the server is spoken to with TLS, which always verifies its certificate.
+        public let usesTLS: Bool
+        /// The authority that the server's certificate is verified against; nil for those the system trusts.
+        public let rootCertificate: RootCertificate?
         /// How the service is reached.
         public let via: Route
 
@@ -71,6 +77,9 @@ extension Inventory {
             host = reader.value("host", .address)
             port = reader.value("port", .port, default: 6379)
             database = reader.value("database", .integer(0...65535), default: 0)
+            user = reader.optional("user", .redisUser)
+            usesTLS = reader.value("tls", .flag, default: false)
+            rootCertificate = reader.optional("rootCertificate", .rootCertificate(reader.session))
             via = reader.value("via", .choice(placeholder: .direct), default: "direct")
         }
     }

@@ -84,6 +84,18 @@ extension Rule<String> {
         }
     }
 
+    /// The name of a Redis user, as it stands in REDIS_URL, where Chatwoot's client decodes no `%40`.
+    static var redisUser: Rule {
+        .string(placeholder: "") { (text) throws(Mistake) in
+            guard text.wholeMatch(of: /[A-Za-z0-9._~\-]+/) != nil else {
+                throw Mistake(
+                    "must be letters, digits, dots, hyphens, _ or ~: Chatwoot's client cannot read others in REDIS_URL, "
+                        + "not \(shown(text))")
+            }
+            return text
+        }
+    }
+
     /// A PostgreSQL identifier: at most 63 bytes, since the server silently cuts longer ones.
     static var identifier: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in

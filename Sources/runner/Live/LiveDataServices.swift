@@ -131,14 +131,27 @@ actor LiveDataServices: DataServices {
         let service = inventory.redis
         let port = UInt16(clamping: service.port)
         var endpoint = RedisEndpoint(
-            host: service.host, port: port, password: credentials.redis.password, database: service.database,
-            connectTimeout: inventory.limits.service, commandTimeout: inventory.limits.service)
+            host: service.host, port: port, user: service.user, password: credentials.redis.password,
+            database: service.database, trusted: try trustedFile(of: service), connectTimeout: inventory.limits.service,
+            commandTimeout: inventory.limits.service)
         if service.via == .ssh {
             let forward = try await forward(toHost: service.host, port: port)
             endpoint.dialAddress = "127.0.0.1"
             endpoint.dialPort = forward.port
         }
         return endpoint
+    }
+
+    /// What the certificate of Redis is verified against; nil for no TLS.
+    private func trustedFile(of service: StepKit.Inventory.RedisService) throws -> String? {
+        guard service.usesTLS else { return nil }
+        guard let file = (service.rootCertificate ?? .system).path else {
+            throw StepFailure(
+                "connect to Redis with TLS", cause: "this machine has no file of the authorities that it trusts",
+                remedy: "name one as redis.rootCertificate in the inventory, or install ca-certificates",
+                kind: .badInput)
+        }
+        return file
     }
 
     private func forward(toHost host: String, port: UInt16) async throws -> LocalForward {

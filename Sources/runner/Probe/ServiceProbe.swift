@@ -67,7 +67,9 @@ struct ServiceProbe: Sendable {
     private func askRedis(_ services: LiveDataServices) async throws -> String {
         let reader = try await services.redisReader()
         try await reader.ping()
-        return "the password is accepted, version \(try await reader.requireVersion().version)"
+        let isOpen = access?.credentials.redis.password == nil
+        return (isOpen ? "no password is wanted" : "the password is accepted")
+            + ", version \(try await reader.requireVersion().version)"
     }
 
     private func askRegistry(_ services: LiveDataServices) async throws -> String {

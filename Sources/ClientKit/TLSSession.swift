@@ -1,0 +1,179 @@
+internal import COpenSSL
+
+/// Why no TLS session was agreed on, or one came to its end.
+public enum TLSFailure: Error, Sendable, Hashable {
+    /// What is wrong with a certificate.
+    public enum Fault: Sendable, Hashable {
+        /// None of the trusted authorities signed it.
+        case unknownAuthority
+        /// Its time, or that of an authority between, is over.
+        case expired
+        /// Its time has not begun.
+        case notYetValid
+        /// It is for another name or address.
+        case otherName
+        /// Anything else, in OpenSSL's words.
+        case other
+    }
+
+    /// The file of the trusted authorities cannot be used.
+    case trustUnusable(String)
+    /// The peer's certificate does not stand the test; with OpenSSL's words.
+    case certificate(Fault, String)
+    /// What the peer says is not TLS.
+    case notTLS
+    /// The peer refused, or TLS broke; with OpenSSL's words.
+    case refused(String)
+}
+
+/// One TLS session of the system's OpenSSL, which takes and gives bytes and knows nothing of sockets.
+///
+/// The peer's certificate is always verified, for its name too. Not `Sendable`: it lives where its connection lives.
+public final class TLSSession {
+    private let context: OpaquePointer
+    private let session: OpaquePointer
+    private let incoming: OpaquePointer
+    private let outgoing: OpaquePointer
+
+    /// Prepares a session with `name`, a host's name or address, whose certificate an authority in the file `trusted` signed.
+    public init(with name: String, trusting trusted: String) throws(TLSFailure) {
+        keepOpenSSLAtExit()
+        ERR_clear_error()
+        guard let context = SSL_CTX_new(TLS_client_method()) else { throw .refused(lastError()) }
+        guard tlsRequire12(context) == 1, SSL_CTX_load_verify_file(context, trusted) == 1 else {
+            SSL_CTX_free(context)
+            throw .trustUnusable("\(trusted): \(lastError())")
+        }
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
+        guard let session = SSL_new(context), let incoming = BIO_new(BIO_s_mem()), let outgoing = BIO_new(BIO_s_mem())
+        else {
+            SSL_CTX_free(context)
+            throw .refused(lastError())
+        }
+        (self.context, self.session, self.incoming, self.outgoing) = (context, session, incoming, outgoing)
+        // The session owns both from here on.
+        SSL_set_bio(session, incoming, outgoing)
+        SSL_set_connect_state(session)
+        // An address is looked for among the certificate's addresses, and is no name to ask for.
+        if X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), name) != 1 {
+            ERR_clear_error()
+            guard tlsAskFor(session, name) == 1, SSL_set1_host(session, name) == 1 else { throw .refused(lastError()) }
+        }
+    }
+
+    deinit {
+        SSL_free(session)
+        SSL_CTX_free(context)
+    }
+
+    /// Goes on with the handshake; what is to be sent comes back, whether it is done, failed or wants more.
+    ///
+    /// After a failure the bytes are the alert that tells the peer.
+    public func shakeHands(with received: [UInt8]) -> (toSend: [UInt8], result: Result<Bool, TLSFailure>) {
+        take(received)
+        ERR_clear_error()
+        let status = SSL_do_handshake(session)
+        let error = SSL_get_error(session, status)
+        let toSend = given()
+        if status == 1 { return (toSend, .success(true)) }
+        if error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE { return (toSend, .success(false)) }
+        return (toSend, .failure(failure()))
+    }
+
+    /// `bytes` as they are to be sent.
+    public func encrypt(_ bytes: [UInt8]) throws(TLSFailure) -> [UInt8] {
+        ERR_clear_error()
+        guard bytes.isEmpty || SSL_write(session, bytes, Int32(bytes.count)) == Int32(bytes.count) else {
+            throw .refused(lastError())
+        }
+        return given()
+    }
+
+    /// What the peer meant by `received`; nothing where only a part of it came, or what TLS says to itself.
+    public func decrypt(_ received: [UInt8]) throws(TLSFailure) -> (bytes: [UInt8], isClosed: Bool) {
+        take(received)
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16 << 10)
+        while true {
+            ERR_clear_error()
+            let count = SSL_read(session, &chunk, Int32(chunk.count))
+            if count > 0 {
+                bytes += chunk.prefix(Int(count))
+                continue
+            }
+            switch SSL_get_error(session, count) {
+            case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return (bytes, false)
+            case SSL_ERROR_ZERO_RETURN: return (bytes, true)
+            default: throw .refused(lastError())
+            }
+        }
+    }
+
+    private func take(_ received: [UInt8]) {
+        // Into memory, which takes everything.
+        if !received.isEmpty { BIO_write(incoming, received, Int32(received.count)) }
+    }
+
+    private func given() -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Int(BIO_ctrl_pending(outgoing)))
+        guard !bytes.isEmpty else { return [] }
+        let count = BIO_read(outgoing, &bytes, Int32(bytes.count))
+        return Array(bytes.prefix(Int(max(0, count))))
+    }
+
+    private func failure() -> TLSFailure {
+        let verdict = SSL_get_verify_result(session)
+        if verdict != Int(X509_V_OK) {
+            let words = X509_verify_cert_error_string(verdict).map { String(cString: $0) } ?? ""
+            return .certificate(TLSFailure.Fault(verdict: Int32(verdict)), words)
+        }
+        switch tlsReason(ERR_peek_error()) {
+        case SSL_R_WRONG_VERSION_NUMBER, SSL_R_PACKET_LENGTH_TOO_LONG, SSL_R_HTTP_REQUEST, SSL_R_UNEXPECTED_MESSAGE,
+            SSL_R_BAD_RECORD_TYPE:
+            return .notTLS
+        default: return .refused(lastError())
+        }
+    }
+}
+
+extension TLSFailure.Fault {
+    init(verdict: Int32) {
+        switch verdict {
+        case X509_V_ERR_CERT_HAS_EXPIRED: self = .expired
+        case X509_V_ERR_CERT_NOT_YET_VALID: self = .notYetValid
+        case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH: self = .otherName
+        case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+            X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
+            X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, X509_V_ERR_CERT_SIGNATURE_FAILURE, X509_V_ERR_INVALID_CA:
+            self = .unknownAuthority
+        default: self = .other
+        }
+    }
+
+    /// What is wrong with a certificate for `name`, in words.
+    public func cause(for name: String) -> String {
+        switch self {
+        case .unknownAuthority: "none of the authorities in the root certificate signed the server's certificate"
+        case .expired: "the server's certificate, or an authority's, has expired"
+        case .notYetValid: "the server's certificate is not valid yet: one of the two clocks may be wrong"
+        case .otherName: "the server's certificate is not for \(name)"
+        case .other: "the server's certificate does not stand the test"
+        }
+    }
+
+    /// What to do about it; `key` is where the inventory names the authorities.
+    public func remedy(key: String) -> String {
+        switch self {
+        case .unknownAuthority: "Name the file of the authority that signed it as \(key) in the inventory."
+        case .expired: "Renew the certificate on the server, and load it there."
+        case .notYetValid: "Correct the clock of this machine or the server."
+        case .otherName: "Name the host in the inventory as the certificate does, or have one made for this name."
+        case .other: "Look at it with `openssl s_client`, and have it made anew."
+        }
+    }
+}
+
+private func lastError() -> String {
+    let code = ERR_peek_error()
+    return ERR_reason_error_string(code).map { String(cString: $0) } ?? "TLS error \(code)"
+}

@@ -1,0 +1,67 @@
+import ClientKit
+
+/// Asks a server again, after libpq got no TLS with it, for what libpq's text does not tell: which test its certificate fails.
+struct TLSProbe {
+    enum Finding {
+        /// The server has no TLS at all.
+        case none
+        case failure(TLSFailure)
+    }
+
+    let endpoint: PostgresEndpoint
+    let host: PostgresEndpoint.Host
+    let address: String
+
+    /// What is wrong; nil where nothing is found, or nobody answers any more.
+    func finding(until deadline: ContinuousClock.Instant) -> Finding? {
+        guard let trusted = endpoint.rootCertificate ?? systemTrustFile() else { return nil }
+        do {
+            let stream = try TCPStream(address: address, port: host.dialPort ?? host.port, until: deadline)
+            // SSLRequest: its length, and the code that is no version of the protocol.
+            try stream.send([0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x2F], until: deadline)
+            guard try stream.receive(until: deadline).first == UInt8(ascii: "S") else { return Finding.none }
+            try stream.start(TLSSession(with: host.name, trusting: trusted), until: deadline)
+            return nil
+        } catch StreamFailure.tls(.certificate) where !endpoint.tls.verifies {
+            return nil
+        } catch StreamFailure.tls(.certificate(.otherName, _)) where endpoint.tls == .verifyCA {
+            return nil
+        } catch StreamFailure.tls(let failure) {
+            return .failure(failure)
+        } catch let failure as TLSFailure {
+            return .failure(failure)
+        } catch {
+            return nil
+        }
+    }
+}
+
+extension PostgresError {
+    /// The failure `text` of libpq to agree on TLS, with the cause that `finding` shows.
+    init(
+        tls text: String, _ finding: TLSProbe.Finding?, attempt: String, endpoint: PostgresEndpoint,
+        host: PostgresEndpoint.Host
+    ) {
+        let (cause, remedy): (String, String) =
+            switch finding {
+            case .some(.none):
+                (
+                    "the server has no TLS, and sslmode \(endpoint.tls.rawValue) wants it",
+                    "Switch ssl on in the server's postgresql.conf, or choose another postgres.sslmode in the inventory."
+                )
+            case .failure(.certificate(let fault, let words)):
+                ("\(fault.cause(for: host.name)) (\(words))", fault.remedy(key: "postgres.rootCertificate"))
+            case .failure(.trustUnusable(let words)):
+                (
+                    "the root certificate cannot be used: \(words)",
+                    "Name a file of certificates in PEM as postgres.rootCertificate in the inventory."
+                )
+            case .failure(.notTLS), .failure(.refused), nil:
+                (
+                    text,
+                    "Check postgres.sslmode and postgres.rootCertificate in the inventory against the server's certificate."
+                )
+            }
+        self.init(.tls, attempt: attempt, host: endpoint.place(host), cause: cause, remedy: remedy, kind: .refused)
+    }
+}

@@ -1,0 +1,67 @@
+import ClientKit
+import Kubernetes
+import StepKit
+
+/// How Chatwoot's pods connect to Redis.
+struct RedisTrust {
+    private let service: Inventory.RedisService
+    /// The certificates that the pods get as files, by the names that OpenSSL looks for.
+    let files: [String: String]
+
+    private static let directory = "/etc/keybuzz/redis-ca"
+    /// Where the image, which is Alpine's, keeps the authorities that it trusts: they stay trusted.
+    private static let systemDirectory = "/etc/ssl/certs"
+
+    init(_ site: ReadableSite) {
+        service = site.inventory.redis
+        var files: [String: String] = [:]
+        let text = site.credentials.certificates.redis ?? ""
+        for block in text.matches(of: /-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/).map({ String($0.output) + "\n" })
+        {
+            guard let name = certificateFileName(block) else { continue }
+            let number = files.keys.count { $0.hasPrefix(name) }
+            files["\(name).\(number)"] = block
+        }
+        self.files = files
+    }
+
+    /// Chatwoot's variables, and OpenSSL's.
+    var variables: [String: String] {
+        let host = service.host.contains(":") ? "[\(service.host)]" : service.host
+        // Chatwoot's client takes a user without a password for a password; REDIS_PASSWORD wins over the one that stands here.
+        let user = service.user.map { "\($0):REDIS_PASSWORD@" } ?? ""
+        var variables = [
+            "REDIS_URL": "\(service.usesTLS ? "rediss" : "redis")://\(user)\(host):\(service.port)/\(service.database)"
+        ]
+        if !files.isEmpty { variables["SSL_CERT_DIR"] = "\(Self.systemDirectory):\(Self.directory)" }
+        return variables
+    }
+
+    /// The ConfigMap of the certificates.
+    func manifest(in site: ReadableSite) -> ConfigMap? {
+        files.isEmpty ? nil : ConfigMap(metadata: .chatwoot(ChatwootNames.redisCA, in: site), data: files)
+    }
+
+    /// The pods' volume of the certificates.
+    var volumes: [Volume] { files.isEmpty ? [] : [Volume(configMap: ChatwootNames.redisCA)] }
+
+    /// Where a container finds them.
+    var mounts: [VolumeMount] {
+        files.isEmpty
+            ? [] : [VolumeMount(name: ChatwootNames.redisCA, mountPath: Self.directory, readOnly: true)]
+    }
+}
+
+extension ReadableSite {
+    /// The volumes of all certificates that the pods get; nil for none.
+    var certificateVolumes: [Volume]? {
+        let volumes = (PostgresTrust(self).volumes ?? []) + RedisTrust(self).volumes
+        return volumes.isEmpty ? nil : volumes
+    }
+
+    /// Where a container finds them.
+    var certificateMounts: [VolumeMount]? {
+        let mounts = (PostgresTrust(self).mounts ?? []) + RedisTrust(self).mounts
+        return mounts.isEmpty ? nil : mounts
+    }
+}
