@@ -201,4 +201,18 @@ import Testing
                 "username": "keybuzz", "password": token, "auth": Data("keybuzz:\(token)".utf8).base64EncodedString(),
             ])
     }
+
+    @Test(arguments: ["docker.io", "index.docker.io"]) func namesDockerHubAsTheKubeletLooksForIt(_ server: String)
+        async throws
+    {
+        let inventory = try SiteSample.inventory([
+            ("\"server\": \"ghcr.io\"", "\"server\": \"\(server)\""),
+            ("ghcr.io/keybuzzio/chatwoot-keybuzz:v3.12.0", "chatwoot/chatwoot:v4.0.1"),
+        ])
+        let secret = try await AddImagePullSecrets().desired(SiteSample.readable(inventory))
+            .object("Secret", "ghcr-secret")
+        let encoded = try #require(secret["data"]?.strings[".dockerconfigjson"].flatMap { Data(base64Encoded: $0) })
+        let registries = try Kubernetes.JSONValue(parsing: [UInt8](encoded))["auths"]?.members.keys.sorted()
+        #expect(registries == ["https://index.docker.io/v1/"])
+    }
 }

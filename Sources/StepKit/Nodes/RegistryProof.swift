@@ -75,12 +75,13 @@ public struct RegistryProof: Sendable {
         case 401, 403:
             return refused(
                 "the registry refuses the credentials of ghcr.env with HTTP \(status)",
-                "put a token with the right read:packages for \(image.repository) into ghcr.env as GHCR_TOKEN", .refused
-            )
+                "put a token that may pull \(image.repository) (on ghcr.io: read:packages) into ghcr.env as GHCR_TOKEN",
+                .refused)
         case 404:
             return refused(
                 "the registry has no such image, or the token may not see it (HTTP 404)",
-                "push it, correct chatwoot.image in \(site.inventory.path), or give the token read:packages for it")
+                "push it, correct chatwoot.image in \(site.inventory.path), or let the token pull it (on ghcr.io: read:packages)"
+            )
         default: return refused("the registry answers HTTP \(status)", "try again when the registry is well")
         }
     }
