@@ -13,7 +13,7 @@ struct PrepareConfig: ObjectOwner {
     func apply(_ changes: [Change], to site: WritableSite) async throws {
         let secrets = try await site.ensureChatwootSecrets()
         let environment = try await ConfigRepair(site.reading).marking(ChatwootEnvironment(site.reading, secrets))
-        try await site.cluster.apply(environment.manifests(in: site.reading))
+        try await site.apply(environment.manifests(in: site.reading))
     }
 
     func verify(_ site: ReadableSite) async throws {

@@ -46,7 +46,7 @@ struct DeployChatwoot: ObjectOwner {
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {
         try await RunMigrations.requireMigrated(site.reading)
-        try await site.cluster.apply(desired(site.reading))
+        try await site.apply(desired(site.reading))
         try await bringBack(site)
         // The kubelet would try again after up to five minutes; these pods have never run.
         try await site.cluster.delete(stuckPods(site.reading))

@@ -91,7 +91,7 @@ struct RunMigrations: Step {
             let backup = state.savesFirst ? try await MigrationBackup(site.reading, state).make(on: site) : nil
             try await job.run(after: backup)
         }
-        try await site.cluster.apply([try await SchemaRecord(ready(site.reading), site.reading).manifest])
+        try await site.apply([try await SchemaRecord(ready(site.reading), site.reading).manifest])
     }
 
     func verify(_ site: ReadableSite) async throws {

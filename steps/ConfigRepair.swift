@@ -3,7 +3,7 @@ import Foundation
 import Kubernetes
 import StepKit
 
-/// Values of the ConfigMap or the Secret that somebody changed by hand, and that pods may have started with.
+/// Values of the ConfigMap or the Secret that somebody changed or added by hand, and that pods may have started with.
 ///
 /// A pod reads its environment once. Where such values are put back, the environment is again the one that the pods' checksum
 /// stands for, and without a mark nothing would replace a pod that started in between. The mark is kept in the ConfigMap and is
@@ -49,7 +49,7 @@ struct ConfigRepair {
 }
 
 extension ChatwootEnvironment {
-    /// The variables that an object gives another value than it shall, by names that are no variables'.
+    /// The variables that an object gives another value than it shall, or should not have, by names that are no variables'.
     ///
     /// Without an object no pod could start, so one that is missing gives none.
     fileprivate func foreignValues(in object: JSONValue) -> [String: String] {
@@ -61,6 +61,7 @@ extension ChatwootEnvironment {
         }
         let found = object["data"]?.strings ?? [:]
         return Dictionary(
-            uniqueKeysWithValues: wanted.keys.filter { found[$0] != wanted[$0] }.map { ("=\($0)", found[$0] ?? "=") })
+            uniqueKeysWithValues: Set(wanted.keys).union(found.keys).filter { found[$0] != wanted[$0] }
+                .map { ("=\($0)", found[$0] ?? "=") })
     }
 }

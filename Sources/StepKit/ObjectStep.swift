@@ -17,12 +17,19 @@ extension ObjectStep {
 
     /// Applies the desired objects.
     public func apply(_ changes: [Change], to site: WritableSite) async throws {
-        try await site.cluster.apply(desired(site.reading))
+        try await site.apply(desired(site.reading))
     }
 
     /// Proves that the cluster now holds the desired objects.
     public func verify(_ site: ReadableSite) async throws {
         try await site.cluster.prove(desired(site))
+    }
+}
+
+extension WritableSite {
+    /// Brings the cluster's objects to what `desired` says; what has to be waited for is told.
+    public func apply(_ desired: [any Manifest]) async throws {
+        try await cluster.apply(desired, telling: { reading.reporter.says($0, left: $1) })
     }
 }
 

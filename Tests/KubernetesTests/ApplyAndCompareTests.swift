@@ -157,21 +157,6 @@ extension ServerTests {
             #expect(error?.cause.contains("must be between 1 and 65535") == true)
         }
 
-        @Test func aNamespaceThatIsGoingIsNamed() async throws {
-            try await server.writer.apply([Samples.namespace("going")])
-            // Without controllers nobody finishes the deletion: it stays in the state that a real one passes through.
-            #expect(try await server.writer.delete([Samples.namespace("going").reference]) == ["namespace/going"])
-            let error = await #expect(throws: KubernetesError.self) {
-                try await server.reader.compare([Samples.configMap("going")])
-            }
-            #expect(error?.serverReason == .forbidden)
-            #expect(error?.kind == .failed)
-            #expect(error?.remedy.contains("until the namespace is gone") == true)
-
-            let plan = try await server.reader.compare([Samples.namespace("going")])
-            #expect(plan.map(\.certainty) == [.predicted("the present one is being deleted and not yet gone")])
-        }
-
         @Test func deletingWhatIsNotThereIsNoError() async throws {
             #expect(try await server.writer.delete([Samples.configMap("nowhere").reference]) == [])
         }

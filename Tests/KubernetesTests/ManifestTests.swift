@@ -27,16 +27,17 @@ import Testing
 
     @Test func secretsAreInNoArgumentVector() async throws {
         let shell = ScriptedShell([
+            .read(["get", "--ignore-not-found", "-o", "json", "--show-managed-fields", "-f", "-"]),
             .change(
                 [
                     "apply", "--server-side", "--force-conflicts", "--field-manager=keybuzz-runner", "-o",
                     "go-template=\(AppliedObject.template)", "-f", "-",
-                ], out: "Secret\tchatwoot\tchatwoot-secrets\t17\n")
+                ], out: "Secret\tchatwoot\tchatwoot-secrets\t17\n"),
         ])
         let applied = try await ClusterWriter(shell: shell, kubeconfig: "/root/.kube/config")
             .apply([Samples.secret("chatwoot")])
         #expect(applied.map(\.resourceVersion) == ["17"])
-        let command = try #require(shell.commands.first)
+        let command = try #require(shell.commands.last)
         #expect(!command.arguments.joined().contains("hunter2") && !command.arguments.joined().contains("aHVud"))
         #expect(String(decoding: command.standardInput, as: UTF8.self).contains("aHVudGVyMg=="))
     }

@@ -63,6 +63,17 @@ import Testing
         #expect(hidden.repair != marked.repair)
     }
 
+    /// A variable that nobody wants is in the pods' environment until they are replaced.
+    @Test func aVariableThatIsTakenAwayReplacesThePods() throws {
+        let added = ConfigRepair.marking(
+            environment, try cluster(environment, plain: ["DATABASE_URL": "x"], podsOf: environment))
+        #expect(added.repair != nil)
+        let other = ConfigRepair.marking(
+            environment, try cluster(environment, secret: ["DATABASE_URL": "eA=="], podsOf: environment))
+        #expect(other.repair != nil)
+        #expect(other.repair != added.repair)
+    }
+
     @Test func theMarkStaysUntilTheNextRepairAndThenChanges() throws {
         let wrong: [String: Kubernetes.JSONValue?] = ["INSTALLATION_ENV": "x"]
         let first = ConfigRepair.marking(environment, try cluster(environment, plain: wrong, podsOf: environment))

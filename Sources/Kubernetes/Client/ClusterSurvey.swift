@@ -6,9 +6,9 @@ import ClientKit
 public actor ClusterSurvey {
     private var namespace: String?
     private var objects: [String: [JSONValue]] = [:]
-    /// Whether the last comparison of an object saw ``StrayElements``; kept when the rest is forgotten, for the apply that
-    /// follows.
-    private var strays: [ObjectReference: Bool] = [:]
+    /// Whether the last comparison of an object saw that one apply does all; kept when the rest is forgotten, for the apply
+    /// that follows.
+    private var plain: [ObjectReference: Bool] = [:]
 
     /// Knows nothing yet.
     public init() {}
@@ -35,13 +35,13 @@ public actor ClusterSurvey {
         objects = Dictionary(grouping: items) { $0["kind"]?.string ?? "" }
     }
 
-    func noteStrays(_ seen: [ObjectReference: Bool]) {
-        strays.merge(seen) { _, new in new }
+    func note(plain seen: [ObjectReference: Bool]) {
+        plain.merge(seen) { _, new in new }
     }
 
-    /// Whether each of `references` was compared, and was without stray elements or missing.
-    func sawNoStrays(in references: [ObjectReference]) -> Bool {
-        references.allSatisfy { strays[$0] == false }
+    /// Whether each of `references` was compared, and one apply does all that is to be done about it.
+    func sawOnlyPlain(_ references: [ObjectReference]) -> Bool {
+        references.allSatisfy { plain[$0] == true }
     }
 
     /// The objects of `references` that exist; `nil` where one of them is outside of what was read.

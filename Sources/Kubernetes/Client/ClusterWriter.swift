@@ -23,13 +23,31 @@ public struct ClusterWriter: Sendable {
 
     /// Brings objects to what `manifests` say with one server-side apply, taking over fields that others manage.
     ///
-    /// Fields applied earlier and no longer sent are removed, but for ``LeftFields``, and so are ``StrayElements``; other
-    /// fields never sent stay as they are. The answer never holds the objects' contents, so that no Secret comes back over the wire.
+    /// Fields applied earlier and no longer sent are removed, but for ``LeftFields``, and so is what contradicts the
+    /// manifests; other fields never sent stay as they are. What cannot be changed in place is deleted first, and what is being deleted is waited for, at
+    /// most for `limit`, which `telling` hears of. The answer never holds the objects' contents, so that no Secret comes back
+    /// over the wire. Throws ``KubernetesError``, or `CancellationError` where the task is cancelled.
     @discardableResult
-    public func apply(_ manifests: [any Manifest]) async throws(KubernetesError) -> [AppliedObject] {
+    public func apply(
+        _ manifests: [any Manifest], within limit: Duration = .seconds(180),
+        telling: (String, Duration?) -> Void = { _, _ in }
+    ) async throws -> [AppliedObject] {
         guard !manifests.isEmpty else { return [] }
-        try await giveUpLeftFields(of: manifests)
-        try await claimStrays(of: manifests)
+        var resized = try await prepare(manifests, within: limit, telling: telling)
+        let applied: [AppliedObject]
+        do {
+            applied = try await applyNow(manifests)
+        } catch {
+            let refused = ImmutableFields.named(in: error, among: manifests)
+            guard !refused.isEmpty else { throw error }
+            resized = try await prepare(manifests, refused: refused, within: limit, telling: telling)
+            applied = try await applyNow(manifests)
+        }
+        try await restart(resized)
+        return applied
+    }
+
+    private func applyNow(_ manifests: [any Manifest]) async throws(KubernetesError) -> [AppliedObject] {
         let result = try await reader.kubectl.run(
             "apply \(manifests.map(\.reference).words)",
             ["apply"] + Self.serverSide + ["-o", "go-template=\(AppliedObject.template)", "-f", "-"],

@@ -5,27 +5,43 @@ import Foundation
 ///
 /// Pure: both sides come from the API server, so that defaults, conversions and other managers' fields are on both.
 enum Comparison {
-    /// The difference of one object; `nil` where it is in place.
-    static func difference(
+    /// Where one object differs; empty where it is in place.
+    static func fields(
         _ reference: ObjectReference, live: JSONValue, applied: JSONValue, sent: JSONValue? = nil
-    ) -> ObjectDifference? {
+    ) -> [FieldDifference] {
         let managers = FieldManagers(of: live)
+        // An address that the server gives is another one each time, and in older versions none in a dry run.
+        let isGivenAddress = live["spec", "clusterIP"] == nil
+        let applied = isGivenAddress ? applied.without(addresses) : applied
         let differences = AdmissionFields.leftOut(
             of: ValueDifference.between(comparable(live), comparable(applied)), sent, managers)
-        let fields = differences.map { difference in
+        return differences.map { difference in
             let manager = managers.manager(of: difference.path, otherThan: ClusterWriter.fieldManager)
             let isHidden = mustHide(difference.path, of: reference)
             return FieldDifference(
                 path: difference.path.words,
-                old: isHidden || mayBringSecrets(difference)
+                old: isHidden || mayBringSecrets(difference, isForeign: manager != nil)
                     ? difference.old.map { _ in FieldDifference.hidden } : difference.old?.words,
                 new: isHidden ? difference.new.map { _ in FieldDifference.hidden } : difference.new?.words,
                 managedBy: manager?.name, managedAt: manager?.time,
                 startingPoint: isHidden ? version(of: live) : difference.old.flatMap { digest(ofLong: $0.words) })
         }
-        guard !fields.isEmpty else { return nil }
-        return ObjectDifference(reference: reference, kind: .change, fields: fields, certainty: .proved)
     }
+
+    /// Where an object differs from the one that is to replace it, but for its name and what the cluster itself gives either.
+    static func fields(
+        _ reference: ObjectReference, replaced live: JSONValue, by new: JSONValue
+    ) -> [FieldDifference] {
+        let given: [[FieldStep]] = [
+            [.field("metadata"), .field("name")], [.field("metadata"), .field("finalizers")],
+            [.field("metadata"), .field("annotations"), .field("deployment.kubernetes.io/revision")],
+        ]
+        return fields(reference, live: live.without(given + addresses), applied: new.without(given + addresses))
+    }
+
+    private static let addresses: [[FieldStep]] = [
+        [.field("spec"), .field("clusterIP")], [.field("spec"), .field("clusterIPs")],
+    ]
 
     /// A Secret has no status that would change it all the time: its version tells one hidden value from the next.
     private static func version(of object: JSONValue) -> String? {
@@ -49,21 +65,33 @@ enum Comparison {
         return .object(members)
     }
 
-    /// Whether a variable goes, alone or with its container, that is none of ours: its value may be a password.
-    private static func mayBringSecrets(_ difference: ValueDifference) -> Bool {
-        guard difference.new == nil, case .element? = difference.path.last else { return false }
-        return [.field("env"), .field("containers"), .field("initContainers")].contains(difference.path.dropLast().last)
+    /// Whether the old value may be a password: that of a variable or an entry that goes and is none of ours, alone or with its
+    /// container, or an address with a password in it, as the old scripts had in `REDIS_URL`.
+    private static func mayBringSecrets(_ difference: ValueDifference, isForeign: Bool) -> Bool {
+        if difference.old?.string?.contains(/:\/\/[^\/\s@]*:[^\/\s@]+@/) == true { return true }
+        guard difference.new == nil else { return false }
+        let parent = difference.path.dropLast().last
+        if case .element? = difference.path.last {
+            return [.field("env"), .field("containers"), .field("initContainers")].contains(parent)
+        }
+        return isForeign && difference.path.dropLast() == [.field("data")]
     }
 
-    /// Whether a field may hold a secret: everything of a Secret object but its type and labels.
-    ///
-    /// Its annotations may, since client-side apply copies the whole object into one.
+    /// Whether a field may hold a secret: everything of a Secret object but its type and labels, and what client-side apply
+    /// copied of any object, since older ConfigMaps had a password in `REDIS_URL`.
     private static func mustHide(_ path: [FieldStep], of reference: ObjectReference) -> Bool {
+        if path == FieldManagers.lastApplied { return true }
         guard reference.kind == "Secret" else { return false }
         switch path.first {
         case .field("type"), .field("immutable"): return false
         case .field("metadata"): return path.count < 2 || path[1] != .field("labels")
         default: return true
         }
+    }
+}
+
+extension JSONValue {
+    fileprivate func without(_ paths: [[FieldStep]]) -> JSONValue {
+        paths.reduce(self) { $0.value(at: $1) == nil ? $0 : $0.setting($1[...], to: nil) }
     }
 }

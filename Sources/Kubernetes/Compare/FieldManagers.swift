@@ -2,15 +2,42 @@ import Foundation
 
 /// Who manages which fields of a live object, read from its `metadata.managedFields`.
 struct FieldManagers {
-    private let entries: [(manager: String, time: Date?, fields: JSONValue, isApplied: Bool)]
+    private let entries: [Entry]
+
+    private struct Entry {
+        let manager: String
+        let time: Date?
+        let fields: JSONValue
+        /// Whether it is what our applies have set.
+        let isApplied: Bool
+        /// Whether it is what anybody's server-side applies have set.
+        let isApply: Bool
+        let subresource: String?
+    }
 
     init(of object: JSONValue) {
         entries = (object["metadata", "managedFields"]?.elements ?? []).compactMap { entry in
             guard let manager = entry["manager"]?.string, let fields = entry["fieldsV1"] else { return nil }
-            let isApplied = Self.isApplied(entry, to: object)
-            return (manager, entry["time"]?.string.flatMap(Timestamp.date), fields, isApplied)
+            return Entry(
+                manager: manager, time: entry["time"]?.string.flatMap(Timestamp.date), fields: fields,
+                isApplied: Self.isApplied(entry, to: object), isApply: entry["operation"] == "Apply",
+                subresource: entry["subresource"]?.string)
         }
     }
+
+    /// Where `kubectl apply` keeps what it sent last.
+    static let lastApplied: [FieldStep] = [
+        .field("metadata"), .field("annotations"), .field("kubectl.kubernetes.io/last-applied-configuration"),
+    ]
+
+    /// Whether nobody is recorded: then the server takes the first apply's other fields for an unknown manager's.
+    var isEmpty: Bool { entries.isEmpty }
+
+    /// Whether kubectl would make all that somebody applied client-side ours, and so remove what we do not send of it.
+    ///
+    /// From 1.26 on `kubectl apply --server-side` does so after a real apply, and not in a dry run (kubernetes#125607), for
+    /// each manager that wrote the annotation of client-side apply. Where nobody owns that, it does nothing.
+    var wouldBeMigrated: Bool { entries.contains { !$0.isApply && Self.owns($0.fields, Self.lastApplied[...]) } }
 
     /// The manager other than `ours` that owns the field at `path` and wrote last.
     func manager(of path: [FieldStep], otherThan ours: String) -> (name: String, time: Date?)? {
@@ -19,10 +46,18 @@ struct FieldManagers {
             .map { ($0.manager, $0.time) }
     }
 
-    /// Whether our apply would leave what is at `path` although it is not sent: it is not ours alone.
+    /// The manager that wrote the field at `path` through a subresource, such as `resize`.
+    func manager(of path: [FieldStep], through subresource: String) -> (name: String, time: Date?)? {
+        entries.first { $0.subresource == subresource && Self.owns($0.fields, path[...]) }.map { ($0.manager, $0.time) }
+    }
+
+    /// Whether our apply would leave what is at `path` although it is not sent: it is not ours alone, and not inside of a
+    /// value that is replaced as a whole.
     func wouldKeep(_ path: [FieldStep]) -> Bool {
-        entries.contains { !$0.isApplied && Self.owns($0.fields, path[...]) }
-            || !entries.contains { $0.isApplied && Self.owns($0.fields, path[...]) }
+        let owners = entries.filter { Self.owns($0.fields, path[...]) }
+        let isAtomic =
+            !owners.isEmpty && owners.allSatisfy { Self.member(of: $0.fields, at: path[...]) == nil }
+        return !isAtomic && (owners.contains { !$0.isApplied } || owners.isEmpty)
     }
 
     /// Whether our next apply may change the field at `path` without sending it: what it set before, and what kubectl takes over
@@ -51,16 +86,23 @@ struct FieldManagers {
 
     /// The `metadata.managedFields` of `object` with what is at `paths` ours alone, so that our next apply removes it.
     ///
+    /// The annotation of client-side apply is nobody's then, so that kubectl moves no other field.
     /// The object itself stays as it is: nothing reacts to it, and the apply changes everything in one write.
     static func claiming(_ paths: [[FieldStep]], in object: JSONValue) -> JSONValue {
-        var entries = (object["metadata", "managedFields"]?.elements ?? []).compactMap { entry -> JSONValue? in
+        let present = object["metadata", "managedFields"]?.elements ?? []
+        // Of what is inside, the server removes only what it finds to be ours.
+        let inside = paths.map { path in
+            present.compactMap { $0["fieldsV1"].flatMap { member(of: $0, at: path[...]) } }.reduce([:], merging)
+        }
+        var entries = present.compactMap { entry -> JSONValue? in
             guard !isApplied(entry, to: object), let fields = entry["fieldsV1"] else { return entry }
-            let left = paths.reduce(fields as JSONValue?) { fields, path in
+            let released = entry["operation"] == "Apply" ? paths : paths + [lastApplied]
+            let left = released.reduce(fields as JSONValue?) { fields, path in
                 fields.flatMap { remove(path[...], from: $0) }
             }
             return left.map { entry.setting([.field("fieldsV1")], to: $0) }
         }
-        if !entries.contains(where: { isApplied($0, to: object) }) {
+        if !paths.isEmpty, !entries.contains(where: { isApplied($0, to: object) }) {
             entries.append([
                 "manager": .string(ClusterWriter.fieldManager), "operation": "Apply",
                 "apiVersion": object["apiVersion"] ?? .null, "fieldsType": "FieldsV1", "fieldsV1": [:],
@@ -69,7 +111,8 @@ struct FieldManagers {
         return .array(
             entries.map { entry in
                 guard isApplied(entry, to: object), let fields = entry["fieldsV1"] else { return entry }
-                return entry.setting([.field("fieldsV1")], to: paths.reduce(fields) { add($1[...], to: $0) })
+                return entry.setting(
+                    [.field("fieldsV1")], to: zip(paths, inside).reduce(fields) { add($1.0[...], with: $1.1, to: $0) })
             })
     }
 
@@ -79,10 +122,14 @@ struct FieldManagers {
             && entry["apiVersion"] == object["apiVersion"]
     }
 
-    private static func add(_ path: ArraySlice<FieldStep>, to fields: JSONValue) -> JSONValue {
-        guard let step = path.first else { return fields.setting([.field(".")], to: [:]) }
+    private static func add(_ path: ArraySlice<FieldStep>, with inside: JSONValue, to fields: JSONValue) -> JSONValue {
+        guard let step = path.first else { return merging(fields, inside).setting([.field(".")], to: [:]) }
         let name = name(of: step, in: fields)
-        return fields.setting([.field(name)], to: add(path.dropFirst(), to: fields[name] ?? [:]))
+        return fields.setting([.field(name)], to: add(path.dropFirst(), with: inside, to: fields[name] ?? [:]))
+    }
+
+    private static func merging(_ first: JSONValue, _ second: JSONValue) -> JSONValue {
+        .object(first.members.merging(second.members, uniquingKeysWith: merging))
     }
 
     /// The fields without what is at `path`; `nil` where nothing else is left of them.
@@ -103,6 +150,10 @@ struct FieldManagers {
             return fields.members.isEmpty
         }
         return owns(inner, path.dropFirst())
+    }
+
+    private static func member(of fields: JSONValue, at path: ArraySlice<FieldStep>) -> JSONValue? {
+        path.reduce(fields as JSONValue?) { fields, step in fields.flatMap { member(of: $0, for: step) } }
     }
 
     private static func member(of fields: JSONValue, for step: FieldStep) -> JSONValue? {

@@ -1,6 +1,6 @@
 /// The members that tell the elements of a list apart, as the API's schema declares them (`x-kubernetes-list-map-keys`).
 ///
-/// Lists that are not here are compared by position, and never have a ``StrayElements``.
+/// Lists that are not here are compared by position, and the elements of their own are never ``Contradictions``.
 enum ListKeys {
     static func keys(ofListAt path: [FieldStep]) -> [String]? {
         guard case .field(let name)? = path.last else { return nil }

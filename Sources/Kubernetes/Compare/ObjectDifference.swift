@@ -8,6 +8,8 @@ public struct ObjectDifference: Sendable, Hashable {
         case create
         /// It is there, with other contents.
         case change
+        /// It is there, and must be deleted and made anew, since what differs cannot be changed in place.
+        case replace
     }
 
     /// How sure the difference is.
@@ -26,22 +28,42 @@ public struct ObjectDifference: Sendable, Hashable {
     public let fields: [FieldDifference]
     /// How sure it is.
     public let certainty: Certainty
+    /// The fields for whose sake it is replaced: `spec.selector`; empty for every other kind of difference.
+    public let unchangeable: [String]
+    /// What must be gone first, as the end of a sentence: `the present one, which is being deleted, is gone`.
+    public let waitsUntil: String?
 
     /// Describes a difference; see the properties.
-    public init(reference: ObjectReference, kind: Kind, fields: [FieldDifference] = [], certainty: Certainty) {
+    public init(
+        reference: ObjectReference, kind: Kind, fields: [FieldDifference] = [], certainty: Certainty,
+        unchangeable: [String] = [], waitsUntil: String? = nil
+    ) {
         self.reference = reference
         self.kind = kind
         self.fields = fields
         self.certainty = certainty
+        self.unchangeable = unchangeable
+        self.waitsUntil = waitsUntil
     }
 
-    /// The difference for reading, one line a field.
-    public var words: [String] {
+    /// What is done to the object as a whole, for reading; `nil` where only ``fields`` of it are changed.
+    public var headline: String? {
         switch kind {
-        case .create: ["create \(reference)"]
-        case .change: fields.map { "\(reference): \($0)" }
+        case .create: "create \(reference)\(waitsUntil.map { ", after \($0)" } ?? "")"
+        case .change: nil
+        case .replace:
+            "replace \(reference), since \(unchangeable.joined(separator: " and ")) cannot be changed in place"
+                + (ImmutableFields.interruption(byReplacing: reference.kind).map { ": \($0)" } ?? "")
         }
     }
+
+    /// The difference for reading: the ``headline``, then one line a field.
+    public var words: [String] {
+        (headline.map { [$0] } ?? []) + fieldWords
+    }
+
+    /// The ``fields`` for reading.
+    public var fieldWords: [String] { fields.map { "\(reference): \($0)" } }
 }
 
 /// How one field differs.

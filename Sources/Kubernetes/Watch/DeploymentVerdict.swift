@@ -15,8 +15,8 @@ extension Snapshot {
             return .failed(
                 Trouble(
                     .paused, "Deployment \(name) is paused: somebody told the cluster not to roll it out",
-                    remedy: "`kubectl rollout resume deployment/\(name)`", patience: Trouble.confirmed,
-                    subject: "Deployment \(name)"))
+                    remedy: "run the module again: it takes the pause away and rolls the Deployment out",
+                    patience: Trouble.confirmed, subject: "Deployment \(name)"))
         }
         let generation = deployment["metadata", "generation"]?.integer ?? 0
         let observed = deployment["status", "observedGeneration"]?.integer ?? 0

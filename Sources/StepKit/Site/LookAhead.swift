@@ -134,10 +134,10 @@ extension ObjectDifference {
     var changes: [Change] {
         let certainty: StepKit.Certainty = certainty == .proved ? .proved : .predicted
         let subject = Change.Subject(reference)
-        return switch kind {
-        case .create: [Change(.create, subject, certainty)]
-        case .change: zip(words, fields).map { Change($0, certainty, subject, $1) }
+        let whole = headline.map { words in
+            Change(words, certainty, kind == .replace ? .replace : .create, subject)
         }
+        return (whole.map { [$0] } ?? []) + zip(fieldWords, fields).map { Change($0, certainty, subject, $1) }
     }
 }
 

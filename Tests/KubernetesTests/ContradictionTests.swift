@@ -3,16 +3,16 @@ import Testing
 @testable import Kubernetes
 
 /// On a Service and a Deployment as kube-apiserver 1.20 returned them after both had been changed by hand.
-@Suite struct StrayElementTests {
+@Suite struct ContradictionTests {
     private func live(_ name: String) throws -> JSONValue { try Fixtures.json("strays/\(name).json") }
     private let service = Samples.service("chatwoot").json()
     private let deployment = Samples.deployment("chatwoot").json()
     private static let pod = "spec.template.spec"
 
     @Test func whatIsNotInTheManifestIsFound() throws {
-        #expect(try StrayElements.paths(in: live("service"), beside: service).map(\.words) == ["spec.ports[3001]"])
+        #expect(try Contradictions(in: live("service"), beside: service).paths.map(\.words) == ["spec.ports[3001]"])
         #expect(
-            try StrayElements.paths(in: live("deployment"), beside: deployment).map(\.words) == [
+            try Contradictions(in: live("deployment"), beside: deployment).paths.map(\.words) == [
                 "\(Self.pod).containers[web].env[PORTX]", "\(Self.pod).containers[web].env[ADDED]",
                 "\(Self.pod).containers[web].ports[3001]", "\(Self.pod).imagePullSecrets[other]",
                 "\(Self.pod).topologySpreadConstraints[zone,ScheduleAnyway]",
@@ -24,10 +24,10 @@ import Testing
     func whatIsClaimedIsOursAlone(_ name: String) throws {
         let object = try live(name)
         let desired = name == "service" ? service : deployment
-        let strays = StrayElements.paths(in: object, beside: desired)
+        let strays = Contradictions(in: object, beside: desired).paths
         let managers = FieldManagers.claiming(strays, in: object)
         let claimed = object.setting([.field("metadata"), .field("managedFields")], to: managers)
-        #expect(StrayElements.paths(in: claimed, beside: desired) == [])
+        #expect(Contradictions(in: claimed, beside: desired).paths == [])
         #expect(managers.elements.map { $0["manager"] } == ["keybuzz-runner"])
         #expect(claimed["spec"] == object["spec"])
     }
@@ -74,7 +74,9 @@ import Testing
                 ],
                 [
                     "manager": "keybuzz-runner", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1",
-                    "fieldsV1": ["f:spec": ["f:ports": [#"k:{"port":2,"protocol":"TCP"}"#: [".": [:]]]]],
+                    "fieldsV1": [
+                        "f:spec": ["f:ports": [#"k:{"port":2,"protocol":"TCP"}"#: [".": [:], "f:port": [:]]]]
+                    ],
                 ],
             ])
     }
@@ -92,27 +94,23 @@ import Testing
                 ]
             ],
         ]
-        #expect(StrayElements.paths(in: object, beside: service) == [])
+        #expect(Contradictions(in: object, beside: service).paths == [])
         let unmanaged = object.setting([.field("metadata"), .field("managedFields")], to: [])
-        #expect(StrayElements.paths(in: unmanaged, beside: service).map(\.words) == ["spec.ports[1]"])
+        #expect(Contradictions(in: unmanaged, beside: service).paths.map(\.words) == ["spec.ports[1]"])
     }
 
     @Test func onlyAPortGetsAnotherNameForTheDryRun() throws {
-        let strays = try StrayElements.paths(in: live("deployment"), beside: deployment)
-        let sent = StrayElements.renamingPorts(strays, beside: deployment)
+        let ports: [FieldStep] = [
+            .field("spec"), .field("template"), .field("spec"), .field("containers"), .element(["name": "web"]),
+            .field("ports"),
+        ]
+        let sent = try Contradictions(in: live("deployment"), beside: deployment).trial(of: deployment)
         let container = try #require(sent["spec", "template", "spec", "containers"]?.elements.first)
         #expect(
             container["ports"]?.elements == [
                 ["name": "http", "containerPort": 3000, "protocol": "TCP"],
                 ["name": "was-3001-tcp", "containerPort": 3001, "protocol": "TCP"],
             ])
-        #expect(
-            StrayElements.renamingPorts(strays.filter { $0.contains(.field("env")) }, beside: deployment) == deployment)
-    }
-
-    @Test func otherKindsHaveNone() {
-        #expect(!StrayElements.arePossible(in: Samples.account("chatwoot").json()))
-        #expect(!StrayElements.arePossible(in: Samples.ingress("chatwoot").json()))
-        #expect(StrayElements.arePossible(in: service) && StrayElements.arePossible(in: deployment))
+        #expect(sent.setting(ports[...], to: deployment.value(at: ports)) == deployment)
     }
 }
