@@ -48,7 +48,8 @@ import Testing
     }
 
     @Test func aNodeOfAClusterIsNoServerForChatwoot() async throws {
-        let node = try RedisServer(password: nil, "--cluster-enabled", "yes")
+        // Its bus would take the port 10000 higher, which need not exist.
+        let node = try RedisServer(password: nil, "--cluster-enabled", "yes", "--cluster-port", "\(freePort())")
         defer { node.stop() }
         #expect(try await refusal(endpoint(node.port)).reason == .isClusterNode)
     }
