@@ -1,7 +1,32 @@
+import Postgres
 import Redis
 import StepKit
 
 extension ResetDatabase {
+    /// Why the administrator may not set the database aside; `nil` where he may.
+    ///
+    /// PostgreSQL asks for the owner's rights to shut the door, and for CREATEDB beside them to rename.
+    static func refusal(_ facts: ServerFacts, adminDatabase: String) -> DatabaseRefusal? {
+        let reader = facts.reader
+        guard let database = facts.database, !reader.attributes.isSuperuser else { return nil }
+        func quoted(_ name: String) -> String { "\"\(name.replacing("\"", with: "\"\""))\"" }
+        var (causes, statements): ([String], [String]) = ([], [])
+        if !facts.readerOwnsDatabase {
+            causes.append(
+                "the database \(database.name) belongs to \"\(database.owner)\", whose rights \"\(reader.name)\" does not have"
+            )
+            statements.append("GRANT \(quoted(database.owner)) TO \(quoted(reader.name))")
+        }
+        if !reader.attributes.canCreateDatabases {
+            causes.append("\"\(reader.name)\" has no CREATEDB, which renaming a database asks for")
+            statements.append("ALTER ROLE \(quoted(reader.name)) CREATEDB")
+        }
+        guard !causes.isEmpty else { return nil }
+        return DatabaseRefusal(
+            attempt: "set the database \(database.name) aside", cause: causes.joined(separator: "; "),
+            cure: .statements(statements, database: adminDatabase))
+    }
+
     /// The name that this run gives the old database: `chatwoot_before_20261124t120000z`.
     static func nameAside(_ site: ReadableSite) -> String {
         nameAside(site.inventory.chatwoot.database, run: site.wishes.run)

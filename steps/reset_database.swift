@@ -5,8 +5,9 @@ import StepKit
 
 /// Sets the database aside under a name with the date, so that the next steps make a new one.
 ///
-/// Nothing is dropped. The renaming comes last and all at once: where the old database has its new name, everything before
-/// it was done, however the run was interrupted.
+/// Nothing is dropped. First the door is shut, so that no session can begin between a look and the renaming; then the database is
+/// renamed, all at once; the keys in Redis go last, when the database they belong to is safe under its new name. Where that
+/// name exists, everything before it was done, however the run was interrupted.
 struct ResetDatabase: StepOnRequest {
     let id: StepID = "reset_database"
     let summary = "only with --reset-database: stops the pods, sets the database aside, removes its keys from Redis"
@@ -14,80 +15,140 @@ struct ResetDatabase: StepOnRequest {
     func isRequested(by wishes: RunWishes) -> Bool { wishes.resetsDatabase }
 
     func check(_ site: ReadableSite) async throws -> Finding {
-        let (name, aside) = (site.inventory.chatwoot.database, Self.nameAside(site))
-        let admin = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
-        if try await admin.databaseState(aside) != nil {
-            tellTheWayBack(site)
-            return .inPlace
+        let name = site.inventory.chatwoot.database
+        let admin = try await admin(site)
+        if let old = try await admin.databaseState(Self.nameAside(site)) {
+            let changes = try await leftChanges(old, admin, site)
+            if changes.isEmpty { tellTheWayBack(site) }
+            return Finding(changes: changes)
         }
-        guard try await admin.databaseState(name) != nil else {
-            throw StepFailure(
-                "set the database \(name) aside", host: site.postgresWords, cause: "there is no such database",
-                remedy: "run without --reset-database: the steps make one", kind: .badInput)
-        }
+        try await requireRight(admin, site)
         let keys = try await Self.keys(site)
         let running = try await RunningPods(site).deployments()
         var changes: [Change] = []
-        if !running.isEmpty { changes.append(Change("scale \(running.joined(separator: " and ")) to 0", .proved)) }
-        if !keys.all.isEmpty {
-            changes.append(
-                Change(
-                    "remove the old data's keys from Redis database \(site.inventory.redis.database): \(keys.words)",
-                    .unknowable))
-        }
+        if !running.isEmpty { changes.append(Change("scale \(running.joined(separator: " and ")) to 0", .predicted)) }
+        changes.append(
+            Change(
+                "refuse connections to database \"\(name)\" and end the sessions of \"\(site.inventory.chatwoot.databaseUser)\"",
+                .proved))
         // The time is the run's, which no plan knows.
         let stem = Self.nameAside(name, run: "…")
         changes.append(Change("rename database \"\(name)\" to \"\(stem)\"; nothing is dropped", .predicted))
-        return .drifted(changes)
+        return .drifted(changes + keyChanges(keys, site))
     }
 
     func apply(_ changes: [Change], to site: WritableSite) async throws {
         let (name, aside) = (site.reading.inventory.chatwoot.database, Self.nameAside(site.reading))
-        try await MigrationJob(site).settleEarlier()
-        try await RunningPods(site.reading).stop(on: site)
         let admin = try await site.postgres(.admin(database: site.reading.inventory.postgres.adminDatabase))
-        try await whenFree(name, admin, site.reading) { true }
+        if try await admin.databaseState(aside) == nil {
+            try await requireRight(admin, site.reading)
+            // Refused before anything is changed where another application's jobs are among them.
+            _ = try await Self.keys(site.reading)
+            try await MigrationJob(site).settleEarlier()
+            try await RunningPods(site.reading).stop(on: site)
+            try await setAside(name, as: aside, admin, site.reading)
+        }
+        try await admin.allowConnections(true, to: aside)
+        // Keys beside a database that was made since are that one's.
+        guard try await admin.databaseState(name) == nil else { return }
         let keys = try await Self.keys(site.reading)
         site.reading.reporter.says("removing from Redis: \(keys.words)")
         try await site.redis().delete(keys.all)
-        try await whenFree(name, admin, site.reading) {
-            do {
-                try await admin.renameDatabase(name, to: aside)
-                return true
-            } catch let error as PostgresError where error.sqlState == "55006" {
-                // Somebody came in at the last moment.
-                return false
-            }
-        }
     }
 
     func verify(_ site: ReadableSite) async throws {
         let (name, aside) = (site.inventory.chatwoot.database, Self.nameAside(site))
-        let admin = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
-        let isAside = try await admin.databaseState(aside) != nil
+        let admin = try await admin(site)
+        let old = try await admin.databaseState(aside)
         let isFree = try await admin.databaseState(name) == nil
         let left = try await Self.keys(site).all
-        guard isAside, isFree, left.isEmpty else {
+        guard old?.allowsConnections == true, isFree, left.isEmpty else {
             throw StepFailure(
                 "prove that the database \(name) was set aside", host: site.postgresWords,
                 cause:
-                    "\(aside) \(isAside ? "is there" : "is missing"), \(name) \(isFree ? "is free" : "is there again"), "
-                    + "\(left.count) of its keys are in Redis",
+                    "\(aside) \(old.map { $0.allowsConnections ? "is there" : "accepts no connections" } ?? "is missing"), "
+                    + "\(name) \(isFree ? "is free" : "is there again"), \(left.count) of its keys are in Redis",
                 remedy: "look for somebody else using them at the same time, then `runner resume`")
         }
         tellTheWayBack(site)
     }
 
-    /// Does `work` once nobody is connected to the database, again while it says that somebody was.
-    private func whenFree(
-        _ name: String, _ admin: PostgresWriter, _ site: ReadableSite, _ work: () async throws -> Bool
+    private func admin(_ site: ReadableSite) async throws -> PostgresReader {
+        try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
+    }
+
+    /// What is left to do once the old database has its new name.
+    private func leftChanges(_ old: DatabaseFacts, _ admin: PostgresReader, _ site: ReadableSite) async throws
+        -> [Change]
+    {
+        let opening =
+            old.allowsConnections
+            ? [] : [Change("allow connections to database \"\(old.name)\", for the way back", .proved)]
+        guard try await admin.databaseState(site.inventory.chatwoot.database) == nil else { return opening }
+        return opening + keyChanges(try await Self.keys(site), site)
+    }
+
+    private func keyChanges(_ keys: ChatwootKeys, _ site: ReadableSite) -> [Change] {
+        guard !keys.all.isEmpty else { return [] }
+        return [
+            Change(
+                "remove the old data's keys from Redis database \(site.inventory.redis.database): \(keys.words)",
+                .unknowable)
+        ]
+    }
+
+    /// Looks, before anything is changed, whether there is such a database and the administrator may rename it.
+    private func requireRight(_ admin: some PostgresReading, _ site: ReadableSite) async throws {
+        let chatwoot = site.inventory.chatwoot
+        let facts = try await admin.serverFacts(database: chatwoot.database, role: chatwoot.databaseUser)
+        guard facts.database != nil else {
+            throw StepFailure(
+                "set the database \(chatwoot.database) aside", host: site.postgresWords,
+                cause: "there is no such database", remedy: "run without --reset-database: the steps make one",
+                kind: .badInput)
+        }
+        let refusal = Self.refusal(facts, adminDatabase: site.inventory.postgres.adminDatabase)
+        if let refusal { throw refusal.failure(site) }
+    }
+
+    /// Shuts the door, ends what Chatwoot left open, and renames once nobody is connected; where that fails, the door is opened
+    /// again, so that the database is as it was.
+    private func setAside(
+        _ name: String, as aside: String, _ admin: PostgresWriter, _ site: ReadableSite
     ) async throws {
+        try await admin.allowConnections(false, to: name)
+        do {
+            try await renameWhenFree(name, to: aside, admin, site)
+        } catch let error as any ExplainedError {
+            do {
+                if try await admin.databaseState(name) != nil { try await admin.allowConnections(true, to: name) }
+            } catch let second as any ExplainedError {
+                throw CombinedFailure(error.attempt, [error, second])
+            }
+            throw error
+        }
+    }
+
+    /// Sessions of others than Chatwoot are theirs to end: they are waited for, and named where they stay.
+    private func renameWhenFree(
+        _ name: String, to aside: String, _ admin: PostgresWriter, _ site: ReadableSite
+    ) async throws {
+        let user = site.inventory.chatwoot.databaseUser
         var sessions: [DatabaseSession] = []
-        let isDone = try await poll(within: site.inventory.limits.service) { _ in
+        let isDone = try await poll(within: site.inventory.limits.service) { left in
             sessions = try await admin.sessions(on: name)
-            if sessions.isEmpty { return try await work() }
-            site.reporter.says("waiting for \(sessions.count) sessions on \(name) to end")
-            return false
+            if sessions.contains(where: { $0.user == user }) { try await admin.endSessions(of: user, on: name) }
+            guard sessions.isEmpty else {
+                site.reporter.says("waiting for \(sessions.count) sessions on \(name) to end", left: left)
+                return false
+            }
+            do {
+                try await admin.renameDatabase(name, to: aside)
+                return true
+            } catch let error as PostgresError where error.sqlState == "55006" {
+                // A session that had begun before the door was shut shows only now.
+                return false
+            }
         }
         guard isDone else {
             throw StepFailure(

@@ -106,6 +106,10 @@ extension RehearsalTests {
         _ = try await Lab.sql("SELECT pg_terminate_backend(pid) FROM \(pause)")
         _ = try await session.wait()
 
+        // Nobody is left outside a database that was not set aside, and no key is gone.
+        #expect(try await Lab.sql("SELECT datallowconn FROM pg_database WHERE datname = 'chatwoot'") == "t")
+        #expect(try await Lab.call("redis-cli", "exists", "alfred:OLD::1").contains("1"))
+
         // Killed while it goes on, again and again, until it is through.
         var kills = 0
         while true {

@@ -162,5 +162,29 @@ extension PostgresServerTests {
             try await admin.execute("ALTER DATABASE facts ALLOW_CONNECTIONS false")
             #expect(try await admin.serverFacts(database: "facts", role: "facts").database?.allowsConnections == false)
         }
+
+        @Test func aDatabaseIsShutEmptiedAndRenamed() async throws {
+            _ = try await database("shut")
+            let admin = try await admin()
+            let guest = try await login("shut", "shut")
+            try await guest.ping()
+            try await admin.allowConnections(false, to: "shut")
+            // Whoever is inside stays inside until it is ended.
+            try await guest.ping()
+            #expect(try await admin.sessions(on: "shut").contains { $0.user == "shut" })
+            try await admin.endSessions(of: "shut", on: "shut")
+            await #expect(throws: PostgresError.self) { try await guest.ping() }
+            let refused = await #expect(throws: PostgresError.self) { _ = try await login("shut", "shut") }
+            #expect(refused?.sqlState == "55000")
+            let refusedAdmin = await #expect(throws: PostgresError.self) { _ = try await self.admin("shut") }
+            #expect(refusedAdmin?.sqlState == "55000")
+            // The sessions are still on their way out, the administrator's of `database(_:)` among them.
+            try await admin.endSessions(of: "kb_admin", on: "shut")
+            while try await !admin.sessions(on: "shut").isEmpty { await Task.yield() }
+            try await admin.renameDatabase("shut", to: "shut_aside")
+            #expect(try await admin.databaseState("shut_aside")?.allowsConnections == false)
+            try await admin.allowConnections(true, to: "shut_aside")
+            try await login("shut", "shut_aside").ping()
+        }
     }
 }

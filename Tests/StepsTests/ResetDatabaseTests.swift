@@ -1,3 +1,4 @@
+import Postgres
 import StepKit
 import Testing
 
@@ -19,6 +20,24 @@ import Testing
     @Test func aCharacterIsNeverCutInTwo() {
         let name = ResetDatabase.nameAside(String(repeating: "é", count: 31), run: "20261124T120000Z-11-3f9a")
         #expect(name == String(repeating: "é", count: 19) + "_before_20261124t120000z")
+    }
+
+    @Test(arguments: [
+        (true, false, false, []), (false, true, true, []), (false, true, false, ["ALTER ROLE \"kb\"\"x\" CREATEDB"]),
+        (false, false, true, ["GRANT \"app\" TO \"kb\"\"x\""]),
+        (false, false, false, ["GRANT \"app\" TO \"kb\"\"x\"", "ALTER ROLE \"kb\"\"x\" CREATEDB"]),
+    ]) func theRightToRenameIsLookedAtFirst(
+        isSuperuser: Bool, owns: Bool, createsDatabases: Bool, statements: [String]
+    ) {
+        var attributes = RoleAttributes()
+        attributes.isSuperuser = isSuperuser
+        attributes.canCreateDatabases = createsDatabases
+        let facts = ServerFacts(
+            version: 150_000, reader: .init(name: "kb\"x", attributes: attributes),
+            database: DatabaseFacts(name: "chatwoot", owner: "app"), readerOwnsDatabase: owns)
+        let refusal = ResetDatabase.refusal(facts, adminDatabase: "postgres")
+        #expect((refusal == nil) == statements.isEmpty)
+        if let refusal { #expect(refusal.cure == .statements(statements, database: "postgres")) }
     }
 
     @Test func itIsAskedForOnlyByItsOption() {
