@@ -57,7 +57,8 @@ let package = Package(
             name: "JournalTests", dependencies: ["ClientKit", "Journal", "JournalCrash", crypto],
             swiftSettings: strict),
         .target(
-            name: "DataServers", dependencies: ["ClientKit"], path: "Tests/DataServers", swiftSettings: strict),
+            name: "DataServers", dependencies: ["ClientKit", "Postgres"], path: "Tests/DataServers",
+            swiftSettings: strict),
         .testTarget(
             name: "PostgresTests", dependencies: ["ClientKit", "DataServers", "Postgres"], swiftSettings: strict),
         .testTarget(name: "RedisTests", dependencies: ["ClientKit", "DataServers", "Redis"], swiftSettings: strict),
@@ -66,7 +67,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "StepsTests",
-            dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps"],
+            dependencies: ["ClientKit", "DataServers", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps"],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
             name: "EngineTests",

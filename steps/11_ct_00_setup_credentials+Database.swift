@@ -5,14 +5,14 @@ import StepKit
 extension SetupCredentials {
     /// What the database lacks; throws where that cannot be brought about.
     func databaseChanges(_ site: ReadableSite) async throws -> [Change] {
-        let state = try await DatabaseState.read(site)
+        let state = try await DatabaseState.read(site, asksRedis: false)
         return try state.possible(site).map { $0.change.change(in: state, $0.certainty) }
     }
 
     /// Does what is missing, and looks again: what lies in a database is seen only once it is there and accepts connections.
     func makeReady(_ site: WritableSite, _ secrets: GeneratedSecrets) async throws {
         for _ in 1...3 {
-            let state = try await DatabaseState.read(site.reading)
+            let state = try await DatabaseState.read(site.reading, asksRedis: false)
             let missing = try state.possible(site.reading)
             guard !missing.isEmpty else { return }
             for planned in missing {

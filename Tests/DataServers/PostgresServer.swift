@@ -1,20 +1,24 @@
 import ClientKit
-import DataServers
-import Foundation
-import Postgres
-import Testing
+public import Foundation
+public import Postgres
 
 /// A PostgreSQL server of the tests' own: SCRAM, TLS for `db.test`, every statement in its log.
-final class PostgresServer: Sendable {
-    @TaskLocal static var current: PostgresServer?
+public final class PostgresServer: Sendable {
+    /// The one that a suite's tests share.
+    @TaskLocal public static var current: PostgresServer?
 
-    static let adminPassword = "adm1n'\"\\$%s {}"
-    let port: UInt16
-    let directory: URL
+    /// Its administrator's password, hostile to careless quoting.
+    public static let adminPassword = "adm1n'\"\\$%s {}"
+    /// Where it listens, on 127.0.0.1.
+    public let port: UInt16
+    /// Its files.
+    public let directory: URL
     private let process: ServerProcess
 
     /// Makes a new cluster, or with `primary` a standby that follows another one.
-    init(standbyOf primary: PostgresServer? = nil, settings: String = "") throws {
+    ///
+    /// `programs` is the folder of another installation than the system's newest.
+    public init(standbyOf primary: PostgresServer? = nil, settings: String = "", programs: String? = nil) throws {
         directory = try makeTemporaryDirectory()
         port = freePort()
         let data = directory.appendingPathComponent("data").path
@@ -22,13 +26,14 @@ final class PostgresServer: Sendable {
         try runTool(["chown", "postgres", directory.path])
         if let primary {
             try Self.run(
-                "pg_basebackup", "-R", "--checkpoint=fast", "-D", data, "-d",
+                programs, "pg_basebackup", "-R", "--checkpoint=fast", "-D", data, "-d",
                 "host=127.0.0.1 port=\(primary.port) user=replicator password=replicator")
         } else {
             try (Self.adminPassword + "\n").write(to: passwordFile, atomically: true, encoding: .utf8)
             try runTool(["chown", "postgres", passwordFile.path])
             try Self.run(
-                "initdb", "-A", "scram-sha-256", "-U", "kb_admin", "--pwfile=\(passwordFile.path)", "--no-sync",
+                programs, "initdb", "-A", "scram-sha-256", "-U", "kb_admin", "--pwfile=\(passwordFile.path)",
+                "--no-sync",
                 "--encoding=UTF8", "--locale=C.UTF-8", "-D", data)
             try Self.makeCertificates(in: directory, data: data)
         }
@@ -50,7 +55,7 @@ final class PostgresServer: Sendable {
         try configuration.close()
         // QUIT ends PostgreSQL at once, without waiting for clients or tidying up.
         process = try ServerProcess(
-            Self.unprivileged + [Self.tool("postgres"), "-D", data], endingWith: "QUIT", port: port,
+            Self.unprivileged + [Self.tool("postgres", in: programs), "-D", data], endingWith: "QUIT", port: port,
             log: directory.appendingPathComponent("log"), greeting: "ready to accept")
     }
 
@@ -59,24 +64,27 @@ final class PostgresServer: Sendable {
     }
 
     /// Everything in the server's log so far.
-    var log: String { process.text }
+    public var log: String { process.text }
 
-    func stop() {
+    /// Ends it and removes its files.
+    public func stop() {
         process.stop()
         try? FileManager.default.removeItem(at: directory)
     }
 
     /// Where the server's own administrator logs in.
-    func endpoint(_ database: String = "postgres") -> PostgresEndpoint {
+    public func endpoint(_ database: String = "postgres") -> PostgresEndpoint {
         PostgresEndpoint(
             hosts: [.init("127.0.0.1", port: port)], database: database, user: "kb_admin",
             password: Secret(Self.adminPassword), connectTimeout: .seconds(5), statementTimeout: .seconds(20))
     }
 
     /// The certificate that a client of `db.test` trusts.
-    var rootCertificate: String { directory.appendingPathComponent("ca.crt").path }
+    public var rootCertificate: String { directory.appendingPathComponent("ca.crt").path }
 
-    static func tool(_ name: String) -> String {
+    /// A program of the newest installation, or of the one in `programs`.
+    public static func tool(_ name: String, in programs: String? = nil) -> String {
+        if let programs { return "\(programs)/\(name)" }
         let root = "/usr/lib/postgresql"
         let versions = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
         return "\(root)/\(versions.max { (Int($0) ?? 0) < (Int($1) ?? 0) } ?? "0")/bin/\(name)"
@@ -86,8 +94,8 @@ final class PostgresServer: Sendable {
     private static let unprivileged =
         geteuid() == 0 ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] : []
 
-    private static func run(_ name: String, _ arguments: String...) throws {
-        try runTool(unprivileged + [tool(name)] + arguments)
+    private static func run(_ programs: String?, _ name: String, _ arguments: String...) throws {
+        try runTool(unprivileged + [tool(name, in: programs)] + arguments)
     }
 
     private static func makeCertificates(in directory: URL, data: String) throws {
@@ -99,44 +107,4 @@ final class PostgresServer: Sendable {
         try runTool(["chown", "postgres", data + "/server.key", data + "/server.crt"])
         try runTool(["cp", data + "/server.crt", directory.appendingPathComponent("ca.crt").path])
     }
-}
-
-/// Gives a suite a server that all its tests share.
-struct PostgresServerTrait: SuiteTrait, TestScoping {
-    func provideScope(
-        for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
-    ) async throws {
-        // What an operator may have in the shell must not reach libpq.
-        for (name, value) in [
-            "PGSERVICE": "nonsense", "PGOPTIONS": "-c search_path=evil", "PGHOSTADDR": "127.0.0.2",
-            "PGTZ": "Asia/Tokyo",
-            "PGSSLMODE": "verify-full", "PGPASSFILE": "/nonexistent", "PGCLIENTENCODING": "LATIN1",
-            "PGTARGETSESSIONATTRS": "standby", "PGCHANNELBINDING": "require", "PGREQUIREPEER": "nobody",
-        ] { setenv(name, value, 1) }
-        let server = try PostgresServer()
-        defer { server.stop() }
-        try await PostgresServer.$current.withValue(server) { try await function() }
-    }
-}
-
-extension Trait where Self == PostgresServerTrait {
-    static var postgresServer: PostgresServerTrait { PostgresServerTrait() }
-}
-
-/// All tests that talk to a real server.
-@Suite(.postgresServer) struct PostgresServerTests {
-    static func server() throws -> PostgresServer {
-        try #require(PostgresServer.current)
-    }
-}
-
-/// The error that `body` throws.
-func failure<T>(_ body: () async throws(PostgresError) -> T) async throws -> PostgresError {
-    do throws(PostgresError) {
-        _ = try await body()
-    } catch {
-        return error
-    }
-    Issue.record("no error")
-    throw CancellationError()
 }

@@ -1,0 +1,159 @@
+import ClientKit
+import DataServers
+import Kubernetes
+import Postgres
+import Redis
+import SSH
+import Testing
+
+@testable import StepKit
+@testable import Steps
+
+/// `11_ct_00_setup_credentials` on real servers, as an administrator who is no superuser.
+@Suite(.serialized) struct DatabaseServerTests {
+    /// A server with a superuser, and an administrator `runner_admin` with these options.
+    private struct Platform: DataServices {
+        static let password = Secret("admin-pw")
+        let server: PostgresServer
+        let chatwoot = GeneratedSecrets.standIn()
+
+        init(_ installation: PostgresInstallation, administrator options: String) async throws {
+            server = try PostgresServer(programs: installation.programs)
+            let superuser = try await superuser("postgres")
+            try await superuser.execute("CREATE ROLE runner_admin LOGIN \(options) PASSWORD 'admin-pw'")
+        }
+
+        func superuser(_ database: String) async throws -> PostgresWriter {
+            try await PostgresWriter.connect(to: server.endpoint(database), observer: IgnoringObserver())
+        }
+
+        private func endpoint(_ login: DatabaseLogin) -> PostgresEndpoint {
+            switch login {
+            case .admin(let database): server.endpoint(database).loggingIn(as: "runner_admin", password: Self.password)
+            case .chatwoot(let password): server.endpoint("chatwoot").loggingIn(as: "chatwoot", password: password)
+            }
+        }
+
+        func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader {
+            try await PostgresReader.connect(to: endpoint(login), observer: IgnoringObserver())
+        }
+
+        func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter {
+            try await PostgresWriter.connect(to: endpoint(login), observer: IgnoringObserver())
+        }
+
+        func redisReader() async throws -> RedisReader { try await ForbiddenServices().redisReader() }
+        func redisWriter() async throws -> RedisWriter { try await ForbiddenServices().redisWriter() }
+        func shell(on host: Inventory.Host) async throws -> any RemoteShell {
+            try await ForbiddenServices().shell(on: host)
+        }
+
+        func site() async throws -> WritableSite {
+            let (inventory, shell) = (try SiteSample.inventory(), ForbiddenShell())
+            let file = ChatwootCredentials(
+                database: "chatwoot", user: "chatwoot", password: chatwoot.databasePassword,
+                secretKeyBase: chatwoot.secretKeyBase)
+            let store = GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), file: file) { _ in }
+            _ = try await store.find { nil }
+            let node = ReadableNode(name: shell.hostName, address: "10.0.0.100", shell: shell)
+            let reading = ReadableSite(
+                inventory: inventory, credentials: SiteSample.credentials(),
+                cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node,
+                nodes: [node], absentNodes: [], services: self, generated: store, facts: ClusterFacts(),
+                reporter: Reporter(progress: { _ in }, warning: { _ in }))
+            return WritableSite(
+                reading: reading, cluster: ClusterWriter(shell: shell, kubeconfig: inventory.cluster.kubeconfig))
+        }
+
+        /// Does as the refusals say, until there is none.
+        func followRefusals() async throws -> [String] {
+            var followed: [String] = []
+            for _ in 1...8 {
+                let state = try await DatabaseState.read(site().reading, asksRedis: false)
+                let told = state.setup.refusals
+                guard !told.isEmpty else { return followed }
+                for case .statements(let statements, let database) in told.map(\.cure) {
+                    for statement in statements where !followed.contains("\(database): \(statement)") {
+                        try await superuser(database).execute(statement)
+                        followed.append("\(database): \(statement)")
+                    }
+                }
+            }
+            Issue.record("still refused after \(followed)")
+            return followed
+        }
+
+        func makeReady() async throws {
+            try await SetupCredentials().makeReady(site(), chatwoot)
+            let left = try await SetupCredentials().databaseChanges(site().reading)
+            #expect(left.isEmpty, "\(left.map(\.summary))")
+            let own = try await postgresWriter(.chatwoot(password: chatwoot.databasePassword))
+            // What Chatwoot's task does first.
+            for name in ["pg_stat_statements", "pg_trgm", "pgcrypto"] {
+                try await own.execute("CREATE EXTENSION IF NOT EXISTS \(name)")
+            }
+            try await own.execute("CREATE TABLE proof (id serial)")
+            try await own.execute("DROP TABLE proof")
+        }
+    }
+
+    @Test(arguments: PostgresInstallation.all)
+    func theStatedRightsAreEnough(_ installation: PostgresInstallation) async throws {
+        let platform = try await Platform(installation, administrator: "CREATEDB CREATEROLE")
+        try await platform.superuser("template1").execute("CREATE EXTENSION pg_stat_statements")
+        #expect(try await platform.followRefusals() == [])
+        try await platform.makeReady()
+
+        // Whatever somebody changes afterwards is put back with the same rights.
+        for statement in [
+            "GRANT CONNECT ON DATABASE chatwoot TO PUBLIC", "REVOKE CONNECT ON DATABASE chatwoot FROM chatwoot",
+            "ALTER ROLE chatwoot CREATEDB CONNECTION LIMIT 3", "ALTER ROLE chatwoot PASSWORD 'another'",
+            "ALTER DATABASE chatwoot ALLOW_CONNECTIONS false",
+        ] {
+            try await platform.superuser("postgres").execute(statement)
+            #expect(try await platform.followRefusals() == [], "\(statement)")
+            try await platform.makeReady()
+        }
+        let inside = try await platform.superuser("chatwoot")
+        try await inside.execute("DROP EXTENSION pg_trgm")
+        #expect(try await platform.followRefusals() == [])
+        try await platform.makeReady()
+    }
+
+    @Test(arguments: PostgresInstallation.all)
+    func theStatementsOfRefusalsAreEnoughFromNothingOn(_ installation: PostgresInstallation) async throws {
+        let platform = try await Platform(installation, administrator: "NOINHERIT")
+        let followed = try await platform.followRefusals()
+        #expect(followed.contains("postgres: ALTER ROLE \"runner_admin\" CREATEROLE"), "\(followed)")
+        #expect(followed.contains("postgres: ALTER ROLE \"runner_admin\" CREATEDB"))
+        #expect(followed.contains("template1: CREATE EXTENSION pg_stat_statements"))
+        try await platform.makeReady()
+    }
+
+    @Test(arguments: PostgresInstallation.all)
+    func whatASuperuserMadeIsTakenOverAsToldByTheRefusal(_ installation: PostgresInstallation) async throws {
+        let platform = try await Platform(installation, administrator: "CREATEDB CREATEROLE")
+        let superuser = try await platform.superuser("postgres")
+        for statement in [
+            "CREATE ROLE chatwoot LOGIN", "CREATE DATABASE chatwoot", "ALTER DATABASE chatwoot OWNER TO chatwoot",
+        ] { try await superuser.execute(statement) }
+        let inside = try await platform.superuser("chatwoot")
+        for statement in [
+            "CREATE TABLE accounts (id serial)", "CREATE TABLE \"it's \"\"odd\"\"\" (id int)",
+            "INSERT INTO accounts DEFAULT VALUES",
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        ] { try await inside.execute(statement) }
+        let followed = try await platform.followRefusals()
+        #expect(followed.contains("chatwoot: ALTER TABLE public.accounts OWNER TO chatwoot"), "\(followed)")
+        #expect(followed.contains("chatwoot: CREATE EXTENSION pg_stat_statements"))
+        if installation.version >= 16 {
+            #expect(
+                followed.contains { $0.hasPrefix("postgres: GRANT \"chatwoot\" TO \"runner_admin\" WITH ADMIN TRUE") })
+        }
+        try await platform.makeReady()
+        let rows: Int? = try await inside.value(
+            "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'S') AND relowner <> 'chatwoot'::regrole AND relnamespace = 'public'::regnamespace"
+        )
+        #expect(rows == 0)
+    }
+}
