@@ -17,7 +17,7 @@ public final class PostgresServer: Sendable {
 
     /// Makes a new cluster, or with `primary` a standby that follows another one.
     ///
-    /// `programs` is the folder of another installation than the system's newest.
+    /// `programs` is the folder of another installation than the system's newest, which need not know TLS.
     public init(standbyOf primary: PostgresServer? = nil, settings: String = "", programs: String? = nil) throws {
         directory = try makeTemporaryDirectory()
         port = freePort()
@@ -45,7 +45,7 @@ public final class PostgresServer: Sendable {
             fsync = off
             log_statement = 'all'
             max_connections = 200
-            ssl = \(primary == nil ? "on" : "off")
+            ssl = \(primary == nil && programs == nil ? "on" : "off")
             \(settings)
 
             """

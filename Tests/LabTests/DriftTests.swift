@@ -47,7 +47,7 @@ extension RehearsalTests {
             .field(web, container("imagePullPolicy"), #""Always""#, "imagePullPolicy: Always → IfNotPresent"),
             .field(web, container("command/5"), #""3001""#, "containers[web].command[5]: 3001 → 3000"),
             .field(web, container("env/0/value"), #""false""#, "env[RAILS_LOG_TO_STDOUT].value: false → true"),
-            .field(web, container("env/1/value"), #""3001""#, "containers[web].env[PORT].value: 3001 → 3000"),
+            .field(web, container("env/2/value"), #""3001""#, "containers[web].env[PORT].value: 3001 → 3000"),
             .removed(web, container("envFrom/1"), "containers[web].envFrom[1]: added: "),
             .field(web, container("resources/requests/cpu"), #""60m""#, "resources.requests.cpu: 60m → 50m"),
             .field(web, container("resources/requests/memory"), #""65Mi""#, "requests.memory: 65Mi → 64Mi"),
