@@ -7,7 +7,7 @@ import StepKit
     let questions: [@Sendable () async throws -> Void] = [
         { _ = try await site.serverVersion() },
         { try await requirePrograms(site) },
-        { _ = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase)) },
+        { try await requireDatabaseRights(site) },
         { _ = try await site.redis() },
         {
             try await RegistryProof(site).require()
@@ -24,6 +24,19 @@ import StepKit
         case .failure(let error): StepFailure("look around", cause: "\(error)", remedy: "report this")
         }
     }
+}
+
+/// What the administrator may not do is told before the firewalls of the nodes are changed, and not only by the step itself.
+private func requireDatabaseRights(_ site: ReadableSite) async throws {
+    // A database that is about to be set aside is judged by the step that does so.
+    guard !site.wishes.resetsDatabase else {
+        _ = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
+        return
+    }
+    var setup = try await DatabaseState.read(site, asksRedis: false).setup
+    // What is wrong otherwise is the step's to tell, with its evidence.
+    setup.refusals.removeAll { if case .statements = $0.cure { false } else { true } }
+    guard setup.refusals.isEmpty else { throw setup.failure(site) }
 }
 
 private func requirePrograms(_ site: ReadableSite) async throws {
