@@ -297,6 +297,4 @@ extension DatabaseState {
         }
         setup.add(.setPassword(password), certainty)
     }
-
-    func quoted(_ name: String) -> String { "\"\(name.replacing("\"", with: "\"\""))\"" }
 }

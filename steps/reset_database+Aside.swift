@@ -9,7 +9,6 @@ extension ResetDatabase {
     static func refusal(_ facts: ServerFacts, adminDatabase: String) -> DatabaseRefusal? {
         let reader = facts.reader
         guard let database = facts.database, !reader.attributes.isSuperuser else { return nil }
-        func quoted(_ name: String) -> String { "\"\(name.replacing("\"", with: "\"\""))\"" }
         var (causes, statements): ([String], [String]) = ([], [])
         if !facts.readerOwnsDatabase {
             causes.append(
