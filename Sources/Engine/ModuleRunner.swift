@@ -52,7 +52,7 @@ public struct ModuleRunner: Sendable {
         let steps = try selection.steps(of: module, wishes)
         try plan?.content.requireFor(module, inventory, version: version)
         let name = moduleName
-        let (id, lock) = try await offThePool {
+        let (id, lock) = try await runBlocking {
             let id = try RunJournal.newID(module: name, in: state)
             return (id, try ModuleLock.acquire(module: name, in: state, run: id))
         }
@@ -72,7 +72,7 @@ public struct ModuleRunner: Sendable {
     public func resume(_ id: RunID?, in state: StateDirectory) async throws -> RunSummary? {
         let name = moduleName
         guard let run = try await unfinishedRun(id, in: state) else { return nil }
-        let lock = try await offThePool { try ModuleLock.acquire(module: name, in: state, run: run.id) }
+        let lock = try await runBlocking { try ModuleLock.acquire(module: name, in: state, run: run.id) }
         defer { release(lock) }
         let steps = try await steps(of: run)
         let planGuard = try await planGuard(of: run)
@@ -98,13 +98,13 @@ public struct ModuleRunner: Sendable {
             wishes: RunWishes(recorded: reopened.header.wishes ?? []),
             finished: Set(reopened.finished.keys.map { StepID($0) }), superseded: superseded, isResumed: true,
             planGuard: planGuard,
-            notes: Notes(try await offThePool { try run.entries().filter { $0.kind == .note }.compactMap(\.text) }))
+            notes: Notes(try await runBlocking { try run.entries().filter { $0.kind == .note }.compactMap(\.text) }))
         return await execution.run()
     }
 
     private func unfinishedRun(_ id: RunID?, in state: StateDirectory) async throws -> RunReader? {
         let name = moduleName
-        guard let id else { return try await offThePool { try state.newestUnfinishedRun(module: name) } }
+        guard let id else { return try await runBlocking { try state.newestUnfinishedRun(module: name) } }
         let attempt = "resume \(id)"
         guard let run = state.run(id) else {
             throw StepFailure(
@@ -116,7 +116,7 @@ public struct ModuleRunner: Sendable {
                 attempt, cause: "it is a run of module \(id.module), not of module \(name)",
                 remedy: "resume a run of module \(name)", kind: .badInput)
         }
-        if case .whole(let outcome) = try await offThePool({ try run.outcome() }), outcome.result == .succeeded {
+        if case .whole(let outcome) = try await runBlocking({ try run.outcome() }), outcome.result == .succeeded {
             throw StepFailure(
                 attempt,
                 cause: "it ended well on \(outcome.ended.formatted(.iso8601)), so that there is nothing to resume",
@@ -129,7 +129,7 @@ public struct ModuleRunner: Sendable {
     /// The steps the run was begun with, refused where the inventory or the list is not the one of then.
     private func steps(of run: RunReader) async throws -> [any Step] {
         let attempt = "resume \(run.id)"
-        guard let header = try await offThePool({ try run.header() }).content else {
+        guard let header = try await runBlocking({ try run.header() }).content else {
             throw StepFailure(
                 attempt, cause: "its run.json is missing or was edited",
                 remedy: "begin anew with `runner run \(module.number)`", kind: .badInput)
@@ -156,7 +156,7 @@ public struct ModuleRunner: Sendable {
 
     /// What holds a run that carries out a plan to it also now; refused where the plan is not there any more.
     private func planGuard(of run: RunReader) async throws -> PlanGuard? {
-        let (digest, plan, entries) = try await offThePool {
+        let (digest, plan, entries) = try await runBlocking {
             (try run.header().content?.plan, try run.plan(ModulePlan.self), try run.entries())
         }
         guard digest != nil else { return nil }
@@ -178,7 +178,7 @@ public struct ModuleRunner: Sendable {
 
     /// Runs of this directory: whoever holds its lock knows that all the others are over.
     private func earlierRuns(in state: StateDirectory) async throws -> Set<String> {
-        Set(try await offThePool { try state.runs().map(\.id.description) })
+        Set(try await runBlocking { try state.runs().map(\.id.description) })
     }
 
     private func release(_ lock: ModuleLock) {

@@ -9,13 +9,13 @@ extension ModulePlan {
 
     /// Reads what ``write(to:)`` wrote; refuses a file that was cut or edited.
     public static func read(from path: String) async throws -> File {
-        try await offThePool { try File(reading: path, remedy: "make a new plan with `runner plan 11 -o \(path)`") }
+        try await runBlocking { try File(reading: path, remedy: "make a new plan with `runner plan 11 -o \(path)`") }
     }
 
     /// Puts the plan into a file that only its owner may read, in the place of what was there before.
     public func write(to path: String) async throws {
         do {
-            try await offThePool { try File(sealing: self).write(to: path) }
+            try await runBlocking { try File(sealing: self).write(to: path) }
         } catch let error as JournalError {
             throw StepFailure(
                 "write the plan to \(path)", cause: error.cause, remedy: "name another file with --output",

@@ -17,7 +17,7 @@ struct InventoryOptions: ParsableArguments {
 
     func load() async throws -> StepKit.Inventory {
         let path = path
-        return try await offThePool { try StepKit.Inventory.load(path: path) }
+        return try await runBlocking { try StepKit.Inventory.load(path: path) }
     }
 }
 
@@ -39,7 +39,7 @@ struct StateOptions: ParsableArguments {
     /// The directory, created and proved writable.
     func prepared(_ terminal: Terminal) async throws -> StateDirectory {
         let path = path
-        let state = try await offThePool { try StateDirectory.prepare(path) }
+        let state = try await runBlocking { try StateDirectory.prepare(path) }
         for warning in state.warnings { terminal.line("warning: \(warning)") }
         return state
     }
@@ -47,7 +47,7 @@ struct StateOptions: ParsableArguments {
     /// The run called `text`, or the newest.
     func run(_ text: String?) async throws -> RunReader {
         let state = reading
-        let found = try await offThePool { () -> RunReader? in
+        let found = try await runBlocking { () -> RunReader? in
             guard let text else { return try state.runs().first }
             return RunID(text).flatMap { state.run($0) }
         }

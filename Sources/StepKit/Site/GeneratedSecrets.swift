@@ -91,7 +91,7 @@ public actor GeneratedSecretsStore {
             let contents = ChatwootCredentials(
                 database: database, user: user, password: secrets.databasePassword,
                 secretKeyBase: secrets.secretKeyBase)
-            try await offThePool { try directory.write(contents) }
+            try await runBlocking { try directory.write(contents) }
         }
         known = Found(
             databasePassword: secrets.databasePassword, secretKeyBase: secrets.secretKeyBase, fileIsCurrent: true)

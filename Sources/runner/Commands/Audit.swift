@@ -31,8 +31,8 @@ struct AuditVerify: AsyncParsableCommand {
                 return [AuditAnchor(head, source: "--expect-head")]
             }
             if anchors != nil, run == nil { throw ValidationError("--expect-head needs a run") }
-            let readers = try await run == nil ? offThePool { try state.runs() } : [stateOptions.run(run)]
-            return try await offThePool {
+            let readers = try await run == nil ? runBlocking { try state.runs() } : [stateOptions.run(run)]
+            return try await runBlocking {
                 try readers.map { try AuditVerifier(state).verify($0, anchors: anchors ?? []) }
             }
         }
@@ -63,7 +63,7 @@ struct AuditShow: AsyncParsableCommand {
     func run() async throws {
         let entries = try await reporting {
             let reader = try await stateOptions.run(run)
-            return try await offThePool { try reader.entries() }
+            return try await runBlocking { try reader.entries() }
         }
         try formatOptions.print(entries) { entries.map(\.words).joined(separator: "\n") }
     }
@@ -94,7 +94,7 @@ struct AuditExport: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let reader = try await stateOptions.run(run)
-            let bytes = try await offThePool { try Data(contentsOf: URL(filePath: "\(reader.path)/audit.jsonl")) }
+            let bytes = try await runBlocking { try Data(contentsOf: URL(filePath: "\(reader.path)/audit.jsonl")) }
             try FileHandle.standardOutput.write(contentsOf: bytes)
         }
     }

@@ -71,7 +71,7 @@ struct InventoryImportCommand: AsyncParsableCommand {
             let target = output.map { URL(filePath: $0).standardized.path }
             let folder = (target ?? URL(filePath: "x").path).split(separator: "/").dropLast()
             let (hosts, like, force) = (hosts, like, force)
-            let result = try await offThePool {
+            let result = try await runBlocking {
                 let result = try InventoryImport(
                     values: values, like: like, folder: "/" + folder.joined(separator: "/")
                 )

@@ -40,13 +40,13 @@ struct Status: AsyncParsableCommand {
         let state = stateOptions.reading
         if all {
             let records = try await reporting {
-                try await offThePool { try state.runs().map { try RunStatus($0, in: state) } }
+                try await runBlocking { try state.runs().map { try RunStatus($0, in: state) } }
             }
             return try formatOptions.print(records) { records.map(\.line).joined(separator: "\n") }
         }
         let record = try await reporting {
             let reader = try await stateOptions.run(run)
-            return try await offThePool { try RunStatus(reader, in: state) }
+            return try await runBlocking { try RunStatus(reader, in: state) }
         }
         let lines = record.steps.map { "  \($0.mark) \($0.step)  \($0.state)" }
         let error = record.error.map { ["  \($0)"] } ?? []
@@ -141,7 +141,7 @@ struct Logs: AsyncParsableCommand {
                     return (lines.joined(separator: "\n"), known)
                 }
             } else {
-                let records = try await offThePool { try reader.commands().map(CommandRecord.init) }
+                let records = try await runBlocking { try reader.commands().map(CommandRecord.init) }
                 print(try JSONOutput.string(records))
             }
         }
@@ -154,9 +154,9 @@ struct Logs: AsyncParsableCommand {
         var position = 0
         while true {
             let state = stateOptions.reading
-            let isOver = try await offThePool { try Self.isOver(reader, in: state) }
+            let isOver = try await runBlocking { try Self.isOver(reader, in: state) }
             let from = position
-            let (text, now) = try await offThePool { try next(from) }
+            let (text, now) = try await runBlocking { try next(from) }
             if !text.isEmpty {
                 print(text)
                 fflush(nil)

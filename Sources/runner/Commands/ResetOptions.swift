@@ -55,7 +55,7 @@ struct ResetOptions: ParsableArguments {
     /// A line typed on the terminal; `nil` where there is none.
     private static func ask(_ question: String) async -> String? {
         do {
-            return try await offThePool {
+            return try await runBlocking {
                 guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else { return nil }
                 Terminal.write(question)
                 return readLine() ?? ""

@@ -25,7 +25,7 @@ struct Unlock: AsyncParsableCommand {
             let terminal = Terminal(isQuiet: false)
             let state = try await stateOptions.prepared(terminal)
             let name = String(module.number)
-            let (id, lock) = try await offThePool {
+            let (id, lock) = try await runBlocking {
                 let id = try RunJournal.newID(module: name, in: state)
                 return (id, try ModuleLock.acquire(module: name, in: state, run: id))
             }

@@ -47,7 +47,7 @@ struct LiveProvider: SiteProvider {
         of inventory: Inventory, _ redactor: Redactor
     ) async throws -> (Credentials, GeneratedSecretsStore) {
         let directory = CredentialsDirectory(path: inventory.credentials.directory)
-        let credentials = try await offThePool {
+        let credentials = try await runBlocking {
             var credentials = try directory.load()
             credentials.certificates = try TrustedCertificates(for: inventory)
             return credentials

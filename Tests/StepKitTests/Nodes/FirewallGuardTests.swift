@@ -25,7 +25,7 @@ private final class FirewallHost: RemoteShell {
         """#
 
     static func start() async throws -> FirewallHost {
-        try await offThePool {
+        try await runBlocking {
             let process = Process()
             process.executableURL = URL(filePath: "/usr/bin/unshare")
             process.arguments = ["--mount", "--net", "--propagation", "private", "bash", "-ec", script]

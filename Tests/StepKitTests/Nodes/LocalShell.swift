@@ -16,7 +16,7 @@ final class LocalShell: RemoteShell {
     func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
         seen.withLock { $0.append(command) }
         do {
-            return try await offThePool { try Self.result(of: command) }
+            return try await runBlocking { try Self.result(of: command) }
         } catch {
             throw SSHError(
                 phase: .command, hostName: hostName, endpoint: "127.0.0.1:22", attempt: "run \(command.arguments[0])",
@@ -97,7 +97,7 @@ final class PythonServer: Sendable {
 
     /// Runs `source`, which prints its port on the first line once it listens.
     static func start(_ source: String, _ arguments: [String] = []) async throws -> PythonServer {
-        let (text, process) = try await offThePool {
+        let (text, process) = try await runBlocking {
             let process = Process()
             process.executableURL = URL(filePath: "/usr/bin/python3")
             process.arguments = ["-u", "-c", source] + arguments

@@ -55,7 +55,7 @@ final class StandInRegistry {
         folder = try TemporaryFolder()
         authority = "\(folder.path)/ca.pem"
         let (key, certificate) = ("\(folder.path)/key.pem", authority)
-        _ = try await offThePool {
+        _ = try await runBlocking {
             try output(
                 of: "/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
                 "-nodes",
