@@ -9,7 +9,6 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -19,7 +18,6 @@ let package = Package(
     products: [.executable(name: "runner", targets: ["runner"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -27,18 +25,18 @@ let package = Package(
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "ClientKit", dependencies: ["COpenSSL"], swiftSettings: strict),
-        .target(name: "SSH", dependencies: ["CLibSSH2", "ClientKit", crypto], swiftSettings: strict),
+        .target(name: "SSH", dependencies: ["CLibSSH2", "ClientKit"], swiftSettings: strict),
         .target(name: "Postgres", dependencies: ["CLibPQ", "ClientKit"], swiftSettings: strict),
         .target(name: "Redis", dependencies: ["ClientKit"], swiftSettings: strict),
-        .target(name: "Kubernetes", dependencies: ["ClientKit", "SSH", crypto], swiftSettings: strict),
+        .target(name: "Kubernetes", dependencies: ["ClientKit", "SSH"], swiftSettings: strict),
         .target(
             name: "StepKit",
-            dependencies: ["ClientKit", "SSH", "Kubernetes", "Postgres", "Redis", crypto, yams],
+            dependencies: ["ClientKit", "SSH", "Kubernetes", "Postgres", "Redis", yams],
             swiftSettings: strict),
-        .target(name: "Journal", dependencies: ["ClientKit", crypto], swiftSettings: strict),
+        .target(name: "Journal", dependencies: ["ClientKit"], swiftSettings: strict),
         .target(name: "Engine", dependencies: ["ClientKit", "StepKit", "Journal"], swiftSettings: strict),
         .target(
-            name: "Steps", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "StepKit", crypto],
+            name: "Steps", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "StepKit"],
             path: "steps",
             swiftSettings: strict),
         .executableTarget(
@@ -49,12 +47,12 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
-        .testTarget(name: "SSHTests", dependencies: ["COpenSSL", "ClientKit", "SSH", crypto], swiftSettings: strict),
+        .testTarget(name: "SSHTests", dependencies: ["COpenSSL", "ClientKit", "SSH"], swiftSettings: strict),
         .executableTarget(
             name: "JournalCrash", dependencies: ["ClientKit", "Journal"], path: "Tests/JournalCrash",
             swiftSettings: strict),
         .testTarget(
-            name: "JournalTests", dependencies: ["ClientKit", "Journal", "JournalCrash", crypto],
+            name: "JournalTests", dependencies: ["ClientKit", "Journal", "JournalCrash"],
             swiftSettings: strict),
         .target(
             name: "DataServers", dependencies: ["ClientKit", "Postgres"], path: "Tests/DataServers",

@@ -1,5 +1,4 @@
 import ClientKit
-import Crypto
 import Foundation
 import Kubernetes
 import StepKit
@@ -71,7 +70,7 @@ struct ChatwootEnvironment: Sendable {
         for (name, value) in all.sorted(by: { $0.key < $1.key }) {
             hash.update(data: Data("\(name.utf8.count):\(name)\(value.utf8.count):\(value)".utf8))
         }
-        return hash.finalize().map { String(format: "%02x", $0) }.joined()
+        return hash.finalize().hex
     }
 
     /// The namespace, the ConfigMap and the Secret.

@@ -1,5 +1,4 @@
 import ClientKit
-import Crypto
 import Foundation
 
 /// Takes the output of one command while it comes: redacts, hashes and writes it, holding no more than a piece in memory.

@@ -1,4 +1,4 @@
-import Crypto
+import ClientKit
 import Glibc
 
 /// The open audit log of a run: appends lines, each chained to the one before.

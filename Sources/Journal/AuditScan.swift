@@ -1,4 +1,4 @@
-import Crypto
+import ClientKit
 
 /// The lines of an audit log, judged one by one.
 struct AuditScan {

@@ -1,4 +1,4 @@
-import Crypto
+import ClientKit
 
 /// Proves that nobody edited the record of a run; opens nothing for writing.
 ///

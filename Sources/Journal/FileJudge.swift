@@ -1,4 +1,4 @@
-import Crypto
+import ClientKit
 
 /// Compares the files of a run with what a whole and chained log says about them.
 struct FileJudge {

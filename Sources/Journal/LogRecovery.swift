@@ -1,4 +1,4 @@
-import Crypto
+import ClientKit
 import Glibc
 
 /// Brings the log of a run that was cut off to its last whole line.

@@ -1,5 +1,4 @@
 public import ClientKit
-import Crypto
 import Foundation
 
 extension RunJournal: ActivityObserver {

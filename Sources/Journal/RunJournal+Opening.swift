@@ -1,5 +1,4 @@
 import ClientKit
-import Crypto
 import Foundation
 import Glibc
 

@@ -1,4 +1,4 @@
-import Crypto
+import ClientKit
 import Foundation
 import Glibc
 

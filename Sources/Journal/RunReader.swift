@@ -1,4 +1,4 @@
-import Crypto
+import ClientKit
 public import Foundation
 
 /// What became of a file that is written once.

@@ -1,4 +1,4 @@
-import Crypto
+import ClientKit
 import Glibc
 
 /// A sealed JSON file outside of the state directory, such as a plan that an operator keeps: one that was cut or edited is

@@ -1,4 +1,4 @@
-import Crypto
+import ClientKit
 import Foundation
 
 /// JSON that carries the SHA-256 of its own bytes as its last member, `whole`.
@@ -106,18 +106,4 @@ enum Timestamp {
 
     static func text(_ date: Date) -> String { date.formatted(style) }
     static func date(_ text: String) throws -> Date { try style.parse(text) }
-}
-
-extension Digest {
-    /// Lower-case hexadecimal digits.
-    var hex: String {
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        text.reserveCapacity(64)
-        for byte in self {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
 }

@@ -1,4 +1,4 @@
-import Crypto
+import ClientKit
 import Foundation
 
 /// The contents of `known_hosts` files, and the judgement on a key that a host offers.
@@ -128,6 +128,9 @@ struct HostPatterns: Sendable {
     /// Names every host.
     static let everyHost = HostPatterns(form: .list(["*"]))
 
+    /// The bytes of a SHA-1.
+    private static let hashLength = 20
+
     private let form: Form
 
     private init(form: Form) {
@@ -142,7 +145,7 @@ struct HostPatterns: Sendable {
         }
         let parts = field.split(separator: "|", omittingEmptySubsequences: false)
         guard parts.count == 4, parts[1] == "1", let salt = Data(base64Encoded: String(parts[2])),
-            let hash = Data(base64Encoded: String(parts[3])), hash.count == Insecure.SHA1.byteCount
+            let hash = Data(base64Encoded: String(parts[3])), hash.count == Self.hashLength
         else { return nil }
         form = .hash(hash, salt: salt)
     }
@@ -152,8 +155,7 @@ struct HostPatterns: Sendable {
         switch form {
         case .hash(let hash, let salt):
             // SHA-1 is what the file format prescribes; it hides names and protects nothing.
-            return HMAC<Insecure.SHA1>.isValidAuthenticationCode(
-                hash, authenticating: Data(name.utf8), using: SymmetricKey(data: salt))
+            return hmacSHA1(name, salt: salt).bytes.elementsEqual(hash)
         case .list(let patterns):
             let matching = patterns.filter { pattern in
                 Self.match(pattern.hasPrefix("!") ? pattern.dropFirst().utf8 : pattern.utf8, name[...].utf8)

@@ -1,4 +1,4 @@
-import Crypto
+import ClientKit
 import Foundation
 
 /// A public key in the form in which it travels and is written in files.
@@ -14,7 +14,7 @@ struct PublicKey: Hashable, Sendable {
 
     /// `SHA256:…`, as OpenSSH prints it.
     var fingerprint: String {
-        let digest = Data(SHA256.hash(data: blob)).base64EncodedString()
+        let digest = Data(SHA256.hash(data: blob).bytes).base64EncodedString()
         return "SHA256:" + digest.prefix { $0 != "=" }
     }
 

@@ -1,4 +1,4 @@
-import Crypto
+import ClientKit
 import Foundation
 import Testing
 
@@ -23,7 +23,7 @@ import Testing
 
     private func hashed(_ name: String) -> String {
         let salt = Data(repeating: 7, count: 20)
-        let hash = Data(HMAC<Insecure.SHA1>.authenticationCode(for: Data(name.utf8), using: SymmetricKey(data: salt)))
+        let hash = Data(hmacSHA1(name, salt: salt).bytes)
         return "|1|\(salt.base64EncodedString())|\(hash.base64EncodedString())"
     }
 

@@ -1,4 +1,4 @@
-import Crypto
+import ClientKit
 import Foundation
 
 /// Works out how live objects differ from what a dry run of applying makes of them.
@@ -50,7 +50,7 @@ enum Comparison {
 
     private static func digest(ofLong value: String) -> String? {
         guard FieldDifference.isLong(value) else { return nil }
-        return "SHA-256 " + SHA256.hash(data: Data(value.utf8)).map { String(format: "%02x", $0) }.joined()
+        return "SHA-256 \(SHA256.hash(data: value.utf8).hex)"
     }
 
     /// The object without what the API server keeps for itself.

@@ -1,4 +1,4 @@
-import Crypto
+import ClientKit
 import Foundation
 
 /// What the platform looks like and what should run on it, as `inventory.json` says.
@@ -90,7 +90,7 @@ public struct Inventory: Sendable, Hashable {
             let root = try JSONNode.read(try utf8Text(bytes))
             session.place("", at: root.position)
             let reader = ObjectReader(root, path: "", pattern: "", session: session)
-            let digest = SHA256.hash(data: bytes).map { hexadecimal(UInt32($0), digits: 2) }.joined().lowercased()
+            let digest = SHA256.hash(data: bytes).hex
             let inventory = Inventory(reader, path: path, digest: digest)
             reader.finish()
             inventory.checkTogether(session)

@@ -1,0 +1,100 @@
+internal import COpenSSL
+
+/// What a hash function makes of bytes.
+public struct Digest: Hashable, Sendable {
+    /// The digest itself: 32 bytes for SHA-256, 20 for SHA-1.
+    public let bytes: [UInt8]
+
+    /// The bytes in lower-case hexadecimal, as `sha256sum` prints them.
+    public var hex: String {
+        String(unsafeUninitializedCapacity: bytes.count * 2) { text in
+            for (index, byte) in bytes.enumerated() {
+                text[2 * index] = Self.digits[Int(byte >> 4)]
+                text[2 * index + 1] = Self.digits[Int(byte & 15)]
+            }
+            return bytes.count * 2
+        }
+    }
+
+    private static let digits = Array("0123456789abcdef".utf8)
+}
+
+/// SHA-256 of bytes that arrive in pieces, computed by the system's OpenSSL.
+///
+/// A value like any other: a copy goes on independently.
+public struct SHA256: Sendable {
+    private var context = DigestContext()
+
+    /// Begins with no bytes.
+    public init() {}
+
+    /// The digest of all of `data`.
+    public static func hash(data: some Sequence<UInt8>) -> Digest {
+        var hash = SHA256()
+        hash.update(data: data)
+        return hash.finalize()
+    }
+
+    /// Adds `data` to what is hashed.
+    public mutating func update(data: some Sequence<UInt8>) {
+        if !isKnownUniquelyReferenced(&context) { context = DigestContext(copying: context) }
+        let isDone: Void? = data.withContiguousStorageIfAvailable { context.update($0) }
+        if isDone == nil { Array(data).withUnsafeBufferPointer { context.update($0) } }
+    }
+
+    /// The digest of what was added so far; more may be added afterwards.
+    public func finalize() -> Digest { DigestContext(copying: context).finish() }
+}
+
+/// HMAC with SHA-1, which `known_hosts` prescribes for hashed names; it protects nothing else.
+public func hmacSHA1(_ text: String, salt: some Sequence<UInt8>) -> Digest {
+    var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+    var length: UInt32 = 0
+    let salt = Array(salt)
+    let message = Array(text.utf8)
+    let done = HMAC(
+        EVP_sha1(), salt, Int32(salt.count), message, message.count, &digest, &length)
+    precondition(done != nil, "the system's OpenSSL cannot compute HMAC-SHA-1")
+    return Digest(bytes: Array(digest.prefix(Int(length))))
+}
+
+/// A context of OpenSSL for SHA-256.
+///
+/// Unchecked, since the pointer is only written through by the one `SHA256` that refers to it: before an update a shared
+/// context is copied, and to finish one always a copy is taken. Reading for a copy changes nothing.
+private final class DigestContext: @unchecked Sendable {
+    private let pointer: OpaquePointer
+
+    init() {
+        pointer = Self.allocate()
+        Self.require(EVP_DigestInit_ex(pointer, EVP_sha256(), nil))
+    }
+
+    init(copying other: DigestContext) {
+        pointer = Self.allocate()
+        Self.require(EVP_MD_CTX_copy_ex(pointer, other.pointer))
+    }
+
+    deinit { EVP_MD_CTX_free(pointer) }
+
+    func update(_ bytes: UnsafeBufferPointer<UInt8>) {
+        Self.require(EVP_DigestUpdate(pointer, bytes.baseAddress, bytes.count))
+    }
+
+    func finish() -> Digest {
+        var bytes = [UInt8](repeating: 0, count: 32)
+        Self.require(EVP_DigestFinal_ex(pointer, &bytes, nil))
+        return Digest(bytes: bytes)
+    }
+
+    private static func allocate() -> OpaquePointer {
+        keepOpenSSLAtExit()
+        guard let pointer = EVP_MD_CTX_new() else { fatalError("out of memory for a digest") }
+        return pointer
+    }
+
+    /// Without SHA-256 there is no record and no host key: OpenSSL fails here only where its installation is broken.
+    private static func require(_ result: Int32) {
+        precondition(result == 1, "the system's OpenSSL cannot compute SHA-256")
+    }
+}

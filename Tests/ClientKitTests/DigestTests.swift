@@ -1,0 +1,49 @@
+import ClientKit
+import Testing
+
+/// The expected values come from FIPS 180-2, appendix B, and RFC 2202, section 3.
+@Suite struct DigestTests {
+    @Test(arguments: [
+        ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        (
+            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+        ),
+    ])
+    func aDigestIsThatOfTheStandard(text: String, expected: String) {
+        #expect(SHA256.hash(data: text.utf8).hex == expected)
+    }
+
+    @Test func piecesMakeTheSameDigestAsTheWhole() {
+        let bytes = (0..<300).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        let whole = SHA256.hash(data: bytes)
+        for place in bytes.indices {
+            var hash = SHA256()
+            hash.update(data: bytes[..<place])
+            hash.update(data: EmptyCollection<UInt8>())
+            hash.update(data: bytes[place...].lazy.map { $0 })
+            #expect(hash.finalize() == whole, "divided at \(place)")
+        }
+    }
+
+    @Test func aCopyAndADigestTakenMidwayChangeNothing() {
+        var hash = SHA256()
+        hash.update(data: "ab".utf8)
+        var other = hash
+        other.update(data: "x".utf8)
+        #expect(hash.finalize() == SHA256.hash(data: "ab".utf8))
+        hash.update(data: "c".utf8)
+        #expect(hash.finalize() == SHA256.hash(data: "abc".utf8))
+        #expect(other.finalize() == SHA256.hash(data: "abx".utf8))
+    }
+
+    @Test func theHashOfANameIsThatOfTheStandard() {
+        #expect(
+            hmacSHA1("Hi There", salt: [UInt8](repeating: 0x0b, count: 20)).hex
+                == "b617318655057264e28bc0b6fb378c8ef146be00")
+        #expect(
+            hmacSHA1("what do ya want for nothing?", salt: "Jefe".utf8).hex
+                == "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79")
+    }
+}
