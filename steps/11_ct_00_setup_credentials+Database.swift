@@ -4,16 +4,16 @@ import StepKit
 
 extension SetupCredentials {
     /// What the database lacks; throws where that cannot be brought about.
-    func databaseChanges(_ site: ReadableSite) async throws -> [Change] {
+    func databaseChanges(_ site: SiteReader) async throws -> [Change] {
         let state = try await DatabaseState.read(site, asksRedis: false)
         return try state.possible(site).map { $0.change.change(in: state, $0.certainty) }
     }
 
     /// Does what is missing, and looks again: what lies in a database is seen only once it is there and accepts connections.
-    func makeReady(_ site: WritableSite, _ secrets: GeneratedSecrets) async throws {
+    func makeReady(_ site: SiteWriter, _ secrets: GeneratedSecrets) async throws {
         for _ in 1...3 {
-            let state = try await DatabaseState.read(site.reading, asksRedis: false)
-            let missing = try state.possible(site.reading)
+            let state = try await DatabaseState.read(site.reader, asksRedis: false)
+            let missing = try state.possible(site.reader)
             guard !missing.isEmpty else { return }
             for planned in missing {
                 try await carryOut(planned.change, state, site, password: secrets.databasePassword)
@@ -22,7 +22,7 @@ extension SetupCredentials {
     }
 
     private func carryOut(
-        _ change: DatabaseChange, _ state: DatabaseState, _ site: WritableSite, password: Secret
+        _ change: DatabaseChange, _ state: DatabaseState, _ site: SiteWriter, password: Secret
     ) async throws {
         let (database, role) = (state.database, state.role)
         let admin = try await site.postgres(.admin(database: state.adminDatabase))
@@ -40,7 +40,7 @@ extension SetupCredentials {
         case .createExtension(let name): try await inside().ensureExtension(name, in: state.path.first)
         case .moveExtension(let name, _, let schema): try await inside().moveExtension(name, to: schema)
         case .takeOver(let objects):
-            site.reading.reporter.says("giving \(DatabaseChange.words(for: objects)) to \(role)")
+            site.reader.reporter.says("giving \(DatabaseChange.words(for: objects)) to \(role)")
             let inside = try await inside()
             for object in objects { try await inside.takeOver(object) }
         case .setPassword: try await admin.setPassword(password, of: role)
@@ -50,7 +50,7 @@ extension SetupCredentials {
 
 extension DatabaseState {
     /// What `11_ct_00_setup_credentials` has to do; throws where it cannot do all of it.
-    fileprivate func possible(_ site: ReadableSite) throws -> [Setup.Planned] {
+    fileprivate func possible(_ site: SiteReader) throws -> [Setup.Planned] {
         let setup = setup
         guard setup.refusals.isEmpty else {
             throw setup.failure(site)
@@ -61,7 +61,7 @@ extension DatabaseState {
 
 extension DatabaseState.Setup {
     /// All refusals told together.
-    func failure(_ site: ReadableSite) -> any ExplainedError {
+    func failure(_ site: SiteReader) -> any ExplainedError {
         let failures = refusals.map { $0.failure(site) }
         return failures.count == 1 ? failures[0] : CombinedFailure(DatabaseState.attempt, failures)
     }

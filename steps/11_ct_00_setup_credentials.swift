@@ -11,7 +11,7 @@ struct SetupCredentials: Step {
     let id: StepID = "11_ct_00_setup_credentials"
     let summary = "database, role, extensions and generated secrets; PostgreSQL and Redis let Chatwoot in"
 
-    func check(_ site: ReadableSite) async throws -> Finding {
+    func check(_ site: SiteReader) async throws -> Finding {
         let found = try await site.chatwootSecrets()
         var changes: [Change] = []
         if found.complete == nil {
@@ -31,11 +31,11 @@ struct SetupCredentials: Step {
         return Finding(changes: changes)
     }
 
-    func apply(_ changes: [Change], to site: WritableSite) async throws {
+    func apply(_ changes: [Change], to site: SiteWriter) async throws {
         try await makeReady(site, site.ensureChatwootSecrets())
     }
 
-    func verify(_ site: ReadableSite) async throws {
+    func verify(_ site: SiteReader) async throws {
         let found = try await site.chatwootSecrets()
         let left = try await databaseChanges(site)
         guard found.complete != nil, left.isEmpty else {
@@ -46,11 +46,11 @@ struct SetupCredentials: Step {
         }
     }
 
-    private func requireRedis(_ site: ReadableSite) async throws {
+    private func requireRedis(_ site: SiteReader) async throws {
         _ = try await site.redis().requireVersion("6.2")
     }
 
-    private func lookAtObjectStorage(_ site: ReadableSite) async throws {
+    private func lookAtObjectStorage(_ site: SiteReader) async throws {
         guard let storage = site.inventory.objectStorage else { return }
         var cause: String?
         if site.credentials.objectStorage == nil {

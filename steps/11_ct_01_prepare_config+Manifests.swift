@@ -15,7 +15,7 @@ struct ChatwootEnvironment: Sendable {
     var repair: String?
 
     /// Derives the environment from the inventory, the credentials files and the generated secrets.
-    init(_ site: ReadableSite, _ generated: GeneratedSecrets) {
+    init(_ site: SiteReader, _ generated: GeneratedSecrets) {
         let chatwoot = site.inventory.chatwoot
         var plain = chatwoot.environment
         plain.merge([
@@ -74,7 +74,7 @@ struct ChatwootEnvironment: Sendable {
     }
 
     /// The namespace, the ConfigMap and the Secret.
-    func manifests(in site: ReadableSite) -> [any Manifest] {
+    func manifests(in site: SiteReader) -> [any Manifest] {
         let namespace = ObjectMeta(
             name: site.inventory.chatwoot.namespace,
             labels: ChatwootNames.shared.merging(["app": "keybuzz-support", "component": "chatwoot"]) { _, own in own })

@@ -6,44 +6,44 @@ struct PrepareConfig: ObjectOwner {
     let id: StepID = "11_ct_01_prepare_config"
     let summary = "namespace, ConfigMap and Secret that Chatwoot reads"
 
-    func check(_ site: ReadableSite) async throws -> Finding {
+    func check(_ site: SiteReader) async throws -> Finding {
         Finding(changes: try await site.changes(towards: desired(site)))
     }
 
-    func apply(_ changes: [Change], to site: WritableSite) async throws {
+    func apply(_ changes: [Change], to site: SiteWriter) async throws {
         let secrets = try await site.ensureChatwootSecrets()
-        let environment = try await ConfigRepair(site.reading).marking(ChatwootEnvironment(site.reading, secrets))
-        try await site.apply(environment.manifests(in: site.reading))
+        let environment = try await ConfigRepair(site.reader).marking(ChatwootEnvironment(site.reader, secrets))
+        try await site.apply(environment.manifests(in: site.reader))
     }
 
-    func verify(_ site: ReadableSite) async throws {
+    func verify(_ site: SiteReader) async throws {
         try await site.cluster.prove(desired(site))
     }
 
-    func desired(_ site: ReadableSite) async throws -> [any Manifest] {
+    func desired(_ site: SiteReader) async throws -> [any Manifest] {
         try await ChatwootEnvironment.present(site).manifests(in: site)
     }
 }
 
 extension ChatwootEnvironment {
     /// The environment as far as it is known now: before the secrets exist, with stand-ins for them.
-    static func present(_ site: ReadableSite) async throws -> ChatwootEnvironment {
+    static func present(_ site: SiteReader) async throws -> ChatwootEnvironment {
         try await ConfigRepair(site).marking(
             ChatwootEnvironment(site, try await site.chatwootSecrets().complete ?? .standIn()))
     }
 }
 
-extension ReadableSite {
+extension SiteReader {
     /// The generated secrets as far as they exist.
     func chatwootSecrets() async throws -> GeneratedSecretsStore.Found {
         try await generatedSecrets(in: inventory.chatwoot.namespace, secret: ChatwootNames.secret)
     }
 }
 
-extension WritableSite {
+extension SiteWriter {
     /// The generated secrets, made and written to the credentials file first where they do not exist yet.
     func ensureChatwootSecrets() async throws -> GeneratedSecrets {
         try await ensureGeneratedSecrets(
-            in: reading.inventory.chatwoot.namespace, secret: ChatwootNames.secret)
+            in: reader.inventory.chatwoot.namespace, secret: ChatwootNames.secret)
     }
 }

@@ -3,7 +3,7 @@ import StepKit
 
 /// The objects that serve Chatwoot: two Deployments, their disruption budgets, the Service and the Ingress.
 struct ChatwootDeployment {
-    let site: ReadableSite
+    let site: SiteReader
     /// What web and workers run.
     let image: ResolvedImage
     /// Of the environment the pods start with.

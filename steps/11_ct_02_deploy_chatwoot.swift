@@ -8,7 +8,7 @@ struct DeployChatwoot: ObjectOwner {
     let id: StepID = "11_ct_02_deploy_chatwoot"
     let summary = "Deployments, Service and Ingress, rolled out without a gap"
 
-    func check(_ site: ReadableSite) async throws -> Finding {
+    func check(_ site: SiteReader) async throws -> Finding {
         var changes = try await site.changes(towards: desired(site))
         if try await site.chatwootSecrets().complete == nil {
             changes = changes.map { $0.withUnknownChecksum }
@@ -40,29 +40,29 @@ struct DeployChatwoot: ObjectOwner {
         return Finding(changes: changes)
     }
 
-    private func scaleUp(_ name: String, _ old: Int, to new: Int, _ site: ReadableSite) -> Change {
+    private func scaleUp(_ name: String, _ old: Int, to new: Int, _ site: SiteReader) -> Change {
         Change(.change, Self.subject(name, site), field: "spec.replicas", old: "\(old)", new: "\(new)", .predicted)
     }
 
-    func apply(_ changes: [Change], to site: WritableSite) async throws {
-        try await RunMigrations.requireMigrated(site.reading)
-        try await site.apply(desired(site.reading))
+    func apply(_ changes: [Change], to site: SiteWriter) async throws {
+        try await RunMigrations.requireMigrated(site.reader)
+        try await site.apply(desired(site.reader))
         try await bringBack(site)
         // The kubelet would try again after up to five minutes; these pods have never run.
-        try await site.cluster.delete(stuckPods(site.reading))
+        try await site.cluster.delete(stuckPods(site.reader))
         try await site.cluster.retryRefusedPods(
-            of: [ChatwootNames.web, ChatwootNames.worker], namespace: site.reading.inventory.chatwoot.namespace)
+            of: [ChatwootNames.web, ChatwootNames.worker], namespace: site.reader.inventory.chatwoot.namespace)
     }
 
-    func verify(_ site: ReadableSite) async throws {
+    func verify(_ site: SiteReader) async throws {
         try await site.cluster.prove(desired(site))
         try await site.wait(for: deployments, within: site.inventory.limits.rollout)
     }
 
     /// Gives Deployments that a reset left without pods those that they had, where the inventory gives no number.
-    private func bringBack(_ site: WritableSite) async throws {
-        let namespace = site.reading.inventory.chatwoot.namespace
-        let scaling = try await Scaling(site.reading)
+    private func bringBack(_ site: SiteWriter) async throws {
+        let namespace = site.reader.inventory.chatwoot.namespace
+        let scaling = try await Scaling(site.reader)
         for name in names {
             guard let before = scaling.beforeReset(name) else { continue }
             if scaling.isToBeBroughtBack(name) {
@@ -73,7 +73,7 @@ struct DeployChatwoot: ObjectOwner {
     }
 
     /// The pods of web and worker that wait for another try to pull their image.
-    private func stuckPods(_ site: ReadableSite) async throws -> [ObjectReference] {
+    private func stuckPods(_ site: SiteReader) async throws -> [ObjectReference] {
         let namespace = site.inventory.chatwoot.namespace
         let pods = try await site.cluster.list(["pods"], namespace: namespace)
         return pods.filter { pod in
@@ -90,11 +90,11 @@ struct DeployChatwoot: ObjectOwner {
     private let names = [ChatwootNames.web, ChatwootNames.worker]
     private var deployments: [Workload] { names.map(Workload.deployment) }
 
-    private static func subject(_ deployment: String, _ site: ReadableSite) -> Change.Subject {
+    private static func subject(_ deployment: String, _ site: SiteReader) -> Change.Subject {
         .object(kind: "Deployment", namespace: site.inventory.chatwoot.namespace, name: deployment)
     }
 
-    func desired(_ site: ReadableSite) async throws -> [any Manifest] {
+    func desired(_ site: SiteReader) async throws -> [any Manifest] {
         ChatwootDeployment(
             site: site, image: try await site.chatwootImage(),
             checksum: try await ChatwootEnvironment.present(site).checksum,

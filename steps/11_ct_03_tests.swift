@@ -12,7 +12,7 @@ struct ProveService: PageAsker {
     let summary = "the page is served from every node, and the workers are alive"
     let isProof = true
 
-    func check(_ site: ReadableSite) async throws -> Finding {
+    func check(_ site: SiteReader) async throws -> Finding {
         let chain = try await PageChain(site)
         if let (found, remedy) = chain.scaling.leftAtNone(ChatwootNames.worker) {
             site.reporter.warns("\(found): nothing works off its queues until it is scaled up; \(remedy)")
@@ -24,9 +24,9 @@ struct ProveService: PageAsker {
     }
 
     /// Nothing to change: what is missing comes about by itself, or verify says why not.
-    func apply(_ changes: [Change], to site: WritableSite) async throws {}
+    func apply(_ changes: [Change], to site: SiteWriter) async throws {}
 
-    func verify(_ site: ReadableSite) async throws {
+    func verify(_ site: SiteReader) async throws {
         let limit = site.inventory.limits.page
         let began = ContinuousClock.now
         var firstSeen: [String: ContinuousClock.Instant] = [:]
@@ -49,7 +49,7 @@ struct ProveService: PageAsker {
             })
     }
 
-    func probes(_ site: ReadableSite, from node: ReadableNode) async throws -> [HTTPProbe] {
+    func probes(_ site: SiteReader, from node: NodeReader) async throws -> [HTTPProbe] {
         try await PageChain(site).probes(from: node)
     }
 

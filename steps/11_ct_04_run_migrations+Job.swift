@@ -3,10 +3,10 @@ import StepKit
 
 /// One run of `rails db:chatwoot_prepare`, never two at once: the schema load is not locked, and two destroy each other's tables.
 struct MigrationJob {
-    private let site: WritableSite
-    private var reading: ReadableSite { site.reading }
+    private let site: SiteWriter
+    private var reader: SiteReader { site.reader }
 
-    init(_ site: WritableSite) {
+    init(_ site: SiteWriter) {
         self.site = site
     }
 
@@ -15,7 +15,7 @@ struct MigrationJob {
     ///
     /// How an earlier one failed is said, and no reason to fail: its cause may be mended by now.
     func finishEarlier() async throws -> Bool {
-        let image = try await reading.chatwootImage()
+        let image = try await reader.chatwootImage()
         // Jobs of earlier versions name no digest, and do not count.
         return try await EarlierMigrations(site).finish().contains { $0.isCompleteJob && $0.images == [image.name] }
     }
@@ -27,7 +27,7 @@ struct MigrationJob {
 
     /// Creates the next Job, which says where the backup lies that was made before it, and waits for it.
     func run(after backup: DumpFile?) async throws {
-        let image = try await reading.chatwootImage()
+        let image = try await reader.chatwootImage()
         let stem = Self.stem(of: image)
         let attempts = try await EarlierMigrations(site).jobs().compactMap { job in
             job["metadata", "name"]?.string.flatMap { $0.hasPrefix(stem) ? Int($0.dropFirst(stem.count)) : nil }
@@ -38,10 +38,10 @@ struct MigrationJob {
         } catch {
             // A create of unknown outcome may have come through after all: then the Job is waited for like a new one.
             guard error.serverReason == .alreadyExists,
-                try await reading.cluster.get(manifest.reference)?.images == [image.name]
+                try await reader.cluster.get(manifest.reference)?.images == [image.name]
             else { throw error }
         }
-        try await reading.wait(for: [.job(manifest.metadata.name)], within: reading.inventory.limits.migration)
+        try await reader.wait(for: [.job(manifest.metadata.name)], within: reader.inventory.limits.migration)
     }
 
     private static func stem(of image: ResolvedImage) -> String {
@@ -55,7 +55,7 @@ struct MigrationJob {
     private static let imageKey = "keybuzz.io/image"
 
     private func manifest(of image: ResolvedImage, attempt: Int, after backup: DumpFile?) -> Job {
-        let chatwoot = reading.inventory.chatwoot
+        let chatwoot = reader.inventory.chatwoot
         let name = "\(Self.stem(of: image))\(attempt)"
         let container = Container(
             name: "migrations", image: image.name, imagePullPolicy: "IfNotPresent",
@@ -77,21 +77,21 @@ struct MigrationJob {
                     "cpu": chatwoot.resources.limits.cpu.description,
                     "memory": chatwoot.resources.limits.memory.description,
                 ]),
-            volumeMounts: reading.certificateMounts)
+            volumeMounts: reader.certificateMounts)
         let pods = PodSpec(
             containers: [container], restartPolicy: "Never",
-            imagePullSecrets: [NameReference(name: reading.inventory.registry.secretName)],
-            automountServiceAccountToken: false, enableServiceLinks: false, volumes: reading.certificateVolumes)
+            imagePullSecrets: [NameReference(name: reader.inventory.registry.secretName)],
+            automountServiceAccountToken: false, enableServiceLinks: false, volumes: reader.certificateVolumes)
         return Job(
             metadata: .chatwoot(
-                name, in: reading, labels: ChatwootNames.labels("migrations"),
+                name, in: reader, labels: ChatwootNames.labels("migrations"),
                 annotations: [Self.attemptKey: String(attempt), Self.imageKey: image.name].merging(
                     backup.map { [Self.backupKey: $0.description] } ?? [:]
                 ) { own, _ in own }),
             spec: .init(
                 template: PodTemplate(labels: ChatwootNames.migrationPods, spec: pods),
                 backoffLimit: 0, parallelism: 1, completions: 1,
-                activeDeadlineSeconds: Int(reading.inventory.limits.migration.components.seconds),
+                activeDeadlineSeconds: Int(reader.inventory.limits.migration.components.seconds),
                 ttlSecondsAfterFinished: Int(chatwoot.migration.timeToLive.components.seconds)))
     }
 }

@@ -12,7 +12,7 @@ struct RunMigrations: Step {
     let id: StepID = "11_ct_04_run_migrations"
     let summary = "schema and seed of the wanted image, by Chatwoot's own task in a Job"
 
-    func check(_ site: ReadableSite) async throws -> Finding {
+    func check(_ site: SiteReader) async throws -> Finding {
         let state = try await DatabaseState.read(site)
         let image = site.inventory.chatwoot.image.description
         /// What only the Job can tell, begun from what the database holds now.
@@ -53,22 +53,22 @@ struct RunMigrations: Step {
     }
 
     /// What a database with a schema lacks; existing data is saved before it is migrated.
-    private func schemaChanges(_ state: DatabaseState, _ site: ReadableSite) async throws -> [Change] {
+    private func schemaChanges(_ state: DatabaseState, _ site: SiteReader) async throws -> [Change] {
         if try await Self.isMigrated(state, site) { return try await recordChanges(state, site) }
         return try await backupChanges(state, site) + [try await migration(state, site)]
     }
 
-    private func backupChanges(_ state: DatabaseState, _ site: ReadableSite) async throws -> [Change] {
+    private func backupChanges(_ state: DatabaseState, _ site: SiteReader) async throws -> [Change] {
         state.savesFirst ? try await MigrationBackup(site, state).changes() : []
     }
 
     /// What the record of a migrated database lacks.
-    private func recordChanges(_ state: DatabaseState, _ site: ReadableSite) async throws -> [Change] {
+    private func recordChanges(_ state: DatabaseState, _ site: SiteReader) async throws -> [Change] {
         let record = try await SchemaRecord(state, site)
         return try await record.isInPlace(site) ? [] : site.changes(towards: [record.manifest])
     }
 
-    private func migration(_ state: DatabaseState, _ site: ReadableSite) async throws -> Change {
+    private func migration(_ state: DatabaseState, _ site: SiteReader) async throws -> Change {
         let found = try await SchemaRecord(state, site).found(site)
         let reason = if case .other(let words) = found.author { "; \(words)" } else { "" }
         return Change(
@@ -76,25 +76,25 @@ struct RunMigrations: Step {
             .unknowable, startingPoint: state.figures)
     }
 
-    func apply(_ changes: [Change], to site: WritableSite) async throws {
+    func apply(_ changes: [Change], to site: SiteWriter) async throws {
         let job = MigrationJob(site)
         let isDone = try await job.finishEarlier()
         // What cannot be read is not judged, and the task would drop what it does not know.
-        let state = try await ready(site.reading)
+        let state = try await ready(site.reader)
         switch state.task {
-        case .refuse(let refusal): throw refusal.failure(site.reading)
+        case .refuse(let refusal): throw refusal.failure(site.reader)
         case .seed: try await site.redis().set(ChatwootNames.onboardingKey, to: "true")
         default: break
         }
         if state.isOpenToStrangers { try await site.redis().delete(ChatwootNames.onboardingKey) }
-        if !isDone, try await !Self.isMigrated(state, site.reading) {
-            let backup = state.savesFirst ? try await MigrationBackup(site.reading, state).make(on: site) : nil
+        if !isDone, try await !Self.isMigrated(state, site.reader) {
+            let backup = state.savesFirst ? try await MigrationBackup(site.reader, state).make(on: site) : nil
             try await job.run(after: backup)
         }
-        try await site.apply([try await SchemaRecord(ready(site.reading), site.reading).manifest])
+        try await site.apply([try await SchemaRecord(ready(site.reader), site.reader).manifest])
     }
 
-    func verify(_ site: ReadableSite) async throws {
+    func verify(_ site: SiteReader) async throws {
         let state = try await ready(site)
         guard state.isDone(isMigrated: try await Self.isMigrated(state, site)) else {
             throw StepFailure(
@@ -110,7 +110,7 @@ struct RunMigrations: Step {
 
     /// Whether the database is what the image makes of it: by the record of an earlier run, which names the image by
     /// its digest, or where there is none by the figures that are known.
-    static func isMigrated(_ state: DatabaseState, _ site: ReadableSite) async throws -> Bool {
+    static func isMigrated(_ state: DatabaseState, _ site: SiteReader) async throws -> Bool {
         // The seed fills the settings; where it was cut off before, the task's migration run fills them.
         guard state.isLoaded, state.hasSettings else { return false }
         let (image, found) = (site.inventory.chatwoot.image, try await SchemaRecord(state, site).found(site))
@@ -121,7 +121,7 @@ struct RunMigrations: Step {
     }
 
     /// Throws unless the database holds what the wanted image needs: new code must never serve on an old schema.
-    static func requireMigrated(_ site: ReadableSite) async throws {
+    static func requireMigrated(_ site: SiteReader) async throws {
         let attempt = "deploy \(site.inventory.chatwoot.image)"
         let state = try await DatabaseState.read(site)
         if let refusal = state.refusalOfUse(attempt) { throw refusal.failure(site) }
@@ -131,7 +131,7 @@ struct RunMigrations: Step {
     }
 
     /// The database as Chatwoot can use it; throws with what keeps Chatwoot out.
-    private func ready(_ site: ReadableSite) async throws -> DatabaseState {
+    private func ready(_ site: SiteReader) async throws -> DatabaseState {
         let state = try await DatabaseState.read(site)
         if let refusal = state.refusalOfUse("migrate the database \(state.database)") { throw refusal.failure(site) }
         return state

@@ -1,7 +1,7 @@
 import Kubernetes
 import StepKit
 
-extension ReadableSite {
+extension SiteReader {
     /// Chatwoot's image, by its digest; what the registry cannot tell, the cluster may know from earlier.
     func chatwootImage() async throws -> ResolvedImage {
         try await image { try await KnownImage(self).digest() }
@@ -17,9 +17,9 @@ extension ReadableSite {
 
 /// What the cluster knows of the image that a reference of the inventory stands for.
 struct KnownImage {
-    private let site: ReadableSite
+    private let site: SiteReader
 
-    init(_ site: ReadableSite) {
+    init(_ site: SiteReader) {
         self.site = site
     }
 

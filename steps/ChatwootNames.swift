@@ -57,7 +57,7 @@ extension StepKit.Inventory.Chatwoot {
 extension ObjectMeta {
     /// An object of module 11 in Chatwoot's namespace.
     static func chatwoot(
-        _ name: String, in site: ReadableSite, labels: [String: String] = ChatwootNames.shared,
+        _ name: String, in site: SiteReader, labels: [String: String] = ChatwootNames.shared,
         annotations: [String: String]? = nil
     ) -> ObjectMeta {
         ObjectMeta(

@@ -10,9 +10,9 @@ import StepKit
 /// part of the checksum. It follows from what the cluster holds, so that plan, check and apply find the same one, and it is
 /// written together with the values, so that an interrupted run goes on from it.
 struct ConfigRepair {
-    private let site: ReadableSite
+    private let site: SiteReader
 
-    init(_ site: ReadableSite) {
+    init(_ site: SiteReader) {
         self.site = site
     }
 

@@ -27,7 +27,7 @@ struct DatabaseRefusal: Sendable, Hashable {
         }
     }
 
-    func failure(_ site: ReadableSite) -> StepFailure {
+    func failure(_ site: SiteReader) -> StepFailure {
         StepFailure(attempt, host: site.postgresWords, cause: cause, remedy: cure.words)
     }
 }

@@ -8,7 +8,7 @@ extension DatabaseState {
     ///
     /// One query about the server, three about what the database holds, one as Chatwoot, and one key of Redis. A plan that
     /// looks beyond a reset sees the server as it will be then, without the database.
-    static func read(_ site: ReadableSite, asksRedis: Bool = true) async throws -> DatabaseState {
+    static func read(_ site: SiteReader, asksRedis: Bool = true) async throws -> DatabaseState {
         let (chatwoot, adminDatabase) = (site.inventory.chatwoot, site.inventory.postgres.adminDatabase)
         let admin = try await site.postgres(.admin(database: adminDatabase))
         var state = DatabaseState(
@@ -33,7 +33,7 @@ extension DatabaseState {
     }
 
     /// A database that is made anew has what the server's files have, or what template1 already has.
-    private mutating func readTemplate(_ site: ReadableSite, _ admin: PostgresReader) async throws {
+    private mutating func readTemplate(_ site: SiteReader, _ admin: PostgresReader) async throws {
         template = try await admin.extensionStates(extensions.all)
         guard !server.reader.attributes.isSuperuser, template.contains(where: \.needsSuperuser) else { return }
         let reader = try await site.postgres(.admin(database: "template1"))
@@ -43,7 +43,7 @@ extension DatabaseState {
     }
 
     /// Logs in as Chatwoot does; what is not the role's own failure is thrown.
-    private mutating func logIn(_ site: ReadableSite, _ password: Secret) async throws -> PostgresReader? {
+    private mutating func logIn(_ site: SiteReader, _ password: Secret) async throws -> PostgresReader? {
         do {
             let reader = try await site.postgres(.chatwoot(password: password))
             sessionPath = try await reader.value("SELECT current_setting('search_path')")

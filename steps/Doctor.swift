@@ -4,7 +4,7 @@ import Redis
 import StepKit
 
 /// Everything Chatwoot needs, asked all at once without changing anything: one line for each, with its cause and remedy.
-@Sendable func diagnose(_ site: ReadableSite) async -> [Diagnosis] {
+@Sendable func diagnose(_ site: SiteReader) async -> [Diagnosis] {
     // Whatever needs the cluster is not asked once more of an API server that does not answer.
     let server = await ask("API server through \(site.master.name)") {
         "version \(try await site.serverVersion()), ready"
@@ -73,7 +73,7 @@ private func answers(_ questions: [Question]) async -> [Diagnosis] {
     }
 }
 
-private func registry(_ site: ReadableSite) async throws -> [Diagnosis] {
+private func registry(_ site: SiteReader) async throws -> [Diagnosis] {
     let (subject, image) = ("registry \(site.inventory.registry.server)", site.inventory.chatwoot.image)
     switch try await site.registryAnswer() {
     case .accepted(let digest): return [.ok(subject, "accepts the credentials for \(image), \(digest)")]
@@ -84,7 +84,7 @@ private func registry(_ site: ReadableSite) async throws -> [Diagnosis] {
     }
 }
 
-private func firewall(of node: ReadableNode, _ site: ReadableSite) async throws -> String {
+private func firewall(of node: NodeReader, _ site: SiteReader) async throws -> String {
     guard let state = try await node.firewall() else { return "UFW is not installed" }
     if let time = state.unconfirmedSince {
         throw StepFailure(
@@ -102,7 +102,7 @@ private func firewall(of node: ReadableNode, _ site: ReadableSite) async throws 
         remedy: site.firewallRemedy)
 }
 
-private func login(_ site: ReadableSite) async throws -> String {
+private func login(_ site: SiteReader) async throws -> String {
     guard try await site.chatwootSecrets().databasePassword != nil else {
         throw StepFailure(
             "log in as Chatwoot", cause: "no password has been generated yet", remedy: "`runner run 11` makes it")
@@ -113,7 +113,7 @@ private func login(_ site: ReadableSite) async throws -> String {
     return "lets \(site.inventory.chatwoot.databaseUser) in with the password of Secret \(ChatwootNames.secret)"
 }
 
-private func schema(_ site: ReadableSite) async throws -> String {
+private func schema(_ site: SiteReader) async throws -> String {
     let missing = try await RunMigrations().check(site).changes
     let state = try await DatabaseState.read(site)
     guard missing.isEmpty else {
@@ -125,7 +125,7 @@ private func schema(_ site: ReadableSite) async throws -> String {
 }
 
 /// Whether the data that is there could be saved, which the next migration begins with.
-private func backup(_ site: ReadableSite) async throws -> [Diagnosis] {
+private func backup(_ site: SiteReader) async throws -> [Diagnosis] {
     let subject = "backup before a migration"
     guard site.inventory.backup != nil else {
         return [.skipped(subject, "the inventory names no \"backup\", without which no data is migrated")]
@@ -137,7 +137,7 @@ private func backup(_ site: ReadableSite) async throws -> [Diagnosis] {
     return [.ok(subject, "the database fits into \(try await MigrationBackup(site, state).place())")]
 }
 
-private func nodes(_ site: ReadableSite) async throws -> [Diagnosis] {
+private func nodes(_ site: SiteReader) async throws -> [Diagnosis] {
     let objects = try await site.cluster.list(["nodes"], namespace: site.inventory.chatwoot.namespace)
     return objects.map { object in
         let node = NodeState(object)
@@ -150,7 +150,7 @@ private func nodes(_ site: ReadableSite) async throws -> [Diagnosis] {
 }
 
 /// Nothing where the control plane has no leases to tell by.
-private func controlPlane(_ site: ReadableSite) async throws -> [Diagnosis] {
+private func controlPlane(_ site: SiteReader) async throws -> [Diagnosis] {
     let plane = try await site.cluster.controlPlane()
     return plane.found.map { name in
         guard let silent = plane.silent.first(where: { $0.name == name }) else { return .ok(name, "renews its lease") }
@@ -159,7 +159,7 @@ private func controlPlane(_ site: ReadableSite) async throws -> [Diagnosis] {
 }
 
 /// Who else changes how many pods there are; nothing to tell where the inventory alone decides.
-private func replicas(_ site: ReadableSite) async throws -> [Diagnosis] {
+private func replicas(_ site: SiteReader) async throws -> [Diagnosis] {
     let scaling = try await Scaling(site)
     return scaling.contradictions.map { .failed($0.attempt, $0.cause, remedy: $0.remedy) }
         + [ChatwootNames.web, ChatwootNames.worker].compactMap { deployment in
@@ -168,7 +168,7 @@ private func replicas(_ site: ReadableSite) async throws -> [Diagnosis] {
 }
 
 /// Drift of what the steps own, step by step.
-private func objects(_ site: ReadableSite) async throws -> [Diagnosis] {
+private func objects(_ site: SiteReader) async throws -> [Diagnosis] {
     let owners: [any ObjectOwner] = [PrepareConfig(), AddImagePullSecrets(), DeployChatwoot()]
     var found: [Diagnosis] = []
     for step in owners {
@@ -194,7 +194,7 @@ private func objects(_ site: ReadableSite) async throws -> [Diagnosis] {
     return found
 }
 
-private func workloads(_ site: ReadableSite) async throws -> [Diagnosis] {
+private func workloads(_ site: SiteReader) async throws -> [Diagnosis] {
     let namespace = site.inventory.chatwoot.namespace
     let workloads = [Workload.deployment(ChatwootNames.web), .deployment(ChatwootNames.worker)]
     var found: [Diagnosis] = []
@@ -214,7 +214,7 @@ private func workloads(_ site: ReadableSite) async throws -> [Diagnosis] {
 }
 
 /// The page through every node, and the workers.
-private func pages(_ site: ReadableSite) async throws -> [Diagnosis] {
+private func pages(_ site: SiteReader) async throws -> [Diagnosis] {
     // The Deployments have lines of their own.
     let breaks = try await ProveService().breaks(PageChain(site), explained: true, workloads: false)
     let broken = Set(breaks.flatMap(\.nodes))

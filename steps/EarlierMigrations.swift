@@ -4,12 +4,12 @@ import StepKit
 
 /// What earlier runs, or anybody else, have left of migrations: waited for until nothing of it works any more.
 struct EarlierMigrations {
-    private let site: WritableSite
-    private var reading: ReadableSite { site.reading }
-    private var limits: Inventory.Limits { reading.inventory.limits }
-    private var namespace: String { reading.inventory.chatwoot.namespace }
+    private let site: SiteWriter
+    private var reader: SiteReader { site.reader }
+    private var limits: Inventory.Limits { reader.inventory.limits }
+    private var namespace: String { reader.inventory.chatwoot.namespace }
 
-    init(_ site: WritableSite) {
+    init(_ site: SiteWriter) {
         self.site = site
     }
 
@@ -39,7 +39,7 @@ struct EarlierMigrations {
     }
 
     private func objects() async throws -> [JSONValue] {
-        try await reading.cluster.list(["jobs.batch", "pods", "nodes"], namespace: namespace)
+        try await reader.cluster.list(["jobs.batch", "pods", "nodes"], namespace: namespace)
     }
 
     /// The names of Jobs that are not over, and of those that are gone and have left pods.
@@ -70,7 +70,7 @@ struct EarlierMigrations {
             switch sight.state {
             case .over: return sight.job
             case .leaving(let pods, let grace): try await waitUntilGone(name, pods, grace: grace)
-            case .unseen(let pod, let node): try await UnseenMigration(reading, name, pod, node).wait(until: isSeen)
+            case .unseen(let pod, let node): try await UnseenMigration(reader, name, pod, node).wait(until: isSeen)
             case .notStarted:
                 if try await isStuck(name) {
                     try await remove(name)
@@ -89,12 +89,12 @@ struct EarlierMigrations {
 
     /// Waits for a Job that goes on; one that fails meanwhile is said, and begun anew by whoever wants it.
     private func watch(_ name: String) async throws {
-        reading.reporter.says("waiting for Job \(name), which an earlier run began")
+        reader.reporter.says("waiting for Job \(name), which an earlier run began")
         do {
-            try await reading.wait(for: [.job(name)], within: limits.migration)
+            try await reader.wait(for: [.job(name)], within: limits.migration)
         } catch let error as any ExplainedError where error.kind == .failed {
             switch try await look(at: name).state {
-            case .over, .leaving: reading.reporter.warns("Job \(name) of an earlier run failed: \(error.cause)")
+            case .over, .leaving: reader.reporter.warns("Job \(name) of an earlier run failed: \(error.cause)")
             case .unseen: return
             case .notStarted: guard try await isStuck(name) else { throw error }
             case .running: throw error
@@ -104,7 +104,7 @@ struct EarlierMigrations {
 
     /// Whether no container of the Job can start, so that what was corrected since can only help a new one.
     private func isStuck(_ name: String) async throws -> Bool {
-        let verdicts = try await reading.cluster.verdicts(on: [.job(name)], namespace: namespace)
+        let verdicts = try await reader.cluster.verdicts(on: [.job(name)], namespace: namespace)
         guard case .waiting(_, let trouble?) = verdicts.first else { return false }
         return trouble.isPermanent
     }
@@ -113,7 +113,7 @@ struct EarlierMigrations {
     private func remove(_ name: String) async throws {
         let sight = try await look(at: name)
         guard case .notStarted = sight.state, let job = sight.job else { return }
-        reading.reporter.says("removing Job \(name), none of whose containers has ever started")
+        reader.reporter.says("removing Job \(name), none of whose containers has ever started")
         do throws(KubernetesError) {
             try await site.cluster.deleteUnchanged(job: job)
         } catch {
@@ -128,13 +128,13 @@ struct EarlierMigrations {
         let words = pods.joined(separator: ", ")
         let isGone = try await poll(within: limit, every: .seconds(1)) { left in
             guard case .leaving = try await look(at: name).state else { return true }
-            reading.reporter.says(
+            reader.reporter.says(
                 "waiting for pod \(words) of Job \(name), which is ended, to go", left: left)
             return false
         }
         guard isGone else {
             throw StepFailure(
-                "wait until Job \(name) of an earlier run is gone", host: reading.cluster.hostName,
+                "wait until Job \(name) of an earlier run is gone", host: reader.cluster.hostName,
                 cause:
                     "pod \(words) is still there after \(limit.components.seconds) s, and may take \(grace) s to end",
                 remedy:
@@ -147,19 +147,19 @@ struct EarlierMigrations {
 
     /// Throws where the database shows a migration at work that the cluster knows nothing of.
     private func requireNoSession() async throws {
-        let sessions = MigrationSessions(reading)
+        let sessions = MigrationSessions(reader)
         var seen: [MigrationSessions.Session] = []
         let isQuiet = try await poll(within: limits.rollout, every: .seconds(1)) { left in
             seen = try await sessions.read()
             guard let first = seen.first else { return true }
-            reading.reporter.says(
+            reader.reporter.says(
                 "waiting for \(first.words): a migration works on the database", left: left)
             return false
         }
         guard isQuiet else {
             throw StepFailure(
-                "see that no migration works on the database \(reading.inventory.chatwoot.database)",
-                host: reading.postgresWords,
+                "see that no migration works on the database \(reader.inventory.chatwoot.database)",
+                host: reader.postgresWords,
                 cause: "one does that is no Job of the cluster: \(seen.map(\.words).joined(separator: "; "))",
                 remedy:
                     "let it end and then `runner resume`; where it is known to be dead, end its session as the administrator: "
@@ -170,12 +170,12 @@ struct EarlierMigrations {
 
 /// A migration whose node does not say whether it works: the database is asked, and a person decides.
 private struct UnseenMigration {
-    private let site: ReadableSite
+    private let site: SiteReader
     private let job: String
     private let pod: String
     private let node: String
 
-    init(_ site: ReadableSite, _ job: String, _ pod: String, _ node: String) {
+    init(_ site: SiteReader, _ job: String, _ pod: String, _ node: String) {
         self.site = site
         (self.job, self.pod, self.node) = (job, pod, node)
     }

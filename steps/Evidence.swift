@@ -6,7 +6,7 @@ import StepKit
 /// How Chatwoot's namespace, its pods' logs, its page and the nodes' firewalls look now.
 ///
 /// No Secret is read. What cannot be had is left out, with the reason in its place.
-@Sendable func gatherEvidence(_ site: ReadableSite) async -> [Evidence] {
+@Sendable func gatherEvidence(_ site: SiteReader) async -> [Evidence] {
     async let pages = pagesEvidence(site)
     async let firewalls = firewallEvidence(site)
     let namespace = site.inventory.chatwoot.namespace
@@ -52,7 +52,7 @@ private func events(_ objects: [JSONValue]) -> String {
 }
 
 /// The end of every container's log, and of the one before it where it was started anew.
-private func logs(_ objects: [JSONValue], _ site: ReadableSite) async -> [Evidence] {
+private func logs(_ objects: [JSONValue], _ site: SiteReader) async -> [Evidence] {
     var found: [Evidence] = []
     for pod in objects where pod["kind"]?.string == "Pod" {
         guard let name = pod["metadata", "name"]?.string else { continue }
@@ -77,7 +77,7 @@ private func logs(_ objects: [JSONValue], _ site: ReadableSite) async -> [Eviden
 }
 
 /// What each node gets through the Service and through its ingress, word for word.
-private func pagesEvidence(_ site: ReadableSite) async -> Evidence {
+private func pagesEvidence(_ site: SiteReader) async -> Evidence {
     do {
         let chain = try await PageChain(site)
         let answers = try await site.onEveryNode("fetch Chatwoot's page from every node") { node in
@@ -95,7 +95,7 @@ private func pagesEvidence(_ site: ReadableSite) async -> Evidence {
     }
 }
 
-private func firewallEvidence(_ site: ReadableSite) async -> Evidence {
+private func firewallEvidence(_ site: SiteReader) async -> Evidence {
     let texts = await site.firewalls().map { node, result in
         switch result {
         case .failure(let error): "\(error)\n"

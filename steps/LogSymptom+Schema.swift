@@ -104,7 +104,7 @@ extension LogSymptom {
     ]
 
     /// The migration's own judgement of the database, so that nobody is sent to a step that finds nothing to do.
-    @Sendable private static func behind(_ place: Place, _ site: ReadableSite) async throws -> Cause {
+    @Sendable private static func behind(_ place: Place, _ site: SiteReader) async throws -> Cause {
         let name = site.inventory.chatwoot.database
         let remedy =
             "restore a whole backup of the database, or have what the log names put back as the image's db/schema.rb has "

@@ -38,7 +38,7 @@ extension LogSymptom {
     ]
 
     /// PostgreSQL is asked the same way; what it answers counts, not what Rails makes of it.
-    private static func databaseLogin(_ site: ReadableSite) async throws -> Cause {
+    private static func databaseLogin(_ site: SiteReader) async throws -> Cause {
         if let refused = try await site.refusedUse() { return refused }
         if let closed = try await site.closedWay(to: "PostgreSQL") { return closed }
         return Cause(
@@ -115,7 +115,7 @@ extension LogSymptom {
     ]
 
     /// Why Redis does not answer the runner either; `nil` where it does.
-    private static func refusedByRedis(_ site: ReadableSite) async throws -> Cause? {
+    private static func refusedByRedis(_ site: SiteReader) async throws -> Cause? {
         do {
             try await site.redis().ping()
             return nil

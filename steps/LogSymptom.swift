@@ -10,7 +10,7 @@ struct LogSymptom: Sendable {
     /// The exceptions that show it.
     let exceptions: [Pattern]
     /// The cause, found out by looking where that is needed.
-    let cause: @Sendable (Place, ReadableSite) async throws -> Cause
+    let cause: @Sendable (Place, SiteReader) async throws -> Cause
 
     /// A symptom.
     enum ID: String, CaseIterable, Sendable {
@@ -115,7 +115,7 @@ struct LogSymptom: Sendable {
 
     init(
         _ id: ID, _ exceptions: [Pattern],
-        cause: @escaping @Sendable (Place, ReadableSite) async throws -> Cause
+        cause: @escaping @Sendable (Place, SiteReader) async throws -> Cause
     ) {
         self.id = id
         self.exceptions = exceptions

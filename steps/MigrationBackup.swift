@@ -4,12 +4,12 @@ import StepKit
 
 /// The copy of the database that is made before existing data is migrated.
 struct MigrationBackup {
-    private let site: ReadableSite
+    private let site: SiteReader
     private let state: DatabaseState
     private var chatwoot: Inventory.Chatwoot { site.inventory.chatwoot }
     private var attempt: String { "save the database \(chatwoot.database) before its migration" }
 
-    init(_ site: ReadableSite, _ state: DatabaseState) {
+    init(_ site: SiteReader, _ state: DatabaseState) {
         self.site = site
         self.state = state
     }
@@ -32,7 +32,7 @@ struct MigrationBackup {
     }
 
     /// Makes it and tells how it is restored; `nil` where the operator wants none, which is recorded.
-    func make(on writable: WritableSite) async throws -> DumpFile? {
+    func make(on writable: SiteWriter) async throws -> DumpFile? {
         guard !site.wishes.skipsBackup else {
             site.reporter.warns("database \"\(chatwoot.database)\" is migrated without a backup, as --no-backup asks")
             return nil
@@ -58,7 +58,7 @@ struct MigrationBackup {
 
     private var title: String { "\(chatwoot.database)-\(site.wishes.run ?? "RUN")" }
 
-    private func host() async throws -> ReadableBackupHost {
+    private func host() async throws -> BackupHostReader {
         guard let host = try await site.backupHost() else { throw refusal }
         return host
     }

@@ -4,9 +4,9 @@ import StepKit
 
 /// The sessions of migrations, as the database shows them: what decides whether one works that the cluster does not see.
 struct MigrationSessions {
-    private let site: ReadableSite
+    private let site: SiteReader
 
-    init(_ site: ReadableSite) {
+    init(_ site: SiteReader) {
         self.site = site
     }
 

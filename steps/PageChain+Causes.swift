@@ -36,7 +36,7 @@ extension PageChain {
         /// Whether some node gets the page, so that pods and application are well.
         let worksElsewhere: Bool
 
-        private var site: ReadableSite { chain.site }
+        private var site: SiteReader { chain.site }
 
         func explain(_ answer: Answer) async throws -> Break {
             guard let (index, told) = chain.firstBreak(answer) else {
@@ -66,7 +66,7 @@ extension PageChain {
         }
 
         /// A pod that this node cannot connect to.
-        private func explainCut(_ broken: inout Break, _ node: ReadableNode, _ cut: HTTPAnswer) async throws {
+        private func explainCut(_ broken: inout Break, _ node: NodeReader, _ cut: HTTPAnswer) async throws {
             let pod = chain.pod(at: cut.probe)
             let name = pod?["metadata", "name"]?.string ?? cut.probe.url
             let place = pod?["spec", "nodeName"]?.string ?? "another node"
@@ -98,7 +98,7 @@ extension PageChain {
 
         /// Pods and Service are well: the ingress itself, or a page that only breaks behind it.
         private func explainIngress(
-            _ broken: inout Break, _ node: ReadableNode, _ symptom: HTTPAnswer, isPage: Bool
+            _ broken: inout Break, _ node: NodeReader, _ symptom: HTTPAnswer, isPage: Bool
         ) async throws {
             if isPage && symptom.status == 502 || symptom.status == 500 {
                 broken.found +=
@@ -153,7 +153,7 @@ extension PageChain {
     }
 
     /// What the cluster shows of the way through the ingress of `node`.
-    func ingressFacts(_ node: ReadableNode) async throws -> IngressFacts {
+    func ingressFacts(_ node: NodeReader) async throws -> IngressFacts {
         let all = try await site.cluster.list(
             ["pods", "ingressclasses.networking.k8s.io", "ingresses.networking.k8s.io"], namespace: nil)
         return IngressFacts(

@@ -4,7 +4,7 @@ import StepKit
 
 /// The way of a request to Chatwoot, node by node: ingress → Service → pod → application → database and Redis.
 struct PageChain: Sendable {
-    let site: ReadableSite
+    let site: SiteReader
     /// Deployments, their autoscalers, pods, Services, endpoints and Ingresses of Chatwoot's namespace.
     let objects: [JSONValue]
 
@@ -32,7 +32,7 @@ struct PageChain: Sendable {
             "pods", "services", "endpoints", "ingresses.networking.k8s.io",
         ] + Scaling.resources
 
-    init(_ site: ReadableSite) async throws {
+    init(_ site: SiteReader) async throws {
         self.site = site
         objects = try await site.cluster.list(Self.resources, namespace: site.inventory.chatwoot.namespace)
     }
@@ -51,7 +51,7 @@ struct PageChain: Sendable {
     }
 
     /// The page through the Service and through the node's own ingress.
-    func probes(from node: ReadableNode) -> [HTTPProbe] {
+    func probes(from node: NodeReader) -> [HTTPProbe] {
         guard let address = service?["spec", "clusterIP"]?.string else { return [] }
         let domain = site.inventory.chatwoot.domain
         return [
@@ -95,7 +95,7 @@ struct PageChain: Sendable {
 
     /// What one node got, and from where it asked.
     struct Answer: Sendable {
-        let node: ReadableNode
+        let node: NodeReader
         let answers: [HTTPAnswer]
     }
 

@@ -2,7 +2,7 @@ import ClientKit
 import Kubernetes
 import StepKit
 
-extension ReadableSite {
+extension SiteReader {
     /// `10.0.0.10:6379`.
     var redisWords: String { "\(inventory.redis.host):\(inventory.redis.port)" }
 

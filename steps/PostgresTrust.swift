@@ -12,7 +12,7 @@ struct PostgresTrust {
     /// Where the image, which is Alpine's, keeps the authorities that it trusts; `system` is libpq 16's word for it.
     private static let systemFile = "/etc/ssl/certs/ca-certificates.crt"
 
-    init(_ site: ReadableSite) {
+    init(_ site: SiteReader) {
         service = site.inventory.postgres
         certificates = site.credentials.certificates.postgres
     }
@@ -32,7 +32,7 @@ struct PostgresTrust {
     }
 
     /// The ConfigMap of the certificates.
-    func manifest(in site: ReadableSite) -> ConfigMap? {
+    func manifest(in site: SiteReader) -> ConfigMap? {
         certificates.map { ConfigMap(metadata: .chatwoot(ChatwootNames.postgresCA, in: site), data: [Self.file: $0]) }
     }
 

@@ -3,7 +3,7 @@ import Kubernetes
 import StepKit
 
 /// Looks for everything that would stop a step later on, and tells all of it at once.
-@Sendable func preflight(_ site: ReadableSite) async -> [any ExplainedError] {
+@Sendable func preflight(_ site: SiteReader) async -> [any ExplainedError] {
     let questions: [@Sendable () async throws -> Void] = [
         { _ = try await site.serverVersion() },
         { try await requirePrograms(site) },
@@ -27,7 +27,7 @@ import StepKit
 }
 
 /// What the administrator may not do is told before the firewalls of the nodes are changed, and not only by the step itself.
-private func requireDatabaseRights(_ site: ReadableSite) async throws {
+private func requireDatabaseRights(_ site: SiteReader) async throws {
     // A database that is about to be set aside is judged by the step that does so.
     guard !site.wishes.resetsDatabase else {
         _ = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
@@ -39,7 +39,7 @@ private func requireDatabaseRights(_ site: ReadableSite) async throws {
     guard setup.refusals.isEmpty else { throw setup.failure(site) }
 }
 
-private func requirePrograms(_ site: ReadableSite) async throws {
+private func requirePrograms(_ site: SiteReader) async throws {
     let missing = try await site.onEveryNode("look for the programs that the steps use") { node in
         try await node.missingPrograms(among: ["curl", "flock"] + (node.name == site.master.name ? ["kubectl"] : []))
     }
@@ -53,7 +53,7 @@ private func requirePrograms(_ site: ReadableSite) async throws {
 }
 
 /// Refuses given passwords that Chatwoot would misread, before anything is changed.
-private func requireReadablePasswords(_ site: ReadableSite) throws {
+private func requireReadablePasswords(_ site: SiteReader) throws {
     let misreadings = [
         site.credentials.redis.password.flatMap(ChatwootPasswordRules.misreadingAsRedisPassword),
         site.credentials.chatwoot?.password.flatMap(ChatwootPasswordRules.misreadingAsDatabasePassword),
@@ -65,13 +65,13 @@ private func requireReadablePasswords(_ site: ReadableSite) throws {
 }
 
 /// Refuses autoscalers of what the inventory gives a number for.
-private func requireOneHandOnReplicas(_ site: ReadableSite) async throws {
+private func requireOneHandOnReplicas(_ site: SiteReader) async throws {
     let contradictions = try await Scaling(site).contradictions
     guard contradictions.isEmpty else { throw CombinedFailure("look for autoscalers", contradictions) }
 }
 
 /// The inventory decides; a credentials file that names another server is probably another platform's.
-private func warnOfOtherServers(_ site: ReadableSite) {
+private func warnOfOtherServers(_ site: SiteReader) {
     let postgres = site.inventory.postgres
     if let host = site.credentials.postgres.host, !postgres.hosts.contains(host) {
         site.reporter.warns(

@@ -12,7 +12,7 @@ struct RedisTrust {
     /// Where the image, which is Alpine's, keeps the authorities that it trusts: they stay trusted.
     private static let systemDirectory = "/etc/ssl/certs"
 
-    init(_ site: ReadableSite) {
+    init(_ site: SiteReader) {
         service = site.inventory.redis
         var files: [String: String] = [:]
         let text = site.credentials.certificates.redis ?? ""
@@ -38,7 +38,7 @@ struct RedisTrust {
     }
 
     /// The ConfigMap of the certificates.
-    func manifest(in site: ReadableSite) -> ConfigMap? {
+    func manifest(in site: SiteReader) -> ConfigMap? {
         files.isEmpty ? nil : ConfigMap(metadata: .chatwoot(ChatwootNames.redisCA, in: site), data: files)
     }
 
@@ -52,7 +52,7 @@ struct RedisTrust {
     }
 }
 
-extension ReadableSite {
+extension SiteReader {
     /// The volumes of all certificates that the pods get; nil for none.
     var certificateVolumes: [Volume]? {
         let volumes = (PostgresTrust(self).volumes ?? []) + RedisTrust(self).volumes

@@ -3,10 +3,10 @@ import StepKit
 
 /// Chatwoot's pods, which must be gone before its database can be renamed.
 struct RunningPods {
-    private let site: ReadableSite
+    private let site: SiteReader
     private var namespace: String { site.inventory.chatwoot.namespace }
 
-    init(_ site: ReadableSite) {
+    init(_ site: SiteReader) {
         self.site = site
     }
 
@@ -22,7 +22,7 @@ struct RunningPods {
     }
 
     /// Scales the Deployments to none and waits until no pod that could use the database is left.
-    func stop(on writable: WritableSite) async throws {
+    func stop(on writable: SiteWriter) async throws {
         let names = try await deployments()
         let scaling = try await Scaling(site)
         // Where the inventory gives a number, the deployment brings that back.

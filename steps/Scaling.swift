@@ -95,7 +95,7 @@ struct Scaling {
 
 extension Scaling {
     /// How Chatwoot's Deployments of the site's cluster are scaled.
-    init(_ site: ReadableSite) async throws {
+    init(_ site: SiteReader) async throws {
         self.init(
             inventory: site.inventory,
             objects: try await site.cluster.list(Self.resources, namespace: site.inventory.chatwoot.namespace))

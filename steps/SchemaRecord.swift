@@ -17,7 +17,7 @@ struct SchemaRecord {
         case unknown
     }
 
-    init(_ state: DatabaseState, _ site: ReadableSite) async throws {
+    init(_ state: DatabaseState, _ site: SiteReader) async throws {
         image = try await site.chatwootImage()
         data = [
             "image": image.description, "digest": image.digest, "migrations": String(state.migrations.count),
@@ -27,14 +27,14 @@ struct SchemaRecord {
     }
 
     /// Whether the cluster holds the record as it shall be; read without a dry run, for the many runs that find it so.
-    func isInPlace(_ site: ReadableSite) async throws -> Bool {
+    func isInPlace(_ site: SiteReader) async throws -> Bool {
         guard let live = try await live(site), live["data"]?.strings == data else { return false }
         let labels = live["metadata", "labels"]?.strings ?? [:]
         return manifest.metadata.labels?.allSatisfy { labels[$0.key] == $0.value } ?? true
     }
 
     /// Whose migration the database has, and whether it holds just what was recorded then.
-    func found(_ site: ReadableSite) async throws -> (author: Author, isUnchanged: Bool) {
+    func found(_ site: SiteReader) async throws -> (author: Author, isUnchanged: Bool) {
         guard let record = try await live(site)?["data"]?.strings else { return (.unknown, false) }
         var pulled: Set<String> = []
         if record["digest"] == nil, record["image"] == image.description {
@@ -59,7 +59,7 @@ struct SchemaRecord {
 
     private static func shown(_ digest: String) -> String { "sha256:\(ResolvedImage.short(digest))" }
 
-    private func live(_ site: ReadableSite) async throws -> JSONValue? {
+    private func live(_ site: SiteReader) async throws -> JSONValue? {
         try await site.cluster.get(
             ObjectReference(
                 apiVersion: "v1", kind: "ConfigMap", namespace: site.inventory.chatwoot.namespace,

@@ -10,7 +10,7 @@ struct AddImagePullSecrets: ObjectStep {
     let id: StepID = "add_imagepullsecrets"
     let summary = "Secret for the image's registry, accepted by it"
 
-    func desired(_ site: ReadableSite) async throws -> [any Manifest] {
+    func desired(_ site: SiteReader) async throws -> [any Manifest] {
         let credentials = site.credentials.registry
         let token = Data("\(credentials.username):\(credentials.token.reveal())".utf8).base64EncodedString()
         let entry = [
@@ -29,7 +29,7 @@ struct AddImagePullSecrets: ObjectStep {
         ]
     }
 
-    func verify(_ site: ReadableSite) async throws {
+    func verify(_ site: SiteReader) async throws {
         try await site.cluster.prove(desired(site))
         try await RegistryProof(site).require()
     }

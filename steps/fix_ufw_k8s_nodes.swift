@@ -11,7 +11,7 @@ struct FixFirewall: PageAsker {
     let id: StepID = "fix_ufw_k8s_nodes"
     let summary = "UFW on the Kubernetes nodes lets pod traffic pass"
 
-    func check(_ site: ReadableSite) async throws -> Finding {
+    func check(_ site: SiteReader) async throws -> Finding {
         for node in site.absentNodes {
             site.reporter.warns(
                 "the firewall of \(node.name) could not be looked at: \(node.failure.cause)",
@@ -30,17 +30,17 @@ struct FixFirewall: PageAsker {
         return .inPlace
     }
 
-    func apply(_ changes: [Change], to site: WritableSite) async throws {
-        let plans = try await plans(site.reading)
+    func apply(_ changes: [Change], to site: SiteWriter) async throws {
+        let plans = try await plans(site.reader)
         _ = try await concurrently(plans.filter { !$0.isGuarded }, "set the firewall of the Kubernetes nodes") { plan in
-            let node = WritableNode(plan.node)
+            let node = NodeWriter(plan.node)
             if plan.unconfirmedSince != nil { try await node.settleFirewall() }
             for command in plan.commands { try await node.run(command.arguments, for: command.words) }
         }
-        try await applyGuarded(plans.filter(\.isGuarded), site.reading)
+        try await applyGuarded(plans.filter(\.isGuarded), site.reader)
     }
 
-    func verify(_ site: ReadableSite) async throws {
+    func verify(_ site: SiteReader) async throws {
         let left = try await plans(site).filter { !$0.changes.isEmpty }
         guard left.isEmpty else {
             throw StepFailure(
@@ -53,7 +53,7 @@ struct FixFirewall: PageAsker {
     }
 
     /// One node first, one that the run does not depend on; the others when that one is proved.
-    private func applyGuarded(_ plans: [Plan], _ site: ReadableSite) async throws {
+    private func applyGuarded(_ plans: [Plan], _ site: SiteReader) async throws {
         guard let first = plans.first(where: { $0.node.name != site.master.name }) ?? plans.first else { return }
         let before = try await reachedPods(site)
         site.reporter.says("UFW of \(first.node.name), before all others")
@@ -65,8 +65,8 @@ struct FixFirewall: PageAsker {
     }
 
     /// Changes one node; unless everybody still reaches the pods that were reached before, the node is put back as it was.
-    private func change(_ plan: Plan, keeping before: Set<PodWay>, _ site: ReadableSite) async throws {
-        try await WritableNode(plan.node).changeFirewall(
+    private func change(_ plan: Plan, keeping before: Set<PodWay>, _ site: SiteReader) async throws {
+        try await NodeWriter(plan.node).changeFirewall(
             plan.commands.map(\.arguments), undoneAfter: Self.patience(site)
         ) {
             var lost: Set<PodWay> = []
@@ -83,13 +83,13 @@ struct FixFirewall: PageAsker {
     }
 
     /// How long a node waits for the confirmation: for a new session, the proof of the pods' way, and a slow node.
-    private static func patience(_ site: ReadableSite) -> Duration {
+    private static func patience(_ site: SiteReader) -> Duration {
         site.inventory.limits.connect + .seconds(60)
     }
 
     /// What is to be done on one node.
     private struct Plan: Sendable {
-        let node: ReadableNode
+        let node: NodeReader
         /// When a change was begun that no run has confirmed.
         let unconfirmedSince: String?
         let commands: [FirewallCommands.Command]
@@ -111,7 +111,7 @@ struct FixFirewall: PageAsker {
         }
     }
 
-    private func plans(_ site: ReadableSite) async throws -> [Plan] {
+    private func plans(_ site: SiteReader) async throws -> [Plan] {
         let policy = site.inventory.firewall.policy
         let cluster = site.inventory.cluster
         let commands = FirewallCommands(
@@ -130,7 +130,7 @@ struct FixFirewall: PageAsker {
     }
 
     /// Every pod that serves, by its own address.
-    func probes(_ site: ReadableSite, from node: ReadableNode) async throws -> [HTTPProbe] {
+    func probes(_ site: SiteReader, from node: NodeReader) async throws -> [HTTPProbe] {
         let pods = try await site.cluster.list(
             ["pods"], namespace: site.inventory.chatwoot.namespace, labels: ChatwootNames.selector("web"))
         return pods.filter(\.isReadyPod).compactMap { pod in
@@ -144,7 +144,7 @@ struct FixFirewall: PageAsker {
     }
 
     /// Which nodes reach which pods.
-    private func reachedPods(_ site: ReadableSite) async throws -> Set<PodWay> {
+    private func reachedPods(_ site: SiteReader) async throws -> Set<PodWay> {
         let answers = try await site.onEveryNode("connect to the pods from every node") { node in
             try await node.fetch(try await probes(site, from: node))
         }
@@ -155,7 +155,7 @@ struct FixFirewall: PageAsker {
     }
 
     /// Connects from every node's own network to every pod that serves; before any exists there is nothing to prove.
-    private func requirePodsReachable(_ site: ReadableSite) async throws {
+    private func requirePodsReachable(_ site: SiteReader) async throws {
         let answers = try await site.onEveryNode("connect to the pods from every node") { node in
             try await node.fetch(try await probes(site, from: node), stopsAtFailure: true)
         }
@@ -187,9 +187,9 @@ extension JSONValue {
     }
 }
 
-extension ReadableSite {
+extension SiteReader {
     /// UFW's state on every node that answers, `nil` where it is not installed, or why it could not be read.
-    func firewalls() async -> [(node: ReadableNode, state: Result<FirewallState?, any Error>)] {
+    func firewalls() async -> [(node: NodeReader, state: Result<FirewallState?, any Error>)] {
         let nodes = nodes
         return Array(zip(nodes, await resultsOfAll(nodes) { try await $0.firewall() }))
     }

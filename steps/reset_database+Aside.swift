@@ -27,7 +27,7 @@ extension ResetDatabase {
     }
 
     /// The name that this run gives the old database: `chatwoot_before_20261124t120000z`.
-    static func nameAside(_ site: ReadableSite) -> String {
+    static func nameAside(_ site: SiteReader) -> String {
         nameAside(site.inventory.chatwoot.database, run: site.wishes.run)
     }
 
@@ -40,7 +40,7 @@ extension ResetDatabase {
     }
 
     /// The old data's keys; refused while another application's Sidekiq lives among them, whose jobs they could be.
-    static func keys(_ site: ReadableSite) async throws -> ChatwootKeys {
+    static func keys(_ site: SiteReader) async throws -> ChatwootKeys {
         let keys = try await ChatwootKeys.list(site.redis())
         guard let stranger = keys.strangers.first else { return keys }
         throw StepFailure(
@@ -53,7 +53,7 @@ extension ResetDatabase {
     }
 
     /// Notes how the old database is had back.
-    func tellTheWayBack(_ site: ReadableSite) {
+    func tellTheWayBack(_ site: SiteReader) {
         let (chatwoot, aside) = (site.inventory.chatwoot, Self.nameAside(site))
         let scale =
             "kubectl -n \(chatwoot.namespace) scale --replicas=0 deployment/\(ChatwootNames.web) "
@@ -70,7 +70,7 @@ extension ResetDatabase {
     }
 }
 
-extension ReadableSite {
+extension SiteReader {
     /// Where PostgreSQL is, for errors.
     var postgresWords: String { inventory.postgres.hosts.joined(separator: ", ") }
 }

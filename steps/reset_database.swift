@@ -14,7 +14,7 @@ struct ResetDatabase: StepOnRequest {
 
     func isRequested(by wishes: RunWishes) -> Bool { wishes.resetsDatabase }
 
-    func check(_ site: ReadableSite) async throws -> Finding {
+    func check(_ site: SiteReader) async throws -> Finding {
         let name = site.inventory.chatwoot.database
         let admin = try await admin(site)
         if let old = try await admin.databaseState(Self.nameAside(site)) {
@@ -37,26 +37,26 @@ struct ResetDatabase: StepOnRequest {
         return .drifted(changes + keyChanges(keys, site))
     }
 
-    func apply(_ changes: [Change], to site: WritableSite) async throws {
-        let (name, aside) = (site.reading.inventory.chatwoot.database, Self.nameAside(site.reading))
-        let admin = try await site.postgres(.admin(database: site.reading.inventory.postgres.adminDatabase))
+    func apply(_ changes: [Change], to site: SiteWriter) async throws {
+        let (name, aside) = (site.reader.inventory.chatwoot.database, Self.nameAside(site.reader))
+        let admin = try await site.postgres(.admin(database: site.reader.inventory.postgres.adminDatabase))
         if try await admin.databaseState(aside) == nil {
-            try await requireRight(admin, site.reading)
+            try await requireRight(admin, site.reader)
             // Refused before anything is changed where another application's jobs are among them.
-            _ = try await Self.keys(site.reading)
+            _ = try await Self.keys(site.reader)
             try await MigrationJob(site).settleEarlier()
-            try await RunningPods(site.reading).stop(on: site)
-            try await setAside(name, as: aside, admin, site.reading)
+            try await RunningPods(site.reader).stop(on: site)
+            try await setAside(name, as: aside, admin, site.reader)
         }
         try await admin.allowConnections(true, to: aside)
         // Keys beside a database that was made since are that one's.
         guard try await admin.databaseState(name) == nil else { return }
-        let keys = try await Self.keys(site.reading)
-        site.reading.reporter.says("removing from Redis: \(keys.words)")
+        let keys = try await Self.keys(site.reader)
+        site.reader.reporter.says("removing from Redis: \(keys.words)")
         try await site.redis().delete(keys.all)
     }
 
-    func verify(_ site: ReadableSite) async throws {
+    func verify(_ site: SiteReader) async throws {
         let (name, aside) = (site.inventory.chatwoot.database, Self.nameAside(site))
         let admin = try await admin(site)
         let old = try await admin.databaseState(aside)
@@ -73,12 +73,12 @@ struct ResetDatabase: StepOnRequest {
         tellTheWayBack(site)
     }
 
-    private func admin(_ site: ReadableSite) async throws -> PostgresReader {
+    private func admin(_ site: SiteReader) async throws -> PostgresReader {
         try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
     }
 
     /// What is left to do once the old database has its new name.
-    private func leftChanges(_ old: DatabaseFacts, _ admin: PostgresReader, _ site: ReadableSite) async throws
+    private func leftChanges(_ old: DatabaseFacts, _ admin: PostgresReader, _ site: SiteReader) async throws
         -> [Change]
     {
         let opening =
@@ -88,7 +88,7 @@ struct ResetDatabase: StepOnRequest {
         return opening + keyChanges(try await Self.keys(site), site)
     }
 
-    private func keyChanges(_ keys: ChatwootKeys, _ site: ReadableSite) -> [Change] {
+    private func keyChanges(_ keys: ChatwootKeys, _ site: SiteReader) -> [Change] {
         guard !keys.all.isEmpty else { return [] }
         return [
             Change(
@@ -98,7 +98,7 @@ struct ResetDatabase: StepOnRequest {
     }
 
     /// Looks, before anything is changed, whether there is such a database and the administrator may rename it.
-    private func requireRight(_ admin: some PostgresReading, _ site: ReadableSite) async throws {
+    private func requireRight(_ admin: some PostgresReading, _ site: SiteReader) async throws {
         let chatwoot = site.inventory.chatwoot
         let facts = try await admin.serverFacts(database: chatwoot.database, role: chatwoot.databaseUser)
         guard facts.database != nil else {
@@ -114,7 +114,7 @@ struct ResetDatabase: StepOnRequest {
     /// Shuts the door, ends what Chatwoot left open, and renames once nobody is connected; where that fails, the door is opened
     /// again, so that the database is as it was.
     private func setAside(
-        _ name: String, as aside: String, _ admin: PostgresWriter, _ site: ReadableSite
+        _ name: String, as aside: String, _ admin: PostgresWriter, _ site: SiteReader
     ) async throws {
         try await admin.allowConnections(false, to: name)
         do {
@@ -131,7 +131,7 @@ struct ResetDatabase: StepOnRequest {
 
     /// Sessions of others than Chatwoot are theirs to end: they are waited for, and named where they stay.
     private func renameWhenFree(
-        _ name: String, to aside: String, _ admin: PostgresWriter, _ site: ReadableSite
+        _ name: String, to aside: String, _ admin: PostgresWriter, _ site: SiteReader
     ) async throws {
         let user = site.inventory.chatwoot.databaseUser
         var sessions: [DatabaseSession] = []

@@ -26,9 +26,9 @@ extension Execution {
 
     /// The failure with its evidence, gathered before anything is changed again; the failure alone where there is none to be had.
     func evidenced(_ error: any ExplainedError, of step: any Step, _ open: any OpenSite) async -> any ExplainedError {
-        let site: ReadableSite
+        let site: SiteReader
         do {
-            site = try await open.site(reporter: Reporter(progress: { _ in }, warning: { _ in })).reading
+            site = try await open.site(reporter: Reporter(progress: { _ in }, warning: { _ in })).reader
         } catch let worse {
             runner.events(.warning("no evidence can be gathered: \(worse)"))
             return error

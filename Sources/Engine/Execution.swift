@@ -198,7 +198,7 @@ struct Execution: Sendable {
     }
 
     private func preflight(_ open: any OpenSite) async throws {
-        let reader = try await site(open, nil).reading
+        let reader = try await site(open, nil).reader
         for node in reader.absentNodes {
             // The preflight's own record names them.
             if warned.isNew(.absentNode(node.name)) {
@@ -317,7 +317,7 @@ struct Execution: Sendable {
         let site = try await site(open, step.id)
         let name = step.id.rawValue
         try await journal.beginStep(name)
-        let finding = try await step.check(site.reading)
+        let finding = try await step.check(site.reader)
         try planGuard?.admit(finding, of: step.id)
         let summaries = finding.changes.map(\.summary)
         try await journal.recordCheck(of: name, inPlace: finding == .inPlace, changes: summaries)
@@ -333,21 +333,21 @@ struct Execution: Sendable {
         try Task.checkCancellation()
         let count = "\(changes.count) \(changes.count == 1 ? "change" : "changes")"
         runner.events(.stepProgress(step.id, .init("applying \(count)")))
-        await site.reading.forgetLookAhead()
+        await site.reader.forgetLookAhead()
         try await step.apply(changes, to: site)
         runner.events(.stepProgress(step.id, .init("verifying")))
-        try await step.verify(site.reading)
+        try await step.verify(site.reader)
         await warnings.allDone()
         try await journal.finishStep(name, .applied, changes: summaries)
         return .applied(changes)
     }
 
-    private func site(_ open: any OpenSite, _ step: StepID?) async throws -> WritableSite {
+    private func site(_ open: any OpenSite, _ step: StepID?) async throws -> SiteWriter {
         try await site(open, reporter(step))
     }
 
     /// The platform for this run's steps, what they say going to `reporter`.
-    func site(_ open: any OpenSite, _ reporter: Reporter) async throws -> WritableSite {
+    func site(_ open: any OpenSite, _ reporter: Reporter) async throws -> SiteWriter {
         try await open.site(reporter: reporter).wishing(wishes.of(run: journal.id.description))
     }
 

@@ -146,9 +146,9 @@ public struct ModulePlan: Sendable, Codable {
     /// The platform once everything needed is there; where a master is lost meanwhile, through the next one.
     private static func ready(
         _ module: Module, _ wishes: RunWishes, _ open: any OpenSite, _ reporter: Reporter
-    ) async throws -> ReadableSite {
+    ) async throws -> SiteReader {
         while true {
-            let site = try await open.site(reporter: reporter).wishing(wishes).reading
+            let site = try await open.site(reporter: reporter).wishing(wishes).reader
             do {
                 let problems = try await module.lookAround(site)
                 guard problems.isEmpty else {

@@ -18,7 +18,7 @@ final class PlanGuard: Sendable {
     }
 
     /// Looks at all `steps` before the first change; throws, naming what moved, where they do not find what the plan says.
-    func requireUnmoved(_ steps: [any Step], _ site: ReadableSite) async throws {
+    func requireUnmoved(_ steps: [any Step], _ site: SiteReader) async throws {
         var moved: [String] = []
         for step in steps {
             let finding = try await step.check(site)
@@ -60,7 +60,7 @@ extension Execution {
         let silent = Reporter(progress: { _ in }, warning: { _ in })
         while true {
             do {
-                try await planGuard.requireUnmoved(steps, site(open, silent).reading)
+                try await planGuard.requireUnmoved(steps, site(open, silent).reader)
                 try await journal.record(.planComparison, result: "unmoved")
                 return
             } catch let error as any ExplainedError {

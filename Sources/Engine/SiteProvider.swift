@@ -14,7 +14,7 @@ public protocol OpenSite: Sendable {
     /// The platform through the master in use now; what steps say goes to `reporter`.
     ///
     /// Throws when no master is left.
-    func site(reporter: Reporter) async throws -> WritableSite
+    func site(reporter: Reporter) async throws -> SiteWriter
     /// Gives up the hosts that `error` says are gone, and turns to another master where the one in use is among them.
     ///
     /// Returns what was given up, in words; `nil` where `error` is about no such loss, so that trying again is no use.

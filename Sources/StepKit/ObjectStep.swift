@@ -3,7 +3,7 @@ public import Kubernetes
 /// A step that owns cluster objects, perhaps besides other things.
 public protocol ObjectOwner: Step {
     /// The objects as they shall be; check, apply and verify all derive from it.
-    func desired(_ site: ReadableSite) async throws -> [any Manifest]
+    func desired(_ site: SiteReader) async throws -> [any Manifest]
 }
 
 /// A step that only owns cluster objects: its desired state is all it needs to say.
@@ -11,25 +11,25 @@ public protocol ObjectStep: ObjectOwner {}
 
 extension ObjectStep {
     /// Compares the cluster with the desired objects.
-    public func check(_ site: ReadableSite) async throws -> Finding {
+    public func check(_ site: SiteReader) async throws -> Finding {
         Finding(changes: try await site.changes(towards: desired(site)))
     }
 
     /// Applies the desired objects.
-    public func apply(_ changes: [Change], to site: WritableSite) async throws {
-        try await site.apply(desired(site.reading))
+    public func apply(_ changes: [Change], to site: SiteWriter) async throws {
+        try await site.apply(desired(site.reader))
     }
 
     /// Proves that the cluster now holds the desired objects.
-    public func verify(_ site: ReadableSite) async throws {
+    public func verify(_ site: SiteReader) async throws {
         try await site.cluster.prove(desired(site))
     }
 }
 
-extension WritableSite {
+extension SiteWriter {
     /// Brings the cluster's objects to what `desired` says; what has to be waited for is told.
     public func apply(_ desired: [any Manifest]) async throws {
-        try await cluster.apply(desired, telling: { reading.reporter.says($0, left: $1) })
+        try await cluster.apply(desired, telling: { reader.reporter.says($0, left: $1) })
     }
 }
 

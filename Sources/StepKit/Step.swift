@@ -62,12 +62,12 @@ public protocol Step: Sendable {
     var summary: String { get }
     /// Whether the step changes nothing itself: it proves what the steps before it brought about.
     var isProof: Bool { get }
-    /// Looks, and tells what is missing; a ``ReadableSite`` cannot change anything.
-    func check(_ site: ReadableSite) async throws -> Finding
+    /// Looks, and tells what is missing; a ``SiteReader`` cannot change anything.
+    func check(_ site: SiteReader) async throws -> Finding
     /// Brings about what `check` found missing; may be repeated at any point.
-    func apply(_ changes: [Change], to site: WritableSite) async throws
+    func apply(_ changes: [Change], to site: SiteWriter) async throws
     /// Proves the result within a deadline, and on failure throws the cause, not the symptom.
-    func verify(_ site: ReadableSite) async throws
+    func verify(_ site: SiteReader) async throws
 }
 
 extension Step {
@@ -86,18 +86,18 @@ public struct Module: Sendable {
     /// Why the order is what it is, where it differs from the old scripts.
     public let orderNote: String
     /// Looks, before the first step, for everything that would stop one later; reads only, tells all of it at once.
-    public let preflight: @Sendable (ReadableSite) async -> [any ExplainedError]
+    public let preflight: @Sendable (SiteReader) async -> [any ExplainedError]
     /// Asks everything that tells whether the module is well, at any time; reads only.
-    public let diagnose: @Sendable (ReadableSite) async -> [Diagnosis]
+    public let diagnose: @Sendable (SiteReader) async -> [Diagnosis]
     /// Gathers what shows how things stand, for whoever looks into a failure later; reads only.
-    public let evidence: @Sendable (ReadableSite) async -> [Evidence]
+    public let evidence: @Sendable (SiteReader) async -> [Evidence]
 
     /// Describes a module; see the properties.
     public init(
         number: Int, summary: String, steps: [any Step], orderNote: String,
-        preflight: @escaping @Sendable (ReadableSite) async -> [any ExplainedError],
-        diagnose: @escaping @Sendable (ReadableSite) async -> [Diagnosis],
-        evidence: @escaping @Sendable (ReadableSite) async -> [Evidence]
+        preflight: @escaping @Sendable (SiteReader) async -> [any ExplainedError],
+        diagnose: @escaping @Sendable (SiteReader) async -> [Diagnosis],
+        evidence: @escaping @Sendable (SiteReader) async -> [Evidence]
     ) {
         self.number = number
         self.summary = summary

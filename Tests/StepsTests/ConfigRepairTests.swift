@@ -7,7 +7,7 @@ import Testing
 @testable import Steps
 
 @Suite struct ConfigRepairTests {
-    private let site: ReadableSite
+    private let site: SiteReader
     private let environment: ChatwootEnvironment
 
     init() throws {

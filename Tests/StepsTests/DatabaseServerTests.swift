@@ -48,28 +48,28 @@ import Testing
             try await ForbiddenServices().shell(on: host)
         }
 
-        func site() async throws -> WritableSite {
+        func site() async throws -> SiteWriter {
             let (inventory, shell) = (try SiteSample.inventory(), ForbiddenShell())
             let file = ChatwootCredentials(
                 database: "chatwoot", user: "chatwoot", password: chatwoot.databasePassword,
                 secretKeyBase: chatwoot.secretKeyBase)
             let store = GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), file: file) { _ in }
             _ = try await store.find { nil }
-            let node = ReadableNode(name: shell.hostName, address: "10.0.0.100", shell: shell)
-            let reading = ReadableSite(
+            let node = NodeReader(name: shell.hostName, address: "10.0.0.100", shell: shell)
+            let reader = SiteReader(
                 inventory: inventory, credentials: SiteSample.credentials(),
                 cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node,
                 nodes: [node], absentNodes: [], services: self, generated: store, facts: ClusterFacts(),
                 reporter: Reporter(progress: { _ in }, warning: { _ in }))
-            return WritableSite(
-                reading: reading, cluster: ClusterWriter(shell: shell, kubeconfig: inventory.cluster.kubeconfig))
+            return SiteWriter(
+                reader: reader, cluster: ClusterWriter(shell: shell, kubeconfig: inventory.cluster.kubeconfig))
         }
 
         /// Does as the refusals say, until there is none.
         func followRefusals() async throws -> [String] {
             var followed: [String] = []
             for _ in 1...8 {
-                let state = try await DatabaseState.read(site().reading, asksRedis: false)
+                let state = try await DatabaseState.read(site().reader, asksRedis: false)
                 let told = state.setup.refusals
                 guard !told.isEmpty else { return followed }
                 for case .statements(let statements, let database) in told.map(\.cure) {
@@ -85,7 +85,7 @@ import Testing
 
         func makeReady() async throws {
             try await SetupCredentials().makeReady(site(), chatwoot)
-            let left = try await SetupCredentials().databaseChanges(site().reading)
+            let left = try await SetupCredentials().databaseChanges(site().reader)
             #expect(left.isEmpty, "\(left.map(\.summary))")
             let own = try await postgresWriter(.chatwoot(password: chatwoot.databasePassword))
             // What Chatwoot's task does first.

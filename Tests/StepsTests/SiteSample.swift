@@ -38,9 +38,9 @@ enum SiteSample {
 
     static func readable(
         _ inventory: Inventory, _ credentials: Credentials = credentials(), shell: any RemoteShell = ForbiddenShell()
-    ) -> ReadableSite {
-        let node = ReadableNode(name: shell.hostName, address: "10.0.0.100", shell: shell)
-        return ReadableSite(
+    ) -> SiteReader {
+        let node = NodeReader(name: shell.hostName, address: "10.0.0.100", shell: shell)
+        return SiteReader(
             inventory: inventory, credentials: credentials,
             cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node, nodes: [node],
             absentNodes: [], services: ForbiddenServices(),

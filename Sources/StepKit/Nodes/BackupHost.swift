@@ -2,7 +2,7 @@ import ClientKit
 import SSH
 
 /// The host that keeps copies of databases, as `check` sees it.
-public struct ReadableBackupHost: Sendable {
+public struct BackupHostReader: Sendable {
     /// The host's inventory name.
     public let name: String
     let directory: String
@@ -81,29 +81,29 @@ public struct ReadableBackupHost: Sendable {
 }
 
 /// The host that keeps copies of databases, as `apply` sees it.
-public struct WritableBackupHost: Sendable {
+public struct BackupHostWriter: Sendable {
     /// The reading side.
-    public let reading: ReadableBackupHost
+    public let reader: BackupHostReader
 
-    /// Saves `source` as `file`, found by ``ReadableBackupHost/place(for:title:)``; the file has its name only once its table
+    /// Saves `source` as `file`, found by ``BackupHostReader/place(for:title:)``; the file has its name only once its table
     /// of contents was read and names every table.
     ///
     /// Runs under the host's lock, so that what a cut link left running is waited for. Returns the file's size in bytes.
     public func save(_ source: DumpSource, as file: DumpFile, within limit: Duration) async throws -> Int {
         let attempt = "save the database \(source.database) to \(file)"
-        let server = reading.server
+        let server = reader.server
         let dump = try await run(
             attempt,
             [
                 "sh", "-c", Self.dump, "sh", file.path, "pg_dump", "--no-password", "--format=custom",
                 "--lock-wait-timeout=60000", "--host=\(server.hosts.joined(separator: ","))", "--port=\(server.port)",
                 "--username=\(source.user)", "--dbname=service=\(DumpSource.service)",
-            ], input: try source.serviceFile(tls: server.sslmode), certificates: reading.certificates ?? "",
+            ], input: try source.serviceFile(tls: server.sslmode), certificates: reader.certificates ?? "",
             within: limit)
         let missing = source.tablesMissing(from: dump.outputText)
         guard !source.tables.isEmpty, missing.isEmpty else {
             throw StepFailure(
-                attempt, host: reading.name,
+                attempt, host: reader.name,
                 cause:
                     "the copy's table of contents lacks \(missing.isEmpty ? "every table" : missing.map(\.description).joined(separator: ", "))",
                 remedy: "look at \(file.path).partial there with `pg_restore --list`, and run again")
@@ -111,7 +111,7 @@ public struct WritableBackupHost: Sendable {
         let kept = try await run(attempt, ["sh", "-c", Self.keep, "sh", file.path], within: .seconds(120))
         guard let size = Int(kept.outputText.split(separator: "\n").last ?? "") else {
             throw StepFailure(
-                attempt, host: reading.name, cause: "the host does not tell the file's size: \(kept.firstWords)",
+                attempt, host: reader.name, cause: "the host does not tell the file's size: \(kept.firstWords)",
                 remedy: "look at \(file.path) there")
         }
         return size
@@ -121,16 +121,16 @@ public struct WritableBackupHost: Sendable {
         _ attempt: String, _ arguments: [String], input: [UInt8] = [], certificates: String = "",
         within limit: Duration
     ) async throws -> CommandResult {
-        let result = try await reading.shell.run(
+        let result = try await reader.shell.run(
             RemoteCommand(
                 arguments, for: attempt, standardInput: input, effect: .change, timeout: limit,
                 environment: [
                     "LC_ALL": "C", "PGSERVICEFILE": "/dev/stdin", "CERTIFICATES": certificates,
-                    "PGSSLROOTCERT": reading.server.rootCertificate == .system ? Self.systemCertificates : "",
+                    "PGSSLROOTCERT": reader.server.rootCertificate == .system ? Self.systemCertificates : "",
                 ]))
         guard result.exitStatus == 0 else {
             throw StepFailure(
-                attempt, host: reading.name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
+                attempt, host: reader.name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
                 remedy: "mend that, or save the database by hand and give --no-backup")
         }
         return result
@@ -168,20 +168,20 @@ public struct WritableBackupHost: Sendable {
         """#
 }
 
-extension ReadableSite {
+extension SiteReader {
     /// The host that keeps backups; `nil` where the inventory names none.
-    public func backupHost() async throws -> ReadableBackupHost? {
+    public func backupHost() async throws -> BackupHostReader? {
         guard let backup = inventory.backup, let host = inventory.backupHost else { return nil }
-        return ReadableBackupHost(
+        return BackupHostReader(
             name: host.name, directory: backup.directory, server: inventory.postgres,
             certificates: credentials.certificates.postgres,
             shell: try await services.shell(on: host))
     }
 }
 
-extension WritableSite {
+extension SiteWriter {
     /// The host that keeps backups; `nil` where the inventory names none.
-    public func backupHost() async throws -> WritableBackupHost? {
-        try await reading.backupHost().map(WritableBackupHost.init)
+    public func backupHost() async throws -> BackupHostWriter? {
+        try await reader.backupHost().map(BackupHostWriter.init)
     }
 }

@@ -27,7 +27,7 @@ public struct FirewallState: Sendable, Hashable {
     /// Reads the output of `LC_ALL=C ufw status verbose`, or returns `nil` where it is none.
     ///
     /// UFW has no machine-readable form; the column layout is that of UFW 0.36, unchanged since 2008. What
-    /// ``ReadableNode/firewall()`` reads besides may stand before or behind it.
+    /// ``NodeReader/firewall()`` reads besides may stand before or behind it.
     public init?(ufwStatus text: String) {
         var headings: [Substring: String] = [:]
         var defaults: [String: String] = [:]

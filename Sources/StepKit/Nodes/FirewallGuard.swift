@@ -82,7 +82,7 @@ enum FirewallGuard {
         """#
 }
 
-extension WritableNode {
+extension NodeWriter {
     /// Carries out UFW commands such that the node undoes them by itself after `limit`, unless `proof` succeeds before.
     ///
     /// The confirmation travels over a new session. Where something fails UFW is put back at once, if the node is still reached.
@@ -96,8 +96,8 @@ extension WritableNode {
                 [token, "\(limit.components.seconds)"] + commands.map { $0.dropFirst().joined(separator: " ") },
                 timeout: .seconds(30 + 10 * commands.count))
             try await proof()
-            try await reading.withNewSession { shell in
-                try await WritableNode(reading.over(shell)).guarded(
+            try await reader.withNewSession { shell in
+                try await NodeWriter(reader.over(shell)).guarded(
                     FirewallGuard.confirm, "keep the change of UFW", [token])
             }
         } catch {
@@ -120,7 +120,7 @@ extension WritableNode {
             }
         guard let error = error as? any ExplainedError else { return error }
         return StepFailure(
-            "change UFW and prove that the node is still reached", host: reading.name,
+            "change UFW and prove that the node is still reached", host: reader.name,
             cause: "\(error.attempt): \(error.cause); \(outcome)",
             remedy: error.remedy)
     }
@@ -128,7 +128,7 @@ extension WritableNode {
     private func guarded(
         _ script: String, _ attempt: String, _ arguments: [String], timeout: Duration = .seconds(90)
     ) async throws {
-        let result = try await reading.shell.run(
+        let result = try await reader.shell.run(
             RemoteCommand(
                 ["sh", "-c", script, "sh", FirewallGuard.kept] + arguments, for: attempt, effect: .change,
                 timeout: timeout,
@@ -137,12 +137,12 @@ extension WritableNode {
         case 0: return
         case 75:
             throw StepFailure(
-                attempt, host: reading.name,
+                attempt, host: reader.name,
                 cause: "the node has put UFW back as it was, since no confirmation came in time",
                 remedy: "look for what slows down the node, or the way to it")
         default:
             throw StepFailure(
-                attempt, host: reading.name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
+                attempt, host: reader.name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
                 remedy: "run the `ufw` commands of the plan on the host by hand and repair what they complain of")
         }
     }

@@ -3,7 +3,7 @@ import Foundation
 public import SSH
 
 /// A Kubernetes node as `check` and `verify` see it: a closed set of questions, none of which changes anything.
-public struct ReadableNode: Sendable {
+public struct NodeReader: Sendable {
     /// The inventory name.
     public let name: String
     /// The node's address in the node network.
@@ -59,8 +59,8 @@ public struct ReadableNode: Sendable {
     }
 
     /// The same node over another session.
-    func over(_ shell: any RemoteShell) -> ReadableNode {
-        ReadableNode(name: name, address: address, shell: shell)
+    func over(_ shell: any RemoteShell) -> NodeReader {
+        NodeReader(name: name, address: address, shell: shell)
     }
 
     /// Makes every probe from this node's own network, one curl process for all.
@@ -102,13 +102,13 @@ public struct ReadableNode: Sendable {
 }
 
 /// A Kubernetes node as `apply` sees it.
-public struct WritableNode: Sendable {
+public struct NodeWriter: Sendable {
     /// The reading side.
-    public let reading: ReadableNode
+    public let reader: NodeReader
 
     /// Allows changes on top of `reading`.
-    public init(_ reading: ReadableNode) {
-        self.reading = reading
+    public init(_ reader: NodeReader) {
+        self.reader = reader
     }
 
     /// Runs a changing command under the host's lock, and throws unless it exits 0.
@@ -117,11 +117,11 @@ public struct WritableNode: Sendable {
     public func run(
         _ arguments: [String], for purpose: String? = nil, timeout: Duration = .seconds(60)
     ) async throws {
-        let result = try await reading.shell.run(
+        let result = try await reader.shell.run(
             RemoteCommand(arguments, for: purpose, effect: .change, timeout: timeout, environment: ["LC_ALL": "C"]))
         guard result.exitStatus == 0 else {
             throw StepFailure(
-                "run `\(arguments.joined(separator: " "))`", host: reading.name,
+                "run `\(arguments.joined(separator: " "))`", host: reader.name,
                 cause: "exit status \(result.exitStatus): \(result.firstWords)",
                 remedy: "run the command on the host by hand and mend what it complains of")
         }

@@ -99,7 +99,7 @@ public struct NodeExposure: Sendable, Hashable {
         """#
 }
 
-extension ReadableNode {
+extension NodeReader {
     /// Reads what reaches this node, whose UFW is off, and what would come into force with UFW.
     public func exposure() async throws -> NodeExposure {
         let attempt = "read what reaches the node, before UFW is switched on"

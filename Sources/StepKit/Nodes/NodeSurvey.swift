@@ -41,7 +41,7 @@ public actor NodeSurvey {
     }
 }
 
-extension ReadableNode {
+extension NodeReader {
     /// Looks at programs, firewall and pages with one command, and keeps the answers for whoever asks later.
     func makeSurvey(probes: [HTTPProbe]) async throws {
         // Whoever finds a page missing asks again, with more patience.

@@ -3,10 +3,10 @@ import SSH
 
 /// Asks the image's registry, from the master in use, whether it accepts the credentials for this very image.
 public struct RegistryProof: Sendable {
-    private let site: ReadableSite
+    private let site: SiteReader
 
     /// Proves what `site`'s inventory and credentials say.
-    public init(_ site: ReadableSite) {
+    public init(_ site: SiteReader) {
         self.site = site
     }
 

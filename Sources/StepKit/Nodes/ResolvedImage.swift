@@ -39,7 +39,7 @@ public struct ResolvedImage: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-extension ReadableSite {
+extension SiteReader {
     /// What the registry says about the image that the inventory wants; asked once a run.
     public func registryAnswer() async throws -> RegistryProof.Answer {
         try await facts.registryAnswer { try await RegistryProof(self).ask() }

@@ -4,7 +4,7 @@ public import Kubernetes
 /// A step that asks the nodes for pages.
 public protocol PageAsker: Step {
     /// The pages that its check asks `node` for.
-    func probes(_ site: ReadableSite, from node: ReadableNode) async throws -> [HTTPProbe]
+    func probes(_ site: SiteReader, from node: NodeReader) async throws -> [HTTPProbe]
 }
 
 /// What was seen before the first step, for all steps at once, so that a run with nothing to do needs few commands.
@@ -51,7 +51,7 @@ extension Module {
     /// Looks ahead for all steps at once, then for everything that would stop one of them, and returns that.
     ///
     /// Throws where a host is lost: the caller may know another one.
-    public func lookAround(_ site: ReadableSite) async throws -> [any ExplainedError] {
+    public func lookAround(_ site: SiteReader) async throws -> [any ExplainedError] {
         do {
             try await lookAhead(site)
         } catch let error as any ExplainedError where error.kind != .unreachable {
@@ -63,7 +63,7 @@ extension Module {
     /// Looks ahead, then tells whether the module is well; hosts that are not there are part of the answer.
     ///
     /// Throws where a host is lost: the caller may know another one.
-    public func examine(_ site: ReadableSite) async throws -> [Diagnosis] {
+    public func examine(_ site: SiteReader) async throws -> [Diagnosis] {
         try await site.cluster.requireReady()
         do {
             try await lookAhead(site)
@@ -77,7 +77,7 @@ extension Module {
     }
 
     /// Two commands through the master, and one for each node.
-    private func lookAhead(_ site: ReadableSite) async throws {
+    private func lookAhead(_ site: SiteReader) async throws {
         guard steps.contains(where: { $0 is any ObjectOwner || $0 is any PageAsker }) else { return }
         do {
             // The objects name the image by its digest: the registry is asked while the cluster is.
@@ -93,7 +93,7 @@ extension Module {
         }
     }
 
-    private func lookAtObjects(_ site: ReadableSite) async throws {
+    private func lookAtObjects(_ site: SiteReader) async throws {
         var desired: [any Manifest] = []
         for case let step as any ObjectOwner in steps { desired += try await step.desired(site) }
         let differences = try await site.cluster.compare(desired) { warning in
@@ -104,7 +104,7 @@ extension Module {
         await site.lookAhead.remember(desired, differences)
     }
 
-    private func lookAtNodes(_ site: ReadableSite) async throws {
+    private func lookAtNodes(_ site: SiteReader) async throws {
         let askers = steps.compactMap { $0 as? any PageAsker }
         _ = try await site.onEveryNode("look at the Kubernetes nodes") { node in
             var probes: [HTTPProbe] = []
@@ -114,7 +114,7 @@ extension Module {
     }
 }
 
-extension ReadableSite {
+extension SiteReader {
     /// What applying `desired` would change, in words.
     public func changes(towards desired: [any Manifest]) async throws -> [Change] {
         let known = await lookAhead.differences(of: desired)

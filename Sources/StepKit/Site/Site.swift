@@ -18,7 +18,7 @@ public struct AbsentNode: Sendable {
 }
 
 /// The platform as `check` and `verify` see it: every client here can only read, so that a plan cannot write.
-public struct ReadableSite: Sendable {
+public struct SiteReader: Sendable {
     /// What the operator wants.
     public let inventory: Inventory
     /// What the credentials files say.
@@ -26,9 +26,9 @@ public struct ReadableSite: Sendable {
     /// The cluster, through the master in use.
     public let cluster: ClusterReader
     /// The master in use, for what only a host can ask.
-    public let master: ReadableNode
+    public let master: NodeReader
     /// The Kubernetes nodes that answer, masters first.
-    public let nodes: [ReadableNode]
+    public let nodes: [NodeReader]
     /// The Kubernetes nodes that do not.
     public let absentNodes: [AbsentNode]
     /// Where the step says what it waits for.
@@ -42,8 +42,8 @@ public struct ReadableSite: Sendable {
 
     /// Puts a site together; see the properties.
     public init(
-        inventory: Inventory, credentials: Credentials, cluster: ClusterReader, master: ReadableNode,
-        nodes: [ReadableNode], absentNodes: [AbsentNode], services: any DataServices, generated: GeneratedSecretsStore,
+        inventory: Inventory, credentials: Credentials, cluster: ClusterReader, master: NodeReader,
+        nodes: [NodeReader], absentNodes: [AbsentNode], services: any DataServices, generated: GeneratedSecretsStore,
         facts: ClusterFacts, reporter: Reporter
     ) {
         self.inventory = inventory
@@ -82,49 +82,49 @@ public struct ReadableSite: Sendable {
 
     /// Asks every node that answers the same thing at once; what fails is told together.
     public func onEveryNode<Answer: Sendable>(
-        _ attempt: String, _ ask: @escaping @Sendable (ReadableNode) async throws -> Answer
-    ) async throws -> [(node: ReadableNode, answer: Answer)] {
+        _ attempt: String, _ ask: @escaping @Sendable (NodeReader) async throws -> Answer
+    ) async throws -> [(node: NodeReader, answer: Answer)] {
         try await concurrently(nodes, attempt) { node in (node, try await ask(node)) }
     }
 }
 
 /// The platform as `apply` sees it.
-public struct WritableSite: Sendable {
+public struct SiteWriter: Sendable {
     /// The reading side of everything.
-    public let reading: ReadableSite
+    public let reader: SiteReader
     /// The cluster, through the master in use.
     public let cluster: ClusterWriter
     /// The Kubernetes nodes that answer.
-    public var nodes: [WritableNode] { reading.nodes.map(WritableNode.init) }
+    public var nodes: [NodeWriter] { reader.nodes.map(NodeWriter.init) }
 
     /// Allows changes on top of `reading`.
-    public init(reading: ReadableSite, cluster: ClusterWriter) {
-        self.reading = reading
+    public init(reader: SiteReader, cluster: ClusterWriter) {
+        self.reader = reader
         self.cluster = cluster
     }
 
     /// The same platform for a run with `wishes`.
-    public func wishing(_ wishes: RunWishes) -> WritableSite {
-        var reading = reading
-        reading.wishes = wishes
-        return WritableSite(reading: reading, cluster: cluster)
+    public func wishing(_ wishes: RunWishes) -> SiteWriter {
+        var reader = reader
+        reader.wishes = wishes
+        return SiteWriter(reader: reader, cluster: cluster)
     }
 
     /// A connection to PostgreSQL that can change things.
     public func postgres(_ login: DatabaseLogin) async throws -> PostgresWriter {
-        try await reading.services.postgresWriter(login)
+        try await reader.services.postgresWriter(login)
     }
 
     /// A connection to Redis that can change things.
     public func redis() async throws -> RedisWriter {
-        try await reading.services.redisWriter()
+        try await reader.services.redisWriter()
     }
 
     /// The generated secrets, made and written to the credentials file first where they do not exist yet.
     public func ensureGeneratedSecrets(in namespace: String, secret name: String) async throws -> GeneratedSecrets {
-        let found = try await reading.generatedSecrets(in: namespace, secret: name)
-        let chatwoot = reading.inventory.chatwoot
-        return try await reading.generated.complete(found, database: chatwoot.database, user: chatwoot.databaseUser)
+        let found = try await reader.generatedSecrets(in: namespace, secret: name)
+        let chatwoot = reader.inventory.chatwoot
+        return try await reader.generated.complete(found, database: chatwoot.database, user: chatwoot.databaseUser)
     }
 }
 

@@ -55,7 +55,7 @@ struct Doctor: AsyncParsableCommand {
             progress: { _ in }, warning: { terminal.line("warning: \(redactor.redact($0.text))") })
         var lost: [Diagnosis] = []
         while true {
-            let site = try await open.site(reporter: reporter).reading
+            let site = try await open.site(reporter: reporter).reader
             do {
                 let found = try await module.examine(site)
                 return lost + found

@@ -67,7 +67,7 @@ struct LiveHosts: Sendable {
     }
 
     /// What opens another session to `host` for as long as its argument needs it.
-    func newSession(to host: StepKit.Inventory.Host) -> ReadableNode.NewSession {
+    func newSession(to host: StepKit.Inventory.Host) -> NodeReader.NewSession {
         { use in
             let session = try await connect(to: host).get()
             do {

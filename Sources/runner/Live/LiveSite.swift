@@ -44,13 +44,13 @@ actor LiveSite: OpenSite {
         await services.tunnel(through: try masterInUse())
     }
 
-    func site(reporter: Reporter) async throws -> WritableSite {
+    func site(reporter: Reporter) async throws -> SiteWriter {
         let master = try masterInUse()
-        var nodes: [ReadableNode] = []
+        var nodes: [NodeReader] = []
         for connection in connections { nodes.append(await node(connection)) }
         let writer = writer(master).answering(from: facts.clusterSurvey)
-        return WritableSite(
-            reading: ReadableSite(
+        return SiteWriter(
+            reader: SiteReader(
                 inventory: inventory, credentials: credentials,
                 cluster: writer.reader,
                 master: await node(master),
@@ -155,9 +155,9 @@ actor LiveSite: OpenSite {
         ClusterWriter(shell: master, kubeconfig: inventory.cluster.kubeconfig)
     }
 
-    private func node(_ connection: SSHConnection) async -> ReadableNode {
+    private func node(_ connection: SSHConnection) async -> NodeReader {
         let host = inventory.hosts.first { $0.name == connection.hostName }
-        return ReadableNode(
+        return NodeReader(
             name: connection.hostName, address: connection.destination.address, shell: connection,
             survey: await facts.survey(ofNode: connection.hostName), newSession: host.map(hosts.newSession(to:)))
     }

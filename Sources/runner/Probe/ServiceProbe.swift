@@ -75,10 +75,10 @@ struct ServiceProbe: Sendable {
     private func askRegistry(_ services: LiveDataServices) async throws -> String {
         guard let access, let master else { throw NoMasterLeft(failures: []) }
         let warning = Mutex<String?>(nil)
-        let site = ReadableSite(
+        let site = SiteReader(
             inventory: inventory, credentials: access.credentials,
             cluster: ClusterReader(shell: master, kubeconfig: inventory.cluster.kubeconfig),
-            master: ReadableNode(name: master.hostName, address: master.destination.address, shell: master), nodes: [],
+            master: NodeReader(name: master.hostName, address: master.destination.address, shell: master), nodes: [],
             absentNodes: [], services: services, generated: access.generated, facts: ClusterFacts(),
             reporter: Reporter { _ in
             } warning: { said in

@@ -26,12 +26,12 @@ struct FakeSite: OpenSite {
     let inventory: Inventory
     let leaseDuration: Duration
 
-    func site(reporter: Reporter) async -> WritableSite {
+    func site(reporter: Reporter) async -> SiteWriter {
         let shell = ForbiddenShell()
         let writer = ClusterWriter(shell: shell, kubeconfig: inventory.cluster.kubeconfig)
-        let node = ReadableNode(name: shell.hostName, address: "10.0.0.100", shell: shell)
-        return WritableSite(
-            reading: ReadableSite(
+        let node = NodeReader(name: shell.hostName, address: "10.0.0.100", shell: shell)
+        return SiteWriter(
+            reader: SiteReader(
                 inventory: inventory, credentials: .nobodys, cluster: writer.reader, master: node, nodes: [node],
                 absentNodes: world.absent, services: ForbiddenServices(),
                 generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), file: nil) { _ in },

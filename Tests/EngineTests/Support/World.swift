@@ -118,19 +118,19 @@ struct FakeStep: Step {
     var isProof = false
     let world: World
 
-    func check(_ site: ReadableSite) async throws -> Finding {
+    func check(_ site: SiteReader) async throws -> Finding {
         world.noteWishes(site.wishes)
         try await world.arrive("\(id).check", site.reporter)
         return world.isInPlace(id.rawValue) ? .inPlace : .drifted(world.changes(of: id.rawValue))
     }
 
-    func apply(_ changes: [Change], to site: WritableSite) async throws {
+    func apply(_ changes: [Change], to site: SiteWriter) async throws {
         #expect(changes == world.changes(of: id.rawValue))
-        try await world.arrive("\(id).apply", site.reading.reporter)
+        try await world.arrive("\(id).apply", site.reader.reporter)
         world.settle(id.rawValue)
     }
 
-    func verify(_ site: ReadableSite) async throws {
+    func verify(_ site: SiteReader) async throws {
         try await world.arrive("\(id).verify", site.reporter)
         guard world.isInPlace(id.rawValue) else {
             throw StepFailure("prove \(id)", cause: "it is not in place", remedy: "mend it")
@@ -145,7 +145,7 @@ struct FakeStepOnRequest: StepOnRequest {
     var summary: String { fake.summary }
 
     func isRequested(by wishes: RunWishes) -> Bool { wishes.resetsDatabase }
-    func check(_ site: ReadableSite) async throws -> Finding { try await fake.check(site) }
-    func apply(_ changes: [Change], to site: WritableSite) async throws { try await fake.apply(changes, to: site) }
-    func verify(_ site: ReadableSite) async throws { try await fake.verify(site) }
+    func check(_ site: SiteReader) async throws -> Finding { try await fake.check(site) }
+    func apply(_ changes: [Change], to site: SiteWriter) async throws { try await fake.apply(changes, to: site) }
+    func verify(_ site: SiteReader) async throws { try await fake.verify(site) }
 }

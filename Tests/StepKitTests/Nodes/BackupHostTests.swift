@@ -15,8 +15,8 @@ import Testing
             serverVersion: version)
     }
 
-    private static func host(_ shell: LocalShell, directory: String) throws -> ReadableBackupHost {
-        ReadableBackupHost(
+    private static func host(_ shell: LocalShell, directory: String) throws -> BackupHostReader {
+        BackupHostReader(
             name: "backup-01", directory: directory, server: try InventorySample.parse(InventorySample.lab).postgres,
             shell: shell)
     }

@@ -71,20 +71,20 @@ private final class FirewallHost: RemoteShell {
     private static let opening = [["ufw", "allow", "22/tcp"], ["ufw", "--force", "enable"]]
 
     private func node(
-        _ host: FirewallHost, newSession: @escaping ReadableNode.NewSession
-    ) -> WritableNode {
-        WritableNode(
-            ReadableNode(name: host.hostName, address: "10.0.0.110", shell: host, newSession: newSession))
+        _ host: FirewallHost, newSession: @escaping NodeReader.NewSession
+    ) -> NodeWriter {
+        NodeWriter(
+            NodeReader(name: host.hostName, address: "10.0.0.110", shell: host, newSession: newSession))
     }
 
-    private func working(_ host: FirewallHost) -> WritableNode { node(host) { use in try await use(host) } }
+    private func working(_ host: FirewallHost) -> NodeWriter { node(host) { use in try await use(host) } }
 
     @Test func aChangeThatIsConfirmedStaysAlsoAtBoot() async throws {
         let host = try await FirewallHost.start()
         try await working(host).changeFirewall(Self.opening, undoneAfter: .seconds(60)) {
             // It runs, and a restart of the node would not bring it up.
             #expect(try await host.state().hasPrefix("Status: active\nENABLED=no"))
-            let seen = try await working(host).reading.firewall()
+            let seen = try await working(host).reader.firewall()
             #expect(seen?.isActive == false)
             #expect(seen?.unconfirmedSince?.hasPrefix("20") == true)
         }
@@ -92,7 +92,7 @@ private final class FirewallHost: RemoteShell {
         #expect(after.hasPrefix("Status: active\nENABLED=yes"))
         // Nothing is left for the timer to put back.
         #expect(try await !host.isUnconfirmed)
-        let state = try #require(try await working(host).reading.firewall())
+        let state = try #require(try await working(host).reader.firewall())
         #expect(state.fate(of: .input(to: .init(22, "tcp"))) == .allowed)
         #expect(state.unconfirmedSince == nil)
     }
@@ -170,7 +170,7 @@ private final class FirewallHost: RemoteShell {
     @Test func readsWhatReachesTheNode() async throws {
         let host = try await FirewallHost.start()
         _ = try await host.text("ufw", "deny", "23/tcp")
-        let exposure = try await working(host).reading.exposure()
+        let exposure = try await working(host).reader.exposure()
         #expect(exposure.listeners.isEmpty)
         #expect(exposure.rules == [.init(to: "23/tcp", action: "DENY IN", from: "Anywhere")])
         #expect(exposure.sendsByDefault)
@@ -180,12 +180,12 @@ private final class FirewallHost: RemoteShell {
     /// A login that is not root, as `ufw` itself only says in words.
     @Test func aLoginThatMayNotReadItIsToldSo() async throws {
         let host = try await FirewallHost.start()
-        var reading = FirewallState.reading
-        reading.arguments = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] + reading.arguments
-        #expect(try await host.run(reading).exitStatus == FirewallState.notAllowed)
+        var reader = FirewallState.reading
+        reader.arguments = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] + reader.arguments
+        #expect(try await host.run(reader).exitStatus == FirewallState.notAllowed)
         // A PATH without UFW is a host without it.
-        reading = FirewallState.reading
-        reading.arguments = ["env", "PATH=/nowhere", "/bin/sh"] + reading.arguments.dropFirst()
-        #expect(try await host.run(reading).exitStatus == FirewallState.notInstalled)
+        reader = FirewallState.reading
+        reader.arguments = ["env", "PATH=/nowhere", "/bin/sh"] + reader.arguments.dropFirst()
+        #expect(try await host.run(reader).exitStatus == FirewallState.notInstalled)
     }
 }

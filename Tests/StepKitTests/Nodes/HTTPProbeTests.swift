@@ -116,7 +116,7 @@ import Testing
         let server = try await PythonServer.start(Self.server)
         defer { withExtendedLifetime(server) {} }
         let shell = LocalShell()
-        let node = ReadableNode(name: "k8s-master-01", address: "127.0.0.1", shell: shell)
+        let node = NodeReader(name: "k8s-master-01", address: "127.0.0.1", shell: shell)
         let answers = try await node.fetch(probes("http://127.0.0.1:\(server.port)"))
         #expect(shell.commands.map(\.arguments) == [["curl", "--config", "-"]])
         #expect(shell.commands.allSatisfy { $0.effect == .read })
@@ -184,7 +184,7 @@ import Testing
 
     @Test func nothingToFetchAsksNobody() async throws {
         let shell = LocalShell()
-        #expect(try await ReadableNode(name: "a", address: "b", shell: shell).fetch([]).isEmpty)
+        #expect(try await NodeReader(name: "a", address: "b", shell: shell).fetch([]).isEmpty)
         #expect(shell.commands.isEmpty)
     }
 
@@ -194,7 +194,7 @@ import Testing
             (CannedShell(127), "not installed"), (CannedShell(2, errors: "curl: option: unknown"), "unknown"),
         ] {
             do {
-                _ = try await ReadableNode(name: "k8s-worker-01", address: "10.0.0.110", shell: shell).fetch([probe])
+                _ = try await NodeReader(name: "k8s-worker-01", address: "10.0.0.110", shell: shell).fetch([probe])
                 Issue.record("it answered")
             } catch let error as StepFailure {
                 #expect(error.cause.contains(word))
@@ -206,8 +206,8 @@ import Testing
 
 @Suite struct NodeTests {
     @Test func readsTheFirewall() async throws {
-        func node(_ shell: CannedShell) -> ReadableNode {
-            ReadableNode(name: "k8s-worker-01", address: "b", shell: shell)
+        func node(_ shell: CannedShell) -> NodeReader {
+            NodeReader(name: "k8s-worker-01", address: "b", shell: shell)
         }
         #expect(try await node(CannedShell(0, "Status: inactive\n")).firewall()?.isActive == false)
         #expect(try await node(CannedShell(127)).firewall() == nil)
@@ -230,7 +230,7 @@ import Testing
     }
 
     @Test func tellsWhichProgramsAreMissing() async throws {
-        let node = ReadableNode(name: "a", address: "b", shell: LocalShell())
+        let node = NodeReader(name: "a", address: "b", shell: LocalShell())
         #expect(
             try await node.missingPrograms(among: ["sh", "no-such-program", "cat", "nor this; one"]) == [
                 "no-such-program", "nor this; one",
@@ -239,7 +239,7 @@ import Testing
 
     @Test func aChangingCommandThatFailsIsAFailure() async throws {
         let shell = LocalShell()
-        let node = WritableNode(ReadableNode(name: "k8s-worker-01", address: "b", shell: shell))
+        let node = NodeWriter(NodeReader(name: "k8s-worker-01", address: "b", shell: shell))
         try await node.run(["true"])
         do {
             try await node.run(["sh", "-c", "echo first; echo second >&2; echo third >&2; exit 3"])

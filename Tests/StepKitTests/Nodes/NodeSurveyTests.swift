@@ -6,8 +6,8 @@ import Testing
 
 /// One command instead of several must give the same answers, and none once it is forgotten.
 @Suite(.timeLimit(.minutes(2))) struct NodeSurveyTests {
-    private func node(_ shell: any RemoteShell) -> ReadableNode {
-        ReadableNode(name: "k8s-master-01", address: "127.0.0.1", shell: shell)
+    private func node(_ shell: any RemoteShell) -> NodeReader {
+        NodeReader(name: "k8s-master-01", address: "127.0.0.1", shell: shell)
     }
 
     @Test func aSurveyAnswersWhatSeparateCommandsWould() async throws {

@@ -227,7 +227,7 @@ import Testing
     private static func site(
         _ port: Int, _ authority: String, token: String, tag: String = "v3.12.0", shell: any RemoteShell = LocalShell(),
         warning: @escaping @Sendable (String) -> Void = { _ in }
-    ) throws -> ReadableSite {
+    ) throws -> SiteReader {
         let text = try InventorySample.changed([
             (
                 #""server": "ghcr.io", "caFile": "/var/lib/keybuzz-lab/registry/ca.pem""#,

@@ -12,13 +12,13 @@ enum SiteSample {
     static func readable(
         _ inventory: Inventory, registry: RegistryCredentials, shell: any RemoteShell,
         warn: @escaping @Sendable (String) -> Void
-    ) -> ReadableSite {
-        let node = ReadableNode(name: "k8s-master-01", address: "127.0.0.1", shell: shell)
+    ) -> SiteReader {
+        let node = NodeReader(name: "k8s-master-01", address: "127.0.0.1", shell: shell)
         let credentials = Credentials(
             postgres: PostgresCredentials(user: "kb_admin", password: Secret("unused"), host: nil, port: nil),
             redis: RedisCredentials(password: Secret("unused"), host: nil, port: nil), registry: registry,
             objectStorage: nil, chatwoot: nil, chatwootExtra: [:])
-        return ReadableSite(
+        return SiteReader(
             inventory: inventory, credentials: credentials,
             cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node, nodes: [node],
             absentNodes: [], services: ForbiddenServices(),
