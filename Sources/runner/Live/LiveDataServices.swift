@@ -11,11 +11,11 @@ actor LiveDataServices: DataServices {
     private let observer: any ActivityObserver
     /// The master that tunnels go through.
     private var tunnel: SSHConnection?
-    private let postgresReaders = Kept<DatabaseLogin, PostgresReader> { await $0.connection.isAlive }
-    private let postgresWriters = Kept<DatabaseLogin, PostgresWriter> { await $0.connection.isAlive }
-    private let redisReaders = Kept<Bool, RedisReader> { await $0.connection.isAlive }
-    private let redisWriters = Kept<Bool, RedisWriter> { await $0.connection.isAlive }
-    private let shells = Kept<String, SSHConnection> { await $0.isOpen }
+    private let postgresReaders = KeyedCache<DatabaseLogin, PostgresReader> { await $0.connection.isAlive }
+    private let postgresWriters = KeyedCache<DatabaseLogin, PostgresWriter> { await $0.connection.isAlive }
+    private let redisReaders = KeyedCache<Bool, RedisReader> { await $0.connection.isAlive }
+    private let redisWriters = KeyedCache<Bool, RedisWriter> { await $0.connection.isAlive }
+    private let shells = KeyedCache<String, SSHConnection> { await $0.isOpen }
     private let hosts: LiveHosts
 
     init(

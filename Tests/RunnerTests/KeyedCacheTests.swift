@@ -3,7 +3,7 @@ import Testing
 
 @testable import runner
 
-@Suite struct KeptTests {
+@Suite struct KeyedCacheTests {
     private final class Maker: Sendable {
         let made = Mutex(0)
         let broken = Mutex<Set<Int>>([])
@@ -18,17 +18,17 @@ import Testing
 
     private struct Failure: Error {}
 
-    private func kept(_ maker: Maker) -> Kept<String, Int> {
-        Kept { value in !maker.broken.withLock { $0.contains(value) } }
+    private func cache(_ maker: Maker) -> KeyedCache<String, Int> {
+        KeyedCache { value in !maker.broken.withLock { $0.contains(value) } }
     }
 
     @Test func whoeverAsksAtTheSameTimeGetsTheSameOne() async throws {
         let maker = Maker()
-        let kept = kept(maker)
+        let cache = cache(maker)
         let (gate, opener) = AsyncStream<Void>.makeStream()
         let askers = (0..<8).map { _ in
             Task {
-                try await kept.value(for: "a") {
+                try await cache.value(for: "a") {
                     for await _ in gate {}
                     return maker.make()
                 }
@@ -37,31 +37,31 @@ import Testing
         for _ in 0..<100 { await Task.yield() }
         opener.finish()
         for asker in askers { #expect(try await asker.value == 1) }
-        #expect(try await kept.value(for: "b") { maker.make() } == 2)
+        #expect(try await cache.value(for: "b") { maker.make() } == 2)
     }
 
     @Test func oneThatIsOfNoUseAnyMoreIsMadeAgainOnce() async throws {
         let maker = Maker()
-        let kept = kept(maker)
-        #expect(try await kept.value(for: "a") { maker.make() } == 1)
+        let cache = cache(maker)
+        #expect(try await cache.value(for: "a") { maker.make() } == 1)
         maker.broken.withLock { _ = $0.insert(1) }
-        async let first = kept.value(for: "a") { maker.make() }
-        async let second = kept.value(for: "a") { maker.make() }
+        async let first = cache.value(for: "a") { maker.make() }
+        async let second = cache.value(for: "a") { maker.make() }
         #expect(try await [first, second] == [2, 2])
     }
 
     @Test func aFailureIsToldAndNotKept() async throws {
-        let kept = kept(Maker())
-        await #expect(throws: Failure.self) { try await kept.value(for: "a") { throw Failure() } }
-        #expect(try await kept.value(for: "a") { 7 } == 7)
-        #expect(await kept.takeAll() == [7])
-        #expect(await kept.takeAll() == [])
+        let cache = cache(Maker())
+        await #expect(throws: Failure.self) { try await cache.value(for: "a") { throw Failure() } }
+        #expect(try await cache.value(for: "a") { 7 } == 7)
+        #expect(await cache.takeAll() == [7])
+        #expect(await cache.takeAll() == [])
     }
 
     @Test func aCancelledCallerDoesNotWaitForWhatIsBeingMade() async throws {
-        let kept = kept(Maker())
+        let cache = cache(Maker())
         let asker = Task {
-            try await kept.value(for: "a") {
+            try await cache.value(for: "a") {
                 try await Task.sleep(for: .seconds(600)); return 1
             }
         }

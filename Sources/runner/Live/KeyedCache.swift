@@ -1,17 +1,17 @@
 /// Values that are made when first asked for: once, however many ask at the same time, and again when one is of no use any more.
-actor Kept<Key: Hashable & Sendable, Value: Sendable> {
+actor KeyedCache<Key: Hashable & Sendable, Value: Sendable> {
     private var made: [Key: Task<Value, any Error>] = [:]
-    private let isOfUse: @Sendable (Value) async -> Bool
+    private let isUsable: @Sendable (Value) async -> Bool
 
-    init(while isOfUse: @escaping @Sendable (Value) async -> Bool) {
-        self.isOfUse = isOfUse
+    init(while isUsable: @escaping @Sendable (Value) async -> Bool) {
+        self.isUsable = isUsable
     }
 
-    /// The value of `key`; what fails is not kept.
+    /// The value of `key`; what fails is not cache.
     func value(for key: Key, make: @escaping @Sendable () async throws -> Value) async throws -> Value {
         while let known = made[key] {
             let value = try await result(of: known, for: key)
-            if await isOfUse(value) { return value }
+            if await isUsable(value) { return value }
             forget(known, for: key)
         }
         let making = Task { try await make() }
