@@ -190,7 +190,7 @@ struct Execution: Sendable {
                 runner.events(.preflightPassed(began.duration(to: .now)))
                 return try await takeLease(open)
             } catch let error as any ExplainedError {
-                guard !Task.isCancelled, let words = try await open.giveUp(after: error) else { throw error }
+                guard !Task.isCancelled, let words = try await open.failOver(after: error) else { throw error }
                 runner.events(.warning(words))
                 try await journal.record(.warning, text: words)
             }
@@ -300,7 +300,7 @@ struct Execution: Sendable {
         _ step: any Step, after error: any Error, _ open: any OpenSite, _ lookedAgain: inout Int
     ) async throws -> Bool {
         guard !Task.isCancelled, let explained = error as? any ExplainedError else { return false }
-        if let words = try await open.giveUp(after: explained) {
+        if let words = try await open.failOver(after: explained) {
             runner.events(.warning("\(words); \(step.id) begins again from its check"))
             try await journal.record(.warning, step: step.id.rawValue, text: words)
             return true

@@ -157,7 +157,7 @@ public struct ModulePlan: Sendable, Codable {
                 }
                 return site
             } catch let error as any ExplainedError {
-                guard let words = try await open.giveUp(after: error) else { throw error }
+                guard let words = try await open.failOver(after: error) else { throw error }
                 reporter.warns(words)
             }
         }

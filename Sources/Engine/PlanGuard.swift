@@ -64,7 +64,7 @@ extension Execution {
                 try await journal.record(.planComparison, result: "unmoved")
                 return
             } catch let error as any ExplainedError {
-                guard !Task.isCancelled, let words = try await open.giveUp(after: error) else { throw error }
+                guard !Task.isCancelled, let words = try await open.failOver(after: error) else { throw error }
                 runner.events(.warning(words))
                 try await journal.record(.warning, text: words)
             }

@@ -19,7 +19,7 @@ public protocol OpenSite: Sendable {
     ///
     /// Returns what was given up, in words; `nil` where `error` is about no such loss, so that trying again is no use.
     /// Throws when no master is left.
-    func giveUp(after error: any ExplainedError) async throws -> String?
+    func failOver(after error: any ExplainedError) async throws -> String?
     /// Looks at the module's lease, so that what is read from now on holds when it is taken undisturbed.
     func observeLease() async throws
     /// Takes the module's lease in the cluster; throws an error of kind `busy` that names who holds it.

@@ -16,7 +16,7 @@ import Testing
     func endsTheRunWithTheStatusOfItsKind(_ phase: String, _ expected: (kind: FailureKind, status: Int32)) async throws
     {
         let bench = try Bench()
-        bench.world.onSurrender { _ in nil }
+        bench.world.onFailover { _ in nil }
         bench.world.on("second.\(phase)") { _ in throw failure(expected.kind, "the \(phase) broke") }
         let summary = try await bench.run()
         let error = try #require(summary.failure)
@@ -50,7 +50,7 @@ import Testing
 
     @Test func givesUpALostHostAndBeginsTheStepAgainFromItsCheck() async throws {
         let bench = try Bench()
-        bench.world.onSurrender { error in
+        bench.world.onFailover { error in
             error.kind == .unreachable ? "k8s-master-01 does not answer any more, going on through k8s-master-02" : nil
         }
         bench.world.on("second.apply") { visit in if visit.number == 1 { throw failure(.unreachable) } }
@@ -61,7 +61,7 @@ import Testing
             bench.world.stepCalls.filter { $0.hasPrefix("second") } == [
                 "second.check", "second.apply", "second.check", "second.apply", "second.verify",
             ])
-        #expect(bench.world.count("giveUp") == 1)
+        #expect(bench.world.count("failOver") == 1)
         #expect(bench.events.warnings.count == 1)
         #expect(bench.events.warnings.first?.contains("going on through k8s-master-02") == true)
         let warning = try #require(try bench.newest().entries().first { $0.kind == .warning })
@@ -73,7 +73,7 @@ import Testing
 
     @Test func endsWhenNoMasterIsLeft() async throws {
         let bench = try Bench()
-        bench.world.onSurrender { _ in throw failure(.noMaster, "no master is left") }
+        bench.world.onFailover { _ in throw failure(.noMaster, "no master is left") }
         bench.world.on("second.check") { _ in throw failure(.unreachable, "the link is gone") }
         let summary = try await bench.run()
         #expect(summary.failure?.exitStatus(interrupted: 130) == 69)

@@ -90,7 +90,7 @@ import Testing
         }
         let summary = try await bench.cancelled(at: "second.apply") { try await bench.run() }
         #expect(summary.failure?.isInterrupted == true)
-        #expect(bench.world.count("giveUp") == 0)
+        #expect(bench.world.count("failOver") == 0)
         #expect(try bench.outcome().result == .interrupted)
     }
 

@@ -290,7 +290,7 @@ import Testing
         let bench = try Bench()
         let plan = try await bench.planFile()
         bench.world.forgetCalls()
-        bench.world.onSurrender { _ in "k8s-master-01 is gone, going on through k8s-master-02" }
+        bench.world.onFailover { _ in "k8s-master-01 is gone, going on through k8s-master-02" }
         bench.world.on("second.check") { visit in
             if visit.number == 1 { throw failure(.unreachable) }
         }

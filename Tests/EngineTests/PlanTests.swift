@@ -46,7 +46,7 @@ import Testing
     @Test func throwsWhatThePreflightFoundAllOfIt() async throws {
         let bench = try Bench()
         bench.world.problems = [failure(.unreachable, "no PostgreSQL"), failure(.unreachable, "no Redis")]
-        bench.world.onSurrender { _ in nil }
+        bench.world.onFailover { _ in nil }
         do {
             _ = try await bench.plan()
             Issue.record("it planned")
@@ -54,7 +54,7 @@ import Testing
             #expect(error.failures.map(\.cause) == ["no PostgreSQL", "no Redis"])
             #expect(error.kind == .unreachable)
         }
-        #expect(bench.world.calls == ["open", "preflight", "giveUp", "close"])
+        #expect(bench.world.calls == ["open", "preflight", "failOver", "close"])
     }
 
     @Test func closesTheSiteWhenACheckFails() async throws {

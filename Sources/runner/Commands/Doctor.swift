@@ -60,7 +60,7 @@ struct Doctor: AsyncParsableCommand {
                 let found = try await module.examine(site)
                 return lost + found
             } catch let error as any ExplainedError {
-                guard try await open.giveUp(after: error) != nil else { throw error }
+                guard try await open.failOver(after: error) != nil else { throw error }
                 lost += error.diagnoses
             }
         }

@@ -59,7 +59,7 @@ actor LiveSite: OpenSite {
             cluster: writer)
     }
 
-    func giveUp(after error: any ExplainedError) async throws -> String? {
+    func failOver(after error: any ExplainedError) async throws -> String? {
         var lost = error.lostHosts.hosts
         if lost.isEmpty, let tunnel = await services.lostTunnel(after: error) { lost[tunnel.hostName] = tunnel }
         var words: [String] = []

@@ -39,7 +39,7 @@ struct FakeSite: OpenSite {
             cluster: writer)
     }
 
-    func giveUp(after error: any ExplainedError) async throws -> String? { try world.giveUp(after: error) }
+    func failOver(after error: any ExplainedError) async throws -> String? { try world.failOver(after: error) }
 
     func observeLease() async throws { try await world.arrive("observeLease") }
 

@@ -15,14 +15,14 @@ final class World: Sendable {
     }
 
     typealias Hook = @Sendable (Visit) async throws -> Void
-    typealias Surrender = @Sendable (any ExplainedError) throws -> String?
+    typealias Failover = @Sendable (any ExplainedError) throws -> String?
 
     private struct State {
         var calls: [String] = []
         var inPlace: Set<String> = []
         var findings: [String: [Change]] = [:]
         var hooks: [String: Hook] = [:]
-        var surrender: Surrender?
+        var failover: Failover?
         var superseded: [Set<String>] = []
         var wishes: Set<RunWishes> = []
         var takenOverFrom: String?
@@ -63,7 +63,7 @@ final class World: Sendable {
     func calm(_ call: String) { state.withLock { $0.hooks[call] = nil } }
 
     /// Answers the engine's question whether a host can be given up.
-    func onSurrender(_ surrender: @escaping Surrender) { state.withLock { $0.surrender = surrender } }
+    func onFailover(_ failover: @escaping Failover) { state.withLock { $0.failover = failover } }
 
     var takenOverFrom: String? {
         get { state.withLock { $0.takenOverFrom } }
@@ -100,12 +100,12 @@ final class World: Sendable {
     }
 
     /// The test's word on a lost host; an engine that gives up hosts in a test that has none fails it.
-    func giveUp(after error: any ExplainedError) throws -> String? {
-        let surrender = state.withLock { state in
-            if error.kind == .unreachable { state.calls.append("giveUp") }
-            return state.surrender
+    func failOver(after error: any ExplainedError) throws -> String? {
+        let failover = state.withLock { state in
+            if error.kind == .unreachable { state.calls.append("failOver") }
+            return state.failover
         }
-        if let surrender { return try surrender(error) }
+        if let failover { return try failover(error) }
         if error.kind == .unreachable { Issue.record("nobody said what to do about: \(error)") }
         return nil
     }
