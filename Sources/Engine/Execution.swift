@@ -11,7 +11,7 @@ struct Execution: Sendable {
     let wishes: RunWishes
     /// The steps whose checkpoints an earlier process left.
     let finished: Set<StepID>
-    let superseded: Set<String>
+    let endedRuns: Set<String>
     let isResumed: Bool
     /// Where the run carries out a plan: holds it to that.
     let planGuard: PlanGuard?
@@ -219,7 +219,7 @@ struct Execution: Sendable {
     }
 
     private func takeLease(_ open: any OpenSite) async throws -> LeaseTaking {
-        let lease = try await open.takeLease(run: journal.id.description, superseded: superseded)
+        let lease = try await open.takeLease(run: journal.id.description, endedRuns: endedRuns)
         if let previous = lease.takenOverFrom {
             runner.events(.warning("the lease was taken over from \(previous)"))
             try await journal.record(.lockTakeover, text: "taken over from \(previous)", durable: true)

@@ -57,13 +57,13 @@ public struct ModuleRunner: Sendable {
             return (id, try ModuleLock.acquire(module: name, in: state, run: id))
         }
         defer { release(lock) }
-        let superseded = try await earlierRuns(in: state)
+        let endedRuns = try await earlierRuns(in: state)
         let description = RunDescription(
             module: name, steps: steps.map(\.id.rawValue), wishes: wishes.record, runnerVersion: version,
             inventoryPath: inventory.path, inventoryDigest: inventory.digest, plan: plan?.bytes)
         let journal = try await RunJournal.create(id, description, in: state, redactor: redactor)
         let execution = Execution(
-            runner: self, journal: journal, steps: steps, wishes: wishes, finished: [], superseded: superseded,
+            runner: self, journal: journal, steps: steps, wishes: wishes, finished: [], endedRuns: endedRuns,
             isResumed: false, planGuard: plan.map { PlanGuard($0.content, redactor: redactor) }, notes: Notes())
         return await execution.run()
     }
@@ -76,7 +76,7 @@ public struct ModuleRunner: Sendable {
         defer { release(lock) }
         let steps = try await steps(of: run)
         let planGuard = try await planGuard(of: run)
-        let superseded = try await earlierRuns(in: state)
+        let endedRuns = try await earlierRuns(in: state)
         let reopened = try await RunJournal.reopen(run, in: state, redactor: redactor)
         if let torn = reopened.tornTail {
             events(
@@ -96,7 +96,7 @@ public struct ModuleRunner: Sendable {
         let execution = Execution(
             runner: self, journal: reopened.journal, steps: steps,
             wishes: RunWishes(recorded: reopened.header.wishes ?? []),
-            finished: Set(reopened.finished.keys.map { StepID($0) }), superseded: superseded, isResumed: true,
+            finished: Set(reopened.finished.keys.map { StepID($0) }), endedRuns: endedRuns, isResumed: true,
             planGuard: planGuard,
             notes: Notes(try await runBlocking { try run.entries().filter { $0.kind == .note }.compactMap(\.text) }))
         return await execution.run()

@@ -31,7 +31,7 @@ import Testing
         #expect(try bench.outcome().result == .succeeded)
         #expect(try bench.newest().earlierOutcomes().compactMap(\.content?.result) == [.failed])
         #expect(bench.events.lines.contains("run 11 resumed"))
-        #expect(bench.world.superseded.last == [try bench.newest().id.description])
+        #expect(bench.world.endedRuns.last == [try bench.newest().id.description])
         try bench.expectIntact()
     }
 

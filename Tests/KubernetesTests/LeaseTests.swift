@@ -12,11 +12,11 @@ extension ServerTests {
         }
 
         private func acquire(
-            _ module: String, run: String, duration: Duration = .seconds(60), superseded: Set<String> = []
+            _ module: String, run: String, duration: Duration = .seconds(60), endedRuns: Set<String> = []
         ) async throws(KubernetesError) -> HeldLease {
             try await writer.acquireLease(
                 ofModule: module, holder: "root@install-01 \(run)", runID: run, duration: duration,
-                supersededRuns: superseded)
+                endedRuns: endedRuns)
         }
 
         @Test func aFreshLeaseIsHeldRenewedAndReleased() async throws {
@@ -108,7 +108,7 @@ extension ServerTests {
 
         @Test func aRunKnownToBeOverIsSuperseded() async throws {
             _ = try await acquire("over", run: "a")
-            let next = try await acquire("over", run: "b", superseded: ["a"])
+            let next = try await acquire("over", run: "b", endedRuns: ["a"])
             #expect(next.takenOverFrom?.runID == "a")
         }
 

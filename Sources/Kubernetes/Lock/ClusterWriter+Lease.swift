@@ -4,38 +4,38 @@ import Foundation
 extension ClusterWriter {
     /// Takes the lease of `module`, or says who holds it.
     ///
-    /// An expired lease is taken over, and so is one of `runID` itself or of a run in `supersededRuns`: runs that the caller
+    /// An expired lease is taken over, and so is one of `runID` itself or of a run in `endedRuns`: runs that the caller
     /// knows to be over, since their process on this machine is gone. ``HeldLease/takenOverFrom`` then tells it. Otherwise
     /// the error has kind ``ClientKit/FailureKind/busy``. Expiry is judged by the API server's clock alone.
     /// What was `observed` before saves a read; where the lease changed since, ``HeldLease/isUndisturbed`` is false.
     public func acquireLease(
         ofModule module: String, holder: String, runID: String, duration: Duration = .seconds(60),
-        supersededRuns: Set<String> = [], observed: LeaseObservation? = nil
+        endedRuns: Set<String> = [], observed: LeaseObservation? = nil
     ) async throws(KubernetesError) -> HeldLease {
         guard let observed else {
             return try await acquire(
-                module, holder, runID, duration, supersededRuns, from: try await reader.lease(ofModule: module))
+                module, holder, runID, duration, endedRuns, from: try await reader.lease(ofModule: module))
         }
         do {
-            return try await acquire(module, holder, runID, duration, supersededRuns, from: observed.record)
+            return try await acquire(module, holder, runID, duration, endedRuns, from: observed.record)
         } catch {
             // What was observed is out of date: the present state decides.
             guard error.kind == .busy else { throw error }
             var held = try await acquire(
-                module, holder, runID, duration, supersededRuns, from: try await reader.lease(ofModule: module))
+                module, holder, runID, duration, endedRuns, from: try await reader.lease(ofModule: module))
             held.isUndisturbed = false
             return held
         }
     }
 
     private func acquire(
-        _ module: String, _ holder: String, _ runID: String, _ duration: Duration, _ supersededRuns: Set<String>,
+        _ module: String, _ holder: String, _ runID: String, _ duration: Duration, _ endedRuns: Set<String>,
         from present: LeaseRecord?
     ) async throws(KubernetesError) -> HeldLease {
         // Our own clock until a server's time is known: a lease that nobody holds needs none for judging.
         var clock = ServerClock(read: Date(), at: .now)
         if let present, present.holder != nil {
-            let isOver = present.runID.map { $0 == runID || supersededRuns.contains($0) } ?? false
+            let isOver = present.runID.map { $0 == runID || endedRuns.contains($0) } ?? false
             if !isOver {
                 clock = ServerClock(read: try await reader.serverTime(), at: .now)
                 guard present.isFree(at: clock.now) else { throw held(module, present, clock.now) }

@@ -86,11 +86,11 @@ actor LiveSite: OpenSite {
         observedLease = try await leaseWriter().reader.quick(.seconds(5)).observeLease(ofModule: module)
     }
 
-    func takeLease(run: String, superseded: Set<String>) async throws -> LeaseTaking {
+    func takeLease(run: String, endedRuns: Set<String>) async throws -> LeaseTaking {
         let origin = Origin.current()
         let held = try await leaseWriter().acquireLease(
             ofModule: module, holder: "\(origin.user)@\(origin.machine) \(origin.pid)", runID: run,
-            duration: Self.leaseDuration, supersededRuns: superseded, observed: observedLease)
+            duration: Self.leaseDuration, endedRuns: endedRuns, observed: observedLease)
         lease = held
         if !held.isUndisturbed {
             await facts.forgetLookAhead()

@@ -43,9 +43,9 @@ struct FakeSite: OpenSite {
 
     func observeLease() async throws { try await world.arrive("observeLease") }
 
-    func takeLease(run: String, superseded: Set<String>) async throws -> LeaseTaking {
+    func takeLease(run: String, endedRuns: Set<String>) async throws -> LeaseTaking {
         #expect(RunID(run) != nil)
-        world.noteSuperseded(superseded)
+        world.noteEndedRuns(endedRuns)
         try await world.arrive("takeLease")
         return LeaseTaking(takenOverFrom: world.takenOverFrom, duration: leaseDuration)
     }

@@ -23,7 +23,7 @@ final class World: Sendable {
         var findings: [String: [Change]] = [:]
         var hooks: [String: Hook] = [:]
         var failover: Failover?
-        var superseded: [Set<String>] = []
+        var endedRuns: [Set<String>] = []
         var wishes: Set<RunWishes> = []
         var takenOverFrom: String?
         var absent: [AbsentNode] = []
@@ -38,7 +38,7 @@ final class World: Sendable {
     /// The calls of steps alone.
     var stepCalls: [String] { calls.filter { $0.contains(".") } }
     /// The runs that each taking of the lease called over.
-    var superseded: [Set<String>] { state.withLock { $0.superseded } }
+    var endedRuns: [Set<String>] { state.withLock { $0.endedRuns } }
 
     func count(_ call: String) -> Int { state.withLock { $0.calls.count { $0 == call } } }
 
@@ -88,7 +88,7 @@ final class World: Sendable {
         set { state.withLock { $0.evidence = newValue } }
     }
 
-    func noteSuperseded(_ runs: Set<String>) { state.withLock { $0.superseded.append(runs) } }
+    func noteEndedRuns(_ runs: Set<String>) { state.withLock { $0.endedRuns.append(runs) } }
 
     /// Notes the call and does what the test told for it.
     func arrive(_ call: String, _ reporter: Reporter? = nil) async throws {
