@@ -34,7 +34,7 @@ struct DeployChatwoot: ObjectOwner {
                 .remove, Self.subject(name, site), field: "metadata.annotations[\(ChatwootNames.replicasBefore)]",
                 old: "\(before)", .predicted)
         }
-        if site.wishes.foreseesReset {
+        if site.options.isPlanningReset {
             changes += try await RunningPods(site).deployments().map { scaleUp($0, 0, to: scaling.wanted($0), site) }
         }
         return Finding(changes: changes)

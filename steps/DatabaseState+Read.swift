@@ -15,7 +15,7 @@ extension DatabaseState {
             database: chatwoot.database, role: chatwoot.databaseUser, adminDatabase: adminDatabase,
             extensions: Extensions(image: chatwoot.image),
             server: try await admin.serverFacts(database: chatwoot.database, role: chatwoot.databaseUser))
-        if site.wishes.foreseesReset { state.server.database = nil }
+        if site.options.isPlanningReset { state.server.database = nil }
         let password = try await site.chatwootSecrets().databasePassword
         state.hasPassword = password != nil
         if asksRedis { state.isOnboarding = try await site.redis().exists(ChatwootNames.onboardingKey) }

@@ -16,7 +16,7 @@ struct MigrationBackup {
 
     /// What the plan says of it; throws where it cannot be made, so that the migration is not begun.
     func changes() async throws -> [Change] {
-        guard !site.wishes.skipsBackup else { return [] }
+        guard !site.options.skipsBackup else { return [] }
         return [
             Change(
                 "back up database \"\(chatwoot.database)\" to \(try await place()), verified by its table of contents",
@@ -33,7 +33,7 @@ struct MigrationBackup {
 
     /// Makes it and tells how it is restored; `nil` where the operator wants none, which is recorded.
     func make(on writable: SiteWriter) async throws -> DumpFile? {
-        guard !site.wishes.skipsBackup else {
+        guard !site.options.skipsBackup else {
             site.reporter.warns("database \"\(chatwoot.database)\" is migrated without a backup, as --no-backup asks")
             return nil
         }
@@ -56,7 +56,7 @@ struct MigrationBackup {
         return file
     }
 
-    private var title: String { "\(chatwoot.database)-\(site.wishes.run ?? "RUN")" }
+    private var title: String { "\(chatwoot.database)-\(site.options.run ?? "RUN")" }
 
     private func host() async throws -> BackupHostReader {
         guard let host = try await site.backupHost() else { throw refusal }

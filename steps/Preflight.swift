@@ -29,7 +29,7 @@ import StepKit
 /// What the administrator may not do is told before the firewalls of the nodes are changed, and not only by the step itself.
 private func requireDatabaseRights(_ site: SiteReader) async throws {
     // A database that is about to be set aside is judged by the step that does so.
-    guard !site.wishes.resetsDatabase else {
+    guard !site.options.resetsDatabase else {
         _ = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
         return
     }

@@ -28,7 +28,7 @@ extension ResetDatabase {
 
     /// The name that this run gives the old database: `chatwoot_before_20261124t120000z`.
     static func nameAside(_ site: SiteReader) -> String {
-        nameAside(site.inventory.chatwoot.database, run: site.wishes.run)
+        nameAside(site.inventory.chatwoot.database, run: site.options.run)
     }
 
     /// The name for `database`, cut so that all of it fits into the 63 bytes that PostgreSQL keeps of a name.

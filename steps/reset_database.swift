@@ -12,7 +12,7 @@ struct ResetDatabase: StepOnRequest {
     let id: StepID = "reset_database"
     let summary = "only with --reset-database: stops the pods, sets the database aside, removes its keys from Redis"
 
-    func isRequested(by wishes: RunWishes) -> Bool { wishes.resetsDatabase }
+    func isRequested(by options: RunOptions) -> Bool { options.resetsDatabase }
 
     func check(_ site: SiteReader) async throws -> Finding {
         let name = site.inventory.chatwoot.database

@@ -8,7 +8,7 @@ struct Execution: Sendable {
     let runner: ModuleRunner
     let journal: RunJournal
     let steps: [any Step]
-    let wishes: RunWishes
+    let options: RunOptions
     /// The steps whose checkpoints an earlier process left.
     let finished: Set<StepID>
     let endedRuns: Set<String>
@@ -348,7 +348,7 @@ struct Execution: Sendable {
 
     /// The platform for this run's steps, what they say going to `reporter`.
     func site(_ open: any OpenSite, _ reporter: Reporter) async throws -> SiteWriter {
-        try await open.site(reporter: reporter).wishing(wishes.of(run: journal.id.description))
+        try await open.site(reporter: reporter).with(options: options.of(run: journal.id.description))
     }
 
     private func reporter(_ step: StepID?) -> Reporter {

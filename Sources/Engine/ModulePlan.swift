@@ -91,11 +91,11 @@ public struct ModulePlan: Sendable, Codable {
     /// Whether a run would change nothing.
     public var isEmpty: Bool { steps.allSatisfy(\.changes.isEmpty) }
 
-    /// Looks at every step that a run of `module` with `wishes` would have; no secret that `redactor` knows is in the plan.
+    /// Looks at every step that a run of `module` with `options` would have; no secret that `redactor` knows is in the plan.
     ///
     /// `warn` is told what an operator should know.
     public init(
-        _ module: Module, wishes: RunWishes = RunWishes(), inventory: Inventory, version: String, redactor: Redactor,
+        _ module: Module, options: RunOptions = RunOptions(), inventory: Inventory, version: String, redactor: Redactor,
         provider: any SiteProvider,
         warn: @escaping @Sendable (String) -> Void
     ) async throws {
@@ -109,10 +109,10 @@ public struct ModulePlan: Sendable, Codable {
                 said.withLock { $0.append(told) }
                 warn(told.text)
             }
-            let site = try await Self.ready(module, wishes, open, reporter)
+            let site = try await Self.ready(module, options, open, reporter)
             var plans: [StepPlan] = []
             var failures: [any ExplainedError] = []
-            for step in module.steps(for: wishes) {
+            for step in module.steps(for: options) {
                 do {
                     var changes = try await step.check(site).changes.map { $0.redacted(by: redactor) }
                     if step.isProof, changes.isEmpty, plans.contains(where: { !$0.changes.isEmpty }) {
@@ -145,10 +145,10 @@ public struct ModulePlan: Sendable, Codable {
 
     /// The platform once everything needed is there; where a master is lost meanwhile, through the next one.
     private static func ready(
-        _ module: Module, _ wishes: RunWishes, _ open: any OpenSite, _ reporter: Reporter
+        _ module: Module, _ options: RunOptions, _ open: any OpenSite, _ reporter: Reporter
     ) async throws -> SiteReader {
         while true {
-            let site = try await open.site(reporter: reporter).wishing(wishes).reader
+            let site = try await open.site(reporter: reporter).with(options: options).reader
             do {
                 let problems = try await module.lookAround(site)
                 guard problems.isEmpty else {

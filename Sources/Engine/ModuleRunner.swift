@@ -46,10 +46,10 @@ public struct ModuleRunner: Sendable {
     /// With a `plan` the run carries out that and nothing else, all of the module's steps; a plan of another module, inventory
     /// or list of steps is refused with an error of kind `badInput`.
     public func run(
-        _ selection: StepSelection, plan: ModulePlan.File? = nil, wishes: RunWishes = RunWishes(),
+        _ selection: StepSelection, plan: ModulePlan.File? = nil, options: RunOptions = RunOptions(),
         in state: StateDirectory
     ) async throws -> RunSummary {
-        let steps = try selection.steps(of: module, wishes)
+        let steps = try selection.steps(of: module, options: options)
         try plan?.content.requireFor(module, inventory, version: version)
         let name = moduleName
         let (id, lock) = try await runBlocking {
@@ -59,11 +59,11 @@ public struct ModuleRunner: Sendable {
         defer { release(lock) }
         let endedRuns = try await earlierRuns(in: state)
         let description = RunDescription(
-            module: name, steps: steps.map(\.id.rawValue), wishes: wishes.record, runnerVersion: version,
+            module: name, steps: steps.map(\.id.rawValue), options: options.record, runnerVersion: version,
             inventoryPath: inventory.path, inventoryDigest: inventory.digest, plan: plan?.bytes)
         let journal = try await RunJournal.create(id, description, in: state, redactor: redactor)
         let execution = Execution(
-            runner: self, journal: journal, steps: steps, wishes: wishes, finished: [], endedRuns: endedRuns,
+            runner: self, journal: journal, steps: steps, options: options, finished: [], endedRuns: endedRuns,
             isResumed: false, planGuard: plan.map { PlanGuard($0.content, redactor: redactor) }, notes: Notes())
         return await execution.run()
     }
@@ -95,7 +95,7 @@ public struct ModuleRunner: Sendable {
         }
         let execution = Execution(
             runner: self, journal: reopened.journal, steps: steps,
-            wishes: RunWishes(recorded: reopened.header.wishes ?? []),
+            options: RunOptions(recorded: reopened.header.options ?? []),
             finished: Set(reopened.finished.keys.map { StepID($0) }), endedRuns: endedRuns, isResumed: true,
             planGuard: planGuard,
             notes: Notes(try await runBlocking { try run.entries().filter { $0.kind == .note }.compactMap(\.text) }))

@@ -39,7 +39,7 @@ extension ModulePlan {
                     + "\(inventory.path) is \(inventory.digest.prefix(12))…",
                 remedy: "give the inventory that it was made with, or make a new plan")
         }
-        let (planned, known) = (steps.map(\.step), module.steps(for: RunWishes()).map(\.id))
+        let (planned, known) = (steps.map(\.step), module.steps(for: RunOptions()).map(\.id))
         guard planned == known else {
             let missing = known.filter { !planned.contains($0) }.map { "lacks \($0)" }
             let strange = planned.filter { !known.contains($0) }.map { "has \($0), which is unknown here" }

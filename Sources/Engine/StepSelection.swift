@@ -17,11 +17,13 @@ public struct StepSelection: Sendable {
         self.only = only
     }
 
-    /// The selected steps of `module` in its order, with those that `wishes` ask for.
+    /// The selected steps of `module` in its order, with those that `options` ask for.
     ///
     /// Throws for a name that is none of its steps, and for a selection that leaves out what was asked for.
-    public func steps(of module: Module, _ wishes: RunWishes = RunWishes()) throws -> [any Step] {
-        let steps = module.steps(for: wishes)
+    public func steps(
+        of module: Module, options: RunOptions = RunOptions()
+    ) throws -> [any Step] {
+        let steps = module.steps(for: options)
         let ids = steps.map(\.id)
         for id in [from, until].compactMap({ $0 }) + only where !ids.contains(id) {
             throw StepFailure(

@@ -6,8 +6,8 @@ public struct RunDescription: Sendable {
     public var module: String
     /// The module's steps in their order.
     public var steps: [String]
-    /// What was asked of the run beyond its steps, in the runner's words.
-    public var wishes: [String]
+    /// The options of the run beyond its steps, as they are written on the command line.
+    public var options: [String]
     /// The version of `runner`.
     public var runnerVersion: String
     /// The command line, without secrets; redacted once more.
@@ -23,13 +23,13 @@ public struct RunDescription: Sendable {
 
     /// Describes a run; see the properties.
     public init(
-        module: String, steps: [String], wishes: [String] = [], runnerVersion: String,
+        module: String, steps: [String], options: [String] = [], runnerVersion: String,
         arguments: [String] = CommandLine.arguments, inventoryPath: String, inventoryDigest: String,
         origin: Origin = .current(), plan: [UInt8]? = nil
     ) {
         self.module = module
         self.steps = steps
-        self.wishes = wishes
+        self.options = options
         self.runnerVersion = runnerVersion
         self.arguments = arguments
         self.inventoryPath = inventoryPath
@@ -85,10 +85,15 @@ public struct RunHeader: Codable, Sendable, Hashable {
     public let steps: [String]
     /// SHA-256 of plan.json, the plan that the run carries out; nil where it carries out none.
     public let plan: String?
-    /// What was asked of the run beyond its steps; nil where nothing was.
-    public let wishes: [String]?
+    /// The options of the run beyond its steps; nil where there are none.
+    public let options: [String]?
     /// The run before; nil for the first run of a state directory.
     public let previous: Predecessor?
+
+    enum CodingKeys: String, CodingKey {
+        case format, run, module, started, who, runner, inventory, steps, plan, previous
+        case options = "wishes"
+    }
 }
 
 /// How a step came to be finished.

@@ -86,7 +86,7 @@ private actor Opener {
                 arguments: description.arguments.map(redactor.redact)),
             inventory: .init(path: description.inventoryPath, sha256: description.inventoryDigest),
             steps: description.steps, plan: description.plan.map { SHA256.hash(data: $0).hex },
-            wishes: description.wishes.isEmpty ? nil : description.wishes, previous: predecessor)
+            options: description.options.isEmpty ? nil : description.options, previous: predecessor)
         let bytes = try SealedJSON.file(header)
         let genesis = AuditHead(sequence: 0, hash: SHA256.hash(data: bytes).hex)
         let log = try AuditLog(path: "\(path)/audit.jsonl", disk: disk, length: 0, head: genesis)

@@ -41,10 +41,10 @@ import Testing
     }
 
     @Test func itIsAskedForOnlyByItsOption() {
-        #expect(ResetDatabase().isRequested(by: RunWishes(resetsDatabase: true)))
-        #expect(!ResetDatabase().isRequested(by: RunWishes(skipsBackup: true)))
-        #expect(module11.steps(for: RunWishes()).count == 7)
-        #expect(module11.steps(for: RunWishes(resetsDatabase: true)).map(\.id)[1] == "reset_database")
+        #expect(ResetDatabase().isRequested(by: RunOptions(resetsDatabase: true)))
+        #expect(!ResetDatabase().isRequested(by: RunOptions(skipsBackup: true)))
+        #expect(module11.steps(for: RunOptions()).count == 7)
+        #expect(module11.steps(for: RunOptions(resetsDatabase: true)).map(\.id)[1] == "reset_database")
     }
 
     @Test(arguments: [

@@ -34,7 +34,7 @@ public struct SiteReader: Sendable {
     /// Where the step says what it waits for.
     public let reporter: Reporter
     /// What the operator asked of this run beyond the inventory.
-    public internal(set) var wishes = RunWishes()
+    public internal(set) var options = RunOptions()
     let services: any DataServices
     let generated: GeneratedSecretsStore
     let facts: ClusterFacts
@@ -103,10 +103,10 @@ public struct SiteWriter: Sendable {
         self.cluster = cluster
     }
 
-    /// The same platform for a run with `wishes`.
-    public func wishing(_ wishes: RunWishes) -> SiteWriter {
+    /// The same platform for a run with `options`.
+    public func with(options: RunOptions) -> SiteWriter {
         var reader = reader
-        reader.wishes = wishes
+        reader.options = options
         return SiteWriter(reader: reader, cluster: cluster)
     }
 

@@ -23,11 +23,11 @@ struct ResetOptions: ParsableArguments {
         }
     }
 
-    /// The wishes, nothing asked.
-    var unconfirmed: RunWishes { RunWishes(resetsDatabase: resetDatabase, skipsBackup: noBackup) }
+    /// The options, without asking for confirmation.
+    var unconfirmed: RunOptions { RunOptions(resetsDatabase: resetDatabase, skipsBackup: noBackup) }
 
-    /// The wishes, once the operator has named the database that is to be reset.
-    func confirmed(for inventory: StepKit.Inventory) async throws -> RunWishes {
+    /// The options, once the operator has named the database that is to be reset.
+    func confirmed(for inventory: StepKit.Inventory) async throws -> RunOptions {
         guard resetDatabase else { return unconfirmed }
         let name = inventory.chatwoot.database
         let attempt = "reset the database \(name)"

@@ -35,10 +35,10 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         let selection = StepSelection(from: from, until: until, only: only)
         let path = plan
-        let wishes = try await reporting { try await resetOptions.confirmed(for: inventoryOptions.load()) }
+        let options = try await reporting { try await resetOptions.confirmed(for: inventoryOptions.load()) }
         try await LiveRun(module: module, inventoryOptions, stateOptions, formatOptions) { runner, state in
             let plan: ModulePlan.File? = if let path { try await ModulePlan.read(from: path) } else { nil }
-            return try await runner.run(selection, plan: plan, wishes: wishes, in: state)
+            return try await runner.run(selection, plan: plan, options: options, in: state)
         }.run()
     }
 }
@@ -188,7 +188,7 @@ struct Plan: AsyncParsableCommand {
                 inventory: inventory, module: String(module.number), redactor: redactor, passphrase: Passphrase.ask)
             let terminal = Terminal(isQuiet: false)
             let plan = try await ModulePlan(
-                module, wishes: resetOptions.unconfirmed, inventory: inventory, version: Runner.version,
+                module, options: resetOptions.unconfirmed, inventory: inventory, version: Runner.version,
                 redactor: redactor, provider: provider
             ) { warning in
                 terminal.line("warning: \(warning)")

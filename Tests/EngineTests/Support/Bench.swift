@@ -130,11 +130,11 @@ struct Bench: Sendable {
     }
 
     func plan(
-        wishes: RunWishes = RunWishes(), warn: @escaping @Sendable (String) -> Void = { _ in }
+        options: RunOptions = RunOptions(), warn: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> ModulePlan {
         try await ModulePlan(
-            fakeModule, wishes: wishes, inventory: inventory, version: version, redactor: redactor, provider: provider,
-            warn: warn)
+            fakeModule, options: options, inventory: inventory, version: version, redactor: redactor,
+            provider: provider, warn: warn)
     }
 
     /// A plan as it is now, written to a file and read from it.

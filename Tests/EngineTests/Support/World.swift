@@ -24,7 +24,7 @@ final class World: Sendable {
         var hooks: [String: Hook] = [:]
         var failover: Failover?
         var endedRuns: [Set<String>] = []
-        var wishes: Set<RunWishes> = []
+        var options: Set<RunOptions> = []
         var takenOverFrom: String?
         var absent: [AbsentNode] = []
         var problems: [any ExplainedError] = []
@@ -79,8 +79,8 @@ final class World: Sendable {
     }
 
     /// What the steps were told that was asked of their runs.
-    var wishes: Set<RunWishes> { state.withLock { $0.wishes } }
-    func noteWishes(_ wishes: RunWishes) { state.withLock { _ = $0.wishes.insert(wishes) } }
+    var options: Set<RunOptions> { state.withLock { $0.options } }
+    func noteOptions(_ options: RunOptions) { state.withLock { _ = $0.options.insert(options) } }
 
     /// What shows how things stand.
     var evidence: [Evidence] {
@@ -119,7 +119,7 @@ struct FakeStep: Step {
     let world: World
 
     func check(_ site: SiteReader) async throws -> Finding {
-        world.noteWishes(site.wishes)
+        world.noteOptions(site.options)
         try await world.arrive("\(id).check", site.reporter)
         return world.isInPlace(id.rawValue) ? .inPlace : .drifted(world.changes(of: id.rawValue))
     }
@@ -144,7 +144,7 @@ struct FakeStepOnRequest: StepOnRequest {
     var id: StepID { fake.id }
     var summary: String { fake.summary }
 
-    func isRequested(by wishes: RunWishes) -> Bool { wishes.resetsDatabase }
+    func isRequested(by options: RunOptions) -> Bool { options.resetsDatabase }
     func check(_ site: SiteReader) async throws -> Finding { try await fake.check(site) }
     func apply(_ changes: [Change], to site: SiteWriter) async throws { try await fake.apply(changes, to: site) }
     func verify(_ site: SiteReader) async throws { try await fake.verify(site) }

@@ -6,8 +6,8 @@ import StepKit
 import Testing
 
 /// What an operator asks of a run is on record, is kept through interruptions, and is done once.
-@Suite(.timeLimit(.minutes(5))) struct WishTests {
-    private let reset = RunWishes(resetsDatabase: true, skipsBackup: true)
+@Suite(.timeLimit(.minutes(5))) struct RunOptionsTests {
+    private let reset = RunOptions(resetsDatabase: true, skipsBackup: true)
 
     /// A bench whose module has a step on request between the first and the second.
     private static func bench() throws -> Bench {
@@ -20,30 +20,30 @@ import Testing
         let bench = try Self.bench()
         #expect(try await bench.run().failure == nil)
         #expect(bench.world.count("reset.check") == 0)
-        #expect(try bench.newest().header().content?.wishes == nil)
+        #expect(try bench.newest().header().content?.options == nil)
         #expect(
             try await !bench.plan().steps.contains { $0.step == "reset" })
-        let plan = try await bench.plan(wishes: reset)
+        let plan = try await bench.plan(options: reset)
         #expect(plan.steps.map(\.step) == ["first", "reset", "second", "third"])
     }
 
     @Test func stepsKnowTheRunAndWhatWasAskedOfItAlsoAfterAResume() async throws {
         let bench = try Self.bench()
         bench.world.on("third.apply") { _ in throw failure(.failed) }
-        _ = try await bench.runner.run(StepSelection(), wishes: reset, in: bench.state)
+        _ = try await bench.runner.run(StepSelection(), options: reset, in: bench.state)
         let id = try bench.newest().id.description
-        #expect(bench.world.wishes == [reset.of(run: id)])
-        #expect(try bench.newest().header().content?.wishes == ["reset-database", "no-backup"])
+        #expect(bench.world.options == [reset.of(run: id)])
+        #expect(try bench.newest().header().content?.options == ["reset-database", "no-backup"])
         bench.world.calm()
         _ = try await bench.resume()
-        #expect(bench.world.wishes == [reset.of(run: id)])
+        #expect(bench.world.options == [reset.of(run: id)])
         try bench.expectIntact()
     }
 
     @Test func aFinishedStepOnRequestIsNeverDoneAgainInItsRun() async throws {
         let bench = try Self.bench()
         bench.world.on("second.apply") { _ in throw failure(.failed) }
-        _ = try await bench.runner.run(StepSelection(), wishes: reset, in: bench.state)
+        _ = try await bench.runner.run(StepSelection(), options: reset, in: bench.state)
         bench.world.calm()
         // Somebody went back by hand: to what was asked for once, and is not asked for now.
         bench.world.unsettle("reset")
@@ -56,7 +56,7 @@ import Testing
     @Test func anUnfinishedOneIsLookedAtAndFinished() async throws {
         let bench = try Self.bench()
         bench.world.on("reset.verify") { _ in throw failure(.failed) }
-        _ = try await bench.runner.run(StepSelection(), wishes: reset, in: bench.state)
+        _ = try await bench.runner.run(StepSelection(), options: reset, in: bench.state)
         bench.world.calm()
         bench.world.forgetCalls()
         #expect(try await bench.resume().failure == nil)
@@ -68,7 +68,7 @@ import Testing
     ]) func aSelectionThatLeavesOutWhatWasAskedForIsRefused(_ selection: StepSelection) async throws {
         let bench = try Self.bench()
         let error = try await #require(throws: StepFailure.self) {
-            try await bench.runner.run(selection, wishes: reset, in: bench.state)
+            try await bench.runner.run(selection, options: reset, in: bench.state)
         }
         #expect(error.kind == .usage && error.cause.contains("reset"))
         #expect(try bench.state.runs().isEmpty)

@@ -1,16 +1,17 @@
-/// What the operator asked of a run beyond the inventory; written down with the run, so that `resume` goes by it too.
-public struct RunWishes: Sendable, Hashable {
-    /// Whether the database is set aside and made anew.
+/// What the operator asked of a run beyond the inventory; recorded with the run, so that `resume`
+/// obeys it too.
+public struct RunOptions: Sendable, Hashable {
+    /// Whether the database is set aside and created again.
     public var resetsDatabase: Bool
     /// Whether existing data is migrated without a backup.
     public var skipsBackup: Bool
     /// The run's id, which names what belongs to it; `nil` for a plan.
     public internal(set) var run: String?
 
-    /// Whether a plan looks beyond a reset that only a run makes: what is in the database now will not be there then.
-    public var foreseesReset: Bool { resetsDatabase && run == nil }
+    /// Whether this is a plan of a run that resets the database: what is in it now will be gone then.
+    public var isPlanningReset: Bool { resetsDatabase && run == nil }
 
-    /// Nothing out of the ordinary, unless said.
+    /// No options, unless given.
     public init(resetsDatabase: Bool = false, skipsBackup: Bool = false) {
         self.resetsDatabase = resetsDatabase
         self.skipsBackup = skipsBackup
@@ -22,16 +23,16 @@ public struct RunWishes: Sendable, Hashable {
             resetsDatabase: recorded.contains(Self.resetDatabase), skipsBackup: recorded.contains(Self.noBackup))
     }
 
-    /// What a run's header shall say: the options that were given.
+    /// The options that were given, for the run's header.
     public var record: [String] {
         (resetsDatabase ? [Self.resetDatabase] : []) + (skipsBackup ? [Self.noBackup] : [])
     }
 
-    /// The same wishes of the run `id`.
-    public func of(run id: String) -> RunWishes {
-        var wishes = self
-        wishes.run = id
-        return wishes
+    /// The same options of the run `id`.
+    public func of(run id: String) -> RunOptions {
+        var options = self
+        options.run = id
+        return options
     }
 
     private static let resetDatabase = "reset-database"
@@ -42,13 +43,13 @@ public struct RunWishes: Sendable, Hashable {
 ///
 /// Its checkpoint is final: `resume` does not look at it again.
 public protocol StepOnRequest: Step {
-    /// Whether `wishes` ask for it.
-    func isRequested(by wishes: RunWishes) -> Bool
+    /// Whether a run with `options` has this step.
+    func isRequested(by options: RunOptions) -> Bool
 }
 
 extension Module {
-    /// The steps of a run with `wishes`, in their order.
-    public func steps(for wishes: RunWishes) -> [any Step] {
-        steps.filter { ($0 as? any StepOnRequest)?.isRequested(by: wishes) ?? true }
+    /// The steps of a run with `options`, in their order.
+    public func steps(for options: RunOptions) -> [any Step] {
+        steps.filter { ($0 as? any StepOnRequest)?.isRequested(by: options) ?? true }
     }
 }
