@@ -44,7 +44,7 @@ extension RunJournal {
         /// Why other checkpoints do not count, by step: set aside, to be told.
         public let damaged: [String: String]
         /// Commands that were sent and whose results are not recorded: their outcome is unknown.
-        public let unknown: [RunCommand]
+        public let unknown: [RecordedCommand]
     }
 
     /// The end of an audit log that a crash cut off.

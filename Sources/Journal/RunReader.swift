@@ -89,14 +89,14 @@ public struct RunReader: Sendable {
     }
 
     /// Every remote command, statement and request of the run, with its result where one is recorded.
-    public func commands(step: String? = nil) throws(JournalError) -> [RunCommand] {
-        var commands: [RunCommand] = []
+    public func commands(step: String? = nil) throws(JournalError) -> [RecordedCommand] {
+        var commands: [RecordedCommand] = []
         var places: [Int: Int] = [:]
         for entry in try entries() {
             if let start = entry.command, step == nil || entry.step == step {
                 places[entry.sequence] = commands.count
                 commands.append(
-                    RunCommand(sequence: entry.sequence, time: entry.time, step: entry.step, start: start, end: nil))
+                    RecordedCommand(sequence: entry.sequence, time: entry.time, step: entry.step, start: start, end: nil))
             } else if let end = entry.end, let place = places[end.start] {
                 commands[place].end = end
             }
@@ -132,7 +132,7 @@ public struct RunReader: Sendable {
 }
 
 /// A remote command, statement or request, from its two records.
-public struct RunCommand: Sendable, Hashable, Codable {
+public struct RecordedCommand: Sendable, Hashable, Codable {
     /// The number of its start record, which the transcript's lines carry.
     public let sequence: Int
     /// When it was about to be sent.

@@ -7,10 +7,10 @@ import Testing
 
 /// What `runner logs` shows of a command, and what only `--verbose` adds.
 @Suite struct LogLinesTests {
-    private static func command(purpose: String?) throws -> RunCommand {
+    private static func command(purpose: String?) throws -> RecordedCommand {
         let purpose = purpose.map { "\"purpose\":\"\($0)\"," } ?? ""
         return try JSONDecoder().decode(
-            RunCommand.self,
+            RecordedCommand.self,
             from: Data(
                 """
                 {"sequence":7,"time":-978307200,"step":"s",

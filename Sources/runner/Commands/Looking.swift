@@ -206,7 +206,7 @@ struct CommandRecord: Encodable {
     let outcome: String
     let milliseconds: Int?
 
-    init(_ command: RunCommand) {
+    init(_ command: RecordedCommand) {
         time = command.time
         purpose = command.start.purpose
         step = command.step
