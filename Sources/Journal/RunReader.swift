@@ -96,7 +96,9 @@ public struct RunReader: Sendable {
             if let start = entry.command, step == nil || entry.step == step {
                 places[entry.sequence] = commands.count
                 commands.append(
-                    RecordedCommand(sequence: entry.sequence, time: entry.time, step: entry.step, start: start, end: nil))
+                    RecordedCommand(
+                        sequence: entry.sequence, time: entry.time, step: entry.step, start: start,
+                        end: nil))
             } else if let end = entry.end, let place = places[end.start] {
                 commands[place].end = end
             }

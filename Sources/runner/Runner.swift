@@ -15,9 +15,12 @@ struct Runner: AsyncParsableCommand {
             """,
         version: version,
         groupedSubcommands: [
-            CommandGroup(name: "Running", subcommands: [Run.self, Resume.self, Plan.self]),
+            CommandGroup(name: "Running", subcommands: [RunCommand.self, ResumeCommand.self, PlanCommand.self]),
             CommandGroup(
-                name: "Looking", subcommands: [Doctor.self, StepsCommand.self, Status.self, Logs.self, Audit.self]),
-            CommandGroup(name: "Keeping house", subcommands: [InventoryCommand.self, Unlock.self]),
+                name: "Looking",
+                subcommands: [
+                    DoctorCommand.self, StepsCommand.self, StatusCommand.self, LogsCommand.self, AuditCommand.self,
+                ]),
+            CommandGroup(name: "Keeping house", subcommands: [InventoryCommand.self, UnlockCommand.self]),
         ])
 }

@@ -7,8 +7,9 @@ import StepKit
 import Steps
 
 /// `runner doctor 11`.
-struct Doctor: AsyncParsableCommand {
+struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "doctor",
         abstract: "Tell whether everything is reachable and served, and if not, why; touches nothing.")
 
     @Argument(help: "The module's number.") var module: Int

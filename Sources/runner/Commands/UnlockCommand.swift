@@ -9,8 +9,9 @@ import StepKit
 import Steps
 
 /// `runner unlock`.
-struct Unlock: AsyncParsableCommand {
+struct UnlockCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "unlock",
         abstract: "Break the cluster's lock of a run whose process is gone; recorded.",
         discussion: "A run of this machine needs no unlocking: `runner resume` takes its lock over.")
 

@@ -1,0 +1,36 @@
+import ArgumentParser
+import ClientKit
+import Engine
+import StepKit
+
+/// `runner inventory check`.
+struct InventoryCheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Report every mistake of the inventory at once, each with its JSON path and line.",
+        discussion: "With --probe, also tries to reach and log in to everything that it names; changes nothing.")
+
+    @Flag(name: .long, help: "Connect to every host, PostgreSQL, Redis, the API servers and the registry too.")
+    var probe = false
+    @OptionGroup var inventoryOptions: InventoryOptions
+    @OptionGroup var formatOptions: FormatOptions
+
+    func run() async throws {
+        do {
+            let inventory = try await inventoryOptions.load()
+            guard !probe else { return try await probe(inventory) }
+            try formatOptions.print([InventoryProblem]()) {
+                "\(inventory.path): \(inventory.hosts.count) hosts, \(inventory.masters.count) masters, no mistakes"
+            }
+        } catch let error as InventoryError {
+            if formatOptions.format == .json { print(try JSONOutput.string(error.problems)) }
+            try await reporting { throw error }
+        }
+    }
+
+    private func probe(_ inventory: StepKit.Inventory) async throws {
+        let result = await InventoryProbe(inventory, redactor: redactor, passphrase: Passphrase.ask).run()
+        try formatOptions.print(result.diagnoses) { DiagnosisLines().text(result.diagnoses) }
+        if let kind = result.failure { throw ExitCode(kind.exitStatus) }
+    }
+}

@@ -1,0 +1,68 @@
+import ArgumentParser
+import ClientKit
+import Foundation
+import StepKit
+
+/// `runner inventory import`.
+struct InventoryImportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import",
+        abstract: "Make an inventory of a kubespray hosts.yaml.",
+        discussion: """
+            What that file does not know is taken from --set, then from --like; what is left over is written as something to be \
+            filled in, and named. Values can be set for: \(InventoryImport.settableKeys.joined(separator: ", ")).
+            """)
+
+    @Argument(help: "Kubespray's inventory, in YAML.") var hosts: String
+    @Option(name: .shortAndLong, help: "The file to write (default: standard output).") var output: String?
+    @Flag(name: .long, help: "Replace the file if it exists.") var force = false
+    @Option(name: .long, help: "An inventory to take what kubespray does not know from.") var like: String?
+    @Option(name: .long, help: ArgumentHelp("A value, as KEY=VALUE; several times.", valueName: "key=value"))
+    var set: [String] = []
+
+    func validate() throws {
+        _ = try values()
+        if force, output == nil { throw ValidationError("--force belongs to --output") }
+    }
+
+    func run() async throws {
+        try await reporting {
+            let values = try values()
+            let target = output.map { URL(filePath: $0).standardized.path }
+            let folder = (target ?? URL(filePath: "x").path).split(separator: "/").dropLast()
+            let (hosts, like, force) = (hosts, like, force)
+            let result = try await runBlocking {
+                let result = try InventoryImport(
+                    values: values, like: like, folder: "/" + folder.joined(separator: "/")
+                )
+                .convert(file: hosts)
+                if let target { try InventoryImport.write(result.text, to: target, isForced: force) }
+                return result
+            }
+            if target == nil { print(result.text, terminator: "") }
+            for note in result.notes { Terminal.write("note: \(note.line(in: hosts))\n") }
+            if let target { Terminal.write("wrote \(target)\n") }
+            if !result.blanks.isEmpty {
+                Terminal.write("to be filled in before use: \(result.blanks.joined(separator: ", "))\n")
+            }
+        }
+    }
+
+    private func values() throws -> [String: String] {
+        var values: [String: String] = [:]
+        for text in set {
+            let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2, InventoryImport.settableKeys.contains(parts[0]) else {
+                throw ValidationError(
+                    "'\(text)' is no KEY=VALUE; keys are \(InventoryImport.settableKeys.joined(separator: ", "))")
+            }
+            guard values.updateValue(parts[1], forKey: parts[0]) == nil else {
+                throw ValidationError("\(parts[0]) is set twice")
+            }
+        }
+        if values["ssh.key"] != nil, values["ssh.agent"] != nil {
+            throw ValidationError("set either ssh.key or ssh.agent")
+        }
+        return values
+    }
+}

@@ -1,0 +1,60 @@
+import ArgumentParser
+import ClientKit
+import Engine
+import StepKit
+
+/// `runner plan 11`.
+struct PlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Show what a run would change, each change with its certainty; touches nothing.")
+
+    @Argument(help: "The module's number.") var module: Int
+    @Flag(name: .long, help: "Exit with 2 when there is something to change.") var detailedExitcode = false
+    @Option(name: .shortAndLong, help: "Write the plan to this file, for `run --plan`.") var output: String?
+    @OptionGroup var resetOptions: ResetOptions
+    @OptionGroup var inventoryOptions: InventoryOptions
+    @OptionGroup var formatOptions: FormatOptions
+
+    func validate() throws {
+        guard output == nil || !resetOptions.resetDatabase else {
+            throw ValidationError("a reset of the database is never carried out from a plan's file")
+        }
+    }
+
+    func run() async throws {
+        let plan = try await reporting {
+            let module = try StepKit.Module.named(self.module)
+            let inventory = try await inventoryOptions.load()
+            let provider = LiveProvider(
+                inventory: inventory, module: String(module.number), redactor: redactor, passphrase: Passphrase.ask)
+            let terminal = Terminal(isQuiet: false)
+            let plan = try await ModulePlan(
+                module, options: resetOptions.unconfirmed, inventory: inventory, version: Runner.version,
+                redactor: redactor, provider: provider
+            ) { warning in
+                terminal.line("warning: \(warning)")
+            }
+            if let output, plan.failure == nil { try await plan.write(to: output) }
+            return plan
+        }
+        try formatOptions.print(plan, text: { plan.words })
+        if let failure = plan.failure { try await reporting { throw failure } }
+        if detailedExitcode, !plan.isEmpty { throw ExitCode(2) }
+    }
+}
+
+extension ModulePlan {
+    /// The plan for reading.
+    var words: String {
+        let parts = steps.map { step in
+            if step.obstacle != nil { return "\(step.step): a run stops here" }
+            return step.changes.isEmpty
+                ? "\(step.step): in place"
+                : "\(step.step):\n"
+                    + step.changes.map { "  \($0.summary)  [\($0.certainty.rawValue)]" }.joined(separator: "\n")
+        }
+        let count = steps.map(\.changes.count).reduce(0, +)
+        return parts.joined(separator: "\n") + "\n" + (count == 0 ? "nothing to change" : "\(count) changes")
+    }
+}

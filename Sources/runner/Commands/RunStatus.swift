@@ -1,0 +1,54 @@
+import Foundation
+import Journal
+
+/// Where a run stands, as far as its files say.
+struct RunStatus: Encodable, Sendable {
+    struct Step: Encodable, Sendable {
+        let step: String
+        let state: String
+
+        var mark: String {
+            switch state {
+            case "applied", "in place": "✓"
+            case "not finished": "·"
+            default: "!"
+            }
+        }
+    }
+
+    let run: String
+    let started: Date?
+    let state: String
+    let error: String?
+    let steps: [Step]
+
+    init(_ reader: RunReader, in directory: StateDirectory) throws {
+        run = reader.id.description
+        let header = try reader.header().content
+        started = header?.started
+        let outcome = try reader.outcome()
+        switch outcome {
+        case .whole(let outcome):
+            state = outcome.result.rawValue
+            error = outcome.error
+        case .damaged(let why):
+            (state, error) = ("damaged", "outcome.json: \(why)")
+        case .missing:
+            let holder = try ModuleLock.holder(of: reader.id.module, in: directory)
+            state = holder?.run == reader.id ? "running" : "cut off"
+            error = nil
+        }
+        let checkpoints = try reader.checkpoints()
+        steps = (header?.steps ?? []).map { step in
+            let state =
+                switch checkpoints[step] ?? .missing {
+                case .whole(let checkpoint): checkpoint.completion.rawValue
+                case .damaged(let why): "damaged checkpoint: \(why)"
+                case .missing: "not finished"
+                }
+            return Step(step: step, state: state)
+        }
+    }
+
+    var line: String { "\(run)  \(state)  \(started.map { $0.formatted(.iso8601) } ?? "run.json missing or edited")" }
+}

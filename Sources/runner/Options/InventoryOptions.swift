@@ -1,0 +1,19 @@
+import ArgumentParser
+import ClientKit
+import Foundation
+import StepKit
+
+/// Where the inventory is: flag, then `RUNNER_INVENTORY`, then the working directory.
+struct InventoryOptions: ParsableArguments {
+    @Option(name: .long, help: "The inventory file (default: $RUNNER_INVENTORY, else ./inventory.json).")
+    var inventory: String?
+
+    var path: String {
+        inventory ?? ProcessInfo.processInfo.environment["RUNNER_INVENTORY"] ?? "inventory.json"
+    }
+
+    func load() async throws -> StepKit.Inventory {
+        let path = path
+        return try await runBlocking { try StepKit.Inventory.load(path: path) }
+    }
+}

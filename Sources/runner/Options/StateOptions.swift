@@ -1,0 +1,45 @@
+import ArgumentParser
+import ClientKit
+import Foundation
+import Journal
+import StepKit
+
+/// Where the state is: flag, then `RUNNER_STATE_DIR`, then the default of the user.
+struct StateOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: "The state directory (default: $RUNNER_STATE_DIR, else /var/lib/keybuzz-runner for root, else XDG state)."
+    )
+    var stateDir: String?
+
+    var path: String {
+        StateDirectory.resolve(flag: stateDir, environment: ProcessInfo.processInfo.environment)
+    }
+
+    /// The directory for reading; nothing is created.
+    var reading: StateDirectory { .reading(path) }
+
+    /// The directory, created and proved writable.
+    func prepared(_ terminal: Terminal) async throws -> StateDirectory {
+        let path = path
+        let state = try await runBlocking { try StateDirectory.prepare(path) }
+        for warning in state.warnings { terminal.line("warning: \(warning)") }
+        return state
+    }
+
+    /// The run called `text`, or the newest.
+    func run(_ text: String?) async throws -> RunReader {
+        let state = reading
+        let found = try await runBlocking { () -> RunReader? in
+            guard let text else { return try state.runs().first }
+            return RunID(text).flatMap { state.run($0) }
+        }
+        guard let found else {
+            throw StepFailure(
+                "look at \(text.map { "run \($0)" } ?? "the newest run")", cause: "there is none in \(state.path)",
+                remedy: text == nil ? "begin one with `runner run 11`" : "`runner status --all` lists the runs",
+                kind: .badInput)
+        }
+        return found
+    }
+}
