@@ -1,9 +1,10 @@
 #include <libssh2.h>
 #include <stddef.h>
-#include <sys/socket.h>
 
 /* GNU functions that are declared for C only under _GNU_SOURCE, which Swift's Glibc module is not built with. */
-int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+/* Without <sys/socket.h>, or this module would claim its constants, which belong to Glibc. */
+struct sockaddr;
+int accept4(int socket, struct sockaddr *address, unsigned int *length, int flags);
 void *memmem(const void *haystack, size_t haystack_length, const void *needle, size_t needle_length);
 
 /* libssh2_session_callback_set() takes every callback as void *; these keep the types checked. */

@@ -18,7 +18,7 @@ public actor SSHConnection: RemoteShell {
     /// `SHA256:…` of the host key that was verified.
     public internal(set) var hostKeyFingerprint = ""
 
-    let executor = PollExecutor()
+    let executor = EventLoop()
     let observer: any ActivityObserver
     var session: Session?
     /// Whether authentication is done, so that the server owes signs of life.
@@ -37,7 +37,7 @@ public actor SSHConnection: RemoteShell {
     /// What this session goes through, and the session that it travels on.
     let through: JumpHost?
     var carrier: SSHConnection?
-    let channelGate = Gate()
+    let channelLock = AsyncLock()
 
     /// The thread of this session.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -57,7 +57,7 @@ public actor SSHConnection: RemoteShell {
         self.observer = observer
         pool = ShellPool(limit: destination.limits.shells)
         executor.start(label: "ssh \(destination.name)") { [weak self] events in
-            self?.assumeIsolated { $0.turn(events) }
+            self?.assumeIsolated { $0.process(events) }
         }
     }
 
@@ -96,7 +96,7 @@ public actor SSHConnection: RemoteShell {
     public func close() async {
         if let session, loss == nil, isEstablished {
             libssh2_session_disconnect_ex(session.pointer, SSH_DISCONNECT_BY_APPLICATION, "done", "")
-            session.wire.flush()
+            session.transport.flush()
         }
         lose(.closedHere)
     }
@@ -108,7 +108,7 @@ public actor SSHConnection: RemoteShell {
         let nonce = Self.freshNonce()
         let claim = ShellPool.Claim(nonce: nonce, effect: command.effect)
         defer { returnShell(of: claim) }
-        let shell = try await takeShell(for: command, claim)
+        let shell = try await takeShell(for: command, claim: claim)
         let lines = try parts(of: command, on: shell, nonce: nonce)
         let activity = Activity(
             channel: .ssh, host: hostName, hostKeyFingerprint: hostKeyFingerprint, for: command.purpose,
@@ -117,10 +117,10 @@ public actor SSHConnection: RemoteShell {
         do {
             try await observer.willBegin(activity)
         } catch {
-            throw refusedByObserver(command, error)
+            throw refusedByObserver(command, error: error)
         }
-        var exchange: Exchange?
-        let end: Exchange.End
+        var inFlight: InFlightCommand?
+        let end: InFlightCommand.End
         // While the observer was asked, other things may have happened.
         if let loss {
             end = .linkLost(loss)
@@ -129,16 +129,16 @@ public actor SSHConnection: RemoteShell {
         } else {
             let wait = command.effect == .change ? destination.limits.lock : .zero
             let preamble = shell.takePreamble().map { [$0] } ?? []
-            let started = Exchange(
+            let started = InFlightCommand(
                 sending: preamble + lines, nonce: nonce, outputLimit: command.outputLimit,
                 deadline: .now + command.timeout + wait
             ) { [observer] bytes, stream in
                 observer.didReceive(bytes, from: stream, of: activity)
             }
-            exchange = started
+            inFlight = started
             end = await result(of: started, on: shell)
         }
-        return try await conclude(command, activity, exchange, end)
+        return try await conclude(command, activity: activity, inFlight: inFlight, end: end)
     }
 
     /// A random text of 128 bits, which no output contains by accident; the remote shell reads it byte by byte.
@@ -165,17 +165,17 @@ public actor SSHConnection: RemoteShell {
                 case .nulByte: "an argument or a variable contains a NUL byte, which no program can be given"
                 case .variableName(let name): "\(name) is not a name for an environment variable"
                 }
-            throw notSent(command, cause, "correct the command.", .failed)
+            throw notSent(command, because: cause, remedy: "correct the command", kind: .failed)
         }
     }
 
-    private func result(of exchange: Exchange, on shell: ShellChannel) async -> Exchange.End {
-        shell.exchange = exchange
-        defer { shell.exchange = nil }
-        let nonce = exchange.nonce
+    private func result(of inFlight: InFlightCommand, on shell: ShellChannel) async -> InFlightCommand.End {
+        shell.inFlight = inFlight
+        defer { shell.inFlight = nil }
+        let nonce = inFlight.nonce
         let end = await withTaskCancellationHandler {
             // Without naming it, the closure would run, and the result be awaited, outside this actor.
-            await exchange.result(isolation: self)
+            await inFlight.result(isolation: self)
         } onCancel: {
             Task { await self.cancel(nonce) }
         }
@@ -188,8 +188,8 @@ public actor SSHConnection: RemoteShell {
 
     /// Ends the wait of the command with this nonce, or lets it run for the grace; by now it may have ended.
     func cancel(_ nonce: String) {
-        guard !pool.withdraw(nonce), let exchange = pool.exchanges.first(where: { $0.nonce == nonce }) else { return }
-        exchange.isCancelled = true
-        exchange.deadline = min(exchange.deadline, .now + destination.limits.cancellation)
+        guard !pool.withdraw(nonce), let inFlight = pool.inFlight.first(where: { $0.nonce == nonce }) else { return }
+        inFlight.isCancelled = true
+        inFlight.deadline = min(inFlight.deadline, .now + destination.limits.cancellation)
     }
 }

@@ -38,11 +38,11 @@ extension SSHConnection {
             // Not the loss of this session's host: that is for its keepalives to say.
             throw destination.failure(
                 .channel, attempt, cause: LinkFailure.timedOut(duration).explanation,
-                remedy: "look whether \(host) is up, and whether a firewall drops what comes from \(hostName).",
+                remedy: "check whether \(host) is up, and whether a firewall drops what comes from \(hostName)",
                 kind: .failed)
-        case .failure(let failure): throw channelError(attempt, failure)
+        case .failure(let failure): throw channelError(failure, attempt: attempt)
         }
-        guard let session else { throw linkError(.channel, attempt, loss ?? .closedHere) }
+        guard let session else { throw linkError(.channel, attempt: attempt, failure: loss ?? .closedHere) }
         switch TCPSocket.listenOnLoopback() {
         case .success(let listener):
             let pump = ForwardPump(channel: channel, session: session, listener: listener.descriptor)
@@ -51,7 +51,7 @@ extension SSHConnection {
         case .failure(let error):
             closeLater(channel)
             throw destination.failure(
-                .channel, "listen on 127.0.0.1", cause: errnoText(error.code), remedy: "free ports or descriptors.",
+                .channel, "listen on 127.0.0.1", cause: errnoText(error.code), remedy: "free ports or descriptors",
                 kind: .failed)
         }
     }

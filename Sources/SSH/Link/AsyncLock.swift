@@ -1,10 +1,10 @@
 /// Lets one task at a time through, in the order they came; belongs to one actor.
-final class Gate {
+final class AsyncLock {
     private var isTaken = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
     /// Waits until everyone who came before has left.
-    func enter(isolation: isolated any Actor) async {
+    func acquire(isolation: isolated any Actor) async {
         guard isTaken else {
             isTaken = true
             return
@@ -13,7 +13,7 @@ final class Gate {
     }
 
     /// Lets the next one in.
-    func leave() {
+    func release() {
         if waiting.isEmpty {
             isTaken = false
         } else {

@@ -32,7 +32,7 @@ extension SSHDestination {
             guard let given = await passphrase(path), !given.isEmpty else {
                 throw failure(
                     .authentication, "use the SSH key \(path)", cause: "it is encrypted, and no passphrase was given",
-                    remedy: "give the passphrase, or load the key into an agent with ssh-add \(path).", kind: .refused)
+                    remedy: "give the passphrase, or load the key into an agent with ssh-add \(path)", kind: .refused)
             }
             return .file(file, passphrase: given)
         case .agent(let wanted):
@@ -58,17 +58,17 @@ extension SSHDestination {
                 }
             throw failure(
                 .authentication, attempt, cause: cause,
-                remedy: "start an agent (eval $(ssh-agent)) and load the key with \(add).", kind: .refused)
+                remedy: "start an agent (eval $(ssh-agent)) and load the key with \(add)", kind: .refused)
         }
         guard let key = keys.first(where: { $0.fingerprint == fingerprint }) else {
             let held = keys.map { "\($0.type) \($0.fingerprint)" }.joined(separator: ", ")
             throw failure(
                 .authentication, attempt,
                 cause: keys.isEmpty ? "the agent holds no key" : "the agent holds only \(held)",
-                remedy: "load the key with \(add).", kind: .refused)
+                remedy: "load the key with \(add)", kind: .refused)
         }
         if key.type == "ssh-rsa", !Session.supportsRSAWithSHA2 {
-            let problem = KeyFile.noRSA("it is an RSA key", "use an ed25519 key (ssh-keygen -t ed25519).")
+            let problem = KeyFile.noRSA("it is an RSA key", remedy: "use an ed25519 key (ssh-keygen -t ed25519)")
             throw failure(.authentication, attempt, cause: problem.cause, remedy: problem.remedy, kind: .refused)
         }
         return .agent(agent, key)
@@ -82,13 +82,13 @@ extension SSHDestination {
         } catch {
             throw failure(
                 .authentication, attempt, cause: error.localizedDescription,
-                remedy: "correct the path of the public key in the inventory.", kind: .badInput)
+                remedy: "correct the path of the public key in the inventory", kind: .badInput)
         }
         let fields = text.split(whereSeparator: \.isWhitespace)
         guard fields.count >= 2, let key = PublicKey(type: fields[0], base64: fields[1]) else {
             throw failure(
                 .authentication, attempt, cause: "it is not a public key in OpenSSH's form",
-                remedy: "name the .pub file of the key, or its SHA256: fingerprint.", kind: .badInput)
+                remedy: "name the .pub file of the key, or its SHA256: fingerprint", kind: .badInput)
         }
         return key
     }

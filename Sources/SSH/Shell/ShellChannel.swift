@@ -1,7 +1,7 @@
 import CLibSSH2
 import ClientKit
 
-/// The channel of a remote shell; runs one ``Exchange`` after another.
+/// The channel of a remote shell; runs one ``InFlightCommand`` after another.
 final class ShellChannel {
     let channel: OpaquePointer
     private let session: Session
@@ -10,7 +10,7 @@ final class ShellChannel {
     // Sent together with the first command, which saves a round trip.
     private var preamble: [UInt8]?
     /// The command in flight.
-    var exchange: Exchange?
+    var inFlight: InFlightCommand?
     /// Whether it has started and no command has it.
     var isIdle = false
     /// Set when the shell can take no more commands.
@@ -39,7 +39,7 @@ final class ShellChannel {
         for _ in 0..<Self.rounds where !isEnded {
             var hasMoved = read(0, .stdout)
             hasMoved = read(SSH_EXTENDED_DATA_STDERR, .stderr) || hasMoved
-            exchange?.send(write)
+            inFlight?.send(write)
             if !hasMoved { return false }
         }
         return !isEnded
@@ -55,7 +55,7 @@ final class ShellChannel {
         }
         if count > 0 {
             // Between commands, this is what a process left running in the background says: no one's output.
-            exchange?.receive(chunk, from: stream)
+            inFlight?.receive(chunk, from: stream)
             return true
         }
         if count < 0, count != Int(Session.again) {
@@ -67,7 +67,7 @@ final class ShellChannel {
     }
 
     private func write(_ bytes: UnsafeRawBufferPointer) -> Int {
-        guard session.wire.outgoing.count < SendQueue.highWater else { return 0 }
+        guard session.transport.outgoing.count < SendQueue.highWater else { return 0 }
         let count = libssh2_channel_write_ex(
             channel, 0, bytes.bindMemory(to: CChar.self).baseAddress, min(bytes.count, Self.chunkSize))
         if count < 0, count != Int(Session.again) {
@@ -78,7 +78,7 @@ final class ShellChannel {
 
     private func end(_ reason: String) {
         isEnded = true
-        exchange?.end(.shellEnded(reason))
+        inFlight?.end(.shellEnded(reason))
     }
 
     private func endReason() -> String {

@@ -158,14 +158,14 @@ struct HostPatterns: Sendable {
             return hmacSHA1(name, salt: salt).bytes.elementsEqual(hash)
         case .list(let patterns):
             let matching = patterns.filter { pattern in
-                Self.match(pattern.hasPrefix("!") ? pattern.dropFirst().utf8 : pattern.utf8, name[...].utf8)
+                Self.match(pattern.hasPrefix("!") ? pattern.dropFirst().utf8 : pattern.utf8, name: name[...].utf8)
             }
             return !matching.isEmpty && !matching.contains { $0.hasPrefix("!") }
         }
     }
 
     /// `*` and `?` as OpenSSH has them; time is bounded by the product of the lengths.
-    private static func match(_ pattern: Substring.UTF8View, _ name: Substring.UTF8View) -> Bool {
+    private static func match(_ pattern: Substring.UTF8View, name: Substring.UTF8View) -> Bool {
         var pattern = pattern
         var name = name
         var retry: (pattern: Substring.UTF8View, name: Substring.UTF8View)?

@@ -27,20 +27,20 @@ struct KeyFile: Sendable {
         self.path = path
         let text = try Self.read(path)
         contents = Secret(text)
-        let generate = "make another with ssh-keygen -t ed25519, and name its path in the inventory."
+        let generate = "make another with ssh-keygen -t ed25519, and name its path in the inventory"
         let header = text.split(separator: "\n").first { !$0.isEmpty }?.trimmingCharacters(in: .whitespaces) ?? ""
         var key: PublicKey?
         var isRSA = false
         switch header {
         case "-----BEGIN OPENSSH PRIVATE KEY-----":
-            let (cipher, publicKey) = try Self.openSSH(text, path)
+            let (cipher, publicKey) = try Self.openSSH(text, path: path)
             key = publicKey
             isEncrypted = cipher != "none"
             isRSA = publicKey.type == "ssh-rsa"
             guard ["none", "aes256-ctr", "aes256-cbc"].contains(cipher) else {
                 throw Problem(
                     cause: "\(path) is encrypted with \(cipher), which libssh2 \(Session.version) cannot read",
-                    remedy: "encrypt it anew with ssh-keygen -p -Z aes256-ctr -f \(path).")
+                    remedy: "encrypt it again with ssh-keygen -p -Z aes256-ctr -f \(path)")
             }
         case "-----BEGIN EC PRIVATE KEY-----":
             isEncrypted = text.contains("Proc-Type: 4,ENCRYPTED")
@@ -61,17 +61,17 @@ struct KeyFile: Sendable {
             let isPublic = header.hasPrefix("ssh-") || header.hasPrefix("ecdsa-") || header.hasPrefix("sk-")
             throw Problem(
                 cause: isPublic ? "\(path) is a public key" : "\(path) is not a private key that can be used here",
-                remedy: isPublic ? "name the private key, the file without .pub." : generate)
+                remedy: isPublic ? "name the private key, the file without .pub" : generate)
         }
         publicKey = key
         if let type = key?.type, type != "ssh-rsa", type != "ssh-ed25519", !type.hasPrefix("ecdsa-sha2-") {
             throw Problem(cause: "\(path) is a key of type \(type), which is not supported", remedy: generate)
         }
-        if isRSA, !supportsRSA { throw Self.noRSA("\(path) is an RSA key", generate) }
+        if isRSA, !supportsRSA { throw Self.noRSA("\(path) is an RSA key", remedy: generate) }
     }
 
     /// Why an RSA key cannot be used with the library that is installed.
-    static func noRSA(_ subject: String, _ remedy: String) -> Problem {
+    static func noRSA(_ subject: String, remedy: String) -> Problem {
         Problem(
             cause: "\(subject), and libssh2 \(Session.version) can only sign with RSA and SHA-1, which servers since "
                 + "OpenSSH 8.8 refuse", remedy: remedy)
@@ -81,13 +81,13 @@ struct KeyFile: Sendable {
         let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw Problem(
-                cause: "\(path): \(errnoText(errno))", remedy: "correct the path of the key in the inventory.",
+                cause: "\(path): \(errnoText(errno))", remedy: "correct the path of the key in the inventory",
                 isMissing: errno == ENOENT)
         }
         defer { Glibc.close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size < 1 << 20 else {
-            throw Problem(cause: "\(path) is not a key file", remedy: "correct the path of the key in the inventory.")
+            throw Problem(cause: "\(path) is not a key file", remedy: "correct the path of the key in the inventory")
         }
         // Asked of the open file, so that nobody can put another in its place after the check.
         guard status.st_mode & 0o077 == 0 else {
@@ -108,7 +108,7 @@ struct KeyFile: Sendable {
     }
 
     /// The cipher and the public key, which even an encrypted file shows.
-    private static func openSSH(_ text: String, _ path: String) throws(Problem) -> (cipher: String, key: PublicKey) {
+    private static func openSSH(_ text: String, path: String) throws(Problem) -> (cipher: String, key: PublicKey) {
         let magic = Array("openssh-key-v1\0".utf8)
         let body = body(text)
         var reader = WireReader(body.dropFirst(magic.count))
@@ -116,7 +116,7 @@ struct KeyFile: Sendable {
             reader.uint32() == 1, let blob = reader.string()
         else {
             throw Problem(
-                cause: "\(path) is damaged", remedy: "restore it, or make another with ssh-keygen -t ed25519.")
+                cause: "\(path) is damaged", remedy: "restore it, or make another with ssh-keygen -t ed25519")
         }
         return (cipher, PublicKey(blob: blob))
     }

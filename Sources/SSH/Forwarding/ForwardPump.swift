@@ -75,8 +75,8 @@ final class ForwardPump {
         if case .listening(let listener) = local { accept(listener) }
         guard !isDone, case .connected(let socket) = local, let channel else { return false }
         for _ in 0..<Self.rounds where !isDone {
-            var hasMoved = moveIn(channel, socket)
-            hasMoved = moveOut(channel, socket) || hasMoved
+            var hasMoved = moveIn(from: channel, to: socket)
+            hasMoved = moveOut(from: socket, to: channel) || hasMoved
             if toldRemote, toldLocal { abandon() }
             if !hasMoved { return false }
         }
@@ -88,12 +88,12 @@ final class ForwardPump {
         guard socket >= 0 else { return }
         // One connection only: whoever else on this machine tries the port finds it closed.
         close(listener)
-        setOption(socket, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        setOption(TCP_NODELAY, of: socket, level: Int32(IPPROTO_TCP), to: 1)
         local = .connected(socket)
     }
 
     /// From the channel to the local socket.
-    private func moveIn(_ channel: OpaquePointer, _ socket: Int32) -> Bool {
+    private func moveIn(from channel: OpaquePointer, to socket: Int32) -> Bool {
         var hasMoved = false
         if toLocal.isEmpty, !remoteEnded {
             var count = 0
@@ -129,7 +129,7 @@ final class ForwardPump {
     }
 
     /// From the local socket to the channel.
-    private func moveOut(_ channel: OpaquePointer, _ socket: Int32) -> Bool {
+    private func moveOut(from socket: Int32, to channel: OpaquePointer) -> Bool {
         var hasMoved = false
         if toRemote.isEmpty, !localEnded, !isDone {
             var count = 0
@@ -146,7 +146,7 @@ final class ForwardPump {
                 abandon()
             }
         }
-        if !toRemote.isEmpty, !isDone, session.wire.outgoing.count < SendQueue.highWater {
+        if !toRemote.isEmpty, !isDone, session.transport.outgoing.count < SendQueue.highWater {
             let count = toRemote.withUnsafeBytes {
                 libssh2_channel_write_ex(channel, 0, $0.bindMemory(to: CChar.self).baseAddress, $0.count)
             }
@@ -166,7 +166,7 @@ final class ForwardPump {
 
     /// Ends the forward because of its channel; where the session itself is lost, that is said first.
     private func giveUp() {
-        if session.wire.failure == nil { abandon() }
+        if session.transport.failure == nil { abandon() }
     }
 
     private func closeLocal() {

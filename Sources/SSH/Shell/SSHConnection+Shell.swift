@@ -4,7 +4,7 @@ import ClientKit
 /// Handing out the remote shells, and starting them: the first at the beginning, others when they are needed.
 extension SSHConnection {
     /// Waits until `claim` has a shell for `command`.
-    func takeShell(for command: RemoteCommand, _ claim: ShellPool.Claim) async throws(SSHError) -> ShellChannel {
+    func takeShell(for command: RemoteCommand, claim: ShellPool.Claim) async throws(SSHError) -> ShellChannel {
         let nonce = claim.nonce
         if loss == nil, !Task.isCancelled {
             pool.enqueue(claim)
@@ -16,9 +16,11 @@ extension SSHConnection {
             }
         }
         if let refusal = claim.refusal { throw refusal }
-        if let loss, !Task.isCancelled { throw notSent(command, loss.explanation, "connect again.", .unreachable) }
+        if let loss, !Task.isCancelled {
+            throw notSent(command, because: loss.explanation, remedy: "connect again", kind: .unreachable)
+        }
         guard let shell = claim.shell, !Task.isCancelled else {
-            throw notSent(command, "the task was cancelled", "run it again.", .failed)
+            throw notSent(command, because: "the task was cancelled", remedy: "run it again", kind: .failed)
         }
         return shell
     }
@@ -52,14 +54,14 @@ extension SSHConnection {
             preamble = try RemoteScript.preamble(token: token, lockFile: destination.lockFile)
         } catch {
             throw destination.failure(
-                .channel, attempt, cause: "the path of the lock file contains a NUL byte", remedy: "correct it.",
+                .channel, attempt, cause: "the path of the lock file contains a NUL byte", remedy: "correct it",
                 kind: .badInput)
         }
         let channel: OpaquePointer
         do throws(LinkFailure) {
             channel = try await openSessionChannel(until: deadline).get()
         } catch {
-            throw channelError(attempt, error)
+            throw channelError(error, attempt: attempt)
         }
         let loop = RemoteScript.loop(token: token)
         let shell: ShellChannel
@@ -72,9 +74,9 @@ extension SSHConnection {
             pool.append(shell)
         } catch {
             closeLater(channel)
-            throw linkError(.channel, attempt, error)
+            throw linkError(.channel, attempt: attempt, failure: error)
         }
-        try await awaitLoop(on: shell, attempt, until: deadline)
+        try await awaitLoop(on: shell, attempt: attempt, until: deadline)
         shell.isIdle = true
     }
 
@@ -102,24 +104,24 @@ extension SSHConnection {
     func openChannel(
         until deadline: ContinuousClock.Instant, _ open: @escaping (Session) -> OpaquePointer?
     ) async -> Result<OpaquePointer, LinkFailure> {
-        await channelGate.enter(isolation: self)
+        await channelLock.acquire(isolation: self)
         let result = await channelResult(until: deadline, open)
         if case .failure(.timedOut) = result {
             // libssh2 must come to an end with this one before it can open another; the session itself is sound.
             Task { await finishOpening(open) }
         } else {
-            channelGate.leave()
+            channelLock.release()
         }
         return result
     }
 
     /// An error about a channel that was not opened.
-    func channelError(_ attempt: String, _ failure: LinkFailure) -> SSHError {
-        guard case .library = failure else { return linkError(.channel, attempt, failure) }
+    func channelError(_ failure: LinkFailure, attempt: String) -> SSHError {
+        guard case .library = failure else { return linkError(.channel, attempt: attempt, failure: failure) }
         return destination.failure(
             .channel, attempt, cause: failure.explanation,
-            remedy: "look whether the far end accepts connections, at sshd's log there, and at MaxSessions, "
-                + "AllowTcpForwarding and PermitOpen in its sshd_config.", kind: .failed)
+            remedy: "check whether the far end accepts connections, and sshd's log there, and MaxSessions, "
+                + "AllowTcpForwarding and PermitOpen in its sshd_config", kind: .failed)
     }
 
     private func channelResult(
@@ -138,7 +140,7 @@ extension SSHConnection {
     }
 
     private func finishOpening(_ open: @escaping (Session) -> OpaquePointer?) async {
-        defer { channelGate.leave() }
+        defer { channelLock.release() }
         // Whatever sshd tries to reach, its kernel gives up sooner.
         if case .success(let channel) = await channelResult(until: .now + .seconds(600), open) {
             closeLater(channel)
@@ -146,19 +148,20 @@ extension SSHConnection {
     }
 
     private func awaitLoop(
-        on shell: ShellChannel, _ attempt: String, until deadline: ContinuousClock.Instant
+        on shell: ShellChannel, attempt: String, until deadline: ContinuousClock.Instant
     ) async throws(SSHError) {
         var noise: [UInt8] = []
-        let exchange = Exchange(sending: [], nonce: shell.token, outputLimit: 0, deadline: deadline) { bytes, _ in
+        let inFlight = InFlightCommand(sending: [], nonce: shell.token, outputLimit: 0, deadline: deadline) {
+            bytes, _ in
             if noise.count < 400 { noise += bytes.prefix(400) }
         }
-        shell.exchange = exchange
-        let end = await exchange.result(isolation: self)
-        shell.exchange = nil
+        shell.inFlight = inFlight
+        let end = await inFlight.result(isolation: self)
+        shell.inFlight = nil
         let cause: String
         switch end {
         case .trailer: return
-        case .linkLost(let loss): throw linkError(.channel, attempt, loss)
+        case .linkLost(let loss): throw linkError(.channel, attempt: attempt, failure: loss)
         case .timedOut, .cancelled: cause = "it did not announce itself in time"
         case .shellEnded(let reason): cause = reason
         }
@@ -167,6 +170,6 @@ extension SSHConnection {
             separator: "; ")
         throw destination.failure(
             .channel, attempt, cause: cause + (said.isEmpty ? "" : "; it said: \(said)"),
-            remedy: "look whether \(destination.user) may log in there and has a working shell.", kind: .failed)
+            remedy: "check whether \(destination.user) may log in there and has a working shell", kind: .failed)
     }
 }

@@ -5,7 +5,7 @@ import Glibc
 ///
 /// It hides the end of the connection from libssh2: a closed socket looks like one with nothing to read, so that packets that
 /// already arrived are still handed out. Whoever asks libssh2 for something looks at ``failure`` when it got nothing.
-final class Wire {
+final class Transport {
     let socket: Int32
     private(set) var outgoing = SendQueue()
     /// Why nothing will come or go any more.
@@ -73,7 +73,7 @@ final class Wire {
                     Self.preambleLimit - preamble.count))
         }
         // The kernel falls back to delayed acknowledgements by itself; with them sshd's Nagle costs 40 ms on a first channel.
-        setOption(socket, Int32(IPPROTO_TCP), TCP_QUICKACK, 1)
+        setOption(TCP_QUICKACK, of: socket, level: Int32(IPPROTO_TCP), to: 1)
         return received
     }
 
@@ -86,35 +86,36 @@ final class Wire {
         fail(.disconnected(message))
     }
 
-    /// Makes libssh2 use this wire for `session`, whose abstract pointer must be an unretained reference to it.
+    /// Makes libssh2 use this transport for `session`, whose abstract pointer must be an unretained reference to it.
     static func install(on session: OpaquePointer) {
         shim_set_transport(
             session,
             { _, buffer, count, _, abstract in
                 guard let buffer else { return Int(-EINVAL) }
-                return Wire.from(abstract)?.queue(UnsafeRawBufferPointer(start: buffer, count: count)) ?? Int(-EINVAL)
+                return Transport.from(abstract)?.queue(UnsafeRawBufferPointer(start: buffer, count: count))
+                    ?? Int(-EINVAL)
             },
             { _, buffer, count, _, abstract in
                 guard let buffer else { return Int(-EINVAL) }
-                return Wire.from(abstract)?.receive(into: buffer, count: count) ?? Int(-EINVAL)
+                return Transport.from(abstract)?.receive(into: buffer, count: count) ?? Int(-EINVAL)
             })
         shim_set_disconnect(session) { _, _, message, count, _, _, abstract in
             let text = message.map {
                 String(decoding: UnsafeRawBufferPointer(start: $0, count: Int(count)), as: UTF8.self)
             }
-            Wire.from(abstract)?.noteDisconnect(text ?? "")
+            Transport.from(abstract)?.noteDisconnect(text ?? "")
         }
     }
 
-    private static func from(_ abstract: UnsafeMutablePointer<UnsafeMutableRawPointer?>?) -> Wire? {
-        abstract?.pointee.map { Unmanaged<Wire>.fromOpaque($0).takeUnretainedValue() }
+    private static func from(_ abstract: UnsafeMutablePointer<UnsafeMutableRawPointer?>?) -> Transport? {
+        abstract?.pointee.map { Unmanaged<Transport>.fromOpaque($0).takeUnretainedValue() }
     }
 }
 
 /// Sets an integer socket option.
 ///
 /// A socket that does not know it (a Unix one has no TCP options) goes without.
-func setOption(_ socket: Int32, _ level: Int32, _ name: Int32, _ value: Int32) {
+func setOption(_ name: Int32, of socket: Int32, level: Int32, to value: Int32) {
     var value = value
     _ = setsockopt(socket, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
 }

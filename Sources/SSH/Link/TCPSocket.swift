@@ -37,7 +37,7 @@ enum TCPSocket {
     static func startConnecting(to address: Address) -> Result<Int32, Errno> {
         let descriptor = socket(address.family, flags, 0)
         guard descriptor >= 0 else { return .failure(Errno(code: errno)) }
-        setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        setOption(TCP_NODELAY, of: descriptor, level: Int32(IPPROTO_TCP), to: 1)
         let result = withSocketAddress(address.bytes) { connect(descriptor, $0, $1) }
         guard result == 0 || errno == EINPROGRESS else {
             let code = errno

@@ -13,7 +13,7 @@ public actor JumpHost {
     private let through: JumpHost?
     private let observer: any ActivityObserver
     private let passphrase: @Sendable (String) async -> Secret?
-    private let gate = Gate()
+    private let lock = AsyncLock()
     private var current: Task<Result<SSHConnection, SSHError>, Never>?
     private var sessions: [SSHConnection] = []
     private var isClosed = false
@@ -43,8 +43,8 @@ public actor JumpHost {
     /// A connected socket that leads to `target`, and the session that it depends on.
     func tunnel(to target: SSHDestination) async throws(SSHError) -> (session: SSHConnection, socket: Int32) {
         // libssh2 opens one channel of a session at a time.
-        await gate.enter(isolation: self)
-        defer { gate.leave() }
+        await lock.acquire(isolation: self)
+        defer { lock.release() }
         let session = try await session()
         switch await session.tunnel(toHost: target.address, port: target.port) {
         case .success(let socket): return (session, socket)
@@ -54,14 +54,14 @@ public actor JumpHost {
                 // Where it is the jump host that does not answer, this is what says so.
                 _ = try await self.session()
             }
-            throw error(failure, target)
+            throw error(failure, target: target)
         }
     }
 
     private func session() async throws(SSHError) -> SSHConnection {
         guard !isClosed, !Task.isCancelled else {
             throw destination.failure(
-                .connect, "connect", cause: LinkFailure.closedHere.explanation, remedy: "run it again.", kind: .failed)
+                .connect, "connect", cause: LinkFailure.closedHere.explanation, remedy: "run it again", kind: .failed)
         }
         if let current { return try await result(of: current) }
         let opening = Task { [destination, through, observer, passphrase] in
@@ -95,14 +95,14 @@ public actor JumpHost {
     }
 
     /// What `failure` means: the jump host's own trouble, or that of the host behind it.
-    private func error(_ failure: LinkFailure, _ target: SSHDestination) -> SSHError {
+    private func error(_ failure: LinkFailure, target: SSHDestination) -> SSHError {
         let name = destination.name
         switch failure {
         case .timedOut:
             return target.failure(
                 .connect, "connect through the jump host \(name)",
                 cause: "\(name) opened no connection to it: \(failure.explanation)",
-                remedy: "look whether the host is up, and whether a firewall drops what comes from \(name).",
+                remedy: "check whether the host is up, and whether a firewall drops what comes from \(name)",
                 kind: .unreachable)
         // The library knows the server's reason only as one of its own words.
         case .library(_, let message) where message.contains("connect failed"):
@@ -110,17 +110,17 @@ public actor JumpHost {
                 .connect, "connect through the jump host \(name)",
                 cause: "\(name) cannot connect to it: nothing listens there, or there is no way to it",
                 remedy:
-                    "look whether the host is up, and at its address and port in the inventory, as \(name) sees them.",
+                    "check whether the host is up, and its address and port in the inventory, as \(name) sees them",
                 kind: .unreachable)
         case .library:
             return destination.failure(
                 .channel, "open a way to \(target.endpoint)", cause: failure.explanation,
                 remedy: "let sshd on \(name) forward connections: AllowTcpForwarding, PermitOpen and DisableForwarding "
-                    + "in its sshd_config.", kind: .failed)
+                    + "in its sshd_config", kind: .failed)
         default:
             return destination.failure(
                 .channel, "open a way to \(target.endpoint)", cause: failure.explanation,
-                remedy: "look whether \(name) is up and whether sshd's log there says more.",
+                remedy: "check whether \(name) is up and whether sshd's log there says more",
                 kind: failure == .closedHere ? .failed : .unreachable)
         }
     }

@@ -6,7 +6,7 @@ import Glibc
 /// The actor that runs on it may keep sockets going between its jobs: after each batch of jobs, and after each wake-up of
 /// `poll`, the executor calls the actor's `turn`, which does what can be done without blocking and says what to wait for.
 /// Enqueueing a job ends the wait, so nothing has to be woken by hand.
-final class PollExecutor: SerialExecutor {
+final class EventLoop: SerialExecutor {
     /// What to wait for until the next turn.
     struct Request {
         /// The descriptors, with the events of interest.

@@ -15,11 +15,11 @@ extension SSHConnection {
     }
 
     /// Moves everything that can move, looks at the clock, wakes those who wait, and says what to wait for next.
-    func turn(_ events: [pollfd]) -> PollExecutor.Request {
-        let isMoving = session.map { service($0, events) } ?? false
+    func process(_ events: [pollfd]) -> EventLoop.Request {
+        let isMoving = session.map { service($0, events: events) } ?? false
         watchClock()
         wakeWaiters(events)
-        session?.wire.flush()
+        session?.transport.flush()
         var request = request()
         if isMoving { request.deadline = .now }
         return request
@@ -27,7 +27,7 @@ extension SSHConnection {
 
     /// Waits until the socket had news, `descriptor` is ready, the deadline passed, or the session is lost.
     func wait(for descriptor: pollfd? = nil, until deadline: ContinuousClock.Instant) async {
-        let seen = session?.wire.bytesReceived ?? 0
+        let seen = session?.transport.bytesReceived ?? 0
         await withCheckedContinuation {
             waiters.append(Waiter(descriptor: descriptor, seen: seen, deadline: deadline, continuation: $0))
         }
@@ -41,9 +41,9 @@ extension SSHConnection {
         while true {
             guard let session, loss == nil else { throw loss ?? .closedHere }
             let code = operation(session)
-            session.wire.flush()
+            session.transport.flush()
             if code != Session.again { return code }
-            if let failure = session.wire.failure { throw failure }
+            if let failure = session.transport.failure { throw failure }
             guard .now < deadline else { throw .timedOut(max(.zero, deadline - started)) }
             await wait(until: deadline)
         }
@@ -59,7 +59,7 @@ extension SSHConnection {
         for forward in forwards { forward.abandon() }
         forwards = []
         closingChannels = []
-        session?.wire.abandon()
+        session?.transport.abandon()
         session = nil
         wakeWaiters([])
     }
@@ -75,8 +75,8 @@ extension SSHConnection {
     }
 
     /// Returns whether something may move at once.
-    private func service(_ session: Session, _ events: [pollfd]) -> Bool {
-        let seen = session.wire.bytesReceived
+    private func service(_ session: Session, events: [pollfd]) -> Bool {
+        let seen = session.transport.bytesReceived
         var isMoving = false
         for shell in pool.shells {
             isMoving = shell.pump() || isMoving
@@ -85,31 +85,31 @@ extension SSHConnection {
             isMoving = forward.pump() || isMoving
         }
         if !isListening,
-            events.contains(where: { $0.fd == session.wire.socket && $0.revents & Int16(POLLHUP | POLLERR) != 0 })
+            events.contains(where: { $0.fd == session.transport.socket && $0.revents & Int16(POLLHUP | POLLERR) != 0 })
         {
-            session.wire.fail(.closedByPeer)
+            session.transport.fail(.closedByPeer)
         }
         for shell in pool.shells where shell.isIdle && shell.isEnded { abandon(shell) }
         closingChannels += forwards.filter(\.isDone).compactMap { $0.takeChannel() }
         forwards.removeAll(where: \.isDone)
         closingChannels.removeAll { libssh2_channel_free($0) != Session.again }
-        session.wire.flush()
+        session.transport.flush()
         // Whoever reads takes in what came for all: something may lie there for one that had its turn before.
-        if session.wire.bytesReceived != seen { isMoving = true }
+        if session.transport.bytesReceived != seen { isMoving = true }
         // What arrived before the end is handed out first.
-        if isEstablished, !isMoving, let failure = session.wire.failure { lose(failure) }
+        if isEstablished, !isMoving, let failure = session.transport.failure { lose(failure) }
         return isMoving
     }
 
     private func watchClock() {
         let now = ContinuousClock.now
-        for exchange in pool.exchanges where now >= exchange.deadline {
-            exchange.end(exchange.isCancelled ? .cancelled : .timedOut)
+        for command in pool.inFlight where now >= command.deadline {
+            command.end(command.isCancelled ? .cancelled : .timedOut)
         }
         guard isEstablished, let session else { return }
-        if let asked = firstUnanswered, session.wire.lastReceived >= asked { firstUnanswered = nil }
+        if let asked = firstUnanswered, session.transport.lastReceived >= asked { firstUnanswered = nil }
         if isListening, let due = deathDue, now >= due {
-            lose(.silent(now - session.wire.lastReceived))
+            lose(.silent(now - session.transport.lastReceived))
         } else if now >= keepaliveDue(session) {
             var seconds: Int32 = 0
             libssh2_keepalive_send(session.pointer, &seconds)
@@ -127,7 +127,7 @@ extension SSHConnection {
     }
 
     private func keepaliveDue(_ session: Session) -> ContinuousClock.Instant {
-        max(session.wire.lastReceived, lastKeepalive) + destination.limits.keepaliveInterval
+        max(session.transport.lastReceived, lastKeepalive) + destination.limits.keepaliveInterval
     }
 
     /// Whether anything reads what the server sends; without a channel nothing does.
@@ -137,15 +137,15 @@ extension SSHConnection {
 
     private func wakeWaiters(_ events: [pollfd]) {
         let now = ContinuousClock.now
-        let received = session?.wire.bytesReceived ?? 0
-        let isReadable = session.map { session in events.contains { $0.fd == session.wire.socket } } ?? false
+        let received = session?.transport.bytesReceived ?? 0
+        let isReadable = session.map { session in events.contains { $0.fd == session.transport.socket } } ?? false
         let waiting = waiters
         waiters = []
         for waiter in waiting {
             let isReady =
                 loss != nil || now >= waiter.deadline
                 || (waiter.descriptor.map { wanted in events.contains { $0.fd == wanted.fd } }
-                    ?? (isReadable || received != waiter.seen || session?.wire.failure != nil))
+                    ?? (isReadable || received != waiter.seen || session?.transport.failure != nil))
             if isReady {
                 waiter.continuation.resume()
             } else {
@@ -154,21 +154,21 @@ extension SSHConnection {
         }
     }
 
-    private func request() -> PollExecutor.Request {
-        var request = PollExecutor.Request()
+    private func request() -> EventLoop.Request {
+        var request = EventLoop.Request()
         var deadlines = waiters.map(\.deadline)
         request.descriptors = waiters.compactMap(\.descriptor)
-        if let session, session.wire.failure == nil {
+        if let session, session.transport.failure == nil {
             var events: Int32 = 0
             if isListening { events |= POLLIN }
-            if !session.wire.outgoing.isEmpty { events |= POLLOUT }
-            request.descriptors.append(pollfd(fd: session.wire.socket, events: Int16(events), revents: 0))
+            if !session.transport.outgoing.isEmpty { events |= POLLOUT }
+            request.descriptors.append(pollfd(fd: session.transport.socket, events: Int16(events), revents: 0))
             if isEstablished {
                 deadlines.append(keepaliveDue(session))
                 if isListening, let deathDue { deadlines.append(deathDue) }
             }
         }
-        deadlines += pool.exchanges.map(\.deadline)
+        deadlines += pool.inFlight.map(\.deadline)
         request.descriptors += forwards.flatMap(\.interest)
         request.deadline = deadlines.min()
         return request

@@ -45,7 +45,7 @@ final class ShellPool {
     /// Whether there were more shells before than there are now.
     var isShort: Bool { shells.count < granted }
     /// The commands in flight.
-    var exchanges: [Exchange] { shells.compactMap(\.exchange) }
+    var inFlight: [InFlightCommand] { shells.compactMap(\.inFlight) }
 
     func append(_ shell: ShellChannel) {
         shells.append(shell)
@@ -115,7 +115,7 @@ final class ShellPool {
 
     /// Ends the commands in flight and the wait of all others, for good.
     func lose(_ reason: LinkFailure) {
-        for exchange in exchanges { exchange.end(.linkLost(reason)) }
+        for command in inFlight { command.end(.linkLost(reason)) }
         shells = []
         for claim in waiting { claim.answer() }
         waiting = []

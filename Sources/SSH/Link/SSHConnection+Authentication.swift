@@ -22,19 +22,19 @@ extension SSHConnection {
                 }
             }
         } catch {
-            throw linkError(.authentication, "authenticate as \(destination.user)", error)
+            throw linkError(.authentication, attempt: "authenticate as \(destination.user)", failure: error)
         }
-        guard code == 0 else { throw await refusal(code, credential, signer, deadline) }
+        guard code == 0 else { throw await refusal(code, of: credential, signer: signer, until: deadline) }
     }
 
     private func refusal(
-        _ code: Int32, _ credential: Credential, _ signer: AgentSigner, _ deadline: ContinuousClock.Instant
+        _ code: Int32, of credential: Credential, signer: AgentSigner, until deadline: ContinuousClock.Instant
     ) async -> SSHError {
         let attempt = "authenticate as \(destination.user) with \(credential.summary)"
         if let failure = signer.failure {
             return destination.failure(
                 .authentication, attempt, cause: "the agent did not sign (\(failure))",
-                remedy: "confirm the use of the key, or load it again with ssh-add.", kind: .refused)
+                remedy: "confirm the use of the key, or load it again with ssh-add", kind: .refused)
         }
         if case .file(let file, _) = credential, code == LIBSSH2_ERROR_FILE || code == LIBSSH2_ERROR_KEYFILE_AUTH_FAILED
         {
@@ -42,16 +42,16 @@ extension SSHConnection {
                 .authentication, attempt,
                 cause: file.isEncrypted ? "the passphrase is wrong" : "libssh2 \(Session.version) cannot read the key",
                 remedy: file.isEncrypted
-                    ? "try again with the right one, or load the key into an agent with ssh-add \(file.path)."
-                    : "make another with ssh-keygen -t ed25519, and name its path in the inventory.", kind: .refused)
+                    ? "try again with the right one, or load the key into an agent with ssh-add \(file.path)"
+                    : "make another with ssh-keygen -t ed25519, and name its path in the inventory", kind: .refused)
         }
         let refusals = [
             LIBSSH2_ERROR_AUTHENTICATION_FAILED, LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED, LIBSSH2_ERROR_METHOD_NOT_SUPPORTED,
         ]
         guard refusals.contains(code) else {
             return linkError(
-                .authentication, "authenticate as \(destination.user)",
-                session?.failure(code) ?? loss ?? .library(code: code, message: ""))
+                .authentication, attempt: "authenticate as \(destination.user)",
+                failure: session?.failure(code) ?? loss ?? .library(code: code, message: ""))
         }
         let offered = await methodsOffered(until: deadline)
         return destination.failure(
@@ -59,7 +59,7 @@ extension SSHConnection {
             cause: "the server refused the key" + (offered.isEmpty ? "" : "; it accepts \(offered)"),
             remedy:
                 "put the public key into ~/.ssh/authorized_keys of \(destination.user) there, or name another user or key "
-                + "in the inventory.", kind: .refused)
+                + "in the inventory", kind: .refused)
     }
 
     /// What the server would accept; asked only after a refusal, for it costs a round trip.

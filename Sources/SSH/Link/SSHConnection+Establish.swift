@@ -11,14 +11,14 @@ extension SSHConnection {
     /// A result rather than an error, because cancellation handlers know no typed errors.
     func establish(passphrase: @Sendable (String) async -> Secret?, withShell: Bool) async -> Result<Void, SSHError> {
         do throws(SSHError) {
-            return .success(try await begin(passphrase, withShell))
+            return .success(try await begin(passphrase: passphrase, withShell: withShell))
         } catch {
             return .failure(error)
         }
     }
 
     private func begin(
-        _ passphrase: @Sendable (String) async -> Secret?, _ withShell: Bool
+        passphrase: @Sendable (String) async -> Secret?, withShell: Bool
     ) async throws(SSHError) {
         let known = try destination.readKnownHosts()
         let credential = try await destination.findCredential(passphrase: passphrase)
@@ -28,7 +28,8 @@ extension SSHConnection {
         try verifyHostKey(known)
         try await authenticate(with: credential, until: deadline)
         guard let session else {
-            throw linkError(.authentication, "authenticate as \(destination.user)", loss ?? .closedHere)
+            throw linkError(
+                .authentication, attempt: "authenticate as \(destination.user)", failure: loss ?? .closedHere)
         }
         isEstablished = true
         lastKeepalive = .now
@@ -38,12 +39,12 @@ extension SSHConnection {
     }
 
     /// An error about a connection that is of no use any more.
-    func linkError(_ phase: SSHError.Phase, _ attempt: String, _ failure: LinkFailure) -> SSHError {
+    func linkError(_ phase: SSHError.Phase, attempt: String, failure: LinkFailure) -> SSHError {
         let failure = blamed(failure)
         let host = if case .carrierLost(let name, _) = failure { name } else { "the host" }
         return destination.failure(
             phase, attempt, cause: failure.explanation,
-            remedy: "look whether \(host) is up and whether sshd's log there says more.",
+            remedy: "check whether \(host) is up, and whether sshd's log there says more",
             kind: failure == .closedHere ? .failed : .unreachable)
     }
 
@@ -58,65 +59,72 @@ extension SSHConnection {
     ) async throws(SSHError) {
         for attempt in 1... {
             let asked = ContinuousClock.now
-            let wire = Wire(socket: try await connectSocket(until: deadline))
+            let transport = Transport(socket: try await connectSocket(until: deadline))
             // The jump host opens one way after another; that time is not the host's.
             if through != nil { deadline += .now - asked }
-            if let loss { throw linkError(.connect, "connect", loss) }
-            guard let session = Session(wire: wire) else {
+            if let loss { throw linkError(.connect, attempt: "connect", failure: loss) }
+            guard let session = Session(transport: transport) else {
                 throw linkError(
-                    .handshake, "begin an SSH session", .library(code: LIBSSH2_ERROR_ALLOC, message: "no memory"))
+                    .handshake, attempt: "begin an SSH session",
+                    failure: .library(code: LIBSSH2_ERROR_ALLOC, message: "no memory"))
             }
             self.session = session
             libssh2_session_method_pref(session.pointer, LIBSSH2_METHOD_HOSTKEY, destination.hostKeyPreference(known))
             session.preferFastKeyExchange()
             let code: Int32
             do {
-                code = try await complete(until: deadline) { libssh2_session_handshake($0.pointer, $0.wire.socket) }
+                code = try await complete(until: deadline) {
+                    libssh2_session_handshake($0.pointer, $0.transport.socket)
+                }
             } catch {
                 self.session = nil
                 let isTurnedAway =
                     (error == .closedByPeer || error == .socket(ECONNRESET))
-                    && ServerProposal(preamble: wire.preamble) == nil
-                guard isTurnedAway, attempt < Self.attempts else { throw handshakeError(error, wire, attempt) }
+                    && ServerProposal(preamble: transport.preamble) == nil
+                guard isTurnedAway, attempt < Self.attempts else {
+                    throw handshakeError(error, on: transport, attempts: attempt)
+                }
                 // Others back off at the same moment, so the pause is spread out.
                 let pause = Self.firstPause * (1 << (attempt - 1)) * Double.random(in: 0.5...1.5)
                 await wait(until: min(deadline, .now + pause))
                 continue
             }
-            guard code == 0 else { throw keyExchangeError(code, session) }
+            guard code == 0 else { throw keyExchangeError(code, of: session) }
             return
         }
     }
 
-    private func handshakeError(_ failure: LinkFailure, _ wire: Wire, _ attempts: Int) -> SSHError {
+    private func handshakeError(_ failure: LinkFailure, on transport: Transport, attempts: Int) -> SSHError {
         if failure == .closedHere || blamed(failure) != failure {
-            return linkError(.handshake, "agree on keys", failure)
+            return linkError(.handshake, attempt: "agree on keys", failure: failure)
         }
-        let said = String(decoding: wire.preamble.prefix(200), as: UTF8.self).filter { !$0.isNewline }
+        let said = String(decoding: transport.preamble.prefix(200), as: UTF8.self).filter { !$0.isNewline }
         let isRetried = attempts > 1 ? ", \(attempts) times in a row" : ""
         let words = said.isEmpty ? "" : " after saying \"\(said)\""
         return destination.failure(
             .handshake, "agree on keys", cause: failure.explanation + words + isRetried,
             remedy: failure == .closedByPeer
-                ? "look at sshd's log there: it may have too many connections (MaxStartups) or bar this address "
-                    + "(PerSourcePenalties, hosts.deny)."
-                : "look whether an SSH server listens there, and whether a firewall is in between.", kind: .unreachable)
+                ? "check sshd's log there: it may have too many connections (MaxStartups) or bar this address "
+                    + "(PerSourcePenalties, hosts.deny)"
+                : "check whether an SSH server listens there, and whether a firewall is in between", kind: .unreachable)
     }
 
-    private func keyExchangeError(_ code: Int32, _ session: Session) -> SSHError {
-        if let mismatch = ServerProposal(preamble: session.wire.preamble)?.mismatch(with: session) {
+    private func keyExchangeError(_ code: Int32, of session: Session) -> SSHError {
+        if let mismatch = ServerProposal(preamble: session.transport.preamble)?.mismatch(with: session) {
             return destination.failure(
                 .handshake, "agree on keys", cause: mismatch,
                 remedy:
                     "let sshd there offer one of those as well (KexAlgorithms, HostKey, Ciphers, MACs in sshd_config), or "
-                    + "install a newer libssh2.", kind: .failed)
+                    + "install a newer libssh2", kind: .failed)
         }
-        return linkError(.handshake, "agree on keys", session.failure(code))
+        return linkError(.handshake, attempt: "agree on keys", failure: session.failure(code))
     }
 
     private func verifyHostKey(_ known: KnownHosts) throws(SSHError) {
         guard let blob = session?.hostKey else {
-            throw linkError(.hostKey, "verify the host key", loss ?? .library(code: 0, message: "no host key"))
+            throw linkError(
+                .hostKey, attempt: "verify the host key",
+                failure: loss ?? .library(code: 0, message: "no host key"))
         }
         let key = PublicKey(blob: blob)
         try destination.verify(key, against: known)
@@ -134,7 +142,7 @@ extension SSHConnection {
         switch TCPSocket.resolve(destination.address, port: destination.port) {
         case .success(let found): addresses = found
         case .failure(let error):
-            throw connectError(error.message, "correct the address in the inventory, or the name service.")
+            throw connectError(error.message, remedy: "correct the address in the inventory, or the name service")
         }
         var code = EHOSTUNREACH
         for address in addresses {
@@ -147,11 +155,12 @@ extension SSHConnection {
                     continue
                 }
                 let milliseconds = destination.limits.silence.components.seconds * 1000
-                setOption(socket, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Int32(clamping: milliseconds))
+                setOption(
+                    TCP_USER_TIMEOUT, of: socket, level: Int32(IPPROTO_TCP), to: Int32(clamping: milliseconds))
                 return socket
             }
         }
-        throw connectError(code, deadline)
+        throw connectError(code)
     }
 
     private func finishConnecting(_ socket: Int32, until deadline: ContinuousClock.Instant) async -> Int32 {
@@ -163,25 +172,26 @@ extension SSHConnection {
         return TCPSocket.connectionError(socket)
     }
 
-    private func connectError(_ code: Int32, _ deadline: ContinuousClock.Instant) -> SSHError {
+    private func connectError(_ code: Int32) -> SSHError {
         switch code {
         case ECONNREFUSED:
             connectError(
                 "connection refused: nothing listens on that port",
-                "start sshd there, or correct the port in the inventory.")
+                remedy: "start sshd there, or correct the port in the inventory")
         case ETIMEDOUT:
             connectError(
                 "no answer within \(destination.limits.connect.inWords)",
-                "look whether the host is up, and whether a firewall drops the connection.")
+                remedy: "check whether the host is up, and whether a firewall drops the connection")
         case EHOSTUNREACH, ENETUNREACH:
             connectError(
-                errnoText(code), "look at the address in the inventory and at the routes of this machine (ip route).")
+                errnoText(code),
+                remedy: "check the address in the inventory and the routes of this machine (ip route)")
         default:
-            connectError(errnoText(code), "look at the address and port in the inventory.")
+            connectError(errnoText(code), remedy: "check the address and port in the inventory")
         }
     }
 
-    private func connectError(_ cause: String, _ remedy: String) -> SSHError {
+    private func connectError(_ cause: String, remedy: String) -> SSHError {
         destination.failure(.connect, "connect", cause: cause, remedy: remedy, kind: .unreachable)
     }
 }

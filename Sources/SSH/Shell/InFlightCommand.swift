@@ -1,7 +1,7 @@
 import ClientKit
 
 /// One command on its way through the remote shell: what is still to be sent, and what has come back.
-final class Exchange {
+final class InFlightCommand {
     /// How it ended.
     enum End {
         /// The trailer arrived, with this text after the nonce on standard output.

@@ -2,14 +2,14 @@ import CLibSSH2
 import ClientKit
 import Glibc
 
-/// A libssh2 session over a ``Wire``, never blocking; used on one executor only.
+/// A libssh2 session over a ``Transport``, never blocking; used on one executor only.
 final class Session {
     /// What libssh2 calls "try again": not an error.
     static let again = LIBSSH2_ERROR_EAGAIN
 
     /// The libssh2 session.
     let pointer: OpaquePointer
-    let wire: Wire
+    let transport: Transport
 
     // libssh2_init is not safe to call twice at once.
     private static let library: Int32 = {
@@ -23,19 +23,19 @@ final class Session {
     static let version = libssh2_version(0).map { String(cString: $0) } ?? "?"
 
     /// Makes a session that has not said anything yet, or nil where libssh2 has no memory.
-    init?(wire: Wire) {
+    init?(transport: Transport) {
         guard Self.library == 0,
-            let pointer = libssh2_session_init_ex(nil, nil, nil, Unmanaged.passUnretained(wire).toOpaque())
+            let pointer = libssh2_session_init_ex(nil, nil, nil, Unmanaged.passUnretained(transport).toOpaque())
         else { return nil }
         self.pointer = pointer
-        self.wire = wire
+        self.transport = transport
         libssh2_session_set_blocking(pointer, 0)
-        Wire.install(on: pointer)
+        Transport.install(on: pointer)
     }
 
     deinit {
-        wire.abandon()
-        // With an abandoned wire each call gets further; the bound is for what libssh2 may still hide (its issue 344).
+        transport.abandon()
+        // With an abandoned transport each call gets further; the bound is for what libssh2 may still hide (its issue 344).
         for _ in 0..<1000 where libssh2_session_free(pointer) != Self.again { break }
     }
 
@@ -48,7 +48,7 @@ final class Session {
 
     /// `code` with the library's words for it.
     func failure(_ code: Int32) -> LinkFailure {
-        wire.failure ?? .library(code: code, message: lastError)
+        transport.failure ?? .library(code: code, message: lastError)
     }
 
     /// The algorithms of one kind that the library offers, in its order of preference.

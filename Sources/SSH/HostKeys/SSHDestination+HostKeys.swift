@@ -17,7 +17,7 @@ extension SSHDestination {
             } catch {
                 throw failure(
                     .hostKey, "read the known hosts", cause: "\(path): \(error.localizedDescription)",
-                    remedy: "make \(path) readable for this user.", kind: .badInput)
+                    remedy: "make \(path) readable for this user", kind: .badInput)
             }
         }
         return known
@@ -47,10 +47,10 @@ extension SSHDestination {
             return
         case .revoked(let location):
             cause = "the server offers the key \(offered), which \(location) revokes"
-            remedy = "do not connect; ask who revoked the key, and give the host a new one."
+            remedy = "do not connect; ask who revoked the key, and give the host a new one"
         case .unreadableMarker(let location):
             cause = "\(location) cannot be understood, and may be meant to revoke a key of this host"
-            remedy = "correct or remove that line."
+            remedy = "correct or remove that line"
         case .certificateAuthority(let location):
             cause =
                 "the server offers the key \(offered), and \(location) has only a certificate authority for it: not supported"
@@ -59,13 +59,13 @@ extension SSHDestination {
             let expected = trusted.map { "\($0.key.type) \($0.key.fingerprint) (\($0.location))" }
             cause = "the server offers the key \(offered), but expected is \(expected.joined(separator: " or "))"
             remedy =
-                "find out why: a new host key, or someone in between. If the host really has a new key, remove the old one with "
-                + "ssh-keygen -R '\(name)' -f \(trusted.first?.location.file ?? "known_hosts") and add the new one."
+                "find out why: the host has a new key, or someone is in between; if the key is new, remove the old one with "
+                + "ssh-keygen -R '\(name)' -f \(trusted.first?.location.file ?? "known_hosts") and add the new one"
         case .unknown:
             cause = "the server offers the key \(offered), and no key for \(name) is in \(files)"
             remedy =
                 "get the key with ssh-keyscan\(port == 22 ? "" : " -p \(port)") \(address), compare its fingerprint "
-                + "(ssh-keygen -lf) on the host itself, then add it to \(knownHosts.first ?? "a known hosts file")."
+                + "(ssh-keygen -lf) on the host itself, then add it to \(knownHosts.first ?? "a known hosts file")"
         }
         throw failure(.hostKey, "verify the host key", cause: cause, remedy: remedy, kind: .refused)
     }
