@@ -33,6 +33,7 @@ struct ChatwootDeployment {
             // A Service called `postgres` in the namespace would otherwise overwrite POSTGRES_PORT.
             enableServiceLinks: false,
             terminationGracePeriodSeconds: 60,
+            securityContext: .chatwoot,
             topologySpreadConstraints: [TopologySpread(labelSelector: selector)], volumes: site.certificateVolumes)
         return Deployment(
             metadata: .chatwoot(name, in: site, labels: ChatwootNames.labels(component)),
@@ -83,7 +84,7 @@ struct ChatwootDeployment {
             resources: Resources(
                 requests: ["cpu": resources.requests.cpu.description, "memory": resources.requests.memory.description],
                 limits: ["cpu": resources.limits.cpu.description, "memory": resources.limits.memory.description]),
-            volumeMounts: site.certificateMounts)
+            securityContext: .chatwoot, volumeMounts: site.certificateMounts)
     }
 
     private func budget(_ name: String, _ component: String) -> PodDisruptionBudget {

@@ -77,11 +77,12 @@ struct MigrationJob {
                     "cpu": chatwoot.resources.limits.cpu.description,
                     "memory": chatwoot.resources.limits.memory.description,
                 ]),
-            volumeMounts: reader.certificateMounts)
+            securityContext: .chatwoot, volumeMounts: reader.certificateMounts)
         let pods = PodSpec(
             containers: [container], restartPolicy: "Never",
             imagePullSecrets: [NameReference(name: reader.inventory.registry.secretName)],
-            automountServiceAccountToken: false, enableServiceLinks: false, volumes: reader.certificateVolumes)
+            automountServiceAccountToken: false, enableServiceLinks: false, securityContext: .chatwoot,
+            volumes: reader.certificateVolumes)
         return Job(
             metadata: .chatwoot(
                 name, in: reader, labels: ChatwootNames.labels("migrations"),

@@ -55,6 +55,17 @@ import Testing
         #expect(spread["whenUnsatisfiable"]?.string == "ScheduleAnyway")
     }
 
+    /// PodSecurity's `restricted`, but for `runAsNonRoot`.
+    @Test(arguments: components) func hasNoPrivileges(_ name: String, _ component: String) throws {
+        let pod = try #require(
+            try Self.manifests().object("Deployment", name)["spec", "template", "spec"])
+        #expect(pod["securityContext"] == ["seccompProfile": ["type": "RuntimeDefault"]])
+        let containers = try #require(pod["containers"]?.elements)
+        #expect(
+            containers.map { $0["securityContext"] }
+                == [["allowPrivilegeEscalation": false, "capabilities": ["drop": ["ALL"]]]])
+    }
+
     @Test(arguments: components) func runsTheContainer(_ name: String, _ component: String) throws {
         let containers = try Self.manifests().object("Deployment", name)["spec", "template", "spec", "containers"]?
             .elements
