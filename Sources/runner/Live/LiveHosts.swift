@@ -70,13 +70,7 @@ struct LiveHosts: Sendable {
     func newSession(to host: StepKit.Inventory.Host) -> NodeReader.NewSession {
         { use in
             let session = try await connect(to: host).get()
-            do {
-                try await use(session)
-            } catch {
-                await session.close()
-                throw error
-            }
-            await session.close()
+            try await withCleanup({ await session.close() }, after: { try await use(session) })
         }
     }
 }
