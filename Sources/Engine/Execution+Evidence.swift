@@ -24,20 +24,32 @@ extension Execution {
     /// How long the evidence may take: a failure must be told, even where the cluster hangs.
     private static let evidenceLimit = Duration.seconds(30)
 
-    /// The failure with its evidence, gathered before anything is changed again; the failure alone where there is none to be had.
-    func evidenced(_ error: any ExplainedError, of step: any Step, _ open: any OpenSite) async -> any ExplainedError {
-        let site: SiteReader
+    /// The failure with its evidence, gathered before anything is changed again; the failure alone
+    /// where none can be gathered.
+    func attachingEvidence(
+        to error: any Error, of step: any Step, on site: any OpenSite
+    ) async -> any Error {
+        guard !Task.isCancelled, let failure = error as? any ExplainedError, failure.kind != .noMaster
+        else { return error }
+        let reader: SiteReader
         do {
-            site = try await open.site(reporter: Reporter(progress: { _ in }, warning: { _ in })).reader
+            reader = try await site.site(reporter: .silent).reader
         } catch let worse {
             runner.events(.warning("no evidence can be gathered: \(worse)"))
             return error
         }
         runner.events(.stepProgress(step.id, .init("gathering evidence")))
-        await site.forgetLookAhead()
-        let collect = runner.module.evidence
-        let evidence = await withTaskGroup(of: [Evidence].self) { group in
-            group.addTask { await collect(site) }
+        await reader.forgetLookAhead()
+        let files = await save(await gather(from: reader), of: step)
+        guard !files.isEmpty else { return error }
+        return EvidencedError(
+            failure: failure, folder: "\(journal.path)/evidence/\(step.id)", files: files)
+    }
+
+    private func gather(from site: SiteReader) async -> [Evidence] {
+        let gather = runner.module.evidence
+        return await withTaskGroup(of: [Evidence].self) { group in
+            group.addTask { await gather(site) }
             group.addTask {
                 // The sleep ends early only when the evidence is there.
                 do { try await Task.sleep(for: Self.evidenceLimit) } catch {}
@@ -47,16 +59,20 @@ extension Execution {
             group.cancelAll()
             return first
         }
+    }
+
+    /// The names of the files that could be kept.
+    private func save(_ evidence: [Evidence], of step: any Step) async -> [String] {
         var files: [String] = []
         do {
             for file in evidence {
-                files.append(try await journal.saveEvidence(file.contents, named: file.name, of: step.id.rawValue))
+                files.append(
+                    try await journal.saveEvidence(
+                        file.contents, named: file.name, of: step.id.rawValue))
             }
         } catch {
             runner.events(.warning("the evidence could not be kept: \(error)"))
         }
-        guard !files.isEmpty else { return error }
-        return EvidencedError(
-            failure: error, folder: "\(journal.path)/evidence/\(step.id)", files: files)
+        return files
     }
 }

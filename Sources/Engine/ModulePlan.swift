@@ -91,50 +91,28 @@ public struct ModulePlan: Sendable, Codable {
     /// Whether a run would change nothing.
     public var isEmpty: Bool { steps.allSatisfy(\.changes.isEmpty) }
 
-    /// Looks at every step that a run of `module` with `options` would have; no secret that `redactor` knows is in the plan.
+    /// Checks every step that a run of `module` with `options` would have; no secret that `redactor`
+    /// knows is in the plan.
     ///
     /// `warn` is told what an operator should know.
     public init(
-        _ module: Module, options: RunOptions = RunOptions(), inventory: Inventory, version: String, redactor: Redactor,
-        provider: any SiteProvider,
-        warn: @escaping @Sendable (String) -> Void
+        of module: Module, options: RunOptions = RunOptions(), inventory: Inventory, version: String,
+        redactor: Redactor, provider: any SiteProvider, warn: @escaping @Sendable (String) -> Void
     ) async throws {
-        let open = try await provider.open(observer: IgnoringObserver())
         let said = Mutex<[Warning]>([])
-        do {
-            let warned = Once<Reporter.Warning.Subject>()
-            let reporter = Reporter(progress: { _ in }) { warning in
-                guard warned.isNew(warning.subject) else { return }
-                let told = Warning(subject: warning.subject.thing, text: redactor.redact(warning.text))
-                said.withLock { $0.append(told) }
-                warn(told.text)
-            }
-            let site = try await Self.ready(module, options, open, reporter)
-            var plans: [StepPlan] = []
-            var failures: [any ExplainedError] = []
-            for step in module.steps(for: options) {
-                do {
-                    var changes = try await step.check(site).changes.map { $0.redacted(by: redactor) }
-                    if step.isProof, changes.isEmpty, plans.contains(where: { !$0.changes.isEmpty }) {
-                        changes = [Change("prove anew, after the changes before: \(step.summary)", .unknowable, .run)]
-                    }
-                    plans.append(StepPlan(step: step.id, changes: changes, obstacle: nil))
-                } catch let error as any ExplainedError where [.failed, .badInput].contains(error.kind) {
-                    // What the other steps would change is worth knowing all the same.
-                    failures.append(error)
-                    plans.append(
-                        StepPlan(step: step.id, changes: [], obstacle: redactor.redact(error.description)))
-                }
-            }
-            steps = plans
-            if !failures.isEmpty {
-                failure = CombinedFailure("plan module \(module.number)", failures)
-            }
-        } catch {
-            await open.close()
-            throw error
+        let warned = Once<Reporter.Warning.Subject>()
+        let reporter = Reporter(progress: { _ in }) { warning in
+            guard warned.isNew(warning.subject) else { return }
+            let told = Warning(subject: warning.subject.thing, text: redactor.redact(warning.text))
+            said.withLock { $0.append(told) }
+            warn(told.text)
         }
-        await open.close()
+        let (plans, failures) = try await provider.withSite(observer: IgnoringObserver()) { open in
+            let site = try await Self.preflight(of: module, options: options, on: open, reporter: reporter)
+            return try await Self.plans(of: module.steps(for: options), on: site, redactor: redactor)
+        }
+        steps = plans
+        failure = failures.isEmpty ? nil : CombinedFailure("plan module \(module.number)", failures)
         warnings = said.withLock { $0 }
         format = Self.format
         self.module = module.number
@@ -143,23 +121,44 @@ public struct ModulePlan: Sendable, Codable {
         self.inventory = InventoryFile(path: inventory.path, sha256: inventory.digest)
     }
 
-    /// The platform once everything needed is there; where a master is lost meanwhile, through the next one.
-    private static func ready(
-        _ module: Module, _ options: RunOptions, _ open: any OpenSite, _ reporter: Reporter
-    ) async throws -> SiteReader {
-        while true {
-            let site = try await open.site(reporter: reporter).with(options: options).reader
+    /// What each of `steps` would change, and the failures of those at which a run would stop.
+    private static func plans(
+        of steps: [any Step], on site: SiteReader, redactor: Redactor
+    ) async throws -> ([StepPlan], [any ExplainedError]) {
+        var plans: [StepPlan] = []
+        var failures: [any ExplainedError] = []
+        for step in steps {
             do {
-                let problems = try await module.lookAround(site)
-                guard problems.isEmpty else {
-                    throw CombinedFailure(
-                        "look whether everything that module \(module.number) needs is there", problems)
+                var changes = try await step.check(site).changes.map { $0.redacted(by: redactor) }
+                if step.isProof, changes.isEmpty, plans.contains(where: { !$0.changes.isEmpty }) {
+                    changes = [
+                        Change("verify again after the changes above: \(step.summary)", .unknowable, .run)
+                    ]
                 }
-                return site
-            } catch let error as any ExplainedError {
-                guard let words = try await open.failOver(after: error) else { throw error }
-                reporter.warns(words)
+                plans.append(StepPlan(step: step.id, changes: changes, obstacle: nil))
+            } catch let error as any ExplainedError where [.failed, .badInput].contains(error.kind) {
+                // What the other steps would change is worth knowing all the same.
+                failures.append(error)
+                plans.append(
+                    StepPlan(
+                        step: step.id, changes: [], obstacle: redactor.redact(error.description)))
             }
+        }
+        return (plans, failures)
+    }
+
+    /// The platform once everything needed is there; where a master is lost meanwhile, through the
+    /// next one.
+    private static func preflight(
+        of module: Module, options: RunOptions, on open: any OpenSite, reporter: Reporter
+    ) async throws -> SiteReader {
+        try await open.throughMasters(reporter: reporter) { writer in
+            let site = writer.with(options: options).reader
+            let problems = try await module.runPreflight(site)
+            guard problems.isEmpty else { throw CombinedFailure("run the preflight checks", problems) }
+            return site
+        } onFailover: { lost, _ in
+            reporter.warns(lost)
         }
     }
 }

@@ -24,9 +24,9 @@ extension ModulePlan {
     }
 
     /// Throws unless this is a plan of `module` for `inventory`, with the steps that this version of `runner` has.
-    func requireFor(_ module: Module, _ inventory: Inventory, version: String) throws {
+    func require(for module: Module, inventory: Inventory, version: String) throws {
         func refusal(_ cause: String, remedy: String) -> StepFailure {
-            StepFailure("carry out \(self.words)", cause: cause, remedy: remedy, kind: .badInput)
+            StepFailure("carry out \(title)", cause: cause, remedy: remedy, kind: .badInput)
         }
         guard self.module == module.number else {
             throw refusal(
@@ -52,5 +52,5 @@ extension ModulePlan {
     }
 
     /// The plan in a phrase.
-    var words: String { "the plan of \(time.formatted(.iso8601))" }
+    var title: String { "the plan of \(time.formatted(.iso8601))" }
 }

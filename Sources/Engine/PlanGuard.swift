@@ -18,20 +18,20 @@ final class PlanGuard: Sendable {
     }
 
     /// Looks at all `steps` before the first change; throws, naming what moved, where they do not find what the plan says.
-    func requireUnmoved(_ steps: [any Step], _ site: SiteReader) async throws {
+    func requireUnmoved(_ steps: [any Step], on site: SiteReader) async throws {
         var moved: [String] = []
         for step in steps {
             let finding = try await step.check(site)
             moved += deviations(finding, of: step.id, before: begun.withLock(\.isEmpty) ? .untouched : .reached)
         }
-        try require(moved, remedy: "nothing was changed; look at what moved, make a new plan, and carry out that")
+        try require(moved, remedy: "nothing was changed; check what is different, then make a new plan")
     }
 
     /// Throws where `step` is about to change what the plan does not say; else the step counts as begun.
     func admit(_ finding: Finding, of step: StepID) throws {
         try require(
             deviations(finding, of: step, before: .reached),
-            remedy: "the step was not begun; look at what moved, make a new plan, and carry out that")
+            remedy: "the step was not started; check what is different, then make a new plan")
         if finding != .inPlace { begun.withLock { _ = $0.insert(step) } }
     }
 
@@ -47,27 +47,8 @@ final class PlanGuard: Sendable {
     private func require(_ moved: [String], remedy: String) throws {
         guard moved.isEmpty else {
             throw StepFailure(
-                "carry out \(plan.words)", cause: "since then something moved:\n  " + moved.joined(separator: "\n  "),
+                "carry out \(plan.title)", cause: "the plan is stale:\n  " + moved.joined(separator: "\n  "),
                 remedy: remedy)
-        }
-    }
-}
-
-extension Execution {
-    /// Where the run carries out a plan: compares what all steps find with it, before the first of them.
-    func requireUnmoved(_ open: any OpenSite) async throws {
-        guard let planGuard else { return }
-        let silent = Reporter(progress: { _ in }, warning: { _ in })
-        while true {
-            do {
-                try await planGuard.requireUnmoved(steps, site(open, silent).reader)
-                try await journal.record(.planComparison, result: "unmoved")
-                return
-            } catch let error as any ExplainedError {
-                guard !Task.isCancelled, let words = try await open.failOver(after: error) else { throw error }
-                runner.events(.warning(words))
-                try await journal.record(.warning, text: words)
-            }
         }
     }
 }

@@ -3,10 +3,21 @@ public import StepKit
 
 /// Connects to the platform; the executable has the live one, tests of the engine their own.
 public protocol SiteProvider: Sendable {
-    /// Connects to every Kubernetes node at once and chooses a master; everything done there goes through `observer`.
+    /// Connects to every Kubernetes node at once and chooses a master; everything done there goes
+    /// through `observer`.
     ///
     /// Throws when no master answers, or when any host's key or our own is refused.
     func open(observer: any ActivityObserver) async throws -> any OpenSite
+}
+
+extension SiteProvider {
+    /// Connects, does `work`, and closes every connection, however `work` ends.
+    public func withSite<Value>(
+        observer: any ActivityObserver, _ work: (any OpenSite) async throws -> Value
+    ) async throws -> Value {
+        let site = try await open(observer: observer)
+        return try await withCleanup({ await site.close() }, after: { try await work(site) })
+    }
 }
 
 /// The platform while it is connected.
@@ -15,26 +26,52 @@ public protocol OpenSite: Sendable {
     ///
     /// Throws when no master is left.
     func site(reporter: Reporter) async throws -> SiteWriter
-    /// Gives up the hosts that `error` says are gone, and turns to another master where the one in use is among them.
+    /// Gives up the hosts that `error` says are lost, and turns to another master where the one in
+    /// use is among them.
     ///
-    /// Returns what was given up, in words; `nil` where `error` is about no such loss, so that trying again is no use.
-    /// Throws when no master is left.
+    /// Returns what was given up, in words; `nil` where `error` is about no such loss, so that trying
+    /// again is no use. Throws when no master is left.
     func failOver(after error: any ExplainedError) async throws -> String?
     /// Looks at the module's lease, so that what is read from now on holds when it is taken undisturbed.
     func observeLease() async throws
     /// Takes the module's lease in the cluster; throws an error of kind `busy` that names who holds it.
     ///
-    /// What was read since ``observeLease()`` is forgotten where another run had the lease in between. A lease held by one of `endedRuns`, runs of this state directory that are known to be over, is taken over at once.
+    /// What was read since ``observeLease()`` is forgotten where another run had the lease in between.
+    /// A lease held by one of `endedRuns`, runs of this state directory that are known to be over, is
+    /// taken over at once.
     func takeLease(run: String, endedRuns: Set<String>) async throws -> LeaseTaking
-    /// Renews the lease with the audit log's head on it; throws an error of kind `busy` when it is no longer ours.
+    /// Renews the lease with the audit log's head on it; throws an error of kind `busy` when it is no
+    /// longer ours.
     func renewLease(auditHead: String) async throws
-    /// Gives the lease back, with the audit log's head on it.
+    /// Releases the lease, with the audit log's head on it.
     func releaseLease(auditHead: String) async throws
     /// Closes every connection.
     func close() async
 }
 
-/// How the module's lease was had.
+extension OpenSite {
+    /// Does `work` through the master in use, and again through the next one for as long as it fails
+    /// because hosts are lost.
+    ///
+    /// `onFailover` is told each time which hosts were given up, and why. Throws what is no such loss,
+    /// and when no master is left.
+    public func throughMasters<Value>(
+        reporter: Reporter, _ work: (SiteWriter) async throws -> Value,
+        onFailover: (_ lost: String, _ error: any ExplainedError) async throws -> Void
+    ) async throws -> Value {
+        while true {
+            let site = try await site(reporter: reporter)
+            do {
+                return try await work(site)
+            } catch let error as any ExplainedError {
+                guard !Task.isCancelled, let lost = try await failOver(after: error) else { throw error }
+                try await onFailover(lost, error)
+            }
+        }
+    }
+}
+
+/// How the module's lease was taken.
 public struct LeaseTaking: Sendable {
     /// The holder it was taken over from, where it had not been released.
     public let takenOverFrom: String?

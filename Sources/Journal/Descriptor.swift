@@ -54,6 +54,20 @@ final class Descriptor: Sendable {
         guard ftruncate(number, length) == 0 else { throw .system("truncate", path, errno) }
     }
 
+    /// Waits until nobody else has the file locked, and locks it until it is closed.
+    ///
+    /// Blocks the thread.
+    func lock(within limit: Duration) throws(JournalError) {
+        let deadline = ContinuousClock.now + limit
+        while flock(number, LOCK_EX | LOCK_NB) != 0 {
+            let code = errno
+            guard code == EWOULDBLOCK || code == EINTR, ContinuousClock.now < deadline else {
+                throw .system("lock", path, code)
+            }
+            usleep(5000)
+        }
+    }
+
     /// Closes and reports what the file system kept back until now.
     func close() throws(JournalError) {
         guard !closed.exchange(true, ordering: .relaxed) else { return }

@@ -26,11 +26,13 @@ public final class ModuleLock: Sendable {
 
     private init(_ file: Descriptor) { self.file = file }
 
-    /// Takes the module for `run`, or throws an error of kind `busy` that names who holds it.
+    /// Takes the module, or throws an error of kind `busy` that names who holds it.
+    ///
+    /// Which run it is taken for is decided under the lock, by ``assign(to:origin:)``.
     public static func acquire(
-        module: String, in state: StateDirectory, run: RunID, origin: Origin = .current()
+        module: String, in state: StateDirectory
     ) throws(JournalError) -> ModuleLock {
-        let path = Self.path(module, state)
+        let path = Self.path(of: module, in: state)
         let file = try Descriptor(path, O_RDWR | O_CREAT)
         while flock(file.number, LOCK_EX | LOCK_NB) != 0 {
             let code = errno
@@ -39,18 +41,23 @@ public final class ModuleLock: Sendable {
             let holder = try readHolder(path)
             throw JournalError(
                 attempt: "take module \(module)",
-                cause: holder.map { "\($0) holds it" } ?? "another run holds it that has only just begun",
-                remedy: "wait until that run ends, or look at it with `runner status`", kind: .busy, path: path,
+                cause: holder.map { "\($0) holds it" } ?? "another run holds it and has only just begun",
+                remedy: "wait until that run ends; `runner status` shows its progress", kind: .busy, path: path,
                 holder: holder)
         }
         try file.truncate(to: 0)
-        try file.write(SealedJSON.file(LockHolder(who: origin, run: run, since: Date())))
         return ModuleLock(file)
+    }
+
+    /// Names the run that holds the module, for those who are turned away.
+    public func assign(to run: RunID, origin: Origin = .current()) throws(JournalError) {
+        try file.truncate(to: 0)
+        try file.write(SealedJSON.file(LockHolder(who: origin, run: run, since: Date())))
     }
 
     /// Who holds the module now, or nil; looks without touching the lock, so that no run is turned away by it.
     public static func holder(of module: String, in state: StateDirectory) throws(JournalError) -> LockHolder? {
-        let path = Self.path(module, state)
+        let path = Self.path(of: module, in: state)
         var facts = stat()
         guard stat(path, &facts) == 0 else {
             if errno == ENOENT { return nil }
@@ -69,7 +76,7 @@ public final class ModuleLock: Sendable {
         try file.close()
     }
 
-    private static func path(_ module: String, _ state: StateDirectory) -> String {
+    private static func path(of module: String, in state: StateDirectory) -> String {
         "\(state.path)/module-\(module).lock"
     }
 

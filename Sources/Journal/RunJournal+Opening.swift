@@ -3,22 +3,16 @@ import Foundation
 import Glibc
 
 extension RunJournal {
-    /// The id for a run of `module` that begins now, later than all runs in `state`.
-    public static func newID(module: String, in state: StateDirectory) throws(JournalError) -> RunID {
-        guard let id = RunID(module: module, time: Date(), after: try state.runs().first?.id) else {
-            throw .defect("name a run of", "module \(module)", "that is no module's name")
-        }
-        return id
-    }
-
     /// Makes the directory of a new run, with run.json and the first record on the disk when it returns.
     ///
-    /// The caller holds the module's lock.
+    /// `lock` is that of the run's module, and is assigned to the new run. The run's id is later than
+    /// that of every other run in `state`, so that the order of ids is the order of runs.
     public static func create(
-        _ id: RunID, _ description: RunDescription, in state: StateDirectory, redactor: Redactor
+        _ description: RunDescription, in state: StateDirectory, holding lock: ModuleLock,
+        redactor: Redactor
     ) async throws(JournalError) -> RunJournal {
         let opener = Opener(state: state, redactor: redactor)
-        return try await opener.create(id, description)
+        return try await opener.create(description, holding: lock)
     }
 
     /// Goes on with a run that a crash, a signal or a failure ended.
@@ -73,7 +67,14 @@ private actor Opener {
         self.redactor = redactor
     }
 
-    func create(_ id: RunID, _ description: RunDescription) async throws(JournalError) -> RunJournal {
+    func create(
+        _ description: RunDescription, holding lock: ModuleLock
+    ) async throws(JournalError) -> RunJournal {
+        // Runs of other modules are named and chained to their predecessors here too, one at a time.
+        let naming = try Descriptor("\(state.path)/runs.lock", O_RDWR | O_CREAT)
+        try naming.lock(within: .seconds(20))
+        let id = try newID(module: description.module)
+        try lock.assign(to: id, origin: description.origin)
         try removeStillborn(module: id.module)
         let predecessor = try predecessor()
         let path = "\(state.path)/runs/\(id)"
@@ -94,6 +95,7 @@ private actor Opener {
         // Syncs the directory too, and with it the names made above.
         try disk.writeWhole(bytes, to: "\(path)/run.json")
         try disk.syncDirectory("\(state.path)/runs")
+        try naming.close()
         let journal = RunJournal(
             id: id, path: path, disk: disk, log: log, redactor: redactor, executor: executor)
         try await journal.recordOpening(.runStart, description.origin, plan: header.plan)
@@ -104,7 +106,7 @@ private actor Opener {
         guard let header = try run.header().content else {
             throw .badState(
                 "resume", "\(run.path)/run.json", "it is missing or was edited",
-                remedy: "begin anew with `runner run \(run.id.module)`")
+                remedy: "start a new run with `runner run \(run.id.module)`")
         }
         let recovered = try LogRecovery.run(run, disk)
         // A checkpoint whose name a killed process had not yet made durable is about to be relied upon.
@@ -133,6 +135,14 @@ private actor Opener {
         return RunJournal.Reopened(
             journal: journal, header: header, tornTail: recovered.tornTail, finished: finished, damaged: damaged,
             unknown: try run.commands().filter { $0.end == nil })
+    }
+
+    /// An id for a run that begins now, later than all runs so far.
+    private func newID(module: String) throws(JournalError) -> RunID {
+        guard let id = RunID(module: module, time: Date(), after: try state.runs().first?.id) else {
+            throw .defect("name a run of", "module \(module)", "that is not a valid module name")
+        }
+        return id
     }
 
     /// Removes what a crash left of runs of the module before their first record: nothing was done in them.

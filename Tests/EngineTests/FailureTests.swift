@@ -34,7 +34,7 @@ import Testing
         #expect(outcome.error == error.message)
         #expect(try bench.checkpoints() == ["first applied"])
         #expect(try bench.records().contains("step.end second failed"))
-        #expect(bench.events.lines.contains("second failed: \(error.message)"))
+        #expect(bench.events.lines.contains("second failed"))
         try bench.expectIntact()
     }
 
@@ -82,7 +82,7 @@ import Testing
         #expect(bench.world.count("third.check") == 0)
         #expect(bench.world.calls.last == "close")
         // The step's end is told and recorded like every other.
-        #expect(bench.events.lines.contains { $0.hasPrefix("second failed: ") && $0.contains("no master is left") })
+        #expect(bench.events.lines.contains("second failed"))
         #expect(try bench.records().contains("step.end second failed"))
         #expect(try bench.outcome().step == "second")
         try bench.expectIntact()

@@ -34,7 +34,7 @@ import Testing
         #expect(outcome.step == moment.step)
         #expect(try bench.checkpoints() == moment.checkpoints)
         if let step = moment.step { #expect(try bench.records().contains("step.end \(step) interrupted")) }
-        #expect(!bench.events.lines.contains { $0.contains(" failed: ") })
+        #expect(!bench.events.lines.contains { $0.hasSuffix(" failed") })
         #expect(bench.events.warnings.isEmpty)
         try bench.expectIntact()
 

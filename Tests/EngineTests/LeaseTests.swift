@@ -82,7 +82,10 @@ import Testing
     @Test func renewalsThatFailUntilTheTermIsOverEndTheRun() async throws {
         var bench = try Bench()
         bench.lease = .seconds(4)
-        bench.world.on("renewLease") { _ in throw failure(.unreachable, "no route") }
+        bench.world.on("renewLease") { [clock = bench.clock] _ in
+            clock.advance(by: .seconds(1.5))
+            throw failure(.unreachable, "no route")
+        }
         bench.world.on("second.apply", hang)
         let summary = try await bench.run()
         #expect(summary.duration < .seconds(60))
@@ -95,7 +98,10 @@ import Testing
     @Test func aRenewalThatHangsDoesNotHideTheEndOfTheTerm() async throws {
         var bench = try Bench()
         bench.lease = .seconds(1)
-        bench.world.on("renewLease", hang)
+        bench.world.on("renewLease") { [clock = bench.clock] visit in
+            clock.advance(by: .seconds(1))
+            try await hang(visit)
+        }
         bench.world.on("second.apply", hang)
         let summary = try await bench.run()
         #expect(summary.duration < .seconds(60))

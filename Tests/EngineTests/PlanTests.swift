@@ -95,7 +95,7 @@ import Testing
         for step in bench.steps { bench.world.settle(step) }
         #expect(try await bench.plan().isEmpty)
         bench.world.unsettle("first")
-        let again = Change("prove anew, after the changes before: a step of the engine's tests", .unknowable, .run)
+        let again = Change("verify again after the changes above: a step of the engine's tests", .unknowable, .run)
         #expect(try await bench.plan().steps.map(\.changes) == [[Change("mend first", .proved)], [again], [again]])
         // What it finds itself says more.
         bench.world.unsettle("second")

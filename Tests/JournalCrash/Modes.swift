@@ -10,15 +10,15 @@ func say(_ text: String) {
 /// A run of two steps, or what is left of one.
 func run(in state: StateDirectory) async throws {
     let redactor = Redactor([Secret("hunter22")])
-    let id = try RunJournal.newID(module: "11", in: state)
-    let lock = try ModuleLock.acquire(module: "11", in: state, run: id)
+    let lock = try ModuleLock.acquire(module: "11", in: state)
     if let unfinished = try state.newestUnfinishedRun(module: "11") {
         let reopened = try await RunJournal.reopen(unfinished, in: state, redactor: redactor)
         say("run \(unfinished.id)")
         try await work(reopened.journal, finished: reopened.finished)
     } else {
-        let journal = try await RunJournal.create(id, description, in: state, redactor: redactor)
-        say("run \(id)")
+        let journal = try await RunJournal.create(
+            description, in: state, holding: lock, redactor: redactor)
+        say("run \(journal.id)")
         try await work(journal, finished: [:])
     }
     try lock.release()
@@ -55,7 +55,9 @@ private func command(_ journal: RunJournal, _ effect: Effect) async throws {
 
 /// Takes the lock, starts a child that outlives this process, and waits to be killed.
 func hold(in state: StateDirectory) throws {
-    let lock = try ModuleLock.acquire(module: "11", in: state, run: RunJournal.newID(module: "11", in: state))
+    let lock = try ModuleLock.acquire(module: "11", in: state)
+    guard let id = RunID("20260101T000000Z-11-0abc") else { exit(5) }
+    try lock.assign(to: id)
     var child: pid_t = 0
     var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("20"), nil]
     guard posix_spawn(&child, "/bin/sleep", nil, nil, &arguments, environ) == 0 else { exit(3) }
@@ -68,8 +70,9 @@ func hold(in state: StateDirectory) throws {
 /// Sends much output through one command and says how much memory that took at most, in KiB.
 func pour(in state: StateDirectory, mebibytes: Int) async throws {
     let redactor = Redactor([Secret("hunter22"), Secret("p'a\"s$s\\w%rd")])
-    let id = try RunJournal.newID(module: "11", in: state)
-    let journal = try await RunJournal.create(id, description, in: state, redactor: redactor)
+    let lock = try ModuleLock.acquire(module: "11", in: state)
+    let journal = try await RunJournal.create(
+        description, in: state, holding: lock, redactor: redactor)
     let activity = Activity(channel: .ssh, host: "h", command: ["cat"], effect: .read)
     try await journal.willBegin(activity)
     let line = "2026-11-24T08:45:01Z INFO {\"level\":\"info\",\"path\":\"/app\"} and more text\n"
@@ -86,6 +89,7 @@ func pour(in state: StateDirectory, mebibytes: Int) async throws {
     try await journal.didEnd(activity, ActivityOutcome(status: .exited(0), duration: took))
     say("grew \(peakMemory() - before) KiB, took \(took)")
     try await journal.finish(.succeeded, exitCode: 0)
+    try lock.release()
 }
 
 private func peakMemory() -> Int {

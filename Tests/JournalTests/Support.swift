@@ -30,12 +30,14 @@ struct Scratch {
 let allSteps = ["fix_ufw_k8s_nodes", "11_ct_00_setup_credentials", "11_ct_01_prepare_config"]
 
 func newRun(in state: StateDirectory, redactor: Redactor = Redactor()) async throws -> RunJournal {
-    try await RunJournal.create(
-        RunJournal.newID(module: "11", in: state),
+    let lock = try ModuleLock.acquire(module: "11", in: state)
+    let journal = try await RunJournal.create(
         RunDescription(
             module: "11", steps: allSteps, runnerVersion: "1.0", arguments: ["runner", "run", "11"],
             inventoryPath: "/etc/inventory.json", inventoryDigest: String(repeating: "0", count: 64)),
-        in: state, redactor: redactor)
+        in: state, holding: lock, redactor: redactor)
+    try lock.release()
+    return journal
 }
 
 func activity(

@@ -48,10 +48,11 @@ actor LookAhead {
 }
 
 extension Module {
-    /// Looks ahead for all steps at once, then for everything that would stop one of them, and returns that.
+    /// Looks ahead for all steps at once, then for everything that would stop one of them, and
+    /// returns that.
     ///
     /// Throws where a host is lost: the caller may know another one.
-    public func lookAround(_ site: SiteReader) async throws -> [any ExplainedError] {
+    public func runPreflight(_ site: SiteReader) async throws -> [any ExplainedError] {
         do {
             try await lookAhead(site)
         } catch let error as any ExplainedError where error.kind != .unreachable {

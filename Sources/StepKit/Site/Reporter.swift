@@ -41,6 +41,9 @@ public struct Reporter: Sendable {
         }
     }
 
+    /// Tells nobody.
+    public static let silent = Reporter(progress: { _ in }, warning: { _ in })
+
     private let progress: @Sendable (Progress) -> Void
     private let warning: @Sendable (Warning) -> Void
     private let note: @Sendable (String) -> Void

@@ -1,16 +1,14 @@
 import ArgumentParser
 import ClientKit
 import Engine
-import Foundation
 import Journal
 import StepKit
-import Steps
 
 /// `runner doctor 11`.
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Tell whether everything is reachable and served, and if not, why; touches nothing.")
+        abstract: "Tell whether everything is reachable and served, and if not, why; changes nothing.")
 
     @Argument(help: "The module's number.") var module: Int
     @OptionGroup var inventoryOptions: InventoryOptions
@@ -18,53 +16,48 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (found, status) = try await reporting {
-            let module = try StepKit.Module.named(self.module)
+            let module = try StepKit.Module.named(module)
             let inventory = try await inventoryOptions.load()
-            return try await Self.examine(module, inventory)
+            return try await Self.examine(module, on: inventory)
         }
         let told = found.map { $0.mapping(redactor.redact) }
         try formatOptions.print(told, text: { DiagnosisLines().text(told) })
         if status != 0 { throw ExitCode(status) }
     }
 
-    /// What there is to say, and the exit status: 0 where all is well, else that of what keeps us out, else 1.
+    /// What there is to say, and the exit status: 0 where all is well, else that of what keeps us
+    /// out, else 1.
     private static func examine(
-        _ module: StepKit.Module, _ inventory: StepKit.Inventory
+        _ module: StepKit.Module, on inventory: StepKit.Inventory
     ) async throws -> ([Diagnosis], Int32) {
         let provider = LiveProvider(
-            inventory: inventory, module: String(module.number), redactor: redactor, passphrase: Passphrase.ask)
-        let open: any OpenSite
+            inventory: inventory, module: String(module.number), redactor: redactor,
+            passphrase: Passphrase.ask)
         do {
-            open = try await provider.open(observer: IgnoringObserver())
-        } catch let error as any ExplainedError {
-            return (error.diagnoses, error.kind.exitStatus)
-        }
-        do {
-            let found = try await examine(module, open)
-            await open.close()
+            let found = try await provider.withSite(observer: IgnoringObserver()) { site in
+                try await examine(module, through: site)
+            }
             return (found, found.contains { $0.verdict == .failed } ? 1 : 0)
         } catch let error as any ExplainedError {
-            await open.close()
             return (error.diagnoses, error.kind.exitStatus)
         }
     }
 
     /// Through the first master that serves; those lost on the way are part of the answer.
-    private static func examine(_ module: StepKit.Module, _ open: any OpenSite) async throws -> [Diagnosis] {
+    private static func examine(
+        _ module: StepKit.Module, through site: any OpenSite
+    ) async throws -> [Diagnosis] {
         let terminal = Terminal(isQuiet: false)
         let reporter = Reporter(
-            progress: { _ in }, warning: { terminal.line("warning: \(redactor.redact($0.text))") })
+            progress: { _ in },
+            warning: { terminal.line("warning: \(redactor.redact($0.text))") })
         var lost: [Diagnosis] = []
-        while true {
-            let site = try await open.site(reporter: reporter).reader
-            do {
-                let found = try await module.examine(site)
-                return lost + found
-            } catch let error as any ExplainedError {
-                guard try await open.failOver(after: error) != nil else { throw error }
-                lost += error.diagnoses
-            }
+        let found = try await site.throughMasters(reporter: reporter) { writer in
+            try await module.examine(writer.reader)
+        } onFailover: { _, error in
+            lost += error.diagnoses
         }
+        return lost + found
     }
 }
 

@@ -1,5 +1,4 @@
 import ArgumentParser
-import ClientKit
 import Engine
 import StepKit
 
@@ -7,7 +6,7 @@ import StepKit
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
-        abstract: "Show what a run would change, each change with its certainty; touches nothing.")
+        abstract: "Show what a run would change, each change with its certainty; changes nothing.")
 
     @Argument(help: "The module's number.") var module: Int
     @Flag(name: .long, help: "Exit with 2 when there is something to change.") var detailedExitcode = false
@@ -24,37 +23,40 @@ struct PlanCommand: AsyncParsableCommand {
 
     func run() async throws {
         let plan = try await reporting {
-            let module = try StepKit.Module.named(self.module)
+            let module = try StepKit.Module.named(module)
             let inventory = try await inventoryOptions.load()
             let provider = LiveProvider(
-                inventory: inventory, module: String(module.number), redactor: redactor, passphrase: Passphrase.ask)
+                inventory: inventory, module: String(module.number), redactor: redactor,
+                passphrase: Passphrase.ask)
             let terminal = Terminal(isQuiet: false)
             let plan = try await ModulePlan(
-                module, options: resetOptions.unconfirmed, inventory: inventory, version: Runner.version,
-                redactor: redactor, provider: provider
+                of: module, options: resetOptions.unconfirmed, inventory: inventory,
+                version: Runner.version, redactor: redactor, provider: provider
             ) { warning in
                 terminal.line("warning: \(warning)")
             }
             if let output, plan.failure == nil { try await plan.write(to: output) }
             return plan
         }
-        try formatOptions.print(plan, text: { plan.words })
+        try formatOptions.print(plan, text: { plan.summary })
         if let failure = plan.failure { try await reporting { throw failure } }
         if detailedExitcode, !plan.isEmpty { throw ExitCode(2) }
     }
 }
 
 extension ModulePlan {
-    /// The plan for reading.
-    var words: String {
+    /// The plan for reading: each step with its changes.
+    fileprivate var summary: String {
         let parts = steps.map { step in
             if step.obstacle != nil { return "\(step.step): a run stops here" }
             return step.changes.isEmpty
                 ? "\(step.step): in place"
                 : "\(step.step):\n"
-                    + step.changes.map { "  \($0.summary)  [\($0.certainty.rawValue)]" }.joined(separator: "\n")
+                    + step.changes.map { "  \($0.summary)  [\($0.certainty.rawValue)]" }
+                    .joined(separator: "\n")
         }
         let count = steps.map(\.changes.count).reduce(0, +)
-        return parts.joined(separator: "\n") + "\n" + (count == 0 ? "nothing to change" : "\(count) changes")
+        return parts.joined(separator: "\n") + "\n"
+            + (count == 0 ? "nothing to change" : "\(count) changes")
     }
 }

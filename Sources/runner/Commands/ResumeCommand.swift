@@ -8,7 +8,7 @@ import Steps
 struct ResumeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume",
-        abstract: "Go on with an interrupted run: finished steps are looked at again and not repeated.")
+        abstract: "Go on with an interrupted run: finished steps are checked again and not repeated.")
 
     @Argument(help: "The run (default: the newest unfinished one).") var run: String?
     @OptionGroup var inventoryOptions: InventoryOptions
@@ -16,14 +16,26 @@ struct ResumeCommand: AsyncParsableCommand {
     @OptionGroup var formatOptions: FormatOptions
 
     func run() async throws {
+        let console = RunConsole(formatOptions)
         let id = try run.map { text in
             guard let id = RunID(text) else {
-                throw ValidationError("'\(text)' is no run's id; `runner status --all` lists them")
+                throw ValidationError("'\(text)' is not a run's id; `runner status --all` lists them")
             }
             return id
         }
-        try await LiveRun(module: module11.number, inventoryOptions, stateOptions, formatOptions) { runner, state in
-            try await runner.resume(id, in: state)
-        }.run()
+        let module = module11
+        let summary = try await reporting {
+            let inventory = try await inventoryOptions.load()
+            let state = try await stateOptions.prepared(console.terminal)
+            let runner = console.runner(of: module, on: inventory)
+            return try await withSignalsAsCancellation(tellingOn: console.terminal) {
+                try await runner.resume(id, in: state)
+            }
+        }
+        guard let summary else {
+            print("nothing to resume: no run of module \(module.number) is unfinished")
+            return
+        }
+        try console.finish(with: summary)
     }
 }

@@ -11,7 +11,9 @@ struct RunCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Begin with this step.") var from: StepID?
     @Option(name: .long, help: "End with this step.") var until: StepID?
     @Option(name: .long, help: "Do only this step; may be given several times.") var only: [StepID] = []
-    @Option(name: .long, help: "Carry out this plan and nothing else; stop where something moved since it was made.")
+    @Option(
+        name: .long,
+        help: "Carry out this plan and nothing else; stop where it is stale.")
     var plan: String?
     @OptionGroup var resetOptions: ResetOptions
     @OptionGroup var inventoryOptions: InventoryOptions
@@ -20,20 +22,30 @@ struct RunCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard plan == nil || (from == nil && until == nil && only.isEmpty) else {
-            throw ValidationError("--plan carries out the whole plan: it goes without --from, --until and --only")
+            throw ValidationError(
+                "--plan carries out the whole plan: it excludes --from, --until and --only")
         }
         guard plan == nil || !resetOptions.resetDatabase else {
-            throw ValidationError("--reset-database goes without --plan: it is asked for and confirmed by itself")
+            throw ValidationError(
+                "--plan excludes --reset-database, which is asked for and confirmed by itself")
         }
     }
 
     func run() async throws {
+        let console = RunConsole(formatOptions)
         let selection = StepSelection(from: from, until: until, only: only)
-        let path = plan
-        let options = try await reporting { try await resetOptions.confirmed(for: inventoryOptions.load()) }
-        try await LiveRun(module: module, inventoryOptions, stateOptions, formatOptions) { runner, state in
-            let plan: ModulePlan.File? = if let path { try await ModulePlan.read(from: path) } else { nil }
-            return try await runner.run(selection, plan: plan, options: options, in: state)
-        }.run()
+        let summary = try await reporting {
+            let module = try StepKit.Module.named(module)
+            let inventory = try await inventoryOptions.load()
+            let options = try await resetOptions.confirmed(for: inventory)
+            let plan: ModulePlan.File? =
+                if let plan { try await ModulePlan.read(from: plan) } else { nil }
+            let state = try await stateOptions.prepared(console.terminal)
+            let runner = console.runner(of: module, on: inventory)
+            return try await withSignalsAsCancellation(tellingOn: console.terminal) {
+                try await runner.run(selection, plan: plan, options: options, in: state)
+            }
+        }
+        try console.finish(with: summary)
     }
 }

@@ -7,6 +7,7 @@ import Synchronization
 final class ProgressLines: Sendable {
     private let terminal: Terminal
     private let state = Mutex(State())
+    private let animation = Mutex<Task<Void, Never>?>(nil)
 
     private struct State {
         var current: (title: String, doing: String, since: ContinuousClock.Instant)?
@@ -17,13 +18,16 @@ final class ProgressLines: Sendable {
         self.terminal = terminal
     }
 
-    /// Redraws the line of the step that is under way until cancelled.
-    func animate() async {
+    /// Redraws the line of the step that is under way until the run ends.
+    private func beginAnimation() {
         guard terminal.isAnimated else { return }
-        while !Task.isCancelled {
-            redraw()
-            do { try await Task.sleep(for: .milliseconds(200)) } catch { return }
+        let task = Task {
+            while !Task.isCancelled {
+                redraw()
+                do { try await Task.sleep(for: .milliseconds(200)) } catch { return }
+            }
         }
+        animation.withLock { $0 = task }
     }
 
     /// Shows one event.
@@ -31,12 +35,13 @@ final class ProgressLines: Sendable {
         switch event {
         case .runBegan(let runID, let module, let resumed):
             terminal.line("\(resumed ? "resume" : "run") \(runID) · module \(module)")
+            beginAnimation()
         case .preflightBegan:
             begin("preflight", doing: "connecting")
         case .preflightPassed(let duration):
             end("preflight", mark: "✓", .green, "everything needed is reachable", duration)
         case .stepBegan(let id, let index, let count):
-            begin("[\(index)/\(count)] \(id)", doing: "looking")
+            begin("[\(index)/\(count)] \(id)", doing: "checking")
         case .stepProgress(_, let said):
             progress(said)
         case .stepEnded(let id, .inPlace, let duration):
@@ -46,7 +51,7 @@ final class ProgressLines: Sendable {
                 "\(id)", mark: "✓", .green, "\(changes.count) \(changes.count == 1 ? "change" : "changes") applied",
                 duration)
             for change in changes { terminal.line(terminal.coloured("      \(change.summary)", .dim)) }
-        case .stepFailed(let id, _, let duration):
+        case .stepFailed(let id, let duration):
             end("\(id)", mark: "✗", .red, "failed", duration)
         case .warning(let text):
             terminal.line(terminal.coloured("warning: \(text)", .yellow))
@@ -86,6 +91,7 @@ final class ProgressLines: Sendable {
 
     private func finish(_ summary: RunSummary) {
         state.withLock { $0.current = nil }
+        animation.withLock { $0 }?.cancel()
         let counts = "\(summary.applied) applied, \(summary.inPlace) in place, \(summary.duration.inSeconds)"
         switch summary.failure {
         case nil:

@@ -44,7 +44,7 @@ final class EventLog: Sendable {
                 case .stepProgress(let id, let said): "\(id): \(said.words)"
                 case .stepEnded(let id, .inPlace, _): "\(id) in place"
                 case .stepEnded(let id, .applied(let changes), _): "\(id) applied \(changes.count)"
-                case .stepFailed(let id, let message, _): "\(id) failed: \(message)"
+                case .stepFailed(let id, _): "\(id) failed"
                 case .warning(let text): "warning: \(text)"
                 case .runEnded(let summary): "run ended\(summary.failure == nil ? "" : " badly")"
                 }
@@ -68,6 +68,7 @@ struct Bench: Sendable {
     var module = 11
     var inventory: Inventory
     var lease = Duration.seconds(60)
+    let clock = StandingClock()
     var interruptionStatus: Int32 = 130
     var version = "1.0-test"
     var proofs: Set<String> = []
@@ -120,7 +121,7 @@ struct Bench: Sendable {
         let (events, status) = (events, interruptionStatus)
         return ModuleRunner(
             module: fakeModule, inventory: inventory, redactor: redactor, provider: provider, version: version,
-            interruptionStatus: { status }, events: { events.add($0) })
+            interruptionStatus: { status }, events: { events.add($0) }, now: { [clock] in clock.now })
     }
 
     func run(
@@ -133,7 +134,7 @@ struct Bench: Sendable {
         options: RunOptions = RunOptions(), warn: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> ModulePlan {
         try await ModulePlan(
-            fakeModule, options: options, inventory: inventory, version: version, redactor: redactor,
+            of: fakeModule, options: options, inventory: inventory, version: version, redactor: redactor,
             provider: provider, warn: warn)
     }
 
@@ -195,6 +196,23 @@ struct Bench: Sendable {
         task.cancel()
         return try await task.value
     }
+}
+
+/// A clock that stands still until a test moves it: on a busy machine no lease runs out by itself.
+final class StandingClock: Sendable {
+    private let state = Mutex((now: ContinuousClock.now, next: Duration.zero))
+
+    var now: ContinuousClock.Instant {
+        state.withLock { state in
+            defer { state = (state.now + state.next, .zero) }
+            return state.now
+        }
+    }
+
+    func advance(by duration: Duration) { state.withLock { $0.now += duration } }
+
+    /// Advances as soon as somebody has read it once more.
+    func advanceAfterNextReading(by duration: Duration) { state.withLock { $0.next = duration } }
 }
 
 /// A value that one task leaves for another.

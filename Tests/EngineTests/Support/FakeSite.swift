@@ -17,6 +17,7 @@ struct FakeProvider: SiteProvider {
 
     func open(observer: any ActivityObserver) async throws -> any OpenSite {
         try await world.arrive("open")
+        world.observer = observer
         return FakeSite(world: world, inventory: inventory, leaseDuration: leaseDuration)
     }
 }
@@ -47,18 +48,21 @@ struct FakeSite: OpenSite {
         #expect(RunID(run) != nil)
         world.noteEndedRuns(endedRuns)
         try await world.arrive("takeLease")
+        try await world.send("create the lease", .change)
         return LeaseTaking(takenOverFrom: world.takenOverFrom, duration: leaseDuration)
     }
 
     func renewLease(auditHead: String) async throws {
         #expect(AuditHead(auditHead) != nil)
         try await world.arrive("renewLease")
+        try await world.send("renew the lease", .change)
     }
 
     func releaseLease(auditHead: String) async throws {
         #expect(AuditHead(auditHead) != nil)
         #expect(!Task.isCancelled)
         try await world.arrive("releaseLease")
+        try await world.send("release the lease", .change)
     }
 
     func close() async {

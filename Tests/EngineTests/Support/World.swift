@@ -29,6 +29,8 @@ final class World: Sendable {
         var absent: [AbsentNode] = []
         var problems: [any ExplainedError] = []
         var evidence: [Evidence] = []
+        var observer: (any ActivityObserver)?
+        var sent: [String] = []
     }
 
     private let state = Mutex(State())
@@ -87,6 +89,25 @@ final class World: Sendable {
         get { state.withLock { $0.evidence } }
         set { state.withLock { $0.evidence = newValue } }
     }
+
+    /// What everything that is done is told, as the clients of a real site do.
+    var observer: (any ActivityObserver)? {
+        get { state.withLock { $0.observer } }
+        set { state.withLock { $0.observer = newValue } }
+    }
+
+    /// Sends a command as a client does: begun, where it may be, and ended.
+    func send(_ command: String, _ effect: Effect) async throws {
+        guard let observer else { throw Late(what: "a site") }
+        let activity = Activity(
+            channel: .ssh, host: "k8s-master-01", command: [command], effect: effect)
+        try await observer.willBegin(activity)
+        state.withLock { $0.sent.append(command) }
+        try await observer.didEnd(activity, ActivityOutcome(status: .exited(0), duration: .zero))
+    }
+
+    /// The commands that were sent.
+    var sent: [String] { state.withLock { $0.sent } }
 
     func noteEndedRuns(_ runs: Set<String>) { state.withLock { $0.endedRuns.append(runs) } }
 

@@ -1,0 +1,40 @@
+import ClientKit
+import Journal
+
+/// The one gate that every activity of a run passes on its way out: records it, and lets a change
+/// begin only while the module's lease is held.
+struct ChangeGate: ActivityObserver {
+    let journal: RunJournal
+    let term: LeaseTerm
+
+    /// Whether what is sent now is the lease itself, which the API server compares and swaps: that is
+    /// safe at any time.
+    @TaskLocal static var isWritingLease = false
+
+    nonisolated(nonsending) func willBegin(_ activity: Activity) async throws {
+        try requireTime(for: activity)
+        try await journal.willBegin(activity)
+        do {
+            // To record it may have taken long.
+            try requireTime(for: activity)
+        } catch {
+            try await journal.didEnd(
+                activity, ActivityOutcome(status: .refused(code: "lease expired"), duration: .zero))
+            throw error
+        }
+    }
+
+    func didReceive(_ bytes: ArraySlice<UInt8>, from stream: OutputStream, of activity: Activity) {
+        journal.didReceive(bytes, from: stream, of: activity)
+    }
+
+    nonisolated(nonsending) func didEnd(
+        _ activity: Activity, _ outcome: ActivityOutcome
+    ) async throws {
+        try await journal.didEnd(activity, outcome)
+    }
+
+    private func requireTime(for activity: Activity) throws {
+        if activity.effect == .change, !Self.isWritingLease { try term.requireTime() }
+    }
+}

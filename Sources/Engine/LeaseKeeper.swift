@@ -1,0 +1,131 @@
+import ClientKit
+import Journal
+import StepKit
+
+/// Takes the module's lease for a run, renews it while the run works, and releases it.
+struct LeaseKeeper: Sendable {
+    let module: Int
+    let site: any OpenSite
+    let journal: RunJournal
+    let term: LeaseTerm
+    let events: @Sendable (EngineEvent) -> Void
+
+    /// Takes the lease; throws an error of kind `busy` that names who holds it.
+    func take(endedRuns: Set<String>) async throws -> LeaseTaking {
+        let asked = term.now()
+        let lease = try await ChangeGate.$isWritingLease.withValue(true) {
+            try await site.takeLease(run: journal.id.description, endedRuns: endedRuns)
+        }
+        try term.begin(asked: asked, duration: lease.duration)
+        return lease
+    }
+
+    /// Does `work` while `lease` is renewed beside it, and then releases it; ends `work` when the lease
+    /// is lost.
+    func withLeaseRenewal(
+        of lease: LeaseTaking, _ work: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        try await withCleanup(release) {
+            try await record(lease)
+            try await renewing(lease, during: work)
+        }
+    }
+
+    private enum Ended {
+        case work(Result<Void, any Error>)
+        case renewal(loss: (any Error)?)
+    }
+
+    private func renewing(
+        _ lease: LeaseTaking, during work: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        let (result, loss) = await withTaskGroup(of: Ended.self) { group in
+            group.addTask {
+                do { return .work(.success(try await work())) } catch { return .work(.failure(error)) }
+            }
+            group.addTask { .renewal(loss: await renewUntilCancelled(every: lease.duration / 4, lease)) }
+            var result = Result<Void, any Error>.success(())
+            var loss: (any Error)?
+            for await ended in group {
+                // Whichever ends first ends the other.
+                group.cancelAll()
+                switch ended {
+                case .work(let ended): result = ended
+                case .renewal(let lost): loss = lost
+                }
+            }
+            return (result, loss)
+        }
+        if let loss { throw loss }
+        // Whatever a step made of the refusal, this is what ended it.
+        if term.hasRefused { throw term.expiry }
+        try result.get()
+    }
+
+    /// Renews three times in each term; `nil` when cancelled, otherwise why the lease is lost.
+    private func renewUntilCancelled(every interval: Duration, _ lease: LeaseTaking) async -> (any Error)? {
+        var trouble: (any Error)?
+        while !Task.isCancelled {
+            do {
+                try await Task.sleep(for: interval)
+                if term.isOver { throw trouble ?? term.expiry }
+                let asked = term.now()
+                try await renew(after: trouble)
+                try term.begin(asked: asked, duration: lease.duration)
+                trouble = nil
+            } catch let error as any ExplainedError
+                where error.kind != .busy && !term.isOver && !Task.isCancelled
+            {
+                trouble = error
+                // The step notices a lost master too; until the term is over nobody else gets the lease.
+                events(.warning("the lease could not be renewed, trying again: \(error.cause)"))
+            } catch {
+                return Task.isCancelled ? nil : error
+            }
+        }
+        return nil
+    }
+
+    /// Renews once; a renewal that hangs must not hide that the term is over, with the trouble it had
+    /// as the cause.
+    private func renew(after trouble: (any Error)?) async throws {
+        let left = term.now().duration(to: term.end)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await ChangeGate.$isWritingLease.withValue(true) {
+                    try await site.renewLease(auditHead: journal.head.description)
+                }
+            }
+            group.addTask {
+                try await Task.sleep(for: left, clock: .continuous)
+                throw trouble
+                    ?? StepFailure(
+                        "renew the lease of module \(module)", cause: "no answer before it expired",
+                        remedy: "check that the API server answers, then `runner resume`",
+                        kind: .unreachable)
+            }
+            defer { group.cancelAll() }
+            _ = try await group.next()
+        }
+    }
+
+    private func record(_ lease: LeaseTaking) async throws {
+        if let previous = lease.takenOverFrom {
+            events(.warning("the lease was taken over from \(previous)"))
+            try await journal.record(.lockTakeover, text: "taken over from \(previous)", durable: true)
+        } else {
+            try await journal.record(.lockTaken)
+        }
+    }
+
+    private func release() async {
+        do {
+            try await journal.record(.lockReleased)
+            try await ChangeGate.$isWritingLease.withValue(true) {
+                try await site.releaseLease(auditHead: journal.head.description)
+            }
+        } catch {
+            events(.warning("the lease could not be released; it will expire: \(error)"))
+        }
+    }
+}

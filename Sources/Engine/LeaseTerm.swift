@@ -1,0 +1,73 @@
+import ClientKit
+import StepKit
+import Synchronization
+
+/// How long the module's lease still lets this run change anything.
+///
+/// Measured on a monotonic clock that goes on while the machine sleeps or this process is stopped. A
+/// term that has run out is never renewed: another run may have had the module since.
+final class LeaseTerm: Sendable {
+    private struct State {
+        /// `nil` before the lease is taken.
+        var end: ContinuousClock.Instant?
+        var isOver = false
+        var hasRefused = false
+    }
+
+    private let module: Int
+    private let state = Mutex(State())
+    /// The clock.
+    let now: @Sendable () -> ContinuousClock.Instant
+
+    init(module: Int, now: @escaping @Sendable () -> ContinuousClock.Instant) {
+        self.module = module
+        self.now = now
+    }
+
+    /// Begins a term of a lease that was taken or renewed by a request made at `asked`.
+    ///
+    /// Throws where the term before ran out in the meantime.
+    func begin(asked: ContinuousClock.Instant, duration: Duration) throws {
+        if isOver { throw expiry }
+        // The margin covers what the API server's clock may differ by, and the way of a command that
+        // is about to be sent: others judge the lease by that clock.
+        state.withLock { $0.end = asked + duration - duration / 10 }
+    }
+
+    /// When the term ends unless it is renewed.
+    var end: ContinuousClock.Instant { state.withLock { $0.end } ?? now() }
+
+    /// Whether the term has run out.
+    var isOver: Bool {
+        let now = now()
+        return state.withLock { state in
+            if let end = state.end, now >= end { state.isOver = true }
+            return state.isOver
+        }
+    }
+
+    /// Whether a change was refused because the term had run out.
+    var hasRefused: Bool { state.withLock { $0.hasRefused } }
+
+    /// Throws unless the lease is held now, with time left.
+    func requireTime() throws {
+        guard state.withLock({ $0.end != nil }) else {
+            throw StepFailure(
+                "change anything for module \(module)", cause: "its lease has not been taken yet",
+                remedy: "report this")
+        }
+        guard isOver else { return }
+        state.withLock { $0.hasRefused = true }
+        throw expiry
+    }
+
+    /// What ends a run whose term is over.
+    var expiry: StepFailure {
+        StepFailure(
+            "hold the lease of module \(module)",
+            cause: "it expired before it was renewed, as when this machine sleeps or the process is "
+                + "stopped; another run may have taken the module",
+            remedy: "check with `runner status` that no other run has the module, then `runner resume`",
+            kind: .busy)
+    }
+}

@@ -1,0 +1,108 @@
+import ClientKit
+import Foundation
+import Journal
+import StepKit
+
+extension ModuleRunner {
+    /// The run to go on with: `id`, or the newest unfinished one; `nil` where there is none.
+    func unfinishedRun(_ id: RunID?, in state: StateDirectory) async throws -> RunReader? {
+        let name = moduleName
+        guard let id else { return try await runBlocking { try state.newestUnfinishedRun(module: name) } }
+        let attempt = "resume \(id)"
+        guard let run = state.run(id) else {
+            throw StepFailure(
+                attempt, cause: "there is no such run in \(state.path)", remedy: "`runner status` lists them",
+                kind: .badInput)
+        }
+        guard id.module == name else {
+            throw StepFailure(
+                attempt, cause: "it is a run of module \(id.module), not of module \(name)",
+                remedy: "resume a run of module \(name)", kind: .badInput)
+        }
+        if case .whole(let outcome) = try await runBlocking({ try run.outcome() }), outcome.result == .succeeded {
+            throw StepFailure(
+                attempt,
+                cause: "it succeeded on \(outcome.ended.formatted(.iso8601)), there is nothing to resume",
+                remedy: "check for drift with `runner plan \(name)`, or start a new run with "
+                    + "`runner run \(name)`",
+                kind: .badInput)
+        }
+        return run
+    }
+
+    /// The steps the run was started with; refused where the inventory or the list has changed since.
+    func steps(of run: RunReader) async throws -> [any Step] {
+        let attempt = "resume \(run.id)"
+        guard let header = try await runBlocking({ try run.header() }).content else {
+            throw StepFailure(
+                attempt, cause: "its run.json is missing or was edited",
+                remedy: "start a new run with `runner run \(module.number)`", kind: .badInput)
+        }
+        guard header.inventory.sha256 == inventory.digest else {
+            throw StepFailure(
+                attempt,
+                cause: "it was started with the inventory \(header.inventory.path) of SHA-256 "
+                    + "\(header.inventory.sha256.prefix(12))…, and \(inventory.path) is now "
+                    + "\(inventory.digest.prefix(12))…",
+                remedy: "restore the inventory, or start a new run with "
+                    + "`runner run \(module.number)`, which skips what is in place",
+                kind: .badInput)
+        }
+        let known = Dictionary(uniqueKeysWithValues: module.steps.map { ($0.id.rawValue, $0) })
+        if let unknown = header.steps.first(where: { known[$0] == nil }) {
+            throw StepFailure(
+                attempt,
+                cause: "runner \(header.runner.version) started it, with a step \(unknown) that this "
+                    + "version lacks",
+                remedy: "resume it with that version, or start a new run", kind: .badInput)
+        }
+        return module.steps.filter { header.steps.contains($0.id.rawValue) }
+    }
+
+    /// What holds a run that carries out a plan to it also now; refused where the plan is gone.
+    func planGuard(of run: RunReader) async throws -> PlanGuard? {
+        let (digest, plan, entries) = try await runBlocking {
+            (try run.header().content?.plan, try run.plan(ModulePlan.self), try run.entries())
+        }
+        guard digest != nil else { return nil }
+        func refusal(_ cause: String) -> StepFailure {
+            StepFailure(
+                "resume \(run.id)", cause: "its plan.json \(cause)",
+                remedy: "make a new plan and carry it out with `runner run \(module.number) --plan FILE`",
+                kind: .badInput)
+        }
+        let content: ModulePlan
+        switch plan {
+        case .whole(let plan): content = plan
+        case .damaged(let why): throw refusal("cannot be used: \(why)")
+        case .missing: throw refusal("is missing")
+        }
+        let begun = entries.filter { $0.kind == .stepCheck && $0.result != "in place" }.compactMap(\.step)
+        return PlanGuard(content, begun: Set(begun.map { StepID($0) }), redactor: redactor)
+    }
+
+    /// What the run's earlier processes noted for its end.
+    func notes(of run: RunReader) async throws -> [String] {
+        try await runBlocking { try run.entries().filter { $0.kind == .note }.compactMap(\.text) }
+    }
+
+    /// Tells what was found damaged or without a result.
+    func warn(of reopened: RunJournal.Reopened) {
+        if let torn = reopened.tornTail {
+            events(
+                .warning(
+                    "the end of the audit log was cut off by a crash; its \(torn.bytes) bytes are kept "
+                        + "in \(torn.file)"))
+        }
+        for (step, why) in reopened.damaged.sorted(by: { $0.key < $1.key }) {
+            events(.warning("the checkpoint of \(step) does not count: \(why)"))
+        }
+        for command in reopened.unknown where command.start.effect == .change {
+            let start = command.start
+            events(
+                .warning(
+                    "the outcome of `\(start.purpose ?? start.command.joined(separator: " "))` on "
+                        + "\(start.host) is unknown; the step's check decides"))
+        }
+    }
+}

@@ -1,0 +1,56 @@
+public import ClientKit
+import Journal
+
+/// Why a run ended before its last step.
+public enum RunFailure: Error, Sendable {
+    /// A step or a client failed.
+    case failed(any ExplainedError)
+    /// An error of a kind nobody foresaw, in its own words.
+    case unforeseen(String)
+    /// The operator, or the system, asked the run to stop.
+    case interrupted
+
+    /// What to tell the operator.
+    public var message: String {
+        switch self {
+        case .failed(let error): error.description
+        case .unforeseen(let text): text
+        case .interrupted: "interrupted; `runner resume` goes on where it stopped"
+        }
+    }
+}
+
+extension RunFailure {
+    /// The failure without secrets.
+    func redacted(by redactor: Redactor) -> RunFailure {
+        switch self {
+        case .failed(let error): .failed(RedactedError(error, by: redactor))
+        case .unforeseen(let text): .unforeseen(redactor.redact(text))
+        case .interrupted: .interrupted
+        }
+    }
+
+    /// Sorts an error; whatever happens after a cancellation is its consequence.
+    init(_ error: any Error, isCancelled: Bool) {
+        if isCancelled || error is CancellationError {
+            self = .interrupted
+        } else if let explained = error as? any ExplainedError {
+            self = .failed(explained)
+        } else {
+            self = .unforeseen(String(describing: error))
+        }
+    }
+
+    var isInterruption: Bool {
+        if case .interrupted = self { true } else { false }
+    }
+
+    /// The exit status of a process that ends with this failure; `interrupted` is that of the signal.
+    public func exitStatus(interrupted: Int32) -> Int32 {
+        switch self {
+        case .interrupted: interrupted
+        case .unforeseen: 1
+        case .failed(let error): error.kind.exitStatus
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import ClientKit
+import Journal
+import StepKit
+
+/// One step's part of a run: its check, and where something is missing its changes and their proof.
+struct StepAttempt {
+    let step: any Step
+    let journal: RunJournal
+    let notes: Notes
+    /// Where the run carries out a plan: holds the step to that.
+    let planGuard: PlanGuard?
+    let events: @Sendable (EngineEvent) -> Void
+    /// Whether the step is finished already, until its check finds otherwise.
+    var hasCheckpoint: Bool
+
+    /// Check, and where something is missing apply and verify; then the checkpoint.
+    mutating func perform(on site: SiteWriter) async throws -> StepResult {
+        try Task.checkCancellation()
+        if hasCheckpoint, step is any StepOnRequest { return .inPlace }
+        let name = step.id.rawValue
+        try await journal.beginStep(name)
+        let finding = try await step.check(site.reader)
+        try planGuard?.admit(finding, of: step.id)
+        let summaries = finding.changes.map(\.summary)
+        try await journal.recordCheck(of: name, inPlace: finding == .inPlace, changes: summaries)
+        guard case .drifted(let changes) = finding else {
+            await notes.allRecorded()
+            if !hasCheckpoint { try await journal.finishStep(name, .inPlace) }
+            return .inPlace
+        }
+        if hasCheckpoint {
+            try await journal.withdrawCheckpoint(of: name, because: summaries.joined(separator: "; "))
+            hasCheckpoint = false
+        }
+        try Task.checkCancellation()
+        let count = "\(changes.count) \(changes.count == 1 ? "change" : "changes")"
+        events(.stepProgress(step.id, .init("applying \(count)")))
+        await site.reader.forgetLookAhead()
+        try await step.apply(changes, to: site)
+        events(.stepProgress(step.id, .init("verifying")))
+        try await step.verify(site.reader)
+        await notes.allRecorded()
+        try await journal.finishStep(name, .applied, changes: summaries)
+        return .applied(changes)
+    }
+}

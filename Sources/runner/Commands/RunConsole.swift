@@ -1,0 +1,54 @@
+import ArgumentParser
+import Engine
+import StepKit
+
+/// Where `run` and `resume` show their progress and their result.
+struct RunConsole {
+    let terminal: Terminal
+    private let formatOptions: FormatOptions
+    private let lines: ProgressLines
+
+    init(_ formatOptions: FormatOptions) {
+        self.formatOptions = formatOptions
+        terminal = Terminal(isQuiet: formatOptions.format == .json)
+        lines = ProgressLines(terminal: terminal)
+    }
+
+    /// A runner on the real platform, whose events are shown here.
+    func runner(of module: StepKit.Module, on inventory: StepKit.Inventory) -> ModuleRunner {
+        ModuleRunner(
+            module: module, inventory: inventory, redactor: redactor,
+            provider: LiveProvider(
+                inventory: inventory, module: String(module.number), redactor: redactor,
+                passphrase: Passphrase.ask),
+            version: Runner.version, interruptionStatus: { Signals.exitStatus },
+            events: { [lines] in lines.show($0) })
+    }
+
+    /// Prints the result where it is wanted as JSON, and ends with the promised exit status.
+    func finish(with summary: RunSummary) throws {
+        try formatOptions.print(SummaryRecord(summary), text: { "" })
+        if let failure = summary.failure {
+            throw ExitCode(failure.exitStatus(interrupted: Signals.exitStatus))
+        }
+    }
+}
+
+/// A run's result as `--format json` prints it.
+private struct SummaryRecord: Encodable {
+    let run: String
+    let inPlace: Int
+    let applied: Int
+    let succeeded: Bool
+    let notes: [String]
+    let error: String?
+
+    init(_ summary: RunSummary) {
+        run = summary.runID
+        inPlace = summary.inPlace
+        applied = summary.applied
+        succeeded = summary.failure == nil
+        notes = summary.notes
+        error = summary.failure?.message
+    }
+}

@@ -1,0 +1,115 @@
+import ClientKit
+import Engine
+import Journal
+import StepKit
+import Testing
+
+/// A process that was stopped, or whose machine slept, longer than its lease lasts.
+@Suite(.timeLimit(.minutes(5))) struct LeaseTermTests {
+    /// Stopped inside a step, between two changes.
+    @Test func noChangeBeginsAfterTheTerm() async throws {
+        let bench = try Bench()
+        bench.world.on("second.apply") { [clock = bench.clock] visit in
+            try await visit.world.send("before", .change)
+            clock.advance(by: .seconds(61))
+            try await visit.world.send("looked", .read)
+            try await visit.world.send("after", .change)
+        }
+        let summary = try await bench.run()
+        #expect(summary.failure?.exitStatus(interrupted: 130) == 75)
+        #expect(summary.failure?.message.contains("expired") == true)
+        #expect(bench.world.sent == ["create the lease", "before", "looked", "release the lease"])
+        #expect(bench.world.count("second.verify") == 0)
+        #expect(bench.world.count("third.check") == 0)
+        let outcome = try bench.outcome()
+        #expect(outcome.exitCode == 75)
+        #expect(outcome.step == "second")
+        // What was not sent is not in the record as if it had been.
+        let commands = try bench.newest().commands().map(\.start.command)
+        #expect(commands == [["create the lease"], ["before"], ["looked"], ["release the lease"]])
+        try bench.expectIntact()
+        bench.world.calm("second.apply")
+        #expect(try await bench.resume().failure == nil)
+    }
+
+    /// A few seconds before the term ends a change may still be on its way when it does.
+    @Test(arguments: [53, 55]) func theTermEndsForChangesBeforeItDoesForOthers(_ seconds: Int) async throws {
+        let bench = try Bench()
+        bench.world.on("second.apply") { [clock = bench.clock] visit in
+            clock.advance(by: .seconds(seconds))
+            try await visit.world.send("late", .change)
+        }
+        let summary = try await bench.run()
+        #expect(summary.failure == nil || seconds == 55)
+        #expect(bench.world.sent.contains("late") == (seconds == 53))
+    }
+
+    /// Stopped while the record of the change is written, just before the change is sent.
+    @Test func aChangeWhoseRecordTookTooLongIsNotSent() async throws {
+        let bench = try Bench()
+        bench.world.on("second.apply") { [clock = bench.clock] visit in
+            clock.advanceAfterNextReading(by: .seconds(61))
+            try await visit.world.send("late", .change)
+        }
+        let summary = try await bench.run()
+        #expect(summary.failure?.exitStatus(interrupted: 130) == 75)
+        #expect(!bench.world.sent.contains("late"))
+        let late = try bench.newest().commands().filter { $0.start.command == ["late"] }
+        #expect(late.map(\.end?.outcome) == ["refused"])
+        #expect(late.map(\.end?.value) == ["lease expired"])
+        try bench.expectIntact()
+    }
+
+    /// The step makes something else of the refusal, or nothing at all: the run ends all the same.
+    @Test(arguments: [true, false]) func whateverAStepMakesOfItTheRunEnds(_ swallows: Bool) async throws {
+        let bench = try Bench()
+        bench.world.on("second.apply") { [clock = bench.clock] visit in
+            clock.advance(by: .seconds(61))
+            do {
+                try await visit.world.send("after", .change)
+            } catch {
+                guard swallows else { throw failure(.failed, "it did not work") }
+            }
+        }
+        let summary = try await bench.run()
+        #expect(summary.failure?.exitStatus(interrupted: 130) == 75)
+        #expect(try bench.outcome().result == .failed)
+    }
+
+    /// Time that passes is made good by a renewal, as long as the term lasts.
+    @Test func aRenewalBeginsTheNextTerm() async throws {
+        var bench = try Bench()
+        bench.lease = .seconds(4)
+        bench.world.on("renewLease") { [clock = bench.clock] _ in clock.advance(by: .seconds(1)) }
+        bench.world.on("second.apply") { visit in
+            try await eventually("renewals beyond the first term") {
+                visit.world.count("renewLease") >= 5
+            }
+            try await visit.world.send("late", .change)
+        }
+        #expect(try await bench.run().failure == nil)
+        #expect(bench.world.sent.contains("late"))
+    }
+
+    /// A renewal after the term must not begin another one: in between another run had the module.
+    @Test func aTermThatRanOutIsNotRenewed() async throws {
+        var bench = try Bench()
+        bench.lease = .seconds(4)
+        bench.world.on("second.apply") { [clock = bench.clock] visit in
+            clock.advance(by: .seconds(5))
+            try await hang(visit)
+        }
+        let summary = try await bench.run()
+        #expect(summary.failure?.exitStatus(interrupted: 130) == 75)
+        #expect(summary.failure?.message.contains("expired") == true)
+        #expect(summary.duration < .seconds(60))
+    }
+
+    @Test func nothingIsChangedBeforeTheLeaseIsTaken() async throws {
+        let bench = try Bench()
+        bench.world.on("preflight") { visit in try await visit.world.send("early", .change) }
+        let summary = try await bench.run()
+        #expect(summary.failure?.message.contains("has not been taken") == true)
+        #expect(bench.world.sent.isEmpty)
+    }
+}
