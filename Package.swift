@@ -53,7 +53,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "JournalTests", dependencies: ["ClientKit", "Journal", "JournalCrash"],
-            swiftSettings: strict),
+            resources: [.copy("Fixtures")], swiftSettings: strict),
         .target(
             name: "DataServers", dependencies: ["ClientKit", "Postgres"], path: "Tests/DataServers",
             swiftSettings: strict),

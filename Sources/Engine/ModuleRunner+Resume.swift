@@ -59,10 +59,10 @@ extension ModuleRunner {
         return module.steps.filter { header.steps.contains($0.id.rawValue) }
     }
 
-    /// What holds a run that carries out a plan to it also now; refused where the plan is gone.
-    func planGuard(of run: RunReader) async throws -> PlanGuard? {
-        let (digest, plan, entries) = try await runBlocking {
-            (try run.header().content?.plan, try run.plan(ModulePlan.self), try run.entries())
+    /// The plan that a run carries out; refused where it is gone.
+    func plan(of run: RunReader) async throws -> ModulePlan? {
+        let (digest, plan) = try await runBlocking {
+            (try run.header().content?.plan, try run.plan(ModulePlan.self))
         }
         guard digest != nil else { return nil }
         func refusal(_ cause: String) -> StepFailure {
@@ -71,14 +71,18 @@ extension ModuleRunner {
                 remedy: "make a new plan and carry it out with `runner run \(module.number) --plan FILE`",
                 kind: .badInput)
         }
-        let content: ModulePlan
         switch plan {
-        case .whole(let plan): content = plan
+        case .whole(let plan): return plan
         case .damaged(let why): throw refusal("cannot be used: \(why)")
         case .missing: throw refusal("is missing")
         }
-        let begun = entries.filter { $0.kind == .stepCheck && $0.result != "in place" }.compactMap(\.step)
-        return PlanGuard(content, begun: Set(begun.map { StepID($0) }), redactor: redactor)
+    }
+
+    /// What holds a run to its plan also now; its log is whole, since the journal was reopened.
+    func planGuard(for plan: ModulePlan, of run: RunReader) async throws -> PlanGuard {
+        let entries = try await runBlocking { try run.entries() }
+        let begun = entries.filter { $0.kind == .stepCheck && $0.result != "in place" }
+        return PlanGuard(plan, begun: Set(begun.compactMap(\.step).map { StepID($0) }), redactor: redactor)
     }
 
     /// What the run's earlier processes noted for its end.
@@ -88,6 +92,7 @@ extension ModuleRunner {
 
     /// Tells what was found damaged or without a result.
     func warn(of reopened: RunJournal.Reopened) {
+        for text in reopened.journal.warnings { events(.warning(text)) }
         if let torn = reopened.tornTail {
             events(
                 .warning(

@@ -65,6 +65,7 @@ public struct ModuleRunner: Sendable {
             inventoryDigest: inventory.digest, plan: plan?.bytes)
         let journal = try await RunJournal.create(
             description, in: state, holding: lock, redactor: redactor)
+        for text in journal.warnings { events(.warning(text)) }
         let execution = Execution(
             runner: self, journal: journal, steps: steps, options: options, finished: [],
             endedRuns: endedRuns, isResumed: false,
@@ -79,12 +80,14 @@ public struct ModuleRunner: Sendable {
         defer { release(lock) }
         guard let run = try await unfinishedRun(id, in: state) else { return nil }
         let steps = try await steps(of: run)
-        let planGuard = try await planGuard(of: run)
+        let plan = try await plan(of: run)
         try await runBlocking { try lock.assign(to: run.id) }
         let endedRuns = try await earlierRuns(in: state)
         let reopened = try await RunJournal.reopen(run, in: state, redactor: redactor)
         warn(of: reopened)
         let journal = reopened.journal
+        var planGuard: PlanGuard?
+        if let plan { planGuard = try await self.planGuard(for: plan, of: run) }
         let execution = Execution(
             runner: self, journal: journal, steps: steps,
             options: RunOptions(recorded: reopened.header.options ?? []),

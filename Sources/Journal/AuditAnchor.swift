@@ -6,12 +6,13 @@ public struct AuditAnchor: Sendable, Hashable {
     public let hash: String
     /// Where it is written, for people: "outcome.json", "the Lease".
     public let source: String
-    /// Whether the log must end there.
-    public let isLast: Bool
+    /// The number of the line that the log must end with, where that is known.
+    public let end: Int?
 
-    /// An anchor from outside the run's directory: the Lease's annotation, `--expect-head`, a verified signature.
-    public init(_ head: AuditHead, source: String, isLast: Bool = false) {
-        self.init(sequence: head.sequence, hash: head.hash, source: source, isLast: isLast)
+    /// An anchor from outside the run's directory: the Lease's annotation, `--expect-head`, a
+    /// verified signature.
+    public init(_ head: AuditHead, source: String, end: Int? = nil) {
+        self.init(sequence: head.sequence, hash: head.hash, source: source, end: end)
     }
 
     /// Reads `seq:hash`, or a hash alone, as `--expect-head` takes it.
@@ -19,25 +20,25 @@ public struct AuditAnchor: Sendable, Hashable {
         let source = "--expect-head"
         if let head = AuditHead(text) {
             self.init(head, source: source)
-        } else if text.utf8.count == 64, text.allSatisfy(\.isHexDigit) {
-            self.init(sequence: nil, hash: text.lowercased(), source: source, isLast: false)
+        } else if text.utf8.count == 64, text.allSatisfy({ $0.isHexDigit && $0.isASCII }) {
+            self.init(sequence: nil, hash: text.lowercased(), source: source, end: nil)
         } else {
             return nil
         }
     }
 
-    private init(sequence: Int?, hash: String, source: String, isLast: Bool) {
+    private init(sequence: Int?, hash: String, source: String, end: Int?) {
         self.sequence = sequence
         self.hash = hash
         self.source = source
-        self.isLast = isLast
+        self.end = end
     }
 
     /// Those in the run's own directory, from files that are whole.
     static func own(of run: RunReader) throws(JournalError) -> [AuditAnchor] {
         var anchors: [AuditAnchor] = []
         if let outcome = try run.outcome().content {
-            anchors.append(AuditAnchor(outcome.audit, source: "outcome.json", isLast: true))
+            anchors.append(AuditAnchor(outcome.audit, source: "outcome.json", end: outcome.lastRecord))
         }
         for (index, outcome) in try run.earlierOutcomes().enumerated() {
             guard let content = outcome.content else { continue }
@@ -49,14 +50,10 @@ public struct AuditAnchor: Sendable, Hashable {
         }
         return anchors
     }
+}
 
-    /// The number of the line it vouches for, where the log holds it.
-    func place(in scan: AuditScan, genesis: String) -> Int? {
-        guard let sequence else {
-            return scan.lines.firstIndex { $0.hash == hash }.map { $0 + 1 }
-        }
-        if sequence == 0 { return hash == genesis ? 0 : nil }
-        guard sequence > 0, sequence <= scan.lines.count else { return nil }
-        return scan.lines[sequence - 1].hash == hash ? sequence : nil
-    }
+extension RunOutcome {
+    /// The number of the record that ends the run: announced after the outcome was written, but in
+    /// format 1.
+    var lastRecord: Int { format == 1 ? audit.sequence : audit.sequence + 1 }
 }

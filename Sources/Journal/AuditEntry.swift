@@ -18,7 +18,8 @@ public struct AuditKind: RawRepresentable, Codable, Hashable, Sendable {
     public static let runEnd = AuditKind(rawValue: "run.end")
     /// What the preflight found.
     public static let preflight = AuditKind(rawValue: "preflight")
-    /// What every step found before the first change was compared with the plan that the run carries out.
+    /// What every step found before the first change was compared with the plan that the run
+    /// carries out.
     public static let planComparison = AuditKind(rawValue: "plan.comparison")
     /// The module's lock or Lease was taken.
     public static let lockTaken = AuditKind(rawValue: "lock.taken")
@@ -50,6 +51,11 @@ public struct AuditKind: RawRepresentable, Codable, Hashable, Sendable {
     public static let note = AuditKind(rawValue: "note")
     /// A crash cut the log's end off; the pieces were set aside.
     public static let tornTail = AuditKind(rawValue: "torn-tail")
+    /// Something in the state directory is not as a run left it: found when this run began or went
+    /// on.
+    public static let damage = AuditKind(rawValue: "damage")
+    /// A directory of a run without run.json got another name, so that nobody takes it for a run.
+    public static let setAside = AuditKind(rawValue: "directory.set-aside")
 }
 
 /// Size and SHA-256 of bytes after redaction.
@@ -58,6 +64,18 @@ public struct ContentDigest: Codable, Sendable, Hashable {
     public let bytes: Int
     /// SHA-256 of them in hexadecimal digits.
     public let sha256: String
+}
+
+/// A file of the run, as a record announces it before the file gets its name.
+public struct FileRecord: Codable, Sendable, Hashable {
+    /// Where it is, relative to the run's directory.
+    public let path: String
+    /// How many bytes it has; of a transcript, which grows, how many it had then.
+    public let bytes: Int
+    /// SHA-256 of those bytes in hexadecimal digits.
+    public let sha256: String
+    /// The name it had before, where it gets another.
+    public var was: String?
 }
 
 /// A remote command, statement or request that is about to be sent.
@@ -109,8 +127,8 @@ public struct CommandEnd: Codable, Sendable, Hashable {
 
 /// One line of the audit log.
 public struct AuditEntry: Codable, Sendable, Hashable {
-    /// The version of the line's format.
-    public var version = 1
+    /// The version of the line's format: 2, which announces files; 1 had no ``files``.
+    public var version = 2
     /// 1 for the first line, then one more each line; also the line's number.
     public var sequence: Int
     /// When, by the wall clock.
@@ -131,17 +149,20 @@ public struct AuditEntry: Codable, Sendable, Hashable {
     public var changes: [String]?
     /// Further facts by name.
     public var details: [String: String]?
+    /// The files that are about to get their names, and transcripts as far as they are written.
+    public var files: [FileRecord]?
     /// Who, where a process opened the run.
     public var who: Origin?
     /// For ``AuditKind/commandStart``.
     public var command: CommandStart?
     /// For ``AuditKind/commandEnd``.
     public var end: CommandEnd?
-    /// SHA-256 of the exact bytes of the line before, without its newline; of run.json for the first line.
+    /// SHA-256 of the exact bytes of the line before, without its newline; of run.json for the
+    /// first line.
     public var previous: String
 
     enum CodingKeys: String, CodingKey {
-        case time, run, kind, step, text, result, changes, details, who, command, end
+        case time, run, kind, step, text, result, changes, details, files, who, command, end
         case version = "v"
         case sequence = "seq"
         case elapsed = "elapsed_ms"

@@ -1,6 +1,7 @@
 /// Something that shows a record was edited, removed, moved or cut.
 public struct AuditFinding: Sendable, Hashable, Codable, CustomStringConvertible {
-    /// The file, relative to the run's directory.
+    /// The file, relative to the run's directory; what belongs to no run, relative to the state
+    /// directory.
     public let file: String
     /// The number of the bad line, where the file has lines.
     public let line: Int?
@@ -37,10 +38,27 @@ public struct AuditReport: Sendable, Hashable, Codable {
     public let head: AuditHead
     /// Everything that is wrong; the first bad line of the log comes first.
     public let findings: [AuditFinding]
-    /// The number of the last line that something outside the log vouches for: what comes after it could have been cut off
-    /// or rewritten without a trace, unless the caller knows a later head.
+    /// What a crash left, and no record vouches for.
+    public let notes: [String]
+    /// The number of the last line that something outside the log vouches for: what comes after it
+    /// could have been cut off or rewritten without a trace, unless the caller knows a later head.
     public let anchoredUpTo: Int
+    /// The directories that the run set aside when it began.
+    let setAside: [SetAsideDirectory]
 
     /// Whether nothing is wrong.
     public var isIntact: Bool { findings.isEmpty }
+}
+
+/// What ``AuditVerifier`` says about a state directory.
+public struct StateReport: Sendable, Codable {
+    /// Of each run, newest first.
+    public let runs: [AuditReport]
+    /// What is wrong with the directory itself: runs that were removed, folders that no run made.
+    public let findings: [AuditFinding]
+    /// What runs left that never began.
+    public let notes: [String]
+
+    /// Whether nothing is wrong.
+    public var isIntact: Bool { findings.isEmpty && runs.allSatisfy(\.isIntact) }
 }

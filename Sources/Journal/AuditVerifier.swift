@@ -2,20 +2,24 @@ import ClientKit
 
 /// Proves that nobody edited the record of a run; opens nothing for writing.
 ///
-/// Found are: any changed byte of the log, by line; lines removed, moved, repeated or inserted; a log cut at its end, as far as
-/// something outside it knows better; edited, removed or forged checkpoints, outcome, run.json, evidence and transcripts;
-/// the removal of a whole run before this one.
+/// Found are: any changed byte of the log, by line; lines removed, moved, repeated or inserted; a
+/// log cut at its end, as far as something outside it knows better; any edited, removed or foreign
+/// file of the run; the removal of a whole run.
 ///
-/// What knows better than the log: outcome.json once the run has ended, each checkpoint, the next run's run.json, and
-/// the anchors the caller gives. The lines of an unfinished run after its newest checkpoint have no such witness. And whoever
-/// can write the state directory can forge all of its files together: only an anchor kept elsewhere shows that, such as the head
-/// on the Lease, or a signature over it.
+/// What knows better than the log: the state directory's list of heads, outcome.json once the run
+/// has ended, each checkpoint, the next run's run.json, and the anchors the caller gives. The lines
+/// of an unfinished run after its newest checkpoint have no such witness. And whoever can write the
+/// state directory can forge all of its files together, and can remove the newest run along with
+/// its lines in the list: only an anchor kept elsewhere shows that, such as the head on the Lease,
+/// or a signature over it.
 public struct AuditVerifier: Sendable {
     private let state: StateDirectory
+    private let witnesses: StateWitnesses
 
-    /// Verifies runs of `state`.
-    public init(_ state: StateDirectory) {
+    /// Verifies runs of `state`; reads what all of its runs know of each other, once.
+    public init(_ state: StateDirectory) throws(JournalError) {
         self.state = state
+        witnesses = try StateWitnesses(of: state)
     }
 
     /// Verifies one run.
@@ -24,41 +28,61 @@ public struct AuditVerifier: Sendable {
     ///   - run: From ``StateDirectory/runs()``.
     ///   - anchors: Heads that are known from elsewhere.
     public func verify(_ run: RunReader, anchors: [AuditAnchor] = []) throws(JournalError) -> AuditReport {
-        let genesis = SHA256.hash(data: try Disk.read("\(run.path)/run.json") ?? []).hex
-        let log = try Disk.read("\(run.path)/audit.jsonl")
-        let scan = AuditScan(log ?? [])
-        let (entries, head, broken) = scan.chain(genesis: genesis, last: try run.outcome().content?.audit)
-        let all = try AuditAnchor.own(of: run) + successors(of: run) + anchors
+        let all = try AuditAnchor.own(of: run) + witnesses.anchors(of: run.id) + anchors
+        let chain = try AuditChain(run, known: all)
+        var check = AnchorCheck(all, genesis: chain.genesis)
+        var ledger = FileLedger(run)
+        var asides: [SetAsideDirectory] = []
         var findings: [AuditFinding] = []
-        if log == nil {
-            findings.append(AuditFinding("audit.jsonl", "it is missing"))
-        } else if let broken {
-            findings.append(finding(for: broken))
-        } else if let defect = scan.defect {
-            findings.append(AuditFinding("audit.jsonl", line: defect.line, defect.cause))
-        } else {
-            findings += judge(all, scan, genesis)
+        var notes: [String] = []
+        do throws(ChainFailure) {
+            while let record = try chain.step() {
+                check.read(record)
+                do throws(JournalError) {
+                    try ledger.read(record)
+                    switch record.kind {
+                    case .setAside: asides += [SetAsideDirectory(try record.entry())].compactMap(\.self)
+                    case .damage:
+                        let text = record.content.text("text") ?? "something is damaged"
+                        notes.append("record \(record.number) says: \(text)")
+                    default: break
+                    }
+                } catch {
+                    throw .system(error)
+                }
+            }
+            if chain.isMissing, !witnesses.neverBegan(run) {
+                findings.append(AuditFinding("audit.jsonl", "it is missing"))
+            }
+            findings += check.findings()
+            do throws(JournalError) {
+                let judgement = try ledger.judge()
+                findings += try judgeHeader(run) + judgement.findings
+                notes += judgement.notes
+            } catch {
+                throw .system(error)
+            }
+        } catch {
+            switch error {
+            case .system(let error): throw error
+            case .defect(let defect): findings += try [defect.finding] + judgeHeader(run)
+            }
         }
-        findings += try judgeHeader(run)
-        findings += try judgePlan(run)
-        findings += try judgeOutcomes(run)
-        if broken == nil, scan.defect == nil {
-            findings += try FileJudge(run: run, entries: entries).findings()
-        }
-        let anchored = all.compactMap { $0.place(in: scan, genesis: genesis) }.max() ?? 0
+        findings += witnesses.findings(on: run, records: chain.head.sequence)
         return AuditReport(
-            run: run.id, lines: entries.count, head: head, findings: findings, anchoredUpTo: anchored)
+            run: run.id, lines: chain.head.sequence, head: chain.head, findings: findings, notes: notes,
+            anchoredUpTo: check.anchoredUpTo, setAside: asides)
     }
 
-    private func finding(for broken: ChainBreak) -> AuditFinding {
-        guard case .link(let expected, let found) = broken.problem else {
-            return AuditFinding("audit.jsonl", line: broken.line, broken.cause)
-        }
-        if broken.line == 0 {
-            return AuditFinding(
-                "run.json", "its digest is not the one in the first line of the log", expected: expected, found: found)
-        }
-        return AuditFinding("audit.jsonl", line: broken.line, broken.cause, expected: expected, found: found)
+    /// Verifies all runs, newest first, and the state directory itself.
+    public func verifyAll() throws(JournalError) -> StateReport {
+        let reports = try state.runs().filter { witnesses.hasBegun($0.id) }
+            .map { run throws(JournalError) in try verify(run) }
+        let (findings, notes) = try witnesses.judge(
+            setAside: reports.flatMap { report in
+                report.setAside.map { (report.run, $0) }
+            })
+        return StateReport(runs: reports, findings: findings, notes: notes)
     }
 
     private func judgeHeader(_ run: RunReader) throws(JournalError) -> [AuditFinding] {
@@ -75,67 +99,32 @@ public struct AuditVerifier: Sendable {
         guard let before = state.run(previous.run) else {
             return [AuditFinding("run.json", "the run before it, \(previous.run), was removed")]
         }
-        let genesis = SHA256.hash(data: try Disk.read("\(before.path)/run.json") ?? []).hex
-        let log = AuditScan(try Disk.read("\(before.path)/audit.jsonl") ?? [])
-        let anchor = AuditAnchor(previous.audit, source: "run.json")
-        if anchor.place(in: log, genesis: genesis) != nil { return [] }
-        let problem = "the log of the run before it, \(previous.run), does not hold the record that was its last then"
-        return [AuditFinding("run.json", problem, expected: "\(previous.audit)")]
+        return try judge(previous, before)
     }
 
-    private func judgePlan(_ run: RunReader) throws(JournalError) -> [AuditFinding] {
-        guard let expected = try run.header().content?.plan else { return [] }
-        let found = try Disk.read("\(run.path)/\(RunReader.planFile)").map { SHA256.hash(data: $0).hex }
-        if found == expected { return [] }
-        let problem = found == nil ? "it was removed" : "it was edited"
-        return [AuditFinding(RunReader.planFile, problem, expected: expected, found: found)]
-    }
-
-    private func judge(_ anchors: [AuditAnchor], _ scan: AuditScan, _ genesis: String) -> [AuditFinding] {
+    /// Whether the run before still is as this one saw it.
+    private func judge(_ previous: RunHeader.Predecessor, _ before: RunReader) throws(JournalError) -> [AuditFinding] {
         var findings: [AuditFinding] = []
-        for anchor in anchors {
-            guard let place = anchor.place(in: scan, genesis: genesis) else {
-                findings.append(missing(anchor, scan))
-                continue
+        if try !before.chainHolds(previous.audit) {
+            let problem = "the log of the run before it, \(before.id), does not hold the record that was its last then"
+            findings.append(AuditFinding("run.json", problem, expected: "\(previous.audit)"))
+        }
+        if let damage = previous.damage, !damage.mayGrow {
+            let found = try FileFacts(of: "\(before.path)/audit.jsonl")
+            if found != FileFacts(bytes: damage.bytes, sha256: damage.sha256) {
+                let problem = "the log of the run before it, \(before.id), was damaged then already, and is another now"
+                findings.append(
+                    AuditFinding("run.json", problem, expected: damage.sha256, found: found?.sha256))
             }
-            if anchor.isLast, place < scan.lines.count {
-                let problem = "it was added after the last record that \(anchor.source) knows"
-                findings.append(AuditFinding("audit.jsonl", line: place + 1, problem))
-            }
-        }
-        return findings.sorted { ($0.line ?? 0) < ($1.line ?? 0) }
-    }
-
-    private func missing(_ anchor: AuditAnchor, _ scan: AuditScan) -> AuditFinding {
-        guard let sequence = anchor.sequence else {
-            return AuditFinding("audit.jsonl", "no line has the digest of \(anchor.source)", expected: anchor.hash)
-        }
-        if sequence > scan.lines.count {
-            let problem = "the log was cut: \(anchor.source) knows its record \(sequence)"
-            return AuditFinding("audit.jsonl", line: scan.lines.count + 1, problem, expected: anchor.hash)
-        }
-        return AuditFinding(
-            "audit.jsonl", line: max(sequence, 1), "it is not the record that \(anchor.source) knows",
-            expected: anchor.hash, found: sequence < 1 ? nil : scan.lines[sequence - 1].hash)
-    }
-
-    private func judgeOutcomes(_ run: RunReader) throws(JournalError) -> [AuditFinding] {
-        var findings: [AuditFinding] = []
-        if case .damaged(let why) = try run.outcome() { findings.append(AuditFinding("outcome.json", why)) }
-        for (index, outcome) in try run.earlierOutcomes().enumerated() {
-            guard case .damaged(let why) = outcome else { continue }
-            findings.append(AuditFinding(RunReader.earlierOutcome(index + 1), why))
         }
         return findings
     }
+}
 
-    /// What the runs that began later know about this one.
-    private func successors(of run: RunReader) throws(JournalError) -> [AuditAnchor] {
-        var anchors: [AuditAnchor] = []
-        for later in try state.runs() where later.id > run.id {
-            guard let previous = try later.header().content?.previous, previous.run == run.id else { continue }
-            anchors.append(AuditAnchor(previous.audit, source: "run.json of run \(later.id)"))
-        }
-        return anchors
+extension FileLedger.Judgement {
+    /// What a crash left, in words.
+    fileprivate var notes: [String] {
+        unfinished.map { "\($0.file.path) is still called \($0.temporary): the run was cut off before it got its name" }
+            + leftovers.map { "\($0) has an end that no record vouches for: the run was cut off while it was written" }
     }
 }

@@ -15,6 +15,16 @@ final class Descriptor: Sendable {
         guard number >= 0 else { throw .system("open", path, errno) }
     }
 
+    /// Opens `path`; nil where there is no such file.
+    static func ifPresent(_ path: String, _ flags: Int32) throws(JournalError) -> Descriptor? {
+        do throws(JournalError) {
+            return try Descriptor(path, flags)
+        } catch {
+            if error.isMissing { return nil }
+            throw error
+        }
+    }
+
     /// Writes all of `bytes`, however often the system takes only a part.
     func write(_ bytes: [UInt8]) throws(JournalError) {
         var code: Int32 = 0
@@ -47,6 +57,21 @@ final class Descriptor: Sendable {
         }
         if code != 0 { throw .system("read", path, code) }
         return bytes
+    }
+
+    /// The last byte of the file; nil where it is empty.
+    func lastByte() throws(JournalError) -> UInt8? {
+        let end = lseek(number, 0, SEEK_END)
+        guard end >= 0 else { throw .system("read", path, errno) }
+        var byte: UInt8 = 0
+        guard end > 0 else { return nil }
+        guard pread(number, &byte, 1, end - 1) == 1 else { throw .system("read", path, errno) }
+        return byte
+    }
+
+    /// Goes to `offset`, where the next read begins.
+    func seek(to offset: Int) throws(JournalError) {
+        guard lseek(number, offset, SEEK_SET) >= 0 else { throw .system("read", path, errno) }
     }
 
     /// Cuts the file to `length` bytes.

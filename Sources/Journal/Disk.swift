@@ -3,8 +3,8 @@ import Synchronization
 
 /// The file operations whose order makes the state survive a crash at any point.
 ///
-/// A failed fsync is never tried again: the kernel marks the pages clean, so a second call would report success for data
-/// that is lost. The error goes up and the run stops.
+/// A failed fsync is never tried again: the kernel marks the pages clean, so a second call would
+/// report success for data that is lost. The error goes up and the run stops.
 final class Disk: Sendable {
     private let syncs = Atomic<Int>(0)
     private let reserve = Locked<String?>(nil)
@@ -32,27 +32,57 @@ final class Disk: Sendable {
 
     /// Puts a whole file into place: readers see no file or all of `bytes`, also after a power cut.
     ///
-    /// A file is written once: one that exists is left alone and reported as an error of code `EEXIST`.
+    /// A file is written once: one that exists is left alone and reported as an error of code
+    /// `EEXIST`.
     func writeWhole(_ bytes: [UInt8], to path: String) throws(JournalError) {
-        try writeTemporary(bytes, for: path) { temporary throws(JournalError) in
+        try writeTemporary(bytes, Self.temporaryName(path)) { temporary throws(JournalError) in
             // link, unlike rename, never replaces.
             guard link(temporary, path) == 0 else { throw failure("create", path) }
             guard unlink(temporary) == 0 else { throw failure("remove", temporary) }
         }
     }
 
-    /// Puts a whole file in the place of another, or of none: readers see the old one or all of `bytes`.
+    /// Puts a whole file in the place of another, or of none: readers see the old one or all of
+    /// `bytes`.
     func replaceWhole(_ bytes: [UInt8], at path: String) throws(JournalError) {
-        try writeTemporary(bytes, for: path) { temporary throws(JournalError) in
+        try writeTemporary(bytes, Self.temporaryName(path)) { temporary throws(JournalError) in
             guard rename(temporary, path) == 0 else { throw failure("create", path) }
         }
     }
 
+    /// A whole file that is on the disk under a temporary name.
+    struct Staged {
+        let temporary: String
+        let path: String
+    }
+
+    /// Writes a whole file under a temporary name, durably: it can be announced before it gets its
+    /// own.
+    func stage(_ bytes: [UInt8], for path: String) throws(JournalError) -> Staged {
+        let temporary = Self.temporaryName(path)
+        try writeTemporary(bytes, temporary) { _ in }
+        return Staged(temporary: temporary, path: path)
+    }
+
+    /// Gives a staged file its name; one that exists is left alone and reported as an error of code
+    /// `EEXIST`.
+    ///
+    /// The name need not reach the disk: where a power cut takes it away, the temporary one is
+    /// there.
+    func commit(_ staged: Staged) throws(JournalError) {
+        // link, unlike rename, never replaces.
+        guard link(staged.temporary, staged.path) == 0 else { throw failure("create", staged.path) }
+        guard unlink(staged.temporary) == 0 else { throw failure("remove", staged.temporary) }
+    }
+
+    private static func temporaryName(_ path: String) -> String {
+        let (folder, name) = split(path)
+        return "\(folder)/.\(name).\(UInt32.random(in: 0...UInt32.max)).tmp"
+    }
+
     private func writeTemporary(
-        _ bytes: [UInt8], for path: String, _ putInPlace: (String) throws(JournalError) -> Void
+        _ bytes: [UInt8], _ temporary: String, _ putInPlace: (String) throws(JournalError) -> Void
     ) throws(JournalError) {
-        let (folder, name) = Self.split(path)
-        let temporary = "\(folder)/.\(name).\(UInt32.random(in: 0...UInt32.max)).tmp"
         let file = try Descriptor(temporary, O_WRONLY | O_CREAT | O_EXCL)
         do throws(JournalError) {
             try file.write(bytes)
@@ -64,11 +94,15 @@ final class Disk: Sendable {
             releaseReserve(after: error)
             throw error
         }
-        try syncDirectory(folder)
+        try syncDirectory(Self.split(temporary).folder)
     }
 
-    /// Gives a file another name in the same folder, durably; used to set aside what must not count any more.
+    /// Gives a file or directory another name in the same folder, durably; what has that name
+    /// already is never replaced.
+    ///
+    /// Nobody else makes names there: the caller holds the module's lock.
     func setAside(_ path: String, as other: String) throws(JournalError) {
+        guard access(other, F_OK) != 0 else { throw .system("create", other, EEXIST) }
         guard rename(path, other) == 0 else { throw failure("set aside", path) }
         try syncDirectory(Self.split(path).folder)
     }
@@ -94,7 +128,8 @@ final class Disk: Sendable {
         reserve.withLock { $0 = path }
     }
 
-    /// Frees the reserve when `error` says that the disk is full, so that this very failure can still be recorded.
+    /// Frees the reserve when `error` says that the disk is full, so that this very failure can
+    /// still be recorded.
     func releaseReserve(after error: JournalError) {
         guard error.isDiskFull else { return }
         reserve.withLock { path in
@@ -119,13 +154,7 @@ final class Disk: Sendable {
 extension Disk {
     /// The whole content of a file, or nil where there is none.
     static func read(_ path: String) throws(JournalError) -> [UInt8]? {
-        let file: Descriptor
-        do throws(JournalError) {
-            file = try Descriptor(path, O_RDONLY)
-        } catch {
-            if error.isMissing { return nil }
-            throw error
-        }
+        guard let file = try Descriptor.ifPresent(path, O_RDONLY) else { return nil }
         var all: [UInt8] = []
         while true {
             let piece = try file.read(upTo: 1 << 18)
@@ -134,8 +163,12 @@ extension Disk {
         }
     }
 
-    /// The names in a directory, without those that begin with a dot; empty where there is no such directory.
-    static func names(in path: String) throws(JournalError) -> [String] {
+    /// SHA-256 of a file in hexadecimal digits, or nil where there is none.
+    static func digest(of path: String) throws(JournalError) -> String? { try FileFacts(of: path)?.sha256 }
+
+    /// The names in a directory, those that begin with a dot only where asked for; empty where
+    /// there is no such directory.
+    static func names(in path: String, hidden: Bool = false) throws(JournalError) -> [String] {
         guard let directory = opendir(path) else {
             if errno == ENOENT { return [] }
             throw .system("read", path, errno)
@@ -146,7 +179,8 @@ extension Disk {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
                 String(decoding: raw.prefix(while: { $0 != 0 }), as: UTF8.self)
             }
-            if !name.hasPrefix(".") { names.append(name) }
+            if name == "." || name == ".." { continue }
+            if hidden || !name.hasPrefix(".") { names.append(name) }
         }
         return names.sorted()
     }

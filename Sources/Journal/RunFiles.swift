@@ -63,8 +63,30 @@ public struct RunHeader: Codable, Sendable, Hashable {
     public struct Predecessor: Codable, Sendable, Hashable {
         /// Its id.
         public let run: RunID
-        /// Where its audit log stood when this run began.
+        /// Where its audit log stood when this run began; where the log was damaged, the last
+        /// record before the damage.
         public let audit: AuditHead
+        /// What was wrong with its log then; nil where nothing was.
+        public let damage: Damage?
+    }
+
+    /// What was wrong with the log of the run before.
+    public struct Damage: Codable, Sendable, Hashable {
+        /// The number of the first line that does not count.
+        public let line: Int?
+        /// What is wrong with it, in words.
+        public let problem: String
+        /// Whether its run can still go on, as one that a crash cut off.
+        public let mayGrow: Bool
+        /// How many bytes the whole log had.
+        public let bytes: Int
+        /// SHA-256 of the whole log, damage included.
+        public let sha256: String
+
+        enum CodingKeys: String, CodingKey {
+            case line, problem, bytes, sha256
+            case mayGrow = "may_grow"
+        }
     }
 
     /// The version of the directory's format.
@@ -157,9 +179,11 @@ public struct RunOutcome: Codable, Sendable, Hashable {
     public let step: String?
     /// When.
     public let ended: Date
-    /// How many of what: the caller's counts, and `records`, `commands` and `syncs` of the last process.
+    /// How many of what: the caller's counts, and `records`, `commands` and `syncs` of the last
+    /// process.
     public let counts: [String: Int]
-    /// The audit log's last line.
+    /// Where the audit log stood before its last record, which announces this file; in format 1 the
+    /// last record itself.
     public let audit: AuditHead
 
     enum CodingKeys: String, CodingKey {

@@ -30,38 +30,45 @@ extension RunJournal: ActivityObserver {
         entry.end = CommandEnd(
             start: recorder.command, outcome: word, value: value, durationMilliseconds: milliseconds, stdout: stdout,
             stderr: stderr, transcriptFailure: failure?.cause)
+        entry.files = [recorder.transcript.announcement]
         try append(entry, durable: activity.effect == .change)
         if let failure { throw failure }
     }
 
     private func begin(_ activity: Activity) throws(JournalError) {
         let step = currentStep
-        let transcript = try transcript(of: step ?? RunReader.outside)
         let stdin: ContentDigest? = activity.standardInput.isEmpty ? nil : digest(activity.standardInput)
         let start = CommandStart(
             host: redactor.redact(activity.host), channel: activity.channel, hostKey: activity.hostKeyFingerprint,
             purpose: activity.purpose.map(redactor.redact), command: activity.command.map(redactor.redact),
             effect: activity.effect, stdin: stdin)
+        let recorder = ActivityRecorder(
+            command: log.head.sequence + 1, step: step, transcript: try transcript(of: step ?? RunReader.outside),
+            redactor: redactor, isSecret: activity.outputIsSecret)
         var entry = blank(.commandStart, step: step)
         entry.command = start
-        let head = try append(entry, durable: activity.effect == .change)
-        let recorder = ActivityRecorder(
-            command: head.sequence, step: step, transcript: transcript, redactor: redactor,
-            isSecret: activity.outputIsSecret)
+        // Written first, so that the record announces these lines.
         recorder.begin(start, at: entry.time)
+        if let failure = recorder.transcript.failure {
+            // The command is not sent; the next one tries again.
+            transcripts[step ?? RunReader.outside] = nil
+            throw failure
+        }
+        entry.files = [recorder.transcript.announcement]
+        try append(entry, durable: activity.effect == .change)
         recorders.withLock { $0[activity.id] = recorder }
         commands += 1
     }
 
     private func transcript(of step: String) throws(JournalError) -> Transcript {
         if let open = transcripts[step] { return open }
-        try checkName(step)
-        let transcript = try Transcript(path: reader.transcriptPath(of: step), disk: disk)
+        let transcript = try Transcript("steps/\(step).log", in: path, disk: disk)
         transcripts[step] = transcript
         return transcript
     }
 
-    /// Of the redacted bytes, so that a short secret cannot be found by trying; without a second copy of them.
+    /// Of the redacted bytes, so that a short secret cannot be found by trying; without a second
+    /// copy of them.
     private func digest(_ bytes: [UInt8]) -> ContentDigest {
         let table = redactor.table
         var stream = RedactionStream()

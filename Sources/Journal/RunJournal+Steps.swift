@@ -26,8 +26,8 @@ extension RunJournal {
 
     /// A step is finished: its end record, and then the checkpoint that makes it so.
     ///
-    /// The digest of the checkpoint goes into the log before the file exists, so that a file the log does not know was not
-    /// written by a run.
+    /// The digest of the checkpoint goes into the log before the file has its name, so that a file
+    /// the log does not know was not written by a run.
     @discardableResult
     public func finishStep(
         _ step: String, _ completion: StepCompletion, changes: [String] = []
@@ -37,23 +37,28 @@ extension RunJournal {
         let end = try write(
             .stepEnd, step: step, result: completion.rawValue, changes: changes.isEmpty ? nil : changes, durable: false)
         let checkpoint = Checkpoint(
-            format: 1, run: id, step: step, completion: completion, time: Date(), changes: changes, audit: end)
-        let bytes = try SealedJSON.file(checkpoint)
-        try write(.checkpoint, step: step, facts: ["sha256": SHA256.hash(data: bytes).hex], durable: true)
-        try disk.writeWhole(bytes, to: "\(path)/checkpoints/\(step).json")
+            format: 2, run: id, step: step, completion: completion, time: Date(), changes: changes, audit: end)
+        let record = blank(.checkpoint, step: step)
+        try keep(SealedJSON.file(checkpoint), as: "checkpoints/\(step).json", announcedBy: record)
         return checkpoint
     }
 
-    /// A finished step turned out not to be in place any more: its checkpoint is set aside, and the step is to be done again.
+    /// A finished step turned out not to be in place any more: its checkpoint is set aside, and the
+    /// step is to be done again.
     public func withdrawCheckpoint(of step: String, because reason: String) throws(JournalError) {
         try checkName(step)
-        let file = "\(path)/checkpoints/\(step).json"
-        guard access(file, F_OK) == 0 else { return }
-        try record(.checkpointWithdrawn, step: step, text: reason, durable: true)
-        try disk.setAside(file, as: Disk.freeName("\(file).withdrawn-"))
+        let file = "checkpoints/\(step).json"
+        guard let content = try Disk.read("\(path)/\(file)") else { return }
+        let aside = String(Disk.freeName("\(path)/\(file).withdrawn-").dropFirst(path.count + 1))
+        var entry = blank(.checkpointWithdrawn, step: step)
+        entry.text = redactor.redact(reason)
+        entry.files = [FileRecord(aside, content, was: file)]
+        try append(entry, durable: true)
+        try disk.setAside("\(path)/\(file)", as: "\(path)/\(aside)")
     }
 
-    /// Keeps something that explains a failure, redacted, as `evidence/<step>/<name>`; returns the name it got there.
+    /// Keeps something that explains a failure, redacted, as `evidence/<step>/<name>`; returns the
+    /// name it got there.
     @discardableResult
     public func saveEvidence(
         _ content: [UInt8], named name: String, of step: String
@@ -64,12 +69,22 @@ extension RunJournal {
         let folder = "\(path)/evidence/\(step)"
         if try disk.makeDirectory(folder) { try disk.syncDirectory("\(path)/evidence") }
         let file = access("\(folder)/\(name)", F_OK) == 0 ? Disk.freeName("\(folder)/\(name).") : "\(folder)/\(name)"
-        try write(
-            .evidence, step: step,
-            facts: ["file": String(file.dropFirst(path.count + 1)), "sha256": SHA256.hash(data: safe).hex],
-            durable: true)
-        try disk.writeWhole(safe, to: file)
+        try keep(safe, as: String(file.dropFirst(path.count + 1)), announcedBy: blank(.evidence, step: step))
         return String(file.dropFirst(folder.count + 1))
+    }
+
+    /// Puts a file of the run into place: on the disk under a temporary name, then announced by
+    /// `entry`, then under its own name.
+    ///
+    /// Wherever that is cut off, a file that was announced is there.
+    func keep(
+        _ content: [UInt8], as file: String, announcedBy entry: AuditEntry, with others: [FileRecord] = []
+    ) throws(JournalError) {
+        let staged = try disk.stage(content, for: "\(path)/\(file)")
+        var entry = entry
+        entry.files = [FileRecord(file, content)] + others
+        try append(entry, durable: true)
+        try disk.commit(staged)
     }
 
     /// A name that becomes a file's must not lead elsewhere.

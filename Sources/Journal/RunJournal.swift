@@ -4,22 +4,28 @@ import Glibc
 
 /// Writes what a run does, in an order that holds through a crash at any point.
 ///
-/// Nothing is changed outside before a record of it is on the disk, and a step is finished only once its checkpoint is. Where
-/// a record cannot be made durable the call throws, and the caller must not go on. All file calls happen on the
-/// journal's own queue, apart from the output of commands, which is written where it is received.
+/// Nothing is changed outside before a record of it is on the disk, and a step is finished only
+/// once its checkpoint is. Where a record cannot be made durable the call throws, and the caller
+/// must not go on. All file calls happen on the journal's own queue, apart from the output of
+/// commands, which is written where it is received.
 public actor RunJournal {
     /// The run.
     public nonisolated let id: RunID
     /// The run's directory.
     public nonisolated let path: String
-    /// Replaces known secrets in everything written here; secrets that are made during the run are added to it.
+    /// Replaces known secrets in everything written here; secrets that are made during the run are
+    /// added to it.
     public nonisolated let redactor: Redactor
 
     private let executor: SerialQueueExecutor
     /// The journal's own queue.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
+    /// What was found when the run began or went on, and is recorded: to be told to the operator.
+    public nonisolated let warnings: [String]
+
     let disk: Disk
+    let heads: HeadList
     let recorders = Locked<[UUID: ActivityRecorder]>([:])
     var log: AuditLog
     var transcripts: [String: Transcript] = [:]
@@ -29,11 +35,14 @@ public actor RunJournal {
     private let started = ContinuousClock.now
 
     init(
-        id: RunID, path: String, disk: Disk, log: AuditLog, redactor: Redactor, executor: SerialQueueExecutor
+        id: RunID, state: StateDirectory, log: AuditLog, redactor: Redactor, executor: SerialQueueExecutor,
+        warnings: [String]
     ) {
         self.id = id
-        self.path = path
-        self.disk = disk
+        path = state.reader(id).path
+        disk = state.disk
+        heads = HeadList(state.path, state.disk)
+        self.warnings = warnings
         self.log = log
         self.redactor = redactor
         self.executor = executor
@@ -50,7 +59,8 @@ public actor RunJournal {
 
     /// Appends a record.
     ///
-    /// A record that is not `durable` reaches the disk with the next one that is; that is enough for what only reads.
+    /// A record that is not `durable` reaches the disk with the next one that is; that is enough
+    /// for what only reads.
     ///
     /// - Parameters:
     ///   - kind: What it tells of.
@@ -71,8 +81,8 @@ public actor RunJournal {
             facts: details.map { $0.mapValues(redactor.redact) }, durable: durable)
     }
 
-    /// Appends a record whose result and facts are the journal's own: a digest that happens to hold the digits of a short
-    /// secret must stay as it is.
+    /// Appends a record whose result and facts are the journal's own: a digest that happens to hold
+    /// the digits of a short secret must stay as it is.
     @discardableResult
     func write(
         _ kind: AuditKind, step: String?, text: String? = nil, result: String? = nil, changes: [String]? = nil,
@@ -114,7 +124,8 @@ public actor RunJournal {
         try log.sync()
     }
 
-    /// Ends the run: the last record, then outcome.json with the place of that record.
+    /// Ends the run: outcome.json is written, the last record announces it and every transcript,
+    /// and it gets its name.
     ///
     /// - Parameters:
     ///   - result: How it ended.
@@ -129,25 +140,27 @@ public actor RunJournal {
         currentStep = nil
         let own = ["records": log.appended + 1, "commands": commands, "syncs": disk.syncCount]
         let counts = counts.merging(own) { _, own in own }
-        let details = RunEndDetails.make(exitCode: exitCode, counts: counts)
-        let head = try usingReserve { () throws(JournalError) in
-            try write(.runEnd, step: step, text: error, result: result.rawValue, facts: details, durable: true)
+        let outcome = RunOutcome(
+            format: 2, run: id, result: result, exitCode: exitCode, error: error.map(redactor.redact), step: step,
+            ended: Date(), counts: counts, audit: log.head)
+        let bytes = try SealedJSON.file(outcome)
+        var entry = blank(.runEnd, step: step)
+        entry.text = outcome.error
+        entry.result = result.rawValue
+        entry.details = RunEndDetails.make(exitCode: exitCode, counts: counts)
+        try usingReserve { () throws(JournalError) in
+            try keep(bytes, as: "outcome.json", announcedBy: entry, with: transcripts.values.map(\.announcement))
         }
         isFinished = true
-        let outcome = RunOutcome(
-            format: 1, run: id, result: result, exitCode: exitCode, error: error.map(redactor.redact), step: step,
-            ended: Date(), counts: counts, audit: head)
-        let bytes = try SealedJSON.file(outcome)
-        try usingReserve { () throws(JournalError) in
-            try disk.writeWhole(bytes, to: "\(path)/outcome.json")
-        }
+        try disk.syncDirectory(path)
+        try usingReserve { () throws(JournalError) in try heads.append(id, log.head) }
         try log.close()
         transcripts = [:]
         return outcome
     }
 
-    /// Tries once more when the disk was full: the first failure released the reserve, and what is written here is the record
-    /// of a failure.
+    /// Tries once more when the disk was full: the first failure released the reserve, and what is
+    /// written here is the record of a failure.
     func usingReserve<T>(_ write: () throws(JournalError) -> T) throws(JournalError) -> T {
         do throws(JournalError) {
             return try write()

@@ -76,37 +76,43 @@ public struct RunReader: Sendable {
         return found
     }
 
-    /// The records of the audit log in their order, up to the first that is not whole or not chained.
-    ///
-    /// While a run is under way its last line may be half written; only ``AuditVerifier`` judges.
+    /// The records of the audit log, one by one: what is read throws where the log is not as it was
+    /// written.
+    public func records() throws(JournalError) -> AuditChain { try AuditChain(self) }
+
+    /// All records of the audit log; throws, naming the line, where the log is not as it was
+    /// written.
     public func entries() throws(JournalError) -> [AuditEntry] {
-        try audit().entries
+        let chain = try records()
+        var entries: [AuditEntry] = []
+        while let record = try chain.next() { entries.append(try record.entry()) }
+        return entries
     }
 
-    /// Where the audit log stands.
-    public func head() throws(JournalError) -> AuditHead {
-        try audit().head
-    }
-
-    /// Every remote command, statement and request of the run, with its result where one is recorded.
+    /// Every remote command, statement and request of the run, with its result where one is
+    /// recorded.
     public func commands(step: String? = nil) throws(JournalError) -> [RecordedCommand] {
-        var commands: [RecordedCommand] = []
-        var places: [Int: Int] = [:]
-        for entry in try entries() {
-            if let start = entry.command, step == nil || entry.step == step {
-                places[entry.sequence] = commands.count
-                commands.append(
-                    RecordedCommand(
-                        sequence: entry.sequence, time: entry.time, step: entry.step, start: start,
-                        end: nil))
-            } else if let end = entry.end, let place = places[end.start] {
-                commands[place].end = end
-            }
+        var commands = try CommandReader(self)
+        var all: [RecordedCommand] = []
+        while let command = try commands.next() {
+            if step == nil || command.step == step { all.append(command) }
         }
-        return commands
+        return all
     }
 
-    /// The names that ``transcriptPath(of:)`` has a file for: steps, and labels of observers outside a step.
+    /// Whether the log holds this place; false also where it is damaged before it.
+    func chainHolds(_ head: AuditHead) throws(JournalError) -> Bool {
+        let chain = try AuditChain(self)
+        do throws(ChainFailure) {
+            while chain.head.sequence < head.sequence, try chain.step() != nil {}
+        } catch {
+            if case .system(let error) = error { throw error }
+        }
+        return chain.head == head
+    }
+
+    /// The names that ``transcriptPath(of:)`` has a file for: steps, and labels of observers
+    /// outside a step.
     public func transcripts() throws(JournalError) -> [String] {
         try Disk.names(in: "\(path)/steps").filter { $0.hasSuffix(".log") }.map { String($0.dropLast(4)) }
     }
@@ -121,11 +127,6 @@ public struct RunReader: Sendable {
     static let planFile = "plan.json"
 
     static func earlierOutcome(_ number: Int) -> String { "outcome.\(number).json" }
-
-    func audit() throws(JournalError) -> (entries: [AuditEntry], head: AuditHead, broken: ChainBreak?) {
-        let genesis = SHA256.hash(data: try Disk.read("\(path)/run.json") ?? []).hex
-        return AuditScan(try Disk.read("\(path)/audit.jsonl") ?? []).chain(genesis: genesis)
-    }
 
     func stored<T: Decodable & Sendable>(_ type: T.Type, _ name: String) throws(JournalError) -> StoredFile<T> {
         guard let bytes = try Disk.read("\(path)/\(name)") else { return .missing }

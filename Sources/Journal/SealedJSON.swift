@@ -3,8 +3,9 @@ import Foundation
 
 /// JSON that carries the SHA-256 of its own bytes as its last member, `whole`.
 ///
-/// The seal tells a file or line that was cut or damaged from one that is as it was written, and so lets the verifier name the
-/// very line. It does not stop a forger, who can seal again; the chain and its anchors do that.
+/// The seal tells a file or line that was cut or damaged from one that is as it was written, and so
+/// lets the verifier name the very line. It does not stop a forger, who can seal again; the chain
+/// and its anchors do that.
 enum SealedJSON {
     /// One line, without its newline.
     static func line(_ value: some Encodable) throws(JournalError) -> [UInt8] {
@@ -21,9 +22,22 @@ enum SealedJSON {
         String(decoding: try encode(value, prettyEncoder), as: UTF8.self)
     }
 
-    /// Whether a line (without newline) or a file is as it was written.
+    /// Whether a file is as it was written.
     static func isWhole(_ bytes: ArraySlice<UInt8>) -> Bool {
-        isWhole(bytes, LineShape.before, LineShape.after) || isWhole(bytes, FileShape.before, FileShape.after)
+        sealed(bytes, FileShape.before, FileShape.after) != nil
+    }
+
+    /// SHA-256 of a line (without newline) that is as it was written; nil of any other.
+    static func digestOfWholeLine(_ bytes: ArraySlice<UInt8>) -> Digest? {
+        guard let (content, seal) = sealed(bytes, LineShape.before, LineShape.after) else { return nil }
+        var hash = content
+        hash.update(data: seal)
+        return hash.finalize()
+    }
+
+    /// Whether a line (without newline) ends with a seal, right or wrong.
+    static func hasSeal(_ bytes: ArraySlice<UInt8>) -> Bool {
+        contentEnd(bytes, LineShape.before, LineShape.after) != nil
     }
 
     /// The value in `bytes`, whose seal the caller has judged.
@@ -37,6 +51,7 @@ enum SealedJSON {
             return .damaged("its bytes do not match the digest they carry: it was cut off or edited")
         }
         do {
+            _ = try StrictJSON.members(of: bytes[...])
             return .whole(try decode(type, from: bytes[...]))
         } catch {
             return .damaged("it cannot be read: \(error)")
@@ -68,14 +83,25 @@ enum SealedJSON {
         }
     }
 
-    private static func isWhole(_ bytes: ArraySlice<UInt8>, _ before: [UInt8], _ after: [UInt8]) -> Bool {
-        let digestLength = 64
-        let sealLength = before.count + digestLength + after.count
-        guard bytes.count > sealLength, bytes.suffix(after.count) == after[...] else { return false }
-        let content = bytes.dropLast(sealLength)
-        let seal = bytes[content.endIndex...]
-        guard seal.starts(with: before) else { return false }
-        return seal.dropFirst(before.count).prefix(digestLength).elementsEqual(SHA256.hash(data: content).hex.utf8)
+    /// The hash of what comes before a right seal, and the seal.
+    private static func sealed(
+        _ bytes: ArraySlice<UInt8>, _ before: [UInt8], _ after: [UInt8]
+    ) -> (hash: SHA256, seal: ArraySlice<UInt8>)? {
+        guard let end = contentEnd(bytes, before, after) else { return nil }
+        var hash = SHA256()
+        hash.update(data: bytes[..<end])
+        let digits = bytes[(end + before.count)...].prefix(digestLength)
+        guard digits.elementsEqual(hash.finalize().hex.utf8) else { return nil }
+        return (hash, bytes[end...])
+    }
+
+    private static let digestLength = 64
+
+    private static func contentEnd(_ bytes: ArraySlice<UInt8>, _ before: [UInt8], _ after: [UInt8]) -> Int? {
+        let length = before.count + digestLength + after.count
+        guard bytes.count > length, bytes.suffix(after.count) == after[...] else { return nil }
+        let end = bytes.endIndex - length
+        return bytes[end...].starts(with: before) ? end : nil
     }
 
     private static let compactEncoder = makeEncoder([.sortedKeys, .withoutEscapingSlashes])

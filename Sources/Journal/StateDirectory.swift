@@ -21,7 +21,8 @@ public struct StateDirectory: Sendable {
     public let warnings: [Warning]
     let disk: Disk
 
-    /// The path to use: the flag's, else `RUNNER_STATE_DIR`, else /var/lib/keybuzz-runner for root, else XDG state.
+    /// The path to use: the flag's, else `RUNNER_STATE_DIR`, else /var/lib/keybuzz-runner for root,
+    /// else XDG state.
     public static func resolve(flag: String?, environment: [String: String], userID: UInt32? = nil) -> String {
         func given(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         let chosen =
@@ -47,11 +48,28 @@ public struct StateDirectory: Sendable {
         StateDirectory(path: path, warnings: [], disk: Disk())
     }
 
-    /// Makes the directory where it is missing, proves that it can be written durably, and keeps a reserve in it.
+    /// Opens a directory for reading that must have been used by runs: that there is nothing to see
+    /// is no answer where there is no directory.
+    public static func existing(_ path: String) throws(JournalError) -> StateDirectory {
+        let remedy = "name the state directory of the runs with --state-dir or RUNNER_STATE_DIR"
+        var facts = stat()
+        guard stat(path, &facts) == 0 else {
+            if errno != ENOENT { throw .system("look at", path, errno) }
+            throw .badState("read the state directory", path, "there is no such directory", remedy: remedy)
+        }
+        guard access("\(path)/runs", F_OK) == 0 else {
+            throw .badState("read the state directory", path, "it has no folder runs/: no run used it", remedy: remedy)
+        }
+        return reading(path)
+    }
+
+    /// Makes the directory where it is missing, proves that it can be written durably, and keeps a
+    /// reserve in it.
     ///
     /// - Parameters:
     ///   - path: From ``resolve(flag:environment:userID:)``.
-    ///   - minimumFree: How many bytes must be free; a tenth of it is kept as the reserve that is released when the disk
+    ///   - minimumFree: How many bytes must be free; a tenth of it is kept as the reserve that is
+    ///     released when the disk
     ///     is full, so that the failure itself can be recorded.
     public static func prepare(_ path: String, minimumFree: Int = 16 << 20) throws(JournalError) -> StateDirectory {
         let disk = Disk()
@@ -89,7 +107,8 @@ public struct StateDirectory: Sendable {
                 remedy: "run as its owner, or choose another directory with --state-dir")
         }
         guard facts.st_mode & 0o077 != 0 else { return }
-        // An empty directory of ours, as mkdir leaves it, is simply closed; one with content may be somebody's home.
+        // An empty directory of ours, as mkdir leaves it, is simply closed; one with content may be
+        // somebody's home.
         guard facts.st_mode & 0o022 == 0, try Disk.names(in: path).isEmpty else {
             let mode = String(facts.st_mode & 0o777, radix: 8)
             throw .unusable(path, "others may enter it (mode \(mode))", remedy: "run `chmod 700 \(path)`")
@@ -112,7 +131,8 @@ public struct StateDirectory: Sendable {
 
     private static let networkTypes: Set = ["nfs", "nfs4", "cifs", "smb3", "ceph", "fuse.sshfs", "9p"]
 
-    /// The type of the file system that `path` is on, from the text of /proc/self/mountinfo; empty where it does not tell.
+    /// The type of the file system that `path` is on, from the text of /proc/self/mountinfo; empty
+    /// where it does not tell.
     static func fileSystem(of path: String, mounts: String) -> String {
         var best = (point: "", type: "")
         for line in mounts.split(separator: "\n") {

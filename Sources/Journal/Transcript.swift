@@ -2,37 +2,67 @@ import ClientKit
 import Foundation
 import Glibc
 
-/// The file `steps/<step>.log`: what each remote command of a step was and what it put out, redacted.
+/// The file `steps/<step>.log`: what each remote command of a step was and what it put out,
+/// redacted.
 ///
-/// Each line begins with `#`, the number of the command's start record, and a mark, so that the output of commands that run at
-/// once can be told apart, no output can pose as another line, and the exact bytes can be put together again and compared
-/// with the digest in the audit log; see ``TranscriptLine``.
+/// Each line begins with `#`, the number of the command's start record, and a mark, so that the
+/// output of commands that run at once can be told apart, no output can pose as another line, and
+/// the exact bytes can be put together again and compared with the digest in the audit log; see
+/// ``TranscriptLine``.
 final class Transcript: Sendable {
     private struct State {
         var isUnsynced = false
         var failure: JournalError?
+        var hash = SHA256()
+        var length = 0
     }
 
+    private let name: String
     private let file: Descriptor
     private let disk: Disk
     private let state = Locked(State())
 
-    init(path: String, disk: Disk) throws(JournalError) {
-        file = try Descriptor(path, O_WRONLY | O_CREAT | O_APPEND)
+    /// Goes on after what the file has already.
+    init(_ name: String, in run: String, disk: Disk) throws(JournalError) {
+        self.name = name
         self.disk = disk
+        file = try Descriptor("\(run)/\(name)", O_RDWR | O_CREAT | O_APPEND)
+        var before = State()
+        var last: UInt8?
+        while case let piece = try file.read(upTo: 1 << 18), !piece.isEmpty {
+            before.hash.update(data: piece)
+            before.length += piece.count
+            last = piece.last
+        }
+        state.withLock { $0 = before }
+        // What a process wrote that was killed within a line stays, and the next line is one of its
+        // own.
+        let newline = UInt8(ascii: "\n")
+        if let last, last != newline { write([newline]) }
     }
 
-    /// Writes whole lines, and keeps a failure for ``failure``: output is received where nothing can be thrown.
+    /// The file as far as it is written, for the record that announces it.
+    var announcement: FileRecord {
+        state.withLock { FileRecord(path: name, bytes: $0.length, sha256: $0.hash.finalize().hex) }
+    }
+
+    /// Writes whole lines, and keeps a failure for ``failure``: output is received where nothing
+    /// can be thrown.
     func write(_ lines: [UInt8]) {
         if lines.isEmpty { return }
         state.withLock { state in
             guard state.failure == nil else { return }
             do throws(JournalError) {
                 try file.write(lines)
+                state.hash.update(data: lines)
+                state.length += lines.count
                 state.isUnsynced = true
             } catch {
                 disk.releaseReserve(after: error)
                 state.failure = error
+                // What was written of it belongs to no record; where it stays, the verifier names
+                // it.
+                do throws(JournalError) { try file.truncate(to: state.length) } catch { state.failure = error }
             }
         }
     }

@@ -49,7 +49,8 @@ public struct TranscriptLine: Sendable, Hashable {
         content = fields[2]
     }
 
-    /// The content as text that is safe on a terminal: control characters other than tab show as `\u{…}`.
+    /// The content as text that is safe on a terminal: control characters other than tab show as
+    /// `\u{…}`.
     public var text: String {
         var shown = ""
         for scalar in String(decoding: content, as: UTF8.self).unicodeScalars {
@@ -61,53 +62,21 @@ public struct TranscriptLine: Sendable, Hashable {
 }
 
 extension RunReader {
-    /// The next lines of a step's transcript, from `offset` on; call again with the returned offset, also to follow a run.
+    /// The next lines of a step's transcript, from `offset` on; call again with the returned
+    /// offset, also to follow a run.
     ///
-    /// - Returns: About a megabyte of whole lines, none where there are no more yet, and where the next ones begin.
+    /// - Returns: About a megabyte of whole lines, none where there are no more yet, and where the
+    ///   next ones begin.
     public func transcript(
         of step: String, from offset: Int = 0
     ) throws(JournalError) -> (lines: [TranscriptLine], next: Int) {
-        guard let file = try TranscriptReader.open(transcriptPath(of: step)) else { return ([], offset) }
-        guard lseek(file.number, offset, SEEK_SET) >= 0 else { throw .system("read", file.path, errno) }
+        guard let file = try Descriptor.ifPresent(transcriptPath(of: step), O_RDONLY) else { return ([], offset) }
+        try file.seek(to: offset)
+        var reader = LineReader(file, offset: offset)
         var lines: [TranscriptLine] = []
-        var next = offset
-        try TranscriptReader.forEachLine(of: file, upTo: 1 << 20) { line in
+        while reader.offset < offset + 1 << 20, let line = try reader.next() {
             if let line = TranscriptLine(line) { lines.append(line) }
-            next += line.count + 1
         }
-        return (lines, next)
-    }
-}
-
-/// Reads transcripts in pieces, since they may be larger than memory.
-enum TranscriptReader {
-    /// Opens a transcript; nil where the step has none.
-    static func open(_ path: String) throws(JournalError) -> Descriptor? {
-        do throws(JournalError) {
-            return try Descriptor(path, O_RDONLY)
-        } catch {
-            if error.isMissing { return nil }
-            throw error
-        }
-    }
-
-    /// Calls `body` with each whole line, without its newline, until the end or about `limit` bytes.
-    static func forEachLine(
-        of file: Descriptor, upTo limit: Int = .max, _ body: (ArraySlice<UInt8>) -> Void
-    ) throws(JournalError) {
-        var pending: [UInt8] = []
-        var total = 0
-        while total < limit {
-            let piece = try file.read(upTo: 1 << 18)
-            if piece.isEmpty { return }
-            total += piece.count
-            pending += piece
-            var start = 0
-            while let end = pending[start...].firstNewline {
-                body(pending[start..<end])
-                start = end + 1
-            }
-            pending.removeFirst(start)
-        }
+        return (lines, reader.offset)
     }
 }

@@ -27,15 +27,27 @@ struct Scratch {
     func state() throws -> StateDirectory { try StateDirectory.prepare("\(path)/state") }
 }
 
+extension StateDirectory {
+    /// Another directory with the same content.
+    func copy() throws -> StateDirectory {
+        let other = "\(try Scratch().path)/state"
+        try FileManager.default.copyItem(atPath: path, toPath: other)
+        return try StateDirectory.prepare(other)
+    }
+}
+
 let allSteps = ["fix_ufw_k8s_nodes", "11_ct_00_setup_credentials", "11_ct_01_prepare_config"]
 
-func newRun(in state: StateDirectory, redactor: Redactor = Redactor()) async throws -> RunJournal {
+private let plainRun = RunDescription(
+    module: "11", steps: allSteps, runnerVersion: "1.0", arguments: ["runner", "run", "11"],
+    inventoryPath: "/etc/inventory.json", inventoryDigest: String(repeating: "0", count: 64))
+
+func newRun(
+    _ description: RunDescription? = nil, in state: StateDirectory, redactor: Redactor = Redactor()
+) async throws -> RunJournal {
     let lock = try ModuleLock.acquire(module: "11", in: state)
     let journal = try await RunJournal.create(
-        RunDescription(
-            module: "11", steps: allSteps, runnerVersion: "1.0", arguments: ["runner", "run", "11"],
-            inventoryPath: "/etc/inventory.json", inventoryDigest: String(repeating: "0", count: 64)),
-        in: state, holding: lock, redactor: redactor)
+        description ?? plainRun, in: state, holding: lock, redactor: redactor)
     try lock.release()
     return journal
 }

@@ -47,7 +47,7 @@ private func forge(_ bytes: [UInt8], _ text: String, _ other: String) -> [UInt8]
         let path = "\(sample.run.path)/audit.jsonl"
         let bytes = try contents(path)
         #expect(try sample.findings() == [])
-        let verifier = AuditVerifier(sample.state)
+        let verifier = try AuditVerifier(sample.state)
         let file = try FileHandle(forUpdating: URL(filePath: path))
         var line = 1
         for (offset, byte) in bytes.enumerated() {
@@ -104,7 +104,8 @@ private func forge(_ bytes: [UInt8], _ text: String, _ other: String) -> [UInt8]
         #expect(report.anchoredUpTo == report.lines - 2)
         let cut = try #require(try sample.findings(sample.lines.dropLast(3)).first)
         #expect(cut.line == report.anchoredUpTo && cut.problem.contains("checkpoints/\(allSteps[2]).json"))
-        // A checkpoint's file is a witness for its record too; what comes after has none but a head noted elsewhere.
+        // A checkpoint's file is a witness for its record too; what comes after has none but a head
+        // noted elsewhere.
         #expect(try sample.findings(sample.lines.dropLast(2)).first?.file == "checkpoints/\(allSteps[2]).json")
         #expect(try sample.findings(sample.lines.dropLast(1)).isEmpty)
         let anchor = AuditAnchor(report.head, source: "the Lease")
@@ -166,7 +167,8 @@ private func forge(_ bytes: [UInt8], _ text: String, _ other: String) -> [UInt8]
         let folder = "\(sample.run.path)/checkpoints"
         let bytes = try contents("\(folder)/\(allSteps[0]).json")
         try FileManager.default.removeItem(atPath: "\(folder)/\(allSteps[0]).json")
-        #expect(try sample.findings().map(\.problem) == ["it was removed"])
+        #expect(try sample.findings().map(\.file) == ["checkpoints/\(allSteps[0]).json"])
+        #expect(try sample.findings().first?.problem.contains("it was removed") == true)
         try overwrite("\(folder)/\(allSteps[0]).json", bytes)
         try overwrite("\(folder)/11_ct_03_tests.json", forge(bytes, allSteps[0], "11_ct_03_tests"))
         #expect(try sample.findings().map(\.file) == ["checkpoints/11_ct_03_tests.json"])
@@ -182,7 +184,7 @@ private func forge(_ bytes: [UInt8], _ text: String, _ other: String) -> [UInt8]
             #expect(try Set(sample.findings().map(\.file)) == ["steps/\(allSteps[1]).log"])
         }
         try FileManager.default.removeItem(atPath: path)
-        #expect(try sample.findings().count == 3)
+        #expect(try Set(sample.findings().map(\.file)) == ["steps/\(allSteps[1]).log"])
     }
 
     @Test func theNextRunKnowsThatTheOneBeforeWasRemovedOrCut() async throws {

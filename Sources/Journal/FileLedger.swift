@@ -1,0 +1,120 @@
+import ClientKit
+
+/// What a run's log says must be in its directory: each announced file with its size and digest,
+/// and nothing else.
+///
+/// A record announces a file while that still has a temporary name, and the file gets its own
+/// afterwards. So a file that was announced is always there, under one name or the other, and a
+/// file that was not was put there by no run.
+struct FileLedger {
+    /// What the directory should hold and holds.
+    struct Judgement {
+        /// Everything that no crash explains.
+        var findings: [AuditFinding] = []
+        /// Files that a run was about to give their names when it was cut off.
+        var unfinished: [(file: FileRecord, temporary: String)] = []
+        /// What a run was writing when it was cut off; no record vouches for it.
+        var leftovers: [String] = []
+        /// Transcripts of format 1, which records did not announce as files.
+        var unannounced: [String] = []
+    }
+
+    private let run: RunReader
+    /// Whole files by path, with the number of the record that announced them.
+    private var expected: [String: (file: FileRecord, record: Int)] = [:]
+    private var transcripts: TranscriptLedger
+    private var formatOne: FormatOneFiles
+    /// The names that the last record was about to change.
+    private var renames: [FileRecord] = []
+    private var hasEnded = false
+
+    init(_ run: RunReader) {
+        self.run = run
+        transcripts = TranscriptLedger(run)
+        formatOne = FormatOneFiles(run)
+    }
+
+    /// Takes the next record of the log.
+    mutating func read(_ record: AuditRecord) throws(JournalError) {
+        renames = []
+        hasEnded = record.kind == .runEnd
+        if record.content.integer("v") == 1 {
+            for file in try formatOne.read(record) { expect(file, record.number) }
+        } else {
+            formatOne.goesOn(with: record.kind)
+        }
+        for file in try record.files() {
+            if file.isTranscript {
+                try transcripts.read(file, record.number)
+            } else {
+                expect(file, record.number)
+            }
+        }
+        try transcripts.read(record)
+    }
+
+    private mutating func expect(_ file: FileRecord, _ record: Int) {
+        if let was = file.was {
+            expected[was] = nil
+            renames.append(file)
+        }
+        expected[file.path] = (file, record)
+    }
+
+    /// Compares the directory with what was read.
+    mutating func judge() throws(JournalError) -> Judgement {
+        let tree = try RunTree(run.path)
+        var judgement = Judgement()
+        var known: Set = ["run.json", "audit.jsonl"]
+        for (path, entry) in expected.sorted(by: { $0.key < $1.key }) {
+            known.insert(path)
+            try judge(entry.file, entry.record, tree, &judgement)
+        }
+        known.formUnion(judgement.unfinished.map(\.temporary))
+        known.formUnion(try transcripts.judge(tree, hasEnded: hasEnded, &judgement))
+        known.formUnion(try formatOne.judge(tree, &judgement))
+        for path in tree.files.union(tree.others).subtracting(known).sorted() {
+            if RunTree.isTemporary(path), tree.files.contains(path) {
+                judgement.leftovers.append(path)
+            } else {
+                judgement.findings.append(AuditFinding(path, "it is foreign: no record of the run announces it"))
+            }
+        }
+        let folders = Set(known.map { Disk.split($0).folder } + ["checkpoints", "steps", "evidence"])
+        for path in tree.folders.subtracting(folders).sorted() where !Self.mayBeEmpty(path) {
+            judgement.findings.append(AuditFinding(path, "it is foreign: no run makes such a folder"))
+        }
+        return judgement
+    }
+
+    /// A step's folder of evidence is made before the first file in it is announced.
+    private static func mayBeEmpty(_ folder: String) -> Bool {
+        folder.hasPrefix("evidence/") && folder.split(separator: "/").count == 2
+    }
+
+    private func judge(
+        _ file: FileRecord, _ record: Int, _ tree: RunTree, _ judgement: inout Judgement
+    ) throws(JournalError) {
+        if tree.files.contains(file.path) {
+            guard let found = try FileFacts(of: "\(run.path)/\(file.path)"), !file.fits(found) else { return }
+            judgement.findings.append(
+                AuditFinding(
+                    file.path, "it was edited after record \(record) announced it", expected: file.sha256,
+                    found: found.sha256))
+            return
+        }
+        let renamed = renames.contains(file) ? [file.was].compactMap(\.self).filter(tree.files.contains) : []
+        for temporary in tree.temporaries(of: file.path) + renamed {
+            guard let found = try FileFacts(of: "\(run.path)/\(temporary)"), file.fits(found) else { continue }
+            judgement.unfinished.append((file, temporary))
+            return
+        }
+        if formatOne.mayBeMissing(file, record) { return }
+        judgement.findings.append(AuditFinding(file.path, "it was removed: record \(record) announces it"))
+    }
+}
+
+extension FileRecord {
+    /// Whether a file of this size and digest is the announced one; format 1 did not tell sizes.
+    func fits(_ facts: FileFacts) -> Bool { facts.sha256 == sha256 && (bytes == facts.bytes || bytes < 0) }
+}

@@ -1,0 +1,182 @@
+import ClientKit
+import Foundation
+import Glibc
+
+/// Opens journals on the queue the journal will have.
+actor JournalOpener {
+    private let executor = SerialQueueExecutor(label: "keybuzz.journal")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    private let state: StateDirectory
+    private let redactor: Redactor
+    private var disk: Disk { state.disk }
+
+    init(state: StateDirectory, redactor: Redactor) {
+        self.state = state
+        self.redactor = redactor
+    }
+
+    func create(
+        _ description: RunDescription, holding lock: ModuleLock
+    ) async throws(JournalError) -> RunJournal {
+        // Runs of other modules are named and chained to their predecessors here too, one at a time.
+        let naming = try Descriptor("\(state.path)/runs.lock", O_RDWR | O_CREAT)
+        try naming.lock(within: .seconds(20))
+        let id = try newID(module: description.module)
+        try lock.assign(to: id, origin: description.origin)
+        let asides = try state.setAside(module: id.module)
+        let predecessor = try predecessor()
+        let header = RunHeader(
+            format: 2, run: id, module: description.module, started: Date(), who: description.origin,
+            runner: .init(
+                version: description.runnerVersion, sha256: try Self.executableDigest(),
+                arguments: description.arguments.map(redactor.redact)),
+            inventory: .init(path: description.inventoryPath, sha256: description.inventoryDigest),
+            steps: description.steps, plan: description.plan.map { SHA256.hash(data: $0).hex },
+            options: description.options.isEmpty ? nil : description.options, previous: predecessor)
+        let bytes = try SealedJSON.file(header)
+        let path = try makeDirectory(id, bytes, plan: description.plan)
+        try naming.close()
+        let genesis = AuditHead(sequence: 0, hash: SHA256.hash(data: bytes).hex)
+        let log = try AuditLog(path: "\(path)/audit.jsonl", disk: disk, length: 0, head: genesis)
+        try disk.syncDirectory(path)
+        let damage = predecessor?.damage.map { "\(predecessor?.warning ?? ""): \($0.problem)" }
+        let journal = RunJournal(
+            id: id, state: state, log: log, redactor: redactor, executor: executor,
+            warnings: [damage].compactMap(\.self) + asides.map(\.words))
+        try await journal.recordOpening(
+            .runStart, description.origin, plan: header.plan,
+            files: description.plan.map { [FileRecord(RunReader.planFile, $0)] })
+        if let damage { try await journal.recordDamage(damage) }
+        for aside in asides { try await journal.record(aside) }
+        return journal
+    }
+
+    /// Makes the run's directory under another name, so that one with the run's name always has its
+    /// run.json.
+    private func makeDirectory(_ id: RunID, _ header: [UInt8], plan: [UInt8]?) throws(JournalError) -> String {
+        let (nursery, path) = (state.nursery(id), state.reader(id).path)
+        guard try disk.makeDirectory(nursery) else { throw .system("create", nursery, EEXIST) }
+        for name in ["checkpoints", "steps", "evidence"] { try disk.makeDirectory("\(nursery)/\(name)") }
+        if let plan { try disk.writeWhole(plan, to: "\(nursery)/\(RunReader.planFile)") }
+        // Syncs the directory too, and with it the names made above.
+        try disk.writeWhole(header, to: "\(nursery)/run.json")
+        try disk.setAside(nursery, as: path)
+        return path
+    }
+
+    func reopen(_ run: RunReader, _ origin: Origin) async throws(JournalError) -> RunJournal.Reopened {
+        guard let header = try run.header().content else {
+            throw .badState(
+                "resume", "\(run.path)/run.json", "it is missing or was edited",
+                remedy: "start a new run with `runner run \(run.id.module)`")
+        }
+        let known = try HeadList.read(state.path).heads[run.id] ?? []
+        let recovered = try LogRecovery(run: run, disk: disk)
+            .repair(knownHeads: known.map { AuditAnchor($0, source: HeadList.name) })
+        let log = try AuditLog(
+            path: "\(run.path)/audit.jsonl", disk: disk, length: recovered.length, head: recovered.head)
+        // A checkpoint whose name a killed process had not yet made durable is about to be relied
+        // upon.
+        try disk.syncDirectory("\(run.path)/checkpoints")
+        var damaged: [String: String] = [:]
+        var finished: [String: Checkpoint] = [:]
+        for (step, file) in try run.checkpoints() {
+            switch file {
+            case .whole(let checkpoint): finished[step] = checkpoint
+            case .damaged(let why): damaged[step] = why
+            case .missing: break
+            }
+        }
+        let journal = RunJournal(
+            id: run.id, state: state, log: log, redactor: redactor, executor: executor,
+            warnings: recovered.findings.map(\.description))
+        if let torn = recovered.tornTail { try await journal.record(torn) }
+        try await journal.goOn(origin, leftovers: recovered.leftovers)
+        for finding in recovered.findings { try await journal.recordDamage(finding.description) }
+        for (step, why) in damaged.sorted(by: { $0.key < $1.key }) {
+            try await journal.withdrawCheckpoint(of: step, because: why)
+        }
+        return RunJournal.Reopened(
+            journal: journal, header: header, tornTail: recovered.tornTail?.tail, finished: finished,
+            damaged: damaged, unknown: recovered.unknown)
+    }
+
+    private func newID(module: String) throws(JournalError) -> RunID {
+        guard let id = RunID(module: module, time: Date(), after: try state.newestRun()?.id) else {
+            throw .defect("name a run of", "module \(module)", "that is not a valid module name")
+        }
+        return id
+    }
+
+    /// The newest run there is, and where its log stands: the new run carries it, so that removing
+    /// that run shows.
+    private func predecessor() throws(JournalError) -> RunHeader.Predecessor? {
+        for run in try state.runs() where access("\(run.path)/run.json", F_OK) == 0 {
+            return try RunHeader.Predecessor(run, in: state)
+        }
+        return nil
+    }
+
+    private static func executableDigest() throws(JournalError) -> String {
+        guard let digest = try FileFacts(following: "/proc/self/exe")?.sha256 else {
+            throw .system("open", "/proc/self/exe", ENOENT)
+        }
+        return digest
+    }
+}
+
+extension RunJournal {
+    fileprivate func recordOpening(
+        _ kind: AuditKind, _ origin: Origin, plan: String? = nil, files: [FileRecord]? = nil
+    ) throws(JournalError) {
+        var entry = blank(kind, step: nil)
+        entry.who = origin
+        entry.details = plan.map { ["plan": $0] }
+        entry.files = files
+        try append(entry, durable: true)
+        try heads.append(id, log.head)
+    }
+
+    /// The first record of a later process; then the outcome of the one before gets another name.
+    fileprivate func goOn(_ origin: Origin, leftovers: [FileRecord]) throws(JournalError) {
+        var files = leftovers
+        if let outcome = try Disk.read("\(path)/outcome.json") {
+            let number = try reader.earlierOutcomes().count + 1
+            files.append(FileRecord(RunReader.earlierOutcome(number), outcome, was: "outcome.json"))
+        }
+        try recordOpening(.runResume, origin, files: files.isEmpty ? nil : files)
+        for file in files {
+            guard let was = file.was else { continue }
+            try disk.setAside("\(path)/\(was)", as: "\(path)/\(file.path)")
+        }
+    }
+
+    fileprivate func record(_ torn: LogRecovery.Torn) throws(JournalError) {
+        let tail = torn.tail
+        var entry = blank(.tornTail, step: nil)
+        entry.text = "line \(tail.line) was cut off; its \(tail.bytes) bytes are in \(tail.file)"
+        entry.details = ["line": "\(tail.line)"]
+        entry.files = [torn.record]
+        try append(entry, durable: true)
+        try disk.commit(torn.staged)
+    }
+
+    fileprivate func recordDamage(_ text: String) throws(JournalError) {
+        try write(.damage, step: nil, text: text, durable: true)
+    }
+
+    fileprivate func record(_ aside: SetAsideDirectory) throws(JournalError) {
+        try write(
+            .setAside, step: nil, text: aside.words, result: aside.result,
+            facts: ["name": aside.name, "sha256": aside.sha256], durable: true)
+    }
+}
+
+extension SetAsideDirectory {
+    /// What was done, in a sentence.
+    fileprivate var words: String {
+        isDamaged
+            ? "a run's directory without run.json was found and is called runs/\(name) now: files of it were removed"
+            : "what is left of a run that was cut off before its first record is called runs/\(name) now"
+    }
+}

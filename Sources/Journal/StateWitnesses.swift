@@ -1,0 +1,102 @@
+import Glibc
+
+/// What a state directory knows of its runs outside of each run's own directory.
+struct StateWitnesses: Sendable {
+    private let state: StateDirectory
+    private let heads: [RunID: [AuditHead]]
+    private var successors: [RunID: [AuditAnchor]] = [:]
+    private var formats: [RunID: Int] = [:]
+    private var listFindings: [AuditFinding]
+    /// The names of folders and files under runs/ that are no run's, and that no run set aside.
+    private var foreign: Set<String> = []
+    /// The names under runs/ of directories that were set aside.
+    private var asides: Set<String> = []
+    /// The names under runs/ of directories of runs that never began.
+    private var stillborn: Set<String> = []
+
+    init(of state: StateDirectory) throws(JournalError) {
+        self.state = state
+        (heads, listFindings) = try HeadList.read(state.path)
+        for name in try Disk.names(in: "\(state.path)/runs", hidden: true) {
+            if StateDirectory.isSetAside(name) {
+                asides.insert(name)
+            } else if StateDirectory.isBeingMade(name) {
+                stillborn.insert(name)
+            } else if let id = RunID(name) {
+                try look(at: state.reader(id))
+            } else {
+                foreign.insert(name)
+            }
+        }
+    }
+
+    private mutating func look(at run: RunReader) throws(JournalError) {
+        if let header = try run.header().content {
+            formats[run.id] = header.format
+            guard let previous = header.previous else { return }
+            let anchor = AuditAnchor(previous.audit, source: "run.json of run \(run.id)")
+            successors[previous.run, default: []].append(anchor)
+        } else if access("\(run.path)/run.json", F_OK) != 0 {
+            switch try RunRemains(of: run, isKnown: heads[run.id] != nil) {
+            case .foreign: foreign.insert(run.id.description)
+            case .stillborn: stillborn.insert(run.id.description)
+            case .damaged: break
+            }
+        }
+    }
+
+    /// What others know of the run's log.
+    func anchors(of run: RunID) -> [AuditAnchor] {
+        (heads[run] ?? []).map { AuditAnchor($0, source: HeadList.name) } + (successors[run] ?? [])
+    }
+
+    /// Whether the directory called like `run` is one in which a run has begun.
+    func hasBegun(_ run: RunID) -> Bool { !foreign.contains(run.description) && !stillborn.contains(run.description) }
+
+    /// Whether nothing knows of a record of the run: it was cut off before its first one.
+    func neverBegan(_ run: RunReader) -> Bool { formats[run.id] ?? 0 >= 2 && anchors(of: run.id).isEmpty }
+
+    /// A run's second record comes after the list knows its first.
+    func findings(on run: RunReader, records: Int) -> [AuditFinding] {
+        guard records > 1, formats[run.id] ?? 0 >= 2, heads[run.id] == nil else { return [] }
+        return [AuditFinding(HeadList.name, "it does not know run \(run.id): lines of it were removed")]
+    }
+
+    /// Judges the directory itself.
+    ///
+    /// - Parameter recorded: The directories that runs set aside, each with the run.
+    func judge(
+        setAside recorded: [(run: RunID, directory: SetAsideDirectory)]
+    ) throws(JournalError) -> (findings: [AuditFinding], notes: [String]) {
+        var findings = listFindings
+        var notes: [String] = []
+        for run in heads.keys.sorted() where state.run(run) == nil {
+            findings.append(AuditFinding("runs/\(run)", "the run was removed: \(HeadList.name) knows it"))
+        }
+        for name in foreign.sorted() {
+            findings.append(AuditFinding("runs/\(name)", "it is foreign: no run made it"))
+        }
+        for name in stillborn.sorted() {
+            notes.append("runs/\(name) is what is left of a run that was cut off before its first record")
+        }
+        for name in asides.sorted() where !recorded.contains(where: { $0.directory.name == name }) {
+            findings.append(AuditFinding("runs/\(name)", "it is foreign: no run set it aside"))
+        }
+        for (run, directory) in recorded {
+            let found = try DirectoryDigest(of: "\(state.path)/runs/\(directory.name)")
+            if found?.sha256 != directory.sha256 {
+                let problem = found == nil ? "it was removed" : "it was edited"
+                findings.append(
+                    AuditFinding(
+                        "runs/\(directory.name)", "\(problem) after run \(run) set it aside",
+                        expected: directory.sha256, found: found?.sha256))
+            } else if directory.isDamaged {
+                findings.append(
+                    AuditFinding("runs/\(directory.name)", "run \(run) found it without run.json and set it aside"))
+            } else {
+                notes.append("runs/\(directory.name) never began; run \(run) set it aside")
+            }
+        }
+        return (findings, notes)
+    }
+}

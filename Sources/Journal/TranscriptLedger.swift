@@ -1,0 +1,138 @@
+import ClientKit
+import Glibc
+
+/// Follows the transcripts of a run along with its log: each record that announces how far one was
+/// written is compared with the file while the log is read, so that no file is read twice.
+struct TranscriptLedger {
+    private struct Cursor {
+        var hash = SHA256()
+        var position = 0
+        var record = 0
+        var isBad = false
+    }
+
+    private let run: RunReader
+    private var cursors: [String: Cursor] = [:]
+    private var findings: [AuditFinding] = []
+    /// The transcripts that commands were about to write to, and the commands that have not ended.
+    private var begun: Set<String> = []
+    /// Those that records of format 1 tell of, which did not announce them.
+    private var unannounced: Set<String> = []
+    private var underWay: Set<Int> = []
+    private var lastRecord = 0
+    /// The one file that is open: commands of one step follow one another.
+    private var open: (path: String, file: Descriptor)?
+
+    init(_ run: RunReader) {
+        self.run = run
+    }
+
+    /// Takes note of a command that begins or ends.
+    mutating func read(_ record: AuditRecord) throws(JournalError) {
+        lastRecord = record.number
+        switch record.kind {
+        case .commandStart:
+            let path = "steps/\(record.content.text("step") ?? RunReader.outside).log"
+            begun.insert(path)
+            if record.content.integer("v") == 1 { unannounced.insert(path) }
+            underWay.insert(record.number)
+        case .commandEnd:
+            guard let end = record.content.value("end") else { return }
+            do throws(StrictJSON.Fault) {
+                if let start = try JSONObject(end).integer("start") { underWay.remove(start) }
+            } catch {
+                throw AuditDefect(line: record.number, offset: 0, problem: .unreadable("\(error)")).error("read", run)
+            }
+        case .runResume: underWay = []
+        default: break
+        }
+    }
+
+    /// Compares a transcript with how far a record says it was written.
+    mutating func read(_ file: FileRecord, _ record: Int) throws(JournalError) {
+        var cursor = cursors[file.path] ?? Cursor()
+        defer { cursors[file.path] = cursor }
+        if cursor.isBad { return }
+        unannounced.remove(file.path)
+        let begin = cursor.position
+        try advance(&cursor, to: file)
+        if cursor.position == file.bytes, cursor.hash.finalize().hex == file.sha256 {
+            cursor.record = record
+            return
+        }
+        cursor.isBad = true
+        if cursor.position < file.bytes {
+            let problem = "it was cut or removed: record \(record) announces \(file.bytes) bytes of it"
+            findings.append(AuditFinding(file.path, problem, found: "\(cursor.position) bytes"))
+        } else {
+            let part = "between byte \(begin + 1) and byte \(file.bytes), which record \(record) announces"
+            findings.append(
+                AuditFinding(
+                    file.path, "it was edited \(part)", expected: file.sha256, found: cursor.hash.finalize().hex))
+        }
+    }
+
+    private mutating func advance(_ cursor: inout Cursor, to file: FileRecord) throws(JournalError) {
+        guard let descriptor = try descriptor(file.path) else { return }
+        try descriptor.seek(to: cursor.position)
+        while cursor.position < file.bytes {
+            let piece = try descriptor.read(upTo: min(file.bytes - cursor.position, 1 << 18))
+            if piece.isEmpty { return }
+            cursor.hash.update(data: piece)
+            cursor.position += piece.count
+        }
+    }
+
+    private mutating func descriptor(_ path: String) throws(JournalError) -> Descriptor? {
+        if let open, open.path == path { return open.file }
+        open = nil
+        guard let file = try Descriptor.ifPresent("\(run.path)/\(path)", O_RDONLY | O_NOFOLLOW) else { return nil }
+        open = (path, file)
+        return file
+    }
+
+    /// Judges what no record announces; gives the paths of all transcripts that a run wrote.
+    mutating func judge(
+        _ tree: RunTree, hasEnded: Bool, _ judgement: inout FileLedger.Judgement
+    ) throws(JournalError) -> Set<String> {
+        judgement.findings += findings
+        // A power cut may keep the record of a command from the disk whose transcript is there.
+        let others = hasEnded ? [] : tree.files.filter { $0.hasPrefix("steps/") && $0.hasSuffix(".log") }
+        let known = begun.union(cursors.keys).union(others)
+        for path in known.sorted() where tree.files.contains(path) {
+            let cursor = cursors[path] ?? Cursor()
+            if cursor.isBad { continue }
+            if unannounced.contains(path) {
+                judgement.unannounced.append(path)
+                continue
+            }
+            guard let file = try descriptor(path) else { continue }
+            try file.seek(to: cursor.position)
+            var lines = LineReader(file, offset: cursor.position)
+            guard let foreign = try firstForeignLine(&lines, hasEnded: hasEnded) else {
+                let isEmpty = lines.offset + lines.rest.count == cursor.position
+                if !isEmpty || cursor.record == 0 { judgement.leftovers.append(path) }
+                continue
+            }
+            let place = "after byte \(cursor.position), up to which record \(cursor.record) announces it"
+            judgement.findings.append(AuditFinding(path, "\(foreign) was added \(place)"))
+        }
+        return known
+    }
+
+    /// After what the last record announces there may only be what commands wrote that were under
+    /// way when the run was cut off.
+    private func firstForeignLine(_ lines: inout LineReader, hasEnded: Bool) throws(JournalError) -> String? {
+        while let bytes = try lines.next() {
+            guard !hasEnded else { return "a line" }
+            guard let line = TranscriptLine(bytes) else {
+                if bytes.isEmpty || bytes.contains(0) { continue }
+                return "a line"
+            }
+            let isOpening = [.begin, .purpose, .command].contains(line.kind)
+            let mayFollow = line.command > lastRecord || (underWay.contains(line.command) && !isOpening)
+            if !mayFollow { return "a line of command \(line.command) that it did not write" }
+        }
+        return hasEnded && !lines.rest.isEmpty ? "a piece of a line" : nil
+    }
+}

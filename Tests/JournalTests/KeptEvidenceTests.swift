@@ -1,0 +1,80 @@
+import ClientKit
+import Foundation
+import Testing
+
+@testable import Journal
+
+/// A run deletes nothing, whatever it finds in the state directory.
+@Suite struct KeptEvidenceTests {
+    @Test func aRunWhoseFilesWereRemovedIsSetAsideAndSaid() async throws {
+        let rich = try await RichState()
+        let run = rich.unfinished
+        for name in ["run.json", "audit.jsonl"] {
+            try FileManager.default.removeItem(atPath: "\(run.path)/\(name)")
+        }
+        let before = try RichState.files(of: run)
+        #expect(try !AuditVerifier(rich.state).verifyAll().isIntact)
+        let next = try await newRun(in: rich.state)
+        try await next.finish(.refused, exitCode: 69)
+        let aside = "\(run.path).set-aside-1"
+        #expect(try RunTree(aside).files.sorted() == before)
+        #expect(next.warnings.count == 1 && next.warnings[0].contains("\(run.id).set-aside-1"))
+        let record = try #require(try next.reader.entries().first { $0.kind == .setAside })
+        #expect(record.result == "damaged" && record.details?["name"] == "\(run.id).set-aside-1")
+        let report = try AuditVerifier(rich.state).verifyAll()
+        #expect(report.findings.map(\.file) == ["runs/\(run.id)", "runs/\(run.id).set-aside-1"])
+        // What was set aside cannot be edited or removed either.
+        try FileManager.default.removeItem(atPath: "\(aside)/steps/\(allSteps[0]).log")
+        #expect(try AuditVerifier(rich.state).verifyAll().findings.last?.problem.contains("it was edited") == true)
+        try FileManager.default.removeItem(atPath: aside)
+        #expect(try AuditVerifier(rich.state).verifyAll().findings.last?.problem.contains("it was removed") == true)
+    }
+
+    @Test func aRunThatNeverBeganIsSetAsideAndStaysIntact() async throws {
+        let rich = try await RichState()
+        // What this version leaves, and what version 0.1.0 left.
+        let ids = ["20270101T000000Z-11-aaaa", "20270102T000000Z-11-aaaa"].compactMap(RunID.init)
+        for name in [".\(ids[0]).new/steps", "\(ids[1])/steps", "\(ids[1])/checkpoints"] {
+            try FileManager.default.createDirectory(
+                atPath: "\(rich.state.path)/runs/\(name)", withIntermediateDirectories: true)
+        }
+        let before = try AuditVerifier(rich.state).verifyAll()
+        #expect(before.isIntact && before.notes.count == 2, "\(before)")
+        let next = try await newRun(in: rich.state)
+        #expect(next.warnings.count == 2)
+        for id in ids {
+            #expect(FileManager.default.fileExists(atPath: "\(rich.state.path)/runs/\(id).set-aside-1/steps"))
+        }
+        let after = try AuditVerifier(rich.state).verifyAll()
+        #expect(after.isIntact && after.notes.count == 2, "\(after)")
+        #expect(try next.reader.header().content?.previous?.run == rich.unfinished.id)
+    }
+
+    @Test func aForeignFolderIsLeftAloneAndNamed() async throws {
+        let rich = try await RichState()
+        let names = ["20270101T000000Z-11-aaaa", "backup", "20260101T000000Z-11-aaaa.set-aside-1"]
+        for name in names {
+            let path = "\(rich.state.path)/runs/\(name)"
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+            try overwrite("\(path)/notes.txt", Array("mine".utf8))
+        }
+        try await newRun(in: rich.state).finish(.refused, exitCode: 69)
+        for name in names {
+            #expect(try contents("\(rich.state.path)/runs/\(name)/notes.txt") == Array("mine".utf8))
+        }
+        let found = try AuditVerifier(rich.state).verifyAll().findings.map(\.file)
+        #expect(Set(found) == Set(names.map { "runs/\($0)" }))
+    }
+
+    @Test func nothingIsEverRenamedOverAnotherFile() throws {
+        let scratch = try Scratch()
+        let (one, other) = ("\(scratch.path)/one", "\(scratch.path)/other")
+        try overwrite(one, [1])
+        try overwrite(other, [2])
+        let disk = Disk()
+        #expect(throws: JournalError.self) { try disk.setAside(one, as: other) }
+        #expect(throws: JournalError.self) { try disk.writeWhole([3], to: other) }
+        #expect(throws: JournalError.self) { try disk.commit(disk.stage([4], for: other)) }
+        #expect(try contents(one) == [1] && contents(other) == [2])
+    }
+}
