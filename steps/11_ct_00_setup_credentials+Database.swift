@@ -6,7 +6,19 @@ extension SetupCredentials {
     /// What the database lacks; throws where that cannot be brought about.
     func databaseChanges(_ site: SiteReader) async throws -> [Change] {
         let state = try await DatabaseState.read(site, asksRedis: false)
+        if state.server.database == nil, !site.options.isPlanningReset { try await warnOfOldKeys(site) }
         return try state.possible(site).map { $0.change.change(in: state, $0.certainty) }
+    }
+
+    /// Keys beside a database that is yet to be made belong to an earlier one, whose jobs the new workers would do: as after a
+    /// reset that was cut off and not resumed. Whose they are a person knows, so that none is removed here.
+    private func warnOfOldKeys(_ site: SiteReader) async throws {
+        let keys = try await ChatwootKeys.list(site.redis())
+        guard !keys.all.isEmpty else { return }
+        site.reporter.warns(
+            "Redis database \(site.inventory.redis.database) at \(site.redisWords) holds keys of an earlier Chatwoot "
+                + "database: \(keys.words); the new workers would do its jobs. If a reset was cut off, finish it with "
+                + "`runner resume`; otherwise delete these keys unless you restore that database")
     }
 
     /// Does what is missing, and looks again: what lies in a database is seen only once it is there and accepts connections.
@@ -61,9 +73,11 @@ extension DatabaseState {
 
 extension DatabaseState.Setup {
     /// All refusals told together.
-    func failure(_ site: SiteReader) -> any ExplainedError {
+    func failure(
+        _ site: SiteReader, of attempt: String = DatabaseState.attempt
+    ) -> any ExplainedError {
         let failures = refusals.map { $0.failure(site) }
-        return failures.count == 1 ? failures[0] : CombinedFailure(DatabaseState.attempt, failures)
+        return failures.count == 1 ? failures[0] : CombinedFailure(attempt, failures)
     }
 }
 

@@ -7,15 +7,17 @@ extension DatabaseState {
     /// Reads it: as the administrator what he may see, and as Chatwoot's role what only that may.
     ///
     /// One query about the server, three about what the database holds, one as Chatwoot, and one key of Redis. A plan that
-    /// looks beyond a reset sees the server as it will be then, without the database.
-    static func read(_ site: SiteReader, asksRedis: Bool = true) async throws -> DatabaseState {
+    /// looks beyond a reset, and the reset itself before it begins, see the server as it will be then, without the database.
+    static func read(
+        _ site: SiteReader, asksRedis: Bool = true, afterReset: Bool = false
+    ) async throws -> DatabaseState {
         let (chatwoot, adminDatabase) = (site.inventory.chatwoot, site.inventory.postgres.adminDatabase)
         let admin = try await site.postgres(.admin(database: adminDatabase))
         var state = DatabaseState(
             database: chatwoot.database, role: chatwoot.databaseUser, adminDatabase: adminDatabase,
             extensions: Extensions(image: chatwoot.image),
             server: try await admin.serverFacts(database: chatwoot.database, role: chatwoot.databaseUser))
-        if site.options.isPlanningReset { state.server.database = nil }
+        if afterReset || site.options.isPlanningReset { state.server.database = nil }
         let password = try await site.chatwootSecrets().databasePassword
         state.hasPassword = password != nil
         if asksRedis { state.isOnboarding = try await site.redis().exists(ChatwootNames.onboardingKey) }

@@ -140,17 +140,18 @@ extension DatabaseState {
     }
 
     private func judgeMissingDatabase(_ setup: inout Setup) {
-        guard isSuperuser || server.reader.attributes.canCreateDatabases else {
-            return refuse(
+        let missing = template.filter { $0.name != "plpgsql" }
+        let special = missing.filter { $0.needsSuperuser && !isSuperuser }
+        if isSuperuser || server.reader.attributes.canCreateDatabases {
+            setup.add(
+                .createDatabase(fromTemplate1: !special.isEmpty),
+                server.role != nil && (isSuperuser || server.rightsOnRole.mayBecome) ? .proved : .predicted)
+            setup.add(.revokeConnectFromPublic, .predicted)
+        } else {
+            refuse(
                 &setup, "\"\(administrator)\" may not create databases",
                 ["ALTER ROLE \(quoted(administrator)) CREATEDB"])
         }
-        let missing = template.filter { $0.name != "plpgsql" }
-        let special = missing.filter { $0.needsSuperuser && !isSuperuser }
-        setup.add(
-            .createDatabase(fromTemplate1: !special.isEmpty),
-            server.role != nil && (isSuperuser || server.rightsOnRole.mayBecome) ? .proved : .predicted)
-        setup.add(.revokeConnectFromPublic, .predicted)
         for state in missing where state.availableVersion != nil {
             if special.contains(state) {
                 if state.installedVersion == nil {

@@ -97,7 +97,8 @@ struct ResetDatabase: StepOnRequest {
         ]
     }
 
-    /// Looks, before anything is changed, whether there is such a database and the administrator may rename it.
+    /// Checks, before anything is changed, that there is such a database, that the administrator may rename it, and that the
+    /// steps after this one may make a new one.
     private func requireRight(_ admin: some PostgresReading, _ site: SiteReader) async throws {
         let chatwoot = site.inventory.chatwoot
         let facts = try await admin.serverFacts(database: chatwoot.database, role: chatwoot.databaseUser)
@@ -107,8 +108,12 @@ struct ResetDatabase: StepOnRequest {
                 cause: "there is no such database", remedy: "run without --reset-database: the steps make one",
                 kind: .badInput)
         }
-        let refusal = Self.refusal(facts, adminDatabase: site.inventory.postgres.adminDatabase)
-        if let refusal { throw refusal.failure(site) }
+        var setup = try await DatabaseState.read(site, asksRedis: false, afterReset: true).setup
+        let own = Self.refusal(facts, adminDatabase: site.inventory.postgres.adminDatabase)
+        if let own { setup.refusals.insert(own, at: 0) }
+        guard setup.refusals.isEmpty else {
+            throw setup.failure(site, of: "reset the database \(chatwoot.database)")
+        }
     }
 
     /// Shuts the door, ends what Chatwoot left open, and renames once nobody is connected; where that fails, the door is opened
@@ -155,7 +160,7 @@ struct ResetDatabase: StepOnRequest {
                 "set the database \(name) aside", host: site.postgresWords,
                 cause:
                     "it is in use: \(sessions.map(\.description).joined(separator: "; ")); Chatwoot's pods are stopped",
-                remedy: "end these sessions and `runner resume`, or `runner run 11` to start Chatwoot as it was")
+                remedy: "end these sessions and `runner resume`, or \(Remedy.run) to start Chatwoot as it was")
         }
     }
 }
