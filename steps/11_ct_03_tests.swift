@@ -77,14 +77,14 @@ struct ProveService: PageAsker {
             return PageChain.Break(
                 subject: "Deployment \(name) has \(replicas) of \(replicas) pods available",
                 found: deployment == nil ? "there is none" : "\(ready) are",
-                remedy: "`runner run 11 --from 11_ct_02_deploy_chatwoot`, which names what keeps the pods")
+                remedy: "\(Remedy.run(from: DeployChatwoot())), which names what keeps the pods")
         }
         for pod in objects where pod.isLivePod && !pod.runs(image.name, digest: image.digest) {
             breaks.append(
                 PageChain.Break(
                     subject: "pod \(pod["metadata", "name"]?.string ?? "?") runs \(image.name)",
                     found: pod.ownImage.map { "it runs \($0)" } ?? "it has no container of Chatwoot's",
-                    remedy: "`runner run 11 --from 11_ct_02_deploy_chatwoot`"))
+                    remedy: "\(Remedy.run(from: DeployChatwoot()))"))
         }
         return breaks
     }

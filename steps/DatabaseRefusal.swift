@@ -19,7 +19,7 @@ struct DatabaseRefusal: Sendable, Hashable {
 
         var words: String {
             switch self {
-            case .step(let id): "`runner run 11 --from \(id)`"
+            case .step(let id): "\(Remedy.runFrom(id))"
             case .statements(let statements, let database):
                 "let a superuser run in database \"\(database)\": \(statements.joined(separator: "; ")); then run again"
             case .person(let text): text

@@ -71,7 +71,7 @@ extension DatabaseState {
         DatabaseRefusal(
             attempt: "prepare the database \(database)",
             cause: "it holds rows in \(data.count) of \(tables.count) tables (\(dataWords)) and \(cause)",
-            cure: .person("\(restore); or begin anew with `runner run 11 --reset-database`, which keeps it aside"))
+            cure: .person("\(restore); or begin anew with \(Remedy.runWithNewDatabase), which keeps it aside"))
     }
 }
 

@@ -91,7 +91,7 @@ private func firewall(of node: NodeReader, _ site: SiteReader) async throws -> S
             "look at UFW", host: node.name,
             cause:
                 "a change of UFW, begun at \(time), was not confirmed; the node puts UFW back as it was when its time is over",
-            remedy: "`runner run 11 --from fix_ufw_k8s_nodes` puts it back at once, and does it again")
+            remedy: "\(Remedy.run(from: FixFirewall())) puts it back at once, and does it again")
     }
     guard state.dropsRoutedTraffic(of: site.inventory.cluster.podCIDR.description) else {
         return state.isActive ? "UFW is active and lets pod traffic pass" : "UFW is off"
@@ -105,7 +105,7 @@ private func firewall(of node: NodeReader, _ site: SiteReader) async throws -> S
 private func login(_ site: SiteReader) async throws -> String {
     guard try await site.chatwootSecrets().databasePassword != nil else {
         throw StepFailure(
-            "log in as Chatwoot", cause: "no password has been generated yet", remedy: "`runner run 11` makes it")
+            "log in as Chatwoot", cause: "no password has been generated yet", remedy: "\(Remedy.run) makes it")
     }
     if let refused = try await site.refusedUse() {
         throw StepFailure("log in as Chatwoot", cause: refused.cause, remedy: refused.remedy)
@@ -119,7 +119,7 @@ private func schema(_ site: SiteReader) async throws -> String {
     guard missing.isEmpty else {
         throw StepFailure(
             "judge the schema",
-            cause: "a run would \(missing.map(\.summary).joined(separator: "; "))", remedy: "`runner run 11` does it")
+            cause: "a run would \(missing.map(\.summary).joined(separator: "; "))", remedy: "\(Remedy.run) does it")
     }
     return "\(state.words), \(state.hasUsers ? "with users" : "no users yet")"
 }
@@ -186,7 +186,7 @@ private func objects(_ site: SiteReader) async throws -> [Diagnosis] {
             found.append(
                 .failed(
                     subject, "drifted: \(first.summary)\(more)",
-                    remedy: "`runner plan 11` lists what a run would change, `runner run 11` does it"))
+                    remedy: "\(Remedy.plan) lists what a run would change, \(Remedy.run) does it"))
         } else {
             found.append(.ok(subject, "as wanted"))
         }

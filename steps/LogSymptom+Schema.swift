@@ -11,7 +11,7 @@ extension LogSymptom {
                     "the PostgreSQL server has no files of an extension that this image needs (58P01, 0A000)",
                     remedy:
                         "install the package that holds it on every PostgreSQL server (postgresql-NN-pgvector for vector, "
-                        + "postgresql-contrib for the others), then `runner run 11`")
+                        + "postgresql-contrib for the others), then \(Remedy.run)")
         },
         LogSymptom(.extensionDenied, [Pattern(["PG::InsufficientPrivilege"], .anExtension)]) { _, site in
             try await site.refusedUse()
@@ -19,7 +19,7 @@ extension LogSymptom {
                     "the image wants an extension that the runner does not know of, and that only a superuser may create "
                         + "(SQLSTATE 42501)",
                     remedy: "let a superuser create what the log names in the database "
-                        + "\(site.inventory.chatwoot.database), then `runner run 11`")
+                        + "\(site.inventory.chatwoot.database), then \(Remedy.run)")
         },
         LogSymptom(
             .extensionMissing,
@@ -37,7 +37,7 @@ extension LogSymptom {
                     "something that an extension brings is missing in the database \(site.inventory.chatwoot.database), "
                         + "although the extensions that the runner knows of are where \(site.inventory.chatwoot.databaseUser) "
                         + "looks",
-                    remedy: "let a superuser create the extension of what the log names there, then `runner run 11`")
+                    remedy: "let a superuser create the extension of what the log names there, then \(Remedy.run)")
         },
         LogSymptom(.rightMissing, [Pattern(["PG::InsufficientPrivilege"])]) { _, site in
             let chatwoot = site.inventory.chatwoot
@@ -46,7 +46,7 @@ extension LogSymptom {
                 "\(chatwoot.databaseUser) lacks a right in the database \(chatwoot.database) (SQLSTATE 42501)",
                 remedy:
                     "make \(chatwoot.databaseUser) the owner of what the log names, as after a restore by a superuser "
-                    + "(ALTER … OWNER TO), then `runner run 11`")
+                    + "(ALTER … OWNER TO), then \(Remedy.run)")
         },
     ]
 
@@ -87,7 +87,7 @@ extension LogSymptom {
             Cause(
                 "PostgreSQL ended a statement that took longer than it may, or waited for a lock (57014, 55P03)",
                 remedy:
-                    "look in pg_stat_activity and pg_locks for what holds the lock or the time, then `runner run 11`")
+                    "look in pg_stat_activity and pg_locks for what holds the lock or the time, then \(Remedy.run)")
         },
         LogSymptom(
             .concurrentMigration,
@@ -99,7 +99,7 @@ extension LogSymptom {
         ) { _, _ in
             Cause(
                 "something else migrates or locks the same tables at the same time",
-                remedy: "look in pg_stat_activity for the other session, wait until it ends, then `runner run 11`")
+                remedy: "look in pg_stat_activity for the other session, wait until it ends, then \(Remedy.run)")
         },
     ]
 

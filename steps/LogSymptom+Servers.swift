@@ -8,7 +8,7 @@ extension LogSymptom {
         LogSymptom(.databaseFull, [Pattern(["PG::DiskFull", "PG::OutOfMemory"])]) { _, _ in
             Cause(
                 "PostgreSQL's disk or memory is full (53100, 53200)",
-                remedy: "free space on the PostgreSQL server, then `runner run 11`")
+                remedy: "free space on the PostgreSQL server, then \(Remedy.run)")
         },
         LogSymptom(.databaseReadOnly, [Pattern(["PG::ReadOnlySqlTransaction", "ActiveRecord::ReadOnlyError"])]) {
             _, site in
@@ -46,7 +46,7 @@ extension LogSymptom {
                 + "the runner with the password of Secret \(ChatwootNames.secret)",
             remedy:
                 "if the log names pg_hba.conf, add a line for the pods' addresses there on every PostgreSQL server and "
-                + "reload it; if PostgreSQL was restarted meanwhile, `runner run 11` again; else look for a firewall or "
+                + "reload it; if PostgreSQL was restarted meanwhile, \(Remedy.run) again; else look for a firewall or "
                 + "NetworkPolicy between the pods and \(site.postgresWords)")
     }
 
@@ -65,7 +65,7 @@ extension LogSymptom {
             return Cause(
                 "Redis refuses the pods' user, password or command, and accepts the password of redis.env from the runner",
                 remedy:
-                    "`runner run 11 --from 11_ct_01_prepare_config`, which gives the pods the password of redis.env; if "
+                    "\(Remedy.run(from: PrepareConfig())), which gives the pods the password of redis.env; if "
                     + "the log says NOPERM, give the Redis user the right (ACL SETUSER)")
         },
         LogSymptom(
@@ -90,7 +90,7 @@ extension LogSymptom {
             Cause(
                 "Redis refuses to write: its memory is full (OOM), or it cannot write its snapshot to disk (MISCONF)",
                 remedy: "see `INFO memory` and `INFO persistence` on the Redis server, make room there, then "
-                    + "`runner run 11`")
+                    + "\(Remedy.run)")
         },
         LogSymptom(
             .redisUnreachable,
@@ -109,7 +109,7 @@ extension LogSymptom {
             return Cause(
                 "the pods did not reach Redis at \(site.redisWords), which answers the runner",
                 remedy:
-                    "if Redis was restarted meanwhile, `runner run 11` again; else look for a firewall or NetworkPolicy "
+                    "if Redis was restarted meanwhile, \(Remedy.run) again; else look for a firewall or NetworkPolicy "
                     + "between the pods and Redis")
         },
     ]

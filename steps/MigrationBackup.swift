@@ -48,10 +48,10 @@ struct MigrationBackup {
             """
             backup of database "\(chatwoot.database)" as it was before the migration: \(file) (\(size) bytes)
             to go back to it, with the earlier image in the inventory:
-              runner run 11 --reset-database --until 11_ct_00_setup_credentials
+              \(Remedy.runWithNewDatabase.command) --until \(SetupCredentials().id)
               on \(file.host), which asks for the password of \(chatwoot.databaseUser) (chatwoot.env):
               \(restore)
-              runner run 11
+              \(Remedy.run.command)
             """)
         return file
     }
@@ -75,7 +75,7 @@ struct MigrationBackup {
         guard let password = try await site.chatwootSecrets().databasePassword else {
             throw StepFailure(
                 attempt, cause: "the password of \"\(chatwoot.databaseUser)\" is not known",
-                remedy: "`runner run 11 --from 11_ct_00_setup_credentials`")
+                remedy: "\(Remedy.run(from: SetupCredentials()))")
         }
         if let refusal = state.refusalOfSaving(attempt) { throw refusal.failure(site) }
         let database = try await site.postgres(

@@ -13,7 +13,7 @@ extension PageChain {
             if scaling.leftAtNone(ChatwootNames.web) != nil { return explained }
             if deployment["spec", "replicas"]?.integer == 0 {
                 explained.found += ", which is 503 at the ingress: Deployment \(ChatwootNames.web) is scaled to 0"
-                explained.remedy = "`runner run 11 --from 11_ct_02_deploy_chatwoot`, which scales it up again"
+                explained.remedy = "\(Remedy.run(from: DeployChatwoot())), which scales it up again"
                 explained.patience = .zero
                 return explained
             }

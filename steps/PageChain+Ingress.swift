@@ -48,7 +48,7 @@ struct IngressFacts: Sendable {
         }
     }
 
-    private var deploy: String { "`runner run 11 --from 11_ct_02_deploy_chatwoot`" }
+    private var deploy: String { "\(Remedy.run(from: DeployChatwoot()))" }
 
     private var circle: Finding {
         Finding(

@@ -37,7 +37,7 @@ extension SiteReader {
         inventory.firewall.policy == .leave
             ? "set firewall.policy in \(inventory.path) to \"disabled\" or \"allow-pod-network\" instead of \"leave\", "
                 + "and run again"
-            : "`runner run 11 --from fix_ufw_k8s_nodes`"
+            : "\(Remedy.run(from: FixFirewall()))"
     }
 
     /// A refused pull, with the step that mends the Secret, or the file that its token comes from.
@@ -50,7 +50,7 @@ extension SiteReader {
         return StepFailure(
             error.attempt, host: error.host, cause: error.cause,
             remedy: (isDrifted ? "" : "put a token with the right read:packages into ghcr.env, then ")
-                + "`runner run 11 --from \(step.id)`")
+                + "\(Remedy.run(from: step))")
     }
 
     /// What the registry accepted in this run; `nil` where it could not be asked.

@@ -29,8 +29,26 @@ enum Lab {
 
     /// Runs `runner` on the operator's host to its end.
     static func runner(_ arguments: String..., environment: [String: String] = [:]) async throws -> Command.Result {
-        try await Command([command, "run", runner] + arguments, environment: environment).run()
+        let result = try await Command([command, "run", runner] + arguments, environment: environment).run()
+        expectRemedyBefore(result.error)
+        return result
     }
+
+    /// A step that a remedy names comes before the one that failed: so no chain of remedies returns to where it began.
+    private static func expectRemedyBefore(_ progress: String) {
+        guard let failed = progress.firstMatch(of: /✗ \[\d+\/\d+\] (\w+)/)?.1,
+            let place = steps.firstIndex(of: String(failed))
+        else { return }
+        for named in progress.matches(of: /run \d+ --(?:from|only) (\w+)/).map({ String($0.1) }) {
+            let earlier = steps.firstIndex(of: named).map { $0 < place } ?? false
+            #expect(earlier, "\(failed) fails, and \(named) is its remedy: \(progress)")
+        }
+    }
+
+    private static let steps = [
+        "fix_ufw_k8s_nodes", "reset_database", "11_ct_00_setup_credentials", "11_ct_01_prepare_config",
+        "add_imagepullsecrets", "11_ct_04_run_migrations", "11_ct_02_deploy_chatwoot", "11_ct_03_tests",
+    ]
 
     /// Runs module 11, which must succeed; the test is no use where it does not.
     static func runToTheEnd() async throws {
