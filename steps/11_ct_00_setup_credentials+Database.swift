@@ -10,8 +10,10 @@ extension SetupCredentials {
         return try state.possible(site).map { $0.change.change(in: state, $0.certainty) }
     }
 
-    /// Keys beside a database that is yet to be made belong to an earlier one, whose jobs the new workers would do: as after a
-    /// reset that was cut off and not resumed. Whose they are a person knows, so that none is removed here.
+    /// Warns of keys beside a database that is yet to be made: they belong to an earlier one.
+    ///
+    /// So a reset leaves them that was cut off and not resumed, and the new workers would do the old jobs. Only a person knows
+    /// whether the earlier database comes back, so none is removed here.
     private func warnOfOldKeys(_ site: SiteReader) async throws {
         let keys = try await ChatwootKeys.list(site.redis())
         guard !keys.all.isEmpty else { return }

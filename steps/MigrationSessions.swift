@@ -21,18 +21,22 @@ struct MigrationSessions {
         let since: String
         let state: String
         let holdsLock: Bool
+        let changesSchema: Bool
 
         /// `session 4711 of chatwoot-migrations-… from 10.233.64.7, active, since 2026-01-31 12:00:00`.
         var words: String {
             "session \(pid)\(application.isEmpty ? "" : " of \(application)")"
                 + "\(address.isEmpty ? "" : " from \(address)"), \(state), since \(since)"
                 + (holdsLock ? ", with Rails' migration lock" : "")
+                + (changesSchema ? ", which changes tables" : "")
         }
     }
 
-    /// The sessions that are a migration's: by the name that the Jobs give themselves, or by the lock that Rails holds.
+    /// The sessions that are a migration's: by the name that the Jobs give themselves, by the lock that Rails holds, or because
+    /// Chatwoot's role changes tables there now.
     ///
-    /// None where there is no database yet.
+    /// The last is how `db:chatwoot_prepare`, started by hand, shows while it loads the schema, which Rails does without a lock
+    /// and in one short transaction a table. Pods that serve never change a table. None where there is no database yet.
     func read() async throws -> [Session] {
         guard let database = try await reader() else { return [] }
         let chatwoot = site.inventory.chatwoot
@@ -41,17 +45,25 @@ struct MigrationSessions {
             """
             SELECT a.pid, a.application_name AS application, host(a.client_addr) AS address, \
             to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"') AS since, \
-            coalesce(a.state, 'unknown') AS state, l.pid IS NOT NULL AS lock \
+            coalesce(a.state, 'unknown') AS state, l.pid IS NOT NULL AS lock, d.changes \
             FROM pg_catalog.pg_stat_activity a LEFT JOIN pg_catalog.pg_locks l ON l.pid = a.pid \
             AND l.locktype = 'advisory' AND l.classid = $2 AND l.objid = $3 AND l.objsubid = 1 AND l.granted \
-            WHERE a.datname = $1 AND (starts_with(a.application_name, $4) OR l.pid IS NOT NULL) ORDER BY a.pid
+            CROSS JOIN LATERAL (SELECT coalesce(a.usename = $5 AND a.pid <> pg_catalog.pg_backend_pid() \
+            AND a.query ~* '^\\s*(create|alter|drop)\\s+(unlogged\\s+)?(table|index|unique)' \
+            AND (a.state <> 'idle' OR a.state_change > pg_catalog.now() - interval '30 seconds'), false) AS changes) d \
+            WHERE a.datname = $1 AND (starts_with(a.application_name, $4) OR l.pid IS NOT NULL OR d.changes) \
+            ORDER BY a.pid
             """,
-            [chatwoot.database, String(lock >> 32), String(lock & 0xFFFF_FFFF), Self.applicationName]
+            [
+                chatwoot.database, String(lock >> 32), String(lock & 0xFFFF_FFFF), Self.applicationName,
+                chatwoot.databaseUser,
+            ]
         ).map { row in
             Session(
                 pid: try row.value("pid"), application: try row.optional("application") ?? "",
                 address: try row.optional("address") ?? "", since: try row.optional("since") ?? "an unknown time",
-                state: try row.value("state"), holdsLock: try row.value("lock"))
+                state: try row.value("state"), holdsLock: try row.value("lock"),
+                changesSchema: try row.value("changes"))
         }
     }
 

@@ -131,6 +131,34 @@ import Testing
     }
 
     @Test(arguments: PostgresInstallation.all)
+    func aSchemaLoadByHandIsSeenAndAServingPodIsNot(_ installation: PostgresInstallation) async throws {
+        let platform = try await Platform(installation, administrator: "CREATEDB CREATEROLE")
+        try await platform.superuser("template1").execute("CREATE EXTENSION pg_stat_statements")
+        try await SetupCredentials().makeReady(platform.site(), platform.chatwoot)
+        let login = DatabaseLogin.chatwoot(password: platform.chatwoot.databasePassword)
+        let serving = try await platform.postgresWriter(login)
+        try await serving.execute("SELECT 'create table x'")
+        let byHand = try await platform.postgresWriter(login)
+        try await byHand.execute("SET application_name = 'chatwoot-web-6f9f6df959-88v22'")
+        let sessions = MigrationSessions(try await platform.site().reader)
+        #expect(try await sessions.read() == [])
+
+        for statement in [
+            #"CREATE TABLE "accounts" (id bigserial PRIMARY KEY)"#,
+            "CREATE UNIQUE INDEX i ON accounts (id)", "ALTER TABLE accounts ADD name text",
+            "DROP TABLE IF EXISTS accounts CASCADE",
+        ] {
+            try await byHand.execute(statement)
+            let seen = try await sessions.read()
+            #expect(seen.map(\.application) == ["chatwoot-web-6f9f6df959-88v22"], "\(statement)")
+            #expect(seen.first?.words.contains("which changes tables") == true)
+        }
+        // Rails goes on to other work, and is a pod that serves.
+        try await byHand.execute("SELECT 1")
+        #expect(try await sessions.read() == [])
+    }
+
+    @Test(arguments: PostgresInstallation.all)
     func whatASuperuserMadeIsTakenOverAsToldByTheRefusal(_ installation: PostgresInstallation) async throws {
         let platform = try await Platform(installation, administrator: "CREATEDB CREATEROLE")
         let superuser = try await platform.superuser("postgres")
