@@ -55,7 +55,7 @@ let package = Package(
             name: "JournalTests", dependencies: ["ClientKit", "Journal", "JournalCrash"],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .target(
-            name: "DataServers", dependencies: ["ClientKit", "Postgres"], path: "Tests/DataServers",
+            name: "DataServers", dependencies: ["ClientKit", "Postgres", "Redis"], path: "Tests/DataServers",
             swiftSettings: strict),
         .testTarget(
             name: "PostgresTests", dependencies: ["ClientKit", "DataServers", "Postgres"], swiftSettings: strict),
@@ -79,7 +79,9 @@ let package = Package(
             name: "Bench", dependencies: ["ClientKit", "Kubernetes", "SSH"], path: "Tests/bench/Bench",
             swiftSettings: strict),
         .testTarget(
-            name: "RunnerTests", dependencies: ["ClientKit", "Journal", "StepKit", "runner"], swiftSettings: strict),
+            name: "RunnerTests",
+            dependencies: ["ClientKit", "DataServers", "Journal", "Postgres", "Redis", "StepKit", "runner"],
+            swiftSettings: strict),
         // Needs the rehearsal cluster; see the Makefile.
         .testTarget(name: "LabTests", dependencies: ["runner"], swiftSettings: strict),
     ]

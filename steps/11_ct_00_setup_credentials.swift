@@ -47,7 +47,11 @@ struct SetupCredentials: Step {
     }
 
     private func requireRedis(_ site: SiteReader) async throws {
-        _ = try await site.redis().requireVersion("6.2")
+        try await site.redis().requireVersion("6.2")
+        // Action Cable asks no Sentinel, and gets along with a replica; pods that ask none need the master there.
+        guard let sentinel = site.inventory.redis.sentinel else { return }
+        let host = try await site.redisHost()
+        if !sentinel.isForPods { try await host.requireVersion("6.2") }
     }
 
     private func lookAtObjectStorage(_ site: SiteReader) async throws {

@@ -36,6 +36,7 @@ struct ChatwootEnvironment: Sendable {
         ]) { _, own in own }
         // Without a password there is no such variable; an empty one would be taken for none by Chatwoot alone.
         secret["REDIS_PASSWORD"] = site.credentials.redis.password
+        secret.merge(RedisTrust(site).secrets) { _, own in own }
         if let storage = site.inventory.objectStorage, let keys = site.credentials.objectStorage {
             plain.merge([
                 "ACTIVE_STORAGE_SERVICE": "s3_compatible",

@@ -17,6 +17,7 @@ import StepKit
                 return "lets \(site.credentials.postgres.user) in"
             },
             Question("Redis") { "version \(try await site.redis().requireVersion("6.2").version)" },
+            Question("addresses", asking: { await addresses(site) }),
             Question("registry \(site.inventory.registry.server)", asking: { try await registry(site) }),
         ]
         + site.nodes.map { node in
@@ -69,6 +70,17 @@ private func answers(_ questions: [Question]) async -> [Diagnosis] {
         case .failure(let error as any ExplainedError):
             [.failed(question.subject, error.cause, remedy: error.remedy)]
         case .failure(let error): [.failed(question.subject, "\(error)", remedy: "report this")]
+        }
+    }
+}
+
+/// Of services with several addresses, each by itself: what works by another is not seen otherwise.
+private func addresses(_ site: SiteReader) async -> [Diagnosis] {
+    await site.addressAnswers().map { answer in
+        switch answer.result {
+        case .success(let found): .ok(answer.subject, found)
+        case .failure(let error as any ExplainedError): .failed(answer.subject, error.cause, remedy: error.remedy)
+        case .failure(let error): .failed(answer.subject, "\(error)", remedy: "report this")
         }
     }
 }

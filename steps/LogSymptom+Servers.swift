@@ -81,6 +81,24 @@ extension LogSymptom {
             )
         },
         LogSymptom(
+            .redisSentinels,
+            [
+                Pattern(
+                    ["NoMethodError"],
+                    .oneOf([
+                        "undefined method `call' for #<Redis::Client",
+                        "undefined method `call' for an instance of Redis::Client",
+                        "undefined method 'call' for an instance of Redis::Client",
+                    ])),
+                Pattern(["ArgumentError"], .oneOf(["RedisClient::SentinelConfig requires either a name or an url"])),
+            ]
+        ) { _, site in
+            Cause(
+                "the Redis client in \(site.inventory.chatwoot.image) cannot ask Sentinels, as in Chatwoot's own images "
+                    + "before redis-client 0.26.4 (chatwoot/chatwoot#13689)",
+                remedy: SentinelAdvice.remedy)
+        },
+        LogSymptom(
             .redisFull,
             [
                 Pattern(redisAnswers, .redisCode(["OOM", "MISCONF"])),

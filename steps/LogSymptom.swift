@@ -43,6 +43,8 @@ struct LogSymptom: Sendable {
         case redisLogin
         /// The Redis that the pods reach only reads.
         case redisReadOnly
+        /// The image's Redis client cannot ask Sentinels.
+        case redisSentinels
         /// Redis is out of memory, or refuses writes since it cannot write its snapshot.
         case redisFull
         /// Redis is not reached, or is not ready.

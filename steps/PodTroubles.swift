@@ -4,7 +4,7 @@ import StepKit
 
 extension SiteReader {
     /// `10.0.0.10:6379`.
-    var redisWords: String { "\(inventory.redis.host):\(inventory.redis.port)" }
+    var redisWords: String { inventory.redis.words }
 
     /// Why Chatwoot cannot use its database, judged by the same value as the steps; `nil` where it can.
     ///

@@ -9,6 +9,7 @@ import StepKit
         { try await requirePrograms(site) },
         { try await requireDatabaseRights(site) },
         { _ = try await site.redis() },
+        { if site.inventory.redis.sentinel != nil { _ = try await site.redisHost() } },
         {
             try await RegistryProof(site).require()
             try await site.warnOfUnseenTag()
@@ -16,6 +17,7 @@ import StepKit
         { try requireReadablePasswords(site) },
         { try await requireOneHandOnReplicas(site) },
         { warnOfOtherServers(site) },
+        { SentinelAdvice.warn(site) },
     ]
     return await resultsOfAll(questions) { try await $0() }.compactMap { result in
         switch result {

@@ -5,6 +5,7 @@ import StepKit
 /// How Chatwoot's pods connect to Redis.
 struct RedisTrust {
     private let service: Inventory.RedisService
+    private let sentinelPassword: Secret?
     /// The certificates that the pods get as files, by the names that OpenSSL looks for.
     let files: [String: String]
 
@@ -14,6 +15,7 @@ struct RedisTrust {
 
     init(_ site: SiteReader) {
         service = site.inventory.redis
+        sentinelPassword = site.credentials.redis.sentinelPassword
         var files: [String: String] = [:]
         let text = site.credentials.certificates.redis ?? ""
         for block in text.matches(of: /-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/).map({ String($0.output) + "\n" })
@@ -33,8 +35,20 @@ struct RedisTrust {
         var variables = [
             "REDIS_URL": "\(service.usesTLS ? "rediss" : "redis")://\(user)\(host):\(service.port)/\(service.database)"
         ]
+        if let sentinel = service.sentinel, sentinel.isForPods {
+            variables["REDIS_SENTINELS"] = sentinel.addresses.map(\.description).joined(separator: ",")
+            // Chatwoot puts `redis://` before it and makes no use of REDIS_URL: user and database have no other place.
+            let database = service.database == 0 ? "" : "/\(service.database)"
+            variables["REDIS_SENTINEL_MASTER_NAME"] = user + sentinel.master + database
+        }
         if !files.isEmpty { variables["SSL_CERT_DIR"] = "\(Self.systemDirectory):\(Self.directory)" }
         return variables
+    }
+
+    /// The Sentinels' password, empty where they want none: Chatwoot would give them that of Redis, which they refuse.
+    var secrets: [String: Secret] {
+        guard service.sentinel?.isForPods == true else { return [:] }
+        return ["REDIS_SENTINEL_PASSWORD": sentinelPassword ?? Secret("")]
     }
 
     /// The ConfigMap of the certificates.

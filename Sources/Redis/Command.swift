@@ -37,6 +37,8 @@ struct Command {
         case "AUTH": "log in to Redis"
         case "PING": "see that Redis answers"
         case "INFO": "read what Redis says of itself"
+        case "ROLE": "see whether Redis is the master"
+        case "SENTINEL": "ask a Sentinel for the master"
         case "SELECT": "turn to Redis' database\(key)"
         case "SCAN": "look for keys in Redis"
         case "SET": "set the key\(key) in Redis"

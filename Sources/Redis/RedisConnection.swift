@@ -105,6 +105,7 @@ public actor RedisConnection {
             do throws(RedisError) {
                 let answer = try await run(Command(["INFO"], .read))
                 guard case .bulk(let bytes?) = answer else { return refusal }
+                guard !endpoint.isSentinel else { return refusal.because(.wantsNoPassword) }
                 let info = RedisInfo(text: String(decoding: bytes, as: UTF8.self))
                 return info.unsuitability(at: endpoint.place, attempt: refusal.attempt)
                     ?? refusal.because(.wantsNoPassword)

@@ -22,6 +22,8 @@ public struct RedisEndpoint: Sendable, Hashable {
     public var connectTimeout: Duration
     /// How long one command may take.
     public var commandTimeout: Duration
+    /// Whether a Sentinel is expected there, which holds no data.
+    var isSentinel = false
 
     /// Describes an endpoint; see the properties.
     public init(

@@ -11,7 +11,8 @@ extension RedisInfo {
         if fields["redis_mode"] == "sentinel" {
             return error(
                 .isSentinel, "a Sentinel answers there, which holds no data",
-                "Give the port of the master that it watches, or that of the load balancer before it.")
+                "Name it under redis.sentinel, or give the port of the master that it watches or of the load balancer "
+                    + "before it.")
         }
         if fields["cluster_enabled"] == "1" || fields["redis_mode"] == "cluster" {
             return error(

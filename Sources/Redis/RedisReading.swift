@@ -135,7 +135,7 @@ extension RedisReading {
 
     /// All fields of a hash; empty where the key does not exist.
     public func fields(of key: String) async throws(RedisError) -> [String: String] {
-        let list = try await strings(["HGETALL", key])
+        let list = try await strings(["HGETALL", key]) ?? []
         guard list.count.isMultiple(of: 2) else { throw unexpected(["HGETALL", key]) }
         return stride(from: 0, to: list.count, by: 2).reduce(into: [:]) { $0[list[$1]] = list[$1 + 1] }
     }
@@ -163,7 +163,7 @@ extension RedisReading {
 
     /// All members of a set; empty where the key does not exist.
     public func members(of key: String) async throws(RedisError) -> Set<String> {
-        Set(try await strings(["SMEMBERS", key]))
+        Set(try await strings(["SMEMBERS", key]) ?? [])
     }
 
     private func string(_ words: [String]) async throws(RedisError) -> String? {
@@ -171,10 +171,10 @@ extension RedisReading {
         return bytes.map { String(decoding: $0, as: UTF8.self) }
     }
 
-    private func strings(_ words: [String]) async throws(RedisError) -> [String] {
-        guard case .array(let elements?) = try await connection.run(Command(words, .read)) else {
-            throw unexpected(words)
-        }
+    /// A list of strings; `nil` where the server has none to give.
+    func strings(_ words: [String]) async throws(RedisError) -> [String]? {
+        guard case .array(let found) = try await connection.run(Command(words, .read)) else { throw unexpected(words) }
+        guard let elements = found else { return nil }
         var list: [String] = []
         for element in elements {
             guard case .bulk(let bytes?) = element else { throw unexpected(words) }
@@ -190,7 +190,7 @@ extension RedisReading {
         return number
     }
 
-    private func unexpected(_ words: [String]) -> RedisError {
+    func unexpected(_ words: [String]) -> RedisError {
         RedisError(
             .unexpectedAnswer, attempt: Command(words, .read).attempt, host: connection.endpoint.place,
             cause: "the answer is of another type than this command gives",

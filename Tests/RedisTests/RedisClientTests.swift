@@ -114,8 +114,10 @@ import Testing
         let open = try RedisServer(password: nil)
         defer { open.stop() }
         var endpoint = open.endpoint
+        endpoint.password = Secret("needless")
+        let given = endpoint
         let needless = try await failure { () throws(RedisError) in
-            try await RedisReader.connect(to: open.endpoint, observer: observer)
+            try await RedisReader.connect(to: given, observer: observer)
         }
         #expect(
             needless.reason == .wantsNoPassword && needless.kind == .refused && needless.remedy.contains("requirepass"))

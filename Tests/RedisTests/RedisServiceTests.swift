@@ -78,48 +78,14 @@ import Testing
 
 /// A Redis server with TLS only.
 @Suite struct RedisTLSTests {
-    /// Makes an authority, and a certificate of it for `name`, valid from `start` for a day.
-    private static func makeCertificates(in folder: String, name: String, isExpired: Bool = false) throws {
-        let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        for authority in ["ca", "other"] {
-            try runTool(
-                ["openssl", "req", "-x509"] + key + [
-                    "-days", "2", "-subj", "/CN=\(authority)", "-keyout", "\(folder)/\(authority).key", "-out",
-                    "\(folder)/\(authority).crt",
-                ])
-        }
-        try runTool(
-            ["openssl", "req", "-new"] + key + [
-                "-subj", "/CN=redis", "-addext", "subjectAltName=\(name)", "-keyout", "\(folder)/server.key", "-out",
-                "\(folder)/server.csr",
-            ])
-        try runTool([
-            "openssl", "x509", "-req", "-in", "\(folder)/server.csr", "-CA", "\(folder)/ca.crt", "-CAkey",
-            "\(folder)/ca.key", "-CAcreateserial", "-days", isExpired ? "-1" : "1", "-copy_extensions", "copy", "-out",
-            "\(folder)/server.crt",
-        ])
-    }
-
     private func withServer(
-        for name: String = "DNS:redis.test,IP:127.0.0.1", isExpired: Bool = false,
-        _ body: @Sendable (RedisEndpoint, String) async throws -> Void
+        for name: String = "DNS:redis.test,IP:127.0.0.1,IP:::1", isExpired: Bool = false,
+        _ body: @Sendable (RedisEndpoint, TestCertificate) async throws -> Void
     ) async throws {
-        let directory = try makeTemporaryDirectory()
-        defer { try? FileManager.default.removeItem(at: directory) }
-        let folder = directory.path
-        try Self.makeCertificates(in: folder, name: name, isExpired: isExpired)
-        let port = freePort()
-        let server = try ServerProcess(
-            [
-                "redis-server", "--port", "0", "--tls-port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir",
-                folder, "--tls-cert-file", "\(folder)/server.crt", "--tls-key-file", "\(folder)/server.key",
-                "--tls-ca-cert-file", "\(folder)/ca.crt", "--tls-auth-clients", "no", "--requirepass", "pw",
-            ], port: port, log: directory.appendingPathComponent("log"), greeting: "Ready to accept")
+        let certificate = try TestCertificate(for: name, isExpired: isExpired)
+        let server = try RedisServer(password: "pw", certificate: certificate, arguments: [])
         defer { server.stop() }
-        let endpoint = RedisEndpoint(
-            host: "127.0.0.1", port: port, password: Secret("pw"), trusted: "\(folder)/ca.crt",
-            connectTimeout: .seconds(5), commandTimeout: .seconds(5))
-        try await body(endpoint, folder)
+        try await body(server.endpoint, certificate)
     }
 
     private func refusal(_ endpoint: RedisEndpoint) async throws -> RedisError {
@@ -144,14 +110,37 @@ import Testing
         }
     }
 
+    @Test func aUserAndADatabaseAreReachedOverIPv6WithAPrivateAuthority() async throws {
+        let certificate = try TestCertificate()
+        let server = try RedisServer(
+            certificate: certificate, arguments: ["--user", "chatwoot", "on", ">secret1", "~*", "&*", "+@all"])
+        defer { server.stop() }
+        var endpoint = server.endpoint
+        (endpoint.host, endpoint.user, endpoint.password, endpoint.database) = ("::1", "chatwoot", Secret("secret1"), 7)
+        let writer = try await RedisWriter.connect(to: endpoint, observer: IgnoringObserver())
+        try await writer.requireVersion()
+        try await writer.set("key", to: "value")
+        endpoint.database = 0
+        let elsewhere = try await RedisReader.connect(to: endpoint, observer: IgnoringObserver())
+        #expect(try await !elsewhere.exists("key"))
+        // An address is looked for among the certificate's addresses, also one of IPv6.
+        let other = try TestCertificate(for: "IP:127.0.0.1")
+        let second = try RedisServer(certificate: other, arguments: [])
+        defer { second.stop() }
+        var wrong = second.endpoint
+        wrong.host = "::1"
+        let refused = try await refusal(wrong)
+        #expect(refused.reason == .tls && refused.cause.contains("is not for [::1]"), "\(refused)")
+    }
+
     @Test func aCertificateThatIsNotTheRightOneIsToldWithItsFault() async throws {
-        try await withServer(for: "DNS:redis.test") { endpoint, folder in
+        try await withServer(for: "DNS:redis.test") { endpoint, certificate in
             let name = try await refusal(endpoint)
             #expect(name.reason == .tls && name.kind == .refused && name.cause.contains("is not for 127.0.0.1"))
             var other = endpoint
-            other.trusted = "\(folder)/other.crt"
+            other.trusted = certificate.otherAuthority
             #expect(try await refusal(other).cause.hasPrefix("none of the authorities"))
-            other.trusted = "\(folder)/missing.crt"
+            other.trusted = certificate.directory.path + "/missing.crt"
             #expect(try await refusal(other).cause.hasPrefix("the root certificate cannot be used"))
         }
         try await withServer(isExpired: true) { endpoint, _ in
@@ -161,14 +150,14 @@ import Testing
     }
 
     @Test func plainAndTLSAreNotTakenForALoadBalancer() async throws {
-        try await withServer { endpoint, folder in
+        try await withServer { endpoint, certificate in
             var plain = endpoint
             plain.trusted = nil
             #expect(try await refusal(plain).reason == .wantsTLS)
             let server = try RedisServer()
             defer { server.stop() }
             var encrypted = server.endpoint
-            encrypted.trusted = "\(folder)/ca.crt"
+            encrypted.trusted = certificate.authority
             encrypted.connectTimeout = .seconds(1)
             #expect(try await refusal(encrypted).reason == .wantsNoTLS)
         }

@@ -60,6 +60,7 @@ import Testing
         Case("\"10.0.0.100\"", "\"10.0.0.300\"", "hosts[0].address", 11, "must be an IP address or a host name"),
         Case("\"10.0.0.100\"", "\"010.0.0.1\"", "hosts[0].address", 11, "must be an IP address or a host name"),
         Case("\"10.0.0.100\"", "\"10.0.0.100:22\"", "hosts[0].address", 11, "must be an IP address"),
+        Case("\"10.0.0.100\"", "\"[fd00::1]\"", "hosts[0].address", 11, "without brackets, as fd00::1"),
         Case("\"10.0.0.100\"", "\"10.233.64.5\"", "hosts[0].address", 11, "lies in cluster.podCIDR"),
         Case("\"k8s-master-01\"", "\"K8s\"", "hosts[0].name", 11, "must be lower-case letters"),
         Case("\"10.0.0.0/16\"", "\"10.0.0.1/16\"", "cluster.nodeNetwork", 19, "bits set beyond its first 16"),
@@ -101,20 +102,6 @@ import Testing
 
     static let combinations = [
         Case(
-            "\"port\": 6379", "\"rootCertificate\": \"ca.pem\"", "redis.rootCertificate", 24, "set \"tls\" to true"),
-        Case("\"port\": 6379", "\"user\": \"a@b\"", "redis.user", 24, "cannot read others in REDIS_URL"),
-        Case(
-            "\"port\": 5432", "\"sslmode\": \"verify-full\"", "postgres.sslmode", 23, "needs \"rootCertificate\""),
-        Case("\"port\": 5432", "\"sslmode\": \"verify-ca\"", "postgres.sslmode", 23, "needs \"rootCertificate\""),
-        Case(
-            "\"port\": 5432", "\"sslmode\": \"verify-ca\", \"rootCertificate\": \"system\"", "postgres.sslmode", 23,
-            "use verify-full"),
-        Case(
-            "\"port\": 5432", "\"sslmode\": \"require\", \"rootCertificate\": \"ca.pem\"", "postgres.rootCertificate",
-            23, "not with require"),
-        Case(
-            "\"port\": 5432", "\"rootCertificate\": \"ca.pem\"", "postgres.rootCertificate", 23, "not with prefer"),
-        Case(
             "\"firewall\"", "\"backup\": {\"host\": \"backup-09\"}, \"firewall\"", "backup.host", 36,
             "is none of the hosts: k8s-master-01"),
         Case("k8s-worker-01", "k8s-master-02", "hosts[3].name", 14, "is already the name of hosts[1] (line 12)"),
@@ -134,7 +121,7 @@ import Testing
         Case("\"k8s-worker-01\"", "\"direct\"", "hosts[3].name", 14, "must not be \"direct\""),
     ]
 
-    @Test(arguments: keysAndTypes + values + combinations)
+    @Test(arguments: keysAndTypes + values + combinations + services)
     func oneMistakeIsReportedAloneWithItsPathAndLine(_ example: Case) throws {
         let problems = InventorySample.problems(in: try InventorySample.changed([(example.old, example.new)]))
         let problem = try #require(problems.first)

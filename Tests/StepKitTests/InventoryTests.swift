@@ -43,6 +43,29 @@ import Testing
         #expect(inventory.limits.migration == .seconds(600))
     }
 
+    @Test func sentinelsAreHostsWithOrWithoutAPort() throws {
+        let text = try InventorySample.changed([
+            (
+                "\"port\": 6379",
+                "\"sentinel\": { \"hosts\": [\"10.0.0.11\", \"s2.keybuzz.io:26380\"], \"port\": 5000 }, \"user\": \"u\""
+            )
+        ])
+        let redis = try InventorySample.parse(text).redis
+        #expect(redis.sentinel?.addresses.map(\.description) == ["10.0.0.11:5000", "s2.keybuzz.io:26380"])
+        #expect(redis.sentinel?.master == "mymaster" && redis.sentinel?.isForPods == true)
+        #expect(redis.words == "the master mymaster of the Sentinels 10.0.0.11:5000, s2.keybuzz.io:26380")
+        // Where the pods ask none, what Chatwoot cannot do is no matter.
+        let own = try InventorySample.parse(
+            InventorySample.changed([
+                (
+                    "\"port\": 6379",
+                    "\"tls\": true, \"sentinel\": { \"hosts\": [\"fd00::1\", \"[fd00::2]:1\"], \"pods\": false }"
+                )
+            ])
+        ).redis
+        #expect(own.sentinel?.addresses.map(\.description) == ["[fd00::1]:26379", "[fd00::2]:1"])
+    }
+
     @Test func aHostOverridesTheDefaultsOfSSH() throws {
         let text = try InventorySample.changed([
             ("\"user\": \"root\"", "\"user\": \"admin\", \"port\": 2222"),

@@ -98,6 +98,32 @@ import Testing
         #expect(environment.secret["REDIS_PASSWORD"] == Secret("R3dis"))
     }
 
+    @Test func sentinelsAreNamedAsChatwootReadsThemAndGetNoOtherPassword() throws {
+        let port = #""port": 6379,"#
+        let hosts = #""hosts": ["10.0.0.11", "10.0.0.12:26380"], "master": "kb""#
+        let environment = try Self.environment([(port, "\(port) \"sentinel\": { \(hosts) },")])
+        #expect(environment.plain["REDIS_SENTINELS"] == "10.0.0.11:26379,10.0.0.12:26380")
+        #expect(environment.plain["REDIS_SENTINEL_MASTER_NAME"] == "kb")
+        #expect(environment.plain["REDIS_URL"] == "redis://10.0.0.10:6379/0")
+        #expect(environment.secret["REDIS_SENTINEL_PASSWORD"] == Secret(""))
+        // Chatwoot makes `redis://` and this its URL, the one place where user and database can stand.
+        let more = try Self.environment([
+            (port, "\(port) \"user\": \"cw\", \"sentinel\": { \(hosts) },"), (#""database": 0"#, #""database": 5"#),
+        ])
+        #expect(more.plain["REDIS_SENTINEL_MASTER_NAME"] == "cw:REDIS_PASSWORD@kb/5")
+        let own = try Self.environment([(port, "\(port) \"sentinel\": { \(hosts), \"pods\": false },")])
+        #expect(own.plain == (try Self.environment().plain))
+        #expect(own.secret == (try Self.environment().secret))
+    }
+
+    @Test(arguments: [
+        ("v3.12.0", true), ("3.2.0", true), ("v4.11.2-ee", true), ("v4.12.0", false), ("v5.0.0", false),
+        ("latest", false), ("20260101", false),
+    ])
+    func imagesWhoseClientCannotAskSentinelsAreKnownByTheirTag(tag: String, isTooOld: Bool) {
+        #expect(SentinelAdvice.isTooOld(tag) == isTooOld)
+    }
+
     @Test func aRedisWithoutPasswordLeavesNoVariable() throws {
         let credentials = Credentials(
             postgres: PostgresCredentials(user: "kb_admin", password: Secret("AdminPass"), host: nil, port: nil),

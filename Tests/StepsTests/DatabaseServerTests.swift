@@ -44,6 +44,8 @@ import Testing
 
         func redisReader() async throws -> RedisReader { try await ForbiddenServices().redisReader() }
         func redisWriter() async throws -> RedisWriter { try await ForbiddenServices().redisWriter() }
+        func redisHostReader() async throws -> RedisReader { try await ForbiddenServices().redisReader() }
+        func addressAnswers() async -> [ServiceAnswer] { [] }
         func shell(on host: Inventory.Host) async throws -> any RemoteShell {
             try await ForbiddenServices().shell(on: host)
         }

@@ -34,10 +34,20 @@ public struct PostgresCredentials: Sendable {
 public struct RedisCredentials: Sendable {
     /// The password; nil for a server that wants none.
     public let password: Secret?
+    /// The Sentinels' own password; nil where they want none.
+    public let sentinelPassword: Secret?
     /// The host the file names, which the inventory overrides.
     public let host: String?
     /// The port the file names, which the inventory overrides.
     public let port: Int?
+
+    /// Describes what is known; see the properties.
+    public init(password: Secret?, sentinelPassword: Secret? = nil, host: String? = nil, port: Int? = nil) {
+        self.password = password
+        self.sentinelPassword = sentinelPassword
+        self.host = host
+        self.port = port
+    }
 }
 
 /// How to authenticate to the registry.
@@ -81,7 +91,8 @@ public struct ChatwootCredentials: Sendable {
 extension Credentials {
     /// Every secret there is, for whoever must keep them out of records.
     public var allSecrets: [Secret] {
-        [postgres.password, registry.token] + [redis.password, objectStorage?.secretKey].compactMap { $0 }
+        [postgres.password, registry.token]
+            + [redis.password, redis.sentinelPassword, objectStorage?.secretKey].compactMap { $0 }
             + [chatwoot?.password, chatwoot?.secretKeyBase].compactMap { $0 } + chatwootExtra.values
     }
 }

@@ -36,6 +36,7 @@ public struct CredentialsDirectory: Sendable {
         let redis = read("redis.env", isRequired: true, &problems) { file in
             RedisCredentials(
                 password: file.optionalSecret("REDIS_PASSWORD"),
+                sentinelPassword: file.optionalSecret("REDIS_SENTINEL_PASSWORD"),
                 host: file.optionalText("REDIS_HOST"), port: file.optionalPort("REDIS_PORT"))
         }
         let registry = read("ghcr.env", isRequired: true, &problems) { file in

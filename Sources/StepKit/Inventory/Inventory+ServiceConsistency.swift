@@ -4,6 +4,7 @@ extension Inventory {
         if session.areSound("redis.tls", "redis.rootCertificate"), redis.rootCertificate != nil, !redis.usesTLS {
             session.report("redis.rootCertificate", "is verified against with TLS only: set \"tls\" to true")
         }
+        checkSentinel(session)
         guard session.areSound("postgres", "postgres.sslmode", "postgres.rootCertificate") else { return }
         let mode = postgres.sslmode
         switch (mode.verifies, postgres.rootCertificate) {

@@ -58,7 +58,7 @@ extension Inventory {
 
     /// The Redis service.
     public struct RedisService: Sendable, Hashable {
-        /// The address.
+        /// The address; with Sentinels, that of Action Cable alone, which asks none.
         public let host: String
         /// The TCP port.
         public let port: Int
@@ -72,6 +72,8 @@ extension Inventory {
         public let rootCertificate: RootCertificate?
         /// How the service is reached.
         public let via: Route
+        /// The Sentinels that know the master; nil where the address leads to it.
+        public let sentinel: Sentinel?
 
         init(_ reader: ObjectReader) {
             host = reader.value("host", .address)
@@ -81,6 +83,7 @@ extension Inventory {
             usesTLS = reader.value("tls", .flag, default: false)
             rootCertificate = reader.optional("rootCertificate", .rootCertificate(reader.session))
             via = reader.value("via", .choice(placeholder: .direct), default: "direct")
+            sentinel = reader.optionalObject("sentinel", Sentinel.init)
         }
     }
 

@@ -54,6 +54,9 @@ extension Rule<String> {
             if IPAddress(text) != nil {
                 return text
             }
+            if text.hasPrefix("["), text.hasSuffix("]"), IPAddress(String(text.dropFirst().dropLast())) != nil {
+                throw Mistake("must be written without brackets, as \(text.dropFirst().dropLast())")
+            }
             let lastLabel = text.split(separator: ".", omittingEmptySubsequences: false).last ?? ""
             // What ends in a number can only have been meant as an address: no top-level domain does.
             guard !text.contains(":"), !lastLabel.allSatisfy(\.isNumber) else {

@@ -21,6 +21,40 @@ public protocol DataServices: Sendable {
     func redisReader() async throws -> RedisReader
     /// A connection that can change things.
     func redisWriter() async throws -> RedisWriter
+    /// A connection to `redis.host` itself that can only read, for what asks no Sentinel.
+    func redisHostReader() async throws -> RedisReader
+    /// What answers at each address of the services that the inventory gives several of.
+    func addressAnswers() async -> [ServiceAnswer]
     /// A remote shell on a host of the inventory.
     func shell(on host: Inventory.Host) async throws -> any RemoteShell
+}
+
+/// What one address of a service answered, or why it did not.
+public struct ServiceAnswer: Sendable {
+    /// The service with the address: `PostgreSQL at 10.0.0.11:5432`.
+    public let subject: String
+    /// What was found there.
+    public let result: Result<String, any Error>
+
+    /// Asks.
+    public init(_ subject: String, _ ask: @Sendable () async throws -> String) async {
+        self.subject = subject
+        do {
+            result = .success(try await ask())
+        } catch {
+            result = .failure(error)
+        }
+    }
+}
+
+extension SiteReader {
+    /// A read-only connection to `redis.host` itself, also where Sentinels name the master.
+    public func redisHost() async throws -> RedisReader {
+        try await services.redisHostReader()
+    }
+
+    /// What answers at each address of the services that the inventory gives several of.
+    public func addressAnswers() async -> [ServiceAnswer] {
+        await services.addressAnswers()
+    }
 }

@@ -11,9 +11,13 @@ actor LiveDataServices: DataServices {
     private let observer: any ActivityObserver
     /// The master that tunnels go through.
     private var tunnel: SSHConnection?
+    private let tunnels: Tunnels
+    private let postgresHosts: ServiceAddresses
+    private let redis: RedisWay
     private let postgresReaders = KeyedCache<DatabaseLogin, PostgresReader> { await $0.connection.isAlive }
     private let postgresWriters = KeyedCache<DatabaseLogin, PostgresWriter> { await $0.connection.isAlive }
     private let redisReaders = KeyedCache<Bool, RedisReader> { await $0.connection.isAlive }
+    private let redisHostReaders = KeyedCache<Bool, RedisReader> { await $0.connection.isAlive }
     private let redisWriters = KeyedCache<Bool, RedisWriter> { await $0.connection.isAlive }
     private let shells = KeyedCache<String, SSHConnection> { await $0.isOpen }
     private let hosts: LiveHosts
@@ -25,30 +29,59 @@ actor LiveDataServices: DataServices {
         self.inventory = inventory
         self.credentials = credentials
         self.observer = observer
+        tunnels = Tunnels(hosts)
+        postgresHosts = ServiceAddresses("connect to PostgreSQL", inventory.postgres.hosts) { error in
+            switch error {
+            case let error as PostgresError: error.allowsAnotherHost
+            case let error as SSHError: error.phase == .channel
+            default: false
+            }
+        }
+        redis = RedisWay(inventory, credentials.redis, through: tunnels, observer: observer)
     }
 
     func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader {
         try await postgresReaders.value(for: login) { [self] in
-            try await connect(login) { endpoint in try await PostgresReader.connect(to: endpoint, observer: observer) }
+            try await connect(login) { [observer] endpoint in
+                try await PostgresReader.connect(to: endpoint, observer: observer)
+            }
         }
     }
 
     func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter {
         try await postgresWriters.value(for: login) { [self] in
-            try await connect(login) { endpoint in try await PostgresWriter.connect(to: endpoint, observer: observer) }
+            try await connect(login) { [observer] endpoint in
+                try await PostgresWriter.connect(to: endpoint, observer: observer)
+            }
         }
     }
 
     func redisReader() async throws -> RedisReader {
-        try await redisReaders.value(for: true) { [self] in
-            try await RedisReader.connect(to: redisEndpoint(), observer: observer)
+        try await redisReaders.value(for: true) { [redis, observer] in
+            try await redis.connect { (endpoint) throws(RedisError) in
+                try await RedisReader.connect(to: endpoint, observer: observer)
+            }
         }
     }
 
     func redisWriter() async throws -> RedisWriter {
-        try await redisWriters.value(for: true) { [self] in
-            try await RedisWriter.connect(to: redisEndpoint(), observer: observer)
+        try await redisWriters.value(for: true) { [redis, observer] in
+            try await redis.connect { (endpoint) throws(RedisError) in
+                try await RedisWriter.connect(to: endpoint, observer: observer)
+            }
         }
+    }
+
+    func redisHostReader() async throws -> RedisReader {
+        try await redisHostReaders.value(for: true) { [redis] in try await redis.connectToHost() }
+    }
+
+    func addressAnswers() async -> [ServiceAnswer] {
+        var answers: [ServiceAnswer] = []
+        if inventory.postgres.hosts.count > 1 {
+            for name in inventory.postgres.hosts { answers.append(await answer(ofPostgresAt: name)) }
+        }
+        return answers + (await redis.answers())
     }
 
     func shell(on host: StepKit.Inventory.Host) async throws -> any RemoteShell {
@@ -60,6 +93,7 @@ actor LiveDataServices: DataServices {
         guard master !== tunnel else { return }
         let isFirst = tunnel == nil
         tunnel = master
+        await tunnels.lead(through: inventory.hosts.first { $0.name == master.hostName })
         if !isFirst, hasTunnels { await close() }
     }
 
@@ -83,81 +117,53 @@ actor LiveDataServices: DataServices {
         for reader in await postgresReaders.takeAll() { await reader.connection.close() }
         for writer in await postgresWriters.takeAll() { await writer.connection.close() }
         for reader in await redisReaders.takeAll() { await reader.connection.close() }
+        for reader in await redisHostReaders.takeAll() { await reader.connection.close() }
         for writer in await redisWriters.takeAll() { await writer.connection.close() }
         for shell in await shells.takeAll() { await shell.close() }
+        await tunnels.close()
     }
 
     private var hasTunnels: Bool { inventory.postgres.via == .ssh || inventory.redis.via == .ssh }
 
-    /// Connects to the first host that can be written to; through a tunnel each has a way of its own, as far as there is one.
+    /// Connects to the first host that can be written to.
     private func connect<Face: Sendable>(
-        _ login: DatabaseLogin, _ connect: @Sendable (PostgresEndpoint) async throws -> Face
+        _ login: DatabaseLogin, _ connect: @escaping @Sendable (PostgresEndpoint) async throws -> Face
     ) async throws -> Face {
-        let service = inventory.postgres
-        let port = UInt16(clamping: service.port)
-        guard service.via == .ssh else {
-            return try await connect(endpoint(login, service.hosts.map { .init($0, port: port) }))
-        }
-        var failures: [any ExplainedError] = []
-        for name in service.hosts {
-            do {
-                let forward = try await forward(toHost: name, port: port)
-                return try await connect(
-                    endpoint(login, [.init(name, port: port, dialAddress: "127.0.0.1", dialPort: forward.port)]))
-            } catch let error as PostgresError where error.allowsAnotherHost {
-                failures.append(error)
-            } catch let error as SSHError where error.phase == .channel {
-                failures.append(error)
-            }
-        }
-        guard failures.count == 1 else { throw CombinedFailure("connect to PostgreSQL", failures) }
-        throw failures[0]
+        try await postgresHosts.connect { [self] name in try await connect(try await endpoint(login, name)) }
     }
 
-    private func endpoint(_ login: DatabaseLogin, _ hosts: [PostgresEndpoint.Host]) -> PostgresEndpoint {
+    /// What the host `name` says to the administrator.
+    private func answer(ofPostgresAt name: String) async -> ServiceAnswer {
+        let login = DatabaseLogin.admin(database: inventory.postgres.adminDatabase)
+        return await ServiceAnswer("PostgreSQL at \(name):\(inventory.postgres.port)") {
+            do {
+                let reader = try await PostgresReader.connect(to: try await endpoint(login, name), observer: observer)
+                await reader.connection.close()
+                return "can be written to"
+            } catch let error as PostgresError where error.reason == .readOnlyServer {
+                return error.cause
+            }
+        }
+    }
+
+    private func endpoint(_ login: DatabaseLogin, _ name: String) async throws -> PostgresEndpoint {
         let service = inventory.postgres
+        var host = PostgresEndpoint.Host(name, port: UInt16(clamping: service.port))
+        if service.via == .ssh {
+            host.dialAddress = "127.0.0.1"
+            host.dialPort = try await tunnels.forward(toHost: name, port: host.port).port
+        }
         let (database, user, password) =
             switch login {
             case .admin(let database): (database, credentials.postgres.user, credentials.postgres.password)
             case .chatwoot(let password): (inventory.chatwoot.database, inventory.chatwoot.databaseUser, password)
             }
         return PostgresEndpoint(
-            hosts: hosts, database: database, user: user, password: password,
+            hosts: [host], database: database, user: user, password: password,
             tls: PostgresEndpoint.TLSMode(service.sslmode), rootCertificate: service.rootCertificate.flatMap(\.path),
             connectTimeout: inventory.limits.service)
     }
 
-    private func redisEndpoint() async throws -> RedisEndpoint {
-        let service = inventory.redis
-        let port = UInt16(clamping: service.port)
-        var endpoint = RedisEndpoint(
-            host: service.host, port: port, user: service.user, password: credentials.redis.password,
-            database: service.database, trusted: try trustedFile(of: service), connectTimeout: inventory.limits.service,
-            commandTimeout: inventory.limits.service)
-        if service.via == .ssh {
-            let forward = try await forward(toHost: service.host, port: port)
-            endpoint.dialAddress = "127.0.0.1"
-            endpoint.dialPort = forward.port
-        }
-        return endpoint
-    }
-
-    /// What the certificate of Redis is verified against; nil for no TLS.
-    private func trustedFile(of service: StepKit.Inventory.RedisService) throws -> String? {
-        guard service.usesTLS else { return nil }
-        guard let file = (service.rootCertificate ?? .system).path else {
-            throw StepFailure(
-                "connect to Redis with TLS", cause: "this machine has no file of the authorities that it trusts",
-                remedy: "name one as redis.rootCertificate in the inventory, or install ca-certificates",
-                kind: .badInput)
-        }
-        return file
-    }
-
-    private func forward(toHost host: String, port: UInt16) async throws -> LocalForward {
-        guard let tunnel else { throw NoMasterLeft(failures: []) }
-        return try await tunnel.forward(toHost: host, port: port)
-    }
 }
 
 extension ExplainedError {
@@ -166,7 +172,7 @@ extension ExplainedError {
         switch self {
         case let combined as CombinedFailure: combined.failures.contains(where: \.mayComeOfATunnel)
         case is PostgresError, is RedisError: kind == .unreachable || kind == .unknownOutcome
-        case let error as SSHError: error.phase == .channel
+        case let error as SSHError: error.phase == .channel || error.kind == .unreachable
         default: false
         }
     }
@@ -189,7 +195,7 @@ extension PostgresEndpoint.TLSMode {
 
 extension StepKit.Inventory.RootCertificate {
     /// The file on this machine.
-    fileprivate var path: String? {
+    var path: String? {
         switch self {
         case .system: systemTrustFile()
         case .file(let path): path

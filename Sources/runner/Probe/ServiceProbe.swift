@@ -38,7 +38,7 @@ struct ServiceProbe: Sendable {
         let questions:
             [(subject: String, needsMaster: Bool, ask: @Sendable (LiveDataServices) async throws -> String)] = [
                 ("PostgreSQL at \(places)", postgres.via == .ssh, askPostgres),
-                ("Redis at \(redis.host):\(redis.port)", redis.via == .ssh, askRedis),
+                ("Redis at \(redis.words)", redis.via == .ssh, askRedis),
                 ("registry \(registry)", true, askRegistry),
             ]
         let findings = await atOnce(questions) { subject, needsMaster, ask in
@@ -54,8 +54,16 @@ struct ServiceProbe: Sendable {
                 return .failed(subject, error, redactor)
             }
         }
+        // After the others, which must not wait for an address that is dead.
+        let answers = await services?.addressAnswers() ?? []
         await services?.close()
         return findings
+            + answers.map { answer in
+                switch answer.result {
+                case .success(let found): .ok(answer.subject, redactor.redact(found))
+                case .failure(let error): .failed(answer.subject, error, redactor)
+                }
+            }
     }
 
     private func askPostgres(_ services: LiveDataServices) async throws -> String {

@@ -38,5 +38,7 @@ struct ForbiddenServices: DataServices {
     func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter { throw refuse() }
     func redisReader() async throws -> RedisReader { throw refuse() }
     func redisWriter() async throws -> RedisWriter { throw refuse() }
+    func redisHostReader() async throws -> RedisReader { throw refuse() }
+    func addressAnswers() async -> [ServiceAnswer] { [] }
     func shell(on host: Inventory.Host) async throws -> any RemoteShell { throw refuse() }
 }

@@ -1,0 +1,155 @@
+import ClientKit
+
+/// What goes wrong between asking a Sentinel and standing before the master.
+extension RedisError {
+    /// Whether another Sentinel may lead to the master although this one did not.
+    var allowsAnotherSentinel: Bool {
+        switch reason {
+        case .interrupted, .invalidInput, .notRecorded: false
+        // The Sentinel's own password, or one that is loading; a refusal of the master's is the same by whichever way.
+        case .server: isAboutSentinel || kind == .unreachable
+        case .wantsNoPassword: isAboutSentinel
+        default: true
+        }
+    }
+
+    /// Whether no server answered at the address, whatever the reason.
+    var saysThatNobodyAnswers: Bool {
+        switch reason {
+        case .nameNotFound, .cannotConnect, .connectDeadline, .closedBeforeLogin: true
+        case .connectionLost, .commandDeadline: true
+        default: false
+        }
+    }
+
+    private static func attempt(_ name: String) -> String { "ask the Sentinel for the master \(name)" }
+
+    /// A Sentinel's error, with what is to be done about a Sentinel.
+    func fromSentinel(of name: String) -> RedisError {
+        let remedy: String? =
+            switch reason {
+            case .server(code: "NOAUTH"): "Give the Sentinels' password as REDIS_SENTINEL_PASSWORD in redis.env."
+            case .server(code: "WRONGPASS"):
+                "Correct REDIS_SENTINEL_PASSWORD in redis.env: the Sentinel refuses this one."
+            case .server(code: "NOPERM"): "Give the Sentinel's default user the right for the command SENTINEL."
+            case .wantsNoPassword:
+                "Remove REDIS_SENTINEL_PASSWORD from redis.env, or set it on the Sentinels (requirepass)."
+            case .wantsTLS:
+                "Give the Sentinels a port without TLS: Chatwoot asks them without. Or remove redis.sentinel from the "
+                    + "inventory, and give a load balancer that follows the master as redis.host."
+            case .nameNotFound, .cannotConnect, .connectDeadline, .closedBeforeLogin:
+                "Check that the Sentinel runs and listens there (port 26379 as a rule), and that no firewall is in the "
+                    + "way."
+            case .notRedis: "Check redis.sentinel.hosts: something else than a Sentinel answers at this port."
+            default: nil
+            }
+        if case .server(code: "ERR") = reason, cause.lowercased().contains("unknown command") {
+            return RedisError(notSentinel: host ?? "")
+        }
+        let cause = reason == .wantsNoPassword ? "the Sentinel wants no password, and was given one" : cause
+        let isOwn = [.masterUnknown, .masterDown, .notSentinel].contains(reason)
+        return RedisError(
+            reason, attempt: Self.attempt(name), host: host ?? "", cause: cause, remedy: remedy ?? self.remedy,
+            kind: kind, isAboutSentinel: !isOwn)
+    }
+
+    init(notSentinel place: String) {
+        self.init(
+            .notSentinel, attempt: "ask a Sentinel", host: place,
+            cause: "a Redis server answers there, and no Sentinel",
+            remedy: "Give the Sentinels' own port in redis.sentinel, 26379 as a rule.", kind: .failed)
+    }
+
+    init(masterUnknown name: String, known: [String], place: String) {
+        self.init(
+            .masterUnknown, attempt: Self.attempt(name), host: place,
+            cause: "it watches no master of that name"
+                + (known.isEmpty ? ", nor any other" : "; it watches \(known.sorted().joined(separator: ", "))"),
+            remedy: "Correct redis.sentinel.master in the inventory, or `sentinel monitor` in the Sentinel's file.",
+            kind: .failed)
+    }
+
+    init(masterDown master: RedisSentinels.Place, flags: Set<String>, of group: RedisSentinels, place: String) {
+        let isFailingOver = !flags.isDisjoint(with: ["failover_in_progress", "force_failover"])
+        self.init(
+            .masterDown, attempt: Self.attempt(group.masterName), host: place,
+            cause: isFailingOver
+                ? "the master \(master) is being failed over"
+                : "the master \(master) is down, as this Sentinel sees it",
+            remedy: "Wait until the Sentinels have made another server the master (`SENTINEL master "
+                + "\(group.masterName)` tells), then resume. Where none is made, look for a replica that runs, and for "
+                + "the quorum.", kind: .unreachable)
+    }
+
+    /// The address that a Sentinel named does not answer: since the master is gone, or since there is no way from here.
+    func unreachable(
+        master answer: RedisSentinels.Answer, of group: RedisSentinels, namedBy sentinel: RedisSentinels.Place
+    ) -> RedisError {
+        let name = "connect to the master \(group.masterName) of the Sentinels"
+        guard !answer.isDisconnected else {
+            return RedisError(
+                .masterDown, attempt: name, host: answer.master.description,
+                cause: "\(cause); the Sentinel \(sentinel) has lost it as well",
+                remedy: "Wait until the Sentinels have failed over (about down-after-milliseconds), then resume.",
+                kind: .unreachable)
+        }
+        return RedisError(
+            .masterUnreachable, attempt: name, host: answer.master.description,
+            cause: "\(cause); the Sentinel \(sentinel) reaches it",
+            remedy: "Make the address that Sentinels name reachable for the runner (redis.via \"ssh\" goes through a "
+                + "master node) and for the pods, or have the servers announce another (replica-announce-ip).",
+            kind: .unreachable)
+    }
+
+    init(
+        notMaster role: RedisRole, at place: String, of group: RedisSentinels, namedBy sentinel: RedisSentinels.Place
+    ) {
+        let own = role.master.map { "a replica of \($0)" } ?? "a \(role.name)"
+        self.init(
+            .staleSentinel, attempt: "connect to the master \(group.masterName) of the Sentinels", host: place,
+            cause: "the Sentinel \(sentinel) names it as the master, and it is \(own)",
+            remedy: "A failover has just happened, or this Sentinel does not see the others: wait, then resume; where "
+                + "it stays so, compare `SENTINEL master \(group.masterName)` on all of them.", kind: .unreachable)
+    }
+
+    /// No way leads to `place`, as a tunnel's far end says.
+    public init(noWayTo place: RedisSentinels.Place, cause: String) {
+        self.init(
+            .cannotConnect, attempt: "connect to Redis", host: place.description, cause: cause,
+            remedy: "Check that it listens there, and that no firewall is in the way.", kind: .unreachable)
+    }
+
+    /// What all Sentinels together leave: the failure that tells most, with the others behind it.
+    init(_ failures: [RedisError], asking group: RedisSentinels) {
+        func rank(_ error: RedisError) -> Int {
+            switch error.reason {
+            case .masterUnreachable, .staleSentinel: 0
+            case .masterDown: 1
+            case .masterUnknown: 2
+            default: error.saysThatNobodyAnswers ? 4 : 3
+            }
+        }
+        guard let first = failures.min(by: { rank($0) < rank($1) }) else {
+            self.init(
+                .invalidInput, attempt: Self.attempt(group.masterName), host: "", cause: "no Sentinel is given",
+                remedy: "Name the Sentinels as redis.sentinel.hosts.", kind: .badInput)
+            return
+        }
+        let nobody = rank(first) == 4
+        let causes = failures.map { "\($0.host ?? ""): \($0.cause)" }
+        let told = failures.count == 1 ? first.cause : causes.joined(separator: "; ")
+        self.init(
+            nobody ? .noSentinelAnswers : first.reason,
+            attempt: nobody ? "ask the Sentinels for the master \(group.masterName)" : first.attempt,
+            host: failures.compactMap(\.host).uniqued.joined(separator: ", "),
+            cause: nobody && failures.count > 1 ? "none answers: \(told)" : told, remedy: first.remedy,
+            kind: first.kind)
+    }
+}
+
+extension [String] {
+    fileprivate var uniqued: [String] {
+        var seen: Set<String> = []
+        return filter { seen.insert($0).inserted }
+    }
+}

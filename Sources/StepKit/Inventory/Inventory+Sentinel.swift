@@ -1,0 +1,97 @@
+extension Inventory {
+    /// The Sentinels that know which Redis server is the master.
+    public struct Sentinel: Sendable, Hashable {
+        /// Where one of them is.
+        public struct Address: Sendable, Hashable, CustomStringConvertible {
+            /// Its host's name or address.
+            public let host: String
+            /// Its TCP port.
+            public let port: Int
+
+            /// `10.0.0.11:26379`, `[fd00::11]:26379`.
+            public var description: String { joined(host: host, port: port) }
+        }
+
+        /// The Sentinels, asked in order until one names a master that works.
+        public let addresses: [Address]
+        /// The name under which they watch the master.
+        public let master: String
+        /// Whether Chatwoot's pods ask them too; otherwise they know `redis.host` alone.
+        public let isForPods: Bool
+
+        init(_ reader: ObjectReader) {
+            let port = reader.value("port", .port, default: 26379)
+            addresses = reader.list("hosts", of: .sentinelAddress).map { Address(host: $0.host, port: $0.port ?? port) }
+            master = reader.value("master", .sentinelMaster, default: "mymaster")
+            isForPods = reader.value("pods", .flag, default: true)
+        }
+    }
+
+    /// Reports what Chatwoot's client cannot do with Sentinels.
+    func checkSentinel(_ session: ReadingSession) {
+        guard let sentinel = redis.sentinel, session.areSound("redis", "redis.sentinel", "redis.sentinel.hosts") else {
+            return
+        }
+        if Set(sentinel.addresses).count < sentinel.addresses.count {
+            session.report("redis.sentinel.hosts", "name one Sentinel twice")
+        }
+        guard sentinel.isForPods else { return }
+        if session.isSound("redis.tls"), redis.usesTLS {
+            session.report(
+                "redis.tls",
+                "does not go with Sentinels: Chatwoot asks them and their master without TLS. Set redis.sentinel.pods to "
+                    + "false, so that the pods use redis.host alone, or leave redis.sentinel out")
+        }
+        for (index, address) in sentinel.addresses.enumerated() where address.host.contains(":") {
+            session.report(
+                "redis.sentinel.hosts[\(index)]",
+                "must not be an address of IPv6, which Chatwoot cuts at its first colon in REDIS_SENTINELS: give a name "
+                    + "of the host")
+        }
+    }
+}
+
+extension Inventory.RedisService {
+    /// Where it is, for people: `10.0.0.10:6379`, or the Sentinels' master.
+    public var words: String {
+        guard let sentinel else { return joined(host: host, port: port) }
+        let places = sentinel.addresses.map(\.description).joined(separator: ", ")
+        return "the master \(sentinel.master) of the Sentinels \(places)"
+    }
+}
+
+private func joined(host: String, port: Int) -> String {
+    host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+}
+
+extension Rule<(host: String, port: Int?)> {
+    /// `host`, `host:port` or `[address of IPv6]:port`.
+    static var sentinelAddress: Rule {
+        .string(placeholder: ("", nil)) { (text) throws(Mistake) in
+            let address = Rule<String>.address
+            if IPAddress(text) != nil { return (text, nil) }
+            var (host, port) = (Substring(text), Substring?.none)
+            if let colon = text.lastIndex(of: ":") {
+                (host, port) = (text[..<colon], text[text.index(after: colon)...])
+            }
+            if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+            guard let port else { return (try address.read(.string(String(host))), nil) }
+            guard let number = Int(port), (1...65535).contains(number) else {
+                throw Mistake("must be a host or host:port, not \(shown(text))")
+            }
+            return (try address.read(.string(String(host))), number)
+        }
+    }
+}
+
+extension Rule<String> {
+    /// A name that Sentinel accepts for a master, and that stands in a URL as it is.
+    static var sentinelMaster: Rule {
+        .string(placeholder: "") { (text) throws(Mistake) in
+            guard text.wholeMatch(of: /[A-Za-z0-9._\-]+/) != nil else {
+                throw Mistake("must be letters, digits, dots, hyphens and _, not \(shown(text))")
+            }
+            return text
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import ClientKit
+import Redis
+import SSH
+import StepKit
+
+/// How the runner connects to Redis: to its address, or to the master that Sentinels name.
+struct RedisWay: Sendable {
+    private let service: StepKit.Inventory.RedisService
+    private let credentials: RedisCredentials
+    private let limit: Duration
+    private let observer: any ActivityObserver
+    /// Where to dial for a place; nil where that is the place itself.
+    private let way: RedisSentinels.Way
+
+    init(
+        _ inventory: StepKit.Inventory, _ credentials: RedisCredentials, through tunnels: Tunnels,
+        observer: any ActivityObserver
+    ) {
+        service = inventory.redis
+        limit = inventory.limits.service
+        self.credentials = credentials
+        self.observer = observer
+        let isTunnelled = inventory.redis.via == .ssh
+        way = { place in
+            guard isTunnelled else { return nil }
+            return ("127.0.0.1", try await tunnels.forward(toHost: place.host, port: place.port).port)
+        }
+    }
+
+    /// What `open` makes of the server that Chatwoot's data is on.
+    func connect<Face: RedisReading>(
+        _ open: @Sendable (RedisEndpoint) async throws(RedisError) -> Face
+    ) async throws -> Face {
+        let endpoint = try endpoint()
+        guard let sentinels else { return try await open(dialled(endpoint)) }
+        return try await sentinels.connect(as: endpoint, way: collectedWay, observer: observer, open: open)
+    }
+
+    /// What each Sentinel says, and whether Action Cable, which asks none, could connect; nothing without Sentinels.
+    func answers() async -> [ServiceAnswer] {
+        guard let sentinels, let own = service.sentinel else { return [] }
+        var answers: [ServiceAnswer] = []
+        for place in sentinels.places {
+            answers.append(
+                await ServiceAnswer("Sentinel at \(place)") {
+                    let answer = try await sentinels.answer(of: place, way: collectedWay, observer: observer)
+                    return "names \(answer.master) as the master \(sentinels.masterName)"
+                })
+        }
+        let role = own.isForPods ? "for Action Cable" : "for the pods"
+        answers.append(
+            await ServiceAnswer("Redis at \(RedisSentinels.Place(host: service.host, port: port)) \(role)") {
+                let reader = try await connectToHost()
+                // Publish and subscribe go by way of a replica, too.
+                let found = try await own.isForPods ? reader.info() : reader.requireVersion()
+                await reader.connection.close()
+                return "lets us in, version \(found.version), \(found.isMaster ? "the master" : "a replica")"
+            })
+        return answers
+    }
+
+    /// A connection to the inventory's address, whatever Sentinels say.
+    func connectToHost() async throws -> RedisReader {
+        try await RedisReader.connect(to: dialled(try endpoint()), observer: observer)
+    }
+
+    private var port: UInt16 { UInt16(clamping: service.port) }
+
+    private var sentinels: RedisSentinels? {
+        service.sentinel.map { sentinel in
+            RedisSentinels(
+                places: sentinel.addresses.map { .init(host: $0.host, port: UInt16(clamping: $0.port)) },
+                masterName: sentinel.master, password: credentials.sentinelPassword, timeout: limit)
+        }
+    }
+
+    /// A far end that the master does not reach is one of several, and no loss of the master.
+    private var collectedWay: RedisSentinels.Way {
+        { [way] place in
+            do {
+                return try await way(place)
+            } catch let error as SSHError where error.phase == .channel && error.kind != .unreachable {
+                throw RedisError(noWayTo: place, cause: "\(error.cause), from \(error.hostName)")
+            }
+        }
+    }
+
+    private func dialled(_ endpoint: RedisEndpoint) async throws -> RedisEndpoint {
+        var endpoint = endpoint
+        if let (address, port) = try await way(.init(host: endpoint.host, port: endpoint.port)) {
+            (endpoint.dialAddress, endpoint.dialPort) = (address, port)
+        }
+        return endpoint
+    }
+
+    private func endpoint() throws -> RedisEndpoint {
+        RedisEndpoint(
+            host: service.host, port: port, user: service.user, password: credentials.password,
+            database: service.database, trusted: try trustedFile(), connectTimeout: limit, commandTimeout: limit)
+    }
+
+    /// What the certificate is verified against; nil for no TLS.
+    private func trustedFile() throws -> String? {
+        guard service.usesTLS else { return nil }
+        guard let file = (service.rootCertificate ?? .system).path else {
+            throw StepFailure(
+                "connect to Redis with TLS", cause: "this machine has no file of the authorities that it trusts",
+                remedy: "name one as redis.rootCertificate in the inventory, or install ca-certificates",
+                kind: .badInput)
+        }
+        return file
+    }
+}
