@@ -3,8 +3,9 @@
 SWIFT_BUILD_FLAGS := --explicit-target-dependency-import-check error
 # With Swift's libraries inside, so that the program runs where there is no Swift, and starts in half the time.
 RELEASE_FLAGS := $(SWIFT_BUILD_FLAGS) --static-swift-stdlib
-# What the build needs beyond a Swift toolchain; the lab installs the servers and tools that tests use.
-PACKAGES := libssh2-1-dev libpq-dev pkg-config shellcheck
+# What the build needs beyond a Swift toolchain, and Ruby for Chatwoot's Redis clients; the lab installs the servers and tools
+# that tests use.
+PACKAGES := libssh2-1-dev libpq-dev pkg-config shellcheck ruby
 
 # What shares memory between threads is tested under Thread Sanitizer, and only there; but for two suites that have one
 # thread and take long with it.
