@@ -28,19 +28,19 @@ extension RedisError {
     func fromSentinel(of name: String) -> RedisError {
         let remedy: String? =
             switch reason {
-            case .server(code: "NOAUTH"): "Give the Sentinels' password as REDIS_SENTINEL_PASSWORD in redis.env."
+            case .server(code: "NOAUTH"): "give the Sentinels' password as REDIS_SENTINEL_PASSWORD in redis.env"
             case .server(code: "WRONGPASS"):
-                "Correct REDIS_SENTINEL_PASSWORD in redis.env: the Sentinel refuses this one."
-            case .server(code: "NOPERM"): "Give the Sentinel's default user the right for the command SENTINEL."
+                "correct REDIS_SENTINEL_PASSWORD in redis.env: the Sentinel refuses this one"
+            case .server(code: "NOPERM"): "give the Sentinel's default user the right for the command SENTINEL"
             case .wantsNoPassword:
-                "Remove REDIS_SENTINEL_PASSWORD from redis.env, or set it on the Sentinels (requirepass)."
+                "remove REDIS_SENTINEL_PASSWORD from redis.env, or set it on the Sentinels (requirepass)"
             case .wantsTLS:
-                "Give the Sentinels a port without TLS: Chatwoot asks them without. Or remove redis.sentinel from the "
-                    + "inventory, and give a load balancer that follows the master as redis.host."
+                "give the Sentinels a port without TLS, since Chatwoot asks them without; or remove redis.sentinel "
+                    + "from the inventory, and give a load balancer that follows the master as redis.host"
             case .nameNotFound, .cannotConnect, .connectDeadline, .closedBeforeLogin:
-                "Check that the Sentinel runs and listens there (port 26379 as a rule), and that no firewall is in the "
-                    + "way."
-            case .notRedis: "Check redis.sentinel.hosts: something else than a Sentinel answers at this port."
+                "check that the Sentinel runs and listens there (port 26379 as a rule), and that no firewall is in the "
+                    + "way"
+            case .notRedis: "check redis.sentinel.hosts: something else than a Sentinel answers at this port"
             default: nil
             }
         if case .server(code: "ERR") = reason, cause.lowercased().contains("unknown command") {
@@ -57,7 +57,7 @@ extension RedisError {
         self.init(
             .notSentinel, attempt: "ask a Sentinel", host: place,
             cause: "a Redis server answers there, and no Sentinel",
-            remedy: "Give the Sentinels' own port in redis.sentinel, 26379 as a rule.", kind: .failed)
+            remedy: "give the Sentinels' own port in redis.sentinel, 26379 as a rule", kind: .failed)
     }
 
     init(masterUnknown name: String, known: [String], place: String) {
@@ -65,7 +65,7 @@ extension RedisError {
             .masterUnknown, attempt: Self.attempt(name), host: place,
             cause: "it watches no master of that name"
                 + (known.isEmpty ? ", nor any other" : "; it watches \(known.sorted().joined(separator: ", "))"),
-            remedy: "Correct redis.sentinel.master in the inventory, or `sentinel monitor` in the Sentinel's file.",
+            remedy: "correct redis.sentinel.master in the inventory, or `sentinel monitor` in the Sentinel's file",
             kind: .failed)
     }
 
@@ -76,9 +76,9 @@ extension RedisError {
             cause: isFailingOver
                 ? "the master \(master) is being failed over"
                 : "the master \(master) is down, as this Sentinel sees it",
-            remedy: "Wait until the Sentinels have made another server the master (`SENTINEL master "
-                + "\(group.masterName)` tells), then resume. Where none is made, look for a replica that runs, and for "
-                + "the quorum.", kind: .unreachable)
+            remedy: "wait until the Sentinels have made another server the master (`SENTINEL master "
+                + "\(group.masterName)` tells), then resume; where none is made, look for a replica that runs, and for "
+                + "the quorum", kind: .unreachable)
     }
 
     /// The address that a Sentinel named does not answer: since the master is gone, or since there is no way from here.
@@ -90,14 +90,14 @@ extension RedisError {
             return RedisError(
                 .masterDown, attempt: name, host: answer.master.description,
                 cause: "\(cause); the Sentinel \(sentinel) has lost it as well",
-                remedy: "Wait until the Sentinels have failed over (about down-after-milliseconds), then resume.",
+                remedy: "wait until the Sentinels have failed over (about down-after-milliseconds), then resume",
                 kind: .unreachable)
         }
         return RedisError(
             .masterUnreachable, attempt: name, host: answer.master.description,
             cause: "\(cause); the Sentinel \(sentinel) reaches it",
-            remedy: "Make the address that Sentinels name reachable for the runner (redis.via \"ssh\" goes through a "
-                + "master node) and for the pods, or have the servers announce another (replica-announce-ip).",
+            remedy: "make the address that Sentinels name reachable for the runner (redis.via \"ssh\" goes through a "
+                + "master node) and for the pods, or have the servers announce another (replica-announce-ip)",
             kind: .unreachable)
     }
 
@@ -108,15 +108,15 @@ extension RedisError {
         self.init(
             .staleSentinel, attempt: "connect to the master \(group.masterName) of the Sentinels", host: place,
             cause: "the Sentinel \(sentinel) names it as the master, and it is \(own)",
-            remedy: "A failover has just happened, or this Sentinel does not see the others: wait, then resume; where "
-                + "it stays so, compare `SENTINEL master \(group.masterName)` on all of them.", kind: .unreachable)
+            remedy: "wait, since a failover may just have happened, then resume; where it stays so, compare `SENTINEL "
+                + "master \(group.masterName)` on all Sentinels: this one may not see the others", kind: .unreachable)
     }
 
     /// No way leads to `place`, as a tunnel's far end says.
     public init(noWayTo place: RedisSentinels.Place, cause: String) {
         self.init(
             .cannotConnect, attempt: "connect to Redis", host: place.description, cause: cause,
-            remedy: "Check that it listens there, and that no firewall is in the way.", kind: .unreachable)
+            remedy: "check that it listens there, and that no firewall is in the way", kind: .unreachable)
     }
 
     /// What all Sentinels together leave: the failure that tells most, with the others behind it.
@@ -132,7 +132,7 @@ extension RedisError {
         guard let first = failures.min(by: { rank($0) < rank($1) }) else {
             self.init(
                 .invalidInput, attempt: Self.attempt(group.masterName), host: "", cause: "no Sentinel is given",
-                remedy: "Name the Sentinels as redis.sentinel.hosts.", kind: .badInput)
+                remedy: "name the Sentinels as redis.sentinel.hosts", kind: .badInput)
             return
         }
         let nobody = rank(first) == 4

@@ -28,7 +28,7 @@ public struct RedisSentinels: Sendable, Hashable {
     }
 
     /// Where to dial for a place; `nil` for the place itself.
-    public typealias Way = @Sendable (Place) async throws -> (address: String, port: UInt16)?
+    public typealias Forward = @Sendable (Place) async throws -> (address: String, port: UInt16)?
 
     /// The Sentinels, asked in this order.
     public let places: [Place]
@@ -52,19 +52,19 @@ public struct RedisSentinels: Sendable, Hashable {
     /// The Sentinels are asked in turn until one names an address where this works. An address that several name is dialled
     /// once.
     public func connect<Face: RedisReading>(
-        as endpoint: RedisEndpoint, way: Way, observer: any ActivityObserver,
+        as endpoint: RedisEndpoint, through forward: Forward, observer: any ActivityObserver,
         open: (RedisEndpoint) async throws(RedisError) -> Face
     ) async throws -> Face {
         var failures: [RedisError] = []
         var dialled: Set<Place> = []
         for place in places {
             do {
-                let answer = try await answer(of: place, way: way, observer: observer)
+                let answer = try await answer(of: place, through: forward, observer: observer)
                 guard dialled.insert(answer.master).inserted else { continue }
                 var target = endpoint
                 (target.host, target.port) = (answer.master.host, answer.master.port)
                 do {
-                    (target.dialAddress, target.dialPort) = try await Self.dialled(way(answer.master))
+                    (target.dialAddress, target.dialPort) = try await Self.dialled(forward(answer.master))
                     return try await master(open(target), namedBy: place)
                 } catch let error as RedisError where error.saysThatNobodyAnswers {
                     throw error.unreachable(master: answer, of: self, namedBy: place)
@@ -77,12 +77,13 @@ public struct RedisSentinels: Sendable, Hashable {
     }
 
     /// What the Sentinel at `place` says; throws where it knows no such master, or counts it as down.
-    public func answer(of place: Place, way: Way, observer: any ActivityObserver) async throws -> Answer {
+    public func answer(of place: Place, through forward: Forward, observer: any ActivityObserver) async throws -> Answer
+    {
         var endpoint = RedisEndpoint(
             host: place.host, port: place.port, password: password, connectTimeout: timeout, commandTimeout: timeout)
         endpoint.isSentinel = true
         do {
-            (endpoint.dialAddress, endpoint.dialPort) = try await Self.dialled(way(place))
+            (endpoint.dialAddress, endpoint.dialPort) = try await Self.dialled(forward(place))
             let reader = try await RedisReader.connect(to: endpoint, observer: observer)
             do {
                 let answer = try await ask(reader)
@@ -131,8 +132,8 @@ public struct RedisSentinels: Sendable, Hashable {
         }
     }
 
-    private static func dialled(_ way: (address: String, port: UInt16)?) -> (String?, UInt16?) {
-        (way?.address, way?.port)
+    private static func dialled(_ forward: (address: String, port: UInt16)?) -> (String?, UInt16?) {
+        (forward?.address, forward?.port)
     }
 
     /// Names and values in turn.

@@ -13,18 +13,20 @@ import Testing
     private func connect(
         _ sentinels: RedisSentinels, as endpoint: RedisEndpoint = endpoint,
         observer: any ActivityObserver = IgnoringObserver(),
-        way: RedisSentinels.Way = { _ in nil }
+        through forward: RedisSentinels.Forward = { _ in nil }
     ) async throws -> RedisWriter {
-        try await sentinels.connect(as: endpoint, way: way, observer: observer) { (endpoint) throws(RedisError) in
+        try await sentinels.connect(as: endpoint, through: forward, observer: observer) {
+            (endpoint) throws(RedisError) in
             try await RedisWriter.connect(to: endpoint, observer: observer)
         }
     }
 
     private func refusal(
-        _ sentinels: RedisSentinels, as endpoint: RedisEndpoint = endpoint, way: RedisSentinels.Way = { _ in nil }
+        _ sentinels: RedisSentinels, as endpoint: RedisEndpoint = endpoint,
+        through forward: RedisSentinels.Forward = { _ in nil }
     ) async throws -> RedisError {
         do {
-            _ = try await connect(sentinels, as: endpoint, way: way)
+            _ = try await connect(sentinels, as: endpoint, through: forward)
         } catch let error as RedisError {
             return error
         }
@@ -145,7 +147,7 @@ import Testing
         let group = try SentinelGroup()
         let error = try await refusal(group.group(password: "needless"))
         #expect(error.reason == .wantsNoPassword && error.kind == .refused)
-        #expect(error.cause.contains("Sentinel") && error.remedy.contains("Remove REDIS_SENTINEL_PASSWORD"), "\(error)")
+        #expect(error.cause.contains("Sentinel") && error.remedy.contains("remove REDIS_SENTINEL_PASSWORD"), "\(error)")
     }
 
     @Test func aStaleSentinelNamesAReplicaAndTheNextOneIsAsked() async throws {

@@ -35,7 +35,7 @@ import Testing
     }
 
     private static func addresses(_ list: [String]) -> ServiceAddresses {
-        ServiceAddresses("connect", list) { $0.kind == .unreachable }
+        ServiceAddresses(list, attempt: "connect") { $0.kind == .unreachable }
     }
 
     @Test func aDeadAddressIsDialledOnceHoweverManyAskAtOnce() async throws {

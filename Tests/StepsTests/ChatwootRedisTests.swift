@@ -26,7 +26,7 @@ import Testing
     private func site(
         _ redis: String, password: String? = RedisServer.password, sentinelPassword: String? = nil,
         authority: String? = nil
-    ) throws -> ReadableSite {
+    ) throws -> SiteReader {
         let shipped = "\"host\": \"10.0.0.10\",\n    \"port\": 6379,\n    \"database\": 0"
         var credentials = SiteSample.credentials()
         credentials = Credentials(
@@ -39,7 +39,7 @@ import Testing
     }
 
     /// What the clients find with the environment and the files that pods of `site` get, but for `hidden` variables.
-    private func connect(_ site: ReadableSite, without hidden: [String] = []) throws -> [Found] {
+    private func connect(_ site: SiteReader, without hidden: [String] = []) throws -> [Found] {
         let environment = ChatwootEnvironment(site, .standIn())
         var variables = environment.plain.merging(environment.secret.mapValues { $0.reveal() }) { own, _ in own }
         for name in hidden { variables[name] = nil }

@@ -37,7 +37,7 @@ public struct ServiceAnswer: Sendable {
     public let result: Result<String, any Error>
 
     /// Asks.
-    public init(_ subject: String, _ ask: @Sendable () async throws -> String) async {
+    public init(_ subject: String, asking ask: @Sendable () async throws -> String) async {
         self.subject = subject
         do {
             result = .success(try await ask())

@@ -13,7 +13,7 @@ actor LiveDataServices: DataServices {
     private var tunnel: SSHConnection?
     private let tunnels: Tunnels
     private let postgresHosts: ServiceAddresses
-    private let redis: RedisWay
+    private let redis: RedisConnector
     private let postgresReaders = KeyedCache<DatabaseLogin, PostgresReader> { await $0.connection.isAlive }
     private let postgresWriters = KeyedCache<DatabaseLogin, PostgresWriter> { await $0.connection.isAlive }
     private let redisReaders = KeyedCache<Bool, RedisReader> { await $0.connection.isAlive }
@@ -30,14 +30,16 @@ actor LiveDataServices: DataServices {
         self.credentials = credentials
         self.observer = observer
         tunnels = Tunnels(hosts)
-        postgresHosts = ServiceAddresses("connect to PostgreSQL", inventory.postgres.hosts) { error in
+        postgresHosts = ServiceAddresses(
+            inventory.postgres.hosts, attempt: "connect to PostgreSQL"
+        ) { error in
             switch error {
             case let error as PostgresError: error.allowsAnotherHost
             case let error as SSHError: error.phase == .channel
             default: false
             }
         }
-        redis = RedisWay(inventory, credentials.redis, through: tunnels, observer: observer)
+        redis = RedisConnector(inventory, credentials: credentials.redis, through: tunnels, observer: observer)
     }
 
     func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader {

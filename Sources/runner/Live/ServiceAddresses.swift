@@ -6,11 +6,11 @@ actor ServiceAddresses {
     private let attempt: String
     private let addresses: [String]
     private let goesOn: @Sendable (any ExplainedError) -> Bool
-    private let search = OneAtATime()
+    private let search = AsyncMutex()
     private var good: String?
 
     /// `goesOn` says whether another address may do after an error.
-    init(_ attempt: String, _ addresses: [String], goesOn: @escaping @Sendable (any ExplainedError) -> Bool) {
+    init(_ addresses: [String], attempt: String, goesOn: @escaping @Sendable (any ExplainedError) -> Bool) {
         self.attempt = attempt
         self.addresses = addresses
         self.goesOn = goesOn

@@ -8,11 +8,11 @@ import Testing
 @testable import runner
 
 /// The runner's own connection to Redis as an inventory describes it, on real servers.
-@Suite(.serialized) struct RedisWayTests {
+@Suite(.serialized) struct RedisConnectorTests {
     private static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 
-    private func way(_ redis: String, sentinelPassword: String? = nil) throws -> RedisWay {
+    private func connector(_ redis: String, sentinelPassword: String? = nil) throws -> RedisConnector {
         let shipped = try String(contentsOf: Self.package.appending(path: "inventory.json"), encoding: .utf8)
         let key = "\"host\": \"10.0.0.10\",\n    \"port\": 6379,\n    \"database\": 0"
         try #require(shipped.contains(key))
@@ -20,15 +20,15 @@ import Testing
             Array(shipped.replacing(key, with: redis).utf8), path: "/etc/keybuzz/inventory.json")
         let observer = IgnoringObserver()
         let hosts = LiveHosts(inventory, observer: observer) { _ in nil }
-        return RedisWay(
+        return RedisConnector(
             inventory,
-            RedisCredentials(
+            credentials: RedisCredentials(
                 password: Secret(RedisServer.password), sentinelPassword: sentinelPassword.map { Secret($0) }),
             through: Tunnels(hosts), observer: observer)
     }
 
-    private func writer(_ way: RedisWay) async throws -> RedisWriter {
-        try await way.connect { (endpoint) throws(RedisError) in
+    private func writer(_ connector: RedisConnector) async throws -> RedisWriter {
+        try await connector.connect { (endpoint) throws(RedisError) in
             try await RedisWriter.connect(to: endpoint, observer: IgnoringObserver())
         }
     }
@@ -38,19 +38,19 @@ import Testing
         let certificate = try TestCertificate(for: "DNS:localhost,IP:127.0.0.1,IP:::1")
         let server = try RedisServer(certificate: certificate, arguments: [])
         defer { server.stop() }
-        let way = try way(
+        let connector = try connector(
             """
             "host": "\(host)", "port": \(server.port), "database": 3, "tls": true,
             "rootCertificate": "\(certificate.authority)"
             """)
-        let writer = try await writer(way)
+        let writer = try await writer(connector)
         try await writer.requireVersion()
         try await writer.set("key", to: host)
         var endpoint = server.endpoint
         endpoint.database = 3
         #expect(
             try await RedisReader.connect(to: endpoint, observer: IgnoringObserver()).get("key") == host)
-        #expect(await way.answers().isEmpty)
+        #expect(await connector.answers().isEmpty)
     }
 
     @Test func eachSentinelIsAskedByItselfAndTheDeadOneIsNamed() async throws {
@@ -61,11 +61,11 @@ import Testing
             "host": "127.0.0.1", "port": \(group.replica.port),
             "sentinel": { "hosts": [\(places)], "master": "\(SentinelGroup.masterName)" PODS }
             """
-        let way = try way(redis.replacing("PODS", with: ""), sentinelPassword: "s3ntinel")
-        let writer = try await writer(way)
+        let connector = try connector(redis.replacing("PODS", with: ""), sentinelPassword: "s3ntinel")
+        let writer = try await writer(connector)
         try await writer.requireVersion()
         #expect(writer.connection.endpoint.port == group.master.port)
-        let answers = await way.answers()
+        let answers = await connector.answers()
         #expect(
             answers.map(\.subject) == ([dead] + group.sentinels).map { "Sentinel at 127.0.0.1:\($0)" } + [
                 "Redis at 127.0.0.1:\(group.replica.port) for Action Cable"
@@ -81,7 +81,7 @@ import Testing
         #expect(words[3].hasSuffix("a replica"), "\(words)")
 
         // Pods that ask no Sentinel need the master there.
-        let alone = try self.way(redis.replacing("PODS", with: ", \"pods\": false"), sentinelPassword: "s3ntinel")
+        let alone = try self.connector(redis.replacing("PODS", with: ", \"pods\": false"), sentinelPassword: "s3ntinel")
         let last = try #require(await alone.answers().last)
         #expect(last.subject.hasSuffix("for the pods"))
         #expect(throws: RedisError.self) { try last.result.get() }

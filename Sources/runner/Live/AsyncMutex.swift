@@ -1,5 +1,5 @@
 /// Lets one task at a time do its work, in the order in which they came.
-actor OneAtATime {
+actor AsyncMutex {
     private var isTaken = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 

@@ -4,16 +4,16 @@ import SSH
 import StepKit
 
 /// How the runner connects to Redis: to its address, or to the master that Sentinels name.
-struct RedisWay: Sendable {
+struct RedisConnector: Sendable {
     private let service: StepKit.Inventory.RedisService
     private let credentials: RedisCredentials
     private let limit: Duration
     private let observer: any ActivityObserver
     /// Where to dial for a place; nil where that is the place itself.
-    private let way: RedisSentinels.Way
+    private let forward: RedisSentinels.Forward
 
     init(
-        _ inventory: StepKit.Inventory, _ credentials: RedisCredentials, through tunnels: Tunnels,
+        _ inventory: StepKit.Inventory, credentials: RedisCredentials, through tunnels: Tunnels,
         observer: any ActivityObserver
     ) {
         service = inventory.redis
@@ -21,7 +21,7 @@ struct RedisWay: Sendable {
         self.credentials = credentials
         self.observer = observer
         let isTunnelled = inventory.redis.via == .ssh
-        way = { place in
+        forward = { place in
             guard isTunnelled else { return nil }
             return ("127.0.0.1", try await tunnels.forward(toHost: place.host, port: place.port).port)
         }
@@ -33,7 +33,7 @@ struct RedisWay: Sendable {
     ) async throws -> Face {
         let endpoint = try endpoint()
         guard let sentinels else { return try await open(dialled(endpoint)) }
-        return try await sentinels.connect(as: endpoint, way: collectedWay, observer: observer, open: open)
+        return try await sentinels.connect(as: endpoint, through: collectedForward, observer: observer, open: open)
     }
 
     /// What each Sentinel says, and whether Action Cable, which asks none, could connect; nothing without Sentinels.
@@ -43,7 +43,7 @@ struct RedisWay: Sendable {
         for place in sentinels.places {
             answers.append(
                 await ServiceAnswer("Sentinel at \(place)") {
-                    let answer = try await sentinels.answer(of: place, way: collectedWay, observer: observer)
+                    let answer = try await sentinels.answer(of: place, through: collectedForward, observer: observer)
                     return "names \(answer.master) as the master \(sentinels.masterName)"
                 })
         }
@@ -51,7 +51,7 @@ struct RedisWay: Sendable {
         answers.append(
             await ServiceAnswer("Redis at \(RedisSentinels.Place(host: service.host, port: port)) \(role)") {
                 let reader = try await connectToHost()
-                // Publish and subscribe go by way of a replica, too.
+                // Publish and subscribe go through a replica, too.
                 let found = try await own.isForPods ? reader.info() : reader.requireVersion()
                 await reader.connection.close()
                 return "lets us in, version \(found.version), \(found.isMaster ? "the master" : "a replica")"
@@ -75,10 +75,10 @@ struct RedisWay: Sendable {
     }
 
     /// A far end that the master does not reach is one of several, and no loss of the master.
-    private var collectedWay: RedisSentinels.Way {
-        { [way] place in
+    private var collectedForward: RedisSentinels.Forward {
+        { [forward] place in
             do {
-                return try await way(place)
+                return try await forward(place)
             } catch let error as SSHError where error.phase == .channel && error.kind != .unreachable {
                 throw RedisError(noWayTo: place, cause: "\(error.cause), from \(error.hostName)")
             }
@@ -87,7 +87,7 @@ struct RedisWay: Sendable {
 
     private func dialled(_ endpoint: RedisEndpoint) async throws -> RedisEndpoint {
         var endpoint = endpoint
-        if let (address, port) = try await way(.init(host: endpoint.host, port: endpoint.port)) {
+        if let (address, port) = try await forward(.init(host: endpoint.host, port: endpoint.port)) {
             (endpoint.dialAddress, endpoint.dialPort) = (address, port)
         }
         return endpoint
