@@ -52,6 +52,30 @@ import Testing
         #expect(network.takeDialled() == ["c"])
     }
 
+    @Test func whereAllAreDeadEachIsDialledOnceForAllWhoAskMeanwhile() async throws {
+        let network = Network(alive: [])
+        let addresses = Self.addresses(["a", "b"])
+        let failures = await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<20 {
+                group.addTask {
+                    do {
+                        _ = try await addresses.connect { try await network.dial($0) }
+                        return false
+                    } catch {
+                        return error is CombinedFailure
+                    }
+                }
+            }
+            return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+        }
+        #expect(failures == 20)
+        let dialled = network.takeDialled()
+        #expect(dialled.count < 40, "\(dialled)")
+        // Who comes later tries again.
+        network.alive.withLock { $0 = ["a"] }
+        #expect(try await addresses.connect { try await network.dial($0) } == "a")
+    }
+
     @Test func whereTheGoodOneGoesTheOthersAreTriedAndNoneTwice() async throws {
         let network = Network(alive: ["b"])
         let addresses = Self.addresses(["a", "b"])

@@ -6,7 +6,7 @@ actor ServiceAddresses {
     private let attempt: String
     private let addresses: [String]
     private let goesOn: @Sendable (any ExplainedError) -> Bool
-    private let search = AsyncMutex()
+    private let search = AttemptQueue()
     private var good: String?
 
     /// `goesOn` says whether another address may do after an error.
@@ -18,7 +18,7 @@ actor ServiceAddresses {
 
     /// What `dial` makes of the first address that works.
     ///
-    /// One task at a time looks for it: the others would wait for the dead ones as well.
+    /// One task at a time looks for it, and the others share what it finds: that none is alive, too.
     func connect<Connection: Sendable>(
         _ dial: @escaping @Sendable (String) async throws -> Connection
     ) async throws -> Connection {
@@ -32,7 +32,11 @@ actor ServiceAddresses {
             }
         }
         let known = failures
-        return try await search.run { try await self.find(after: known, dial) }
+        return try await search.run { [self] in
+            try await find(after: known, dial)
+        } sharing: { [goesOn] error in
+            error is CombinedFailure || (error as? any ExplainedError).map(goesOn) == true
+        }
     }
 
     private func find<Connection: Sendable>(

@@ -9,7 +9,7 @@ import StepKit
 actor Tunnels {
     private let hosts: LiveHosts
     private var sessions: [String: SSHConnection] = [:]
-    private var turns: [String: AsyncMutex] = [:]
+    private var turns: [String: AttemptQueue] = [:]
     private var master: StepKit.Inventory.Host?
 
     init(_ hosts: LiveHosts) {
@@ -27,7 +27,7 @@ actor Tunnels {
     func forward(toHost host: String, port: UInt16) async throws -> LocalForward {
         guard let master else { throw NoMasterLeft(failures: []) }
         let place = "\(host) \(port)"
-        let turn = turns[place] ?? AsyncMutex()
+        let turn = turns[place] ?? AttemptQueue()
         turns[place] = turn
         return try await turn.run { [self] in
             let session = try await session(to: place, through: master)
@@ -37,6 +37,8 @@ actor Tunnels {
                 await drop(session, of: place)
                 throw error
             }
+        } sharing: { error in
+            (error as? SSHError)?.phase == .channel
         }
     }
 

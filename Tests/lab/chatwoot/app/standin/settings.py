@@ -133,22 +133,23 @@ def _redis(url, password, sentinels=False):
         # Ruby would print the whole URL; the password in it is nobody's business.
         raise ConfigurationError("URI::InvalidURIError", "bad URI (is not URI?): REDIS_URL")
     name, _, secret = (match[2] or "").partition(":")
-    return {"host": (match[3] or "127.0.0.1").strip("[]"), "port": int(match[4] or 6379), "db": int(match[5] or 0),
-            "tls": match[1] == "rediss", "username": unquote_plus(name) or None,
-            "password": password if password is not None else unquote_plus(secret) or None,
-            "sentinels": _sentinels() if sentinels else None}
+    options = {"host": (match[3] or "127.0.0.1").strip("[]"), "port": int(match[4] or 6379), "db": int(match[5] or 0),
+               "tls": match[1] == "rediss", "username": unquote_plus(name) or None,
+               "password": password if password is not None else unquote_plus(secret) or None, "sentinels": None}
+    names = _blank_is_none(os.environ.get("REDIS_SENTINELS")) if sentinels else None
+    return _behind_sentinels(names, password) if names else options
 
 
-def _sentinels():
-    text = _blank_is_none(os.environ.get("REDIS_SENTINELS"))
-    if text is None:
-        return None
+def _behind_sentinels(names, password):
+    """The master's name takes the place of the URL's host: what else the URL says is not looked at."""
     hosts = []
-    for item in text.split(","):
+    for item in names.split(","):
         host, _, port = item.strip().partition(":")
         hosts.append((host, int(port or 26379)))
-    return {"hosts": hosts, "master": os.environ.get("REDIS_SENTINEL_MASTER_NAME", "mymaster"),
-            "password": os.environ.get("REDIS_SENTINEL_PASSWORD", os.environ.get("REDIS_PASSWORD"))}
+    options = _redis("redis://" + os.environ.get("REDIS_SENTINEL_MASTER_NAME", "mymaster"), password)
+    # Empty is none, and only a variable that is missing means the password of Redis.
+    secret = _blank_is_none(os.environ.get("REDIS_SENTINEL_PASSWORD", password))
+    return options | {"sentinels": {"hosts": hosts, "master": options["host"], "password": secret}}
 
 
 def check_boot():

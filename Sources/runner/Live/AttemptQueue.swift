@@ -1,0 +1,31 @@
+/// Lets one attempt at a time go on, in the order in which they came.
+///
+/// Who waited while one failed gets its error: there is nothing to be learned from trying again.
+actor AttemptQueue {
+    private var isTaken = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+    private var failure: (error: any Error, ended: ContinuousClock.Instant)?
+
+    /// What `attempt` returns; `isShared` says which errors are those of the others, too.
+    func run<Value: Sendable>(
+        _ attempt: @Sendable () async throws -> Value,
+        sharing isShared: @Sendable (any Error) -> Bool
+    ) async throws -> Value {
+        let asked = ContinuousClock.now
+        if isTaken {
+            await withCheckedContinuation { waiting.append($0) }
+        } else {
+            isTaken = true
+        }
+        defer {
+            if waiting.isEmpty { isTaken = false } else { waiting.removeFirst().resume() }
+        }
+        if let failure, failure.ended >= asked { throw failure.error }
+        do {
+            return try await attempt()
+        } catch {
+            if isShared(error) { failure = (error, .now) }
+            throw error
+        }
+    }
+}
