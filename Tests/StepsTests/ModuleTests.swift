@@ -17,12 +17,15 @@ import Testing
 
     @Test func eachStepStandsInTheFileOfItsName() throws {
         let folder = SiteSample.package.appending(path: "steps")
+        let files = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
+            .filter { $0.hasSuffix(".swift") }.map { folder.appending(path: $0) }
         for step in module11.steps {
-            let source = try String(contentsOf: folder.appending(path: "\(step.id).swift"), encoding: .utf8)
+            let file = try #require(files.first { $0.lastPathComponent == "\(step.id).swift" })
+            let source = try String(contentsOf: file, encoding: .utf8)
             #expect(source.contains("let id: StepID = \"\(step.id)\""))
         }
-        let named = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-            .filter { !$0.contains("+") && $0.first?.isUppercase == false }.map { $0.replacing(".swift", with: "") }
+        let named = files.map { $0.deletingPathExtension().lastPathComponent }
+            .filter { !$0.contains("+") && $0.first?.isUppercase == false }
         #expect(Set(named) == Set(module11.steps.map(\.id.rawValue)))
     }
 
