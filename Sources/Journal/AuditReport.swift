@@ -59,6 +59,13 @@ public struct StateReport: Sendable, Codable {
     /// What runs left that never began.
     public let notes: [String]
 
+    /// Puts a report together.
+    public init(runs: [AuditReport], findings: [AuditFinding], notes: [String]) {
+        self.runs = runs
+        self.findings = findings
+        self.notes = notes
+    }
+
     /// Whether nothing is wrong.
     public var isIntact: Bool { findings.isEmpty && runs.allSatisfy(\.isIntact) }
 }

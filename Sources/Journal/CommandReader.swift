@@ -3,9 +3,8 @@
 public struct CommandReader {
     private let chain: AuditChain
     /// Commands that were not given yet: the first has not ended.
-    private var waiting: [RecordedCommand] = []
+    private var waiting: ArraySlice<RecordedCommand> = []
     private var places: [Int: Int] = [:]
-    private var given = 0
 
     /// Begins with the first command of `run`.
     public init(_ run: RunReader) throws(JournalError) {
@@ -14,32 +13,35 @@ public struct CommandReader {
 
     /// The next command; nil where there is no more.
     ///
-    /// - Parameter isGrowing: Whether the run is under way: then a command that has not ended is
-    ///   waited for, and with it those after it; else its result is unknown.
-    public mutating func next(isGrowing: Bool = false) throws(JournalError) -> RecordedCommand? {
+    /// - Parameters:
+    ///   - isGrowing: Whether the run is under way: then a last line without its end is being written.
+    ///   - isWaiting: Whether a command that has not ended is waited for, and with it those after it;
+    ///     else its result is unknown.
+    public mutating func next(isGrowing: Bool = false, isWaiting: Bool = false) throws(JournalError) -> RecordedCommand?
+    {
         while waiting.first.map({ $0.end == nil }) ?? true {
             guard let record = try chain.next(isGrowing: isGrowing) else {
-                if isGrowing || waiting.isEmpty { return nil }
+                if isWaiting || waiting.isEmpty { return nil }
                 break
             }
             try read(record)
         }
-        given += 1
-        let first = waiting.removeFirst()
-        places[first.sequence] = nil
-        return first
+        guard let next = waiting.popFirst() else { return nil }
+        places[next.sequence] = nil
+        return next
     }
 
     private mutating func read(_ record: AuditRecord) throws(JournalError) {
         guard record.kind == .commandStart || record.kind == .commandEnd else { return }
         let entry = try record.entry()
         if let start = entry.command {
-            places[entry.sequence] = given + waiting.count
+            if waiting.isEmpty { waiting = [] }
+            places[entry.sequence] = waiting.endIndex
             waiting.append(
                 RecordedCommand(
                     sequence: entry.sequence, time: entry.time, step: entry.step, start: start, end: nil))
         } else if let end = entry.end, let place = places[end.start] {
-            waiting[place - given].end = end
+            waiting[place].end = end
         }
     }
 }

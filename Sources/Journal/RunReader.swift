@@ -1,5 +1,6 @@
 import ClientKit
 public import Foundation
+import Glibc
 
 /// What became of a file that is written once.
 public enum StoredFile<Content: Sendable>: Sendable {
@@ -98,6 +99,18 @@ public struct RunReader: Sendable {
             if step == nil || command.step == step { all.append(command) }
         }
         return all
+    }
+
+    /// Whether a process works on the run: then its files grow.
+    public func isUnderWay(in state: StateDirectory) throws(JournalError) -> Bool {
+        guard case .missing = try outcome() else { return false }
+        return try ModuleLock.holder(of: id.module, in: state)?.run == id
+    }
+
+    /// Gives the bytes of the audit log, piece by piece.
+    public func exportLog(_ body: ([UInt8]) throws -> Void) throws {
+        let file = try Descriptor("\(path)/audit.jsonl", O_RDONLY)
+        while case let piece = try file.read(upTo: 1 << 18), !piece.isEmpty { try body(piece) }
     }
 
     /// Whether the log holds this place; false also where it is damaged before it.

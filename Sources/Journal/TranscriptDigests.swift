@@ -32,7 +32,7 @@ struct TranscriptDigests {
             case .outputPiece: own.stdout.add(line.content, newline: false)
             case .error: own.stderr.add(line.content, newline: true)
             case .errorPiece: own.stderr.add(line.content, newline: false)
-            case .begin, .purpose, .command, .end: break
+            case .begin, .purpose, .command, .end, .foreign: break
             }
             running[line.command] = own
         }

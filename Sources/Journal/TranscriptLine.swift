@@ -1,3 +1,4 @@
+import ClientKit
 import Glibc
 
 /// One line of a transcript, taken apart.
@@ -28,6 +29,8 @@ public struct TranscriptLine: Sendable, Hashable {
         case errorPiece = "err~"
         /// What came back.
         case end
+        /// No line that a run writes.
+        case foreign = "?"
     }
 
     /// The number of the command's start record in the audit log.
@@ -42,41 +45,49 @@ public struct TranscriptLine: Sendable, Hashable {
         let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
         guard fields.count == 3, fields[0].first == UInt8(ascii: "#"),
             let command = Int(String(decoding: fields[0].dropFirst(), as: UTF8.self)),
-            let kind = Kind(rawValue: String(decoding: fields[1], as: UTF8.self))
+            let kind = Kind(rawValue: String(decoding: fields[1], as: UTF8.self)), kind != .foreign
         else { return nil }
         self.command = command
         self.kind = kind
         content = fields[2]
     }
 
-    /// The content as text that is safe on a terminal: control characters other than tab show as
-    /// `\u{…}`.
-    public var text: String {
-        var shown = ""
-        for scalar in String(decoding: content, as: UTF8.self).unicodeScalars {
-            let isControl = scalar.properties.generalCategory == .control && scalar != "\t"
-            shown += isControl ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
-        }
-        return shown
+    private init(foreign line: ArraySlice<UInt8>) {
+        command = 0
+        kind = .foreign
+        content = line
     }
+
+    /// The line, whatever it is.
+    static func any(_ line: ArraySlice<UInt8>) -> TranscriptLine {
+        TranscriptLine(line) ?? TranscriptLine(foreign: line)
+    }
+
+    /// The content as text that is safe on a terminal: what that would obey or hide shows as
+    /// `\u{…}`.
+    public var text: String { String(decoding: content, as: UTF8.self).visible }
 }
 
-extension RunReader {
-    /// The next lines of a step's transcript, from `offset` on; call again with the returned
-    /// offset, also to follow a run.
+/// Reads a step's transcript line by line, and only what is new of it.
+public struct TranscriptReader {
+    private var lines: LineReader?
+    private let path: String
+    private var hasEnded = false
+
+    /// Begins with the first line.
+    public init(_ run: RunReader, step: String) throws(JournalError) {
+        path = run.transcriptPath(of: step)
+    }
+
+    /// The next line; nil where there is no more.
     ///
-    /// - Returns: About a megabyte of whole lines, none where there are no more yet, and where the
-    ///   next ones begin.
-    public func transcript(
-        of step: String, from offset: Int = 0
-    ) throws(JournalError) -> (lines: [TranscriptLine], next: Int) {
-        guard let file = try Descriptor.ifPresent(transcriptPath(of: step), O_RDONLY) else { return ([], offset) }
-        try file.seek(to: offset)
-        var reader = LineReader(file, offset: offset)
-        var lines: [TranscriptLine] = []
-        while reader.offset < offset + 1 << 20, let line = try reader.next() {
-            if let line = TranscriptLine(line) { lines.append(line) }
-        }
-        return (lines, reader.offset)
+    /// - Parameter isGrowing: Whether the run is under way: then a last line without its end is
+    ///   waited for.
+    public mutating func next(isGrowing: Bool = false) throws(JournalError) -> TranscriptLine? {
+        if lines == nil { lines = try Descriptor.ifPresent(path, O_RDONLY).map { LineReader($0) } }
+        if let line = try lines?.next() { return .any(line) }
+        guard !isGrowing, !hasEnded, let rest = lines?.rest, !rest.isEmpty else { return nil }
+        hasEnded = true
+        return .any(rest)
     }
 }

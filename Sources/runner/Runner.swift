@@ -11,7 +11,7 @@ struct Runner: AsyncParsableCommand {
         discussion: """
             Results go to stdout, progress to stderr. Exit status: 0 done or nothing to do, 1 a step failed, 2 drift found \
             (plan --detailed-exitcode), 64 usage, 65 bad inventory, credentials or state file, 69 no master reachable, 73 state \
-            directory not writable, 75 another run holds the module, 77 host key or authentication refused, 130/143 interrupted.
+            directory not writable, 74 standard output not writable, 75 another run holds the module, 77 host key or authentication refused, 130/143 interrupted.
             """,
         version: version,
         groupedSubcommands: [
@@ -23,4 +23,9 @@ struct Runner: AsyncParsableCommand {
                 ]),
             CommandGroup(name: "Keeping house", subcommands: [InventoryCommand.self, UnlockCommand.self]),
         ])
+
+    static func main() async {
+        StandardOutput.claimStreams()
+        await main(nil)
+    }
 }

@@ -60,7 +60,9 @@ extension RunJournalTests {
             #expect(!text.contains("s3cret") && !text.contains(encoded.dropFirst(8).prefix(8)), "\(file): \(text)")
         }
         #expect(try AuditVerifier(state).verify(journal.reader).findings == [])
-        let transcript = try journal.reader.transcript(of: allSteps[0]).lines
+        var reader = try TranscriptReader(journal.reader, step: allSteps[0])
+        var transcript: [TranscriptLine] = []
+        while let line = try reader.next() { transcript.append(line) }
         #expect(transcript.map(\.kind) == [.begin, .purpose, .command, .output, .outputPiece, .errorPiece, .end])
         #expect(transcript.map(\.text)[1] == "say •••" && transcript.map(\.text)[4] == "•••")
     }

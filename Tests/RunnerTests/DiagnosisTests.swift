@@ -16,13 +16,13 @@ import Testing
             .skipped("c", "not asked: b"),
         ]
         #expect(
-            DiagnosisLines(isColoured: false).text(diagnoses) == """
+            DiagnosisLines(isColoured: false).text(diagnoses).raw == """
                 ✓ a over SSH: root is let in
                 ✗ b: ask: no
                     → mend it
                 – c: not asked: b
                 """)
-        #expect(DiagnosisLines(isColoured: true).text(diagnoses).contains("\u{1B}[31m✗\u{1B}[0m b: ask: no\n"))
+        #expect(DiagnosisLines(isColoured: true).text(diagnoses).raw.contains("\u{1B}[31m✗\u{1B}[0m b: ask: no\n"))
     }
 
     @Test func whatAServerSaidCanNeitherBreakTheLineNorMoveTheCursorNorShowASecret() {
@@ -31,7 +31,9 @@ import Testing
         let finding = ProbeFinding.failed(
             "it", StepFailure("ask", cause: "one\n  two\u{1B}[2J correct-horse-battery\r\n", remedy: "mend\nit"),
             redactor)
-        #expect(finding.diagnosis.found.hasPrefix("ask: one two[2J "))
+        let shown = DiagnosisLines(isColoured: false).text([finding.diagnosis]).raw
+        #expect(shown.hasPrefix("✗ it: ask: one two\\u{1b}[2J "))
+        #expect(!shown.contains("\u{1B}"))
         #expect(!finding.diagnosis.found.contains("horse"))
         #expect(finding.diagnosis.remedy == "mend it")
     }

@@ -42,6 +42,9 @@ import Testing
         let lines = ["#7 begin x", "#7 for look for curl", "#7 $ sh -c …", "#7 out| a", "#8 begin y", "#8 $ ls"]
             .compactMap { TranscriptLine(Array($0.utf8)[...]) }
         #expect(lines.count == 6)
-        #expect(lines.withoutCommands.map(\.text) == ["x", "look for curl", "a", "y", "ls"])
+        var filter = CommandFilter(isVerbose: false)
+        #expect(lines.filter { filter.admits($0) }.map(\.text) == ["x", "look for curl", "a", "y", "ls"])
+        filter = CommandFilter(isVerbose: true)
+        #expect(lines.filter { filter.admits($0) }.count == 6)
     }
 }

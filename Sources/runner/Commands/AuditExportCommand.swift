@@ -1,6 +1,5 @@
 import ArgumentParser
 import ClientKit
-import Foundation
 import Journal
 
 /// `runner audit export`.
@@ -14,8 +13,14 @@ struct AuditExportCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let reader = try await stateOptions.run(run)
-            let bytes = try await runBlocking { try Data(contentsOf: URL(filePath: "\(reader.path)/audit.jsonl")) }
-            try FileHandle.standardOutput.write(contentsOf: bytes)
+            let state = try await stateOptions.existing
+            try await runBlocking {
+                let isGrowing = try reader.isUnderWay(in: state)
+                try reader.exportLog { try StandardOutput.write($0) }
+                // What was printed is what is there; whether that is a whole record is the exit status.
+                let records = try reader.records()
+                while try records.next(isGrowing: isGrowing) != nil {}
+            }
         }
     }
 }

@@ -13,11 +13,36 @@ struct AuditShowCommand: AsyncParsableCommand {
     @OptionGroup var formatOptions: FormatOptions
 
     func run() async throws {
-        let entries = try await reporting {
+        try await reporting {
             let reader = try await stateOptions.run(run)
-            return try await runBlocking { try reader.entries() }
+            let state = try await stateOptions.existing
+            let format = formatOptions.format
+            try await runBlocking {
+                let isGrowing = try reader.isUnderWay(in: state)
+                let records = try reader.records()
+                try EntryPrinter.print(as: format) {
+                    try records.next(isGrowing: isGrowing)?.entry()
+                } line: {
+                    "\($0.words)"
+                }
+            }
         }
-        try formatOptions.print(entries) { entries.map(\.words).joined(separator: "\n") }
+    }
+}
+
+/// Prints entries one by one; where the log is damaged, those before the damage, and then the error.
+enum EntryPrinter {
+    static func print<Entry: Encodable>(
+        as format: FormatOptions.Format, next: () throws -> Entry?, line: (Entry) -> TerminalText
+    ) throws {
+        guard format == .json else {
+            while let entry = try next() { try StandardOutput.write(line(entry)) }
+            return
+        }
+        var list = try JSONList()
+        let printing = Result { while let entry = try next() { try list.append(entry) } }
+        try list.close()
+        try printing.get()
     }
 }
 
@@ -31,6 +56,6 @@ extension AuditEntry {
         if let changes { parts.append(changes.joined(separator: "; ")) }
         if let command { parts.append("\(command.host): \(command.command.joined(separator: " "))") }
         if let end { parts.append("of \(end.start): \(end.outcome) \(end.value), \(end.durationMilliseconds) ms") }
-        return parts.joined(separator: "  ").split(whereSeparator: \.isNewline).joined(separator: " ⏎ ")
+        return parts.joined(separator: "  ").visibleOnOneLine
     }
 }

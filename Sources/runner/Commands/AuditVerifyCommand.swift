@@ -6,38 +6,63 @@ import Journal
 struct AuditVerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Prove that nobody edited, removed, moved or cut a record; names the line if somebody did.")
+        abstract:
+            "Prove that nobody edited, removed, moved or cut a record or a file; names the place if somebody did.",
+        discussion: """
+            Without a run, verifies all of them and the state directory itself. What it cannot know: whoever can write all \
+            of the state directory can rewrite it, or remove the newest run with its lines in heads.jsonl; compare with a \
+            head that is kept elsewhere, such as on the Lease.
+            """)
 
     @Argument(help: "The run (default: all runs).") var run: String?
-    @Option(name: .long, help: "A head known from elsewhere, as NUMBER:HASH, that the log must contain.")
+    @Option(
+        name: .long,
+        help: "A head known from elsewhere that the run's log must contain, as NUMBER:HASH or HASH.")
     var expectHead: String?
     @OptionGroup var stateOptions: StateOptions
     @OptionGroup var formatOptions: FormatOptions
 
+    func validate() throws {
+        guard let expectHead else { return }
+        if run == nil { throw ValidationError("--expect-head needs a run") }
+        if AuditAnchor(expecting: expectHead) == nil {
+            throw ValidationError("--expect-head takes NUMBER:HASH or HASH, the hash in 64 hexadecimal digits")
+        }
+    }
+
     func run() async throws {
-        let reports = try await reporting {
-            let state = stateOptions.reading
-            let anchors = try expectHead.map { text in
-                guard let head = AuditHead(text) else { throw ValidationError("--expect-head wants NUMBER:HASH") }
-                return [AuditAnchor(head, source: "--expect-head")]
+        let report = try await reporting {
+            let state = try await stateOptions.existing
+            let anchors = [expectHead.flatMap(AuditAnchor.init(expecting:))].compactMap(\.self)
+            guard run != nil else {
+                return try await runBlocking { try AuditVerifier(state).verifyAll() }
             }
-            if anchors != nil, run == nil { throw ValidationError("--expect-head needs a run") }
-            let readers = try await run == nil ? runBlocking { try state.runs() } : [stateOptions.run(run)]
+            let reader = try await stateOptions.run(run)
             return try await runBlocking {
-                try readers.map { try AuditVerifier(state).verify($0, anchors: anchors ?? []) }
+                let report = try AuditVerifier(state).verify(reader, anchors: anchors)
+                return StateReport(runs: [report], findings: [], notes: [])
             }
         }
-        try formatOptions.print(reports) {
-            reports.isEmpty ? "no runs" : reports.map(\.words).joined(separator: "\n")
-        }
-        if !reports.allSatisfy(\.isIntact) { throw ExitCode(65) }
+        try formatOptions.print(report) { report.words }
+        if !report.isIntact { throw ExitCode(65) }
+    }
+}
+
+extension StateReport {
+    fileprivate var words: String {
+        let directory = findings.map { "NOT INTACT: \($0)" } + notes
+        let runs = runs.isEmpty ? ["no runs"] : runs.map(\.words)
+        return (runs + directory).joined(separator: "\n")
     }
 }
 
 extension AuditReport {
     fileprivate var words: String {
-        guard isIntact else { return "\(run): NOT INTACT\n" + findings.map { "  \($0)" }.joined(separator: "\n") }
+        let notes = notes.map { "\n  note: \($0)" }.joined()
+        guard isIntact else {
+            return "\(run): NOT INTACT\n" + findings.map { "  \($0)" }.joined(separator: "\n") + notes
+        }
         let limit = anchoredUpTo < lines ? ", vouched for up to line \(anchoredUpTo)" : ""
-        return "\(run): intact, \(lines) records, head \(head)\(limit)"
+        return "\(run): intact, \(lines) records, head \(head)\(limit)" + notes
     }
 }

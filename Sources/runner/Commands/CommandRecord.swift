@@ -32,10 +32,10 @@ struct CommandRecord: Encodable {
 
     /// What it was for, where and with what result; the exact command with `isVerbose`.
     func line(isVerbose: Bool) -> String {
-        let words = command.joined(separator: " ").split(whereSeparator: \.isNewline).joined(separator: " ⏎ ")
+        let words = command.joined(separator: " ")
         let facts =
             "\(host)  \(step ?? "-")  \(effect)  \(outcome)  \(milliseconds.map { "\($0) ms" } ?? "-")  "
             + time.formatted(.iso8601)
-        return "\(purpose ?? program)  \(facts)" + (isVerbose ? "  \(words)" : "")
+        return ("\(purpose ?? program)  \(facts)" + (isVerbose ? "  \(words)" : "")).visibleOnOneLine
     }
 }

@@ -21,7 +21,7 @@ struct DoctorCommand: AsyncParsableCommand {
             return try await Self.examine(module, on: inventory)
         }
         let told = found.map { $0.mapping(redactor.redact) }
-        try formatOptions.print(told, text: { DiagnosisLines().text(told) })
+        try formatOptions.print(told, lines: { DiagnosisLines().text(told) })
         if status != 0 { throw ExitCode(status) }
     }
 

@@ -23,14 +23,14 @@ struct InventoryCheckCommand: AsyncParsableCommand {
                 "\(inventory.path): \(inventory.hosts.count) hosts, \(inventory.masters.count) masters, no mistakes"
             }
         } catch let error as InventoryError {
-            if formatOptions.format == .json { print(try JSONOutput.string(error.problems)) }
+            if formatOptions.format == .json { try formatOptions.print(error.problems) { "" } }
             try await reporting { throw error }
         }
     }
 
     private func probe(_ inventory: StepKit.Inventory) async throws {
         let result = await InventoryProbe(inventory, redactor: redactor, passphrase: Passphrase.ask).run()
-        try formatOptions.print(result.diagnoses) { DiagnosisLines().text(result.diagnoses) }
+        try formatOptions.print(result.diagnoses, lines: { DiagnosisLines().text(result.diagnoses) })
         if let kind = result.failure { throw ExitCode(kind.exitStatus) }
     }
 }

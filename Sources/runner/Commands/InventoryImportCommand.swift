@@ -39,7 +39,7 @@ struct InventoryImportCommand: AsyncParsableCommand {
                 if let target { try InventoryImport.write(result.text, to: target, isForced: force) }
                 return result
             }
-            if target == nil { print(result.text, terminator: "") }
+            if target == nil { try StandardOutput.write(Array(result.text.utf8)) }
             for note in result.notes { Terminal.write("note: \(note.line(in: hosts))\n") }
             if let target { Terminal.write("wrote \(target)\n") }
             if !result.blanks.isEmpty {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import ClientKit
-import Foundation
+import Glibc
 import Journal
 import StepKit
 
@@ -24,72 +24,99 @@ struct LogsCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let reader = try await stateOptions.run(run)
-            let isVerbose = verbose
-            if let step {
-                try await printing(reader) {
-                    try Self.transcript(of: step.rawValue, reader, after: $0, isVerbose: isVerbose)
-                }
-            } else if follow || formatOptions.format == .text {
-                try await printing(reader) { printed in
-                    // In the order they began; one that is still under way holds back those after it, so that none is lost.
-                    let commands = try reader.commands()
-                    let known = follow ? commands.firstIndex { $0.end == nil } ?? commands.endIndex : commands.endIndex
-                    let lines = commands[..<known].dropFirst(printed).map {
-                        CommandRecord($0).line(isVerbose: isVerbose)
+            let state = try await stateOptions.existing
+            let (step, isVerbose, follow, format) = (step?.rawValue, verbose, follow, formatOptions.format)
+            try await runBlocking {
+                var poll = try RunPoll(reader, in: state, isFollowing: follow)
+                if let step {
+                    try Self.printTranscript(of: step, with: &poll, isVerbose: isVerbose)
+                } else {
+                    // Under way, a command that has not ended holds back those after it, so that
+                    // none is lost.
+                    var commands = try CommandReader(reader)
+                    try EntryPrinter.print(as: format) {
+                        try poll.next { try commands.next(isGrowing: $0, isWaiting: $1) }.map(CommandRecord.init)
+                    } line: {
+                        "\($0.line(isVerbose: isVerbose))"
                     }
-                    return (lines.joined(separator: "\n"), known)
                 }
-            } else {
-                let records = try await runBlocking { try reader.commands().map(CommandRecord.init) }
-                print(try JSONOutput.string(records))
             }
         }
     }
 
-    /// Prints what `next` gives from a position on, and with `--follow` again until the run has its outcome.
-    private func printing(
-        _ reader: RunReader, _ next: @escaping @Sendable (Int) throws -> (text: String, position: Int)
-    ) async throws {
-        var position = 0
-        while true {
-            let state = stateOptions.reading
-            let isOver = try await runBlocking { try Self.isOver(reader, in: state) }
-            let from = position
-            let (text, now) = try await runBlocking { try next(from) }
-            if !text.isEmpty {
-                print(text)
-                fflush(nil)
-            }
-            position = now
-            guard follow, !isOver else { return }
-            try await Task.sleep(for: .milliseconds(300))
-        }
-    }
-
-    /// Whether nothing will be added: the run has an outcome, or its process is gone without one.
-    private static func isOver(_ reader: RunReader, in state: StateDirectory) throws -> Bool {
-        guard case .missing = try reader.outcome() else { return true }
-        return try ModuleLock.holder(of: reader.id.module, in: state)?.run != reader.id
-    }
-
-    private static func transcript(
-        of step: String, _ reader: RunReader, after: Int, isVerbose: Bool
-    ) throws -> (String, Int) {
-        guard try reader.transcripts().contains(step) else {
+    private static func printTranscript(
+        of step: String, with poll: inout RunPoll, isVerbose: Bool
+    ) throws {
+        let run = poll.run
+        guard try run.transcripts().contains(step) else {
             throw StepFailure(
-                "show the transcript of \(step)", cause: "run \(reader.id) has none of that name",
-                remedy: "it has: \(try reader.transcripts().sorted().joined(separator: ", "))", kind: .usage)
+                "show the transcript of \(step)", cause: "run \(run.id) has none of that name",
+                remedy: "it has: \(try run.transcripts().sorted().joined(separator: ", "))", kind: .usage)
         }
-        let (lines, next) = try reader.transcript(of: step, from: after)
-        let shown = isVerbose ? lines : lines.withoutCommands
-        return (shown.map { "#\($0.command) \($0.kind.rawValue) \($0.text)" }.joined(separator: "\n"), next)
+        var transcript = try TranscriptReader(run, step: step)
+        var filter = CommandFilter(isVerbose: isVerbose)
+        while let line = try poll.next({ growing, _ in try transcript.next(isGrowing: growing) }) {
+            if filter.admits(line) { try StandardOutput.write("\(line.words)") }
+        }
     }
 }
 
-extension [TranscriptLine] {
-    /// The lines without the argument vectors of those commands that say what they are for.
-    var withoutCommands: [TranscriptLine] {
-        let explained = Set(filter { $0.kind == .purpose }.map(\.command))
-        return filter { $0.kind != .command || !explained.contains($0.command) }
+/// Reads a run's files to their end, and with `--follow` on until the run is over.
+struct RunPoll {
+    let run: RunReader
+    private let state: StateDirectory
+    private let isFollowing: Bool
+    private var isUnderWay: Bool
+
+    init(_ run: RunReader, in state: StateDirectory, isFollowing: Bool) throws {
+        self.run = run
+        self.state = state
+        self.isFollowing = isFollowing
+        isUnderWay = try run.isUnderWay(in: state)
+    }
+
+    /// What `read` gives.
+    ///
+    /// Where the run is followed, waits for it, and blocks the thread.
+    ///
+    /// - Parameter read: Told whether the run's files grow, and whether what is unfinished is
+    ///   waited for.
+    mutating func next<Value>(
+        _ read: (_ isGrowing: Bool, _ isWaiting: Bool) throws -> Value?
+    ) throws -> Value? {
+        while true {
+            if let value = try read(isUnderWay, isUnderWay && isFollowing) { return value }
+            guard isUnderWay, isFollowing else { return nil }
+            usleep(300_000)
+            // Asked before the next look: what is written until the run is over is read.
+            isUnderWay = try run.isUnderWay(in: state)
+        }
+    }
+}
+
+/// Leaves out the argument vectors of those commands that say what they are for.
+struct CommandFilter {
+    let isVerbose: Bool
+    private var explained: Set<Int> = []
+
+    init(isVerbose: Bool) {
+        self.isVerbose = isVerbose
+    }
+
+    /// Whether the next line of a transcript is to be shown.
+    mutating func admits(_ line: TranscriptLine) -> Bool {
+        switch line.kind {
+        case .purpose: explained.insert(line.command)
+        case .end: explained.remove(line.command)
+        case .command where !isVerbose: return !explained.contains(line.command)
+        default: break
+        }
+        return true
+    }
+}
+
+extension TranscriptLine {
+    fileprivate var words: String {
+        kind == .foreign ? text : "#\(command) \(kind.rawValue) \(text)"
     }
 }

@@ -33,7 +33,7 @@ struct ResumeCommand: AsyncParsableCommand {
             }
         }
         guard let summary else {
-            print("nothing to resume: no run of module \(module.number) is unfinished")
+            try StandardOutput.write("nothing to resume: no run of module \(module.number) is unfinished")
             return
         }
         try console.finish(with: summary)

@@ -27,10 +27,12 @@ struct RunConsole {
 
     /// Prints the result where it is wanted as JSON, and ends with the promised exit status.
     func finish(with summary: RunSummary) throws {
-        try formatOptions.print(SummaryRecord(summary), text: { "" })
+        let printing = Result { try formatOptions.print(SummaryRecord(summary), text: { "" }) }
+        // How the run ended is the greater news.
         if let failure = summary.failure {
             throw ExitCode(failure.exitStatus(interrupted: Signals.exitStatus))
         }
+        try printing.get()
     }
 }
 

@@ -34,8 +34,7 @@ struct RunStatus: Encodable, Sendable {
         case .damaged(let why):
             (state, error) = ("damaged", "outcome.json: \(why)")
         case .missing:
-            let holder = try ModuleLock.holder(of: reader.id.module, in: directory)
-            state = holder?.run == reader.id ? "running" : "cut off"
+            state = try reader.isUnderWay(in: directory) ? "running" : "cut off"
             error = nil
         }
         let checkpoints = try reader.checkpoints()

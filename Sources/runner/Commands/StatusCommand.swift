@@ -14,18 +14,18 @@ struct StatusCommand: AsyncParsableCommand {
     @OptionGroup var formatOptions: FormatOptions
 
     func run() async throws {
-        let state = stateOptions.reading
+        let state = try await reporting { try await stateOptions.existing }
         if all {
             let records = try await reporting {
                 try await runBlocking { try state.runs().map { try RunStatus($0, in: state) } }
             }
-            return try formatOptions.print(records) { records.map(\.line).joined(separator: "\n") }
+            return try formatOptions.print(records) { records.map(\.line.visibleOnOneLine).joined(separator: "\n") }
         }
         let record = try await reporting {
             let reader = try await stateOptions.run(run)
             return try await runBlocking { try RunStatus(reader, in: state) }
         }
-        let lines = record.steps.map { "  \($0.mark) \($0.step)  \($0.state)" }
+        let lines = record.steps.map { "  \($0.mark) \($0.step)  \($0.state)".visibleOnOneLine }
         let error = record.error.map { ["  \($0)"] } ?? []
         try formatOptions.print(record) { ([record.line] + lines + error).joined(separator: "\n") }
     }

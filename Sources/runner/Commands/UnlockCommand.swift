@@ -37,7 +37,7 @@ struct UnlockCommand: AsyncParsableCommand {
                         ofModule: name, through: site.site(reporter: .silent).cluster, journal: journal)
                 }
                 try await journal.finish(.unlocked, exitCode: 0)
-                print("the lock of run \(run), held by \(holder), is broken")
+                try StandardOutput.write("the lock of run \(run), held by \(holder), is broken")
             } catch {
                 try await journal.finish(
                     .refused, exitCode: (error as? any ExplainedError)?.kind.exitStatus ?? 1,

@@ -57,7 +57,7 @@ struct ResetOptions: ParsableArguments {
         do {
             return try await runBlocking {
                 guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else { return nil }
-                Terminal.write(question)
+                Terminal.write("\(question)")
                 return readLine() ?? ""
             }
         } catch {

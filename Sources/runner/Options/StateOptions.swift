@@ -16,8 +16,13 @@ struct StateOptions: ParsableArguments {
         StateDirectory.resolve(flag: stateDir, environment: ProcessInfo.processInfo.environment)
     }
 
-    /// The directory for reading; nothing is created.
-    var reading: StateDirectory { .reading(path) }
+    /// The directory for reading, which must exist; nothing is created.
+    var existing: StateDirectory {
+        get async throws {
+            let path = path
+            return try await runBlocking { try StateDirectory.existing(path) }
+        }
+    }
 
     /// The directory, created and proved writable.
     func prepared(_ terminal: Terminal) async throws -> StateDirectory {
@@ -29,9 +34,9 @@ struct StateOptions: ParsableArguments {
 
     /// The run called `text`, or the newest.
     func run(_ text: String?) async throws -> RunReader {
-        let state = reading
+        let state = try await existing
         let found = try await runBlocking { () -> RunReader? in
-            guard let text else { return try state.runs().first }
+            guard let text else { return try state.newestRun() }
             return RunID(text).flatMap { state.run($0) }
         }
         guard let found else {

@@ -9,19 +9,19 @@ struct DiagnosisLines {
     var isColoured = Terminal.wantsColour(on: STDOUT_FILENO)
 
     /// One line for each, and one more for each failure.
-    func text(_ diagnoses: [Diagnosis]) -> String {
-        diagnoses.map(lines).joined(separator: "\n")
+    func text(_ diagnoses: [Diagnosis]) -> TerminalText {
+        .joined(diagnoses.map(lines))
     }
 
-    private func lines(_ diagnosis: Diagnosis) -> String {
-        let (mark, colour): (String, Terminal.Colour) =
+    private func lines(_ diagnosis: Diagnosis) -> TerminalText {
+        let (mark, colour): (TerminalText, Terminal.Colour) =
             switch diagnosis.verdict {
             case .ok: ("✓", .green)
             case .failed: ("✗", .red)
             case .skipped: ("–", .dim)
             }
-        let shown = isColoured ? colour.paint(mark) : mark
-        let line = "\(shown) \(diagnosis.subject): \(diagnosis.found)"
+        let shown = isColoured ? mark.painted(colour) : mark
+        let line: TerminalText = "\(shown) \(diagnosis.subject): \(diagnosis.found)"
         return line + (diagnosis.remedy.map { "\n    → \($0)" } ?? "")
     }
 }
@@ -34,12 +34,6 @@ extension Diagnosis {
 }
 
 extension String {
-    /// The words on one line, without what could move a terminal's cursor.
-    var onOneLine: String {
-        String(
-            String.UnicodeScalarView(
-                split(whereSeparator: \.isWhitespace).joined(separator: " ").unicodeScalars.filter {
-                    $0.properties.generalCategory != .control
-                }))
-    }
+    /// The words on one line.
+    var onOneLine: String { split(whereSeparator: \.isWhitespace).joined(separator: " ") }
 }

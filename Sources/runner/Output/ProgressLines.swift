@@ -77,11 +77,13 @@ final class ProgressLines: Sendable {
         if terminal.isAnimated {
             redraw()
         } else if let line {
-            terminal.line(line)
+            terminal.line("\(line)")
         }
     }
 
-    private func end(_ title: String, mark: String, _ colour: Terminal.Colour, _ result: String, _ duration: Duration) {
+    private func end(
+        _ title: String, mark: TerminalText, _ colour: Terminal.Colour, _ result: String, _ duration: Duration
+    ) {
         let full = state.withLock { state in
             defer { state.current = nil }
             return state.current?.title ?? title

@@ -1,3 +1,4 @@
+import ClientKit
 import Foundation
 import Glibc
 import Synchronization
@@ -26,9 +27,9 @@ final class Terminal: Sendable {
     }
 
     /// Writes one finished line.
-    func line(_ text: String) {
+    func line(_ text: TerminalText) {
         state.withLock { live in
-            Self.write((live.isShown ? "\r\u{1B}[2K" : "") + text + "\n")
+            Self.write("\(live.isShown ? Self.clearing : "")\(text)\n")
             live.isShown = false
         }
     }
@@ -37,14 +38,17 @@ final class Terminal: Sendable {
     func live(_ text: String) {
         guard isAnimated else { return }
         state.withLock { live in
-            Self.write("\r\u{1B}[2K" + Self.fitted(text, columns: Self.columns()))
+            Self.write("\(Self.clearing)\(Self.fitted(text.visibleOnOneLine, columns: Self.columns()))")
             live.isShown = true
         }
     }
 
+    /// What erases the line that is shown.
+    private static let clearing: TerminalText = "\r\u{1B}[2K"
+
     /// `text` in the given SGR colour, or as it is.
-    func coloured(_ text: String, _ colour: Colour) -> String {
-        isAnimated ? colour.paint(text) : text
+    func coloured(_ text: TerminalText, _ colour: Colour) -> TerminalText {
+        isAnimated ? text.painted(colour) : text
     }
 
     /// SGR codes of the few colours used.
@@ -53,14 +57,11 @@ final class Terminal: Sendable {
         case green = 32
         case yellow = 33
         case dim = 2
-
-        /// `text` in this colour.
-        func paint(_ text: String) -> String { "\u{1B}[\(rawValue)m\(text)\u{1B}[0m" }
     }
 
     /// Writes to standard error, whose being closed or full is no reason to end a run: the record is in the journal.
-    static func write(_ text: String) {
-        var rest = Array(text.utf8)[...]
+    static func write(_ text: TerminalText) {
+        var rest = Array(text.raw.utf8)[...]
         while !rest.isEmpty {
             let written = rest.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
             guard written > 0 || errno == EINTR else { return }

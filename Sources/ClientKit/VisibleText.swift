@@ -1,0 +1,38 @@
+extension StringProtocol {
+    /// The text with everything visible that a terminal would obey or hide: control characters (escape sequences, backspace,
+    /// NUL), format characters (such as those that reverse the direction of writing), line and paragraph separators, and
+    /// what Unicode has not assigned, each as `\u{…}`.
+    ///
+    /// Newlines and tabs stay. What comes from outside passes through here before it reaches a terminal.
+    public var visible: String {
+        guard unicodeScalars.contains(where: \.isHidden) else { return String(self) }
+        var shown = String.UnicodeScalarView()
+        for scalar in unicodeScalars {
+            if scalar.isHidden {
+                shown.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
+            } else {
+                shown.append(scalar)
+            }
+        }
+        return String(shown)
+    }
+
+    /// The same on one line, so that no text can pose as a line of its own.
+    public var visibleOnOneLine: String {
+        split(whereSeparator: \.isNewline).map(\.visible).joined(separator: " ⏎ ")
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether a terminal would obey or hide it.
+    public var isHidden: Bool {
+        if isASCII { return (value < 0x20 && self != "\n" && self != "\t") || value == 0x7f }
+        switch properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned, .surrogate:
+            return true
+        default:
+            // Letters and marks that are drawn as nothing.
+            return properties.isDefaultIgnorableCodePoint
+        }
+    }
+}

@@ -1,0 +1,21 @@
+/// A JSON array that is printed element by element, and is whole also where an error ends it.
+struct JSONList {
+    private var isEmpty = true
+
+    /// Prints the beginning.
+    init() throws {
+        try StandardOutput.write(Array("[".utf8))
+    }
+
+    /// Prints one element.
+    mutating func append(_ value: some Encodable) throws {
+        try StandardOutput.write("\(isEmpty ? "" : ",")")
+        try StandardOutput.write(Array(JSONOutput.string(value).utf8))
+        isEmpty = false
+    }
+
+    /// Prints the end.
+    func close() throws {
+        try StandardOutput.write("\(isEmpty ? "" : "\n")]")
+    }
+}
