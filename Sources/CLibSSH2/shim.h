@@ -1,10 +1,12 @@
 #include <libssh2.h>
 #include <stddef.h>
 
-/* GNU functions that are declared for C only under _GNU_SOURCE, which Swift's Glibc module is not built with. */
-/* Without <sys/socket.h>, or this module would claim its constants, which belong to Glibc. */
+/* GNU functions that are declared for C only under _GNU_SOURCE, which Swift's Glibc module is not built with.
+   Without <sys/socket.h>, or this module would claim its constants, which belong to Glibc. */
 struct sockaddr;
 int accept4(int socket, struct sockaddr *address, unsigned int *length, int flags);
+int eventfd(unsigned int count, int flags);
+int pthread_setname_np(unsigned long thread, const char *name);
 void *memmem(const void *haystack, size_t haystack_length, const void *needle, size_t needle_length);
 
 /* libssh2_session_callback_set() takes every callback as void *; these keep the types checked. */

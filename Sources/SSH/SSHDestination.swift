@@ -68,13 +68,4 @@ public struct SSHDestination: Sendable {
     var endpoint: String {
         address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
     }
-
-    /// An error about this destination.
-    func failure(
-        _ phase: SSHError.Phase, _ attempt: String, cause: String, remedy: String, kind: FailureKind
-    ) -> SSHError {
-        SSHError(
-            phase: phase, hostName: name, endpoint: endpoint, attempt: attempt, cause: cause, remedy: remedy, kind: kind
-        )
-    }
 }

@@ -141,6 +141,27 @@ import Testing
         #expect(error.remedy.contains("ssh-add \(server.userKey)"))
     }
 
+    @Test func anAgentThatGivesNoAnswerHoldsUpNobodyForLong() async throws {
+        let server = try await TestServer()
+        let agent = try SilentUnixListener(path: server.path("agent"))
+        let destination = try server.destination(identity: .agent(publicKey: server.userKey + ".pub")) {
+            $0.agentSocket = server.path("agent")
+            $0.limits.connect = .seconds(1)
+        }
+        let error = try await failure(to: destination)
+        #expect(error.kind == .refused)
+        #expect(error.cause == "the SSH agent gave no answer within 1 s")
+        var patient = destination
+        patient.limits.connect = .seconds(60)
+        let task = Task { [patient] in try await failure(to: patient) }
+        try await Task.sleep(for: .milliseconds(200))
+        let cancelled = ContinuousClock.now
+        task.cancel()
+        #expect(try await task.value.kind == .failed)
+        #expect(.now - cancelled < .seconds(5))
+        withExtendedLifetime(agent) {}
+    }
+
     @Test func anAccountWithoutAShellIsExplained() async throws {
         let server = try await TestServer(["ForceCommand echo This account is closed; exit 1"])
         let error = try await failure(to: server.destination())

@@ -1,12 +1,13 @@
 import ClientKit
 import Foundation
-import SSH
 import Testing
+
+@testable import SSH
 
 /// Opens a connection that must fail, and returns why.
 func failure(
     to destination: SSHDestination, through: JumpHost? = nil,
-    passphrase: @Sendable (String) async -> Secret? = { _ in nil }
+    passphrase: @escaping @Sendable (String) async -> Secret? = { _ in nil }
 ) async throws -> SSHError {
     do throws(SSHError) {
         let connection = try await SSHConnection.open(to: destination, through: through, passphrase: passphrase)
@@ -129,5 +130,34 @@ struct UnexpectedSuccess: Error {}
         let destination = try server.destination(
             knownHosts: "[127.0.0.1]:\(server.port) \(server.hostKeyLine("rsa"))\n")
         #expect(try await failure(to: destination).cause.contains("no host key algorithm in common"))
+    }
+
+    @Test func aKnownRSAKeyIsAskedForFirst() async throws {
+        let server = try await TestServer(["HostKeyAlgorithms +ssh-rsa"], hostKeys: ["rsa", "ed25519"])
+        let destination = try server.destination(
+            knownHosts: "[127.0.0.1]:\(server.port) \(server.hostKeyLine("rsa"))\n")
+        let connection = try await SSHConnection.open(to: destination)
+        #expect(await connection.hostKeyFingerprint == (try await fingerprint(server, "rsa")))
+        await connection.close()
+    }
+
+    /// libssh2 1.10 verifies RSA keys with SHA-1 only, which servers do not offer any more.
+    @Test func aKnownRSAKeyThatCannotBeVerifiedRaisesNoSuspicion() async throws {
+        let server = try await TestServer(hostKeys: ["rsa", "ed25519"])
+        let line = "[127.0.0.1]:\(server.port) \(try server.hostKeyLine("rsa"))\n"
+        let destination = try server.destination(knownHosts: line)
+        if !Session.supportsRSAWithSHA2 {
+            let error = try await failure(to: destination)
+            #expect((error.phase, error.kind) == (.hostKey, .refused))
+            #expect(error.cause.contains("known is only its RSA key"))
+            #expect(!error.description.contains("in between"))
+            #expect(!error.remedy.contains("ssh-keygen -R"))
+            // The remedy is a command, which leaves the known line in its place and proves the new one by it.
+            let command = String(try #require(error.remedy.split(separator: ": ", maxSplits: 1).last))
+            let key = "-F /dev/null -o IdentitiesOnly=yes -i \(server.userKey)"
+            try await shell("/bin/sh", ["-c", command.replacing("ssh ", with: "ssh \(key) ", maxReplacements: 1)])
+            #expect(try String(contentsOfFile: destination.knownHosts[0], encoding: .utf8).hasPrefix(line))
+        }
+        await (try SSHConnection.open(to: destination)).close()
     }
 }

@@ -13,18 +13,13 @@ import Testing
             })
     }
 
-    private func logins(_ server: TestServer) throws -> Int {
-        try server.log.components(separatedBy: "Accepted publickey").count - 1
-    }
-
     private let command = RemoteCommand(["true"], effect: .read)
 
     @Test func severalSessionsTravelOnOneSessionToTheJumpHost() async throws {
         let (server, targets) = (try await TestServer(), [try await TestServer(), try await TestServer()])
         let jump = try jump(server)
-        async let first = SSHConnection.open(to: targets[0].destination(), through: jump)
-        async let second = SSHConnection.open(to: targets[1].destination(), through: jump)
-        let connections = try await [first, second]
+        var connections: [SSHConnection] = []
+        for target in targets { connections.append(try await .open(to: target.destination(), through: jump)) }
         let input = [UInt8](repeating: 7, count: 4 << 20)
         for connection in connections {
             let result = try await connection.run(RemoteCommand(["cat"], standardInput: input, effect: .read))
@@ -83,13 +78,13 @@ import Testing
 
     @Test func aHostThatNeverAnswersDoesNotHoldUpTheOthers() async throws {
         let (server, target, silent) = (try await TestServer(), try await TestServer(), try FullListener())
-        let jump = try jump(server) { $0.limits.connect = .seconds(6) }
+        let jump = try jump(server) { $0.limits.connect = .seconds(15) }
         async let vain = failure(to: target.destination { $0.port = silent.port }, through: jump)
         try await eventually("the way to the silent host is asked for") {
             try server.log.contains("port \(silent.port)")
         }
         let connection = try await SSHConnection.open(
-            to: target.destination { $0.limits.connect = .seconds(6) }, through: jump)
+            to: target.destination { $0.limits.connect = .seconds(15) }, through: jump)
         #expect(try await connection.run(command).exitStatus == 0)
         let error = try await vain
         #expect((error.kind, error.hostName) == (.unreachable, "master-01"))

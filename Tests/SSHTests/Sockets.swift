@@ -13,9 +13,9 @@ final class SilentListener: Sendable {
 
     deinit { close(descriptor) }
 
-    static func listen(backlog: Int32 = 8) throws -> (descriptor: Int32, port: UInt16) {
+    static func listen(port: UInt16 = 0, backlog: Int32 = 8) throws -> (descriptor: Int32, port: UInt16) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var (address, size) = loopback(0)
+        var (address, size) = loopback(port)
         let isBound = withUnsafeMutablePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 bind(descriptor, $0, size) == 0 && Glibc.listen(descriptor, backlog) == 0
@@ -33,11 +33,31 @@ final class FullListener: Sendable {
     private let descriptor: Int32
     private let occupants: [ConnectedSocket]
 
-    init() throws {
-        let (descriptor, port) = try SilentListener.listen(backlog: 0)
+    init(port: UInt16 = 0) throws {
+        let (descriptor, port) = try SilentListener.listen(port: port, backlog: 0)
         self.port = port
         self.descriptor = descriptor
         occupants = [try ConnectedSocket(port: port)]
+    }
+
+    deinit { close(descriptor) }
+}
+
+/// A Unix socket that takes connections and never says anything.
+final class SilentUnixListener: Sendable {
+    private let descriptor: Int32
+
+    init(path: String) throws {
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let isBound = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 && Glibc.listen(descriptor, 8) == 0
+            }
+        }
+        try #require(isBound)
     }
 
     deinit { close(descriptor) }

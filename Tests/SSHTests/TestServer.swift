@@ -4,9 +4,10 @@ import ClientKit
 import SSH
 import Testing
 
-/// A real sshd on 127.0.0.1 with keys of its own, for one test.
+/// A real sshd on a loopback address with keys of its own, for one test.
 final class TestServer: Sendable {
     let directory: URL
+    let address: String
     let port: UInt16
     let process: ChildProcess
 
@@ -23,11 +24,15 @@ final class TestServer: Sendable {
     }
 
     /// Starts a server; `options` are further lines of its configuration.
-    init(_ options: [String] = [], hostKeys: [String] = ["ed25519"], environment: [String] = ["SHLVL=5"]) async throws {
+    init(
+        _ options: [String] = [], hostKeys: [String] = ["ed25519"], environment: [String] = ["SHLVL=5"],
+        address: String = "127.0.0.1"
+    ) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "sshd-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(
             at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         self.directory = directory
+        self.address = address
         // sshd wants its privilege separation directory even where it is not a system service.
         try FileManager.default.createDirectory(atPath: "/run/sshd", withIntermediateDirectories: true)
         for type in hostKeys {
@@ -36,17 +41,17 @@ final class TestServer: Sendable {
         try await Self.makeKey(directory.appending(path: "user").path, ["-t", "ed25519"])
         try FileManager.default.copyItem(
             at: directory.appending(path: "user.pub"), to: directory.appending(path: "authorized_keys"))
-        (port, process) = try await Self.start(in: directory, options, hostKeys, environment)
+        (port, process) = try await Self.start(in: directory, address, options, hostKeys, environment)
     }
 
     /// Starts sshd on a port that is free; another test may take it first, and then it is tried with the next.
     private static func start(
-        in directory: URL, _ options: [String], _ hostKeys: [String], _ environment: [String]
+        in directory: URL, _ address: String, _ options: [String], _ hostKeys: [String], _ environment: [String]
     ) async throws -> (UInt16, ChildProcess) {
         let port = try freePort()
         let configuration =
             [
-                "Port \(port)", "ListenAddress 127.0.0.1", "PidFile none", "UsePAM no", "StrictModes no",
+                "Port \(port)", "ListenAddress \(address)", "PidFile none", "UsePAM no", "StrictModes no",
                 "PermitRootLogin yes", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
                 "AuthorizedKeysFile \(directory.path)/authorized_keys", "LogLevel DEBUG1", "MaxStartups 200",
                 "UseDNS no",
@@ -60,13 +65,13 @@ final class TestServer: Sendable {
         var text = ""
         try await eventually("sshd listens") {
             if FileManager.default.fileExists(atPath: log.path) { text = try String(contentsOf: log, encoding: .utf8) }
-            return text.contains("Server listening on 127.0.0.1") || text.contains("Cannot bind any address")
+            return text.contains("Server listening on \(address)") || text.contains("Cannot bind any address")
         }
-        if text.contains("Server listening on 127.0.0.1") { return (port, process) }
+        if text.contains("Server listening on \(address)") { return (port, process) }
         process.end()
         print("port \(port) was taken: \(text)")
         try FileManager.default.removeItem(at: log)
-        return try await start(in: directory, options, hostKeys, environment)
+        return try await start(in: directory, address, options, hostKeys, environment)
     }
 
     deinit {
@@ -89,9 +94,9 @@ final class TestServer: Sendable {
         _ adjust: (inout SSHDestination) -> Void = { _ in }
     ) throws -> SSHDestination {
         let known = try write(
-            knownHosts ?? "[127.0.0.1]:\(port) \(hostKeyLine())\n", to: "known_hosts-\(UUID().uuidString.prefix(8))")
+            knownHosts ?? "[\(address)]:\(port) \(hostKeyLine())\n", to: "known_hosts-\(UUID().uuidString.prefix(8))")
         var destination = SSHDestination(
-            name: "master-01", address: "127.0.0.1", port: port, user: "root", identity: identity ?? .keyFile(userKey),
+            name: "master-01", address: address, port: port, user: "root", identity: identity ?? .keyFile(userKey),
             knownHosts: [known], lockFile: path("lock"))
         adjust(&destination)
         return destination

@@ -85,7 +85,11 @@ final class ForwardPump {
 
     private func accept(_ listener: Int32) {
         let socket = CLibSSH2.accept4(listener, nil, nil, Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue))
-        guard socket >= 0 else { return }
+        guard socket >= 0 else {
+            // What cannot be accepted now would be there again at once, without end.
+            if ![EAGAIN, EINTR, ECONNABORTED].contains(errno) { abandon() }
+            return
+        }
         // One connection only: whoever else on this machine tries the port finds it closed.
         close(listener)
         setOption(TCP_NODELAY, of: socket, level: Int32(IPPROTO_TCP), to: 1)

@@ -1,6 +1,6 @@
 import CLibSSH2
 import ClientKit
-import Foundation
+import Glibc
 
 /// Deciding whether the server is the one it should be, before anything about us is sent.
 extension SSHDestination {
@@ -10,14 +10,15 @@ extension SSHDestination {
     func readKnownHosts() throws(SSHError) -> KnownHosts {
         var known = KnownHosts()
         for path in knownHosts {
-            do {
-                known.add(try Data(contentsOf: URL(fileURLWithPath: path)), from: path)
-            } catch CocoaError.fileReadNoSuchFile {
-                continue
+            do throws(Errno) {
+                known.add(try readFile(path).bytes, from: path)
             } catch {
+                if error.code == ENOENT { continue }
                 throw failure(
-                    .hostKey, "read the known hosts", cause: "\(path): \(error.localizedDescription)",
-                    remedy: "make \(path) readable for this user", kind: .badInput)
+                    .hostKey, attempt: "read the known hosts", cause: "\(path): \(errnoText(error.code))",
+                    remedy: error.isShortage
+                        ? Self.remedy(forShortage: error.code) : "make \(path) a file that this user can read",
+                    kind: error.isShortage ? .failed : .badInput)
             }
         }
         return known
@@ -35,8 +36,8 @@ extension SSHDestination {
         return (preferred + others).filter { seen.insert($0).inserted }.joined(separator: ",")
     }
 
-    /// Throws unless `key` is trusted.
-    func verify(_ key: PublicKey, against known: KnownHosts) throws(SSHError) {
+    /// Throws unless `key` is trusted; `offered` are the kinds of keys that the server has.
+    func verify(_ key: PublicKey, against known: KnownHosts, offered kinds: [String]) throws(SSHError) {
         let offered = "\(key.type) \(key.fingerprint)"
         let files = knownHosts.joined(separator: ", ")
         let name = KnownHosts.name(host: address, port: port)
@@ -55,6 +56,14 @@ extension SSHDestination {
             cause =
                 "the server offers the key \(offered), and \(location) has only a certificate authority for it: not supported"
             remedy = "compare the fingerprint on the host itself, then add the line: \(name) \(key.line)"
+        case .different(let trusted) where isRSAOnly(trusted, offered: kinds):
+            cause =
+                "known is only its RSA key (\(trusted[0].location)), and libssh2 \(Session.version) can verify such a key "
+                + "only with SHA-1, which the server does not offer"
+            remedy =
+                "log in once with ssh, which adds the host's other keys after the known one has proved them: "
+                + "ssh -o UpdateHostKeys=yes -o UserKnownHostsFile=\(trusted[0].location.file) -p \(port) "
+                + "\(user)@\(address) true"
         case .different(let trusted):
             let expected = trusted.map { "\($0.key.type) \($0.key.fingerprint) (\($0.location))" }
             cause = "the server offers the key \(offered), but expected is \(expected.joined(separator: " or "))"
@@ -67,6 +76,12 @@ extension SSHDestination {
                 "get the key with ssh-keyscan\(port == 22 ? "" : " -p \(port)") \(address), compare its fingerprint "
                 + "(ssh-keygen -lf) on the host itself, then add it to \(knownHosts.first ?? "a known hosts file")"
         }
-        throw failure(.hostKey, "verify the host key", cause: cause, remedy: remedy, kind: .refused)
+        throw failure(.hostKey, attempt: "verify the host key", cause: cause, remedy: remedy, kind: .refused)
+    }
+
+    /// Whether the host has been known by RSA keys only, and shows another for want of a way to verify those.
+    private func isRSAOnly(_ trusted: [KnownHosts.Trusted], offered kinds: [String]) -> Bool {
+        !Session.supportsRSAWithSHA2 && trusted.allSatisfy { $0.key.type == "ssh-rsa" }
+            && !kinds.contains("ssh-rsa") && kinds.contains { $0.hasPrefix("rsa-sha2-") }
     }
 }

@@ -10,6 +10,16 @@ struct AgentClient: Sendable {
         case unreachable(String, Int32)
         case refused
         case malformed
+
+        /// The cause in words.
+        var explanation: String {
+            switch self {
+            case .noSocket: "SSH_AUTH_SOCK is not set: there is no agent"
+            case .unreachable(let path, let code): "the agent at \(path) does not answer: \(errnoText(code))"
+            case .refused: "it refused"
+            case .malformed: "its answer makes no sense"
+            }
+        }
     }
 
     private enum Message {
@@ -19,8 +29,8 @@ struct AgentClient: Sendable {
         static let signature: UInt8 = 14
     }
 
-    /// Long enough for somebody to confirm the use of a key (`ssh-add -c`).
-    private static let patience = timeval(tv_sec: 30, tv_usec: 0)
+    /// After this long a thread is given up, for which nobody waits any more.
+    private static let limit = timeval(tv_sec: 60, tv_usec: 0)
 
     let socketPath: String
 
@@ -86,9 +96,9 @@ struct AgentClient: Sendable {
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw .unreachable(socketPath, errno) }
-        var patience = Self.patience
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        var limit = Self.limit
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         let result = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))

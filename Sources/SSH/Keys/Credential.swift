@@ -17,7 +17,9 @@ enum Credential: Sendable {
 
 extension SSHDestination {
     /// Finds the configured key, before anything is sent, and asks for its passphrase where it has one.
-    func findCredential(passphrase: (String) async -> Secret?) async throws(SSHError) -> Credential {
+    func findCredential(
+        on loop: EventLoop, passphrase: (String) async -> Secret?, isolation: isolated any Actor
+    ) async throws(SSHError) -> Credential {
         switch identity {
         case .keyFile(let path):
             let file: KeyFile
@@ -25,51 +27,61 @@ extension SSHDestination {
                 file = try KeyFile(path: path)
             } catch {
                 throw failure(
-                    .authentication, "use the SSH key \(path)", cause: error.cause, remedy: error.remedy,
+                    .authentication, attempt: "use the SSH key \(path)", cause: error.cause, remedy: error.remedy,
                     kind: error.isMissing ? .badInput : .refused)
             }
             guard file.isEncrypted else { return .file(file, passphrase: Secret("")) }
             guard let given = await passphrase(path), !given.isEmpty else {
                 throw failure(
-                    .authentication, "use the SSH key \(path)", cause: "it is encrypted, and no passphrase was given",
+                    .authentication, attempt: "use the SSH key \(path)",
+                    cause: "it is encrypted, and no passphrase was given",
                     remedy: "give the passphrase, or load the key into an agent with ssh-add \(path)", kind: .refused)
             }
             return .file(file, passphrase: given)
         case .agent(let wanted):
-            return try findAgentKey(wanted)
+            return try await findAgentKey(wanted, on: loop, isolation: isolation)
         }
     }
 
-    private func findAgentKey(_ wanted: String) throws(SSHError) -> Credential {
+    private func findAgentKey(
+        _ wanted: String, on loop: EventLoop, isolation: isolated any Actor
+    ) async throws(SSHError) -> Credential {
         let fingerprint = try wanted.hasPrefix("SHA256:") ? wanted : readPublicKey(wanted).fingerprint
         let attempt = "use the key \(fingerprint) of the SSH agent"
         let add = wanted.hasSuffix(".pub") ? "ssh-add \(wanted.dropLast(4))" : "ssh-add with the file of that key"
+        let answer: Result<(AgentClient, [PublicKey]), AgentClient.Failure>
+        do {
+            answer = try await loop.runBlocking(
+                until: Deadline(in: limits.connect), isolation: isolation
+            ) { [agentSocket] in
+                Result { () throws(AgentClient.Failure) in
+                    let agent = try AgentClient(socketPath: agentSocket)
+                    return (agent, try agent.identities())
+                }
+            }
+        } catch {
+            throw agentError(error, attempt: attempt)
+        }
         let agent: AgentClient
         let keys: [PublicKey]
-        do {
-            agent = try AgentClient(socketPath: agentSocket)
-            keys = try agent.identities()
-        } catch {
-            let cause =
-                switch error {
-                case .noSocket: "SSH_AUTH_SOCK is not set: there is no agent"
-                case .unreachable(let path, let code): "the agent at \(path) does not answer: \(errnoText(code))"
-                case .refused, .malformed: "the agent did not list its keys"
-                }
+        switch answer {
+        case .success(let found): (agent, keys) = found
+        case .failure(let error):
             throw failure(
-                .authentication, attempt, cause: cause,
+                .authentication, attempt: attempt, cause: error.explanation,
                 remedy: "start an agent (eval $(ssh-agent)) and load the key with \(add)", kind: .refused)
         }
         guard let key = keys.first(where: { $0.fingerprint == fingerprint }) else {
             let held = keys.map { "\($0.type) \($0.fingerprint)" }.joined(separator: ", ")
             throw failure(
-                .authentication, attempt,
+                .authentication, attempt: attempt,
                 cause: keys.isEmpty ? "the agent holds no key" : "the agent holds only \(held)",
                 remedy: "load the key with \(add)", kind: .refused)
         }
         if key.type == "ssh-rsa", !Session.supportsRSAWithSHA2 {
             let problem = KeyFile.noRSA("it is an RSA key", remedy: "use an ed25519 key (ssh-keygen -t ed25519)")
-            throw failure(.authentication, attempt, cause: problem.cause, remedy: problem.remedy, kind: .refused)
+            throw failure(
+                .authentication, attempt: attempt, cause: problem.cause, remedy: problem.remedy, kind: .refused)
         }
         return .agent(agent, key)
     }
@@ -78,16 +90,19 @@ extension SSHDestination {
         let attempt = "read the public key \(path)"
         let text: String
         do {
-            text = try String(contentsOfFile: path, encoding: .utf8)
+            text = String(decoding: try readFile(path).bytes, as: UTF8.self)
         } catch {
             throw failure(
-                .authentication, attempt, cause: error.localizedDescription,
-                remedy: "correct the path of the public key in the inventory", kind: .badInput)
+                .authentication, attempt: attempt, cause: errnoText(error.code),
+                remedy: error.isShortage
+                    ? Self.remedy(forShortage: error.code)
+                    : "correct the path of the public key in the inventory",
+                kind: error.isShortage ? .failed : .badInput)
         }
         let fields = text.split(whereSeparator: \.isWhitespace)
         guard fields.count >= 2, let key = PublicKey(type: fields[0], base64: fields[1]) else {
             throw failure(
-                .authentication, attempt, cause: "it is not a public key in OpenSSH's form",
+                .authentication, attempt: attempt, cause: "it is not a public key in OpenSSH's form",
                 remedy: "name the .pub file of the key, or its SHA256: fingerprint", kind: .badInput)
         }
         return key

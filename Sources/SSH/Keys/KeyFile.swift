@@ -78,33 +78,25 @@ struct KeyFile: Sendable {
     }
 
     private static func read(_ path: String) throws(Problem) -> String {
-        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else {
+        let correct = "correct the path of the key in the inventory"
+        let (bytes, status): ([UInt8], stat)
+        do {
+            (bytes, status) = try readFile(path)
+        } catch {
             throw Problem(
-                cause: "\(path): \(errnoText(errno))", remedy: "correct the path of the key in the inventory",
-                isMissing: errno == ENOENT)
+                cause: "\(path): \(errnoText(error.code))",
+                remedy: error.isShortage ? SSHDestination.remedy(forShortage: error.code) : correct,
+                isMissing: error.code == ENOENT)
         }
-        defer { Glibc.close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size < 1 << 20 else {
-            throw Problem(cause: "\(path) is not a key file", remedy: "correct the path of the key in the inventory")
+        guard status.st_mode & S_IFMT == S_IFREG, bytes.count < 1 << 20 else {
+            throw Problem(cause: "\(path) is not a key file", remedy: correct)
         }
-        // Asked of the open file, so that nobody can put another in its place after the check.
         guard status.st_mode & 0o077 == 0 else {
             let mode = String(status.st_mode & 0o777, radix: 8)
             throw Problem(
                 cause: "\(path) may be read by others than its owner (mode 0\(mode))", remedy: "chmod 600 \(path)")
         }
-        var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
-        var filled = 0
-        while filled < bytes.count {
-            let count = bytes.withUnsafeMutableBytes {
-                Glibc.read(descriptor, $0.baseAddress?.advanced(by: filled), $0.count - filled)
-            }
-            guard count > 0 else { break }
-            filled += count
-        }
-        return String(decoding: bytes.prefix(filled), as: UTF8.self)
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// The cipher and the public key, which even an encrypted file shows.

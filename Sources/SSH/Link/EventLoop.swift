@@ -1,13 +1,13 @@
-import Foundation
+import CLibSSH2
 import Glibc
 
 /// A serial executor on one thread of its own that waits in `poll` for file descriptors and for jobs at once.
 ///
-/// The actor that runs on it may keep sockets going between its jobs: after each batch of jobs, and after each wake-up of
-/// `poll`, the executor calls the actor's `turn`, which does what can be done without blocking and says what to wait for.
-/// Enqueueing a job ends the wait, so nothing has to be woken by hand.
+/// The actor that runs on it may keep sockets going between its jobs: after each batch of jobs, and after
+/// each wake-up of `poll`, the loop calls the actor's `process`, which does what can be done without
+/// blocking and says what to wait for. Enqueueing a job ends the wait. The waits of tasks are watched too.
 final class EventLoop: SerialExecutor {
-    /// What to wait for until the next turn.
+    /// What to wait for until `process` is called again.
     struct Request {
         /// The descriptors, with the events of interest.
         var descriptors: [pollfd] = []
@@ -15,92 +15,104 @@ final class EventLoop: SerialExecutor {
         var deadline: ContinuousClock.Instant?
     }
 
+    private struct Pending {
+        let wait: Wait
+        let descriptors: [pollfd]
+        let end: ContinuousClock.Instant
+    }
+
     private struct State {
         var jobs: [UnownedJob] = []
+        var pending: [Pending] = []
+        var process: (@Sendable ([pollfd]) -> Request?)?
         var thread: pthread_t?
         var isStopped = false
     }
 
-    // Touched inside `withState` only, which holds the lock. Not a Mutex: where two threads want one at once, it goes through
-    // a library into which the thread sanitizer cannot see, and races are reported that are none.
-    private nonisolated(unsafe) var unguardedState = State()
-    private let lock = NSLock()
-    private let wakeReader: Int32
-    private let wakeWriter: Int32
+    private let state = Locked(State())
+    private let wakeUp: Int32
 
-    /// Makes an executor; jobs wait until ``start(label:turn:)``.
-    init() {
-        var ends: [Int32] = [-1, -1]
-        // Without descriptors the process cannot do anything at all, so there is no one to hand the error to.
-        precondition(socketpair(AF_UNIX, TCPSocket.flags, 0, &ends) == 0, "no file descriptors left")
-        wakeReader = ends[0]
-        wakeWriter = ends[1]
+    /// Starts the thread, or throws where there is no descriptor or no thread left.
+    init(label: String) throws(Errno) {
+        wakeUp = eventfd(0, O_CLOEXEC | O_NONBLOCK)
+        guard wakeUp >= 0 else { throw Errno(code: errno) }
+        try startThread(label) {
+            self.state.withLock { $0.thread = pthread_self() }
+            self.run()
+        }
     }
 
     deinit {
-        Glibc.close(wakeReader)
-        Glibc.close(wakeWriter)
+        if wakeUp >= 0 { Glibc.close(wakeUp) }
     }
 
-    /// Starts the thread.
+    /// Says what keeps the actor's sockets going.
     ///
-    /// `turn` gets the descriptors on which something happened, and returns nil when its actor is gone.
-    func start(label: String, turn: @escaping @Sendable ([pollfd]) -> Request?) {
-        let thread = Thread {
-            self.withState { $0.thread = pthread_self() }
-            self.loop(turn)
-        }
-        thread.name = label
-        thread.start()
+    /// `process` gets the descriptors on which something happened, and returns nil when its actor is gone.
+    func attach(_ process: @escaping @Sendable ([pollfd]) -> Request?) {
+        state.withLock { $0.process = process }
     }
 
     /// Ends the thread after the job that calls this.
     func stop() {
-        withState { $0.isStopped = true }
+        state.withLock { $0.isStopped = true }
     }
 
     /// Takes a job and ends the wait of the thread.
     func enqueue(_ job: consuming ExecutorJob) {
         let unowned = UnownedJob(job)
-        let mustWake = withState { state in
+        let mustWake = state.withLock { state in
             state.jobs.append(unowned)
             return state.jobs.count == 1 && state.thread.map { pthread_equal($0, pthread_self()) == 0 } ?? true
         }
         if mustWake {
-            var byte: UInt8 = 0
-            // A full socket means that a wake-up is already on its way.
-            _ = Glibc.write(wakeWriter, &byte, 1)
+            var one: UInt64 = 1
+            // It cannot be full: it is read before each wait.
+            _ = Glibc.write(wakeUp, &one, MemoryLayout<UInt64>.size)
         }
     }
 
-    /// Lets `assumeIsolated` succeed in a turn, which is not a job but runs on the same thread.
+    /// Lets `assumeIsolated` succeed in `process`, which is not a job but runs on the same thread.
     func checkIsolated() {
         precondition(isIsolatingCurrentContext() == true, "not on the session's thread")
     }
 
-    /// Whether the caller is on the executor's thread.
+    /// Whether the caller is on the loop's thread.
     func isIsolatingCurrentContext() -> Bool? {
-        withState { state in state.thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
+        state.withLock { state in state.thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
     }
 
-    private func withState<Result>(_ body: (inout State) -> Result) -> Result {
-        lock.withLock { body(&unguardedState) }
+    /// Watches `wait`, which belongs to a task on this thread.
+    func add(_ wait: Wait, for descriptors: [pollfd], until end: ContinuousClock.Instant) {
+        state.withLock { $0.pending.append(Pending(wait: wait, descriptors: descriptors, end: end)) }
     }
 
-    private func loop(_ turn: @Sendable ([pollfd]) -> Request?) {
+    /// Forgets `wait`.
+    func remove(_ wait: Wait) {
+        state.withLock { state in
+            if let place = state.pending.lastIndex(where: { $0.wait === wait }) { state.pending.remove(at: place) }
+        }
+    }
+
+    /// Ends all waits as if their tasks were cancelled.
+    func endWaits() {
+        for pending in state.withLock({ $0.pending }) { pending.wait.end(.cancelled) }
+    }
+
+    private func run() {
         var events: [pollfd] = []
         while true {
             let isStopped = runJobs()
             if isStopped { return }
-            let request = turn(events) ?? Request()
-            events = withState { !$0.jobs.isEmpty } ? [] : wait(for: request)
+            let process = state.withLock { $0.process }
+            events = wait(for: process?(events) ?? Request())
         }
     }
 
-    /// Runs jobs until none is left, and tells whether one of them stopped the executor.
+    /// Runs jobs until none is left, and tells whether one of them stopped the loop.
     private func runJobs() -> Bool {
         while true {
-            let (jobs, isStopped) = withState { state in
+            let (jobs, isStopped) = state.withLock { state in
                 defer { state.jobs.removeAll(keepingCapacity: true) }
                 return (state.jobs, state.isStopped)
             }
@@ -112,21 +124,45 @@ final class EventLoop: SerialExecutor {
     }
 
     private func wait(for request: Request) -> [pollfd] {
-        var descriptors = request.descriptors
-        descriptors.append(pollfd(fd: wakeReader, events: Int16(POLLIN), revents: 0))
+        let (hasJobs, pending) = state.withLock { (!$0.jobs.isEmpty, $0.pending) }
+        var events: [pollfd] = []
+        if !hasJobs {
+            let ends = pending.map(\.end) + [request.deadline].compactMap { $0 }
+            events = poll(request.descriptors + pending.flatMap(\.descriptors), until: ends.min())
+        }
+        let now = ContinuousClock.now
+        for entry in pending {
+            if entry.descriptors.contains(where: { wanted in events.contains { $0.fd == wanted.fd } }) {
+                finish(entry.wait, as: .signalled)
+            } else if now >= entry.end {
+                finish(entry.wait, as: .timedOut)
+            }
+        }
+        return events
+    }
+
+    /// Ends `wait` and forgets it at once: the task may be long in coming, and must not be waited for without a pause.
+    private func finish(_ wait: Wait, as end: Wait.End) {
+        remove(wait)
+        wait.end(end)
+    }
+
+    /// The descriptors on which something happened before `end`.
+    private func poll(_ descriptors: [pollfd], until end: ContinuousClock.Instant?) -> [pollfd] {
+        var descriptors = descriptors + [pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0)]
         var milliseconds: Int32 = -1
-        if let deadline = request.deadline {
-            let left = max(.zero, deadline - .now)
+        if let end {
+            let left = max(.zero, end - .now)
             // Rounded up, so that the deadline has passed when the wait is over.
             milliseconds = Int32(
                 clamping: left.components.seconds * 1000
                     + (left.components.attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
         }
         // EINTR counts as a wake-up on which nothing happened.
-        guard poll(&descriptors, nfds_t(descriptors.count), milliseconds) > 0 else { return [] }
+        guard Glibc.poll(&descriptors, nfds_t(descriptors.count), milliseconds) > 0 else { return [] }
         if descriptors.removeLast().revents != 0 {
-            var drained = [UInt8](repeating: 0, count: 64)
-            while read(wakeReader, &drained, drained.count) > 0 {}
+            var count: UInt64 = 0
+            _ = read(wakeUp, &count, MemoryLayout<UInt64>.size)
         }
         return descriptors.filter { $0.revents != 0 }
     }

@@ -32,6 +32,9 @@ struct ServerProposal {
         self.lists = lists
     }
 
+    /// The kinds of host key that the server has.
+    var hostKeyAlgorithms: [String] { lists[1] }
+
     /// What server and `session` have nothing of in common, in words; nil where that is not what failed.
     func mismatch(with session: Session) -> String? {
         for ((method, name), offered) in zip(Self.kinds, lists) {

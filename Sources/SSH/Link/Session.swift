@@ -31,6 +31,9 @@ final class Session {
         self.transport = transport
         libssh2_session_set_blocking(pointer, 0)
         Transport.install(on: pointer)
+        // When to ask is decided elsewhere, by a clock that nobody sets: the library goes by the time of day,
+        // and an interval of minus 68 years is over at any.
+        libssh2_keepalive_config(pointer, 1, UInt32(bitPattern: .min))
     }
 
     deinit {
@@ -48,7 +51,22 @@ final class Session {
 
     /// `code` with the library's words for it.
     func failure(_ code: Int32) -> LinkFailure {
-        transport.failure ?? .library(code: code, message: lastError)
+        if let failure = transport.failure { return failure }
+        guard code == LIBSSH2_ERROR_CHANNEL_FAILURE else { return .library(code: code, message: lastError) }
+        // The library has the server's reason code only as one of its own texts.
+        let message = lastError
+        return if message.contains("administratively prohibited") {
+            .refused(.prohibited)
+        } else if message.contains("connect failed") {
+            .refused(.connectFailed)
+        } else {
+            .refused(.other(message))
+        }
+    }
+
+    /// Asks the server for a sign of life.
+    func sendKeepalive() {
+        libssh2_keepalive_send(pointer, nil)
     }
 
     /// The algorithms of one kind that the library offers, in its order of preference.

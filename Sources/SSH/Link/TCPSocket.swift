@@ -3,35 +3,17 @@ import Glibc
 /// Making TCP sockets; all are non-blocking and closed in child processes.
 enum TCPSocket {
     /// An address to connect or bind to.
-    struct Address {
-        fileprivate let family: Int32
+    struct Address: Sendable {
+        let family: Int32
         fileprivate let bytes: [UInt8]
+
+        init(_ info: addrinfo) {
+            family = info.ai_family
+            bytes = [UInt8](UnsafeRawBufferPointer(start: info.ai_addr, count: Int(info.ai_addrlen)))
+        }
     }
 
     static let flags = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-
-    /// The addresses of `host`; a name may block for as long as the resolver takes.
-    static func resolve(_ host: String, port: UInt16) -> Result<[Address], ResolverError> {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        hints.ai_flags = AI_NUMERICSERV
-        var list: UnsafeMutablePointer<addrinfo>?
-        let code = getaddrinfo(host, String(port), &hints, &list)
-        guard code == 0 else { return .failure(ResolverError(message: String(cString: gai_strerror(code)))) }
-        defer { freeaddrinfo(list) }
-        let addresses = sequence(first: list, next: { $0?.pointee.ai_next }).compactMap { entry -> Address? in
-            guard let info = entry?.pointee else { return nil }
-            return Address(
-                family: info.ai_family,
-                bytes: [UInt8](UnsafeRawBufferPointer(start: info.ai_addr, count: Int(info.ai_addrlen))))
-        }
-        return .success(addresses)
-    }
-
-    /// A name that has no address, in the resolver's words.
-    struct ResolverError: Error {
-        let message: String
-    }
 
     /// A socket that has begun to connect, or the errno.
     static func startConnecting(to address: Address) -> Result<Int32, Errno> {
@@ -76,16 +58,12 @@ enum TCPSocket {
         return .success((descriptor, UInt16(bigEndian: address.sin_port)))
     }
 
-    private static func withSocketAddress(
-        _ bytes: [UInt8], _ body: (UnsafePointer<sockaddr>?, socklen_t) -> Int32
-    ) -> Int32 {
-        bytes.withUnsafeBytes { raw in
-            raw.withMemoryRebound(to: sockaddr.self) { body($0.baseAddress, socklen_t(bytes.count)) }
-        }
-    }
 }
 
-/// An error number of the system.
-struct Errno: Error, Hashable {
-    let code: Int32
+private func withSocketAddress(
+    _ bytes: [UInt8], do body: (UnsafePointer<sockaddr>?, socklen_t) -> Int32
+) -> Int32 {
+    bytes.withUnsafeBytes { raw in
+        raw.withMemoryRebound(to: sockaddr.self) { body($0.baseAddress, socklen_t(bytes.count)) }
+    }
 }

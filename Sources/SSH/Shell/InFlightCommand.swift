@@ -49,24 +49,20 @@ final class InFlightCommand {
     // What is still to be sent; parts rather than one array, for a large input must not be copied.
     private var parts: ArraySlice<[UInt8]>
     private var sent = 0
-    private var continuation: CheckedContinuation<End, Never>?
+    private var wait: Wait?
     private var reached: End?
     private(set) var output: Stream
     private(set) var errors: Stream
     let nonce: String
     let started = ContinuousClock.now
-    var deadline: ContinuousClock.Instant
-    /// Set when the waiting task was cancelled.
-    var isCancelled = false
 
     /// Prepares to send `parts`, and to collect what comes until `nonce` was seen on both streams.
     init(
-        sending parts: [[UInt8]], nonce: String, outputLimit: Int, deadline: ContinuousClock.Instant,
+        sending parts: [[UInt8]], nonce: String, outputLimit: Int,
         onOutput: @escaping (ArraySlice<UInt8>, OutputStream) -> Void
     ) {
         self.parts = parts[...]
         self.nonce = nonce
-        self.deadline = deadline
         self.onOutput = onOutput
         output = Stream(nonce: nonce, limit: outputLimit)
         errors = Stream(nonce: nonce, limit: outputLimit)
@@ -93,10 +89,25 @@ final class InFlightCommand {
         if let payload = output.payload, errors.payload != nil { end(.trailer(payload)) }
     }
 
-    /// Waits for the end.
-    func result(isolation: isolated any Actor) async -> End {
-        if let reached { return reached }
-        return await withCheckedContinuation { continuation = $0 }
+    /// Waits for the end; where the task is cancelled, for `grace` more.
+    func result(
+        on loop: EventLoop, until deadline: Deadline, grace: Duration, isolation: isolated any Actor
+    ) async -> End {
+        var limit = deadline.end
+        for isOpenToCancellation in [true, false] {
+            if let reached { return reached }
+            let wait = Wait()
+            self.wait = wait
+            let end = await loop.wait(
+                wait, until: limit, isOpenToCancellation: isOpenToCancellation, isolation: isolation)
+            switch end {
+            case .signalled: break
+            case .timedOut: self.end(isOpenToCancellation ? .timedOut : .cancelled)
+            case .cancelled: limit = min(limit, .now + grace)
+            }
+        }
+        end(.cancelled)
+        return reached ?? .cancelled
     }
 
     /// Ends the wait; only the first end counts.
@@ -106,6 +117,6 @@ final class InFlightCommand {
         for (rest, stream) in [(output.finish(), OutputStream.stdout), (errors.finish(), .stderr)] where !rest.isEmpty {
             onOutput(rest, stream)
         }
-        continuation?.resume(returning: end)
+        wait?.end()
     }
 }

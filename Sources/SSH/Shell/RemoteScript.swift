@@ -26,27 +26,62 @@ enum RemoteScript {
     /// The first line: the functions that command lines use.
     ///
     /// Programs of administrators are found for every login, also where its PATH is without their folders.
-    ///
-    /// `_kb_change` holds the lock on descriptor 9, which the command inherits: the lock lasts as long as the command does,
-    /// whatever becomes of this shell. The holders are told from waiting shells by the latters' `_kb_` text.
     static func preamble(token: String, lockFile: String) throws(Failure) -> [UInt8] {
-        let text = #"""
-            export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin";_kb_nl=$(printf '\nx');_kb_nl=${_kb_nl%x};
-            _kb_end(){ printf '%s %s\n' "$_kb_nonce" "$_kb_status";printf '%s\n' "$_kb_nonce" >&2;};
-            _kb_input(){ head -c "$1";IFS= read -r _kb_line;[ "$_kb_line" = "$2" ]||kill -KILL 0;};
-            _kb_read(){ (_kb_body);_kb_status=$?;};
-            _kb_change(){ _kb_status=nolock;{ flock -x -w "$_kb_wait" 9;case $? in
-             0) (_kb_body);_kb_status=$?;;
-             1) _kb_status=busy;_kb_holders;;
-            esac;} 9>>"$_kb_lock";};
-            _kb_holders(){ for _kb_file in /proc/[0-9]*/fd/9;do if [ "$_kb_file" -ef "$_kb_lock" ];then
-             _kb_pid=${_kb_file%/fd/9};_kb_args=$({ tr '\000' ' ' <"$_kb_pid/cmdline";} 2>/dev/null);
-             case $_kb_args in ''|'flock '*|'tr '*|*_kb_*);;*) printf '%s (process %s)\n' "$_kb_args" "${_kb_pid#/proc/}" >&2;;esac;
-            fi;done;};
-            _kb_lock=
-            """#
+        let text = start + input + lock
         return Array(token.utf8) + text.utf8.filter { $0 != newline[0] } + (try word(lockFile)) + newline
     }
+
+    /// The status of a command whose input cannot be handed on, after which the shell ends.
+    static let noInput = "noinput"
+
+    private static let start = #"""
+        export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin";_kb_nl=$(printf '\nx');_kb_nl=${_kb_nl%x};
+        _kb_end(){ printf '%s %s\n' "$_kb_nonce" "$_kb_status";printf '%s\n' "$_kb_nonce" >&2;};
+        _kb_read(){ (_kb_body);_kb_status=$?;};
+        """#
+
+    /// Handing on the command's input, to the byte.
+    ///
+    /// BusyBox's `head` reads past its count, where GNU's does not: so it is tried, once, before the first input, and `dd`
+    /// is used otherwise, in blocks where it can wait for whole ones.
+    private static let input = #"""
+        _kb_by=;
+        _kb_exact(){ [ "$(printf 'abc'|{ "$@";printf .;cat;} 2>/dev/null)" = a.bc ];};
+        _kb_prove(){ [ -z "$_kb_by" ]||return 0;
+         if _kb_exact head -c 1;then _kb_by=head;
+         elif _kb_exact dd bs=1 count=1 iflag=fullblock;then _kb_by=blocks;
+         elif _kb_exact dd bs=1 count=1;then _kb_by=bytes;
+         else _kb_status=noinput;_kb_end;exit 125;fi;};
+        _kb_take(){ case $_kb_by in
+         head) head -c "$1";;
+         blocks) [ "$1" -lt 65536 ]||dd bs=65536 count=$(($1/65536)) iflag=fullblock 2>/dev/null;
+          [ $(($1%65536)) -eq 0 ]||dd bs=$(($1%65536)) count=1 iflag=fullblock 2>/dev/null;;
+         bytes) dd bs=1 count="$1" 2>/dev/null;;
+        esac;};
+        _kb_input(){ _kb_take "$1";IFS= read -r _kb_line;[ "$_kb_line" = "$2" ]||kill -KILL 0;};
+        """#
+
+    /// Changing under the host's lock.
+    ///
+    /// `_kb_change` holds it on descriptor 9, which the command inherits: the lock lasts as long as the command does,
+    /// whatever becomes of this shell. The holders are told from waiting shells by the latters' `_kb_` text. BusyBox's
+    /// `flock` cannot wait for a limited time, which it shows with a file that nobody locks, and so is asked each second.
+    private static let lock = #"""
+        _kb_flock(){ flock -x -w "$_kb_wait" 9 2>/dev/null;_kb_code=$?;[ $_kb_code -eq 1 ]||return $_kb_code;
+         if flock -s -w 1 8 8</ 2>/dev/null;then return 1;fi;
+         until flock -x -n 9 2>/dev/null;do [ "$_kb_wait" -gt 0 ]||return 1;_kb_wait=$((_kb_wait-1));sleep 1 9>&-;done;};
+        _kb_change(){ _kb_status=nolock;{ _kb_flock;_kb_code=$?;case $_kb_code in
+         0) (_kb_body);_kb_status=$?;;
+         1) _kb_status=busy;_kb_holders;;
+         127) printf 'flock is not installed' >&2;;
+         *) printf 'flock failed with status %s' $_kb_code >&2;;
+        esac;} 9>>"$_kb_lock";};
+        _kb_holders(){ for _kb_file in /proc/[0-9]*/fd/9;do if [ "$_kb_file" -ef "$_kb_lock" ];then
+         _kb_pid=${_kb_file%/fd/9};_kb_args=$({ tr '\000' ' ' <"$_kb_pid/cmdline";} 2>/dev/null);
+         case $_kb_args in ''|'flock '*|'tr '*|*_kb_*);;*) printf '%s (process %s)\n' "$_kb_args" "${_kb_pid#/proc/}" >&2;;esac;
+        fi;done;};
+        _kb_lock=
+        """#
 
     /// The line that runs `command`.
     ///
@@ -74,7 +109,8 @@ enum RemoteScript {
             line += "\(runner) </dev/null;_kb_end".utf8
         } else {
             // What the command leaves unread is read away, or it would be taken for the next line.
-            line += "_kb_input \(command.standardInput.count) \(token)|{ \(runner);cat >/dev/null;_kb_end;}".utf8
+            line +=
+                "_kb_prove;_kb_input \(command.standardInput.count) \(token)|{ \(runner);cat >/dev/null;_kb_end;}".utf8
         }
         return Array(token.utf8) + line + newline
     }

@@ -23,7 +23,7 @@ extension SSHConnection {
             try await observer.didEnd(activity, ActivityOutcome(status: status, duration: duration))
         } catch {
             throw destination.failure(
-                .command, "record the end of \(command.summary)", cause: "\(error)",
+                .command, attempt: "record the end of \(command.summary)", cause: "\(error)",
                 remedy: (error as? any ExplainedError)?.remedy ?? "make the record writable, then resume",
                 kind: (error as? any ExplainedError)?.kind ?? .stateNotWritable)
         }
@@ -40,7 +40,7 @@ extension SSHConnection {
     private func notRun(
         _ command: RemoteCommand, because cause: String, remedy: String, kind: FailureKind
     ) -> SSHError {
-        destination.failure(.command, "run \(command.summary)", cause: cause, remedy: remedy, kind: kind)
+        destination.failure(.command, attempt: "run \(command.summary)", cause: cause, remedy: remedy, kind: kind)
     }
 
     /// An error of a command that the observer did not let pass.
@@ -79,11 +79,18 @@ extension SSHConnection {
                     because: "the lock \(destination.lockFile) cannot be taken" + (said.isEmpty ? "" : ": \(said)"),
                     remedy: "let \(destination.user) write there and install flock (util-linux) on the host",
                     kind: .failed)
+            case RemoteScript.noInput:
+                notRun(
+                    command,
+                    because: "the host has no program that hands on a command's input: neither its head nor its dd "
+                        + "reads exactly what it is asked for",
+                    remedy: "install coreutils on the host", kind: .failed)
             default:
                 unknown(command, because: "the trailer reads \"\(payload)\" where an exit status was expected")
             }
         let status: ActivityOutcome.Status =
-            error.kind == .unknownOutcome ? .unknown(error.cause) : .refused(code: "lock \(payload)")
+            error.kind == .unknownOutcome
+            ? .unknown(error.cause) : .refused(code: payload == RemoteScript.noInput ? payload : "lock \(payload)")
         return (status, .failure(error))
     }
 
@@ -99,7 +106,7 @@ extension SSHConnection {
 
     private func unknown(_ command: RemoteCommand, because cause: String) -> SSHError {
         destination.failure(
-            .command, "run \(command.summary)", cause: "\(cause); whether the command took effect is unknown",
+            .command, attempt: "run \(command.summary)", cause: "\(cause); whether the command took effect is unknown",
             remedy: "resume: the step looks at what is there and goes on from it", kind: .unknownOutcome)
     }
 }

@@ -5,6 +5,7 @@ import ClientKit
 final class ShellChannel {
     let channel: OpaquePointer
     private let session: Session
+    private weak var link: Link?
     /// What precedes each line that the loop evaluates.
     let token: String
     // Sent together with the first command, which saves a round trip.
@@ -15,13 +16,20 @@ final class ShellChannel {
     var isIdle = false
     /// Set when the shell can take no more commands.
     private(set) var isEnded = false
+    /// Why, where it ended with its session.
+    private(set) var loss: LinkFailure?
+
+    /// When to wait no longer for how it ended.
+    private(set) var endDue: ContinuousClock.Instant?
 
     private static let chunkSize = 64 << 10
     private static let rounds = 32
+    private static let endPause = Duration.seconds(1)
 
-    init(channel: OpaquePointer, session: Session, token: String, preamble: [UInt8]) {
+    init(channel: OpaquePointer, link: Link, token: String, preamble: [UInt8]) {
         self.channel = channel
-        self.session = session
+        self.link = link
+        session = link.session
         self.token = token
         self.preamble = preamble
     }
@@ -30,6 +38,18 @@ final class ShellChannel {
     func takePreamble() -> [UInt8]? {
         defer { preamble = nil }
         return preamble
+    }
+
+    /// Closes the channel.
+    func close() {
+        link?.abandon(self)
+    }
+
+    /// Notes that the session is lost.
+    func lose(_ reason: LinkFailure) {
+        isEnded = true
+        loss = reason
+        inFlight?.end(.linkLost(reason))
     }
 
     /// Moves what can be moved without waiting, both directions and both output streams alternately.
@@ -61,9 +81,16 @@ final class ShellChannel {
         if count < 0, count != Int(Session.again) {
             end(session.failure(Int32(count)).explanation)
         } else if libssh2_channel_eof(channel) != 0 {
-            end(endReason())
+            noteEndOfOutput()
         }
         return false
+    }
+
+    /// The server tells how the shell ended only when it has ended, which may be a moment after its output.
+    private func noteEndOfOutput() {
+        let due = endDue ?? .now + Self.endPause
+        endDue = due
+        if .now >= due || libssh2_channel_wait_closed(channel) != Session.again { end(endReason()) }
     }
 
     private func write(_ bytes: UnsafeRawBufferPointer) -> Int {

@@ -6,37 +6,49 @@ import ClientKit
 final class ShellPool {
     /// One command's place in the queue, and then the shell that it has.
     final class Claim {
-        let nonce: String
         fileprivate let effect: Effect
         fileprivate(set) var shell: ShellChannel?
         /// Why there is no shell.
         fileprivate(set) var refusal: SSHError?
+        fileprivate let wait = Wait()
         private var isAnswered = false
-        private var continuation: CheckedContinuation<Void, Never>?
 
-        init(nonce: String, effect: Effect) {
-            self.nonce = nonce
+        init(effect: Effect) {
             self.effect = effect
         }
 
-        /// Waits until it has a shell, or is told that it gets none.
-        func wait(isolation: isolated any Actor) async {
-            if !isAnswered { await withCheckedContinuation { continuation = $0 } }
+        /// Waits until it has a shell, or is told that it gets none, or the task is cancelled.
+        func wait(on loop: EventLoop, isolation: isolated any Actor) async {
+            // Bounded by the limits of the commands before it, and by nothing else.
+            let day = Duration.seconds(86_400)
+            if !isAnswered { _ = await loop.wait(wait, until: .now + day, isolation: isolation) }
         }
 
         fileprivate func answer() {
             isAnswered = true
-            continuation?.resume()
+            wait.end()
         }
     }
+
+    /// What became of a shell that was to be opened.
+    enum Opening {
+        case opened
+        /// The server grants no more.
+        case refused(SSHError)
+        case failed(SSHError)
+    }
+
+    /// How long a server is not asked for more than it has just granted.
+    private static let pause = Duration.seconds(30)
 
     /// All there are, also those in use and one that is being started.
     private(set) var shells: [ShellChannel] = []
     private var waiting: [Claim] = []
     private var isChanging = false
     private var isOpening = false
-    private var limit: Int
+    private let limit: Int
     private var granted = 0
+    private var nextOpening = ContinuousClock.now
 
     init(limit: Int) {
         self.limit = max(1, limit)
@@ -64,11 +76,9 @@ final class ShellPool {
         waiting.append(claim)
     }
 
-    /// Takes the claim with this nonce out of the queue; false where it does not wait any more.
-    func withdraw(_ nonce: String) -> Bool {
-        guard let place = waiting.firstIndex(where: { $0.nonce == nonce }) else { return false }
-        waiting.remove(at: place).answer()
-        return true
+    /// Takes `claim` out of the queue, if it still waits there.
+    func withdraw(_ claim: Claim) {
+        waiting.removeAll { $0 === claim }
     }
 
     /// Takes back what `claim` has; ``handOut()`` must follow.
@@ -80,11 +90,12 @@ final class ShellPool {
 
     /// Gives idle shells to those who wait.
     ///
-    /// Where this returns true, there are too few: another is to be opened, and ``openingEnded(_:)`` called.
+    /// Where this returns true, there are too few: another is to be opened, and ``noteOpening(_:)`` called.
     func handOut() -> Bool {
         while let place = firstServable {
             guard let shell = shells.first(where: \.isIdle) else {
-                guard !isOpening, shells.count < limit else { return false }
+                let isPaused = !shells.isEmpty && .now < nextOpening
+                guard !isOpening, !isPaused, shells.count < limit else { return false }
                 isOpening = true
                 return true
             }
@@ -99,13 +110,19 @@ final class ShellPool {
 
     /// Notes that a shell was opened, or why not; ``handOut()`` must follow.
     ///
-    /// A server that grants no more than there are is not asked again; where there are none, the first who waits is told.
-    func openingEnded(_ failure: SSHError?) {
+    /// Where there are others it is tried again only after a while, and where there are none, the first who waits is told.
+    func noteOpening(_ opening: Opening) {
         isOpening = false
-        guard let failure else { return }
-        if !shells.isEmpty {
-            limit = shells.count
+        let failure: SSHError
+        switch opening {
+        case .opened: return
+        case .refused(let error):
+            failure = error
             granted = shells.count
+        case .failed(let error): failure = error
+        }
+        if !shells.isEmpty {
+            nextOpening = .now + Self.pause
         } else if let place = firstServable {
             let claim = waiting.remove(at: place)
             claim.refusal = failure

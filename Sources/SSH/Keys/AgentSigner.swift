@@ -1,0 +1,42 @@
+import CLibSSH2
+import Glibc
+
+/// Signs for libssh2 with a key that an agent holds.
+///
+/// An agent may ask its user first. libssh2 is told to come again, so that its session goes on meanwhile.
+final class AgentSigner {
+    private var signature: [UInt8]?
+    /// What the agent is to sign, before ``answer(_:)``.
+    private(set) var request: [UInt8]?
+    /// Why the agent did not sign.
+    private(set) var failure: AgentClient.Failure?
+
+    /// Takes what the agent answered.
+    func answer(_ answer: Result<[UInt8], AgentClient.Failure>) {
+        request = nil
+        switch answer {
+        case .success(let bytes): signature = bytes
+        case .failure(let error): failure = error
+        }
+    }
+
+    /// libssh2's side; it frees the signature with the allocator it was given, the C library's.
+    static let callback:
+        @convention(c) (
+            OpaquePointer?, UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>?, UnsafeMutablePointer<Int>?,
+            UnsafePointer<UInt8>?, Int, UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+        ) -> Int32 = { _, signature, signatureCount, data, count, abstract in
+            guard let reference = abstract?.pointee, let signature, let signatureCount else { return -1 }
+            let signer = Unmanaged<AgentSigner>.fromOpaque(reference).takeUnretainedValue()
+            if signer.failure != nil { return -1 }
+            guard let bytes = signer.signature else {
+                signer.request = [UInt8](UnsafeBufferPointer(start: data, count: count))
+                return LIBSSH2_ERROR_EAGAIN
+            }
+            guard let copy = malloc(max(1, bytes.count)) else { return -1 }
+            copy.copyMemory(from: bytes, byteCount: bytes.count)
+            signature.pointee = copy.assumingMemoryBound(to: UInt8.self)
+            signatureCount.pointee = bytes.count
+            return 0
+        }
+}

@@ -1,0 +1,104 @@
+import CLibSSH2
+import Glibc
+
+/// Opening channels, one at a time.
+extension Link {
+    /// What a channel leads to.
+    enum Target {
+        case shell
+        /// A host and port as the server sees them.
+        case tcp(host: String, port: UInt16)
+    }
+
+    /// A channel that is being opened, or is about to be.
+    struct Opening {
+        let since = ContinuousClock.now
+        /// Set when the server has been asked.
+        var target: Target?
+        /// Whether whoever asked for it does not wait any more.
+        var isAbandoned = false
+    }
+
+    /// Without a byte from the server for this long after a question, others are not sent its way.
+    private var suspicion: Duration { min(.seconds(5), (heartbeat?.silence ?? .seconds(10)) / 2) }
+
+    /// Whether a channel may be opened now.
+    var canOpen: Bool { isEstablished && failure == nil && opening == nil && suspectSince == nil }
+
+    /// Takes the turn to open a channel; ``openChannel(to:until:isolation:)`` must follow at once.
+    func reserve() { opening = Opening() }
+
+    /// Opens a channel, which the caller must close; it must have taken its turn with ``reserve()``.
+    ///
+    /// Throws ``LinkFailure/silent(_:)`` where the session itself seems to be dead, before that is certain.
+    func openChannel(
+        to target: Target, until deadline: Deadline, isolation: isolated any Actor
+    ) async throws(LinkFailure) -> OpaquePointer {
+        var channel: OpaquePointer?
+        do throws(LinkFailure) {
+            let code = try await answer(until: deadline, isolation: isolation) { session in
+                self.opening?.target = target
+                channel = Self.open(target, in: session)
+                return channel == nil ? libssh2_session_last_errno(session.pointer) : 0
+            }
+            opening = nil
+            guard let channel else { throw status.blamed(session.failure(code)) }
+            channels.insert(channel)
+            return channel
+        } catch {
+            giveUpOpening()
+            throw error
+        }
+    }
+
+    /// The result of `operation`; a session that does not even answer a keepalive meanwhile becomes suspect.
+    private func answer(
+        until deadline: Deadline, isolation: isolated any Actor, _ operation: (Session) -> Int32
+    ) async throws(LinkFailure) -> Int32 {
+        let asked = ContinuousClock.now
+        for isAsked in [false, true] {
+            let part = Deadline(in: suspicion / 2)
+            guard part.end < deadline.end else { break }
+            do {
+                return try await complete(until: part, isolation: isolation, operation)
+            } catch .timedOut {
+                guard transport.lastReceived <= asked else { break }
+                if isAsked {
+                    suspectSince = asked
+                    throw .silent(suspicion)
+                }
+                askForSignOfLife()
+            }
+        }
+        return try await complete(until: deadline, isolation: isolation, operation)
+    }
+
+    private func giveUpOpening() {
+        guard opening?.target != nil, failure == nil else {
+            opening = nil
+            return
+        }
+        // libssh2 must come to an end with this one before it can open another; the session itself is sound.
+        opening?.isAbandoned = true
+    }
+
+    /// Goes on with an opening for which nobody waits any more.
+    func finishAbandonedOpening() {
+        guard let target = opening?.target else { return }
+        let channel = Self.open(target, in: session)
+        if channel == nil, libssh2_session_last_errno(session.pointer) == Session.again { return }
+        opening = nil
+        guard let channel else { return }
+        channels.insert(channel)
+        closeLater(channel)
+    }
+
+    private static func open(_ target: Target, in session: Session) -> OpaquePointer? {
+        switch target {
+        case .shell:
+            libssh2_channel_open_ex(session.pointer, "session", 7, 2 << 20, 32 << 10, nil, 0)
+        case .tcp(let host, let port):
+            libssh2_channel_direct_tcpip_ex(session.pointer, host, Int32(port), "127.0.0.1", 0)
+        }
+    }
+}

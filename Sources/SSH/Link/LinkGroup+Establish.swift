@@ -1,0 +1,131 @@
+import CLibSSH2
+import ClientKit
+import Glibc
+
+/// From nothing to a session that is logged in.
+extension LinkGroup {
+    /// How often a server that closes the connection at once (it is busy with others) is tried, and how long
+    /// to wait between.
+    private static let attempts = 6
+    private static let firstPause = Duration.milliseconds(250)
+
+    /// A socket on which the server, or the session before it, can be spoken to.
+    private struct Way {
+        let socket: Int32
+        let carrier: LinkStatus?
+        /// How long the way there took: about a round trip.
+        let duration: Duration
+    }
+
+    /// Opens a session, or throws and leaves nothing behind; the deadline is what is left of the limit.
+    func establish(isolation: isolated any Actor) async throws(SSHError) -> (Link, Deadline) {
+        let known = try destination.readKnownHosts()
+        let credential = try await findCredential(isolation: isolation)
+        // The clock starts only now: somebody may have taken their time to type.
+        var deadline = Deadline(in: destination.limits.connect)
+        let link = try await handshake(known, until: &deadline, isolation: isolation)
+        do {
+            try verifyHostKey(of: link, against: known)
+            try await authenticate(on: link, with: credential, until: &deadline, isolation: isolation)
+        } catch {
+            drop(link)
+            throw error
+        }
+        link.noteEstablished(hops: through?.hops ?? 0)
+        return (link, deadline)
+    }
+
+    private func findCredential(isolation: isolated any Actor) async throws(SSHError) -> Credential {
+        if let credential { return credential }
+        let found = try await destination.findCredential(on: loop, passphrase: passphrase, isolation: isolation)
+        credential = found
+        return found
+    }
+
+    private func handshake(
+        _ known: KnownHosts, until deadline: inout Deadline, isolation: isolated any Actor
+    ) async throws(SSHError) -> Link {
+        var attempt = 0
+        while true {
+            attempt += 1
+            let way = try await findWay(until: &deadline, isolation: isolation)
+            let transport = Transport(socket: way.socket)
+            if isClosed { throw destination.linkError(.closedHere, in: .connect, attempt: "connect") }
+            guard let session = Session(transport: transport) else {
+                throw destination.linkError(.socket(ENOMEM), in: .handshake, attempt: "begin an SSH session")
+            }
+            let link = Link(
+                session, status: LinkStatus(hostName: destination.name, carrier: way.carrier), loop: loop,
+                limits: destination.limits, roundTrip: way.duration)
+            add(link)
+            libssh2_session_method_pref(
+                session.pointer, LIBSSH2_METHOD_HOSTKEY, destination.hostKeyPreference(known))
+            session.preferFastKeyExchange()
+            let code: Int32
+            do {
+                code = try await link.complete(until: deadline, isolation: isolation) {
+                    libssh2_session_handshake($0.pointer, $0.transport.socket)
+                }
+            } catch {
+                drop(link)
+                let isTurnedAway =
+                    (error == .closedByPeer || error == .socket(ECONNRESET))
+                    && ServerProposal(preamble: transport.preamble) == nil
+                guard isTurnedAway, attempt < Self.attempts else {
+                    throw destination.handshakeError(error, on: transport, attempts: attempt)
+                }
+                // Others back off at the same moment, so the pause is spread out.
+                let pause = Self.firstPause * (1 << (attempt - 1)) * Double.random(in: 0.5...1.5)
+                _ = await loop.wait(until: min(deadline.end, .now + pause), isolation: isolation)
+                continue
+            }
+            if code == 0 { return link }
+            let failure = session.failure(code)
+            drop(link)
+            throw destination.keyExchangeError(failure, of: session)
+        }
+    }
+
+    private func verifyHostKey(of link: Link, against known: KnownHosts) throws(SSHError) {
+        guard let blob = link.session.hostKey else {
+            throw destination.linkError(
+                .library(code: 0, message: "no host key"), in: .hostKey, attempt: "verify the host key")
+        }
+        let key = PublicKey(blob: blob)
+        let offered = ServerProposal(preamble: link.transport.preamble)?.hostKeyAlgorithms ?? []
+        try destination.verify(key, against: known, offered: offered)
+        hostKeyFingerprint = key.fingerprint
+    }
+
+    private func findWay(
+        until deadline: inout Deadline, isolation: isolated any Actor
+    ) async throws(SSHError) -> Way {
+        let began = ContinuousClock.now
+        if let through {
+            let tunnel = try await through.tunnel(to: destination)
+            // What the way to the jump host took is not this host's time.
+            deadline = deadline.postponed(by: tunnel.asked - began)
+            return Way(socket: tunnel.socket, carrier: tunnel.carrier, duration: .now - tunnel.asked)
+        }
+        do throws(Resolver.Failure) {
+            let addresses = try await Resolver.addresses(
+                of: destination.address, port: destination.port, on: loop, until: deadline, isolation: isolation)
+            let socket = try await connect(to: addresses, until: deadline, isolation: isolation)
+            let silence = destination.limits.silence.components.seconds * 1000
+            setOption(TCP_USER_TIMEOUT, of: socket, level: Int32(IPPROTO_TCP), to: Int32(clamping: silence))
+            return Way(socket: socket, carrier: nil, duration: .now - began)
+        } catch {
+            throw destination.connectError(error)
+        }
+    }
+
+    private func connect(
+        to addresses: [TCPSocket.Address], until deadline: Deadline, isolation: isolated any Actor
+    ) async throws(Resolver.Failure) -> Int32 {
+        do {
+            return try await Connector.connect(to: addresses, on: loop, until: deadline, isolation: isolation)
+        } catch {
+            throw .link(error)
+        }
+    }
+}

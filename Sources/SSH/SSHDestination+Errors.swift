@@ -1,0 +1,150 @@
+import ClientKit
+import Glibc
+
+/// What failures of a connection mean, in words.
+extension SSHDestination {
+    /// An error about this destination.
+    func failure(
+        _ phase: SSHError.Phase, attempt: String, cause: String, remedy: String, kind: FailureKind
+    ) -> SSHError {
+        SSHError(
+            phase: phase, hostName: name, endpoint: endpoint, attempt: attempt, cause: cause, remedy: remedy,
+            kind: kind)
+    }
+
+    /// An error about a connection that is of no use any more, or that this side has given up.
+    func linkError(_ failure: LinkFailure, in phase: SSHError.Phase, attempt: String) -> SSHError {
+        let remedy =
+            switch failure {
+            case .carrierLost(let name, _): Self.remedy(whereItIsUp: name)
+            case .cancelled, .closedHere: "run it again"
+            case .socket(let code) where Errno(code: code).isShortage: Self.remedy(forShortage: code)
+            default: Self.remedy(whereItIsUp: "the host")
+            }
+        return self.failure(
+            phase, attempt: attempt, cause: failure.explanation, remedy: remedy,
+            kind: failure.isOurs ? .failed : .unreachable)
+    }
+
+    private static func remedy(whereItIsUp host: String) -> String {
+        "check whether \(host) is up, and whether sshd's log there says more"
+    }
+
+    /// What to do where this process or machine has no more of what `code` names.
+    static func remedy(forShortage code: Int32) -> String {
+        switch code {
+        case EMFILE: "let this process have more descriptors (ulimit -n), or connect to fewer hosts at once"
+        case ENFILE: "end what uses the most descriptors on this machine, or raise fs.file-max"
+        case EAGAIN: "let this user have more threads (ulimit -u), or connect to fewer hosts at once"
+        default: "free memory on this machine"
+        }
+    }
+
+    /// An error about a TCP connection.
+    func connectError(_ failure: Resolver.Failure) -> SSHError {
+        let cause: String
+        let remedy: String
+        switch failure {
+        case .notFound(let message):
+            cause = message
+            remedy = "correct the address in the inventory, or the name service"
+        case .link(.socket(ECONNREFUSED)):
+            cause = "connection refused: nothing listens on that port"
+            remedy = "start sshd there, or correct the port in the inventory"
+        case .lookUp(.timedOut(let limit)):
+            cause = "no answer from the name service within \(limit.inWords)"
+            remedy = "check the name servers in /etc/resolv.conf, or put the address into the inventory"
+        case .link(.timedOut(let limit)):
+            cause = LinkFailure.timedOut(limit).explanation
+            remedy = "check whether the host is up, and whether a firewall drops the connection"
+        case .link(.socket(let code)) where !Errno(code: code).isShortage:
+            cause = errnoText(code)
+            remedy =
+                [EHOSTUNREACH, ENETUNREACH].contains(code)
+                ? "check the address in the inventory and the routes of this machine (ip route)"
+                : "check the address and port in the inventory"
+        case .link(let failure), .lookUp(let failure):
+            return linkError(failure, in: .connect, attempt: "connect")
+        }
+        return self.failure(.connect, attempt: "connect", cause: cause, remedy: remedy, kind: .unreachable)
+    }
+
+    /// An error about a server that ended the connection before the keys were agreed on.
+    func handshakeError(_ failure: LinkFailure, on transport: Transport, attempts: Int) -> SSHError {
+        if case .carrierLost = failure { return linkError(failure, in: .handshake, attempt: "agree on keys") }
+        if failure.isOurs { return linkError(failure, in: .handshake, attempt: "agree on keys") }
+        let said = String(decoding: transport.preamble.prefix(200), as: UTF8.self).filter { !$0.isNewline }
+        let repetition = attempts > 1 ? ", \(attempts) times in a row" : ""
+        let words = said.isEmpty ? "" : " after saying \"\(said)\""
+        let isTurnedAway = [.closedByPeer, .socket(ECONNRESET)].contains(failure)
+        return self.failure(
+            .handshake, attempt: "agree on keys", cause: failure.explanation + words + repetition,
+            remedy: isTurnedAway
+                ? "check sshd's log there: it may have too many connections (MaxStartups) or bar this address "
+                    + "(PerSourcePenalties, hosts.deny)"
+                : "check whether an SSH server listens there, and whether a firewall is in between",
+            kind: .unreachable)
+    }
+
+    /// An error about keys that could not be agreed on.
+    func keyExchangeError(_ failure: LinkFailure, of session: Session) -> SSHError {
+        if let mismatch = ServerProposal(preamble: session.transport.preamble)?.mismatch(with: session) {
+            return self.failure(
+                .handshake, attempt: "agree on keys", cause: mismatch,
+                remedy: "let sshd there offer one of those as well (KexAlgorithms, HostKey, Ciphers, MACs in "
+                    + "sshd_config), or install a newer libssh2", kind: .failed)
+        }
+        return linkError(failure, in: .handshake, attempt: "agree on keys")
+    }
+
+    /// An error about a remote shell whose channel was not opened.
+    func shellError(_ failure: LinkFailure, attempt: String) -> SSHError {
+        guard case .refused = failure else { return linkError(failure, in: .channel, attempt: attempt) }
+        return self.failure(
+            .channel, attempt: attempt, cause: failure.explanation,
+            remedy: "check sshd's log there, and MaxSessions in its sshd_config", kind: .failed)
+    }
+
+    /// An error about a forward to `target` that was not opened.
+    func forwardError(_ failure: LinkFailure, to target: String, attempt: String) -> SSHError {
+        let remedy: String
+        switch failure {
+        case .timedOut:
+            remedy = "check whether \(target) is up, and whether a firewall drops what comes from \(name)"
+        case .refused(.connectFailed):
+            remedy = "check whether \(target) accepts connections from \(name)"
+        case .refused:
+            remedy =
+                "let sshd on \(name) forward connections: AllowTcpForwarding, PermitOpen and "
+                + "DisableForwarding in its sshd_config"
+        default:
+            return linkError(failure, in: .channel, attempt: attempt)
+        }
+        // Not the loss of this session's host: that is for its keepalives to say.
+        return self.failure(
+            .channel, attempt: attempt, cause: failure.explanation, remedy: remedy, kind: .failed)
+    }
+
+    /// An error about a `target` that cannot be reached through this jump host.
+    func tunnelError(_ failure: LinkFailure, to target: SSHDestination) -> SSHError {
+        let attempt = "connect through the jump host \(name)"
+        switch failure {
+        case .timedOut:
+            return target.failure(
+                .connect, attempt: attempt,
+                cause: "\(name) opened no connection to it: \(failure.explanation)",
+                remedy: "check whether the host is up, and whether a firewall drops what comes from \(name)",
+                kind: .unreachable)
+        case .refused(.connectFailed):
+            return target.failure(
+                .connect, attempt: attempt,
+                cause: "\(name) cannot connect to it: nothing listens there, or there is no way to it",
+                remedy: "check whether the host is up, and its address and port in the inventory, as "
+                    + "\(name) sees them", kind: .unreachable)
+        case .refused:
+            return forwardError(failure, to: target.endpoint, attempt: "open a way to \(target.endpoint)")
+        default:
+            return linkError(failure, in: .channel, attempt: "open a way to \(target.endpoint)")
+        }
+    }
+}
