@@ -40,10 +40,10 @@ import Testing
             """
         #expect(
             AdmissionWarning.assigned(in: output, to: Self.references) == [
-                AdmissionWarning(Self.references[1], Self.restricted),
-                AdmissionWarning(Self.references[2], Self.restricted.replacing("web", with: "worker")),
-                AdmissionWarning(Self.references[2], "once more"),
-                AdmissionWarning(Self.references[3], Self.deprecated),
+                AdmissionWarning(about: Self.references[1], text: Self.restricted),
+                AdmissionWarning(about: Self.references[2], text: Self.restricted.replacing("web", with: "worker")),
+                AdmissionWarning(about: Self.references[2], text: "once more"),
+                AdmissionWarning(about: Self.references[3], text: Self.deprecated),
             ])
     }
 
@@ -80,9 +80,9 @@ extension ServerTests {
             let webhook = try await Webhook(warningOf: ["deployments"], in: "warned", server)
             do {
                 let expected = [
-                    AdmissionWarning(desired[2].reference, #"would violate "restricted" (of chatwoot-web)"#),
-                    AdmissionWarning(desired[2].reference, "said of all"),
-                    AdmissionWarning(desired[3].reference, #"would violate "restricted" (of chatwoot-worker)"#),
+                    AdmissionWarning(about: desired[2].reference, text: #"would violate "restricted" (of chatwoot-web)"#),
+                    AdmissionWarning(about: desired[2].reference, text: "said of all"),
+                    AdmissionWarning(about: desired[3].reference, text: #"would violate "restricted" (of chatwoot-worker)"#),
                 ]
                 // The API server learns of a new webhook a moment later.
                 let deadline = ContinuousClock.now + .seconds(20)

@@ -94,7 +94,7 @@ extension ServerTests {
             try await server.writer.apply([counted])
             for value in ["4", "3", nil] {
                 try await server.writer.annotate(
-                    deployment: "chatwoot-web", namespace: "annotated", "example.com/a", value)
+                    deployment: "chatwoot-web", namespace: "annotated", key: "example.com/a", value: value)
                 let found = try await object("annotated")["metadata", "annotations", "example.com/a"]?.string
                 #expect(found == value)
             }

@@ -20,8 +20,8 @@ import Testing
         let error = await #expect(throws: KubernetesError.self) {
             try await reader([.read(ready, err: Self.withoutEtcd, exit: 1)]).requireReady()
         }
-        #expect(error?.cause == "it runs and cannot serve: etcd failed")
-        #expect(error?.remedy.hasPrefix("start etcd again on the masters") == true)
+        #expect(error?.cause == "it is running but not ready: etcd failed")
+        #expect(error?.remedy.hasPrefix("restore a majority of the etcd members on the masters") == true)
         #expect(error?.kind == .unreachable)
     }
 
@@ -34,7 +34,7 @@ import Testing
             try await reader([late, .read(ready, err: Self.withoutEtcd, exit: 1)])
                 .answering(from: ClusterSurvey()).makeSurvey(of: "chatwoot")
         }
-        #expect(lacking?.cause == "it runs and cannot serve: etcd failed")
+        #expect(lacking?.cause == "it is running but not ready: etcd failed")
         // It is well after all: what it did not answer is what counts.
         let slow = await #expect(throws: KubernetesError.self) {
             try await reader([late, .read(ready, out: "ok")])

@@ -108,16 +108,16 @@ extension ServerTests {
                 ])
         }
 
-        /// What no table knows is told by the server's refusal.
+        /// What no table knows is told by the server's failure.
         @Test func aFieldThatOnlyTheServerKnows() async throws {
-            let refusal = Refusal(
+            let failure = KubectlFailure(
                 exitStatus: 1,
                 errorText:
                     #"The Service "chatwoot-web" is invalid: spec.loadBalancerClass: Invalid value: "null": may not "#
                     + "change once set\nThe Deployment \"other\" is invalid: spec.selector: Invalid value: x: field is immutable\n",
                 kubeconfig: "/k", host: "h")
             let error = KubernetesError(
-                refusal.code, attempt: "apply", host: "h", cause: refusal.cause, remedy: refusal.remedy)
+                failure.code, attempt: "apply", host: "h", cause: failure.cause, remedy: failure.remedy)
             let found = ImmutableFields.named(
                 in: error, among: [Samples.service("a"), Samples.deployment("a"), Samples.job("a")])
             #expect(found == [Samples.service("a").reference: ["spec.loadBalancerClass"]])
@@ -175,7 +175,7 @@ extension ServerTests {
             let late = await #expect(throws: KubernetesError.self) {
                 try await server.writer.apply([map], within: .zero)
             }
-            #expect(late?.attempt == "wait for ConfigMap held/chatwoot-config, which is being deleted, to be gone")
+            #expect(late?.attempt == "wait for the deletion of ConfigMap held/chatwoot-config")
             #expect(late?.cause.contains("(held by finalizer example.com/hold)") == true)
             #expect(late?.remedy.contains("kubectl -n held edit configmap chatwoot-config") == true)
 
@@ -212,7 +212,7 @@ extension ServerTests {
             let late = await #expect(throws: KubernetesError.self) {
                 try await server.writer.apply([desired[1]], within: .zero)
             }
-            #expect(late?.attempt == "wait for Namespace going, which is being deleted, to be gone")
+            #expect(late?.attempt == "wait for the deletion of Namespace going")
         }
     }
 }

@@ -28,7 +28,7 @@ extension RehearsalTests {
             #expect(doctor.status == 69, "\(doctor.output)\(doctor.error)")
             #expect(doctor.seconds < 15)
             #expect(doctor.output.components(separatedBy: "✗").count == 2, "one line: \(doctor.output)")
-            #expect(doctor.output.contains("it runs and cannot serve: etcd failed"), "\(doctor.output)")
+            #expect(doctor.output.contains("it is running but not ready: etcd failed"), "\(doctor.output)")
             #expect(!doctor.output.contains("resume"), "there is no run: \(doctor.output)")
             for command in ["plan", "run"] {
                 let ended = try await Lab.runner(command, "11")

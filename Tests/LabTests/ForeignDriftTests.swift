@@ -32,7 +32,7 @@ extension RehearsalTests {
         let run = try await Lab.runner("run", "11")
         #expect(run.status == 0, "\(run.error)")
         #expect(
-            run.error.contains("waiting for Namespace chatwoot, which is being deleted, to be gone"), "\(run.error)")
+            run.error.contains("waiting for the deletion of Namespace chatwoot"), "\(run.error)")
         #expect(try await Lab.runner("plan", "11", "--detailed-exitcode").status == 0)
     }
 

@@ -68,7 +68,8 @@ struct DeployChatwoot: ObjectOwner {
             if scaling.isToBeBroughtBack(name) {
                 try await site.cluster.scale([name], namespace: namespace, to: before)
             }
-            try await site.cluster.annotate(deployment: name, namespace: namespace, ChatwootNames.replicasBefore, nil)
+            try await site.cluster.annotate(
+                deployment: name, namespace: namespace, key: ChatwootNames.replicasBefore, value: nil)
         }
     }
 

@@ -28,7 +28,8 @@ struct RunningPods {
         // Where the inventory gives a number, the deployment brings that back.
         for name in names where scaling.count(name) == .leave {
             try await writable.cluster.annotate(
-                deployment: name, namespace: namespace, ChatwootNames.replicasBefore, "\(scaling.wanted(name))")
+                deployment: name, namespace: namespace, key: ChatwootNames.replicasBefore,
+                value: "\(scaling.wanted(name))")
         }
         try await writable.cluster.scale(names, namespace: namespace, to: 0)
         var left: [String] = []

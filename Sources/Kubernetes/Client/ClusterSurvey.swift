@@ -1,22 +1,26 @@
 import ClientKit
 
-/// Everything that matters of one namespace, read with one command; a ``ClusterReader`` answers from it until it is forgotten.
+/// A cache of everything in one namespace that the steps ask for, read with one command.
 ///
-/// Many questions about one moment then cost one command. Whoever changes something, or waits for a change, forgets it first.
+/// A ``ClusterReader`` answers from it until it is told to forget it, so that many questions about
+/// the same moment cost one command. Whoever changes something, or waits for a change, calls
+/// ``forget()`` first.
 public actor ClusterSurvey {
     private var namespace: String?
     private var objects: [String: [JSONValue]] = [:]
-    /// Whether the last comparison of an object saw that one apply does all; kept when the rest is forgotten, for the apply
-    /// that follows.
+    /// Whether the last comparison of an object found that a plain server-side apply is all it
+    /// needs; kept when the rest is forgotten, for the apply that follows.
     private var plain: [ObjectReference: Bool] = [:]
 
-    /// Knows nothing yet.
+    /// Starts empty.
     public init() {}
 
-    /// What is listed, and the kind that each resource's objects have; nodes and namespaces are listed cluster-wide.
+    /// The resources that are listed, with the kind of their objects.
     private static let kinds = [
-        "deployments.apps": "Deployment", "replicasets.apps": "ReplicaSet", "jobs.batch": "Job", "pods": "Pod",
-        "events": "Event", "nodes": "Node", "namespaces": "Namespace", "services": "Service", "endpoints": "Endpoints",
+        "deployments.apps": "Deployment", "replicasets.apps": "ReplicaSet", "jobs.batch": "Job",
+        "pods": "Pod",
+        "events": "Event", "nodes": "Node", "namespaces": "Namespace", "services": "Service",
+        "endpoints": "Endpoints",
         "configmaps": "ConfigMap", "secrets": "Secret", "ingresses.networking.k8s.io": "Ingress",
         "poddisruptionbudgets.policy": "PodDisruptionBudget",
         "horizontalpodautoscalers.autoscaling": "HorizontalPodAutoscaler",
@@ -24,7 +28,7 @@ public actor ClusterSurvey {
     private static let clusterWide: Set = ["Node", "Namespace"]
     static let resources = kinds.keys.sorted()
 
-    /// Forgets what was read: from now on the cluster itself is asked.
+    /// Forgets what was read: from now on requests go to the cluster.
     public func forget() {
         namespace = nil
         objects = [:]
@@ -39,12 +43,12 @@ public actor ClusterSurvey {
         plain.merge(seen) { _, new in new }
     }
 
-    /// Whether each of `references` was compared, and one apply does all that is to be done about it.
+    /// Whether each of `references` was compared and needs nothing but a server-side apply.
     func sawOnlyPlain(_ references: [ObjectReference]) -> Bool {
         references.allSatisfy { plain[$0] == true }
     }
 
-    /// The objects of `references` that exist; `nil` where one of them is outside of what was read.
+    /// The objects of `references` that exist; `nil` where one of them was not covered.
     func get(_ references: [ObjectReference]) -> [JSONValue]? {
         var found: [JSONValue] = []
         for reference in references {
@@ -53,14 +57,14 @@ public actor ClusterSurvey {
                 $0["metadata", "name"]?.string == reference.name
             }
             guard let object = named.first else { continue }
-            // A server may list a kind in another version than the one that is asked for.
+            // A server may list a kind in a version other than the requested one.
             guard object.reference == reference else { return nil }
             found.append(object)
         }
         return found
     }
 
-    /// What a list of these resources holds; `nil` where one of them is outside of what was read.
+    /// The objects of these resources; `nil` where one of them was not covered.
     func list(_ resources: [String], namespace: String?, labels: [String: String]) -> [JSONValue]? {
         guard let namespace, namespace == self.namespace else { return nil }
         var found: [JSONValue] = []
@@ -81,21 +85,23 @@ public actor ClusterSurvey {
 }
 
 extension ClusterReader {
-    /// The same reader, answering from `survey` what that covers.
+    /// The same reader, answering from `survey` where that covers the question.
     public func answering(from survey: ClusterSurvey) -> ClusterReader {
         var reader = self
         reader.survey = survey
         return reader
     }
 
-    /// Reads everything of `namespace` that matters with one command, for this reader's survey.
+    /// Fills this reader's survey with the objects of `namespace`, with one command.
     ///
-    /// A server that does not answer in time is asked whether it can at all: what it lacks is the error then.
+    /// Where the server does not answer in time, its readiness is checked: the error then names
+    /// what fails there.
     public func makeSurvey(of namespace: String) async throws(KubernetesError) {
         do throws(KubernetesError) {
             await survey?.remember(
                 try await quick(Self.surveyTimeout).list(
-                    ClusterSurvey.resources, namespace: namespace, options: ["--show-managed-fields"]),
+                    ClusterSurvey.resources, namespace: namespace,
+                    options: ["--show-managed-fields"]),
                 of: namespace)
         } catch {
             if error.kind == .unreachable { try await requireReady() }
@@ -103,6 +109,7 @@ extension ClusterReader {
         }
     }
 
-    /// A survey takes a fifth of a second; whoever does not get one in this time asks for less at once, with more patience.
+    /// A survey usually takes 0.2 s; where it takes longer than this, the caller falls back to
+    /// smaller requests with longer time limits.
     private static let surveyTimeout: Duration = .seconds(5)
 }

@@ -1,8 +1,9 @@
 import ClientKit
 
 extension ClusterWriter {
-    /// Deletes a Job, and in the background its pods, if it is still as `job` shows it; where it changed since, the error's
-    /// ``KubernetesError/serverReason`` is `conflict`.
+    /// Deletes a Job, and in the background its pods, unless it changed since `job` was read.
+    ///
+    /// Where it changed, the error's ``KubernetesError/serverReason`` is `conflict`.
     public func deleteUnchanged(job: JSONValue) async throws(KubernetesError) {
         guard let reference = job.reference, let namespace = reference.namespace else { return }
         var preconditions: [String: JSONValue] = [:]
@@ -11,10 +12,13 @@ extension ClusterWriter {
             "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
             "preconditions": .object(preconditions),
         ]
-        // kubectl's own delete knows no preconditions.
+        // `kubectl delete` has no option for preconditions.
         _ = try await reader.kubectl.run(
-            "delete \(reference) unless it changed",
-            ["delete", "--raw", "/apis/batch/v1/namespaces/\(namespace)/jobs/\(reference.name)", "-f", "-"],
-            input: options.serialized(), effect: .change)
+            [
+                "delete", "--raw", "/apis/batch/v1/namespaces/\(namespace)/jobs/\(reference.name)",
+                "-f", "-",
+            ],
+            for: "delete \(reference) unless it changed", input: options.serialized(),
+            effect: .change)
     }
 }

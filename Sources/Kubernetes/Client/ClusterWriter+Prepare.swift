@@ -1,18 +1,24 @@
 import ClientKit
 
 extension ClusterWriter {
-    /// Brings the live objects to where one server-side apply of `manifests` does what a comparison said.
+    /// Prepares the live objects so that a server-side apply of `manifests` has the result that the
+    /// comparison announced.
     ///
-    /// Waits until what is being deleted is gone, deletes what can only be replaced, and makes ours what contradicts the
-    /// manifests, so that the apply removes it. Each part can be cut off: the next look begins with what is there. Costs
-    /// nothing where the last comparison saw nothing of it. Answers the Deployments whose pods somebody resized.
+    /// Waits until objects that are being deleted are gone, deletes those that can only be
+    /// replaced, and takes ownership of what contradicts the manifests, so that the apply removes
+    /// it. Can be interrupted at any point and called again. Costs nothing where the last
+    /// comparison found nothing to prepare. Returns the Deployments whose pods somebody resized.
     func prepare(
-        _ manifests: [any Manifest], refused: [ObjectReference: [String]] = [:], within limit: Duration,
+        _ manifests: [any Manifest], refused: [ObjectReference: [String]] = [:],
+        within limit: Duration,
         telling: (String, Duration?) -> Void
     ) async throws -> [JSONValue] {
-        if refused.isEmpty, await reader.survey?.sawOnlyPlain(manifests.map(\.reference)) == true { return [] }
+        if refused.isEmpty, await reader.survey?.sawOnlyPlain(manifests.map(\.reference)) == true {
+            return []
+        }
         let deadline = ContinuousClock.now + limit
-        // A status written between the read and the write is a conflict too, and no reason to give up.
+        // A status update between the read and the write is a conflict too, and no reason to give
+        // up.
         var attemptsLeft = 5
         while true {
             let live = try await reader.liveObjects(of: manifests, fresh: true)
@@ -21,7 +27,8 @@ extension ClusterWriter {
                 let left = ContinuousClock.now.duration(to: deadline)
                 guard left > .zero else { throw stillThere(deletion, after: limit) }
                 telling(
-                    "waiting for \(deletion.reference), which is being deleted, to be gone\(deletion.heldBy)", left)
+                    "waiting for the deletion of \(deletion.reference)\(deletion.heldBy)",
+                    left)
                 try await Task.sleep(for: min(left, .seconds(1)))
                 continue
             }
@@ -29,7 +36,7 @@ extension ClusterWriter {
             let claims = zip(manifests, courses).compactMap { $1.claim(towards: $0) }
             do {
                 if !replaced.isEmpty, attemptsLeft > 0 {
-                    telling("deleting \(replaced.words), to make it anew", nil)
+                    telling("deleting \(replaced.words) in order to recreate it", nil)
                     attemptsLeft -= 1
                     try await delete(replaced)
                     continue
@@ -44,7 +51,8 @@ extension ClusterWriter {
         }
     }
 
-    /// Lets Deployments whose pods were resized replace them, one after the other; those that roll anyway are left alone.
+    /// Restarts the rollout of Deployments whose pods were resized, except of those whose template
+    /// changed anyway.
     func restart(_ resized: [JSONValue]) async throws(KubernetesError) {
         guard !resized.isEmpty else { return }
         let before = resized.byReference()
@@ -54,8 +62,8 @@ extension ClusterWriter {
                 before[reference]?["spec", "template"] == object["spec", "template"]
             else { continue }
             _ = try await reader.kubectl.run(
-                "replace the resized pods of \(reference)",
-                ["rollout", "restart", "deployment/\(reference.name)", "--namespace", namespace], effect: .change)
+                ["rollout", "restart", "deployment/\(reference.name)", "--namespace", namespace],
+                for: "replace the resized pods of \(reference)", effect: .change)
         }
     }
 
@@ -67,14 +75,19 @@ extension ClusterWriter {
         return found
     }
 
-    /// Replaces an object as it was read: its `resourceVersion` is in it.
+    /// Replaces an object unless it changed since it was read: `claim` contains its
+    /// `resourceVersion`.
     ///
-    /// By its address, since kubectl's own replacing would write the annotation of client-side apply anew.
+    /// Uses the raw path, since `kubectl replace` would rewrite the annotation of client-side
+    /// apply.
     private func write(_ claim: JSONValue) async throws(KubernetesError) {
         guard let reference = claim.reference else { return }
         _ = try await reader.kubectl.run(
-            "take over the fields of \(reference) that somebody else set",
-            ["replace", "--raw", "\(reference.address)?fieldManager=\(Self.fieldManager)", "-f", "-"],
+            [
+                "replace", "--raw", "\(reference.address)?fieldManager=\(Self.fieldManager)", "-f",
+                "-",
+            ],
+            for: "take over the fields of \(reference) that somebody else set",
             input: claim.serialized(), effect: .change, outputIsSecret: reference.kind == "Secret")
     }
 
@@ -82,11 +95,14 @@ extension ClusterWriter {
         let scope = deletion.reference.namespace.map { "-n \($0) " } ?? ""
         let object = "\(deletion.reference.kind.lowercased()) \(deletion.reference.name)"
         return KubernetesError(
-            .deadline(nil), attempt: "wait for \(deletion.reference), which is being deleted, to be gone",
-            host: reader.hostName, cause: "it is still there after \(limit.words)\(deletion.heldBy)",
+            .deadline(nil),
+            attempt: "wait for the deletion of \(deletion.reference)",
+            host: reader.hostName,
+            cause: "it is still there after \(limit.words)\(deletion.heldBy)",
             remedy: deletion.holders.isEmpty
-                ? "see why the controllers do not finish it: `kubectl \(scope)describe \(object)`; then run again"
-                : "bring back the controller that removes what holds it, or remove that by hand: "
+                ? "find out why the controllers do not finish it: "
+                    + "`kubectl \(scope)describe \(object)`; then run again"
+                : "restore the controller that removes the finalizer, or remove it by hand: "
                     + "`kubectl \(scope)edit \(object)`; then run again")
     }
 }

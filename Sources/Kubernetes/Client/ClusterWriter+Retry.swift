@@ -1,14 +1,18 @@
 import ClientKit
 
 extension ClusterWriter {
-    /// Makes the cluster try at once to create the pods that the API server refused to ReplicaSets of these Deployments.
+    /// Makes the ReplicaSets of these Deployments retry the creation of pods that the API server
+    /// refused.
     ///
-    /// By itself it tries again after up to 17 minutes, however long the cause is gone. A change of the ReplicaSet is what makes
-    /// the controller look; what is written there tells later looks which refusal is the old one. Costs nothing but a look
-    /// where nothing was refused.
-    public func retryRefusedPods(of deployments: [String], namespace: String) async throws(KubernetesError) {
+    /// The controller backs off for up to 17 minutes, even after the cause is gone, but reacts to a
+    /// change of the ReplicaSet. The annotation written here also tells later checks which refusal
+    /// is the old one. Where nothing was refused, this only reads.
+    public func retryRefusedPods(
+        of deployments: [String], namespace: String
+    ) async throws(KubernetesError) {
         let items = try await reader.list(
-            ["deployments.apps", "replicasets.apps", "events"], namespace: namespace, labels: [:], options: [])
+            ["deployments.apps", "replicasets.apps", "events"], namespace: namespace, labels: [:],
+            options: [])
         let snapshot = Snapshot(items)
         for name in deployments {
             guard let deployment = snapshot.object("Deployment", named: name) else { continue }
@@ -17,11 +21,12 @@ extension ClusterWriter {
                     let setName = set["metadata", "name"]?.string
                 else { continue }
                 _ = try await reader.kubectl.run(
-                    "make the cluster try again to create the pods of \(name)",
                     [
-                        "annotate", "--namespace", namespace, "--overwrite", "replicaset/\(setName)",
+                        "annotate", "--namespace", namespace, "--overwrite",
+                        "replicaset/\(setName)",
                         "\(Refused.seenKey)=\(Timestamp.text(time))",
-                    ], effect: .change)
+                    ], for: "retry the creation of the pods of Deployment \(name)",
+                    effect: .change)
             }
         }
     }

@@ -14,19 +14,21 @@ public struct ClusterWriter: Sendable {
         reader = ClusterReader(shell: shell, kubeconfig: kubeconfig, requestTimeout: requestTimeout)
     }
 
-    /// The same writer, whose reader answers from `survey` what that covers.
+    /// The same writer, whose reader answers from `survey` where that covers the question.
     public func answering(from survey: ClusterSurvey) -> ClusterWriter {
         var writer = self
         writer.reader = reader.answering(from: survey)
         return writer
     }
 
-    /// Brings objects to what `manifests` say with one server-side apply, taking over fields that others manage.
+    /// Applies `manifests` with one server-side apply, taking over fields that others manage.
     ///
-    /// Fields applied earlier and no longer sent are removed, but for ``LeftFields``, and so is what contradicts the
-    /// manifests; other fields never sent stay as they are. What cannot be changed in place is deleted first, and what is being deleted is waited for, at
-    /// most for `limit`, which `telling` hears of. The answer never holds the objects' contents, so that no Secret comes back
-    /// over the wire. Throws ``KubernetesError``, or `CancellationError` where the task is cancelled.
+    /// Fields that were applied earlier and are no longer sent are removed, except for
+    /// ``LeftFields``, and so is what contradicts the manifests; other fields that were never sent
+    /// keep their values. Objects that cannot be changed in place are deleted first. Waits at most
+    /// `limit` for objects that are being deleted, and reports that to `telling`. The answer never
+    /// contains the objects themselves, so that no Secret is sent back. Throws ``KubernetesError``,
+    /// or `CancellationError` where the task is cancelled.
     @discardableResult
     public func apply(
         _ manifests: [any Manifest], within limit: Duration = .seconds(180),
@@ -40,30 +42,39 @@ public struct ClusterWriter: Sendable {
         } catch {
             let refused = ImmutableFields.named(in: error, among: manifests)
             guard !refused.isEmpty else { throw error }
-            resized = try await prepare(manifests, refused: refused, within: limit, telling: telling)
+            resized = try await prepare(
+                manifests, refused: refused, within: limit, telling: telling)
             applied = try await applyNow(manifests)
         }
         try await restart(resized)
         return applied
     }
 
-    private func applyNow(_ manifests: [any Manifest]) async throws(KubernetesError) -> [AppliedObject] {
+    private func applyNow(
+        _ manifests: [any Manifest]
+    ) async throws(KubernetesError) -> [AppliedObject] {
         let result = try await reader.kubectl.run(
-            "apply \(manifests.map(\.reference).words)",
-            ["apply"] + Self.serverSide + ["-o", "go-template=\(AppliedObject.template)", "-f", "-"],
-            input: manifests.standardInput(), effect: .change)
+            ["apply"] + Self.serverSide + [
+                "-o", "go-template=\(AppliedObject.template)", "-f", "-",
+            ],
+            for: "apply \(manifests.map(\.reference).words)", input: manifests.standardInput(),
+            effect: .change)
         return result.outputText.split(separator: "\n").compactMap(AppliedObject.init)
     }
 
-    /// Creates an object that must not exist yet; where it does, the error's ``KubernetesError/serverReason`` is `alreadyExists`.
+    /// Creates an object that must not exist yet.
+    ///
+    /// Where it does, the error's ``KubernetesError/serverReason`` is `alreadyExists`.
     @discardableResult
     public func create(_ manifest: any Manifest) async throws(KubernetesError) -> JSONValue {
-        try await write("create", manifest.reference, manifest.json())
+        try await write(manifest.json(), as: manifest.reference, with: "create")
     }
 
-    /// Replaces an object as it was at `resourceVersion`; where it changed since, the error's reason is `conflict`.
+    /// Replaces an object unless it changed since `resourceVersion`, in which case the error's
+    /// reason is `conflict`.
     ///
-    /// For kinds that a replacement may create, such as Lease, `uid` makes a deleted object a conflict too.
+    /// For kinds that a replacement may create, such as Lease, `uid` makes a deleted object a
+    /// conflict too.
     @discardableResult
     public func replace(
         _ manifest: any Manifest, resourceVersion: String, uid: String? = nil
@@ -73,53 +84,67 @@ public struct ClusterWriter: Sendable {
         metadata["resourceVersion"] = .string(resourceVersion)
         if let uid { metadata["uid"] = .string(uid) }
         object["metadata"] = .object(metadata)
-        return try await write("replace", manifest.reference, .object(object))
+        return try await write(.object(object), as: manifest.reference, with: "replace")
     }
 
-    /// Deletes objects and, in the background, what they own; answers which of them existed.
+    /// Deletes objects and, in the background, their dependents; returns the names of those that
+    /// existed.
     @discardableResult
     public func delete(_ references: [ObjectReference]) async throws(KubernetesError) -> [String] {
         guard !references.isEmpty else { return [] }
-        // Without --wait=false kubectl would block until finalizers are done, unseen; callers poll and say what they see.
+        // Without --wait=false kubectl would silently block until all finalizers are done; callers
+        // poll and report progress instead.
         let result = try await reader.kubectl.run(
-            "delete \(references.words)",
-            ["delete", "--ignore-not-found", "--wait=false", "--cascade=background", "-o", "name", "-f", "-"],
+            [
+                "delete", "--ignore-not-found", "--wait=false", "--cascade=background", "-o",
+                "name", "-f", "-",
+            ],
+            for: "delete \(references.words)",
             input: JSONValue.list(references.map(\.stub)).serialized(), effect: .change)
         return result.outputText.split(separator: "\n").map(String.init)
     }
 
-    /// Sets an annotation of a Deployment, which must exist, or removes it with `nil`.
+    /// Sets an annotation of an existing Deployment, or removes it where `value` is `nil`.
     public func annotate(
-        deployment: String, namespace: String, _ key: String, _ value: String?
+        deployment: String, namespace: String, key: String, value: String?
     ) async throws(KubernetesError) {
         _ = try await reader.kubectl.run(
-            "annotate Deployment \(namespace)/\(deployment) with \(key)",
             ["annotate", "--overwrite", "--namespace", namespace, "deployment/\(deployment)"]
                 + [value.map { "\(key)=\($0)" } ?? "\(key)-"],
-            effect: .change)
+            for: "annotate Deployment \(namespace)/\(deployment) with \(key)", effect: .change)
     }
 
-    /// Sets how many pods each of the Deployments shall have, all of which must exist, and leaves the rest of them as it is.
-    public func scale(_ deployments: [String], namespace: String, to replicas: Int) async throws(KubernetesError) {
+    /// Sets the number of replicas of existing Deployments.
+    public func scale(
+        _ deployments: [String], namespace: String, to replicas: Int
+    ) async throws(KubernetesError) {
         guard !deployments.isEmpty else { return }
         _ = try await reader.kubectl.run(
-            "scale \(deployments.joined(separator: ", ")) in \(namespace) to \(replicas)",
-            ["scale", "--namespace", namespace, "--replicas=\(replicas)"] + deployments.map { "deployment/\($0)" },
+            ["scale", "--namespace", namespace, "--replicas=\(replicas)"]
+                + deployments.map { "deployment/\($0)" },
+            for: "scale \(deployments.joined(separator: ", ")) in \(namespace) to \(replicas)",
             effect: .change)
     }
 
-    static let serverSide = ["--server-side", "--force-conflicts", "--field-manager=\(fieldManager)"]
+    static let serverSide = [
+        "--server-side", "--force-conflicts", "--field-manager=\(fieldManager)",
+    ]
 
     private func write(
-        _ verb: String, _ reference: ObjectReference, _ object: JSONValue
+        _ object: JSONValue, as reference: ObjectReference, with verb: String
     ) async throws(KubernetesError) -> JSONValue {
         let attempt = "\(verb) \(reference)"
-        let command = [verb, "--field-manager=\(Self.fieldManager)", "-o", "json", "--show-managed-fields", "-f", "-"]
+        let command = [
+            verb, "--field-manager=\(Self.fieldManager)", "-o", "json", "--show-managed-fields",
+            "-f", "-",
+        ]
         guard
             let answer = try await reader.kubectl.json(
-                attempt, command, input: object.serialized(), effect: .change,
+                command, for: attempt, input: object.serialized(), effect: .change,
                 outputIsSecret: reference.kind == "Secret")
-        else { throw reader.kubectl.unreadable(attempt, command, "kubectl said nothing") }
+        else {
+            throw reader.kubectl.unreadable("kubectl printed nothing", to: command, for: attempt)
+        }
         return answer
     }
 }
@@ -128,11 +153,11 @@ public struct ClusterWriter: Sendable {
 public struct AppliedObject: Sendable, Hashable {
     /// The kind.
     public let kind: String
-    /// The namespace; `nil` for an object of the cluster.
+    /// The namespace; `nil` for a cluster-scoped object.
     public let namespace: String?
     /// The name.
     public let name: String
-    /// Changes with every change of the object, and only then.
+    /// Changes whenever the object changes, and only then.
     public let resourceVersion: String
 
     /// One line a field set, for one object as well as for a `List`.

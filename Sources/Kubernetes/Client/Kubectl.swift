@@ -1,7 +1,7 @@
 import ClientKit
 import SSH
 
-/// Runs kubectl in a host's remote shell: the one place where its command lines are put together.
+/// Runs kubectl in a host's remote shell: the one place where its command lines are built.
 struct Kubectl: Sendable {
     let shell: any RemoteShell
     let kubeconfig: String
@@ -13,15 +13,15 @@ struct Kubectl: Sendable {
         self.shell = shell
         self.kubeconfig = kubeconfig
         self.requestTimeout = requestTimeout
-        // One command makes several requests, each with the time limit above; the command itself must outlast them.
+        // One command makes several requests, each with the time limit above.
         timeout = requestTimeout * 2 + .seconds(30)
     }
 
-    /// A busy namespace's events come to several megabytes; more than this is refused rather than read in part.
+    /// The events of a busy namespace amount to several megabytes; a larger output than this is an
+    /// error.
     private static let outputLimit = 32 << 20
 
-    /// The same, for questions that a server in good health answers at once: each request may take `requestTimeout`, and the
-    /// whole command little longer.
+    /// The same with short time limits, for requests that a healthy server answers immediately.
     func quick(_ requestTimeout: Duration) -> Kubectl {
         var quick = self
         quick.requestTimeout = requestTimeout
@@ -29,11 +29,12 @@ struct Kubectl: Sendable {
         return quick
     }
 
-    /// Runs kubectl with `arguments` and returns its result; any exit status but 0 is an error.
+    /// Runs kubectl with `arguments` and returns its result; any exit status other than 0 is an
+    /// error.
     ///
-    /// With `isMerged` its standard error comes between the lines of its standard output, in the order in which they were written.
+    /// With `isMerged`, standard error is merged into standard output (`2>&1`).
     func run(
-        _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect,
+        _ arguments: [String], for attempt: String, input: [UInt8] = [], effect: Effect,
         outputIsSecret: Bool = false, isMerged: Bool = false
     ) async throws(KubernetesError) -> CommandResult {
         let began = ContinuousClock.now
@@ -49,72 +50,86 @@ struct Kubectl: Sendable {
                 outputIsSecret: outputIsSecret)
             result = try await shell.run(remote)
         } catch {
-            // A question that was not answered in its time has no outcome that anybody would have to look into.
+            // A read that timed out changed nothing: its outcome is not unknown.
             if effect == .read, error.kind == .unknownOutcome, began.duration(to: .now) >= timeout {
                 throw KubernetesError(
                     .serverUnreachable, attempt: attempt, host: shell.hostName, command: command,
                     cause: "no answer within \(timeout.components.seconds) s",
-                    remedy: "see whether kube-apiserver and etcd are well on \(shell.hostName)", kind: .unreachable)
+                    remedy: "check that kube-apiserver and etcd are healthy on \(shell.hostName)",
+                    kind: .unreachable)
             }
             throw KubernetesError(
-                .shell(error), attempt: "\(attempt): \(error.attempt)", host: error.host, command: command,
+                .shell(error), attempt: "\(attempt): \(error.attempt)", host: error.host,
+                command: command,
                 cause: error.cause, remedy: error.remedy, kind: error.kind)
         }
         guard result.exitStatus == 0 else {
-            let refusal = Refusal(
+            let failure = KubectlFailure(
                 exitStatus: result.exitStatus, errorText: result.errorText, kubeconfig: kubeconfig,
                 host: shell.hostName)
             throw KubernetesError(
-                refusal.code, attempt: attempt, host: shell.hostName, command: command,
-                exitStatus: result.exitStatus, cause: refusal.cause, remedy: refusal.remedy, kind: refusal.kind)
+                failure.code, attempt: attempt, host: shell.hostName, command: command,
+                exitStatus: result.exitStatus, cause: failure.cause, remedy: failure.remedy,
+                kind: failure.kind)
         }
         guard !result.isTruncated else {
-            throw unreadable(attempt, command, "kubectl's answer is larger than \(Self.outputLimit >> 20) MiB")
+            throw unreadable(
+                "kubectl's answer is larger than \(Self.outputLimit >> 20) MiB", to: command,
+                for: attempt)
         }
         return result
     }
 
-    /// Runs kubectl and parses its answer as JSON; no answer at all, as `--ignore-not-found` gives, is `nil`.
+    /// Runs kubectl and parses its output as JSON; `nil` where it prints nothing, as with
+    /// `--ignore-not-found`.
     func json(
-        _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect,
+        _ arguments: [String], for attempt: String, input: [UInt8] = [], effect: Effect,
         outputIsSecret: Bool = false
     ) async throws(KubernetesError) -> JSONValue? {
         try parsed(
-            await run(attempt, arguments, input: input, effect: effect, outputIsSecret: outputIsSecret), attempt,
-            arguments)
+            await run(
+                arguments, for: attempt, input: input, effect: effect,
+                outputIsSecret: outputIsSecret),
+            of: arguments, for: attempt)
     }
 
-    /// The answer of `result` as JSON; no answer at all is `nil`.
+    /// The output of kubectl with `arguments` as JSON; `nil` where it printed nothing.
     func parsed(
-        _ result: CommandResult, _ attempt: String, _ arguments: [String]
+        _ result: CommandResult, of arguments: [String], for attempt: String
     ) throws(KubernetesError) -> JSONValue? {
         if result.standardOutput.allSatisfy({ $0 == 0x20 || $0 == 0x0A }) { return nil }
         do {
             return try JSONValue(parsing: result.standardOutput)
         } catch {
             throw unreadable(
-                attempt, arguments, "kubectl's answer is not JSON: \(error.message)")
+                "kubectl's answer is not JSON: \(error.message)", to: arguments, for: attempt)
         }
     }
 
-    /// Runs kubectl and returns the objects of its answer, be it one object, a `List` or nothing.
+    /// Runs kubectl and returns the objects in its output, be it one object, a `List` or nothing.
     func objects(
-        _ attempt: String, _ arguments: [String], input: [UInt8] = [], effect: Effect,
+        _ arguments: [String], for attempt: String, input: [UInt8] = [], effect: Effect,
         outputIsSecret: Bool = false
     ) async throws(KubernetesError) -> [JSONValue] {
-        try await json(attempt, arguments, input: input, effect: effect, outputIsSecret: outputIsSecret).objects
+        try await json(
+            arguments, for: attempt, input: input, effect: effect, outputIsSecret: outputIsSecret
+        ).objects
     }
 
-    func unreadable(_ attempt: String, _ command: [String], _ cause: String) -> KubernetesError {
+    /// The error for an answer that is not what kubectl should give to `command`.
+    func unreadable(
+        _ cause: String, to command: [String] = [], for attempt: String
+    ) -> KubernetesError {
         KubernetesError(
-            .unreadableAnswer, attempt: attempt, host: shell.hostName, command: command, cause: cause,
-            remedy:
-                "run the same kubectl command on \(shell.hostName) by hand, and compare its version with the cluster's")
+            .unreadableAnswer, attempt: attempt, host: shell.hostName, command: command,
+            cause: cause,
+            remedy: "run the same kubectl command on \(shell.hostName) by hand, "
+                + "and compare its version with the cluster's")
     }
 }
 
 extension JSONValue? {
-    /// The objects of an answer, be it one object, a `List` or nothing.
+    /// The objects in an output, be it one object, a `List` or nothing.
     var objects: [JSONValue] {
         flatMap { answer in answer["items"].map(\.elements) ?? [answer] } ?? []
     }

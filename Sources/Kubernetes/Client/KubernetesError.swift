@@ -1,11 +1,11 @@
 public import ClientKit
 public import SSH
 
-/// What went wrong between the runner and the cluster's API, or what the cluster says is wrong.
+/// A request to the cluster that failed, or a problem that the cluster reports.
 public struct KubernetesError: ExplainedError {
-    /// The cause as a code, for callers that must tell causes apart.
+    /// The cause as a code, for callers that must distinguish causes.
     public enum Code: Sendable {
-        /// The remote shell failed; the cluster was never asked, or its answer never came.
+        /// The remote shell failed; the request was not sent, or its answer was lost.
         case shell(SSHError)
         /// The API server answered with this reason.
         case server(ServerReason)
@@ -19,7 +19,7 @@ public struct KubernetesError: ExplainedError {
         case unknownKind
         /// kubectl failed in another way.
         case kubectl
-        /// kubectl's answer is not what it should be.
+        /// kubectl's output is not as expected.
         case unreadableAnswer
         /// A wait ended because success has become impossible.
         case trouble(Trouble)
@@ -37,7 +37,7 @@ public struct KubernetesError: ExplainedError {
     public let attempt: String
     /// The inventory name of the host kubectl ran on.
     public let host: String?
-    /// kubectl's argument vector; empty where the error is not one command's.
+    /// kubectl's argument vector; empty where no single command failed.
     public let command: [String]
     /// kubectl's exit status, where one came back.
     public let exitStatus: Int32?
@@ -45,11 +45,12 @@ public struct KubernetesError: ExplainedError {
     public let cause: String
     /// What to do next.
     public let remedy: String
-    /// Which exit status of the runner it leads to.
+    /// Determines the runner's exit status.
     public let kind: FailureKind
 
     init(
-        _ code: Code, attempt: String, host: String?, command: [String] = [], exitStatus: Int32? = nil, cause: String,
+        _ code: Code, attempt: String, host: String?, command: [String] = [],
+        exitStatus: Int32? = nil, cause: String,
         remedy: String, kind: FailureKind = .failed
     ) {
         self.code = code
@@ -71,7 +72,7 @@ public struct KubernetesError: ExplainedError {
         }
     }
 
-    /// The reason the API server gave, where it answered at all.
+    /// The reason that the API server gave, where it answered.
     public var serverReason: ServerReason? {
         if case .server(let reason) = code { reason } else { nil }
     }
@@ -93,13 +94,13 @@ public struct ServerReason: RawRepresentable, Sendable, Hashable {
     public static let alreadyExists = ServerReason(rawValue: "AlreadyExists")
     /// The object changed since it was read.
     public static let conflict = ServerReason(rawValue: "Conflict")
-    /// Not allowed: by RBAC, a quota or an admission controller.
+    /// Denied by RBAC, a quota or an admission controller.
     public static let forbidden = ServerReason(rawValue: "Forbidden")
     /// The credentials are not accepted.
     public static let unauthorized = ServerReason(rawValue: "Unauthorized")
-    /// The object breaks a rule of its kind.
+    /// The object is not valid.
     public static let invalid = ServerReason(rawValue: "Invalid")
-    /// The server gave up waiting for something behind it.
+    /// The server gave up waiting for a backend.
     public static let timeout = ServerReason(rawValue: "Timeout")
     /// The server was too slow to answer.
     public static let serverTimeout = ServerReason(rawValue: "ServerTimeout")
@@ -107,6 +108,6 @@ public struct ServerReason: RawRepresentable, Sendable, Hashable {
     public static let serviceUnavailable = ServerReason(rawValue: "ServiceUnavailable")
     /// The server asks for fewer requests.
     public static let tooManyRequests = ServerReason(rawValue: "TooManyRequests")
-    /// The server failed inside; etcd without a leader looks like this.
+    /// The server failed internally, for example because etcd has no leader.
     public static let internalError = ServerReason(rawValue: "InternalError")
 }

@@ -1,15 +1,15 @@
-/// Which object of the cluster is meant.
+/// Identifies an object of the cluster.
 public struct ObjectReference: Sendable, Hashable, CustomStringConvertible {
     /// Group and version, such as `apps/v1`.
     public let apiVersion: String
     /// The kind, such as `Deployment`.
     public let kind: String
-    /// The namespace; `nil` for an object of the cluster.
+    /// The namespace; `nil` for a cluster-scoped object.
     public let namespace: String?
     /// The name.
     public let name: String
 
-    /// Names an object; see the properties.
+    /// Creates a reference; see the properties.
     public init(apiVersion: String, kind: String, namespace: String? = nil, name: String) {
         self.apiVersion = apiVersion
         self.kind = kind
@@ -22,11 +22,13 @@ public struct ObjectReference: Sendable, Hashable, CustomStringConvertible {
         "\(kind) \(namespace.map { "\($0)/" } ?? "")\(name)"
     }
 
-    /// An object with nothing but its identity, as kubectl's `get -f -` wants it.
+    /// An object with nothing but its identity, for `kubectl get -f -`.
     var stub: JSONValue {
         var metadata: [String: JSONValue] = ["name": .string(name)]
         if let namespace { metadata["namespace"] = .string(namespace) }
-        return ["apiVersion": .string(apiVersion), "kind": .string(kind), "metadata": .object(metadata)]
+        return [
+            "apiVersion": .string(apiVersion), "kind": .string(kind), "metadata": .object(metadata),
+        ]
     }
 }
 
@@ -37,6 +39,7 @@ extension JSONValue {
             let name = self["metadata", "name"]?.string
         else { return nil }
         return ObjectReference(
-            apiVersion: apiVersion, kind: kind, namespace: self["metadata", "namespace"]?.string, name: name)
+            apiVersion: apiVersion, kind: kind, namespace: self["metadata", "namespace"]?.string,
+            name: name)
     }
 }

@@ -4,7 +4,7 @@ public struct ServerVersion: Sendable, Hashable, CustomStringConvertible {
     public let major: Int
     /// 20 in `v1.20.2`.
     public let minor: Int
-    /// As the server says it, such as `v1.34.2`.
+    /// As the server reports it, such as `v1.34.2`.
     public let description: String
 
     /// Describes a version; see the properties.
@@ -14,16 +14,19 @@ public struct ServerVersion: Sendable, Hashable, CustomStringConvertible {
         self.description = description
     }
 
-    /// Reads the answer to `/version`.
+    /// Reads the response of `/version`.
     init?(_ answer: JSONValue) {
-        // Some builds say "20+" for a minor version with changes of their own.
+        // Some distributions report "20+" for a minor version with their own patches.
         guard let major = answer["major"]?.string.flatMap({ Int($0.prefix(while: \.isNumber)) }),
             let minor = answer["minor"]?.string.flatMap({ Int($0.prefix(while: \.isNumber)) })
         else { return nil }
-        self.init(major: major, minor: minor, description: answer["gitVersion"]?.string ?? "v\(major).\(minor)")
+        self.init(
+            major: major, minor: minor,
+            description: answer["gitVersion"]?.string ?? "v\(major).\(minor)")
     }
 
-    /// The API version of PodDisruptionBudget: `policy/v1` came with 1.21, `policy/v1beta1` went with 1.25.
+    /// The API version of PodDisruptionBudget: 1.21 added `policy/v1`, 1.25 removed
+    /// `policy/v1beta1`.
     public var podDisruptionBudgetVersion: String {
         major > 1 || minor >= 21 ? "policy/v1" : "policy/v1beta1"
     }

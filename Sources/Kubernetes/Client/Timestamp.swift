@@ -4,9 +4,12 @@ import Foundation
 enum Timestamp {
     /// Reads `2026-11-24T09:05:43Z` or `2026-11-24T09:05:43.123456Z`; `nil` for anything else.
     static func date(_ text: String) -> Date? {
-        let parts = text.dropLast(text.hasSuffix("Z") ? 1 : 0).split(separator: ".", omittingEmptySubsequences: false)
+        let parts = text.dropLast(text.hasSuffix("Z") ? 1 : 0).split(
+            separator: ".", omittingEmptySubsequences: false)
         // The failure is an answer here: a text that is no point in time is `nil`.
-        guard text.hasSuffix("Z"), parts.count <= 2, let whole = try? Date("\(parts[0])Z", strategy: .iso8601) else {
+        guard text.hasSuffix("Z"), parts.count <= 2,
+            let whole = try? Date("\(parts[0])Z", strategy: .iso8601)
+        else {
             return nil
         }
         guard parts.count == 2 else { return whole }

@@ -66,7 +66,7 @@ extension ClusterReader {
         of reference: ObjectReference, in tried: [ObjectReference: JSONValue]
     ) throws(KubernetesError) -> JSONValue {
         guard let object = tried[reference] else {
-            throw kubectl.unreadable("compare \(reference)", [], "the dry run's answer lacks the object")
+            throw kubectl.unreadable("the dry run's answer lacks the object", for: "compare \(reference)")
         }
         return object
     }
@@ -117,12 +117,12 @@ extension ClusterReader {
         let attempt = "try to apply \(references.words)"
         let command = ["apply", "--dry-run=server"] + ClusterWriter.serverSide + ["-o", "json", "-f", "-"]
         let result = try await kubectl.run(
-            attempt, command, input: input, effect: .read,
+            command, for: attempt, input: input, effect: .read,
             outputIsSecret: references.contains { $0.kind == "Secret" })
         if let warned {
             try await warnings(of: result, applying: input, of: references).forEach(warned)
         }
-        var applied = try kubectl.parsed(result, attempt, command).objects.byReference()
+        var applied = try kubectl.parsed(result, of: command, for: attempt).objects.byReference()
         for (manifest, course) in courses {
             guard case .change(_, let contradictions) = course, !contradictions.paths.isEmpty,
                 let object = applied[manifest.reference]
@@ -144,9 +144,8 @@ extension ClusterReader {
         let sent = object.setting([.field("metadata"), .field("resourceVersion")], to: nil)
             .setting(annotation[...], to: nil)
         let answer = try await kubectl.json(
-            "try to remove \(paths.map(\.words).joined(separator: ", ")) from \(reference)",
             ["replace", "--dry-run=server", "--field-manager=\(ClusterWriter.fieldManager)", "-o", "json", "-f", "-"],
-            input: sent.serialized(), effect: .read, outputIsSecret: reference.kind == "Secret")
+            for: "try to remove \(paths.map(\.words).joined(separator: ", ")) from \(reference)", input: sent.serialized(), effect: .read, outputIsSecret: reference.kind == "Secret")
         guard let kept = object.value(at: annotation) else { return answer }
         return answer?.setting(annotation[...], to: kept)
     }

@@ -139,7 +139,7 @@ extension ClusterWriter {
     private func record(_ object: JSONValue, _ module: String) throws(KubernetesError) -> LeaseRecord {
         guard let record = LeaseRecord(object) else {
             throw reader.kubectl.unreadable(
-                "take the lease of module \(module)", [], "the Lease in the answer has no resourceVersion")
+                "the Lease in the answer has no resourceVersion", for: "take the lease of module \(module)")
         }
         return record
     }

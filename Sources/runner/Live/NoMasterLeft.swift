@@ -9,7 +9,7 @@ struct NoMasterLeft: ExplainedError {
         let cause: String
         let remedy: String
 
-        /// `k8s-master-01, k8s-master-02: it runs and cannot serve: etcd failed`.
+        /// `k8s-master-01, k8s-master-02: it is running but not ready: etcd failed`.
         var words: String { (hosts.isEmpty ? "" : "\(hosts.joined(separator: ", ")): ") + cause }
     }
 

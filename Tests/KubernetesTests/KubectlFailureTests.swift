@@ -4,7 +4,7 @@ import Testing
 
 @testable import Kubernetes
 
-@Suite struct RefusalTests {
+@Suite struct KubectlFailureTests {
     /// What kubectl 1.32 really prints, and what it means.
     struct Case: Sendable {
         let text: String
@@ -15,7 +15,8 @@ import Testing
 
     static let cases = [
         Case(
-            text: "The connection to the server 127.0.0.1:26999 was refused - did you specify the right host or port?",
+            text:
+                "The connection to the server 127.0.0.1:26999 was refused - did you specify the right host or port?",
             code: "serverUnreachable", kind: .unreachable),
         Case(
             text:
@@ -24,15 +25,20 @@ import Testing
         Case(
             text: "Unable to connect to the server: net/http: TLS handshake timeout",
             code: "serverUnreachable", kind: .unreachable),
-        Case(text: "Error from server: etcdserver: request timed out", code: "server()", kind: .unreachable),
         Case(
-            text: "Error from server: rpc error: code = Unavailable desc = transport is closing", code: "server()",
+            text: "Error from server: etcdserver: request timed out", code: "server()",
             kind: .unreachable),
         Case(
-            text: "Error from server (ServiceUnavailable): the server is currently unable to handle the request",
+            text: "Error from server: rpc error: code = Unavailable desc = transport is closing",
+            code: "server()",
+            kind: .unreachable),
+        Case(
+            text:
+                "Error from server (ServiceUnavailable): the server is currently unable to handle the request",
             code: "server(ServiceUnavailable)", kind: .unreachable),
         Case(
-            text: "error: You must be logged in to the server (Unauthorized)", code: "server(Unauthorized)",
+            text: "error: You must be logged in to the server (Unauthorized)",
+            code: "server(Unauthorized)",
             kind: .refused),
         Case(
             text:
@@ -51,56 +57,69 @@ import Testing
                 "Error from server (InternalError): Internal error occurred: failed calling webhook \"w\": Post \"https://w\": "
                 + "context deadline exceeded", code: "server(InternalError)", kind: .failed),
         Case(
-            text: "Error from server (NotFound): configmaps \"nope\" not found", code: "server(NotFound)", kind: .failed
+            text: "Error from server (NotFound): configmaps \"nope\" not found",
+            code: "server(NotFound)", kind: .failed
         ),
         Case(
-            text: "error: error from server (NotFound): pods \"nopod\" not found in namespace \"default\"",
+            text:
+                "error: error from server (NotFound): pods \"nopod\" not found in namespace \"default\"",
             code: "server(NotFound)", kind: .failed),
         Case(
-            text: "Error from server (Conflict): error when replacing \"STDIN\": Operation cannot be fulfilled",
+            text:
+                "Error from server (Conflict): error when replacing \"STDIN\": Operation cannot be fulfilled",
             code: "server(Conflict)", kind: .failed),
         Case(
-            text: "The Service \"s\" is invalid: spec.ports[0].port: Invalid value: 99999", code: "server(Invalid)",
+            text: "The Service \"s\" is invalid: spec.ports[0].port: Invalid value: 99999",
+            code: "server(Invalid)",
             kind: .failed),
         Case(
             text:
                 "error: resource mapping not found for name: \"x\" namespace: \"default\" from \"STDIN\": no matches for kind "
                 + "\"PodDisruptionBudget\" in version \"policy/v1\"\nensure CRDs are installed first",
             code: "unknownKind", kind: .failed),
-        Case(text: "error: the server doesn't have a resource type \"foos\"", code: "unknownKind", kind: .failed),
-        Case(text: "error: stat /root/.kube/config: no such file or directory", code: "kubeconfig", kind: .failed),
+        Case(
+            text: "error: the server doesn't have a resource type \"foos\"", code: "unknownKind",
+            kind: .failed),
+        Case(
+            text: "error: stat /root/.kube/config: no such file or directory", code: "kubeconfig",
+            kind: .failed),
         Case(text: "sh: 1: kubectl: not found", exit: 127, code: "kubectlMissing", kind: .failed),
-        Case(text: "sh: 1: kubectl: Permission denied", exit: 126, code: "kubectlMissing", kind: .failed),
+        Case(
+            text: "sh: 1: kubectl: Permission denied", exit: 126, code: "kubectlMissing",
+            kind: .failed),
         Case(text: "error: something new", code: "kubectl", kind: .failed),
         Case(text: "", code: "kubectl", kind: .failed),
     ]
 
     @Test(arguments: cases)
     func tellsCausesApart(_ example: Case) {
-        let refusal = Refusal(
-            exitStatus: example.exit, errorText: example.text, kubeconfig: "/root/.kube/config", host: "k8s-master-01")
+        let failure = KubectlFailure(
+            exitStatus: example.exit, errorText: example.text, kubeconfig: "/root/.kube/config",
+            host: "k8s-master-01")
         let code =
-            if case .server(let reason) = refusal.code { "server(\(reason.rawValue))" } else { "\(refusal.code)" }
+            if case .server(let reason) = failure.code { "server(\(reason.rawValue))" } else {
+                "\(failure.code)"
+            }
         #expect(code == example.code)
-        #expect(refusal.kind == example.kind)
-        #expect(!refusal.cause.isEmpty && !refusal.remedy.isEmpty)
+        #expect(failure.kind == example.kind)
+        #expect(!failure.cause.isEmpty && !failure.remedy.isEmpty)
     }
 
     /// As kube-apiserver 1.20 words them.
     @Test(arguments: [
         (
             "Error from server (Invalid): Service \"s\" is invalid: spec.ports[1].name: Duplicate value: \"http\"",
-            "run again: "
+            "run again, which removes what somebody else added"
         ),
         (
             "Error from server: failed to create manager for existing fields: failed to convert new object "
                 + "(apps/v1, Kind=Deployment) to smd typed: .spec.template.spec.containers[name=\"web\"].env: "
-                + "duplicate entries for key [name=\"B\"]", "somebody wrote that entry twice"
+                + "duplicate entries for key [name=\"B\"]", "remove one of the duplicate entries"
         ),
     ])
     func twoEntriesOfOneNameAreNotTheInventorys(_ text: String, _ remedy: String) {
-        let refusal = Refusal(exitStatus: 1, errorText: text, kubeconfig: "k", host: "h")
-        #expect(refusal.remedy.hasPrefix(remedy))
+        let failure = KubectlFailure(exitStatus: 1, errorText: text, kubeconfig: "k", host: "h")
+        #expect(failure.remedy.hasPrefix(remedy))
     }
 
     @Test func logLinesAndWarningsAreLeftOut() {
@@ -110,8 +129,8 @@ import Testing
             Error from server (NotFound): configmaps "a" not found
             Error from server (NotFound): configmaps "a" not found
             """
-        let refusal = Refusal(exitStatus: 1, errorText: text, kubeconfig: "k", host: "h")
-        #expect(refusal.cause == "Error from server (NotFound): configmaps \"a\" not found")
+        let failure = KubectlFailure(exitStatus: 1, errorText: text, kubeconfig: "k", host: "h")
+        #expect(failure.cause == "Error from server (NotFound): configmaps \"a\" not found")
     }
 
     @Test func theErrorCarriesCommandStatusAndHost() async {
@@ -124,7 +143,8 @@ import Testing
         #expect(error?.exitStatus == 127)
         #expect(error?.command.suffix(3) == ["get", "--raw", "/version"])
         #expect(
-            error?.description.hasPrefix("ask the API server for its version (k8s-master-01): there is no kubectl")
+            error?.description.hasPrefix(
+                "ask the API server for its version (k8s-master-01): there is no kubectl")
                 == true)
     }
 
