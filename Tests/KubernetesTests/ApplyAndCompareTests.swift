@@ -65,7 +65,7 @@ extension ServerTests {
                     ObjectDifference(
                         reference: Samples.configMap("default").reference, kind: .create, certainty: .proved)
                 ])
-            #expect(plan.flatMap(\.words) == ["create ConfigMap default/chatwoot-config"])
+            #expect(plan.flatMap(\.lines) == ["create ConfigMap default/chatwoot-config"])
         }
 
         @Test func whatOthersChangedIsNamedWithThem() async throws {
@@ -109,14 +109,14 @@ extension ServerTests {
             try await server.writer.apply(desired)
             try await kubectl("-n", "scaled", "scale", "deployment/chatwoot-web", "--replicas=5")
             let plan = try await server.reader.compare(desired)
-            #expect(plan.flatMap(\.words).count == 1)
-            #expect(plan.flatMap(\.words).first?.contains("spec.replicas: 5 → 2") == true)
+            #expect(plan.flatMap(\.lines).count == 1)
+            #expect(plan.flatMap(\.lines).first?.contains("spec.replicas: 5 → 2") == true)
         }
 
         @Test func fieldsNoLongerSentAreRemoved() async throws {
             try await server.writer.apply([Samples.configMap("default", ["A": "1", "B": "2"])])
             let plan = try await server.reader.compare([Samples.configMap("default", ["A": "1"])])
-            #expect(plan.flatMap(\.words) == ["ConfigMap default/chatwoot-config: data.B: removed: 2"])
+            #expect(plan.flatMap(\.lines) == ["ConfigMap default/chatwoot-config: data.B: removed: 2"])
             try await server.writer.apply([Samples.configMap("default", ["A": "1"])])
             #expect(try await server.reader.get(Samples.configMap("default").reference)?["data"] == ["A": "1"])
             try await server.writer.delete([Samples.configMap("default").reference])
@@ -131,7 +131,7 @@ extension ServerTests {
 
             let plan = try await server.reader.compare([new])
             #expect(
-                plan.flatMap(\.words) == [
+                plan.flatMap(\.lines) == [
                     "Secret default/chatwoot-secrets: data.A: changed",
                     "Secret default/chatwoot-secrets: data.C: removed",
                     "Secret default/chatwoot-secrets: data.D: added",

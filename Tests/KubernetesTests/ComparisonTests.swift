@@ -158,7 +158,7 @@ import Testing
         let path = [
             FieldStep.field("metadata"), .field("annotations"), .field("nginx.ingress.kubernetes.io/proxy-body-size"),
         ]
-        #expect(path.words == "metadata.annotations[nginx.ingress.kubernetes.io/proxy-body-size]")
+        #expect(path.displayText == "metadata.annotations[nginx.ingress.kubernetes.io/proxy-body-size]")
     }
 
     @Test func anObjectThatComesIsToldMemberByMember() {

@@ -20,7 +20,9 @@ extension ServerTests {
             let job = try await job(in: "delete-seen")
             try await writer.deleteUnchanged(job: job)
             #expect(try await writer.reader.get(Samples.job("delete-seen").reference) == nil)
-            let gone = await #expect(throws: KubernetesError.self) { try await writer.deleteUnchanged(job: job) }
+            let gone = await #expect(throws: KubernetesError.self) {
+                try await writer.deleteUnchanged(job: job)
+            }
             #expect(gone?.serverReason == .notFound)
         }
 
@@ -29,7 +31,9 @@ extension ServerTests {
             var changed = Samples.job("delete-changed")
             changed.metadata.annotations = ["changed": "since"]
             try await writer.apply([changed])
-            let refused = await #expect(throws: KubernetesError.self) { try await writer.deleteUnchanged(job: job) }
+            let refused = await #expect(throws: KubernetesError.self) {
+                try await writer.deleteUnchanged(job: job)
+            }
             #expect(refused?.serverReason == .conflict)
             #expect(try await writer.reader.get(Samples.job("delete-changed").reference) != nil)
         }
@@ -39,7 +43,9 @@ extension ServerTests {
             try await writer.deleteUnchanged(job: job)
             let other = try await self.job(in: "delete-other")
             #expect(other["metadata", "uid"] != job["metadata", "uid"])
-            let refused = await #expect(throws: KubernetesError.self) { try await writer.deleteUnchanged(job: job) }
+            let refused = await #expect(throws: KubernetesError.self) {
+                try await writer.deleteUnchanged(job: job)
+            }
             #expect(refused?.serverReason == .conflict)
             #expect(try await writer.reader.get(Samples.job("delete-other").reference) != nil)
         }

@@ -157,8 +157,8 @@ import Testing
         ]
         let deletion = try #require(Deletion(of: namespace))
         #expect(
-            deletion.heldBy
-                == " (held by NamespaceContentRemaining: Some resources are remaining: deployments.apps has 1 resource "
+            deletion.reason
+                == " (blocked by NamespaceContentRemaining: Some resources are remaining: deployments.apps has 1 resource "
                 + "instances; NamespaceFinalizersRemaining: Some content in the namespace has finalizers remaining: "
                 + "example.com/hold in 1 resource instances)")
         #expect(Deletion(of: ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": "chatwoot"]]) == nil)

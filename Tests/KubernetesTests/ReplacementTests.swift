@@ -30,7 +30,7 @@ extension ServerTests {
             let plan = try await server.reader.compare([manifest])
             #expect(plan.map(\.kind) == [.replace])
             #expect(plan.map(\.certainty) == [.proved])
-            #expect(plan.flatMap(\.words).map { $0.replacing(#/[ ]\(set by .+/#, with: "") } == words)
+            #expect(plan.flatMap(\.lines).map { $0.replacing(#/[ ]\(set by .+/#, with: "") } == words)
             try await server.writer.apply([manifest])
             #expect(try await server.reader.compare([manifest]) == [])
             #expect(try await uid(manifest) != before)
@@ -49,7 +49,7 @@ extension ServerTests {
             try await expectReplaced(
                 pullSecret("opaque"),
                 [
-                    "replace Secret opaque/ghcr-secret, since type cannot be changed in place",
+                    "replace Secret opaque/ghcr-secret, because type cannot be changed in place",
                     "Secret opaque/ghcr-secret: data[.dockerconfigjson]: changed",
                     "Secret opaque/ghcr-secret: type: Opaque → kubernetes.io/dockerconfigjson",
                 ])
@@ -68,14 +68,14 @@ extension ServerTests {
             try await expectReplaced(
                 Samples.configMap("frozen", ["RAILS_ENV": "production", "A": "2"]),
                 [
-                    "replace ConfigMap frozen/chatwoot-config, since immutable cannot be changed in place",
+                    "replace ConfigMap frozen/chatwoot-config, because immutable cannot be changed in place",
                     "ConfigMap frozen/chatwoot-config: data.A: 1 → 2",
                     "ConfigMap frozen/chatwoot-config: immutable: removed: true",
                 ])
             try await expectReplaced(
                 Samples.secret("frozen", ["POSTGRES_PASSWORD": Secret("hunter3")]),
                 [
-                    "replace Secret frozen/chatwoot-secrets, since immutable cannot be changed in place",
+                    "replace Secret frozen/chatwoot-secrets, because immutable cannot be changed in place",
                     "Secret frozen/chatwoot-secrets: data.POSTGRES_PASSWORD: changed",
                     "Secret frozen/chatwoot-secrets: immutable: removed: true",
                 ])
@@ -96,15 +96,15 @@ extension ServerTests {
             try await expectReplaced(
                 Samples.deployment("fixed"),
                 [
-                    "replace Deployment fixed/chatwoot-web, since spec.selector cannot be changed in place: all its pods "
-                        + "end, and nothing of it runs until new ones are ready",
+                    "replace Deployment fixed/chatwoot-web, because spec.selector cannot be changed in place: all its pods "
+                        + "are terminated, and it is down until new ones are ready",
                     "Deployment fixed/chatwoot-web: spec.selector.matchLabels.component: added: web",
                 ])
             try await expectReplaced(
                 Samples.service("fixed"),
                 [
-                    "replace Service fixed/chatwoot-web, since spec.clusterIP cannot be changed in place: it gets another "
-                        + "address, and nothing reaches its pods until the nodes know that"
+                    "replace Service fixed/chatwoot-web, because spec.clusterIP cannot be changed in place: it gets a new "
+                        + "cluster IP and is unreachable until the nodes know that"
                 ])
         }
 
@@ -118,8 +118,7 @@ extension ServerTests {
                 kubeconfig: "/k", host: "h")
             let error = KubernetesError(
                 failure.code, attempt: "apply", host: "h", cause: failure.cause, remedy: failure.remedy)
-            let found = ImmutableFields.named(
-                in: error, among: [Samples.service("a"), Samples.deployment("a"), Samples.job("a")])
+            let found = ImmutableFields.reported(by: error, among: [Samples.service("a"), Samples.deployment("a"), Samples.job("a")])
             #expect(found == [Samples.service("a").reference: ["spec.loadBalancerClass"]])
 
             // The order of a PersistentVolumeClaim's or a Job's fields is of no kind that is known; a Job is never made anew.
@@ -168,15 +167,15 @@ extension ServerTests {
 
             let plan = try await server.reader.compare([map])
             #expect(
-                plan.flatMap(\.words) == [
-                    "create ConfigMap held/chatwoot-config, after the present one, which is being deleted, is gone "
-                        + "(held by finalizer example.com/hold)"
+                plan.flatMap(\.lines) == [
+                    "create ConfigMap held/chatwoot-config once the existing one is deleted "
+                        + "(blocked by finalizer example.com/hold)"
                 ])
             let late = await #expect(throws: KubernetesError.self) {
                 try await server.writer.apply([map], within: .zero)
             }
             #expect(late?.attempt == "wait for the deletion of ConfigMap held/chatwoot-config")
-            #expect(late?.cause.contains("(held by finalizer example.com/hold)") == true)
+            #expect(late?.cause.contains("(blocked by finalizer example.com/hold)") == true)
             #expect(late?.remedy.contains("kubectl -n held edit configmap chatwoot-config") == true)
 
             // Whoever holds it lets go as soon as the wait is said.
@@ -200,14 +199,14 @@ extension ServerTests {
             try await server.writer.delete([desired[0].reference])
             let plan = try await server.reader.compare(desired)
             #expect(
-                plan.flatMap(\.words) == [
-                    "create Namespace going, after the present one, which is being deleted, is gone",
-                    "create ConfigMap going/chatwoot-config, after Namespace going, which is being deleted, is gone",
+                plan.flatMap(\.lines) == [
+                    "create Namespace going once the existing one is deleted",
+                    "create ConfigMap going/chatwoot-config once Namespace going is deleted",
                 ])
             #expect(
                 plan.map(\.certainty) == [
-                    .predicted("the present one is being deleted and not yet gone"),
-                    .predicted("Namespace going is being deleted and not yet gone"),
+                    .predicted("the existing one is still being deleted"),
+                    .predicted("Namespace going is still being deleted"),
                 ])
             let late = await #expect(throws: KubernetesError.self) {
                 try await server.writer.apply([desired[1]], within: .zero)

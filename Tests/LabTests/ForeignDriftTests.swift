@@ -26,9 +26,9 @@ extension RehearsalTests {
         try await Lab.call("kubectl", "delete", "namespace/chatwoot", "--wait=false")
         let plan = try await Lab.runner("plan", "11")
         #expect(
-            plan.output.contains("create Namespace chatwoot, after the present one, which is being deleted, is gone"),
+            plan.output.contains("create Namespace chatwoot once the existing one is deleted"),
             "\(plan)")
-        #expect(plan.output.contains("after Namespace chatwoot, which is being deleted, is gone"), "\(plan)")
+        #expect(plan.output.contains("once Namespace chatwoot is deleted"), "\(plan)")
         let run = try await Lab.runner("run", "11")
         #expect(run.status == 0, "\(run.error)")
         #expect(
@@ -109,7 +109,7 @@ extension RehearsalTests {
 
     private static let notChangeable: [Drift] = [
         .action(
-            "pull Secret of type Opaque", "replace Secret chatwoot/ghcr-secret, since type cannot be changed in place"
+            "pull Secret of type Opaque", "replace Secret chatwoot/ghcr-secret, because type cannot be changed in place"
         ) {
             try await Lab.call(kubectl("delete", "secret/ghcr-secret"))
             try await Lab.call(
@@ -118,10 +118,10 @@ extension RehearsalTests {
         .command(
             "ConfigMap closed for good",
             kubectl("patch", "configmap/chatwoot-config", "-p", #"{"immutable":true,"data":{"INSTALLATION_ENV":"x"}}"#),
-            "replace ConfigMap chatwoot/chatwoot-config, since immutable cannot be changed in place"),
+            "replace ConfigMap chatwoot/chatwoot-config, because immutable cannot be changed in place"),
         .action(
             "Service without an address",
-            "replace Service chatwoot/chatwoot-web, since spec.clusterIP cannot be changed in place: it gets another address"
+            "replace Service chatwoot/chatwoot-web, because spec.clusterIP cannot be changed in place: it gets a new cluster IP"
         ) {
             try await Lab.call(kubectl("delete", "service/chatwoot-web"))
             try await Lab.call(
@@ -129,7 +129,7 @@ extension RehearsalTests {
         },
         .action(
             "worker with another selector",
-            "replace Deployment chatwoot/chatwoot-worker, since spec.selector cannot be changed in place: all its pods end"
+            "replace Deployment chatwoot/chatwoot-worker, because spec.selector cannot be changed in place: all its pods are terminated"
         ) {
             try await Lab.call(kubectl("delete", "deployment/chatwoot-worker"))
             try await Lab.call(

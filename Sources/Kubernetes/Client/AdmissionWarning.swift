@@ -58,7 +58,7 @@ extension ClusterReader {
         guard !AdmissionWarning.texts(in: result.errorText).isEmpty else { return [] }
         let output = try await kubectl.run(
             ["apply", "--dry-run=server"] + ClusterWriter.serverSide + ["-o", "name", "-f", "-"],
-            for: "assign the API server's warnings to \(references.words)", input: list,
+            for: "assign the API server's warnings to \(references.summary)", input: list,
             effect: .read,
             isMerged: true
         ).outputText

@@ -49,7 +49,7 @@ public struct ClusterReader: Sendable {
     ) async throws(KubernetesError) -> [JSONValue] {
         try await kubectl.objects(
             ["get", "--ignore-not-found", "-o", "json"] + options + ["-f", "-"],
-            for: "read \(references.words)",
+            for: "read \(references.summary)",
             input: JSONValue.list(references.map(\.stub)).serialized(), effect: .read,
             outputIsSecret: references.contains { $0.kind == "Secret" })
     }
@@ -183,7 +183,7 @@ public struct ClusterReader: Sendable {
 
 extension [ObjectReference] {
     /// `Secret a/b and 3 more`, short enough for a sentence.
-    var words: String {
+    var summary: String {
         guard let first else { return "nothing" }
         return count == 1 ? "\(first)" : "\(first) and \(count - 1) more"
     }

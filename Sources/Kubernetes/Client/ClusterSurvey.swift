@@ -8,9 +8,10 @@ import ClientKit
 public actor ClusterSurvey {
     private var namespace: String?
     private var objects: [String: [JSONValue]] = [:]
-    /// Whether the last comparison of an object found that a plain server-side apply is all it
-    /// needs; kept when the rest is forgotten, for the apply that follows.
-    private var plain: [ObjectReference: Bool] = [:]
+    /// Whether the last comparison found that an object needs nothing but a server-side apply.
+    ///
+    /// Survives ``forget()``, for the apply that follows.
+    private var needsOnlyApply: [ObjectReference: Bool] = [:]
 
     /// Starts empty.
     public init() {}
@@ -39,13 +40,13 @@ public actor ClusterSurvey {
         objects = Dictionary(grouping: items) { $0["kind"]?.string ?? "" }
     }
 
-    func note(plain seen: [ObjectReference: Bool]) {
-        plain.merge(seen) { _, new in new }
+    func note(needsOnlyApply seen: [ObjectReference: Bool]) {
+        needsOnlyApply.merge(seen) { _, new in new }
     }
 
     /// Whether each of `references` was compared and needs nothing but a server-side apply.
-    func sawOnlyPlain(_ references: [ObjectReference]) -> Bool {
-        references.allSatisfy { plain[$0] == true }
+    func needsOnlyApply(_ references: [ObjectReference]) -> Bool {
+        references.allSatisfy { needsOnlyApply[$0] == true }
     }
 
     /// The objects of `references` that exist; `nil` where one of them was not covered.

@@ -13,7 +13,7 @@ extension ClusterWriter {
         within limit: Duration,
         telling: (String, Duration?) -> Void
     ) async throws -> [JSONValue] {
-        if refused.isEmpty, await reader.survey?.sawOnlyPlain(manifests.map(\.reference)) == true {
+        if refused.isEmpty, await reader.survey?.needsOnlyApply(manifests.map(\.reference)) == true {
             return []
         }
         let deadline = ContinuousClock.now + limit
@@ -22,32 +22,32 @@ extension ClusterWriter {
         var attemptsLeft = 5
         while true {
             let live = try await reader.liveObjects(of: manifests, fresh: true)
-            let courses = manifests.map { Course(of: $0, among: live, refused: refused) }
-            if let deletion = courses.lazy.compactMap(\.deletion).first {
+            let actions = manifests.map { ApplyAction(for: $0, among: live, refused: refused) }
+            if let deletion = actions.lazy.compactMap(\.deletion).first {
                 let left = ContinuousClock.now.duration(to: deadline)
                 guard left > .zero else { throw stillThere(deletion, after: limit) }
                 telling(
-                    "waiting for the deletion of \(deletion.reference)\(deletion.heldBy)",
+                    "waiting for the deletion of \(deletion.reference)\(deletion.reason)",
                     left)
                 try await Task.sleep(for: min(left, .seconds(1)))
                 continue
             }
-            let replaced = courses.compactMap(\.replaced)
-            let claims = zip(manifests, courses).compactMap { $1.claim(towards: $0) }
+            let replaced = actions.compactMap(\.replaced)
+            let prepared = zip(manifests, actions).compactMap { $1.preparedObject(for: $0) }
             do {
                 if !replaced.isEmpty, attemptsLeft > 0 {
-                    telling("deleting \(replaced.words) in order to recreate it", nil)
+                    telling("deleting \(replaced.summary) in order to recreate it", nil)
                     attemptsLeft -= 1
                     try await delete(replaced)
                     continue
                 }
-                for claim in claims { try await write(claim) }
+                for object in prepared { try await write(object) }
             } catch {
                 attemptsLeft -= 1
                 guard error.serverReason == .conflict, attemptsLeft > 0 else { throw error }
                 continue
             }
-            return try await resized(courses)
+            return try await resized(actions)
         }
     }
 
@@ -67,28 +67,28 @@ extension ClusterWriter {
         }
     }
 
-    private func resized(_ courses: [Course]) async throws(KubernetesError) -> [JSONValue] {
+    private func resized(_ actions: [ApplyAction]) async throws(KubernetesError) -> [JSONValue] {
         var found: [JSONValue] = []
-        for case .change(let object, _) in courses {
+        for case .change(let object, _) in actions {
             if try await !reader.resizedPods(of: object).isEmpty { found.append(object) }
         }
         return found
     }
 
-    /// Replaces an object unless it changed since it was read: `claim` contains its
+    /// Replaces an object unless it changed since it was read: `object` contains its
     /// `resourceVersion`.
     ///
     /// Uses the raw path, since `kubectl replace` would rewrite the annotation of client-side
     /// apply.
-    private func write(_ claim: JSONValue) async throws(KubernetesError) {
-        guard let reference = claim.reference else { return }
+    private func write(_ object: JSONValue) async throws(KubernetesError) {
+        guard let reference = object.reference else { return }
         _ = try await reader.kubectl.run(
             [
                 "replace", "--raw", "\(reference.address)?fieldManager=\(Self.fieldManager)", "-f",
                 "-",
             ],
             for: "take over the fields of \(reference) that somebody else set",
-            input: claim.serialized(), effect: .change, outputIsSecret: reference.kind == "Secret")
+            input: object.serialized(), effect: .change, outputIsSecret: reference.kind == "Secret")
     }
 
     private func stillThere(_ deletion: Deletion, after limit: Duration) -> KubernetesError {
@@ -98,8 +98,8 @@ extension ClusterWriter {
             .deadline(nil),
             attempt: "wait for the deletion of \(deletion.reference)",
             host: reader.hostName,
-            cause: "it is still there after \(limit.words)\(deletion.heldBy)",
-            remedy: deletion.holders.isEmpty
+            cause: "it is still there after \(limit.words)\(deletion.reason)",
+            remedy: deletion.blockers.isEmpty
                 ? "find out why the controllers do not finish it: "
                     + "`kubectl \(scope)describe \(object)`; then run again"
                 : "restore the controller that removes the finalizer, or remove it by hand: "
@@ -107,7 +107,7 @@ extension ClusterWriter {
     }
 }
 
-extension Course {
+extension ApplyAction {
     fileprivate var deletion: Deletion? {
         if case .wait(let deletion) = self { deletion } else { nil }
     }

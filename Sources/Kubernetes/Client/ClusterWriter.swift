@@ -24,7 +24,7 @@ public struct ClusterWriter: Sendable {
     /// Applies `manifests` with one server-side apply, taking over fields that others manage.
     ///
     /// Fields that were applied earlier and are no longer sent are removed, except for
-    /// ``LeftFields``, and so is what contradicts the manifests; other fields that were never sent
+    /// ``DelegatedFields``, and so is what contradicts the manifests; other fields that were never sent
     /// keep their values. Objects that cannot be changed in place are deleted first. Waits at most
     /// `limit` for objects that are being deleted, and reports that to `telling`. The answer never
     /// contains the objects themselves, so that no Secret is sent back. Throws ``KubernetesError``,
@@ -40,7 +40,7 @@ public struct ClusterWriter: Sendable {
         do {
             applied = try await applyNow(manifests)
         } catch {
-            let refused = ImmutableFields.named(in: error, among: manifests)
+            let refused = ImmutableFields.reported(by: error, among: manifests)
             guard !refused.isEmpty else { throw error }
             resized = try await prepare(
                 manifests, refused: refused, within: limit, telling: telling)
@@ -57,7 +57,7 @@ public struct ClusterWriter: Sendable {
             ["apply"] + Self.serverSide + [
                 "-o", "go-template=\(AppliedObject.template)", "-f", "-",
             ],
-            for: "apply \(manifests.map(\.reference).words)", input: manifests.standardInput(),
+            for: "apply \(manifests.map(\.reference).summary)", input: manifests.standardInput(),
             effect: .change)
         return result.outputText.split(separator: "\n").compactMap(AppliedObject.init)
     }
@@ -99,7 +99,7 @@ public struct ClusterWriter: Sendable {
                 "delete", "--ignore-not-found", "--wait=false", "--cascade=background", "-o",
                 "name", "-f", "-",
             ],
-            for: "delete \(references.words)",
+            for: "delete \(references.summary)",
             input: JSONValue.list(references.map(\.stub)).serialized(), effect: .change)
         return result.outputText.split(separator: "\n").map(String.init)
     }

@@ -1,24 +1,28 @@
 import ClientKit
 
 extension ClusterReader {
-    /// How the cluster differs from what `desired` says, in the order of `desired`; empty where everything is in place.
+    /// The differences between the cluster and `desired`, in the order of `desired`.
     ///
-    /// Two commands for any number of objects: a read, and a dry run on the server of what ``ClusterWriter/apply(_:)`` would
-    /// do; for Deployments their pods are read too. What the dry run cannot try, since its namespace does not exist yet or
-    /// something must be gone first, is predicted. Where the server would refuse the rest, its refusal is thrown. Objects
-    /// with ``Contradictions`` cost one dry run more, and so does all of it where the API server warns: `warned` is told,
-    /// where somebody wants to know.
+    /// Costs two commands for any number of objects: a read, and a server-side dry run of
+    /// ``ClusterWriter/apply(_:within:telling:)``; for Deployments, their pods are read too. What
+    /// cannot be tried, because its namespace does not exist yet or something has to be deleted
+    /// first, is predicted. Where the server would refuse the apply, its error is thrown. Objects
+    /// with ``UnmanagedElements`` cost another dry run, and so do warnings of the API server where
+    /// `onWarning` is given.
     public func compare(
-        _ desired: [any Manifest], warned: ((AdmissionWarning) -> Void)? = nil
+        _ desired: [any Manifest], onWarning: ((AdmissionWarning) -> Void)? = nil
     ) async throws(KubernetesError) -> [ObjectDifference] {
         let live = try await liveObjects(of: desired, fresh: false)
         var refused: [ObjectReference: [String]] = [:]
         while true {
-            let courses = desired.map { ($0, Course(of: $0, among: live, refused: refused)) }
+            let actions = desired.map { ($0, ApplyAction(for: $0, among: live, refused: refused)) }
             do {
-                return try await differences(along: courses, tried: try await dryRun(courses, warned))
+                return try await differences(
+                    for: actions, applied: try await dryRun(actions, onWarning: onWarning))
             } catch {
-                let more = ImmutableFields.named(in: error, among: desired).filter { refused[$0.key] == nil }
+                let more = ImmutableFields.reported(by: error, among: desired).filter {
+                    refused[$0.key] == nil
+                }
                 guard !more.isEmpty else { throw error }
                 refused.merge(more) { first, _ in first }
             }
@@ -26,56 +30,66 @@ extension ClusterReader {
     }
 
     private func differences(
-        along courses: [(manifest: any Manifest, course: Course)], tried: [ObjectReference: JSONValue]
+        for actions: [(manifest: any Manifest, action: ApplyAction)],
+        applied: [ObjectReference: JSONValue]
     ) async throws(KubernetesError) -> [ObjectDifference] {
         var found: [ObjectDifference] = []
-        var plain: [ObjectReference: Bool] = [:]
-        for (manifest, course) in courses {
+        var needsOnlyApply: [ObjectReference: Bool] = [:]
+        for (manifest, action) in actions {
             let reference = manifest.reference
             var difference: ObjectDifference?
-            switch course {
+            switch action {
             case .create(let certainty):
-                difference = ObjectDifference(reference: reference, kind: .create, certainty: certainty)
+                difference = ObjectDifference(
+                    reference: reference, kind: .create, certainty: certainty)
             case .wait(let deletion):
                 difference = ObjectDifference(creating: reference, after: deletion)
             case .change(let object, _):
-                let applied = LeftFields.kept(
-                    from: object, in: try result(of: reference, in: tried), beside: manifest.json())
-                let fields = Comparison.fields(reference, live: object, applied: applied, sent: manifest.json())
-                let resized = try await resizedPods(of: object, unlessRolledBy: fields)
-                plain[reference] = course.isPlain(manifest) && resized.isEmpty
+                let result = DelegatedFields.keepingValues(
+                    of: object, in: try result(of: reference, in: applied),
+                    notSetBy: manifest.json())
+                let fields = Comparison.fields(
+                    reference, live: object, applied: result, sent: manifest.json())
+                let resized = try await resizedPods(of: object, unlessReplacedBy: fields)
+                needsOnlyApply[reference] = action.needsOnlyApply(of: manifest) && resized.isEmpty
                 if !fields.isEmpty || !resized.isEmpty {
                     difference = ObjectDifference(
-                        reference: reference, kind: .change, fields: fields + resized, certainty: .proved)
+                        reference: reference, kind: .change, fields: fields + resized,
+                        certainty: .proved)
                 }
             case .replace(let object, let since):
-                let new = try result(of: reference.onTrial, in: tried)
+                let new = try result(of: reference.forTrial, in: applied)
                 difference = ObjectDifference(
                     reference: reference, kind: .replace,
-                    fields: Comparison.fields(reference, replaced: object, by: new), certainty: .proved,
-                    unchangeable: since)
+                    fields: Comparison.fields(reference, replaced: object, by: new),
+                    certainty: .proved,
+                    immutableFields: since)
             }
-            plain[reference] = plain[reference] ?? course.isPlain(manifest)
+            needsOnlyApply[reference] =
+                needsOnlyApply[reference] ?? action.needsOnlyApply(of: manifest)
             if let difference { found.append(difference) }
         }
-        await survey?.note(plain: plain)
+        await survey?.note(needsOnlyApply: needsOnlyApply)
         return found
     }
 
     private func result(
-        of reference: ObjectReference, in tried: [ObjectReference: JSONValue]
+        of reference: ObjectReference, in applied: [ObjectReference: JSONValue]
     ) throws(KubernetesError) -> JSONValue {
-        guard let object = tried[reference] else {
-            throw kubectl.unreadable("the dry run's answer lacks the object", for: "compare \(reference)")
+        guard let object = applied[reference] else {
+            throw kubectl.unreadable(
+                "the dry run's result does not contain the object", for: "compare \(reference)")
         }
         return object
     }
 
-    /// What somebody resized in the pods of a live Deployment; nothing where its pods are to be replaced anyway.
+    /// What somebody resized in the pods of a Deployment; empty where its pods will be replaced
+    /// anyway.
     func resizedPods(
-        of object: JSONValue, unlessRolledBy fields: [FieldDifference] = []
+        of object: JSONValue, unlessReplacedBy fields: [FieldDifference] = []
     ) async throws(KubernetesError) -> [FieldDifference] {
-        guard object["kind"] == "Deployment", let namespace = object["metadata", "namespace"]?.string,
+        guard object["kind"] == "Deployment",
+            let namespace = object["metadata", "namespace"]?.string,
             !fields.contains(where: { $0.path.hasPrefix("spec.template.") })
         else { return [] }
         let resources = ["replicasets.apps", "pods"]
@@ -84,17 +98,19 @@ extension ClusterReader {
         }
         return PodResize.fields(
             of: object,
-            among: try await list(resources, namespace: namespace, options: ["--show-managed-fields"]))
+            among: try await list(
+                resources, namespace: namespace, options: ["--show-managed-fields"]))
     }
 
-    /// The live objects with their managers, and the namespaces they are in, missing ones left out.
+    /// The existing objects, with their managers, and their namespaces.
     func liveObjects(
         of desired: [any Manifest], fresh: Bool
     ) async throws(KubernetesError) -> [ObjectReference: JSONValue] {
         var references: [ObjectReference] = []
         for manifest in desired {
             if let namespace = manifest.metadata.namespace {
-                references.append(ObjectReference(apiVersion: "v1", kind: "Namespace", name: namespace))
+                references.append(
+                    ObjectReference(apiVersion: "v1", kind: "Namespace", name: namespace))
             }
             references.append(manifest.reference)
         }
@@ -106,88 +122,100 @@ extension ClusterReader {
     }
 
     private func dryRun(
-        _ courses: [(manifest: any Manifest, course: Course)], _ warned: ((AdmissionWarning) -> Void)?
+        _ actions: [(manifest: any Manifest, action: ApplyAction)],
+        onWarning: ((AdmissionWarning) -> Void)?
     ) async throws(KubernetesError) -> [ObjectReference: JSONValue] {
-        let trials = courses.compactMap { manifest, course in
-            course.trial(of: manifest).map { (manifest.reference, $0) }
+        let inputs = actions.compactMap { manifest, action in
+            action.dryRunInput(for: manifest).map { (manifest.reference, $0) }
         }
-        guard !trials.isEmpty else { return [:] }
-        let references = trials.map(\.0)
-        let input = JSONValue.list(trials.map(\.1)).serialized()
-        let attempt = "try to apply \(references.words)"
-        let command = ["apply", "--dry-run=server"] + ClusterWriter.serverSide + ["-o", "json", "-f", "-"]
+        guard !inputs.isEmpty else { return [:] }
+        let references = inputs.map(\.0)
+        let input = JSONValue.list(inputs.map(\.1)).serialized()
+        let attempt = "dry-run the apply of \(references.summary)"
+        let command =
+            ["apply", "--dry-run=server"] + ClusterWriter.serverSide + ["-o", "json", "-f", "-"]
         let result = try await kubectl.run(
             command, for: attempt, input: input, effect: .read,
             outputIsSecret: references.contains { $0.kind == "Secret" })
-        if let warned {
-            try await warnings(of: result, applying: input, of: references).forEach(warned)
+        if let onWarning {
+            try await warnings(of: result, applying: input, of: references).forEach(onWarning)
         }
         var applied = try kubectl.parsed(result, of: command, for: attempt).objects.byReference()
-        for (manifest, course) in courses {
-            guard case .change(_, let contradictions) = course, !contradictions.paths.isEmpty,
+        for (manifest, action) in actions {
+            guard case .change(_, let unmanaged) = action, !unmanaged.paths.isEmpty,
                 let object = applied[manifest.reference]
             else { continue }
             applied[manifest.reference] = try await dryRun(
-                of: contradictions.finished(object, towards: manifest.json()), manifest.reference,
-                without: contradictions.paths)
+                replacing: manifest.reference,
+                with: unmanaged.replacement(from: object, for: manifest.json()),
+                without: unmanaged.paths)
         }
         return applied
     }
 
-    /// What the server makes of an object as applying leaves it once what contradicts its manifest is gone.
+    /// The object as the server would return it after an apply that also removes `paths`.
     private func dryRun(
-        of object: JSONValue, _ reference: ObjectReference, without paths: [[FieldStep]]
+        replacing reference: ObjectReference, with object: JSONValue, without paths: [[FieldStep]]
     ) async throws(KubernetesError) -> JSONValue? {
-        // Without a version kubectl takes the present one: a status that was written meanwhile is no conflict. The annotation
-        // of client-side apply is one that kubectl would write anew.
+        // Without a version kubectl uses the current one: a status update in between is no
+        // conflict. The annotation of client-side apply is one that kubectl would rewrite.
         let annotation = FieldManagers.lastApplied
         let sent = object.setting([.field("metadata"), .field("resourceVersion")], to: nil)
             .setting(annotation[...], to: nil)
         let answer = try await kubectl.json(
-            ["replace", "--dry-run=server", "--field-manager=\(ClusterWriter.fieldManager)", "-o", "json", "-f", "-"],
-            for: "try to remove \(paths.map(\.words).joined(separator: ", ")) from \(reference)", input: sent.serialized(), effect: .read, outputIsSecret: reference.kind == "Secret")
+            [
+                "replace", "--dry-run=server", "--field-manager=\(ClusterWriter.fieldManager)",
+                "-o", "json", "-f", "-",
+            ],
+            for:
+                "dry-run the removal of \(paths.map(\.displayText).joined(separator: ", ")) from \(reference)",
+            input: sent.serialized(), effect: .read, outputIsSecret: reference.kind == "Secret")
         guard let kept = object.value(at: annotation) else { return answer }
         return answer?.setting(annotation[...], to: kept)
     }
 }
 
-extension Course {
-    /// What is sent to the server to be tried; `nil` where nothing can be tried yet.
+extension ApplyAction {
+    /// What is sent to the server in the dry run; `nil` where nothing can be tried yet.
     ///
-    /// What is to replace an object is tried under another name, since the present object is still there.
-    fileprivate func trial(of manifest: any Manifest) -> JSONValue? {
+    /// The replacement of an object is tried under another name, since the object still exists.
+    fileprivate func dryRunInput(for manifest: any Manifest) -> JSONValue? {
         let desired = manifest.json()
         return switch self {
         case .create(.proved): desired
         case .create(.predicted), .wait: nil
-        case .change(_, let contradictions): contradictions.trial(of: desired)
+        case .change(_, let unmanaged): unmanaged.dryRunInput(for: desired)
         case .replace:
             desired.setting(
-                [.field("metadata"), .field("name")], to: .string(manifest.reference.onTrial.name))
+                [.field("metadata"), .field("name")], to: .string(manifest.reference.forTrial.name))
         }
     }
 }
 
 extension ObjectReference {
-    /// The same object under a name that nothing has.
-    fileprivate var onTrial: ObjectReference {
+    /// The same object under an unused name.
+    fileprivate var forTrial: ObjectReference {
         ObjectReference(
-            apiVersion: apiVersion, kind: kind, namespace: namespace, name: "\(name.prefix(40))-keybuzz-runner-trial")
+            apiVersion: apiVersion, kind: kind, namespace: namespace,
+            name: "\(name.prefix(40))-keybuzz-runner-trial")
     }
 }
 
 extension ObjectDifference {
     fileprivate init(creating reference: ObjectReference, after deletion: Deletion) {
         let isItself = deletion.reference == reference
-        let what = isItself ? "the present one" : "\(deletion.reference)"
+        let what = isItself ? "the existing one" : "\(deletion.reference)"
         self.init(
-            reference: reference, kind: .create, certainty: .predicted("\(what) is being deleted and not yet gone"),
-            waitsUntil: "\(what), which is being deleted, is gone\(deletion.heldBy)")
+            reference: reference, kind: .create,
+            certainty: .predicted("\(what) is still being deleted"),
+            precondition: "\(what) is deleted\(deletion.reason)")
     }
 }
 
 extension [JSONValue] {
     func byReference() -> [ObjectReference: JSONValue] {
-        Dictionary(compactMap { object in object.reference.map { ($0, object) } }) { first, _ in first }
+        Dictionary(compactMap { object in object.reference.map { ($0, object) } }) { first, _ in
+            first
+        }
     }
 }

@@ -1,49 +1,62 @@
 import ClientKit
 import Foundation
 
-/// Works out how live objects differ from what a dry run of applying makes of them.
+/// Compares live objects with the result of a dry run.
 ///
-/// Pure: both sides come from the API server, so that defaults, conversions and other managers' fields are on both.
+/// Both sides come from the API server, so that both contain defaults, conversions and the fields
+/// of other managers.
 enum Comparison {
-    /// Where one object differs; empty where it is in place.
+    /// The differences of one object; empty where it is as desired.
     static func fields(
         _ reference: ObjectReference, live: JSONValue, applied: JSONValue, sent: JSONValue? = nil
     ) -> [FieldDifference] {
         let managers = FieldManagers(of: live)
-        // An address that the server gives is another one each time, and in older versions none in a dry run.
-        let isGivenAddress = live["spec", "clusterIP"] == nil
-        let applied = isGivenAddress ? applied.without(addresses) : applied
-        let differences = AdmissionFields.leftOut(
-            of: ValueDifference.between(comparable(live), comparable(applied)), sent, managers)
+        // A dry run allocates a new cluster IP each time, and with older servers none.
+        let isAllocated = live["spec", "clusterIP"] == nil
+        let applied = isAllocated ? applied.without(addresses) : applied
+        let differences = AdmissionFields.removed(
+            from: ValueDifference.between(comparable(live), and: comparable(applied)), sent: sent,
+            managers: managers)
         return differences.map { difference in
-            let manager = managers.manager(of: difference.path, otherThan: ClusterWriter.fieldManager)
+            let manager = managers.manager(
+                of: difference.path, otherThan: ClusterWriter.fieldManager)
             let isHidden = mustHide(difference.path, of: reference)
             return FieldDifference(
-                path: difference.path.words,
-                old: isHidden || mayBringSecrets(difference, isForeign: manager != nil)
-                    ? difference.old.map { _ in FieldDifference.hidden } : difference.old?.words,
-                new: isHidden ? difference.new.map { _ in FieldDifference.hidden } : difference.new?.words,
+                path: difference.path.displayText,
+                old: isHidden || mayContainSecret(difference, isForeign: manager != nil)
+                    ? difference.old.map { _ in FieldDifference.hidden }
+                    : difference.old?.displayText,
+                new: isHidden
+                    ? difference.new.map { _ in FieldDifference.hidden }
+                    : difference.new?.displayText,
                 managedBy: manager?.name, managedAt: manager?.time,
-                startingPoint: isHidden ? version(of: live) : difference.old.flatMap { digest(ofLong: $0.words) })
+                startingPoint: isHidden
+                    ? version(of: live) : difference.old.flatMap { digest(ofLong: $0.displayText) })
         }
     }
 
-    /// Where an object differs from the one that is to replace it, but for its name and what the cluster itself gives either.
+    /// The differences between an object and its replacement, except for what the cluster sets
+    /// itself.
     static func fields(
         _ reference: ObjectReference, replaced live: JSONValue, by new: JSONValue
     ) -> [FieldDifference] {
-        let given: [[FieldStep]] = [
+        let ignored: [[FieldStep]] = [
             [.field("metadata"), .field("name")], [.field("metadata"), .field("finalizers")],
-            [.field("metadata"), .field("annotations"), .field("deployment.kubernetes.io/revision")],
+            [
+                .field("metadata"), .field("annotations"),
+                .field("deployment.kubernetes.io/revision"),
+            ],
         ]
-        return fields(reference, live: live.without(given + addresses), applied: new.without(given + addresses))
+        return fields(
+            reference, live: live.without(ignored + addresses),
+            applied: new.without(ignored + addresses))
     }
 
     private static let addresses: [[FieldStep]] = [
         [.field("spec"), .field("clusterIP")], [.field("spec"), .field("clusterIPs")],
     ]
 
-    /// A Secret has no status that would change it all the time: its version tells one hidden value from the next.
+    /// Identifies a hidden value; a Secret has no status whose updates would change its version.
     private static func version(of object: JSONValue) -> String? {
         object["metadata", "resourceVersion"]?.string.map { "resourceVersion \($0)" }
     }
@@ -53,21 +66,25 @@ enum Comparison {
         return "SHA-256 \(SHA256.hash(data: value.utf8).hex)"
     }
 
-    /// The object without what the API server keeps for itself.
+    /// The object without the fields that the API server maintains.
     private static func comparable(_ object: JSONValue) -> JSONValue {
         var members = object.members
         members["status"] = nil
         var metadata = members["metadata"]?.members ?? [:]
-        for name in ["resourceVersion", "managedFields", "generation", "uid", "creationTimestamp", "selfLink"] {
+        for name in [
+            "resourceVersion", "managedFields", "generation", "uid", "creationTimestamp",
+            "selfLink",
+        ] {
             metadata[name] = nil
         }
         members["metadata"] = .object(metadata)
         return .object(members)
     }
 
-    /// Whether the old value may be a password: that of a variable or an entry that goes and is none of ours, alone or with its
-    /// container, or an address with a password in it, as the old scripts had in `REDIS_URL`.
-    private static func mayBringSecrets(_ difference: ValueDifference, isForeign: Bool) -> Bool {
+    /// Whether the old value may contain a password: a removed variable or entry that is not ours,
+    /// alone or with its container, or a URL with a password in it, as the old scripts had in
+    /// `REDIS_URL`.
+    private static func mayContainSecret(_ difference: ValueDifference, isForeign: Bool) -> Bool {
         if difference.old?.string?.contains(/:\/\/[^\/\s@]*:[^\/\s@]+@/) == true { return true }
         guard difference.new == nil else { return false }
         let parent = difference.path.dropLast().last
@@ -77,8 +94,9 @@ enum Comparison {
         return isForeign && difference.path.dropLast() == [.field("data")]
     }
 
-    /// Whether a field may hold a secret: everything of a Secret object but its type and labels, and what client-side apply
-    /// copied of any object, since older ConfigMaps had a password in `REDIS_URL`.
+    /// Whether a field may contain a secret: everything in a Secret except its type and labels, and
+    /// the copy that client-side apply keeps of any object, since older ConfigMaps had a password
+    /// in `REDIS_URL`.
     private static func mustHide(_ path: [FieldStep], of reference: ObjectReference) -> Bool {
         if path == FieldManagers.lastApplied { return true }
         guard reference.kind == "Secret" else { return false }

@@ -1,39 +1,46 @@
-/// The members that tell the elements of a list apart, as the API's schema declares them (`x-kubernetes-list-map-keys`).
+/// The members that identify the elements of a list, as declared in the API's schema
+/// (`x-kubernetes-list-map-keys`).
 ///
-/// Lists that are not here are compared by position, and the elements of their own are never ``Contradictions``.
+/// Other lists are compared by position, and their elements are never ``UnmanagedElements``.
 enum ListKeys {
     static func keys(ofListAt path: [FieldStep]) -> [String]? {
         guard case .field(let name)? = path.last else { return nil }
         switch name {
-        case "containers", "initContainers", "ephemeralContainers", "env", "volumes", "imagePullSecrets":
+        case "containers", "initContainers", "ephemeralContainers", "env", "volumes",
+            "imagePullSecrets":
             return ["name"]
         case "volumeMounts": return ["mountPath"]
         case "topologySpreadConstraints": return ["topologyKey", "whenUnsatisfiable"]
         case "ports":
-            let isContainers = path.contains(.field("containers")) || path.contains(.field("initContainers"))
+            let isContainers =
+                path.contains(.field("containers")) || path.contains(.field("initContainers"))
             return [isContainers ? "containerPort" : "port", "protocol"]
         case "ownerReferences": return ["uid"]
         default: return nil
         }
     }
 
-    static func key(of element: JSONValue, _ keys: [String]) -> [String: JSONValue] {
+    static func key(of element: JSONValue, among keys: [String]) -> [String: JSONValue] {
         element.members.filter { keys.contains($0.key) }
     }
 
-    /// `nil` where an element lacks all keys or two share them: then there is nothing to tell them apart by.
-    static func byKey(_ elements: [JSONValue], _ keys: [String]) -> [[String: JSONValue]: JSONValue]? {
+    /// The elements by their keys; `nil` where an element has none of `keys`, or two have the same.
+    static func index(
+        _ elements: [JSONValue], by keys: [String]
+    ) -> [[String: JSONValue]: JSONValue]? {
         var found: [[String: JSONValue]: JSONValue] = [:]
         for element in elements {
-            let key = key(of: element, keys)
+            let key = key(of: element, among: keys)
             guard !key.isEmpty, found.updateValue(element, forKey: key) == nil else { return nil }
         }
         return found
     }
 
-    /// Whether `old` is `new` with another key: a port of the same name, or a spread with one half of its key.
+    /// Whether `old` is `new` with another key: a port with the same name, or a topology spread
+    /// constraint that shares half of its key.
     ///
-    /// Where the whole key is a name, such as an environment variable's, another name is another thing.
+    /// Where the whole key is a name, as with environment variables, another name is another
+    /// element.
     static func isSame(_ old: JSONValue, as new: JSONValue, inListAt path: [FieldStep]) -> Bool {
         switch path.last {
         case .field("ports"): old["name"] != nil && old["name"] == new["name"]

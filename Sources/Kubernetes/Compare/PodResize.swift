@@ -1,15 +1,21 @@
-/// Pods whose containers were resized in place (`kubectl patch pod --subresource resize`, from 1.33 on).
+/// Pods whose containers were resized in place (`kubectl patch pod --subresource resize`, from 1.33
+/// on).
 ///
-/// The template does not change with them, so that the next pod has its old size again. Only what the template sets for a
-/// container counts, and only where the pod says that somebody resized it: what admission, a LimitRange or an injected
-/// container gives a pod it has from its beginning.
+/// The pod template does not change with them, so that the next pod has the old size again. Only
+/// resources that the template sets count, and only where the pod's `managedFields` record a
+/// resize: what admission, a LimitRange or an injected container adds is there when the pod is
+/// created.
 enum PodResize {
-    /// What differs in pods of the Deployment, among the ReplicaSets and pods of its namespace.
+    /// The resized fields of the Deployment's pods, among the ReplicaSets and pods of its
+    /// namespace.
     ///
-    /// Empty while the controllers have not seen the present template, since its pods are replaced then.
+    /// Empty while the controllers have not observed the current template, since the pods are
+    /// replaced then anyway.
     static func fields(of deployment: JSONValue, among objects: [JSONValue]) -> [FieldDifference] {
         let generation = deployment["metadata", "generation"]?.integer ?? 0
-        guard deployment["status", "observedGeneration"]?.integer ?? 0 >= generation else { return [] }
+        guard deployment["status", "observedGeneration"]?.integer ?? 0 >= generation else {
+            return []
+        }
         let revision = deployment.revision
         let owners = objects.filter {
             $0["kind"] == "ReplicaSet" && $0.revision == revision && $0.isOwned(by: deployment)
@@ -25,18 +31,23 @@ enum PodResize {
         }
     }
 
-    private static func fields(of pod: JSONValue, container template: JSONValue) -> [FieldDifference] {
+    private static func fields(
+        of pod: JSONValue, container template: JSONValue
+    ) -> [FieldDifference] {
         let managers = FieldManagers(of: pod)
         let container: [FieldStep] = [
             .field("spec"), .field("containers"), .element(["name": template["name"] ?? .null]),
         ]
         return ["limits", "requests"].flatMap { kind in
-            (template["resources", kind]?.strings ?? [:]).sorted { $0.key < $1.key }.compactMap { resource, wanted in
+            (template["resources", kind]?.strings ?? [:]).sorted { $0.key < $1.key }.compactMap {
+                resource, wanted in
                 let path = container + [.field("resources"), .field(kind), .field(resource)]
                 let present = pod.value(at: path)?.string
-                guard present != wanted, let manager = managers.manager(of: path, through: "resize") else { return nil }
+                guard present != wanted, let manager = managers.manager(of: path, through: "resize")
+                else { return nil }
                 return FieldDifference(
-                    path: "pods[\(pod.name)].\(path.words)", old: present, new: wanted, managedBy: manager.name,
+                    path: "pods[\(pod.name)].\(path.displayText)", old: present, new: wanted,
+                    managedBy: manager.name,
                     managedAt: manager.time)
             }
         }
@@ -52,6 +63,8 @@ extension JSONValue {
 
     fileprivate func isOwned(by owner: JSONValue) -> Bool {
         owner.uid != nil
-            && (self["metadata", "ownerReferences"]?.elements ?? []).contains { $0["uid"]?.string == owner.uid }
+            && (self["metadata", "ownerReferences"]?.elements ?? []).contains {
+                $0["uid"]?.string == owner.uid
+            }
     }
 }

@@ -17,7 +17,7 @@ public struct Deployment: Manifest {
 
     /// Pods, their number and how they are replaced.
     public struct Spec: Encodable, Sendable, Hashable {
-        /// How many pods; `nil` leaves the number to others, also one that was applied before, see ``LeftFields``.
+        /// How many pods; `nil` leaves the number to others, also one that was applied before, see ``DelegatedFields``.
         public var replicas: Int?
         /// Which pods are its own; cannot be changed later.
         public var selector: LabelSelector

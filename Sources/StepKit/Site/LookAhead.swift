@@ -138,7 +138,7 @@ extension ObjectDifference {
         let whole = headline.map { words in
             Change(words, certainty, kind == .replace ? .replace : .create, subject)
         }
-        return (whole.map { [$0] } ?? []) + zip(fieldWords, fields).map { Change($0, certainty, subject, $1) }
+        return (whole.map { [$0] } ?? []) + zip(fieldLines, fields).map { Change($0, certainty, subject, $1) }
     }
 }
 

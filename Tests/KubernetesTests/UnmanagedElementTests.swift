@@ -3,20 +3,28 @@ import Testing
 @testable import Kubernetes
 
 /// On a Service and a Deployment as kube-apiserver 1.20 returned them after both had been changed by hand.
-@Suite struct ContradictionTests {
-    private func live(_ name: String) throws -> JSONValue { try Fixtures.json("strays/\(name).json") }
+@Suite struct UnmanagedElementTests {
+    private func live(_ name: String) throws -> JSONValue {
+        try Fixtures.json("unmanaged/\(name).json")
+    }
     private let service = Samples.service("chatwoot").json()
     private let deployment = Samples.deployment("chatwoot").json()
     private static let pod = "spec.template.spec"
 
     @Test func whatIsNotInTheManifestIsFound() throws {
-        #expect(try Contradictions(in: live("service"), beside: service).paths.map(\.words) == ["spec.ports[3001]"])
         #expect(
-            try Contradictions(in: live("deployment"), beside: deployment).paths.map(\.words) == [
-                "\(Self.pod).containers[web].env[PORTX]", "\(Self.pod).containers[web].env[ADDED]",
-                "\(Self.pod).containers[web].ports[3001]", "\(Self.pod).imagePullSecrets[other]",
-                "\(Self.pod).topologySpreadConstraints[zone,ScheduleAnyway]",
+            try UnmanagedElements(of: live("service"), notIn: service).paths.map(\.displayText) == [
+                "spec.ports[3001]"
             ])
+        #expect(
+            try UnmanagedElements(of: live("deployment"), notIn: deployment).paths.map(
+                \.displayText) == [
+                    "\(Self.pod).containers[web].env[PORTX]",
+                    "\(Self.pod).containers[web].env[ADDED]",
+                    "\(Self.pod).containers[web].ports[3001]",
+                    "\(Self.pod).imagePullSecrets[other]",
+                    "\(Self.pod).topologySpreadConstraints[zone,ScheduleAnyway]",
+                ])
     }
 
     /// What a claim leaves is found no more: our next apply removes it as it does whatever we sent once.
@@ -24,10 +32,10 @@ import Testing
     func whatIsClaimedIsOursAlone(_ name: String) throws {
         let object = try live(name)
         let desired = name == "service" ? service : deployment
-        let strays = Contradictions(in: object, beside: desired).paths
-        let managers = FieldManagers.claiming(strays, in: object)
+        let unmanaged = UnmanagedElements(of: object, notIn: desired).paths
+        let managers = FieldManagers.takingOwnership(of: unmanaged, in: object)
         let claimed = object.setting([.field("metadata"), .field("managedFields")], to: managers)
-        #expect(Contradictions(in: claimed, beside: desired).paths == [])
+        #expect(UnmanagedElements(of: claimed, notIn: desired).paths == [])
         #expect(managers.elements.map { $0["manager"] } == ["keybuzz-runner"])
         #expect(claimed["spec"] == object["spec"])
     }
@@ -52,20 +60,28 @@ import Testing
                         "manager": "kubectl-create", "operation": "Update", "apiVersion": "v1",
                         "fieldsV1": [
                             "f:spec": [
-                                "f:ports": [".": [:], #"k:{"port":2,"protocol":"TCP"}"#: [".": [:]]], "f:type": [:],
+                                "f:ports": [
+                                    ".": [:], #"k:{"port":2,"protocol":"TCP"}"#: [".": [:]],
+                                ], "f:type": [:],
                             ]
                         ],
                     ],
                 ]
             ],
         ]
-        let stray: [FieldStep] = [.field("spec"), .field("ports"), .element(["port": 2, "protocol": "TCP"])]
+        let element: [FieldStep] = [
+            .field("spec"), .field("ports"), .element(["port": 2, "protocol": "TCP"]),
+        ]
         #expect(
-            FieldManagers.claiming([stray], in: object) == [
+            FieldManagers.takingOwnership(of: [element], in: object) == [
                 [
                     "manager": "hand", "operation": "Update", "apiVersion": "v1",
                     "fieldsV1": [
-                        "f:spec": ["f:ports": [#"k:{"port":1,"protocol":"TCP"}"#: [".": [:], "f:port": [:]]]]
+                        "f:spec": [
+                            "f:ports": [
+                                #"k:{"port":1,"protocol":"TCP"}"#: [".": [:], "f:port": [:]]
+                            ]
+                        ]
                     ],
                 ],
                 [
@@ -73,9 +89,14 @@ import Testing
                     "fieldsV1": ["f:spec": ["f:type": [:]]],
                 ],
                 [
-                    "manager": "keybuzz-runner", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1",
+                    "manager": "keybuzz-runner", "operation": "Apply", "apiVersion": "v1",
+                    "fieldsType": "FieldsV1",
                     "fieldsV1": [
-                        "f:spec": ["f:ports": [#"k:{"port":2,"protocol":"TCP"}"#: [".": [:], "f:port": [:]]]]
+                        "f:spec": [
+                            "f:ports": [
+                                #"k:{"port":2,"protocol":"TCP"}"#: [".": [:], "f:port": [:]]
+                            ]
+                        ]
                     ],
                 ],
             ])
@@ -89,22 +110,29 @@ import Testing
                 "managedFields": [
                     [
                         "manager": "keybuzz-runner", "operation": "Apply", "apiVersion": "v1",
-                        "fieldsV1": ["f:spec": ["f:ports": [#"k:{"port":1,"protocol":"TCP"}"#: [".": [:]]]]],
+                        "fieldsV1": [
+                            "f:spec": ["f:ports": [#"k:{"port":1,"protocol":"TCP"}"#: [".": [:]]]]
+                        ],
                     ]
                 ]
             ],
         ]
-        #expect(Contradictions(in: object, beside: service).paths == [])
+        #expect(UnmanagedElements(of: object, notIn: service).paths == [])
         let unmanaged = object.setting([.field("metadata"), .field("managedFields")], to: [])
-        #expect(Contradictions(in: unmanaged, beside: service).paths.map(\.words) == ["spec.ports[1]"])
+        #expect(
+            UnmanagedElements(of: unmanaged, notIn: service).paths.map(\.displayText) == [
+                "spec.ports[1]"
+            ])
     }
 
     @Test func onlyAPortGetsAnotherNameForTheDryRun() throws {
         let ports: [FieldStep] = [
-            .field("spec"), .field("template"), .field("spec"), .field("containers"), .element(["name": "web"]),
+            .field("spec"), .field("template"), .field("spec"), .field("containers"),
+            .element(["name": "web"]),
             .field("ports"),
         ]
-        let sent = try Contradictions(in: live("deployment"), beside: deployment).trial(of: deployment)
+        let sent = try UnmanagedElements(of: live("deployment"), notIn: deployment).dryRunInput(
+            for: deployment)
         let container = try #require(sent["spec", "template", "spec", "containers"]?.elements.first)
         #expect(
             container["ports"]?.elements == [

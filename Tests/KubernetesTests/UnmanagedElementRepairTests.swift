@@ -6,7 +6,7 @@ import Testing
 
 extension ServerTests {
     /// What somebody changed in a list whose elements have keys is named, removed in one write, and stays away.
-    @Suite struct StrayRepairTests {
+    @Suite struct UnmanagedElementRepairTests {
         let server: APIServer
 
         init() throws {
@@ -36,12 +36,15 @@ extension ServerTests {
         }
 
         private func kubectl(_ arguments: [String]) async throws {
-            let command = RemoteCommand(["kubectl", "--kubeconfig", server.kubeconfig] + arguments, effect: .change)
+            let command = RemoteCommand(
+                ["kubectl", "--kubeconfig", server.kubeconfig] + arguments, effect: .change)
             let result = try await LocalShell().run(command)
             try #require(result.exitStatus == 0, "\(result.errorText)")
         }
 
-        private func patch(_ namespace: String, _ object: String, _ operations: String...) async throws {
+        private func patch(
+            _ namespace: String, _ object: String, _ operations: String...
+        ) async throws {
             let patch = "[\(operations.joined(separator: ","))]"
             try await kubectl(["-n", namespace, "patch", object, "--type=json", "-p", patch])
         }
@@ -58,13 +61,18 @@ extension ServerTests {
                 #"{"op":"replace","path":"\#(Self.pod)/containers/0/env/0/name","value":"PORTX"}"#,
                 #"{"op":"replace","path":"\#(Self.pod)/containers/0/volumeMounts/0/mountPath","value":"/x"}"#,
                 #"{"op":"add","path":"\#(Self.pod)/imagePullSecrets/-","value":{"name":"other"}}"#,
-                #"{"op":"add","path":"\#(Self.pod)/containers/-","value":{"name":"beside","image":"x"}}"#)
-            try await kubectl(["-n", namespace, "set", "env", "deployment/chatwoot-web", "-c", "web", "ADDED=hunter2"])
+                #"{"op":"add","path":"\#(Self.pod)/containers/-","value":{"name":"beside","image":"x"}}"#
+            )
+            try await kubectl([
+                "-n", namespace, "set", "env", "deployment/chatwoot-web", "-c", "web",
+                "ADDED=hunter2",
+            ])
         }
 
         private func start(_ namespace: String) async throws -> [any Manifest] {
             let desired: [any Manifest] = [
-                Samples.namespace(namespace), Samples.deployment(namespace), Samples.service(namespace),
+                Samples.namespace(namespace), Samples.deployment(namespace),
+                Samples.service(namespace),
             ]
             try await server.writer.apply(desired)
             return desired
@@ -75,9 +83,11 @@ extension ServerTests {
         }
 
         @Test func isNamedRemovedAtOnceAndNotSeenAgain() async throws {
-            let desired = try await start("strays")
-            let before = [try await object(desired[1]), try await object(desired[2])].map { $0["spec"] }
-            try await provoke("strays")
+            let desired = try await start("unmanaged")
+            let before = [try await object(desired[1]), try await object(desired[2])].map {
+                $0["spec"]
+            }
+            try await provoke("unmanaged")
 
             let plan = try await server.reader.compare(desired)
             #expect(plan.map(\.certainty) == [.proved, .proved])
@@ -93,11 +103,13 @@ extension ServerTests {
                     #"\#(container).volumeMounts[/x]: removed: {"mountPath":"/x","name":"tmp"} "#,
                     "spec.template.spec.containers[beside]: removed ",
                     #"spec.template.spec.imagePullSecrets[other]: removed: {"name":"other"} "#,
-                    "\(spread).topologyKey: zone → kubernetes.io/hostname ", "spec.ports[3001].port: 3001 → 3000 ",
+                    "\(spread).topologyKey: zone → kubernetes.io/hostname ",
+                    "spec.ports[3001].port: 3001 → 3000 ",
                 ])
             #expect(
                 plan.flatMap(\.fields).map(\.managedBy) == [
-                    nil, "kubectl-patch", "kubectl-set", "kubectl-patch", nil, "kubectl-patch", "kubectl-patch",
+                    nil, "kubectl-patch", "kubectl-set", "kubectl-patch", nil, "kubectl-patch",
+                    "kubectl-patch",
                     "kubectl-patch", "kubectl-patch", "kubectl-patch",
                 ])
             #expect(!words.joined().contains("hunter2"))
@@ -119,15 +131,18 @@ extension ServerTests {
             var service = Samples.service("owned")
             service.spec.ports[0].port = 3002
             try await server.writer.apply([service])
-            #expect(try await object(service)["spec", "ports"]?.elements.map { $0["port"] } == [3002])
+            #expect(
+                try await object(service)["spec", "ports"]?.elements.map { $0["port"] } == [3002])
         }
 
         @Test func whatWasNeverAppliedIsTakenOverWhole() async throws {
             try await server.writer.apply([Samples.namespace("foreign")])
-            try await kubectl(["-n", "foreign", "create", "service", "clusterip", "chatwoot-web", "--tcp=80:80"])
+            try await kubectl([
+                "-n", "foreign", "create", "service", "clusterip", "chatwoot-web", "--tcp=80:80",
+            ])
             let desired = [Samples.service("foreign")]
             let plan = try await server.reader.compare(desired)
-            let words = plan.flatMap(\.words)
+            let words = plan.flatMap(\.lines)
             #expect(words.contains { $0.contains("spec.ports[80]: removed: ") })
             try await server.writer.apply(desired)
             #expect(try await server.reader.compare(desired) == [])
@@ -149,7 +164,8 @@ extension ServerTests {
         @Test func costsNothingWhereThereIsNone() async throws {
             let desired = try await start("counted")
             let shell = Onlooker()
-            let writer = ClusterWriter(shell: shell, kubeconfig: server.kubeconfig).answering(from: ClusterSurvey())
+            let writer = ClusterWriter(shell: shell, kubeconfig: server.kubeconfig).answering(
+                from: ClusterSurvey())
             #expect(try await writer.reader.compare(desired) == [])
             try await writer.apply(desired)
             #expect(shell.verbs == ["get", "apply (dry run)", "get", "apply"])
@@ -159,7 +175,8 @@ extension ServerTests {
             try await writer.apply(desired)
             #expect(
                 shell.verbs.dropFirst(4) == [
-                    "get", "apply (dry run)", "replace (dry run)", "get", "get", "replace", "get", "apply",
+                    "get", "apply (dry run)", "replace (dry run)", "get", "get", "replace", "get",
+                    "apply",
                 ])
         }
     }

@@ -5,7 +5,7 @@ import Testing
 
 extension ServerTests {
     /// A count that a manifest leaves to others keeps its value, also where earlier applies have set it.
-    @Suite struct LeftFieldTests {
+    @Suite struct DelegatedFieldTests {
         let server: APIServer
 
         init() throws {
@@ -13,19 +13,22 @@ extension ServerTests {
         }
 
         private func kubectl(_ arguments: String...) async throws {
-            let command = RemoteCommand(["kubectl", "--kubeconfig", server.kubeconfig] + arguments, effect: .change)
+            let command = RemoteCommand(
+                ["kubectl", "--kubeconfig", server.kubeconfig] + arguments, effect: .change)
             let result = try await LocalShell().run(command)
             try #require(result.exitStatus == 0, "\(result.errorText)")
         }
 
         private func scale(_ namespace: String, to replicas: Int) async throws {
-            try await kubectl("-n", namespace, "scale", "deployment/chatwoot-web", "--replicas=\(replicas)")
+            try await kubectl(
+                "-n", namespace, "scale", "deployment/chatwoot-web", "--replicas=\(replicas)")
         }
 
         private func object(_ namespace: String) async throws -> JSONValue {
             let command = RemoteCommand(
                 [
-                    "kubectl", "--kubeconfig", server.kubeconfig, "-n", namespace, "get", "deployment/chatwoot-web",
+                    "kubectl", "--kubeconfig", server.kubeconfig, "-n", namespace, "get",
+                    "deployment/chatwoot-web",
                     "-o",
                     "json", "--show-managed-fields",
                 ], effect: .read)
@@ -37,7 +40,9 @@ extension ServerTests {
         }
 
         /// The same Deployment with a number, and leaving it to others.
-        private func deployments(_ namespace: String) async throws -> (counted: Deployment, left: Deployment) {
+        private func deployments(
+            _ namespace: String
+        ) async throws -> (counted: Deployment, left: Deployment) {
             try await server.writer.apply([Samples.namespace(namespace)])
             let counted = Samples.deployment(namespace)
             var left = counted
@@ -52,7 +57,8 @@ extension ServerTests {
             try await server.writer.apply([left])
             #expect(try await replicas("left") == 2)
             let ours = try await object("left")["metadata", "managedFields"]?.elements.first {
-                $0["manager"]?.string == ClusterWriter.fieldManager && $0["operation"]?.string == "Apply"
+                $0["manager"]?.string == ClusterWriter.fieldManager
+                    && $0["operation"]?.string == "Apply"
             }
             #expect(ours?["fieldsV1", "f:spec", "f:template"] != nil)
             #expect(ours?["fieldsV1", "f:spec"]?.members.keys.contains("f:replicas") == false)
@@ -65,10 +71,13 @@ extension ServerTests {
             try await server.writer.apply([counted])
             try await scale("scaled-left", to: 5)
             try await kubectl(
-                "-n", "scaled-left", "patch", "deployment/chatwoot-web", "-p", #"{"spec":{"revisionHistoryLimit":3}}"#)
+                "-n", "scaled-left", "patch", "deployment/chatwoot-web", "-p",
+                #"{"spec":{"revisionHistoryLimit":3}}"#)
             left.spec.revisionHistoryLimit = 6
             #expect(
-                try await server.reader.compare([left]).flatMap(\.fields).map(\.path) == ["spec.revisionHistoryLimit"])
+                try await server.reader.compare([left]).flatMap(\.fields).map(\.path) == [
+                    "spec.revisionHistoryLimit"
+                ])
             try await server.writer.apply([left])
             #expect(try await replicas("scaled-left") == 5)
             #expect(try await server.reader.compare([left]) == [])
@@ -83,7 +92,7 @@ extension ServerTests {
             try await server.writer.apply([left])
             #expect(try await replicas("numbered") == 1)
             try await scale("numbered", to: 5)
-            let words = try await server.reader.compare([counted]).flatMap(\.words)
+            let words = try await server.reader.compare([counted]).flatMap(\.lines)
             #expect(words.count == 1 && words[0].contains("spec.replicas: 5 → 2"))
             try await server.writer.apply([counted])
             #expect(try await replicas("numbered") == 2)
@@ -94,8 +103,10 @@ extension ServerTests {
             try await server.writer.apply([counted])
             for value in ["4", "3", nil] {
                 try await server.writer.annotate(
-                    deployment: "chatwoot-web", namespace: "annotated", key: "example.com/a", value: value)
-                let found = try await object("annotated")["metadata", "annotations", "example.com/a"]?.string
+                    deployment: "chatwoot-web", namespace: "annotated", key: "example.com/a",
+                    value: value)
+                let found = try await object("annotated")[
+                    "metadata", "annotations", "example.com/a"]?.string
                 #expect(found == value)
             }
             #expect(try await server.reader.compare([counted]) == [])
