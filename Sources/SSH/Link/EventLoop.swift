@@ -6,7 +6,9 @@ import Glibc
 /// The actor that runs on it may keep sockets going between its jobs: after each batch of jobs, and after
 /// each wake-up of `poll`, the loop calls the actor's `process`, which does what can be done without
 /// blocking and says what to wait for. Enqueueing a job ends the wait. The waits of tasks are watched too.
-final class EventLoop: SerialExecutor {
+///
+/// It is a task executor as well, for ``Wait``: what runs here belongs to the actor either way.
+final class EventLoop: SerialExecutor, TaskExecutor {
     /// What to wait for until `process` is called again.
     struct Request {
         /// The descriptors, with the events of interest.

@@ -34,13 +34,18 @@ final class Wait: Sendable {
     }
 
     /// Suspends the task until the end.
-    fileprivate func result(isolation: isolated any Actor) async -> End {
-        await withCheckedContinuation { continuation in
-            let end = state.withLock { state -> End? in
-                if state.end == nil { state.continuation = continuation }
-                return state.end
+    ///
+    /// A continuation resumes on the task's own executor, the pool by default, and only from there on the actor's: with
+    /// the loop for both, ten hosts with twenty commands cost half the changes of threads.
+    fileprivate func result(on loop: EventLoop, isolation: isolated any Actor) async -> End {
+        await withTaskExecutorPreference(loop) {
+            await withCheckedContinuation(isolation: isolation) { continuation in
+                let end = state.withLock { state -> End? in
+                    if state.end == nil { state.continuation = continuation }
+                    return state.end
+                }
+                if let end { continuation.resume(returning: end) }
             }
-            if let end { continuation.resume(returning: end) }
         }
     }
 }
@@ -54,10 +59,10 @@ extension EventLoop {
     ) async -> Wait.End {
         add(wait, for: descriptors, until: end)
         defer { remove(wait) }
-        guard isOpenToCancellation else { return await wait.result(isolation: isolation) }
+        guard isOpenToCancellation else { return await wait.result(on: self, isolation: isolation) }
         return await withTaskCancellationHandler {
             // Without naming it, the closure would run, and the result be awaited, outside the actor.
-            await wait.result(isolation: isolation)
+            await wait.result(on: self, isolation: isolation)
         } onCancel: {
             wait.end(.cancelled)
         }
