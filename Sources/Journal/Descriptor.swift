@@ -93,6 +93,12 @@ final class Descriptor: Sendable {
         }
     }
 
+    /// Unlocks the file at once: to close it is not enough while a child that was just forked, and has
+    /// not executed its program yet, has it open too.
+    func unlock() throws(JournalError) {
+        guard flock(number, LOCK_UN) == 0 else { throw .system("unlock", path, errno) }
+    }
+
     /// Closes and reports what the file system kept back until now.
     func close() throws(JournalError) {
         guard !closed.exchange(true, ordering: .relaxed) else { return }

@@ -35,6 +35,7 @@ actor JournalOpener {
             options: description.options.isEmpty ? nil : description.options, previous: predecessor)
         let bytes = try SealedJSON.file(header)
         let path = try makeDirectory(id, bytes, plan: description.plan)
+        try naming.unlock()
         try naming.close()
         let genesis = AuditHead(sequence: 0, hash: SHA256.hash(data: bytes).hex)
         let log = try AuditLog(path: "\(path)/audit.jsonl", disk: disk, length: 0, head: genesis)

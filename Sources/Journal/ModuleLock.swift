@@ -73,6 +73,7 @@ public final class ModuleLock: Sendable {
     /// Frees the module.
     public func release() throws(JournalError) {
         try file.truncate(to: 0)
+        try file.unlock()
         try file.close()
     }
 
