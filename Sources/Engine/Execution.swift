@@ -42,7 +42,7 @@ struct Execution: Sendable {
     private func performSteps() async throws {
         runner.events(.preflightBegan)
         let began = ContinuousClock.now
-        let term = LeaseTerm(module: runner.module.number, now: runner.now)
+        let term = LeaseTerm(module: runner.module.number, clock: runner.clock)
         let gate = ChangeGate(journal: journal, term: term)
         try await runner.provider.withSite(observer: gate) { site in
             let keeper = LeaseKeeper(

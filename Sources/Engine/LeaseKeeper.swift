@@ -12,7 +12,7 @@ struct LeaseKeeper: Sendable {
 
     /// Takes the lease; throws an error of kind `busy` that names who holds it.
     func take(endedRuns: Set<String>) async throws -> LeaseTaking {
-        let asked = term.now()
+        let asked = term.clock.now()
         let lease = try await ChangeGate.$isWritingLease.withValue(true) {
             try await site.takeLease(run: journal.id.description, endedRuns: endedRuns)
         }
@@ -67,9 +67,9 @@ struct LeaseKeeper: Sendable {
         var trouble: (any Error)?
         while !Task.isCancelled {
             do {
-                try await Task.sleep(for: interval)
+                try await term.clock.sleep(interval)
                 if term.isOver { throw trouble ?? term.expiry }
-                let asked = term.now()
+                let asked = term.clock.now()
                 try await renew(after: trouble)
                 try term.begin(asked: asked, duration: lease.duration)
                 trouble = nil
@@ -89,7 +89,7 @@ struct LeaseKeeper: Sendable {
     /// Renews once; a renewal that hangs must not hide that the term is over, with the trouble it had
     /// as the cause.
     private func renew(after trouble: (any Error)?) async throws {
-        let left = term.now().duration(to: term.end)
+        let left = term.clock.now().duration(to: term.end)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await ChangeGate.$isWritingLease.withValue(true) {
@@ -97,7 +97,7 @@ struct LeaseKeeper: Sendable {
                 }
             }
             group.addTask {
-                try await Task.sleep(for: left, clock: .continuous)
+                try await term.clock.sleep(left)
                 throw trouble
                     ?? StepFailure(
                         "renew the lease of module \(module)", cause: "no answer before it expired",

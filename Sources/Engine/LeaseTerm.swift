@@ -16,12 +16,11 @@ final class LeaseTerm: Sendable {
 
     private let module: Int
     private let state = Mutex(State())
-    /// The clock.
-    let now: @Sendable () -> ContinuousClock.Instant
+    let clock: LeaseClock
 
-    init(module: Int, now: @escaping @Sendable () -> ContinuousClock.Instant) {
+    init(module: Int, clock: LeaseClock) {
         self.module = module
-        self.now = now
+        self.clock = clock
     }
 
     /// Begins a term of a lease that was taken or renewed by a request made at `asked`.
@@ -35,11 +34,11 @@ final class LeaseTerm: Sendable {
     }
 
     /// When the term ends unless it is renewed.
-    var end: ContinuousClock.Instant { state.withLock { $0.end } ?? now() }
+    var end: ContinuousClock.Instant { state.withLock { $0.end } ?? clock.now() }
 
     /// Whether the term has run out.
     var isOver: Bool {
-        let now = now()
+        let now = clock.now()
         return state.withLock { state in
             if let end = state.end, now >= end { state.isOver = true }
             return state.isOver

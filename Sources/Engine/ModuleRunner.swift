@@ -12,7 +12,7 @@ public struct ModuleRunner: Sendable {
     let version: String
     let interruptionStatus: @Sendable () -> Int32
     let events: @Sendable (EngineEvent) -> Void
-    let now: @Sendable () -> ContinuousClock.Instant
+    let clock: LeaseClock
 
     /// Puts a runner together.
     ///
@@ -24,12 +24,12 @@ public struct ModuleRunner: Sendable {
     ///   - version: The version of `runner`, for the record.
     ///   - interruptionStatus: The exit status of a run that was cancelled: 130 or 143, by the signal that did it.
     ///   - events: Told everything, in order, from any thread, and without secrets.
-    ///   - now: The clock that the lease's term is measured on.
+    ///   - clock: What the lease's term is measured on.
     public init(
         module: Module, inventory: Inventory, redactor: Redactor, provider: any SiteProvider,
         version: String, interruptionStatus: @escaping @Sendable () -> Int32,
         events: @escaping @Sendable (EngineEvent) -> Void,
-        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+        clock: LeaseClock = .continuous
     ) {
         self.module = module
         self.inventory = inventory
@@ -38,7 +38,7 @@ public struct ModuleRunner: Sendable {
         self.version = version
         self.interruptionStatus = interruptionStatus
         self.events = { events($0.redacted(by: redactor)) }
-        self.now = now
+        self.clock = clock
     }
 
     var moduleName: String { String(module.number) }

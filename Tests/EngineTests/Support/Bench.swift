@@ -121,7 +121,7 @@ struct Bench: Sendable {
         let (events, status) = (events, interruptionStatus)
         return ModuleRunner(
             module: fakeModule, inventory: inventory, redactor: redactor, provider: provider, version: version,
-            interruptionStatus: { status }, events: { events.add($0) }, now: { [clock] in clock.now })
+            interruptionStatus: { status }, events: { events.add($0) }, clock: clock.leaseClock)
     }
 
     func run(
@@ -196,23 +196,6 @@ struct Bench: Sendable {
         task.cancel()
         return try await task.value
     }
-}
-
-/// A clock that stands still until a test moves it: on a busy machine no lease runs out by itself.
-final class StandingClock: Sendable {
-    private let state = Mutex((now: ContinuousClock.now, next: Duration.zero))
-
-    var now: ContinuousClock.Instant {
-        state.withLock { state in
-            defer { state = (state.now + state.next, .zero) }
-            return state.now
-        }
-    }
-
-    func advance(by duration: Duration) { state.withLock { $0.now += duration } }
-
-    /// Advances as soon as somebody has read it once more.
-    func advanceAfterNextReading(by duration: Duration) { state.withLock { $0.next = duration } }
 }
 
 /// A value that one task leaves for another.
