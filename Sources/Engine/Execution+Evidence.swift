@@ -39,7 +39,7 @@ extension Execution {
             return error
         }
         runner.events(.stepProgress(step.id, .init("gathering evidence")))
-        await reader.forgetLookAhead()
+        await reader.forgetPrefetch()
         let files = await save(await gather(from: reader), of: step)
         guard !files.isEmpty else { return error }
         return EvidencedError(

@@ -30,14 +30,14 @@ final class Notes: Sendable {
         } warning: { [self] warning in
             guard isNew(warning.subject) else { return }
             events(.warning(warning.text))
-            record(.warning, warning.text, of: step)
+            record(warning.text, as: .warning, of: step)
         } note: { [self] text in
             let isNew = texts.withLock { texts in
                 if texts.contains(text) { return false }
                 texts.append(text)
                 return true
             }
-            if isNew { record(.note, text, of: step) }
+            if isNew { record(text, as: .note, of: step) }
         }
     }
 
@@ -47,7 +47,7 @@ final class Notes: Sendable {
     /// Waits until all that was said so far is recorded.
     func allRecorded() async { await records.allDone() }
 
-    private func record(_ kind: AuditKind, _ text: String, of step: StepID?) {
+    private func record(_ text: String, as kind: AuditKind, of step: StepID?) {
         records.add { [journal, events] in
             do {
                 try await journal.record(kind, step: step?.rawValue, text: text)

@@ -23,7 +23,7 @@ struct PlanComparison {
         var unplanned = found.filter { !isExpected($0, at: stage) }
         guard stage == .untouched else { return unplanned.map { "new: \($0.summary)" } }
         var words: [String] = []
-        for change in planned where !mayBeGone(change) && !found.contains(where: { isSame(change, $0) }) {
+        for change in planned where !mayBeGone(change) && !found.contains(where: { isSame(change, as: $0) }) {
             let index = unplanned.firstIndex { $0.isAboutTheSame(as: change) }
             switch index.map({ unplanned.remove(at: $0) }) {
             case nil: words.append("gone: \(change.summary)")
@@ -36,14 +36,14 @@ struct PlanComparison {
     }
 
     private func isExpected(_ change: Change, at stage: Stage) -> Bool {
-        if planned.contains(where: { isSame($0, change) }) { return true }
+        if planned.contains(where: { isSame($0, as: change) }) { return true }
         guard stage == .begun else { return false }
         // A rollout under way, or what an interrupted task left, comes of what the plan had the step do.
         return change.certainty == .unknowable || planned.contains { $0.certainty == .unknowable }
     }
 
     /// What cannot be known before may come out otherwise; where it has a starting point, that must be the same.
-    private func isSame(_ planned: Change, _ found: Change) -> Bool {
+    private func isSame(_ planned: Change, as found: Change) -> Bool {
         let isOpen =
             planned.certainty == .unknowable
             && (found.certainty == .unknowable

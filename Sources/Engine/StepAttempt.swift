@@ -35,7 +35,7 @@ struct StepAttempt {
         try Task.checkCancellation()
         let count = "\(changes.count) \(changes.count == 1 ? "change" : "changes")"
         events(.stepProgress(step.id, .init("applying \(count)")))
-        await site.reader.forgetLookAhead()
+        await site.reader.forgetPrefetch()
         try await step.apply(changes, to: site)
         events(.stepProgress(step.id, .init("verifying")))
         try await step.verify(site.reader)

@@ -61,7 +61,7 @@ import Testing
             let reader = SiteReader(
                 inventory: inventory, credentials: SiteSample.credentials(),
                 cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node,
-                nodes: [node], absentNodes: [], services: self, generated: store, facts: ClusterFacts(),
+                nodes: [node], absentNodes: [], services: self, generated: store, prefetch: Prefetch(),
                 reporter: Reporter(progress: { _ in }, warning: { _ in }))
             return SiteWriter(
                 reader: reader, cluster: ClusterWriter(shell: shell, kubeconfig: inventory.cluster.kubeconfig))

@@ -45,7 +45,7 @@ enum SiteSample {
             cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node, nodes: [node],
             absentNodes: [], services: ForbiddenServices(),
             generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), file: nil) { _ in },
-            facts: ClusterFacts(), reporter: Reporter(progress: { _ in }, warning: { _ in }))
+            prefetch: Prefetch(), reporter: Reporter(progress: { _ in }, warning: { _ in }))
     }
 }
 

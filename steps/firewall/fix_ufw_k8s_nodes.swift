@@ -32,7 +32,8 @@ struct FixFirewall: PageAsker {
 
     func apply(_ changes: [Change], to site: SiteWriter) async throws {
         let plans = try await plans(site.reader)
-        _ = try await concurrently(plans.filter { !$0.isGuarded }, "set the firewall of the Kubernetes nodes") { plan in
+        _ = try await concurrently(plans.filter { !$0.isGuarded }, for: "set the firewall of the Kubernetes nodes") {
+            plan in
             let node = NodeWriter(plan.node)
             if plan.unconfirmedSince != nil { try await node.settleFirewall() }
             for command in plan.commands { try await node.run(command.arguments, for: command.words) }
@@ -59,7 +60,7 @@ struct FixFirewall: PageAsker {
         site.reporter.says("UFW of \(first.node.name), before all others")
         try await change(first, keeping: before, site)
         let others = plans.filter { $0.node.name != first.node.name }
-        _ = try await concurrently(others, "set the firewall of the Kubernetes nodes") { plan in
+        _ = try await concurrently(others, for: "set the firewall of the Kubernetes nodes") { plan in
             try await change(plan, keeping: before, site)
         }
     }
@@ -117,7 +118,7 @@ struct FixFirewall: PageAsker {
         let commands = FirewallCommands(
             pods: "\(cluster.podCIDR)", nodes: "\(cluster.nodeNetwork)", patience: Self.patience(site))
         let states = await site.firewalls()
-        return try await concurrently(states, "read the firewall of the Kubernetes nodes") { node, result in
+        return try await concurrently(states, for: "read the firewall of the Kubernetes nodes") { node, result in
             // Where UFW is left as it is, nothing depends on what it is.
             if policy == .leave, case .failure = result { return nil }
             guard let state = try result.get() else { return nil }
@@ -191,7 +192,7 @@ extension SiteReader {
     /// UFW's state on every node that answers, `nil` where it is not installed, or why it could not be read.
     func firewalls() async -> [(node: NodeReader, state: Result<FirewallState?, any Error>)] {
         let nodes = nodes
-        return Array(zip(nodes, await resultsOfAll(nodes) { try await $0.firewall() }))
+        return Array(zip(nodes, await results(of: nodes) { try await $0.firewall() }))
     }
 
     /// The nodes whose UFW would drop what pods send and get; warns of those where that cannot be read.

@@ -64,7 +64,7 @@ private func ask(_ subject: String, _ answer: @escaping @Sendable () async throw
 
 /// The answers in the questions' order; a failure is an answer too.
 private func answers(_ questions: [Question]) async -> [Diagnosis] {
-    zip(questions, await resultsOfAll(questions) { try await $0.ask() }).flatMap { question, result -> [Diagnosis] in
+    zip(questions, await results(of: questions) { try await $0.ask() }).flatMap { question, result -> [Diagnosis] in
         switch result {
         case .success(let found): found
         case .failure(let error as any ExplainedError):

@@ -19,7 +19,7 @@ import StepKit
         { warnOfOtherServers(site) },
         { SentinelAdvice.warn(site) },
     ]
-    return await resultsOfAll(questions) { try await $0() }.compactMap { result in
+    return await results(of: questions) { try await $0() }.compactMap { result in
         switch result {
         case .success: nil
         case .failure(let error as any ExplainedError): error

@@ -88,7 +88,7 @@ struct PageChain: Sendable {
         let broken = answers.filter { firstBreak($0) != nil }
         guard !broken.isEmpty else { return [] }
         let explanation = Explanation(chain: self, worksElsewhere: broken.count < answers.count)
-        return try await concurrently(broken, "look for the link that breaks") { answer in
+        return try await concurrently(broken, for: "look for the link that breaks") { answer in
             try await explanation.explain(answer)
         }.toldOnce()
     }

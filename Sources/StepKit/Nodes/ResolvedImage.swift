@@ -42,7 +42,7 @@ public struct ResolvedImage: Sendable, Hashable, CustomStringConvertible {
 extension SiteReader {
     /// What the registry says about the image that the inventory wants; asked once a run.
     public func registryAnswer() async throws -> RegistryProof.Answer {
-        try await facts.registryAnswer { try await RegistryProof(self).ask() }
+        try await prefetch.registryAnswer { try await RegistryProof(self).ask() }
     }
 
     /// Which image the inventory wants; the same for the whole run.
@@ -50,9 +50,9 @@ extension SiteReader {
     /// Where the registry cannot be asked, `known` may tell the digest that the cluster has of this very reference. Throws
     /// where nobody knows.
     public func image(orElse known: () async throws -> String?) async throws -> ResolvedImage {
-        if let image = await facts.image { return image }
+        if let image = await prefetch.image { return image }
         let image = try await resolve(known)
-        await facts.remember(image)
+        await prefetch.remember(image)
         return image
     }
 

@@ -66,6 +66,6 @@ extension ExplainedError {
     fileprivate var diagnoses: [Diagnosis] {
         if let combined = self as? CombinedFailure { return combined.failures.flatMap(\.diagnoses) }
         if let none = self as? NoMasterLeft { return none.diagnoses }
-        return [.failed(host ?? attempt, self)]
+        return [.failed(host ?? attempt, error: self)]
     }
 }

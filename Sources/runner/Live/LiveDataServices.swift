@@ -44,7 +44,7 @@ actor LiveDataServices: DataServices {
 
     func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader {
         try await postgresReaders.value(for: login) { [self] in
-            try await connect(login) { [observer] endpoint in
+            try await connect(as: login) { [observer] endpoint in
                 try await PostgresReader.connect(to: endpoint, observer: observer)
             }
         }
@@ -52,7 +52,7 @@ actor LiveDataServices: DataServices {
 
     func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter {
         try await postgresWriters.value(for: login) { [self] in
-            try await connect(login) { [observer] endpoint in
+            try await connect(as: login) { [observer] endpoint in
                 try await PostgresWriter.connect(to: endpoint, observer: observer)
             }
         }
@@ -129,9 +129,11 @@ actor LiveDataServices: DataServices {
 
     /// Connects to the first host that can be written to.
     private func connect<Face: Sendable>(
-        _ login: DatabaseLogin, _ connect: @escaping @Sendable (PostgresEndpoint) async throws -> Face
+        as login: DatabaseLogin, connect: @escaping @Sendable (PostgresEndpoint) async throws -> Face
     ) async throws -> Face {
-        try await postgresHosts.connect { [self] name in try await connect(try await endpoint(login, name)) }
+        try await postgresHosts.connect { [self] name in
+            try await connect(try await endpoint(ofPostgresAt: name, as: login))
+        }
     }
 
     /// What the host `name` says to the administrator.
@@ -139,7 +141,8 @@ actor LiveDataServices: DataServices {
         let login = DatabaseLogin.admin(database: inventory.postgres.adminDatabase)
         return await ServiceAnswer("PostgreSQL at \(name):\(inventory.postgres.port)") {
             do {
-                let reader = try await PostgresReader.connect(to: try await endpoint(login, name), observer: observer)
+                let reader = try await PostgresReader.connect(
+                    to: try await endpoint(ofPostgresAt: name, as: login), observer: observer)
                 await reader.connection.close()
                 return "can be written to"
             } catch let error as PostgresError where error.reason == .readOnlyServer {
@@ -148,7 +151,9 @@ actor LiveDataServices: DataServices {
         }
     }
 
-    private func endpoint(_ login: DatabaseLogin, _ name: String) async throws -> PostgresEndpoint {
+    private func endpoint(
+        ofPostgresAt name: String, as login: DatabaseLogin
+    ) async throws -> PostgresEndpoint {
         let service = inventory.postgres
         var host = PostgresEndpoint.Host(name, port: UInt16(clamping: service.port))
         if service.via == .ssh {

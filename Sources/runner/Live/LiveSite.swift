@@ -19,7 +19,7 @@ actor LiveSite: OpenSite {
     private var withoutAPI: [String: any ExplainedError] = [:]
     private var lease: HeldLease?
     private var observedLease: LeaseObservation?
-    private let facts = ClusterFacts()
+    private let prefetch = Prefetch()
     private static let leaseDuration = Duration.seconds(60)
     private let module: String
 
@@ -48,14 +48,14 @@ actor LiveSite: OpenSite {
         let master = try masterInUse()
         var nodes: [NodeReader] = []
         for connection in connections { nodes.append(await node(connection)) }
-        let writer = writer(master).answering(from: facts.clusterSurvey)
+        let writer = writer(master).answering(from: prefetch.cluster)
         return SiteWriter(
             reader: SiteReader(
                 inventory: inventory, credentials: credentials,
                 cluster: writer.reader,
                 master: await node(master),
                 nodes: nodes, absentNodes: absent, services: services, generated: generated,
-                facts: facts, reporter: reporter),
+                prefetch: prefetch, reporter: reporter),
             cluster: writer)
     }
 
@@ -93,7 +93,7 @@ actor LiveSite: OpenSite {
             duration: Self.leaseDuration, endedRuns: endedRuns, observed: observedLease)
         lease = held
         if !held.isUndisturbed {
-            await facts.forgetLookAhead()
+            await prefetch.forget()
             await generated.forget()
         }
         return LeaseTaking(
@@ -129,7 +129,7 @@ actor LiveSite: OpenSite {
     private func leaveMastersThatCannotServe() async {
         let masters = connections.filter { isMaster($0.hostName) }
         let kubeconfig = inventory.cluster.kubeconfig
-        let answers = await resultsOfAll(masters) { master in
+        let answers = await results(of: masters) { master in
             try await ClusterReader(shell: master, kubeconfig: kubeconfig).requireReady()
         }
         for (master, answer) in zip(masters, answers) {
@@ -159,6 +159,6 @@ actor LiveSite: OpenSite {
         let host = inventory.hosts.first { $0.name == connection.hostName }
         return NodeReader(
             name: connection.hostName, address: connection.destination.address, shell: connection,
-            survey: await facts.survey(ofNode: connection.hostName), newSession: host.map(hosts.newSession(to:)))
+            survey: await prefetch.survey(ofNode: connection.hostName), newSession: host.map(hosts.newSession(to:)))
     }
 }

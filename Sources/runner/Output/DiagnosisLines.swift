@@ -28,7 +28,7 @@ struct DiagnosisLines {
 
 extension Diagnosis {
     /// What `error` says about `subject`, in one line however many it has.
-    static func failed(_ subject: String, _ error: any ExplainedError) -> Diagnosis {
+    static func failed(_ subject: String, error: any ExplainedError) -> Diagnosis {
         .failed(subject, "\(error.attempt): \(error.cause)".onOneLine, remedy: error.remedy.onOneLine)
     }
 }

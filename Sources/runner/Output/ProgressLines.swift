@@ -39,22 +39,21 @@ final class ProgressLines: Sendable {
         case .preflightBegan:
             begin("preflight", doing: "connecting")
         case .preflightPassed(let duration):
-            end("preflight", mark: "✓", .green, "everything needed is reachable", duration)
+            end("preflight", as: "everything needed is reachable", after: duration)
         case .stepBegan(let id, let index, let count):
             begin("[\(index)/\(count)] \(id)", doing: "checking")
         case .stepProgress(_, let said):
             progress(said)
         case .stepEnded(let id, .inPlace, let duration):
-            end("\(id)", mark: "✓", .green, "in place", duration)
+            end("\(id)", as: "in place", after: duration)
         case .stepEnded(let id, .applied(let changes), let duration):
-            end(
-                "\(id)", mark: "✓", .green, "\(changes.count) \(changes.count == 1 ? "change" : "changes") applied",
-                duration)
-            for change in changes { terminal.line(terminal.coloured("      \(change.summary)", .dim)) }
+            let count = "\(changes.count) \(changes.count == 1 ? "change" : "changes")"
+            end("\(id)", as: "\(count) applied", after: duration)
+            for change in changes { terminal.line(terminal.coloured("      \(change.summary)", in: .dim)) }
         case .stepFailed(let id, let duration):
-            end("\(id)", mark: "✗", .red, "failed", duration)
+            end("\(id)", as: "failed", isFailure: true, after: duration)
         case .warning(let text):
-            terminal.line(terminal.coloured("warning: \(text)", .yellow))
+            terminal.line(terminal.coloured("warning: \(text)", in: .yellow))
         case .runEnded(let summary):
             finish(summary)
         }
@@ -82,13 +81,14 @@ final class ProgressLines: Sendable {
     }
 
     private func end(
-        _ title: String, mark: TerminalText, _ colour: Terminal.Colour, _ result: String, _ duration: Duration
+        _ title: String, as result: String, isFailure: Bool = false, after duration: Duration
     ) {
         let full = state.withLock { state in
             defer { state.current = nil }
             return state.current?.title ?? title
         }
-        terminal.line("\(terminal.coloured(mark, colour)) \(full)  \(result)  \(duration.inSeconds)")
+        let mark = isFailure ? terminal.coloured("✗", in: .red) : terminal.coloured("✓", in: .green)
+        terminal.line("\(mark) \(full)  \(result)  \(duration.inSeconds)")
     }
 
     private func finish(_ summary: RunSummary) {
@@ -97,12 +97,12 @@ final class ProgressLines: Sendable {
         let counts = "\(summary.applied) applied, \(summary.inPlace) in place, \(summary.duration.inSeconds)"
         switch summary.failure {
         case nil:
-            terminal.line("\(terminal.coloured("done", .green)): \(counts)")
+            terminal.line("\(terminal.coloured("done", in: .green)): \(counts)")
         case .interrupted:
-            terminal.line(
-                "\(terminal.coloured("interrupted", .yellow)): \(counts); go on with: runner resume \(summary.runID)")
+            let word = terminal.coloured("interrupted", in: .yellow)
+            terminal.line("\(word): \(counts); go on with: runner resume \(summary.runID)")
         case .some(let failure):
-            terminal.line("\(terminal.coloured("failed", .red)): \(failure.message)")
+            terminal.line("\(terminal.coloured("failed", in: .red)): \(failure.message)")
             terminal.line("record of the run: runner logs \(summary.runID)")
         }
         for note in summary.notes { terminal.line("\n\(note)") }

@@ -47,7 +47,7 @@ final class Terminal: Sendable {
     private static let clearing: TerminalText = "\r\u{1B}[2K"
 
     /// `text` in the given SGR colour, or as it is.
-    func coloured(_ text: TerminalText, _ colour: Colour) -> TerminalText {
+    func coloured(_ text: TerminalText, in colour: Colour) -> TerminalText {
         isAnimated ? text.painted(colour) : text
     }
 

@@ -27,9 +27,9 @@ struct InventoryProbe: Sendable {
         var access: (Credentials, GeneratedSecretsStore)?
         do {
             access = try await LiveProvider.credentials(of: inventory, redactor)
-            findings.append(.ok(credentialsSubject, "readable, and by nobody else"))
+            findings.append(.ok(credentialsSubject, found: "readable, and by nobody else"))
         } catch {
-            findings.append(.failed(credentialsSubject, error, redactor))
+            findings.append(.failed(credentialsSubject, error: error, redactor: redactor))
         }
         // Nothing connects to an operator's host, unless others are behind it or it keeps the backups.
         let asked = inventory.hosts.filter {
@@ -42,12 +42,16 @@ struct InventoryProbe: Sendable {
             connections[host.name] = connection
             fingerprints[host.name] = await connection.hostKeyFingerprint
         }
-        findings += inventory.hosts.map { sessionFinding($0, answers, fingerprints) }
+        findings += inventory.hosts.map {
+            sessionFinding(of: $0, answers: answers, fingerprints: fingerprints)
+        }
         let masters = inventory.masters.map { ($0.name, connections[$0.name]) }
-        let served = await atOnce(masters) { name, connection in await apiFinding(name, connection) }
+        let served = await allAnswers(of: masters) { name, connection in
+            await apiFinding(of: name, through: connection)
+        }
         findings += served
         findings += await ServiceProbe(
-            inventory, redactor, access, hosts: hosts, master: masters.compactMap(\.1).first
+            inventory, redactor: redactor, access: access, hosts: hosts, master: masters.compactMap(\.1).first
         ).findings()
         for connection in connections.values { await connection.close() }
         await hosts.close()
@@ -55,41 +59,41 @@ struct InventoryProbe: Sendable {
     }
 
     private func sessionFinding(
-        _ host: StepKit.Inventory.Host, _ answers: [Answer], _ fingerprints: [String: String]
+        of host: StepKit.Inventory.Host, answers: [Answer], fingerprints: [String: String]
     ) -> ProbeFinding {
         let subject = "\(host.name) over SSH"
         switch answers.first(where: { $0.host.name == host.name })?.result {
-        case nil: return .skipped(subject, "not asked: no step connects to an operator's host")
+        case nil: return .skipped(subject, because: "not asked: no step connects to an operator's host")
         case .success:
             let way = host.via.map { " through \($0)" } ?? ""
-            return .ok(subject, "\(host.user) is let in\(way), host key \(fingerprints[host.name] ?? "")")
+            return .ok(subject, found: "\(host.user) is let in\(way), host key \(fingerprints[host.name] ?? "")")
         case .failure(let error):
             let jump = answers.first { $0.host.name == error.hostName && $0.host.name != host.name }
             if case .failure = jump?.result {
-                return .skipped(subject, "not asked: its jump host \(error.hostName) does not let us through")
+                return .skipped(subject, because: "not asked: its jump host \(error.hostName) does not let us through")
             }
-            return .failed(subject, error, redactor)
+            return .failed(subject, error: error, redactor: redactor)
         }
     }
 
-    private func apiFinding(_ master: String, _ connection: SSHConnection?) async -> ProbeFinding {
+    private func apiFinding(of master: String, through connection: SSHConnection?) async -> ProbeFinding {
         let subject = "API server through \(master)"
-        guard let connection else { return .skipped(subject, "not asked: no session to \(master)") }
+        guard let connection else { return .skipped(subject, because: "not asked: no session to \(master)") }
         let cluster = ClusterReader(
             shell: connection, kubeconfig: inventory.cluster.kubeconfig, requestTimeout: inventory.limits.service)
         do {
             let version = try await cluster.serverVersion()
             try await cluster.requireReady()
-            return .ok(subject, "\(version), ready")
+            return .ok(subject, found: "\(version), ready")
         } catch {
-            return .failed(subject, error, redactor)
+            return .failed(subject, error: error, redactor: redactor)
         }
     }
 }
 
-/// Asks everything of `items` at once; the answers in their order.
-func atOnce<Item: Sendable, Answer: Sendable>(
-    _ items: [Item], _ ask: @escaping @Sendable (Item) async -> Answer
+/// Asks all of `items` at once; the answers in their order.
+func allAnswers<Item: Sendable, Answer: Sendable>(
+    of items: [Item], ask: @escaping @Sendable (Item) async -> Answer
 ) async -> [Answer] {
     let questions = items.map { item in Task { await ask(item) } }
     var answers: [Answer] = []

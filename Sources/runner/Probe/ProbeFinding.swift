@@ -8,19 +8,21 @@ struct ProbeFinding: Sendable {
     let kind: FailureKind?
 
     /// All is well, as `found` shows.
-    static func ok(_ subject: String, _ found: String) -> ProbeFinding {
+    static func ok(_ subject: String, found: String) -> ProbeFinding {
         ProbeFinding(diagnosis: .ok(subject, found.onOneLine), kind: nil)
     }
 
-    /// It was not asked, for the reason `found`.
-    static func skipped(_ subject: String, _ found: String) -> ProbeFinding {
-        ProbeFinding(diagnosis: .skipped(subject, found), kind: nil)
+    /// It was not asked, for this `reason`.
+    static func skipped(_ subject: String, because reason: String) -> ProbeFinding {
+        ProbeFinding(diagnosis: .skipped(subject, reason), kind: nil)
     }
 
     /// The failure of `subject`, without the secrets that a server may have quoted.
-    static func failed(_ subject: String, _ error: any Error, _ redactor: Redactor) -> ProbeFinding {
+    static func failed(
+        _ subject: String, error: any Error, redactor: Redactor
+    ) -> ProbeFinding {
         let explained = error as? any ExplainedError ?? StepFailure("ask", cause: "\(error)", remedy: "report this")
-        let diagnosis = Diagnosis.failed(subject, explained)
+        let diagnosis = Diagnosis.failed(subject, error: explained)
         return ProbeFinding(
             diagnosis: .failed(
                 subject, redactor.redact(diagnosis.found), remedy: redactor.redact(diagnosis.remedy ?? "")),

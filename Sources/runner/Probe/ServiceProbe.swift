@@ -16,8 +16,8 @@ struct ServiceProbe: Sendable {
     private let master: SSHConnection?
 
     init(
-        _ inventory: StepKit.Inventory, _ redactor: Redactor, _ access: (Credentials, GeneratedSecretsStore)?,
-        hosts: LiveHosts, master: SSHConnection?
+        _ inventory: StepKit.Inventory, redactor: Redactor,
+        access: (Credentials, GeneratedSecretsStore)?, hosts: LiveHosts, master: SSHConnection?
     ) {
         self.hosts = hosts
         self.inventory = inventory
@@ -41,17 +41,17 @@ struct ServiceProbe: Sendable {
                 ("Redis at \(redis.words)", redis.via == .ssh, askRedis),
                 ("registry \(registry)", true, askRegistry),
             ]
-        let findings = await atOnce(questions) { subject, needsMaster, ask in
+        let findings = await allAnswers(of: questions) { subject, needsMaster, ask in
             guard let services else {
-                return ProbeFinding.skipped(subject, "not asked: the credentials cannot be read")
+                return ProbeFinding.skipped(subject, because: "not asked: the credentials cannot be read")
             }
             guard master != nil || !needsMaster else {
-                return .skipped(subject, "not asked: no session to a master, through which it would be")
+                return .skipped(subject, because: "not asked: no session to a master, through which it would be")
             }
             do {
-                return .ok(subject, redactor.redact(try await ask(services)))
+                return .ok(subject, found: redactor.redact(try await ask(services)))
             } catch {
-                return .failed(subject, error, redactor)
+                return .failed(subject, error: error, redactor: redactor)
             }
         }
         // After the others, which must not wait for an address that is dead.
@@ -60,8 +60,8 @@ struct ServiceProbe: Sendable {
         return findings
             + answers.map { answer in
                 switch answer.result {
-                case .success(let found): .ok(answer.subject, redactor.redact(found))
-                case .failure(let error): .failed(answer.subject, error, redactor)
+                case .success(let found): .ok(answer.subject, found: redactor.redact(found))
+                case .failure(let error): .failed(answer.subject, error: error, redactor: redactor)
                 }
             }
     }
@@ -87,7 +87,7 @@ struct ServiceProbe: Sendable {
             inventory: inventory, credentials: access.credentials,
             cluster: ClusterReader(shell: master, kubeconfig: inventory.cluster.kubeconfig),
             master: NodeReader(name: master.hostName, address: master.destination.address, shell: master), nodes: [],
-            absentNodes: [], services: services, generated: access.generated, facts: ClusterFacts(),
+            absentNodes: [], services: services, generated: access.generated, prefetch: Prefetch(),
             reporter: Reporter { _ in
             } warning: { said in
                 warning.withLock { $0 = said.text }

@@ -36,7 +36,7 @@ struct FakeSite: OpenSite {
                 inventory: inventory, credentials: .nobodys, cluster: writer.reader, master: node, nodes: [node],
                 absentNodes: world.absent, services: ForbiddenServices(),
                 generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), file: nil) { _ in },
-                facts: ClusterFacts(), reporter: reporter),
+                prefetch: Prefetch(), reporter: reporter),
             cluster: writer)
     }
 

@@ -1,0 +1,77 @@
+public import ClientKit
+import Kubernetes
+
+/// A step that asks the nodes for pages.
+public protocol PageAsker: Step {
+    /// The pages that its check asks `node` for.
+    func probes(_ site: SiteReader, from node: NodeReader) async throws -> [HTTPProbe]
+}
+
+extension Module {
+    /// Reads for all steps at once, then checks for everything that would stop one of them, and
+    /// returns that.
+    ///
+    /// Throws where a host is lost: the caller may know another one.
+    public func runPreflight(_ site: SiteReader) async throws -> [any ExplainedError] {
+        do {
+            try await prefetch(site)
+        } catch let error as any ExplainedError where error.kind != .unreachable {
+            // What was not read is read, and its trouble told, by the preflight or the step that needs it.
+        }
+        return await preflight(site)
+    }
+
+    /// Reads for all questions at once, then tells whether the module is well; hosts that do not answer
+    /// are part of the answer.
+    ///
+    /// Throws where a host is lost: the caller may know another one.
+    public func examine(_ site: SiteReader) async throws -> [Diagnosis] {
+        try await site.cluster.requireReady()
+        do {
+            try await prefetch(site)
+        } catch let error as any ExplainedError where error.kind != .unreachable {
+            // What was not read is asked, and its trouble told, by the question that needs it.
+        }
+        let hosts =
+            site.nodes.map { Diagnosis.ok("\($0.name) over SSH", "answers as \($0.address)") }
+            + site.absentNodes.map { .failed("\($0.name) over SSH", $0.failure.cause, remedy: $0.failure.remedy) }
+        return hosts + (await diagnose(site))
+    }
+
+    /// Two commands through the master, and one for each node.
+    private func prefetch(_ site: SiteReader) async throws {
+        guard steps.contains(where: { $0 is any ObjectOwner || $0 is any PageAsker }) else { return }
+        do {
+            // The objects name the image by its digest: the registry is asked while the cluster is.
+            async let registry = site.registryAnswer()
+            try await site.cluster.makeSurvey(of: site.inventory.chatwoot.namespace)
+            _ = try await registry
+            async let objects: Void = compareObjects(site)
+            async let nodes: Void = surveyNodes(site)
+            _ = try await (objects, nodes)
+        } catch {
+            await site.forgetPrefetch()
+            throw error
+        }
+    }
+
+    private func compareObjects(_ site: SiteReader) async throws {
+        var desired: [any Manifest] = []
+        for case let step as any ObjectOwner in steps { desired += try await step.desired(site) }
+        let differences = try await site.cluster.compare(desired) { warning in
+            site.reporter.warns(
+                "\(warning.reference): the API server warns: \(warning.text)",
+                about: .thing(Change.Subject(warning.reference), words: warning.text))
+        }
+        await site.prefetch.remember(desired: desired, differences: differences)
+    }
+
+    private func surveyNodes(_ site: SiteReader) async throws {
+        let askers = steps.compactMap { $0 as? any PageAsker }
+        _ = try await site.onEveryNode("inspect the Kubernetes nodes") { node in
+            var probes: [HTTPProbe] = []
+            for step in askers { probes += try await step.probes(site, from: node) }
+            try await node.makeSurvey(probes: probes)
+        }
+    }
+}

@@ -1,0 +1,77 @@
+public import Kubernetes
+
+/// What was read before the first step, for all steps at once, so that a run with nothing to do needs
+/// few commands; forgotten at the run's first change, after which each step reads for itself.
+///
+/// Only the API server's version and the registry's answer hold for the whole run.
+public actor Prefetch {
+    /// Everything of the module's namespace.
+    public nonisolated let cluster = ClusterSurvey()
+    private var nodes: [String: NodeSurvey] = [:]
+    private var known: [ObjectReference: (desired: Kubernetes.JSONValue, difference: ObjectDifference?)] = [:]
+    private var version: ServerVersion?
+    private var registry: Task<RegistryProof.Answer, any Error>?
+    /// The image that the inventory wants, once it is known by its digest.
+    private(set) var image: ResolvedImage?
+
+    /// Knows nothing yet.
+    public init() {}
+
+    /// Forgets what a change may have made untrue.
+    public func forget() async {
+        known = [:]
+        await cluster.forget()
+        for survey in nodes.values { await survey.forget() }
+    }
+
+    /// What was read of the node called `name`, the same survey each time.
+    public func survey(ofNode name: String) -> NodeSurvey {
+        let survey = nodes[name, default: NodeSurvey()]
+        nodes[name] = survey
+        return survey
+    }
+
+    func remember(desired: [any Manifest], differences: [ObjectDifference]) {
+        let differing = Dictionary(differences.map { ($0.reference, $0) }) { first, _ in first }
+        for manifest in desired {
+            known[manifest.reference] = (manifest.json(), differing[manifest.reference])
+        }
+    }
+
+    /// The differences of `desired`, where every object of it was compared in this very form.
+    func differences(of desired: [any Manifest]) -> [ObjectDifference]? {
+        var differences: [ObjectDifference] = []
+        for manifest in desired {
+            guard let found = known[manifest.reference], found.desired == manifest.json() else { return nil }
+            if let difference = found.difference { differences.append(difference) }
+        }
+        return differences
+    }
+
+    func serverVersion(_ cluster: ClusterReader) async throws -> ServerVersion {
+        if let version { return version }
+        let asked = try await cluster.serverVersion()
+        version = asked
+        return asked
+    }
+
+    func remember(_ image: ResolvedImage) { self.image = image }
+
+    /// The registry's answer; what fails is not kept.
+    func registryAnswer(
+        _ ask: @escaping @Sendable () async throws -> RegistryProof.Answer
+    ) async throws -> RegistryProof.Answer {
+        let asking = registry ?? Task { try await ask() }
+        registry = asking
+        do {
+            return try await withTaskCancellationHandler {
+                try await asking.value
+            } onCancel: {
+                asking.cancel()
+            }
+        } catch {
+            if registry == asking { registry = nil }
+            throw error
+        }
+    }
+}

@@ -1,0 +1,48 @@
+public import Kubernetes
+
+extension SiteReader {
+    /// What applying `desired` would change, in words.
+    public func changes(towards desired: [any Manifest]) async throws -> [Change] {
+        let known = await prefetch.differences(of: desired)
+        let differences: [ObjectDifference] =
+            if let known { known } else { try await cluster.compare(desired) }
+        return differences.flatMap(\.changes)
+    }
+
+    /// Forgets what was read before the first step, since something is about to change.
+    public func forgetPrefetch() async {
+        await prefetch.forget()
+    }
+}
+
+extension ObjectDifference {
+    /// The difference as changes of a plan.
+    var changes: [Change] {
+        let certainty: StepKit.Certainty = certainty == .proved ? .proved : .predicted
+        let subject = Change.Subject(reference)
+        let whole = headline.map { words in
+            Change(words, certainty, kind == .replace ? .replace : .create, subject)
+        }
+        let parts = zip(fieldLines, fields).map {
+            Change($1, of: subject, words: $0, certainty: certainty)
+        }
+        return (whole.map { [$0] } ?? []) + parts
+    }
+}
+
+extension Change {
+    /// The difference of one field; `words` also say who set it and when.
+    fileprivate init(
+        _ field: FieldDifference, of subject: Subject, words: String, certainty: StepKit.Certainty
+    ) {
+        let action: Action =
+            switch (field.old, field.new) {
+            case (nil, _?): .create
+            case (_?, nil): .remove
+            default: .change
+            }
+        self.init(
+            words, certainty, action, subject, field: field.path, old: field.old, new: field.new,
+            startingPoint: field.startingPoint)
+    }
+}

@@ -1,0 +1,73 @@
+public import Kubernetes
+public import Postgres
+public import Redis
+
+/// The platform as `check` and `verify` see it: every client here can only read, so that a plan cannot write.
+public struct SiteReader: Sendable {
+    /// What the operator wants.
+    public let inventory: Inventory
+    /// What the credentials files say.
+    public let credentials: Credentials
+    /// The cluster, through the master in use.
+    public let cluster: ClusterReader
+    /// The master in use, for what only a host can ask.
+    public let master: NodeReader
+    /// The Kubernetes nodes that answer, masters first.
+    public let nodes: [NodeReader]
+    /// The Kubernetes nodes that do not.
+    public let absentNodes: [AbsentNode]
+    /// Where the step says what it waits for.
+    public let reporter: Reporter
+    /// What the operator asked of this run beyond the inventory.
+    public internal(set) var options = RunOptions()
+    let services: any DataServices
+    let generated: GeneratedSecretsStore
+    let prefetch: Prefetch
+
+    /// Puts a site together; see the properties.
+    public init(
+        inventory: Inventory, credentials: Credentials, cluster: ClusterReader, master: NodeReader,
+        nodes: [NodeReader], absentNodes: [AbsentNode], services: any DataServices, generated: GeneratedSecretsStore,
+        prefetch: Prefetch, reporter: Reporter
+    ) {
+        self.inventory = inventory
+        self.credentials = credentials
+        self.cluster = cluster
+        self.master = master
+        self.nodes = nodes
+        self.absentNodes = absentNodes
+        self.services = services
+        self.generated = generated
+        self.prefetch = prefetch
+        self.reporter = reporter
+    }
+
+    /// A read-only connection to PostgreSQL.
+    public func postgres(_ login: DatabaseLogin) async throws -> PostgresReader {
+        try await services.postgresReader(login)
+    }
+
+    /// A read-only connection to Redis.
+    public func redis() async throws -> RedisReader {
+        try await services.redisReader()
+    }
+
+    /// The generated secrets as far as they exist, from the Secret `name` in `namespace`, then the credentials file.
+    public func generatedSecrets(in namespace: String, secret name: String) async throws -> GeneratedSecretsStore.Found
+    {
+        let cluster = cluster
+        return try await generated.find { try await cluster.readSecret(name, namespace: namespace) }
+    }
+
+    /// The API server's version, asked once.
+    public func serverVersion() async throws -> ServerVersion {
+        try await prefetch.serverVersion(cluster)
+    }
+
+    /// Asks every node that answers the same thing at once; what fails is told together.
+    public func onEveryNode<Answer: Sendable>(
+        _ attempt: String, ask: @escaping @Sendable (NodeReader) async throws -> Answer
+    ) async throws -> [(node: NodeReader, answer: Answer)] {
+        try await concurrently(nodes, for: attempt) { node in (node, try await ask(node)) }
+    }
+}

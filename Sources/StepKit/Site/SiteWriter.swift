@@ -1,0 +1,43 @@
+public import Kubernetes
+public import Postgres
+public import Redis
+
+/// The platform as `apply` sees it.
+public struct SiteWriter: Sendable {
+    /// The reading side of everything.
+    public let reader: SiteReader
+    /// The cluster, through the master in use.
+    public let cluster: ClusterWriter
+    /// The Kubernetes nodes that answer.
+    public var nodes: [NodeWriter] { reader.nodes.map(NodeWriter.init) }
+
+    /// Allows changes on top of `reading`.
+    public init(reader: SiteReader, cluster: ClusterWriter) {
+        self.reader = reader
+        self.cluster = cluster
+    }
+
+    /// The same platform for a run with `options`.
+    public func with(options: RunOptions) -> SiteWriter {
+        var reader = reader
+        reader.options = options
+        return SiteWriter(reader: reader, cluster: cluster)
+    }
+
+    /// A connection to PostgreSQL that can change things.
+    public func postgres(_ login: DatabaseLogin) async throws -> PostgresWriter {
+        try await reader.services.postgresWriter(login)
+    }
+
+    /// A connection to Redis that can change things.
+    public func redis() async throws -> RedisWriter {
+        try await reader.services.redisWriter()
+    }
+
+    /// The generated secrets, made and written to the credentials file first where they do not exist yet.
+    public func ensureGeneratedSecrets(in namespace: String, secret name: String) async throws -> GeneratedSecrets {
+        let found = try await reader.generatedSecrets(in: namespace, secret: name)
+        let chatwoot = reader.inventory.chatwoot
+        return try await reader.generated.complete(found, database: chatwoot.database, user: chatwoot.databaseUser)
+    }
+}
