@@ -73,7 +73,7 @@ extension ServerTests {
             let first = try await acquire("busy", run: "a")
             let error = await #expect(throws: KubernetesError.self) { try await acquire("busy", run: "b") }
             #expect(error?.kind == .busy)
-            #expect(error?.cause.contains("root@install-01 a holds it since ") == true)
+            #expect(error?.cause.contains("held by root@install-01 a since ") == true)
             #expect(error?.cause.contains("with run a; it expires in ") == true)
             guard case .leaseHeld(let record)? = error?.code else {
                 Issue.record("\(String(describing: error))")
@@ -122,7 +122,7 @@ extension ServerTests {
 
         @Test func aBrokenLeaseIsFreeAndLost() async throws {
             let held = try await acquire("broken", run: "a")
-            try await writer.breakLease(ofModule: "broken", held.record)
+            try await writer.breakLease(held.record, ofModule: "broken")
             #expect(try await writer.reader.lease(ofModule: "broken")?.holder == nil)
             let error = await #expect(throws: KubernetesError.self) { try await writer.renew(held) }
             guard case .leaseLost? = error?.code else {
@@ -130,7 +130,7 @@ extension ServerTests {
                 return
             }
             let stale = await #expect(throws: KubernetesError.self) {
-                try await writer.breakLease(ofModule: "broken", held.record)
+                try await writer.breakLease(held.record, ofModule: "broken")
             }
             #expect(stale?.serverReason == .conflict)
         }

@@ -68,7 +68,7 @@ struct UnlockCommand: AsyncParsableCommand {
         try await journal.record(
             .lockBroken, text: "the lock of run \(run), held by \(holder), is about to be broken",
             durable: true)
-        try await cluster.breakLease(ofModule: module, lease)
+        try await cluster.breakLease(lease, ofModule: module)
         return holder
     }
 }

@@ -1,0 +1,15 @@
+/// A module's lease while this process holds it; each renewal returns the next one.
+///
+/// The Lease object is in namespace `default`, with the name `keybuzz-runner-MODULE`.
+public struct HeldLease: Sendable {
+    /// The module, such as `11`.
+    public let module: String
+    /// The contents of the lease.
+    public let record: LeaseRecord
+    /// The previous holder's lease, where it had not been released.
+    public let takenOverFrom: LeaseRecord?
+    /// Whether it was acquired as it had been observed, so that nobody held it in between.
+    public internal(set) var isUndisturbed = true
+    /// The API server's clock.
+    let clock: ServerClock
+}

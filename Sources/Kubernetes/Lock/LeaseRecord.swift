@@ -1,0 +1,52 @@
+public import Foundation
+
+/// The contents of a module's lease.
+public struct LeaseRecord: Sendable, Hashable {
+    /// Who holds it, as `user@host pid`; `nil` when it was released.
+    public let holder: String?
+    /// The run that holds it or held it last.
+    public let runID: String?
+    /// The head of that run's audit log, as it was last recorded in the cluster.
+    public let auditHead: String?
+    /// Since when, by the API server's clock.
+    public let acquiredAt: Date?
+    /// When it was last renewed, by the API server's clock.
+    public let renewedAt: Date?
+    /// How long it is valid after a renewal, in seconds.
+    public let duration: Int
+    /// How often it changed hands.
+    public let transitions: Int
+    /// The version of the object that this was read from, for compare-and-swap.
+    public let resourceVersion: String
+    /// Identifies the object: it changes when the object is deleted and created again.
+    let uid: String
+
+    /// When it expires unless it is renewed; `nil` when nobody holds it.
+    public var expiresAt: Date? {
+        holder == nil
+            ? nil
+            : (renewedAt ?? acquiredAt ?? .distantPast).addingTimeInterval(TimeInterval(duration))
+    }
+
+    /// Whether it is released or expired at `time`, which must be the API server's.
+    public func isFree(at time: Date) -> Bool {
+        expiresAt.map { $0 <= time } ?? true
+    }
+
+    /// Reads a Lease object; `nil` where it has no resourceVersion.
+    init?(_ object: JSONValue) {
+        guard let resourceVersion = object["metadata", "resourceVersion"]?.string,
+            let uid = object.uid
+        else { return nil }
+        self.uid = uid
+        let annotations = object["metadata", "annotations"]?.strings ?? [:]
+        self.resourceVersion = resourceVersion
+        holder = object["spec", "holderIdentity"]?.string.flatMap { $0.isEmpty ? nil : $0 }
+        runID = annotations[Lease.Annotation.runID]
+        auditHead = annotations[Lease.Annotation.auditHead]
+        acquiredAt = object["spec", "acquireTime"]?.string.flatMap(Timestamp.date)
+        renewedAt = object["spec", "renewTime"]?.string.flatMap(Timestamp.date)
+        duration = object["spec", "leaseDurationSeconds"]?.integer ?? 0
+        transitions = object["spec", "leaseTransitions"]?.integer ?? 0
+    }
+}
