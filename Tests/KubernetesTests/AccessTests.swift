@@ -84,7 +84,7 @@ extension ServerTests {
         @Test func oneLookAtAnEmptyNamespaceFindsNothing() async throws {
             let verdicts = try await server.reader.verdicts(
                 on: [.deployment("a"), .job("b")], namespace: "default")
-            #expect(verdicts.map(\.trouble?.code) == [.missing, .missing])
+            #expect(verdicts.map(\.problem?.code) == [.missing, .missing])
         }
 
         @Test func theLogOfNoPodIsNotFound() async {

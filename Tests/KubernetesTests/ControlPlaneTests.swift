@@ -20,7 +20,7 @@ import Testing
                 lease("kube-controller-manager", renewed: "2026-11-25T09:59:31.000000Z"),
             ], now: now)
         #expect(plane.found == ["kube-scheduler", "kube-controller-manager"])
-        #expect(plane.silent.isEmpty)
+        #expect(plane.stale.isEmpty)
     }
 
     @Test func whoDoesNotIsNamedWithItsLastHolder() {
@@ -30,13 +30,13 @@ import Testing
                 lease("kube-controller-manager", renewed: "2026-11-25T09:59:59.000000Z"),
             ], now: now)
         #expect(
-            plane.silent.map(\.words) == [
-                "kube-scheduler has not renewed its lease for 73 s (held last by k8s-master-01)"
+            plane.stale.map(\.summary) == [
+                "kube-scheduler has not renewed its lease for 73 s (last held by k8s-master-01)"
             ])
     }
 
     @Test func aClusterWithoutLeasesIsNotAccused() {
-        #expect(ControlPlane(leases: [], now: .distantPast).silent.isEmpty)
-        #expect(ControlPlane(leases: [["metadata": ["name": "kube-scheduler"]]], now: now).silent.isEmpty)
+        #expect(ControlPlane(leases: [], now: .distantPast).stale.isEmpty)
+        #expect(ControlPlane(leases: [["metadata": ["name": "kube-scheduler"]]], now: now).stale.isEmpty)
     }
 }

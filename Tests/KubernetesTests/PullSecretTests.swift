@@ -5,7 +5,9 @@ import Testing
 @testable import Kubernetes
 
 @Suite struct PullSecretTests {
-    private func state(_ config: String, type: String = "kubernetes.io/dockerconfigjson") -> PullSecretState {
+    private func state(
+        _ config: String, type: String = "kubernetes.io/dockerconfigjson"
+    ) -> PullSecretState {
         PullSecretState(
             [
                 "type": .string(type),
@@ -18,12 +20,15 @@ import Testing
         #expect(state("{}", type: "Opaque") == .wrongType("Opaque"))
         #expect(state("not JSON") == .unreadable)
         #expect(state("{}") == .unreadable)
-        #expect(state(#"{"auths":{"docker.io":{},"quay.io":{}}}"#) == .otherRegistries(["docker.io", "quay.io"]))
+        #expect(
+            state(#"{"auths":{"docker.io":{},"quay.io":{}}}"#)
+                == .otherRegistries(["docker.io", "quay.io"]))
     }
 
     @Test func findsTheUserOfOneThatFits() {
         #expect(
-            state(#"{"auths":{"https://ghcr.io/v2/":{"username":"keybuzz"}}}"#) == .fits(user: "keybuzz", token: nil))
+            state(#"{"auths":{"https://ghcr.io/v2/":{"username":"keybuzz"}}}"#)
+                == .fits(user: "keybuzz", token: nil))
         #expect(
             state(#"{"auths":{"ghcr.io":{"username":"keybuzz","password":"t"}}}"#)
                 == .fits(user: "keybuzz", token: Secret("t")))
@@ -34,18 +39,19 @@ import Testing
         #expect(state(#"{"auths":{"ghcr.io":{}}}"#) == .fits(user: nil, token: nil))
     }
 
-    @Test func theFaultIsAddedToTheSentenceAndMendsTheRemedy() {
-        let trouble = Trouble(.pullUnauthorized, "cannot pull", remedy: "look")
-        let missing = trouble.addingPullSecrets([("ghcr-secret", .missing)], registry: "ghcr.io")
-        #expect(missing.sentence == "cannot pull; Secret ghcr-secret does not exist in this namespace")
-        #expect(missing.remedy.hasPrefix("make Secret ghcr-secret anew"))
+    @Test func theFaultIsAddedToTheSummaryAndChangesTheRemedy() {
+        let problem = Problem(.pullUnauthorized, summary: "cannot pull", remedy: "check")
+        let missing = problem.addingPullSecrets([("ghcr-secret", .missing)], registry: "ghcr.io")
+        #expect(
+            missing.summary == "cannot pull; Secret ghcr-secret does not exist in this namespace")
+        #expect(missing.remedy.hasPrefix("create Secret ghcr-secret again"))
 
-        let refused = trouble.addingPullSecrets(
+        let refused = problem.addingPullSecrets(
             [("a", .missing), ("b", .fits(user: "keybuzz", token: nil))], registry: "ghcr.io")
         #expect(
-            refused.sentence
-                == "cannot pull; Secret b fits the registry, which does not accept user keybuzz with its token")
-        #expect(refused.remedy == "look")
+            refused.summary
+                == "cannot pull; ghcr.io rejects user keybuzz with the token in Secret b")
+        #expect(refused.remedy == "check")
     }
 
     @Test(arguments: [

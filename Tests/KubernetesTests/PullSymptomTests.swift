@@ -23,21 +23,27 @@ import Testing
 
     @Test func aNameIsNoAnswer() {
         let image = "registry.lab/unauthorized/429 too many requests:x509:"
-        #expect(PullSymptom.first(in: "failed to resolve \"\(image)\": \(image): not found", about: image) == .notFound)
+        #expect(
+            PullSymptom.first(
+                in: "failed to resolve \"\(image)\": \(image): not found", about: image)
+                == .notFound)
     }
 
     @Test func everyKindHasWordsOfItsOwn() {
         let attempt = PullAttempt(image: Self.image, secrets: ["ghcr-secret"])
-        let told = PullSymptom.allCases.map { $0.told(attempt, node: "k8s-worker-01", text: "dial tcp: refused") }
-        #expect(Set(told.map(\.why)).count == told.count)
-        #expect(Set(told.map(\.remedy)).count == told.count)
+        let explanations = PullSymptom.allCases.map {
+            $0.explanation(of: attempt, on: "k8s-worker-01", text: "dial tcp: refused")
+        }
+        #expect(Set(explanations.map(\.cause)).count == explanations.count)
+        #expect(Set(explanations.map(\.remedy)).count == explanations.count)
     }
 
     @Test func anImageForOtherMachinesIsNotToBePushed() {
         let attempt = PullAttempt(image: Self.image, secrets: [])
-        let told = PullSymptom.platform.told(attempt, node: "k8s-worker-01", text: "")
-        #expect(told.why == "it has no build for the architecture of k8s-worker-01")
-        #expect(told.remedy.contains("docker buildx build --platform"))
+        let explanation = PullSymptom.platform.explanation(
+            of: attempt, on: "k8s-worker-01", text: "")
+        #expect(explanation.cause == "it has no build for the architecture of k8s-worker-01")
+        #expect(explanation.remedy.contains("docker buildx build --platform"))
     }
 }
 

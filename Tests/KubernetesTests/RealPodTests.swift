@@ -17,7 +17,8 @@ final class RealPodTests {
 
     init() async throws {
         let shell = LocalShell(
-            hostName: "k8s-master-01", prefix: [try #require(Lab.program), "shell", "k8s-master-01"])
+            hostName: "k8s-master-01",
+            prefix: [try #require(Lab.program), "shell", "k8s-master-01"])
         writer = ClusterWriter(shell: shell, kubeconfig: "/root/.kube/config")
     }
 
@@ -37,18 +38,21 @@ final class RealPodTests {
         } catch {
             result = .failure(error)
         }
-        #expect(ContinuousClock.now - start < .seconds(45), "named within seconds, not at the limit")
+        #expect(
+            ContinuousClock.now - start < .seconds(45), "named within seconds, not at the limit")
         try await writer.delete([home.reference])
         return result
     }
 
-    private func trouble(_ workload: Workload, _ manifests: [any Manifest]) async throws -> Trouble? {
+    private func problem(_ workload: Workload, _ manifests: [any Manifest]) async throws -> Problem? {
         let result = try await wait(for: [workload], manifests)
-        guard case .failure(let error as KubernetesError) = result, case .trouble(let trouble) = error.code else {
+        guard case .failure(let error as KubernetesError) = result,
+            case .problem(let problem) = error.code
+        else {
             Issue.record("\(result)")
             return nil
         }
-        return trouble
+        return problem
     }
 
     private func pod(
@@ -61,8 +65,10 @@ final class RealPodTests {
             spec: PodSpec(
                 containers: [
                     Container(
-                        name: "app", image: image, command: ["/bin/busybox", "sh", "-c", script], envFrom: envFrom)
-                ], restartPolicy: restartPolicy, imagePullSecrets: pullSecrets.map(NameReference.init(name:)),
+                        name: "app", image: image, command: ["/bin/busybox", "sh", "-c", script],
+                        envFrom: envFrom)
+                ], restartPolicy: restartPolicy,
+                imagePullSecrets: pullSecrets.map(NameReference.init(name:)),
                 terminationGracePeriodSeconds: 1))
     }
 
@@ -71,7 +77,8 @@ final class RealPodTests {
         Deployment(
             metadata: ObjectMeta(name: "probe", namespace: namespace),
             spec: .init(
-                replicas: 1, selector: LabelSelector(matchLabels: ["app": "probe"]), template: pod, minReadySeconds: 5))
+                replicas: 1, selector: LabelSelector(matchLabels: ["app": "probe"]), template: pod,
+                minReadySeconds: 5))
     }
 
     private func job(_ script: String) -> Job {
@@ -91,40 +98,52 @@ final class RealPodTests {
     }
 
     @Test func aFailedJobIsToldWithItsLastWords() async throws {
-        let trouble = try await trouble(.job("probe"), [job("echo starting; echo 'rails aborted!' >&2; exit 3")])
-        #expect(trouble?.code == .jobFailed)
-        #expect(trouble?.logTail == ["starting", "rails aborted!"])
-        #expect(trouble?.sentence.contains("ended with status 3; its log ends: starting ⏎ rails aborted!") == true)
+        let problem = try await problem(
+            .job("probe"), [job("echo starting; echo 'rails aborted!' >&2; exit 3")])
+        #expect(problem?.code == .jobFailed)
+        #expect(problem?.logTail == ["starting", "rails aborted!"])
+        #expect(
+            problem?.summary.contains(
+                "exited with status 3; its log ends with: starting ⏎ rails aborted!") == true)
     }
 
     @Test func aCrashLoopIsToldWithItsLastWords() async throws {
-        let trouble = try await trouble(
-            .deployment("probe"), [deployment(pod("echo 'password authentication failed'; exit 1"))])
-        #expect(trouble?.code == .crashLoop)
-        #expect(trouble?.logTail == ["password authentication failed"])
+        let problem = try await problem(
+            .deployment("probe"), [deployment(pod("echo 'password authentication failed'; exit 1"))]
+        )
+        #expect(problem?.code == .crashLoop)
+        #expect(problem?.logTail == ["password authentication failed"])
     }
 
     @Test func aMissingSecretIsNamed() async throws {
-        let trouble = try await trouble(
+        let problem = try await problem(
             .deployment("probe"), [deployment(pod("true", envFrom: [.secret("chatwoot-secrets")]))])
-        #expect(trouble?.code == .missingConfiguration)
-        #expect(trouble?.sentence.hasSuffix("cannot be configured: secret \"chatwoot-secrets\" not found") == true)
+        #expect(problem?.code == .missingConfiguration)
+        #expect(
+            problem?.summary.hasSuffix(
+                "cannot create container app: secret \"chatwoot-secrets\" not found") == true)
     }
 
     @Test func aRefusedPullNamesWhatIsWrongWithItsSecret() async throws {
         let secret = SecretObject(
-            metadata: ObjectMeta(name: "ghcr-secret", namespace: namespace), type: "kubernetes.io/dockerconfigjson",
-            data: [".dockerconfigjson": Secret(#"{"auths":{"ghcr.io":{"auth":"a2V5YnV6ejp3cm9uZw=="}}}"#)])
-        let trouble = try await trouble(
+            metadata: ObjectMeta(name: "ghcr-secret", namespace: namespace),
+            type: "kubernetes.io/dockerconfigjson",
+            data: [
+                ".dockerconfigjson": Secret(
+                    #"{"auths":{"ghcr.io":{"auth":"a2V5YnV6ejp3cm9uZw=="}}}"#)
+            ])
+        let problem = try await problem(
             .deployment("probe"),
             [
                 secret,
                 deployment(
-                    pod("true", image: "ghcr.io/keybuzzio/never-pulled:v1", pullSecrets: ["ghcr-secret"])),
+                    pod(
+                        "true", image: "ghcr.io/keybuzzio/never-pulled:v1",
+                        pullSecrets: ["ghcr-secret"])),
             ])
-        #expect(trouble?.code == .pullUnauthorized)
+        #expect(problem?.code == .pullUnauthorized)
         #expect(
-            trouble?.sentence.hasSuffix(
-                "; Secret ghcr-secret fits the registry, which does not accept user keybuzz with its token") == true)
+            problem?.summary.hasSuffix(
+                "; ghcr.io rejects user keybuzz with the token in Secret ghcr-secret") == true)
     }
 }

@@ -16,7 +16,7 @@ import Testing
         let workload: Workload =
             fixture["workload", "kind"]?.string == "Job" ? .job(workloadName) : .deployment(workloadName)
 
-        let verdict = Snapshot(fixture["items"]?.elements ?? []).verdict(on: workload)
+        let verdict = NamespaceSnapshot(fixture["items"]?.elements ?? []).verdict(on: workload)
 
         #expect(described(verdict, log: fixture["log"]?.string) == fixture["expect"])
     }
@@ -25,19 +25,19 @@ import Testing
     private func described(_ verdict: Verdict, log: String?) -> JSONValue {
         var members: [String: JSONValue] = [:]
         switch verdict {
-        case .done(let words): members["done"] = .string(words)
-        case .waiting(let words, _): members["waiting"] = .string(words)
+        case .done(let summary): members["done"] = .string(summary)
+        case .waiting(let summary, _): members["waiting"] = .string(summary)
         case .failed: members["failed"] = true
         }
-        if var trouble = verdict.trouble {
-            members["log"] = trouble.log.map {
+        if var problem = verdict.problem {
+            members["log"] = problem.log.map {
                 .string("\($0.isPrevious ? "previous " : "")\($0.pod)/\($0.container)")
             }
-            if let log { trouble = trouble.addingLog(log) }
-            members["code"] = .string(trouble.code.rawValue)
-            members["patience"] = trouble.patience.map { .integer($0.components.seconds) }
-            members["sentence"] = .string(trouble.sentence)
-            members["remedy"] = .string(trouble.remedy)
+            if let log { problem = problem.addingLog(log) }
+            members["code"] = .string(problem.code.rawValue)
+            members["gracePeriod"] = problem.gracePeriod.map { .integer($0.components.seconds) }
+            members["summary"] = .string(problem.summary)
+            members["remedy"] = .string(problem.remedy)
         }
         return .object(members)
     }

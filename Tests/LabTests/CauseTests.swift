@@ -287,7 +287,7 @@ extension RehearsalTests {
             let conditions = (node?["status"] as? [String: Any])?["conditions"] as? [[String: Any]] ?? []
             return conditions.contains { $0["type"] as? String == "Ready" && $0["status"] as? String != "True" }
         }
-        try await fails("node down", "--only", "11_ct_02_deploy_chatwoot", telling: "bring the node's kubelet back")
+        try await fails("node down", "--only", "11_ct_02_deploy_chatwoot", telling: "restore the node's kubelet")
         try await doctorSays("node down")
         try await Lab.call("start", "kubelet")
         try await eventually("the node is back") {

@@ -19,7 +19,7 @@ struct DeployChatwoot: ObjectOwner {
             changes = zip(names, verdicts).compactMap { name, verdict in
                 if case .done = verdict { return nil }
                 return Change(
-                    "see the rollout of Deployment \(name) to its end; now \(verdict.words)", .unknowable, .run,
+                    "see the rollout of Deployment \(name) to its end; now \(verdict.summary)", .unknowable, .run,
                     Self.subject(name, site))
             }
             if try await !stuckPods(site).isEmpty {
@@ -108,8 +108,8 @@ extension WaitOptions {
     /// A wait of at most `limit` that tells `reporter` what it waits for, what it saw last and how long is left.
     static func telling(_ reporter: Reporter, limit: Duration, accepted: AcceptedPull?) -> WaitOptions {
         WaitOptions(limit: limit, accepted: accepted) { progress in
-            let trouble = progress.trouble.map { "; \($0.sentence)" } ?? ""
-            reporter.says("\(progress.lastSeen)\(trouble)", left: progress.left)
+            let problem = progress.problem.map { "; \($0.summary)" } ?? ""
+            reporter.says("\(progress.lastSeen)\(problem)", left: progress.left)
         }
     }
 }

@@ -165,8 +165,8 @@ private func nodes(_ site: SiteReader) async throws -> [Diagnosis] {
 private func controlPlane(_ site: SiteReader) async throws -> [Diagnosis] {
     let plane = try await site.cluster.controlPlane()
     return plane.found.map { name in
-        guard let silent = plane.silent.first(where: { $0.name == name }) else { return .ok(name, "renews its lease") }
-        return .failed(name, "has not renewed its lease for \(silent.seconds) s", remedy: silent.remedy)
+        guard let stale = plane.stale.first(where: { $0.name == name }) else { return .ok(name, "renews its lease") }
+        return .failed(name, "has not renewed its lease for \(stale.seconds) s", remedy: stale.remedy)
     }
 }
 
@@ -213,13 +213,13 @@ private func workloads(_ site: SiteReader) async throws -> [Diagnosis] {
     for (workload, verdict) in zip(
         workloads, try await site.cluster.verdicts(on: workloads, namespace: namespace))
     {
-        if let trouble = verdict.trouble {
-            let whole = try await site.explained(trouble)
-            found.append(.failed("\(workload)", whole.sentenceWithoutSubject, remedy: whole.remedy))
+        if let problem = verdict.problem {
+            let whole = try await site.explained(problem)
+            found.append(.failed("\(workload)", whole.summaryWithoutSubject, remedy: whole.remedy))
         } else if case .done = verdict {
-            found.append(.ok("\(workload)", verdict.words))
+            found.append(.ok("\(workload)", verdict.summary))
         } else {
-            found.append(.failed("\(workload)", verdict.words, remedy: "it is on its way: look again in a minute"))
+            found.append(.failed("\(workload)", verdict.summary, remedy: "it is on its way: look again in a minute"))
         }
     }
     return found

@@ -23,11 +23,11 @@ extension SiteReader {
                 + "which is what pod traffic is", remedy: firewallRemedy)
     }
 
-    /// The trouble of pods that serve with its log and pull Secrets, and with the cause that hides behind the log's words.
-    func explained(_ trouble: Trouble) async throws -> Trouble {
-        var whole = try await cluster.explained(trouble, namespace: inventory.chatwoot.namespace)
+    /// The problem with its log and pull Secrets, and with the cause that the log's messages hint at.
+    func explained(_ problem: Problem) async throws -> Problem {
+        var whole = try await cluster.explained(problem, namespace: inventory.chatwoot.namespace)
         guard let cause = try await LogSymptom(whole.logTail)?.cause(.pods, self) else { return whole }
-        whole.sentence = "\(cause.cause); \(whole.sentence)"
+        whole.summary = "\(cause.cause); \(whole.summary)"
         whole.remedy = cause.remedy
         return whole
     }
@@ -42,8 +42,8 @@ extension SiteReader {
 
     /// A refused pull, with the step that mends the Secret, or the file that its token comes from.
     private func pullRefusal(_ error: KubernetesError) async throws -> StepFailure? {
-        guard let trouble = error.trouble, [.pullUnauthorized, .pullForbidden].contains(trouble.code),
-            trouble.doubt == nil
+        guard let problem = error.problem, [.pullUnauthorized, .pullForbidden].contains(problem.code),
+            problem.pendingRetry == nil
         else { return nil }
         let step = AddImagePullSecrets()
         let isDrifted = try await !cluster.compare(step.desired(self)).isEmpty
@@ -71,7 +71,7 @@ extension SiteReader {
         } catch let error as KubernetesError {
             let cause: Cause?
             do {
-                cause = try await LogSymptom(error.trouble?.logTail ?? [])?.cause(
+                cause = try await LogSymptom(error.problem?.logTail ?? [])?.cause(
                     isMigration ? .migration : .pods, self)
             } catch {
                 // The look behind the words failed; the words themselves are still the news.

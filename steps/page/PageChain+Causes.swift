@@ -18,13 +18,13 @@ extension PageChain {
                 return explained
             }
             let verdict = try await site.cluster.verdicts(on: [.deployment(ChatwootNames.web)], namespace: namespace)
-            if let trouble = verdict.first?.trouble {
-                let whole = try await site.explained(trouble)
-                explained.found += ": \(whole.sentence)"
+            if let problem = verdict.first?.problem {
+                let whole = try await site.explained(problem)
+                explained.found += ": \(whole.summary)"
                 explained.remedy = whole.remedy
-                explained.patience = whole.patience ?? missing.patience
+                explained.patience = whole.gracePeriod ?? missing.patience
             } else if let verdict = verdict.first {
-                explained.found += "; Deployment \(ChatwootNames.web): \(verdict.words)"
+                explained.found += "; Deployment \(ChatwootNames.web): \(verdict.summary)"
             }
         }
         return explained

@@ -98,7 +98,7 @@ extension ClusterWriter {
             .deadline(nil),
             attempt: "wait for the deletion of \(deletion.reference)",
             host: reader.hostName,
-            cause: "it is still there after \(limit.words)\(deletion.reason)",
+            cause: "it is still there after \(limit.inSeconds)\(deletion.reason)",
             remedy: deletion.blockers.isEmpty
                 ? "find out why the controllers do not finish it: "
                     + "`kubectl \(scope)describe \(object)`; then run again"

@@ -13,18 +13,19 @@ extension ClusterWriter {
         let items = try await reader.list(
             ["deployments.apps", "replicasets.apps", "events"], namespace: namespace, labels: [:],
             options: [])
-        let snapshot = Snapshot(items)
+        let snapshot = NamespaceSnapshot(items)
         for name in deployments {
             guard let deployment = snapshot.object("Deployment", named: name) else { continue }
             for set in snapshot.objects("ReplicaSet", ownedBy: deployment) {
-                guard let refused = Refused(set, snapshot), let time = refused.time,
+                guard let refused = PodCreationFailure(of: set, in: snapshot),
+                    let time = refused.time,
                     let setName = set["metadata", "name"]?.string
                 else { continue }
                 _ = try await reader.kubectl.run(
                     [
                         "annotate", "--namespace", namespace, "--overwrite",
                         "replicaset/\(setName)",
-                        "\(Refused.seenKey)=\(Timestamp.text(time))",
+                        "\(PodCreationFailure.seenKey)=\(Timestamp.text(time))",
                     ], for: "retry the creation of the pods of Deployment \(name)",
                     effect: .change)
             }

@@ -24,11 +24,11 @@ public struct ClusterWriter: Sendable {
     /// Applies `manifests` with one server-side apply, taking over fields that others manage.
     ///
     /// Fields that were applied earlier and are no longer sent are removed, except for
-    /// ``DelegatedFields``, and so is what contradicts the manifests; other fields that were never sent
-    /// keep their values. Objects that cannot be changed in place are deleted first. Waits at most
-    /// `limit` for objects that are being deleted, and reports that to `telling`. The answer never
-    /// contains the objects themselves, so that no Secret is sent back. Throws ``KubernetesError``,
-    /// or `CancellationError` where the task is cancelled.
+    /// ``DelegatedFields``, and so is what contradicts the manifests; other fields that were never
+    /// sent keep their values. Objects that cannot be changed in place are deleted first. Waits at
+    /// most `limit` for objects that are being deleted, and reports that to `telling`. The answer
+    /// never contains the objects themselves, so that no Secret is sent back. Throws
+    /// ``KubernetesError``, or `CancellationError` where the task is cancelled.
     @discardableResult
     public func apply(
         _ manifests: [any Manifest], within limit: Duration = .seconds(180),

@@ -22,9 +22,9 @@ public struct KubernetesError: ExplainedError {
         /// kubectl's output is not as expected.
         case unreadableAnswer
         /// A wait ended because success has become impossible.
-        case trouble(Trouble)
-        /// A wait ended at its deadline, with the trouble that was seen last.
-        case deadline(Trouble?)
+        case problem(Problem)
+        /// A wait ended at its deadline, with the problem that was last observed.
+        case deadline(Problem?)
         /// Somebody else holds the module's lease.
         case leaseHeld(LeaseRecord)
         /// The lease was ours and is no longer.
@@ -64,10 +64,10 @@ public struct KubernetesError: ExplainedError {
     }
 
     /// What keeps a workload from coming up, where that is what ended a wait.
-    public var trouble: Trouble? {
+    public var problem: Problem? {
         switch code {
-        case .trouble(let trouble): trouble
-        case .deadline(let trouble): trouble
+        case .problem(let problem): problem
+        case .deadline(let problem): problem
         default: nil
         }
     }

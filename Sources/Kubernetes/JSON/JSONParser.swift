@@ -9,8 +9,9 @@ public struct JSONSyntaxError: Error, Sendable, Hashable {
 extension JSONValue {
     /// Parses one JSON text.
     ///
-    /// By `JSONSerialization`: `JSONDecoder` cannot decode a value of unknown type without trying each type in turn and throwing
-    /// for every wrong guess, which costs a second of CPU for a busy namespace.
+    /// By `JSONSerialization`: `JSONDecoder` cannot decode a value of unknown type without trying
+    /// each type in turn and throwing for every wrong guess, which costs a second of CPU for a busy
+    /// namespace.
     public init(parsing bytes: [UInt8]) throws(JSONSyntaxError) {
         do {
             self.init(foundation: try JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed))
@@ -31,7 +32,8 @@ extension JSONValue {
     }
 
     private init(_ number: NSNumber) {
-        // The type encodings of Objective-C, which is how Foundation keeps apart what JSON keeps apart.
+        // The type encodings of Objective-C, which is how Foundation keeps apart what JSON keeps
+        // apart.
         switch String(cString: number.objCType) {
         case "c", "B": self = .bool(number.boolValue)
         case "d", "f": self = .number(number.doubleValue)

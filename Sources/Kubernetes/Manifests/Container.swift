@@ -74,7 +74,8 @@ public struct ContainerPort: Encodable, Sendable, Hashable {
     }
 }
 
-/// A variable of a container; secrets come from Secret objects through ``EnvironmentSource``, never from here.
+/// A variable of a container; secrets come from Secret objects through ``EnvironmentSource``, never
+/// from here.
 public struct EnvironmentVariable: Encodable, Sendable, Hashable {
     /// Its name.
     public var name: String

@@ -1,6 +1,7 @@
 import Foundation
 
-/// An object as it shall be in the cluster: only the fields that are ours, in values, never in pasted text.
+/// An object as it shall be in the cluster: only the fields that are ours, in values, never in
+/// pasted text.
 public protocol Manifest: Encodable, Sendable {
     /// Group and version, such as `apps/v1`.
     var apiVersion: String { get }
@@ -16,13 +17,15 @@ extension Manifest {
         ObjectReference(apiVersion: apiVersion, kind: kind, namespace: metadata.namespace, name: metadata.name)
     }
 
-    /// The object as JSON, where a ``SecretObject`` shows its values: for kubectl's standard input and for comparing only.
+    /// The object as JSON, where a ``SecretObject`` shows its values: for kubectl's standard input
+    /// and for comparing only.
     public func json() -> JSONValue {
         let encoder = JSONEncoder()
         do {
             return try JSONValue(parsing: [UInt8](encoder.encode(self)))
         } catch {
-            // Every manifest consists of strings, integers and booleans, which cannot fail to encode.
+            // Every manifest consists of strings, integers and booleans, which cannot fail to
+            // encode.
             preconditionFailure("\(reference) cannot be encoded: \(error)")
         }
     }
@@ -41,14 +44,16 @@ extension JSONValue {
         ["apiVersion": "v1", "kind": "List", "items": .array(items)]
     }
 
-    /// Compact JSON with sorted keys: one value always gives the same bytes, and so the same digest in the audit log.
+    /// Compact JSON with sorted keys: one value always gives the same bytes, and so the same digest
+    /// in the audit log.
     func serialized() -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         do {
             return try [UInt8](encoder.encode(self))
         } catch {
-            // The parser and the manifests let no infinite number in, and nothing else fails to encode.
+            // The parser and the manifests let no infinite number in, and nothing else fails to
+            // encode.
             preconditionFailure("a JSON value cannot be encoded: \(error)")
         }
     }

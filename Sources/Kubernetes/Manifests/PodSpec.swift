@@ -34,7 +34,8 @@ public struct PodSpec: Encodable, Sendable, Hashable {
     public var serviceAccountName: String?
     /// Whether the pod gets a token for the API.
     public var automountServiceAccountToken: Bool?
-    /// Whether each Service of the namespace sets variables in the pod: one called `postgres` would overwrite POSTGRES_PORT.
+    /// Whether each Service of the namespace sets variables in the pod: one called `postgres` would
+    /// overwrite POSTGRES_PORT.
     public var enableServiceLinks: Bool?
     /// How many seconds the pod has for its end.
     public var terminationGracePeriodSeconds: Int?

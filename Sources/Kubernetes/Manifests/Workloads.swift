@@ -17,7 +17,8 @@ public struct Deployment: Manifest {
 
     /// Pods, their number and how they are replaced.
     public struct Spec: Encodable, Sendable, Hashable {
-        /// How many pods; `nil` leaves the number to others, also one that was applied before, see ``DelegatedFields``.
+        /// How many pods; `nil` leaves the number to others, also one that was applied before, see
+        /// ``DelegatedFields``.
         public var replicas: Int?
         /// Which pods are its own; cannot be changed later.
         public var selector: LabelSelector
@@ -27,8 +28,8 @@ public struct Deployment: Manifest {
         public var strategy: Strategy?
         /// Seconds a pod must have been ready to count as available.
         ///
-        /// A pod without readiness probe is ready the moment it runs: without these seconds, a program that ends at its start
-        /// passes for a finished rollout.
+        /// A pod without readiness probe is ready the moment it runs: without these seconds, a
+        /// program that ends at its start passes for a finished rollout.
         public var minReadySeconds: Int?
         /// Seconds without progress after which the Deployment says so.
         public var progressDeadlineSeconds: Int?

@@ -1,15 +1,20 @@
-/// A ConfigMap or Secret that the kubelet did not find, or that has no such key; it names them only in its text.
-struct MissingObject: Sendable, Hashable {
+/// A ConfigMap or Secret, or a key of one, that the kubelet did not find according to its message.
+struct MissingObject: Sendable, Hashable, CustomStringConvertible {
     let kind: String
     let name: String
     let key: String?
 
-    /// Reads `configmap "chatwoot-config" not found` and `couldn't find key A in ConfigMap chatwoot/chatwoot-config`.
+    /// Reads `configmap "chatwoot-config" not found` and
+    /// `couldn't find key A in ConfigMap chatwoot/chatwoot-config`.
     init?(_ message: String) {
-        func kind(_ word: Substring) -> String { word.lowercased() == "secret" ? "Secret" : "ConfigMap" }
+        func kind(_ word: Substring) -> String {
+            word.lowercased() == "secret" ? "Secret" : "ConfigMap"
+        }
         if let match = message.firstMatch(of: /(configmap|secret) "([^"]+)" not found/) {
             self.init(kind: kind(match.1), name: String(match.2), key: nil)
-        } else if let match = message.firstMatch(of: /find key (\S+) in (ConfigMap|Secret) [^\s\/]+\/(\S+)/) {
+        } else if let match = message.firstMatch(
+            of: /find key (\S+) in (ConfigMap|Secret) [^\s\/]+\/(\S+)/)
+        {
             self.init(kind: kind(match.2), name: String(match.3), key: String(match.1))
         } else {
             return nil
@@ -22,11 +27,12 @@ struct MissingObject: Sendable, Hashable {
         self.key = key
     }
 
-    /// Whether `object` is what was not found.
+    /// Whether `object` is what was missing.
     func isFound(in object: JSONValue) -> Bool {
         guard let key else { return true }
         return object["data", key] != nil || object["binaryData", key] != nil
     }
 
-    var words: String { "\(kind) \(name)\(key.map { " with key \($0)" } ?? "")" }
+    /// `Secret chatwoot-secrets with key A`.
+    var description: String { "\(kind) \(name)\(key.map { " with key \($0)" } ?? "")" }
 }

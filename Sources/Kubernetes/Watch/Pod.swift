@@ -1,28 +1,29 @@
 import Foundation
 
-/// What a pod's status says about why it is or is not running.
-struct Pod {
+/// What the status of a pod tells about why it is or is not running.
+struct Pod: CustomStringConvertible {
     let name: String
     let uid: String?
     let createdAt: Date
     let phase: String
-    /// The kubelet's reason for ending the pod, such as `Evicted`.
+    /// The kubelet's reason for terminating the pod, such as `Evicted`.
     let reason: String
     let message: String
     let node: String?
     let isBeingDeleted: Bool
-    /// Whether it ended, and is only still listed.
+    /// Whether it has terminated and is merely still listed.
     let hasEnded: Bool
     let scheduled: Condition?
     let ready: Condition?
-    /// Init containers first, in the order they start.
+    /// Init containers first, in the order in which they start.
     let containers: [ContainerStatus]
     let pullSecrets: [String]
 
     init(_ object: JSONValue) {
         name = object["metadata", "name"]?.string ?? ""
         uid = object.uid
-        createdAt = object["metadata", "creationTimestamp"]?.string.flatMap(Timestamp.date) ?? .distantPast
+        createdAt =
+            object["metadata", "creationTimestamp"]?.string.flatMap(Timestamp.date) ?? .distantPast
         phase = object["status", "phase"]?.string ?? ""
         reason = object["status", "reason"]?.string ?? ""
         message = object["status", "message"]?.string ?? ""
@@ -32,7 +33,8 @@ struct Pod {
         scheduled = object.condition("PodScheduled")
         ready = object.condition("Ready")
         containers = ["initContainer", "container"].flatMap { prefix in
-            // A status may name an image by its digest; the spec names it as the operator wrote it.
+            // A status may name an image by its digest; the spec has the name that the operator
+            // wrote.
             let images = (object["spec", "\(prefix)s"]?.elements ?? []).map {
                 ($0["name"]?.string ?? "", $0["image"]?.string)
             }
@@ -41,56 +43,21 @@ struct Pod {
                 ContainerStatus(status, image: named[status["name"]?.string ?? ""] ?? nil)
             }
         }
-        pullSecrets = (object["spec", "imagePullSecrets"]?.elements ?? []).compactMap { $0["name"]?.string }
+        pullSecrets = (object["spec", "imagePullSecrets"]?.elements ?? [])
+            .compactMap { $0["name"]?.string }
     }
 
     /// `pod chatwoot-web-5d8 on k8s-worker-01`.
-    var words: String { "pod \(name)\(node.map { " on \($0)" } ?? "")" }
+    var description: String { "pod \(name)\(node.map { " on \($0)" } ?? "")" }
 }
 
-/// What a container's status says.
-struct ContainerStatus {
-    let name: String
-    let image: String
-    let isReady: Bool
-    let isRunning: Bool
-    let restarts: Int
-    /// Reason and message of a container that waits.
-    let waiting: (reason: String, message: String)?
-    /// How the present container ended.
-    let terminated: Termination?
-    /// How the one before it ended.
-    let lastTerminated: Termination?
-
-    struct Termination {
-        let exitCode: Int
-        let reason: String
-        let message: String
-
-        init?(_ state: JSONValue?) {
-            guard let state else { return nil }
-            exitCode = state["exitCode"]?.integer ?? -1
-            reason = state["reason"]?.string ?? ""
-            message = state["message"]?.string ?? ""
-        }
-
-        /// `ended with status 3`, or by which signal.
-        var words: String {
-            switch exitCode {
-            case 129...159: "was ended by signal \(exitCode - 128)"
-            default: "ended with status \(exitCode)"
-            }
-        }
-    }
-
-    init(_ status: JSONValue, image: String?) {
-        name = status["name"]?.string ?? ""
-        self.image = image ?? status["image"]?.string ?? ""
-        isReady = status["ready"]?.bool ?? false
-        isRunning = status["state", "running"] != nil
-        restarts = status["restartCount"]?.integer ?? 0
-        waiting = status["state", "waiting"].map { ($0["reason"]?.string ?? "", $0["message"]?.string ?? "") }
-        terminated = Termination(status["state", "terminated"])
-        lastTerminated = Termination(status["lastState", "terminated"])
+extension JSONValue {
+    /// Whether this Pod object has terminated, successfully or not: its containers will never run
+    /// again.
+    ///
+    /// Such a pod is listed until somebody deletes it, as evicted pods are, and says nothing about
+    /// its replacements.
+    public var isEndedPod: Bool {
+        ["Succeeded", "Failed"].contains(self["status", "phase"]?.string)
     }
 }

@@ -1,25 +1,32 @@
-/// How a workload stands, by one look at its namespace.
+/// The state of a workload.
 public enum Verdict: Sendable, Hashable {
-    /// It is up, or ended well.
+    /// It is up, or has completed.
     case done(String)
-    /// It is on its way, with what was seen last and what holds it up, if anything does.
-    case waiting(String, Trouble?)
-    /// It failed for good.
-    case failed(Trouble)
+    /// It is in progress: what was last observed, and its problem, if it has one.
+    case waiting(String, Problem?)
+    /// It has failed and will not recover.
+    case failed(Problem)
 }
 
-/// A workload to watch.
-public enum Workload: Sendable, Hashable, CustomStringConvertible {
-    /// The Deployment of this name.
-    case deployment(String)
-    /// The Job of this name.
-    case job(String)
+extension Verdict {
+    var isDone: Bool {
+        if case .done = self { true } else { false }
+    }
 
-    /// `Deployment chatwoot-web`.
-    public var description: String {
+    /// The problem, if there is one.
+    public var problem: Problem? {
         switch self {
-        case .deployment(let name): "Deployment \(name)"
-        case .job(let name): "Job \(name)"
+        case .done: nil
+        case .waiting(_, let problem): problem
+        case .failed(let problem): problem
+        }
+    }
+
+    /// What was observed, without the problem.
+    public var summary: String {
+        switch self {
+        case .done(let summary), .waiting(let summary, _): summary
+        case .failed: "failed"
         }
     }
 }

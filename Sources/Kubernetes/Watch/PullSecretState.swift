@@ -1,7 +1,7 @@
 import ClientKit
 import Foundation
 
-/// What a Secret named for pulling an image is worth for one registry.
+/// Whether a pull Secret can be used for a registry.
 enum PullSecretState: Hashable {
     case missing
     case wrongType(String)
@@ -18,7 +18,8 @@ enum PullSecretState: Hashable {
             self = .wrongType(object["type"]?.string ?? "none")
             return
         }
-        guard let encoded = object["data", ".dockerconfigjson"]?.string, let bytes = Data(base64Encoded: encoded),
+        guard let encoded = object["data", ".dockerconfigjson"]?.string,
+            let bytes = Data(base64Encoded: encoded),
             let auths = Self.parsed([UInt8](bytes))?["auths"]?.members
         else {
             self = .unreadable
@@ -35,19 +36,21 @@ enum PullSecretState: Hashable {
     }
 
     /// What is wrong with it, as the end of a sentence; `nil` where it fits.
-    func fault(_ name: String, registry: String) -> String? {
+    func fault(ofSecret name: String, for registry: String) -> String? {
         switch self {
         case .missing: "Secret \(name) does not exist in this namespace"
-        case .wrongType(let type): "Secret \(name) has type \(type), not kubernetes.io/dockerconfigjson"
-        case .unreadable: "Secret \(name) holds no readable .dockerconfigjson"
+        case .wrongType(let type):
+            "Secret \(name) has type \(type), not kubernetes.io/dockerconfigjson"
+        case .unreadable: "Secret \(name) contains no readable .dockerconfigjson"
         case .otherRegistries(let hosts):
-            "Secret \(name) holds credentials for \(hosts.isEmpty ? "no registry" : hosts.joined(separator: ", ")), "
-                + "not for \(registry)"
+            "Secret \(name) has credentials for "
+                + (hosts.isEmpty ? "no registry" : hosts.joined(separator: ", "))
+                + ", not for \(registry)"
         case .fits: nil
         }
     }
 
-    /// The failure is an answer here: what is not JSON is unreadable.
+    /// `nil` where the bytes are not JSON, which the caller reports as unreadable.
     private static func parsed(_ bytes: [UInt8]) -> JSONValue? {
         try? JSONValue(parsing: bytes)
     }
@@ -60,7 +63,8 @@ enum PullSecretState: Hashable {
     }
 
     private static func pair(in auth: String?) -> (user: String, token: Secret)? {
-        guard let auth, let bytes = Data(base64Encoded: auth), let pair = String(data: bytes, encoding: .utf8),
+        guard let auth, let bytes = Data(base64Encoded: auth),
+            let pair = String(data: bytes, encoding: .utf8),
             let colon = pair.firstIndex(of: ":")
         else { return nil }
         return (String(pair[..<colon]), Secret(String(pair[pair.index(after: colon)...])))
@@ -68,43 +72,58 @@ enum PullSecretState: Hashable {
 }
 
 extension ClusterReader {
-    /// The same trouble, with what is wrong with the Secrets named for the pull, where the registry wants credentials.
-    func inspectingPullSecrets(_ trouble: Trouble, namespace: String) async throws(KubernetesError) -> Trouble {
-        guard trouble.code == .pullUnauthorized || trouble.code == .pullForbidden, let pull = trouble.pull,
+    /// The same problem, with what is wrong with the pull Secrets where the registry requires
+    /// credentials.
+    func inspectingPullSecrets(
+        of problem: Problem, namespace: String
+    ) async throws(KubernetesError) -> Problem {
+        guard problem.code == .pullUnauthorized || problem.code == .pullForbidden,
+            let pull = problem.pull,
             !pull.secrets.isEmpty
-        else { return trouble }
-        return trouble.addingPullSecrets(try await pullSecrets(of: pull, namespace: namespace), registry: pull.registry)
+        else { return problem }
+        return problem.addingPullSecrets(
+            try await pullSecrets(of: pull, namespace: namespace), registry: pull.registry)
     }
 
-    /// What the Secrets named for a pull are worth, in their order.
+    /// The states of a pull's Secrets, in their order.
     func pullSecrets(
         of pull: PullAttempt, namespace: String
     ) async throws(KubernetesError) -> [(name: String, state: PullSecretState)] {
         let objects = try await get(
-            pull.secrets.map { ObjectReference(apiVersion: "v1", kind: "Secret", namespace: namespace, name: $0) })
+            pull.secrets.map {
+                ObjectReference(apiVersion: "v1", kind: "Secret", namespace: namespace, name: $0)
+            })
         return pull.secrets.map { name in
-            (name, PullSecretState(objects.first { $0["metadata", "name"]?.string == name }, registry: pull.registry))
+            (
+                name,
+                PullSecretState(
+                    objects.first { $0["metadata", "name"]?.string == name },
+                    registry: pull.registry)
+            )
         }
     }
 }
 
-extension Trouble {
-    func addingPullSecrets(_ states: [(name: String, state: PullSecretState)], registry: String) -> Trouble {
+extension Problem {
+    func addingPullSecrets(
+        _ states: [(name: String, state: PullSecretState)], registry: String
+    ) -> Problem {
         var result = self
-        let faults = states.compactMap { $0.state.fault($0.name, registry: registry) }
+        let faults = states.compactMap { $0.state.fault(ofSecret: $0.name, for: registry) }
         for (name, state) in states {
             if case .fits(let user, _) = state {
-                // What was tried without the Secret says nothing about it.
+                // An attempt without the Secret says nothing about its credentials.
                 guard pull?.isSecretUnread != true else { return result }
-                result.sentence +=
-                    "; Secret \(name) fits the registry, which does not accept "
-                    + (user.map { "user \($0) with its token" } ?? "its token")
+                let credentials =
+                    user.map { "user \($0) with the token" } ?? "the token"
+                result.summary += "; \(registry) rejects \(credentials) in Secret \(name)"
                 return result
             }
         }
-        result.sentence += "; \(faults.joined(separator: "; "))"
+        result.summary += "; \(faults.joined(separator: "; "))"
         result.remedy =
-            "make Secret \(states[0].name) anew, of type kubernetes.io/dockerconfigjson with credentials for \(registry)"
+            "create Secret \(states[0].name) again, with type kubernetes.io/dockerconfigjson "
+            + "and credentials for \(registry)"
         return result
     }
 }
