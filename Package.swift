@@ -61,7 +61,8 @@ let package = Package(
             name: "PostgresTests", dependencies: ["ClientKit", "DataServers", "Postgres"], swiftSettings: strict),
         .testTarget(name: "RedisTests", dependencies: ["ClientKit", "DataServers", "Redis"], swiftSettings: strict),
         .testTarget(
-            name: "StepKitTests", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit"],
+            name: "StepKitTests",
+            dependencies: ["ClientKit", "DataServers", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit"],
             swiftSettings: strict),
         .testTarget(
             name: "StepsTests",

@@ -54,7 +54,8 @@ struct MigrationJob {
 
     private static let imageKey = "keybuzz.io/image"
 
-    private func manifest(of image: ResolvedImage, attempt: Int, after backup: DumpFile?) -> Job {
+    /// The Job as it is sent.
+    func manifest(of image: ResolvedImage, attempt: Int, after backup: DumpFile?) -> Job {
         let chatwoot = reader.inventory.chatwoot
         let name = "\(Self.stem(of: image))\(attempt)"
         let container = Container(

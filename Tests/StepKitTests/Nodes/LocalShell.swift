@@ -9,6 +9,12 @@ import Testing
 final class LocalShell: RemoteShell {
     let hostName = "k8s-master-01"
     private let seen = Mutex<[RemoteCommand]>([])
+    private let environment: [String: String]
+
+    /// A shell whose commands also have `environment`.
+    init(environment: [String: String] = [:]) {
+        self.environment = environment
+    }
 
     /// What was run.
     var commands: [RemoteCommand] { seen.withLock { $0 } }
@@ -16,7 +22,9 @@ final class LocalShell: RemoteShell {
     func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
         seen.withLock { $0.append(command) }
         do {
-            return try await runBlocking { try Self.result(of: command) }
+            return try await runBlocking { [environment] in
+                try Self.result(of: command, environment: environment)
+            }
         } catch {
             throw SSHError(
                 phase: .command, hostName: hostName, endpoint: "127.0.0.1:22", attempt: "run \(command.arguments[0])",
@@ -24,10 +32,14 @@ final class LocalShell: RemoteShell {
         }
     }
 
-    private static func result(of command: RemoteCommand) throws -> CommandResult {
+    private static func result(
+        of command: RemoteCommand, environment: [String: String]
+    ) throws -> CommandResult {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = command.arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+            .merging(command.environment) { $1 }
         let (input, output, errors) = (Pipe(), Pipe(), Pipe())
         (process.standardInput, process.standardOutput, process.standardError) = (input, output, errors)
         let began = ContinuousClock.now
