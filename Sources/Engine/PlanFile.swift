@@ -9,7 +9,9 @@ extension ModulePlan {
 
     /// Reads what ``write(to:)`` wrote; refuses a file that was cut or edited.
     public static func read(from path: String) async throws -> File {
-        try await runBlocking { try File(reading: path, remedy: "make a new plan with `runner plan 11 -o \(path)`") }
+        try await runBlocking {
+            try File(reading: path, remedy: "make a new plan with `runner plan MODULE -o \(path)`")
+        }
     }
 
     /// Puts the plan into a file that only its owner may read, in the place of what was there before.

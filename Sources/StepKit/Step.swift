@@ -70,6 +70,17 @@ public protocol Step: Sendable {
     func verify(_ site: SiteReader) async throws
 }
 
+/// A step of which every module has at most one, known by its type.
+public protocol NamedStep: Step {
+    /// The step's name.
+    static var id: StepID { get }
+}
+
+extension NamedStep {
+    /// The name of its type.
+    public var id: StepID { Self.id }
+}
+
 extension Step {
     /// A step changes something unless it says otherwise.
     public var isProof: Bool { false }

@@ -102,3 +102,8 @@ extension RelationFacts {
             rows: rows == 0 ? .none : .some(counted: min(rows, countLimit)))
     }
 }
+
+extension DatabaseRefusal.Cure {
+    /// What the operator of module 11 reads.
+    var words: String { remedy.text(forModule: 11) }
+}

@@ -59,7 +59,7 @@ import Testing
             _ = try await store.find { nil }
             let node = NodeReader(name: shell.hostName, address: "10.0.0.100", shell: shell)
             let reader = SiteReader(
-                inventory: inventory, credentials: SiteSample.credentials(),
+                module: module11, inventory: inventory, credentials: SiteSample.credentials(),
                 cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node,
                 nodes: [node], absentNodes: [], services: self, generated: store, prefetch: Prefetch(),
                 reporter: Reporter(progress: { _ in }, warning: { _ in }))

@@ -7,6 +7,7 @@ import SSH
 import Testing
 
 @testable import StepKit
+@testable import Steps
 
 /// The shipped inventory with sample credentials, and a site that may not be asked anything.
 enum SiteSample {
@@ -41,7 +42,7 @@ enum SiteSample {
     ) -> SiteReader {
         let node = NodeReader(name: shell.hostName, address: "10.0.0.100", shell: shell)
         return SiteReader(
-            inventory: inventory, credentials: credentials,
+            module: module11, inventory: inventory, credentials: credentials,
             cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node, nodes: [node],
             absentNodes: [], services: ForbiddenServices(),
             generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), file: nil) { _ in },

@@ -7,8 +7,8 @@ import StepKit
 /// Pod traffic is routed by the node, so that an input rule alone does nothing for it. Hosts outside Kubernetes are never
 /// touched. Whatever reaches a node goes on reaching it: the node undoes a change of its rules by itself unless the run
 /// confirms it over a new session, and all others wait until the first node's change is proved.
-struct FixFirewall: PageAsker {
-    let id: StepID = "fix_ufw_k8s_nodes"
+struct FixFirewall: PageAsker, NamedStep {
+    static let id: StepID = "fix_ufw_k8s_nodes"
     let summary = "UFW on the Kubernetes nodes lets pod traffic pass"
 
     func check(_ site: SiteReader) async throws -> Finding {

@@ -20,7 +20,7 @@ extension SetupCredentials {
         site.reporter.warns(
             "Redis database \(site.inventory.redis.database) at \(site.redisWords) holds keys of an earlier Chatwoot "
                 + "database: \(keys.words); the new workers would do its jobs. If a reset was cut off, finish it with "
-                + "`runner resume`; otherwise delete these keys unless you restore that database")
+                + "\(site.remedy(.resume)); otherwise delete these keys unless you restore that database")
     }
 
     /// Does what is missing, and looks again: what lies in a database is seen only once it is there and accepts connections.

@@ -7,8 +7,8 @@ import StepKit
 ///
 /// The role's password is generated once and never changed again: the old script made a new one at every run, and every
 /// running pod lost its database.
-struct SetupCredentials: Step {
-    let id: StepID = "11_ct_00_setup_credentials"
+struct SetupCredentials: NamedStep {
+    static let id: StepID = "11_ct_00_setup_credentials"
     let summary = "database, role, extensions and generated secrets; PostgreSQL and Redis let Chatwoot in"
 
     func check(_ site: SiteReader) async throws -> Finding {

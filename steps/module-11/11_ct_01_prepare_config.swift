@@ -2,8 +2,8 @@ import Kubernetes
 import StepKit
 
 /// Makes the namespace, and the ConfigMap and Secret that Chatwoot reads, in the variable names it really reads.
-struct PrepareConfig: ObjectOwner {
-    let id: StepID = "11_ct_01_prepare_config"
+struct PrepareConfig: ObjectOwner, NamedStep {
+    static let id: StepID = "11_ct_01_prepare_config"
     let summary = "namespace, ConfigMap and Secret that Chatwoot reads"
 
     func check(_ site: SiteReader) async throws -> Finding {

@@ -4,8 +4,8 @@ import StepKit
 /// Deploys web and worker with Service, Ingress and disruption budgets, and watches the rollout to its end.
 ///
 /// Comes after the migration, so that new code never meets an old schema.
-struct DeployChatwoot: ObjectOwner {
-    let id: StepID = "11_ct_02_deploy_chatwoot"
+struct DeployChatwoot: ObjectOwner, NamedStep {
+    static let id: StepID = "11_ct_02_deploy_chatwoot"
     let summary = "Deployments, Service and Ingress, rolled out without a gap"
 
     func check(_ site: SiteReader) async throws -> Finding {

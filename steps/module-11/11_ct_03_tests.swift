@@ -7,8 +7,8 @@ import StepKit
 /// Proves that Chatwoot is served: from every node, through the Service and through the ingress, with its workers alive.
 ///
 /// The old script printed errors and exited 0; here each failure is a failure, with its cause.
-struct ProveService: PageAsker {
-    let id: StepID = "11_ct_03_tests"
+struct ProveService: PageAsker, NamedStep {
+    static let id: StepID = "11_ct_03_tests"
     let summary = "the page is served from every node, and the workers are alive"
     let isProof = true
 
@@ -77,14 +77,14 @@ struct ProveService: PageAsker {
             return PageChain.Break(
                 subject: "Deployment \(name) has \(replicas) of \(replicas) pods available",
                 found: deployment == nil ? "there is none" : "\(ready) are",
-                remedy: "\(Remedy.run(from: DeployChatwoot())), which names what keeps the pods")
+                remedy: chain.site.remedy("\(.run(from: DeployChatwoot.self)), which names what keeps the pods"))
         }
         for pod in objects where pod.isLivePod && !pod.runs(image.name, digest: image.digest) {
             breaks.append(
                 PageChain.Break(
                     subject: "pod \(pod["metadata", "name"]?.string ?? "?") runs \(image.name)",
                     found: pod.ownImage.map { "it runs \($0)" } ?? "it has no container of Chatwoot's",
-                    remedy: "\(Remedy.run(from: DeployChatwoot()))"))
+                    remedy: chain.site.remedy(.run(from: DeployChatwoot.self))))
         }
         return breaks
     }

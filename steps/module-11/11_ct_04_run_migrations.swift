@@ -8,8 +8,8 @@ import StepKit
 ///
 /// What is there is judged by SQL; a state in which the task would destroy data is refused. The Job and its log stay for as
 /// long as the inventory says, and a failed one is never repeated blindly: each attempt has a name of its own.
-struct RunMigrations: Step {
-    let id: StepID = "11_ct_04_run_migrations"
+struct RunMigrations: NamedStep {
+    static let id: StepID = "11_ct_04_run_migrations"
     let summary = "schema and seed of the wanted image, by Chatwoot's own task in a Job"
 
     func check(_ site: SiteReader) async throws -> Finding {

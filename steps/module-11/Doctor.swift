@@ -103,7 +103,7 @@ private func firewall(of node: NodeReader, _ site: SiteReader) async throws -> S
             "look at UFW", host: node.name,
             cause:
                 "a change of UFW, begun at \(time), was not confirmed; the node puts UFW back as it was when its time is over",
-            remedy: "\(Remedy.run(from: FixFirewall())) puts it back at once, and does it again")
+            remedy: site.remedy("\(.run(from: FixFirewall.self)) puts it back at once, and does it again"))
     }
     guard state.dropsRoutedTraffic(of: site.inventory.cluster.podCIDR.description) else {
         return state.isActive ? "UFW is active and lets pod traffic pass" : "UFW is off"
@@ -117,7 +117,7 @@ private func firewall(of node: NodeReader, _ site: SiteReader) async throws -> S
 private func login(_ site: SiteReader) async throws -> String {
     guard try await site.chatwootSecrets().databasePassword != nil else {
         throw StepFailure(
-            "log in as Chatwoot", cause: "no password has been generated yet", remedy: "\(Remedy.run) makes it")
+            "log in as Chatwoot", cause: "no password has been generated yet", remedy: site.remedy("\(.run) makes it"))
     }
     if let refused = try await site.refusedUse() {
         throw StepFailure("log in as Chatwoot", cause: refused.cause, remedy: refused.remedy)
@@ -131,7 +131,8 @@ private func schema(_ site: SiteReader) async throws -> String {
     guard missing.isEmpty else {
         throw StepFailure(
             "judge the schema",
-            cause: "a run would \(missing.map(\.summary).joined(separator: "; "))", remedy: "\(Remedy.run) does it")
+            cause: "a run would \(missing.map(\.summary).joined(separator: "; "))",
+            remedy: site.remedy("\(.run) does it"))
     }
     return "\(state.words), \(state.hasUsers ? "with users" : "no users yet")"
 }
@@ -198,7 +199,7 @@ private func objects(_ site: SiteReader) async throws -> [Diagnosis] {
             found.append(
                 .failed(
                     subject, "drifted: \(first.summary)\(more)",
-                    remedy: "\(Remedy.plan) lists what a run would change, \(Remedy.run) does it"))
+                    remedy: site.remedy("\(.plan) lists what a run would change, \(.run) does it")))
         } else {
             found.append(.ok(subject, "as wanted"))
         }

@@ -11,7 +11,7 @@ extension SiteReader {
     /// Redis is not asked: it may be what fails.
     func refusedUse() async throws -> Cause? {
         let state = try await DatabaseState.read(self, asksRedis: false)
-        return state.refusalOfUse("use the database").map { Cause($0.cause, remedy: $0.cure.words) }
+        return state.refusalOfUse("use the database").map { Cause($0.cause, remedy: remedy($0.cure.remedy)) }
     }
 
     /// The service answers us and not the pods: what lies in between is a node's firewall or a NetworkPolicy.
@@ -37,7 +37,7 @@ extension SiteReader {
         inventory.firewall.policy == .leave
             ? "set firewall.policy in \(inventory.path) to \"disabled\" or \"allow-pod-network\" instead of \"leave\", "
                 + "and run again"
-            : "\(Remedy.run(from: FixFirewall()))"
+            : remedy(.run(from: FixFirewall.self))
     }
 
     /// A refused pull, with the step that mends the Secret, or the file that its token comes from.
@@ -50,7 +50,7 @@ extension SiteReader {
         return StepFailure(
             error.attempt, host: error.host, cause: error.cause,
             remedy: (isDrifted ? "" : "put a token with the right read:packages into ghcr.env, then ")
-                + "\(Remedy.run(from: step))")
+                + remedy(.run(from: AddImagePullSecrets.self)))
     }
 
     /// What the registry accepted in this run; `nil` where it could not be asked.

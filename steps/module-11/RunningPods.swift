@@ -46,7 +46,9 @@ struct RunningPods {
                 cause: "still there after \(site.inventory.limits.rollout.components.seconds) s: "
                     + left.joined(separator: ", "),
                 remedy:
-                    "see what keeps them: kubectl -n \(namespace) describe pod \(left.first ?? ""); then `runner resume`"
+                    site.remedy(
+                        "see what keeps them: kubectl -n \(namespace) describe pod \(left.first ?? ""); then \(.resume)"
+                    )
             )
         }
     }

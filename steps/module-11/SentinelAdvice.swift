@@ -16,8 +16,8 @@ enum SentinelAdvice {
     }
 
     /// What to do where it cannot.
-    static let remedy =
-        "use an image with redis-client 0.26.4 or later, or \(withoutSentinels); then \(Remedy.run)"
+    static let remedy: Remedy =
+        "use an image with redis-client 0.26.4 or later, or \(withoutSentinels); then \(.run)"
 
     private static let withoutSentinels =
         "set redis.sentinel.pods to false in the inventory, with a redis.host that leads to the master"

@@ -65,7 +65,7 @@ extension ResetDatabase {
               in database \(site.inventory.postgres.adminDatabase), as administrator:
               ALTER DATABASE "\(chatwoot.database)" RENAME TO "\(Self.nameAside(chatwoot.database, run: "anew"))";
               ALTER DATABASE "\(aside)" RENAME TO "\(chatwoot.database)";
-              \(Remedy.run.command)
+              \(site.commandLine(.run))
             """)
     }
 }

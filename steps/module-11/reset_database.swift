@@ -8,8 +8,8 @@ import StepKit
 /// Nothing is dropped. First the door is shut, so that no session can begin between a look and the renaming; then the database is
 /// renamed, all at once; the keys in Redis go last, when the database they belong to is safe under its new name. Where that
 /// name exists, everything before it was done, however the run was interrupted.
-struct ResetDatabase: StepOnRequest {
-    let id: StepID = "reset_database"
+struct ResetDatabase: StepOnRequest, NamedStep {
+    static let id: StepID = "reset_database"
     let summary = "only with --reset-database: stops the pods, sets the database aside, removes its keys from Redis"
 
     func isRequested(by options: RunOptions) -> Bool { options.resetsDatabase }
@@ -68,7 +68,7 @@ struct ResetDatabase: StepOnRequest {
                 cause:
                     "\(aside) \(old.map { $0.allowsConnections ? "is there" : "accepts no connections" } ?? "is missing"), "
                     + "\(name) \(isFree ? "is free" : "is there again"), \(left.count) of its keys are in Redis",
-                remedy: "look for somebody else using them at the same time, then `runner resume`")
+                remedy: site.remedy("look for somebody else using them at the same time, then \(.resume)"))
         }
         tellTheWayBack(site)
     }
@@ -160,7 +160,7 @@ struct ResetDatabase: StepOnRequest {
                 "set the database \(name) aside", host: site.postgresWords,
                 cause:
                     "it is in use: \(sessions.map(\.description).joined(separator: "; ")); Chatwoot's pods are stopped",
-                remedy: "end these sessions and `runner resume`, or \(Remedy.run) to start Chatwoot as it was")
+                remedy: site.remedy("end these sessions and \(.resume), or \(.run) to start Chatwoot as it was"))
         }
     }
 }

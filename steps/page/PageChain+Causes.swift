@@ -13,7 +13,7 @@ extension PageChain {
             if scaling.leftAtNone(ChatwootNames.web) != nil { return explained }
             if deployment["spec", "replicas"]?.integer == 0 {
                 explained.found += ", which is 503 at the ingress: Deployment \(ChatwootNames.web) is scaled to 0"
-                explained.remedy = "\(Remedy.run(from: DeployChatwoot())), which scales it up again"
+                explained.remedy = site.remedy("\(.run(from: DeployChatwoot.self)), which scales it up again")
                 explained.patience = .zero
                 return explained
             }
@@ -107,7 +107,7 @@ extension PageChain {
                 if let pod = chain.webPods.first { try await addLog(of: pod, to: &broken) }
             } else if let cause = try await chain.ingressFacts(node).cause(of: symptom) {
                 broken.found += cause.words
-                broken.remedy = cause.remedy
+                broken.remedy = site.remedy(cause.remedy)
                 if cause.isFinal { broken.patience = .zero }
                 if cause.passes { broken.patience = site.inventory.limits.page }
             }

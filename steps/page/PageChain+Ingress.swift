@@ -23,7 +23,7 @@ struct IngressFacts: Sendable {
     struct Finding: Sendable, Hashable {
         /// What follows the symptom, as the end of a sentence.
         let words: String
-        let remedy: String
+        let remedy: Remedy
         /// Whether it passes by itself, within minutes.
         var passes = false
         /// Whether waiting on is pointless.
@@ -48,7 +48,7 @@ struct IngressFacts: Sendable {
         }
     }
 
-    private var deploy: String { "\(Remedy.run(from: DeployChatwoot()))" }
+    private var deploy: Remedy { .run(from: DeployChatwoot.self) }
 
     private var circle: Finding {
         Finding(

@@ -126,7 +126,7 @@ struct PageChain: Sendable {
         return Break(
             subject: "Service \(ChatwootNames.service) has \(replicas) endpoints",
             found: service == nil ? "there is no Service" : "it has \(endpoints.count)",
-            remedy: "\(Remedy.run(from: DeployChatwoot())), which names what keeps the pods")
+            remedy: site.remedy("\(.run(from: DeployChatwoot.self)), which names what keeps the pods"))
     }
 
     /// The first bad answer of a node, in the order of ``probes(from:)``.

@@ -6,8 +6,8 @@ import StepKit
 /// Makes the Secret that lets the nodes pull Chatwoot's image, and proves that the registry accepts it before any pod starts.
 ///
 /// The old script patched running Deployments with it; here they carry it from their first breath.
-struct AddImagePullSecrets: ObjectStep {
-    let id: StepID = "add_imagepullsecrets"
+struct AddImagePullSecrets: ObjectStep, NamedStep {
+    static let id: StepID = "add_imagepullsecrets"
     let summary = "Secret for the image's registry, accepted by it"
 
     func desired(_ site: SiteReader) async throws -> [any Manifest] {

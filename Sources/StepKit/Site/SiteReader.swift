@@ -4,6 +4,8 @@ public import Redis
 
 /// The platform as `check` and `verify` see it: every client here can only read, so that a plan cannot write.
 public struct SiteReader: Sendable {
+    /// The module that this is about.
+    public let module: Module
     /// What the operator wants.
     public let inventory: Inventory
     /// What the credentials files say.
@@ -26,10 +28,11 @@ public struct SiteReader: Sendable {
 
     /// Puts a site together; see the properties.
     public init(
-        inventory: Inventory, credentials: Credentials, cluster: ClusterReader, master: NodeReader,
+        module: Module, inventory: Inventory, credentials: Credentials, cluster: ClusterReader, master: NodeReader,
         nodes: [NodeReader], absentNodes: [AbsentNode], services: any DataServices, generated: GeneratedSecretsStore,
         prefetch: Prefetch, reporter: Reporter
     ) {
+        self.module = module
         self.inventory = inventory
         self.credentials = credentials
         self.cluster = cluster

@@ -4,7 +4,7 @@ import Engine
 import Journal
 import StepKit
 
-/// `runner doctor 11`.
+/// `runner doctor MODULE`.
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
@@ -31,7 +31,7 @@ struct DoctorCommand: AsyncParsableCommand {
         _ module: StepKit.Module, on inventory: StepKit.Inventory
     ) async throws -> ([Diagnosis], Int32) {
         let provider = LiveProvider(
-            inventory: inventory, module: String(module.number), redactor: redactor,
+            inventory: inventory, module: module, redactor: redactor,
             passphrase: Passphrase.ask)
         do {
             let found = try await provider.withSite(observer: IgnoringObserver()) { site in

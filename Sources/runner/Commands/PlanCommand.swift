@@ -2,7 +2,7 @@ import ArgumentParser
 import Engine
 import StepKit
 
-/// `runner plan 11`.
+/// `runner plan MODULE`.
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
@@ -26,7 +26,7 @@ struct PlanCommand: AsyncParsableCommand {
             let module = try StepKit.Module.named(module)
             let inventory = try await inventoryOptions.load()
             let provider = LiveProvider(
-                inventory: inventory, module: String(module.number), redactor: redactor,
+                inventory: inventory, module: module, redactor: redactor,
                 passphrase: Passphrase.ask)
             let terminal = Terminal(isQuiet: false)
             let plan = try await ModulePlan(

@@ -2,7 +2,7 @@ import ArgumentParser
 import Engine
 import StepKit
 
-/// `runner run 11`.
+/// `runner run MODULE`.
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Run a module: every step that is not in place, in order.")

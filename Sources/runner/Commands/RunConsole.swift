@@ -19,7 +19,7 @@ struct RunConsole {
         ModuleRunner(
             module: module, inventory: inventory, redactor: redactor,
             provider: LiveProvider(
-                inventory: inventory, module: String(module.number), redactor: redactor,
+                inventory: inventory, module: module, redactor: redactor,
                 passphrase: Passphrase.ask),
             version: Runner.version, interruptionStatus: { Signals.exitStatus },
             events: { [lines] in lines.show($0) })

@@ -30,7 +30,7 @@ struct UnlockCommand: AsyncParsableCommand {
                 description, in: state, holding: lock, redactor: redactor)
             do {
                 let provider = LiveProvider(
-                    inventory: inventory, module: name, redactor: redactor,
+                    inventory: inventory, module: module11, redactor: redactor,
                     passphrase: Passphrase.ask)
                 let holder = try await provider.withSite(observer: journal) { site in
                     try await breakLease(

@@ -8,7 +8,7 @@ import StepKit
 /// The one place where live clients are put together: SSH to every node, kubectl over the master in use, PostgreSQL and Redis.
 struct LiveProvider: SiteProvider {
     let inventory: Inventory
-    let module: String
+    let module: StepKit.Module
     let redactor: Redactor
     let passphrase: @Sendable (String) async -> Secret?
 

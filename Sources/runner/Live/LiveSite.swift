@@ -21,11 +21,13 @@ actor LiveSite: OpenSite {
     private var observedLease: LeaseObservation?
     private let prefetch = Prefetch()
     private static let leaseDuration = Duration.seconds(60)
-    private let module: String
+    private let module: StepKit.Module
+    /// What the module's lease is named after.
+    private var moduleName: String { String(module.number) }
 
     init(
         inventory: Inventory, credentials: Credentials, generated: GeneratedSecretsStore, hosts: LiveHosts,
-        connections: [SSHConnection], absent: [AbsentNode], observer: any ActivityObserver, module: String
+        connections: [SSHConnection], absent: [AbsentNode], observer: any ActivityObserver, module: StepKit.Module
     ) {
         self.module = module
         self.inventory = inventory
@@ -51,7 +53,7 @@ actor LiveSite: OpenSite {
         let writer = writer(master).answering(from: prefetch.cluster)
         return SiteWriter(
             reader: SiteReader(
-                inventory: inventory, credentials: credentials,
+                module: module, inventory: inventory, credentials: credentials,
                 cluster: writer.reader,
                 master: await node(master),
                 nodes: nodes, absentNodes: absent, services: services, generated: generated,
@@ -83,13 +85,13 @@ actor LiveSite: OpenSite {
 
     func observeLease() async throws {
         observedLease = nil
-        observedLease = try await leaseWriter().reader.quick(.seconds(5)).observeLease(ofModule: module)
+        observedLease = try await leaseWriter().reader.quick(.seconds(5)).observeLease(ofModule: moduleName)
     }
 
     func takeLease(run: String, endedRuns: Set<String>) async throws -> LeaseTaking {
         let origin = Origin.current()
         let held = try await leaseWriter().acquireLease(
-            ofModule: module, holder: "\(origin.user)@\(origin.machine) \(origin.pid)", runID: run,
+            ofModule: moduleName, holder: "\(origin.user)@\(origin.machine) \(origin.pid)", runID: run,
             duration: Self.leaseDuration, endedRuns: endedRuns, observed: observedLease)
         lease = held
         if !held.isUndisturbed {

@@ -5,6 +5,7 @@ import Postgres
 import Redis
 import SSH
 import StepKit
+import Steps
 import Synchronization
 
 /// Asks PostgreSQL, Redis and the registry whether they let us in, straight or through a master as the inventory says.
@@ -84,7 +85,7 @@ struct ServiceProbe: Sendable {
         guard let access, let master else { throw NoMasterLeft(failures: []) }
         let warning = Mutex<String?>(nil)
         let site = SiteReader(
-            inventory: inventory, credentials: access.credentials,
+            module: module11, inventory: inventory, credentials: access.credentials,
             cluster: ClusterReader(shell: master, kubeconfig: inventory.cluster.kubeconfig),
             master: NodeReader(name: master.hostName, address: master.destination.address, shell: master), nodes: [],
             absentNodes: [], services: services, generated: access.generated, prefetch: Prefetch(),

@@ -115,7 +115,10 @@ struct Bench: Sendable {
             })
     }
 
-    var provider: FakeProvider { FakeProvider(world: world, inventory: inventory, leaseDuration: lease) }
+    var provider: FakeProvider {
+        FakeProvider(
+            world: world, module: fakeModule, inventory: inventory, leaseDuration: lease)
+    }
 
     var runner: ModuleRunner {
         let (events, status) = (events, interruptionStatus)

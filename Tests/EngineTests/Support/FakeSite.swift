@@ -12,18 +12,21 @@ import Testing
 /// Connects to nothing: the site belongs to `world`.
 struct FakeProvider: SiteProvider {
     let world: World
+    let module: StepKit.Module
     let inventory: Inventory
     let leaseDuration: Duration
 
     func open(observer: any ActivityObserver) async throws -> any OpenSite {
         try await world.arrive("open")
         world.observer = observer
-        return FakeSite(world: world, inventory: inventory, leaseDuration: leaseDuration)
+        return FakeSite(
+            world: world, module: module, inventory: inventory, leaseDuration: leaseDuration)
     }
 }
 
 struct FakeSite: OpenSite {
     let world: World
+    let module: StepKit.Module
     let inventory: Inventory
     let leaseDuration: Duration
 
@@ -33,7 +36,8 @@ struct FakeSite: OpenSite {
         let node = NodeReader(name: shell.hostName, address: "10.0.0.100", shell: shell)
         return SiteWriter(
             reader: SiteReader(
-                inventory: inventory, credentials: .nobodys, cluster: writer.reader, master: node, nodes: [node],
+                module: module, inventory: inventory, credentials: .nobodys, cluster: writer.reader, master: node,
+                nodes: [node],
                 absentNodes: world.absent, services: ForbiddenServices(),
                 generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), file: nil) { _ in },
                 prefetch: Prefetch(), reporter: reporter),

@@ -19,12 +19,19 @@ enum SiteSample {
             redis: RedisCredentials(password: Secret("unused"), host: nil, port: nil), registry: registry,
             objectStorage: nil, chatwoot: nil, chatwootExtra: [:])
         return SiteReader(
-            inventory: inventory, credentials: credentials,
+            module: .sample, inventory: inventory, credentials: credentials,
             cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node, nodes: [node],
             absentNodes: [], services: ForbiddenServices(),
             generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), file: nil) { _ in },
             prefetch: Prefetch(), reporter: Reporter(progress: { _ in }, warning: { warn($0.text) }))
     }
+}
+
+extension StepKit.Module {
+    /// A module without steps.
+    static let sample = StepKit.Module(
+        number: 12, summary: "a sample", steps: [], orderNote: "none", preflight: { _ in [] },
+        diagnose: { _ in [] }, evidence: { _ in [] })
 }
 
 /// Databases that nobody may ask.

@@ -15,20 +15,20 @@ struct DatabaseRefusal: Sendable, Hashable {
         /// Statements for somebody with more rights, in a database, after which the run goes on.
         case statements([String], database: String)
         /// Something else that a person does.
-        case person(String)
+        case person(Remedy)
 
-        var words: String {
+        var remedy: Remedy {
             switch self {
-            case .step(let id): "\(Remedy.runFrom(id))"
+            case .step(let id): .runFrom(id)
             case .statements(let statements, let database):
                 "let a superuser run in database \"\(database)\": \(statements.joined(separator: "; ")); then run again"
-            case .person(let text): text
+            case .person(let remedy): remedy
             }
         }
     }
 
     func failure(_ site: SiteReader) -> StepFailure {
-        StepFailure(attempt, host: site.postgresWords, cause: cause, remedy: cure.words)
+        StepFailure(attempt, host: site.postgresWords, cause: cause, remedy: site.remedy(cure.remedy))
     }
 }
 

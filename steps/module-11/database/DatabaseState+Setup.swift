@@ -282,7 +282,7 @@ extension DatabaseState {
         guard setup.changes.isEmpty, setup.refusals.isEmpty else { return }
         setup.refusals.append(
             DatabaseRefusal(
-                attempt: "log in as Chatwoot does", cause: refused.cause, cure: .person(refused.remedy)))
+                attempt: "log in as Chatwoot does", cause: refused.cause, cure: .person(.fix(refused.remedy))))
     }
 
     private func judgePassword(_ setup: inout Setup, _ password: DatabaseChange.Password, _ certainty: Certainty) {

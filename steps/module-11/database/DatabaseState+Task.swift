@@ -71,7 +71,7 @@ extension DatabaseState {
         DatabaseRefusal(
             attempt: "prepare the database \(database)",
             cause: "it holds rows in \(data.count) of \(tables.count) tables (\(dataWords)) and \(cause)",
-            cure: .person("\(restore); or begin anew with \(Remedy.runWithNewDatabase), which keeps it aside"))
+            cure: .person("\(restore); or begin anew with \(.runWithNewDatabase), which keeps it aside"))
     }
 }
 
@@ -86,13 +86,13 @@ extension DatabaseState {
         }
         guard let first = setup.changes.first(where: { $0.change.isNeededByChatwoot }) else { return nil }
         return DatabaseRefusal(
-            attempt: attempt, cause: first.change.missing(in: self), cure: .step(SetupCredentials().id))
+            attempt: attempt, cause: first.change.missing(in: self), cure: .step(SetupCredentials.id))
     }
 
     /// Why new code may not serve on it yet: what the migration's own step would refuse is told instead of that step.
     func notMigrated(_ attempt: String) -> DatabaseRefusal {
         if case .refuse(let refusal) = task { return refusal }
         return DatabaseRefusal(
-            attempt: attempt, cause: "the database is not migrated for this image", cure: .step(RunMigrations().id))
+            attempt: attempt, cause: "the database is not migrated for this image", cure: .step(RunMigrations.id))
     }
 }

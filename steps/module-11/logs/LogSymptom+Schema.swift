@@ -10,16 +10,18 @@ extension LogSymptom {
                 ?? Cause(
                     "the PostgreSQL server has no files of an extension that this image needs (58P01, 0A000)",
                     remedy:
-                        "install the package that holds it on every PostgreSQL server (postgresql-NN-pgvector for vector, "
-                        + "postgresql-contrib for the others), then \(Remedy.run)")
+                        site.remedy(
+                            "install the package that holds it on every PostgreSQL server (postgresql-NN-pgvector for vector, "
+                                + "postgresql-contrib for the others), then \(.run)"))
         },
         LogSymptom(.extensionDenied, [Pattern(["PG::InsufficientPrivilege"], .anExtension)]) { _, site in
             try await site.refusedUse()
                 ?? Cause(
                     "the image wants an extension that the runner does not know of, and that only a superuser may create "
                         + "(SQLSTATE 42501)",
-                    remedy: "let a superuser create what the log names in the database "
-                        + "\(site.inventory.chatwoot.database), then \(Remedy.run)")
+                    remedy: site.remedy(
+                        "let a superuser create what the log names in the database "
+                            + "\(site.inventory.chatwoot.database), then \(.run)"))
         },
         LogSymptom(
             .extensionMissing,
@@ -37,7 +39,8 @@ extension LogSymptom {
                     "something that an extension brings is missing in the database \(site.inventory.chatwoot.database), "
                         + "although the extensions that the runner knows of are where \(site.inventory.chatwoot.databaseUser) "
                         + "looks",
-                    remedy: "let a superuser create the extension of what the log names there, then \(Remedy.run)")
+                    remedy: site.remedy(
+                        "let a superuser create the extension of what the log names there, then \(.run)"))
         },
         LogSymptom(.rightMissing, [Pattern(["PG::InsufficientPrivilege"])]) { _, site in
             let chatwoot = site.inventory.chatwoot
@@ -45,8 +48,9 @@ extension LogSymptom {
             return Cause(
                 "\(chatwoot.databaseUser) lacks a right in the database \(chatwoot.database) (SQLSTATE 42501)",
                 remedy:
-                    "make \(chatwoot.databaseUser) the owner of what the log names, as after a restore by a superuser "
-                    + "(ALTER … OWNER TO), then \(Remedy.run)")
+                    site.remedy(
+                        "make \(chatwoot.databaseUser) the owner of what the log names, as after a restore by a superuser "
+                            + "(ALTER … OWNER TO), then \(.run)"))
         },
     ]
 
@@ -83,11 +87,12 @@ extension LogSymptom {
                     "ActiveRecord::StatementTimeout", "ActiveRecord::LockWaitTimeout",
                 ])
             ]
-        ) { _, _ in
+        ) { _, site in
             Cause(
                 "PostgreSQL ended a statement that took longer than it may, or waited for a lock (57014, 55P03)",
                 remedy:
-                    "look in pg_stat_activity and pg_locks for what holds the lock or the time, then \(Remedy.run)")
+                    site.remedy(
+                        "look in pg_stat_activity and pg_locks for what holds the lock or the time, then \(.run)"))
         },
         LogSymptom(
             .concurrentMigration,
@@ -96,10 +101,10 @@ extension LogSymptom {
                     "PG::TRDeadlockDetected", "ActiveRecord::Deadlocked", "ActiveRecord::ConcurrentMigrationError",
                 ])
             ]
-        ) { _, _ in
+        ) { _, site in
             Cause(
                 "something else migrates or locks the same tables at the same time",
-                remedy: "look in pg_stat_activity for the other session, wait until it ends, then \(Remedy.run)")
+                remedy: site.remedy("look in pg_stat_activity for the other session, wait until it ends, then \(.run)"))
         },
     ]
 

@@ -5,10 +5,10 @@ import StepKit
 extension LogSymptom {
     /// PostgreSQL itself, and the way to it.
     static let databaseServer = [
-        LogSymptom(.databaseFull, [Pattern(["PG::DiskFull", "PG::OutOfMemory"])]) { _, _ in
+        LogSymptom(.databaseFull, [Pattern(["PG::DiskFull", "PG::OutOfMemory"])]) { _, site in
             Cause(
                 "PostgreSQL's disk or memory is full (53100, 53200)",
-                remedy: "free space on the PostgreSQL server, then \(Remedy.run)")
+                remedy: site.remedy("free space on the PostgreSQL server, then \(.run)"))
         },
         LogSymptom(.databaseReadOnly, [Pattern(["PG::ReadOnlySqlTransaction", "ActiveRecord::ReadOnlyError"])]) {
             _, site in
@@ -45,9 +45,10 @@ extension LogSymptom {
             "PostgreSQL refused the pods' connection or cut it, and accepts \(site.inventory.chatwoot.databaseUser) from "
                 + "the runner with the password of Secret \(ChatwootNames.secret)",
             remedy:
-                "if the log names pg_hba.conf, add a line for the pods' addresses there on every PostgreSQL server and "
-                + "reload it; if PostgreSQL was restarted meanwhile, \(Remedy.run) again; else look for a firewall or "
-                + "NetworkPolicy between the pods and \(site.postgresWords)")
+                site.remedy(
+                    "if the log names pg_hba.conf, add a line for the pods' addresses there on every PostgreSQL server and "
+                        + "reload it; if PostgreSQL was restarted meanwhile, \(.run) again; else look for a firewall or "
+                        + "NetworkPolicy between the pods and \(site.postgresWords)"))
     }
 
     private static let redisAnswers: Set = ["Redis::CommandError", "RedisClient::CommandError"]
@@ -65,8 +66,9 @@ extension LogSymptom {
             return Cause(
                 "Redis refuses the pods' user, password or command, and accepts the password of redis.env from the runner",
                 remedy:
-                    "\(Remedy.run(from: PrepareConfig())), which gives the pods the password of redis.env; if "
-                    + "the log says NOPERM, give the Redis user the right (ACL SETUSER)")
+                    site.remedy(
+                        "\(.run(from: PrepareConfig.self)), which gives the pods the password of redis.env; if "
+                            + "the log says NOPERM, give the Redis user the right (ACL SETUSER)"))
         },
         LogSymptom(
             .redisReadOnly,
@@ -96,7 +98,7 @@ extension LogSymptom {
             Cause(
                 "the Redis client in \(site.inventory.chatwoot.image) cannot ask Sentinels, as in Chatwoot's own images "
                     + "before redis-client 0.26.4 (chatwoot/chatwoot#13689)",
-                remedy: SentinelAdvice.remedy)
+                remedy: site.remedy(SentinelAdvice.remedy))
         },
         LogSymptom(
             .redisFull,
@@ -104,11 +106,12 @@ extension LogSymptom {
                 Pattern(redisAnswers, .redisCode(["OOM", "MISCONF"])),
                 Pattern(["RedisClient::OutOfMemoryError", "Redis::OutOfMemoryError"]),
             ]
-        ) { _, _ in
+        ) { _, site in
             Cause(
                 "Redis refuses to write: its memory is full (OOM), or it cannot write its snapshot to disk (MISCONF)",
-                remedy: "see `INFO memory` and `INFO persistence` on the Redis server, make room there, then "
-                    + "\(Remedy.run)")
+                remedy: site.remedy(
+                    "see `INFO memory` and `INFO persistence` on the Redis server, make room there, then "
+                        + "\(.run)"))
         },
         LogSymptom(
             .redisUnreachable,
@@ -127,8 +130,9 @@ extension LogSymptom {
             return Cause(
                 "the pods did not reach Redis at \(site.redisWords), which answers the runner",
                 remedy:
-                    "if Redis was restarted meanwhile, \(Remedy.run) again; else look for a firewall or NetworkPolicy "
-                    + "between the pods and Redis")
+                    site.remedy(
+                        "if Redis was restarted meanwhile, \(.run) again; else look for a firewall or NetworkPolicy "
+                            + "between the pods and Redis"))
         },
     ]
 

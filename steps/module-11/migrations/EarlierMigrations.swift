@@ -138,7 +138,8 @@ struct EarlierMigrations {
                 cause:
                     "pod \(words) is still there after \(limit.components.seconds) s, and may take \(grace) s to end",
                 remedy:
-                    "see what keeps it: kubectl -n \(namespace) describe pod \(pods.first ?? ""); then `runner resume`")
+                    reader.remedy(
+                        "see what keeps it: kubectl -n \(namespace) describe pod \(pods.first ?? ""); then \(.resume)"))
         }
     }
 
@@ -162,8 +163,9 @@ struct EarlierMigrations {
                 host: reader.postgresWords,
                 cause: "one does that is no Job of the cluster: \(seen.map(\.words).joined(separator: "; "))",
                 remedy:
-                    "let it end and then `runner resume`; where it is known to be dead, end its session as the administrator: "
-                    + "SELECT pg_terminate_backend(\(seen.first?.pid ?? 0))")
+                    reader.remedy(
+                        "let it end and then \(.resume); where it is known to be dead, end its session as the administrator: "
+                            + "SELECT pg_terminate_backend(\(seen.first?.pid ?? 0))"))
         }
     }
 }
@@ -212,9 +214,10 @@ private struct UnseenMigration {
                 "it may still work, and two migrations would destroy each other's tables: node \(node) of its pod \(pod) has "
                 + "not reported for \(waited.components.seconds) s, and \(found)",
             remedy:
-                "bring the kubelet of \(node) back; where that node is switched off, or `pgrep -f db:chatwoot_prepare` on it "
-                + "finds nothing, remove what is left: kubectl -n \(namespace) delete job \(job) --ignore-not-found, then "
-                + "kubectl -n \(namespace) delete pod \(pod) --grace-period=0 --force; then `runner resume`")
+                site.remedy(
+                    "bring the kubelet of \(node) back; where that node is switched off, or `pgrep -f db:chatwoot_prepare` on it "
+                        + "finds nothing, remove what is left: kubectl -n \(namespace) delete job \(job) --ignore-not-found, then "
+                        + "kubectl -n \(namespace) delete pod \(pod) --grace-period=0 --force; then \(.resume)"))
     }
 }
 

@@ -48,10 +48,10 @@ struct MigrationBackup {
             """
             backup of database "\(chatwoot.database)" as it was before the migration: \(file) (\(size) bytes)
             to go back to it, with the earlier image in the inventory:
-              \(Remedy.runWithNewDatabase.command) --until \(SetupCredentials().id)
+              \(site.commandLine(.runWithNewDatabase)) --until \(SetupCredentials.id)
               on \(file.host), which asks for the password of \(chatwoot.databaseUser) (chatwoot.env):
               \(restore)
-              \(Remedy.run.command)
+              \(site.commandLine(.run))
             """)
         return file
     }
@@ -75,7 +75,7 @@ struct MigrationBackup {
         guard let password = try await site.chatwootSecrets().databasePassword else {
             throw StepFailure(
                 attempt, cause: "the password of \"\(chatwoot.databaseUser)\" is not known",
-                remedy: "\(Remedy.run(from: SetupCredentials()))")
+                remedy: site.remedy(.run(from: SetupCredentials.self)))
         }
         if let refusal = state.refusalOfSaving(attempt) { throw refusal.failure(site) }
         let database = try await site.postgres(

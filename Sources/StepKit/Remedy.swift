@@ -1,0 +1,88 @@
+/// What an operator is told to do next: a command of `runner`, words, or words with commands in them.
+///
+/// It names steps by their type and knows no module's number. The site of a run renders it with the number of
+/// that run's module: `site.remedy("free space on the server, then \(.run)")`.
+public indirect enum Remedy: Sendable, Hashable {
+    /// Run the whole module: every step that is not in place.
+    case run
+    /// Run the module from a step on.
+    ///
+    /// The step has to come before the one that fails, so that no chain of remedies returns to where it began.
+    case runFrom(StepID)
+    /// Run the module with a new database; the old one is kept aside.
+    case runWithNewDatabase
+    /// Go on with the interrupted run.
+    case resume
+    /// Show what a run would change.
+    case plan
+    /// Check everything that the module needs.
+    case doctor
+    /// Something that a person does, in words.
+    case fix(String)
+    /// Words and commands, one after the other.
+    case sentence([Remedy])
+
+    /// Run the module from `step` on; see ``runFrom(_:)``.
+    public static func run<Named: NamedStep>(from step: Named.Type) -> Remedy { .runFrom(step.id) }
+
+    /// The sentence to print for module `number`, with each command between two of `quote`.
+    public func text(forModule number: Int, quote: String = "`") -> String {
+        func command(_ words: String) -> String { "\(quote)runner \(words)\(quote)" }
+        return switch self {
+        case .run: command("run \(number)")
+        case .runFrom(let step): command("run \(number) --from \(step)")
+        case .runWithNewDatabase: command("run \(number) --reset-database")
+        case .resume: command("resume")
+        case .plan: command("plan \(number)")
+        case .doctor: command("doctor \(number)")
+        case .fix(let words): words
+        case .sentence(let parts): parts.map { $0.text(forModule: number, quote: quote) }.joined()
+        }
+    }
+
+    /// One after the other, as strings are joined.
+    public static func + (first: Remedy, second: Remedy) -> Remedy { .sentence([first, second]) }
+}
+
+extension Remedy: ExpressibleByStringInterpolation {
+    /// Words alone.
+    public init(stringLiteral words: String) { self = .fix(words) }
+
+    /// Words with commands in them.
+    public init(stringInterpolation interpolation: StringInterpolation) {
+        self = .sentence(interpolation.parts)
+    }
+
+    /// Gathers the parts of a literal.
+    public struct StringInterpolation: StringInterpolationProtocol {
+        var parts: [Remedy] = []
+
+        /// Begins with nothing.
+        public init(literalCapacity: Int, interpolationCount: Int) {}
+
+        /// Adds words.
+        public mutating func appendLiteral(_ words: String) { parts.append(.fix(words)) }
+
+        /// Adds a command.
+        public mutating func appendInterpolation(_ remedy: Remedy) { parts.append(remedy) }
+
+        /// Adds a value in words.
+        public mutating func appendInterpolation(_ value: some Any) { parts.append(.fix("\(value)")) }
+    }
+}
+
+extension DefaultStringInterpolation {
+    /// A remedy becomes text only through the site that knows the module's number.
+    @available(*, unavailable, message: "render it with site.remedy(_:)")
+    public mutating func appendInterpolation(_ remedy: Remedy) {}
+}
+
+extension SiteReader {
+    /// What to tell the operator of this run, its commands in back quotes.
+    public func remedy(_ remedy: Remedy) -> String { remedy.text(forModule: module.number) }
+
+    /// A command of this run's module, for a line of its own.
+    public func commandLine(_ remedy: Remedy) -> String {
+        remedy.text(forModule: module.number, quote: "")
+    }
+}
