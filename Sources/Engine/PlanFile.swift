@@ -1,16 +1,17 @@
 import ClientKit
 import Foundation
 public import Journal
-import StepKit
+public import StepKit
 
 extension ModulePlan {
     /// A plan as a file holds it.
     public typealias File = SealedFile<ModulePlan>
 
-    /// Reads what ``write(to:)`` wrote; refuses a file that was cut or edited.
-    public static func read(from path: String) async throws -> File {
-        try await runBlocking {
-            try File(reading: path, remedy: "make a new plan with `runner plan MODULE -o \(path)`")
+    /// Reads a plan of `module` that ``write(to:)`` wrote; refuses a file that was cut or edited.
+    public static func read(from path: String, for module: Module) async throws -> File {
+        let command = Remedy.plan.text(forModule: module.number, quote: "")
+        return try await runBlocking {
+            try File(reading: path, remedy: "make a new plan with `\(command) -o \(path)`")
         }
     }
 

@@ -27,10 +27,10 @@ import Testing
         let bench = try Bench()
         let path = "\(bench.scratch.path)/plan.json"
         try await bench.plan().write(to: path)
-        _ = try await ModulePlan.read(from: path)
+        _ = try await ModulePlan.read(from: path, for: bench.fakeModule)
         try damage.done(to: path)
         do {
-            _ = try await ModulePlan.read(from: path)
+            _ = try await ModulePlan.read(from: path, for: bench.fakeModule)
             Issue.record("it was read")
         } catch let error as any ExplainedError {
             #expect(error.kind == .badInput)
@@ -46,7 +46,7 @@ import Testing
 
     @Test func theWrittenExampleOfThisFormatIsReadAndWrittenAgainAsItIs() async throws {
         let path = try Self.example(ofFormat: 2)
-        let plan = try await ModulePlan.read(from: path)
+        let plan = try await ModulePlan.read(from: path, for: bench.fakeModule)
         #expect(try SealedFile(sealing: plan.content).bytes == [UInt8](Data(contentsOf: URL(filePath: path))))
         let worker = Change.Subject.object(kind: "Deployment", namespace: "chatwoot", name: "chatwoot-worker")
         #expect(
@@ -87,7 +87,7 @@ import Testing
     @Test func aPlanOfAnEarlierFormatIsRefusedWithWhatToDo() async throws {
         let path = try Self.example(ofFormat: 1)
         do {
-            _ = try await ModulePlan.read(from: path)
+            _ = try await ModulePlan.read(from: path, for: bench.fakeModule)
             Issue.record("it was read")
         } catch let error as any ExplainedError {
             #expect(error.kind == .badInput)
@@ -147,7 +147,7 @@ import Testing
         #expect(mode == 0o600)
         let text = try String(contentsOfFile: path, encoding: .utf8)
         #expect(!text.contains("correct-horse-battery"))
-        let plan = try await ModulePlan.read(from: path)
+        let plan = try await ModulePlan.read(from: path, for: bench.fakeModule)
         #expect(plan.content.steps[0].changes == [Change("set x to •••", .proved, startingPoint: "resourceVersion 7")])
         #expect((plan.content.module, plan.content.runner) == (11, "1.0-test"))
         #expect(plan.content.inventory.sha256 == bench.inventory.digest)

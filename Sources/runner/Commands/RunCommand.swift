@@ -39,7 +39,7 @@ struct RunCommand: AsyncParsableCommand {
             let inventory = try await inventoryOptions.load()
             let options = try await resetOptions.confirmed(for: inventory)
             let plan: ModulePlan.File? =
-                if let plan { try await ModulePlan.read(from: plan) } else { nil }
+                if let plan { try await ModulePlan.read(from: plan, for: module) } else { nil }
             let state = try await stateOptions.prepared(console.terminal)
             let runner = console.runner(of: module, on: inventory)
             return try await withSignalsAsCancellation(tellingOn: console.terminal) {

@@ -145,7 +145,7 @@ struct Bench: Sendable {
     func planFile() async throws -> ModulePlan.File {
         let path = "\(scratch.path)/plan-\(UUID().uuidString).json"
         try await plan().write(to: path)
-        return try await ModulePlan.read(from: path)
+        return try await ModulePlan.read(from: path, for: fakeModule)
     }
 
     /// Goes on; a test that calls this expects that there is something to go on with.
