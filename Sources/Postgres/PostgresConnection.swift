@@ -19,7 +19,9 @@ public actor PostgresConnection {
     /// Runs on the connection's own queue.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    private init(_ endpoint: PostgresEndpoint, _ access: Access, _ observer: any ActivityObserver) {
+    private init(
+        to endpoint: PostgresEndpoint, for access: Access, observer: any ActivityObserver
+    ) {
         self.endpoint = endpoint
         self.access = access
         self.observer = observer
@@ -28,7 +30,7 @@ public actor PostgresConnection {
     static func open(
         _ endpoint: PostgresEndpoint, for access: Access, observer: any ActivityObserver
     ) async throws(PostgresError) -> PostgresConnection {
-        let connection = PostgresConnection(endpoint, access, observer)
+        let connection = PostgresConnection(to: endpoint, for: access, observer: observer)
         try await connection.logIn()
         return connection
     }
@@ -55,7 +57,7 @@ public actor PostgresConnection {
         if let mistake = endpoint.firstMistake() {
             throw PostgresError(
                 invalid: mistake, attempt: attempt, host: place,
-                remedy: "Correct the inventory or the credentials file.")
+                remedy: "correct the inventory or the credentials file")
         }
         let activity = Activity(
             channel: .postgres, host: place, for: attempt, command: ["CONNECT AS \(endpoint.user)"], effect: .read)
@@ -135,7 +137,7 @@ public actor PostgresConnection {
         guard !name.isEmpty, name.utf8.count <= 63, !name.utf8.contains(0) else {
             throw PostgresError(
                 invalid: "the name \(name.debugDescription) is empty, longer than 63 bytes, or holds a NUL byte",
-                attempt: attempt, host: place, remedy: "Choose a name of 1 to 63 bytes.")
+                attempt: attempt, host: place, remedy: "choose a name of 1 to 63 bytes")
         }
         return try quoted(attempt) { $0.quotedIdentifier(name) }
     }
@@ -151,7 +153,7 @@ public actor PostgresConnection {
         guard !password.isEmpty, !password.reveal().utf8.contains(0) else {
             throw PostgresError(
                 invalid: "the password is empty or holds a NUL byte", attempt: attempt, host: place,
-                remedy: "Choose another password.")
+                remedy: "choose another password")
         }
         return try quoted(attempt) { $0.scramVerifier(for: password.reveal(), role: role) }
     }

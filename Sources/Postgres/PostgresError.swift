@@ -96,17 +96,17 @@ extension PostgresError {
         let explained = error as? any ExplainedError
         self.init(
             .notRecorded, attempt: attempt, host: host, cause: explained?.cause ?? String(describing: error),
-            remedy: explained?.remedy ?? "Mend what keeps the record from being written, then resume.",
+            remedy: explained?.remedy ?? "fix what prevents the record from being written, then resume",
             kind: explained?.kind ?? .failed)
     }
 
     /// Something that cannot be sent as it is.
-    init(invalid cause: String, attempt: String, host: String? = nil, remedy: String = "Correct the value.") {
+    init(invalid cause: String, attempt: String, host: String? = nil, remedy: String = "correct the value") {
         self.init(.invalidInput, attempt: attempt, host: host, cause: cause, remedy: remedy, kind: .badInput)
     }
 
     static let lookAgain =
-        "Connect again and look: the server may or may not have done it (`runner resume` checks before it repeats)."
+        "run `runner resume`, which checks before it repeats anything: the server may or may not have done it"
 }
 
 /// An error or notice as the server put it.

@@ -62,7 +62,7 @@ public struct PostgresRow: Sendable {
     private func unexpected(_ cause: String) -> PostgresError {
         PostgresError(
             .unexpectedAnswer, attempt: "read an answer", host: place, cause: cause,
-            remedy: "The database's schema is not what this version of runner knows.", kind: .failed)
+            remedy: "check that this version of runner supports the database's schema", kind: .failed)
     }
 }
 

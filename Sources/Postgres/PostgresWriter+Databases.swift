@@ -21,13 +21,13 @@ extension PostgresWriter {
         }
         guard let state = try await databaseState(name), state.owner == owner else {
             throw await notInEffect(
-                "create database \(name)", "it is not there, or not \(owner)'s, after it was made so")
+                "create database \(name)", cause: "it is not there, or not \(owner)'s, after it was made so")
         }
         guard state.encoding == "UTF8" else {
             throw PostgresError(
                 .notInEffect, attempt: "create database \(name)", host: await connection.place,
                 cause: "the database exists with encoding \(state.encoding), which cannot be changed",
-                remedy: "Dump it, drop it and restore it into a UTF8 database, or give another name.", kind: .failed)
+                remedy: "dump it, drop it and restore it into a UTF8 database, or use another name", kind: .failed)
         }
         return state
     }
@@ -46,7 +46,8 @@ extension PostgresWriter {
         // Without the right to revoke the server only warns.
         guard try await databaseState(database)?.publicMayConnect == false else {
             throw await notInEffect(
-                "revoke CONNECT on \(database) from PUBLIC", "everybody may still connect after the right was revoked")
+                "revoke CONNECT on \(database) from PUBLIC",
+                cause: "everybody may still connect after the right was revoked")
         }
     }
 
@@ -57,7 +58,8 @@ extension PostgresWriter {
             "GRANT CONNECT ON DATABASE \(connection.identifier(database)) TO \(connection.identifier(state.owner))")
         guard try await databaseState(database)?.ownerMayConnect == true else {
             throw await notInEffect(
-                "grant CONNECT on \(database) to \(state.owner)", "the owner still lacks the right after it was granted"
+                "grant CONNECT on \(database) to \(state.owner)",
+                cause: "the owner still lacks the right after it was granted"
             )
         }
     }
@@ -73,7 +75,7 @@ extension PostgresWriter {
             "GRANT USAGE, CREATE ON SCHEMA \(connection.identifier(schema)) TO \(connection.identifier(role))")
         guard try await isGranted() else {
             throw await notInEffect(
-                "grant schema \(schema) to \(role)", "the role still lacks the right after it was granted")
+                "grant schema \(schema) to \(role)", cause: "the role still lacks the right after it was granted")
         }
     }
 
@@ -89,7 +91,8 @@ extension PostgresWriter {
         if let schema { sql += try await " SCHEMA \(connection.identifier(schema))" }
         try await accepting(duplicates: Statement(sql, effect: .change))
         guard let state = try await present() else {
-            throw await notInEffect("create extension \(name)", "the extension is not there after it was created")
+            throw await notInEffect(
+                "create extension \(name)", cause: "the extension is not there after it was created")
         }
         return state
     }

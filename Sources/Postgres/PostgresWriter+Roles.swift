@@ -15,7 +15,7 @@ extension PostgresWriter {
             try await execute("ALTER ROLE \(connection.identifier(name)) \(options)")
         }
         guard let state = try await roleState(name), state.attributes == wanted, state.validUntil == nil else {
-            throw await notInEffect("create role \(name)", "the role is not as wanted after it was made so")
+            throw await notInEffect("create role \(name)", cause: "the role is not as wanted after it was made so")
         }
         return state
     }
@@ -50,10 +50,11 @@ extension PostgresWriter {
         }
     }
 
-    func notInEffect(_ attempt: String, _ cause: String) async -> PostgresError {
+    func notInEffect(_ attempt: String, cause: String) async -> PostgresError {
         PostgresError(
             .notInEffect, attempt: attempt, host: await connection.place, cause: cause,
-            remedy: "Look for somebody else changing it meanwhile, and for rights the admin role lacks.", kind: .failed)
+            remedy: "check whether somebody else is changing it, and which privileges the admin role lacks",
+            kind: .failed)
     }
 }
 
@@ -63,15 +64,15 @@ extension RoleAttributes {
     /// Options that are right already are left out: naming SUPERUSER or REPLICATION at all takes a superuser.
     public func options(besides present: RoleAttributes) -> String {
         var options: [String] = []
-        func add(_ keyword: String, _ wanted: Bool, _ is: Bool) {
-            if wanted != `is` { options.append(wanted ? keyword : "NO\(keyword)") }
+        func add(_ keyword: String, wanted: Bool, present: Bool) {
+            if wanted != present { options.append(wanted ? keyword : "NO\(keyword)") }
         }
-        add("LOGIN", canLogin, present.canLogin)
-        add("SUPERUSER", isSuperuser, present.isSuperuser)
-        add("CREATEDB", canCreateDatabases, present.canCreateDatabases)
-        add("CREATEROLE", canCreateRoles, present.canCreateRoles)
-        add("REPLICATION", canReplicate, present.canReplicate)
-        add("BYPASSRLS", bypassesRowSecurity, present.bypassesRowSecurity)
+        add("LOGIN", wanted: canLogin, present: present.canLogin)
+        add("SUPERUSER", wanted: isSuperuser, present: present.isSuperuser)
+        add("CREATEDB", wanted: canCreateDatabases, present: present.canCreateDatabases)
+        add("CREATEROLE", wanted: canCreateRoles, present: present.canCreateRoles)
+        add("REPLICATION", wanted: canReplicate, present: present.canReplicate)
+        add("BYPASSRLS", wanted: bypassesRowSecurity, present: present.bypassesRowSecurity)
         if connectionLimit != present.connectionLimit { options.append("CONNECTION LIMIT \(connectionLimit)") }
         return options.joined(separator: " ")
     }

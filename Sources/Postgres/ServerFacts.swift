@@ -85,7 +85,7 @@ extension PostgresReading {
         guard let row = try await query(Self.serverQuery, [database, role]).first else {
             throw PostgresError(
                 .unexpectedAnswer, attempt: "read the catalogue", host: await connection.place,
-                cause: "no row came back", remedy: "Read the PostgreSQL server's log.", kind: .failed)
+                cause: "no row came back", remedy: "check the PostgreSQL server's log", kind: .failed)
         }
         var facts = ServerFacts(
             version: try row.value("version"),

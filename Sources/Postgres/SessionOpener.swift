@@ -84,7 +84,9 @@ struct SessionOpener {
     }
 
     private func session(from rows: [PostgresRow], place: String) throws(PostgresError) -> Session {
-        guard let row = rows.first else { throw LoginFailure.notPostgres("no answer").explained(attempt, place) }
+        guard let row = rows.first else {
+            throw LoginFailure.notPostgres("no answer").explained(attempt: attempt, place: place)
+        }
         let isPooled: Bool = try row.value("pooled")
         if endpoint.requiresWritable, try row.value("read_only") {
             let isStandby: Bool = try row.value("standby")
@@ -94,8 +96,8 @@ struct SessionOpener {
                     ? "the server is a standby: it only reads"
                     : "the server is a primary whose default_transaction_read_only is on",
                 remedy: isStandby
-                    ? "Point the inventory at the primary, or let the load balancer's check choose it."
-                    : "Find out who set it read-only and why (Patroni, a full disk), and set it back.",
+                    ? "point the inventory at the primary, or make the load balancer's health check select it"
+                    : "find out why it was set read-only (Patroni, a full disk), and make it writable again",
                 kind: .failed)
         }
         return Session(
@@ -130,12 +132,13 @@ extension LoginFailure {
     fileprivate func explained(
         attempt: String, endpoint: PostgresEndpoint, host: PostgresEndpoint.Host
     ) -> PostgresError {
-        explained(attempt, endpoint.place(host))
+        explained(attempt: attempt, place: endpoint.place(host))
     }
 
-    fileprivate func explained(_ attempt: String, _ place: String) -> PostgresError {
+    fileprivate func explained(attempt: String, place: String) -> PostgresError {
         func error(
-            _ reason: PostgresError.Reason, _ cause: String, _ remedy: String, _ kind: FailureKind = .unreachable
+            _ reason: PostgresError.Reason, cause: String, remedy: String,
+            kind: FailureKind = .unreachable
         ) -> PostgresError {
             PostgresError(reason, attempt: attempt, host: place, cause: cause, remedy: remedy, kind: kind)
         }
@@ -144,30 +147,36 @@ extension LoginFailure {
             return PostgresError(answer, attempt: attempt, host: place)
         case .nameNotFound:
             return error(
-                .nameNotFound, "the host's name has no address, or no resolver answered in time",
-                "Correct the host in the inventory, or mend name resolution on this machine.")
+                .nameNotFound, cause: "the host's name has no address, or no resolver answered in time",
+                remedy: "correct the host in the inventory, or fix name resolution on this machine")
         case .cannotConnect(let text):
             return error(
-                .cannotConnect, text,
-                "Check that PostgreSQL (or the load balancer before it) listens there, and that no firewall is in the way."
+                .cannotConnect, cause: text,
+                remedy:
+                    "check that PostgreSQL (or the load balancer before it) listens there, and that no firewall is in the way"
             )
         case .deadline:
             return error(
-                .connectDeadline, "nobody let us in within the connect deadline",
-                "Check firewalls and routes to this address: packets may vanish; or the server is overloaded.")
+                .connectDeadline, cause: "nobody let us in within the connect deadline",
+                remedy: "check firewalls and routes to this address, and whether the server is overloaded")
         case .closedBeforeLogin(let text):
             return error(
-                .closedBeforeLogin, "the connection was accepted and closed at once: \(text)",
-                "A load balancer without a healthy server does this: check PostgreSQL behind it, and its health checks."
+                .closedBeforeLogin, cause: "the connection was accepted and closed at once: \(text)",
+                remedy:
+                    "check PostgreSQL behind the load balancer, and its health checks: it closes connections like this when no server is healthy"
             )
         case .tls(let text):
             return error(
-                .tls, text, "Check sslmode and root certificate in the inventory against the server's certificate.",
-                .refused)
+                .tls, cause: text,
+                remedy: "check sslmode and root certificate in the inventory against the server's certificate",
+                kind: .refused)
         case .notPostgres(let text):
-            return error(.notPostgres, text, "Check the port: something else than PostgreSQL answers there.", .failed)
+            return error(
+                .notPostgres, cause: text, remedy: "check the port: something other than PostgreSQL answers there",
+                kind: .failed)
         case .interrupted:
-            return error(.interrupted, "interrupted while connecting", "Resume when ready.", .failed)
+            return error(
+                .interrupted, cause: "interrupted while connecting", remedy: "resume when ready", kind: .failed)
         }
     }
 }

@@ -62,12 +62,14 @@ struct Statement {
         let attempt = attempt ?? self.attempt
         let isChange = effect == .change
         func gone(
-            _ reason: PostgresError.Reason, _ cause: String, wasSent: Bool = true, kind: FailureKind = .unreachable
+            _ reason: PostgresError.Reason, cause: String, wasSent: Bool = true,
+            kind: FailureKind = .unreachable
         ) -> PostgresError {
             let isUnknown = isChange && wasSent
             return PostgresError(
                 reason, attempt: attempt, host: host, cause: cause,
-                remedy: isUnknown ? PostgresError.lookAgain : "Check the server and the way to it, then resume.",
+                remedy: isUnknown
+                    ? PostgresError.lookAgain : "check the server and the network path to it, then resume",
                 kind: isUnknown ? .unknownOutcome : kind)
         }
         switch failure {
@@ -75,14 +77,17 @@ struct Statement {
             return PostgresError(
                 answer.redacting(secrets), attempt: attempt, host: host, outcomeUnknown: isChange && ended)
         case .notSent(let text):
-            return gone(.connectionLost, "not sent: \(text.redacting(secrets))", wasSent: false)
+            return gone(.connectionLost, cause: "not sent: \(text.redacting(secrets))", wasSent: false)
         case .lost(let text):
-            return gone(.connectionLost, "the connection broke before the answer came: \(text.redacting(secrets))")
+            return gone(
+                .connectionLost, cause: "the connection broke before the answer came: \(text.redacting(secrets))")
         case .deadline:
-            return gone(.statementDeadline, "the server was silent beyond the time limit; the connection was given up")
+            return gone(
+                .statementDeadline, cause: "the server was silent beyond the time limit; the connection was given up")
         case .interrupted:
             return gone(
-                .interrupted, "interrupted while the answer was awaited; the connection was given up", kind: .failed)
+                .interrupted, cause: "interrupted while the answer was awaited; the connection was given up",
+                kind: .failed)
         }
     }
 }

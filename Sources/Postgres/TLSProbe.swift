@@ -47,19 +47,19 @@ extension PostgresError {
             case .some(.none):
                 (
                     "the server has no TLS, and sslmode \(endpoint.tls.rawValue) wants it",
-                    "Switch ssl on in the server's postgresql.conf, or choose another postgres.sslmode in the inventory."
+                    "turn on ssl in the server's postgresql.conf, or choose another postgres.sslmode in the inventory"
                 )
             case .failure(.certificate(let fault, let words)):
                 ("\(fault.cause(for: host.name)) (\(words))", fault.remedy(key: "postgres.rootCertificate"))
             case .failure(.trustUnusable(let words)):
                 (
                     "the root certificate cannot be used: \(words)",
-                    "Name a file of certificates in PEM as postgres.rootCertificate in the inventory."
+                    "name a file of certificates in PEM as postgres.rootCertificate in the inventory"
                 )
             case .failure(.notTLS), .failure(.refused), nil:
                 (
                     text,
-                    "Check postgres.sslmode and postgres.rootCertificate in the inventory against the server's certificate."
+                    "check postgres.sslmode and postgres.rootCertificate in the inventory against the server's certificate"
                 )
             }
         self.init(.tls, attempt: attempt, host: endpoint.place(host), cause: cause, remedy: remedy, kind: .refused)

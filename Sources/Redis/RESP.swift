@@ -98,7 +98,7 @@ struct RESPParser {
             return .whole(.integer(try number(line)))
         case 0x24:
             let length = try number(line)
-            guard length >= 0 else { return try absent(length, .bulk(nil), next) }
+            guard length >= 0 else { return try absent(.bulk(nil), length: length, next: next) }
             guard length <= Self.bulkLimit else { throw RESPViolation(text: "\(length) bytes are announced") }
             guard buffer.count >= next + length + 2 else { return nil }
             let bytes = buffer[next..<(next + length)]
@@ -109,7 +109,7 @@ struct RESPParser {
             return .whole(.bulk(Array(bytes)))
         default:
             let count = try number(line)
-            guard count >= 0 else { return try absent(count, .array(nil), next) }
+            guard count >= 0 else { return try absent(.array(nil), length: count, next: next) }
             guard count <= Self.elementLimit else { throw RESPViolation(text: "\(count) elements are announced") }
             guard openArrays.count < Self.depthLimit else { throw RESPViolation(text: "arrays are nested too deep") }
             position = next
@@ -117,7 +117,7 @@ struct RESPParser {
         }
     }
 
-    private mutating func absent(_ length: Int, _ value: RESPValue, _ next: Int) throws(RESPViolation) -> Element {
+    private mutating func absent(_ value: RESPValue, length: Int, next: Int) throws(RESPViolation) -> Element {
         guard length == -1 else { throw RESPViolation(text: "a length of \(length) is announced") }
         position = next
         return .whole(value)

@@ -15,7 +15,7 @@ public actor RedisConnection {
     /// Runs on the connection's own queue.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    private init(_ endpoint: RedisEndpoint, _ observer: any ActivityObserver) {
+    private init(to endpoint: RedisEndpoint, observer: any ActivityObserver) {
         self.endpoint = endpoint
         self.observer = observer
     }
@@ -32,7 +32,7 @@ public actor RedisConnection {
     static func open(
         _ endpoint: RedisEndpoint, observer: any ActivityObserver
     ) async throws(RedisError) -> RedisConnection {
-        let connection = RedisConnection(endpoint, observer)
+        let connection = RedisConnection(to: endpoint, observer: observer)
         try await connection.logIn()
         return connection
     }
@@ -42,13 +42,13 @@ public actor RedisConnection {
         if endpoint.password?.isEmpty == true {
             throw RedisError(
                 .invalidInput, attempt: "connect to Redis", host: place, cause: "the password is empty",
-                remedy: "Give the password, or none at all for a server that wants none.", kind: .badInput)
+                remedy: "provide the password, or none for a server that requires none", kind: .badInput)
         }
         let first = endpoint.password.map { Command(authenticating: endpoint.user, password: $0) } ?? Command.ping
         if endpoint.user != nil, endpoint.password == nil {
             throw RedisError(
                 .invalidInput, attempt: "connect to Redis", host: place, cause: "a user is given without a password",
-                remedy: "Give the user's password in the credentials file.", kind: .badInput)
+                remedy: "add the user's password to the credentials file", kind: .badInput)
         }
         do throws(RedisError) {
             // The first command dials, so that the record has one entry for the login, whatever comes of it.
@@ -183,7 +183,7 @@ public actor RedisConnection {
             self.socket = nil
             throw RedisError(
                 .connectionLost, attempt: command.attempt, host: place, cause: "not sent: the connection is closed",
-                remedy: "Check the server and the way to it, then resume.", kind: .unreachable)
+                remedy: "check the server and the network path to it, then resume", kind: .unreachable)
         }
         let value: RESPValue
         do {

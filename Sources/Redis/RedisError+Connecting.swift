@@ -5,7 +5,7 @@ extension RedisError {
     /// No TCP connection; `failure` is `nil` where there was no address to dial.
     init(dialling failure: StreamFailure?, attempt: String, host: String) {
         func make(
-            _ reason: Reason, _ cause: String, _ remedy: String, _ kind: FailureKind = .unreachable
+            _ reason: Reason, cause: String, remedy: String, kind: FailureKind = .unreachable
         ) -> RedisError {
             RedisError(reason, attempt: attempt, host: host, cause: cause, remedy: remedy, kind: kind)
         }
@@ -13,30 +13,37 @@ extension RedisError {
             switch failure {
             case nil:
                 make(
-                    .nameNotFound, "the host's name has no address, or no resolver answered in time",
-                    "Correct the host in the inventory, or mend name resolution on this machine.")
+                    .nameNotFound, cause: "the host's name has no address, or no resolver answered in time",
+                    remedy: "correct the host in the inventory, or fix name resolution on this machine")
             case .cannotConnect(let text), .closed(let text):
                 make(
-                    .cannotConnect, text,
-                    "Check that Redis (or the load balancer before it) listens there, and that no firewall is in the way."
+                    .cannotConnect, cause: text,
+                    remedy:
+                        "check that Redis (or the load balancer before it) listens there, and that no firewall is in the way"
                 )
             case .deadline:
                 make(
-                    .connectDeadline, "nobody accepted the connection within the connect deadline",
-                    "Check firewalls and routes to this address: packets may vanish.")
+                    .connectDeadline, cause: "nobody accepted the connection within the connect deadline",
+                    remedy: "check firewalls and routes to this address")
             case .interrupted:
-                make(.interrupted, "interrupted while connecting", "Resume when ready.", .failed)
+                make(.interrupted, cause: "interrupted while connecting", remedy: "resume when ready", kind: .failed)
             case .tls(.certificate(let fault, let words)):
                 make(
-                    .tls, "\(fault.cause(for: host)) (\(words))", fault.remedy(key: "redis.rootCertificate"), .refused)
+                    .tls, cause: "\(fault.cause(for: host)) (\(words))",
+                    remedy: fault.remedy(key: "redis.rootCertificate"), kind: .refused)
             case .tls(.trustUnusable(let words)):
                 make(
-                    .tls, "the root certificate cannot be used: \(words)",
-                    "Name a file of certificates in PEM as redis.rootCertificate in the inventory.", .badInput)
+                    .tls, cause: "the root certificate cannot be used: \(words)",
+                    remedy: "name a file of certificates in PEM as redis.rootCertificate in the inventory",
+                    kind: .badInput)
             case .tls(.notTLS):
-                make(.notTLS, "what answers is not TLS", "Check the port, and redis.tls in the inventory.", .failed)
+                make(
+                    .notTLS, cause: "what answers is not TLS", remedy: "check the port, and redis.tls in the inventory",
+                    kind: .failed)
             case .tls(.refused(let words)):
-                make(.tls, "TLS was not agreed on: \(words)", "Look into the log of Redis for its reason.", .failed)
+                make(
+                    .tls, cause: "TLS was not agreed on: \(words)", remedy: "check the Redis log for the reason",
+                    kind: .failed)
             }
     }
 
@@ -47,17 +54,17 @@ extension RedisError {
             case .wantsTLS:
                 (
                     "the server takes connections with TLS only",
-                    "Set redis.tls to true in the inventory, and redis.rootCertificate to its authority's file."
+                    "set redis.tls to true in the inventory, and redis.rootCertificate to the file of its CA"
                 )
             case .wantsNoTLS:
                 (
                     "the server speaks plain Redis at this port, without TLS",
-                    "Set redis.tls to false in the inventory, or give the port with TLS (tls-port)."
+                    "set redis.tls to false in the inventory, or use the port with TLS (tls-port)"
                 )
             case .wantsNoPassword:
                 (
                     "the server wants no password, and was given one",
-                    "Remove REDIS_PASSWORD from redis.env, or set the password on the server (requirepass)."
+                    "remove REDIS_PASSWORD from redis.env, or set the password on the server (requirepass)"
                 )
             default: (self.cause, self.remedy)
             }

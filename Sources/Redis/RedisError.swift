@@ -103,35 +103,35 @@ extension RedisError {
         let (kind, remedy): (FailureKind, String) =
             switch code {
             case "WRONGPASS":
-                (.refused, "Correct the Redis password in the credentials file: the server refuses this one.")
+                (.refused, "correct the Redis password in the credentials file: the server rejects this one")
             case "NOAUTH":
-                (.refused, "Give the Redis password in the credentials file: the server wants one.")
+                (.refused, "add the Redis password to the credentials file: the server requires one")
             case "NOPERM":
-                (.refused, "Give the Redis user the right for this command and key (ACL SETUSER).")
+                (.refused, "grant the Redis user this command and key (ACL SETUSER)")
             case "DENIED":
-                (.refused, "Redis is in protected mode: set a password (requirepass) on the server.")
+                (.refused, "set a password (requirepass) on the server: Redis is in protected mode")
             case "LOADING":
-                (.unreachable, "Redis is still loading its data: wait, then resume.")
+                (.unreachable, "wait until Redis has loaded its data, then resume")
             case "MASTERDOWN":
                 (
                     .unreachable,
-                    "This replica has lost its master: bring it back, or point the inventory at the new one."
+                    "bring back the master that this replica has lost, or point the inventory at the new one"
                 )
             case "READONLY":
-                (.failed, "This is a replica: point the inventory at the master, or let the load balancer choose it.")
+                (.failed, "point the inventory at the master, or make the load balancer select it: this is a replica")
             case "MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT":
-                (.failed, "This is a Redis Cluster, which Sidekiq cannot use: give a plain Redis server.")
+                (.failed, "use a plain Redis server: this is a Redis Cluster, which Sidekiq does not support")
             case "MISCONF":
-                (.failed, "Redis cannot save to disk: free the disk or mend its rights, and read the Redis log.")
+                (.failed, "free disk space or fix its permissions, and check the Redis log: Redis cannot save to disk")
             case "OOM":
-                (.failed, "Redis has reached maxmemory: raise it or free keys.")
+                (.failed, "raise maxmemory or delete keys: Redis has reached that limit")
             case "WRONGTYPE":
-                (.failed, "The key holds another type: look who else uses this database number.")
+                (.failed, "check who else uses this database number: the key has another type")
             case "ERR" where isLogin:
                 // Before Redis 6 a wrong password was a plain ERR, as was a password where none is set.
-                (.refused, "Check the password against requirepass: it may be wrong, or the server may want none.")
+                (.refused, "check the password against requirepass: it may be wrong, or the server may require none")
             default:
-                (.failed, "Read the Redis server's log.")
+                (.failed, "check the Redis server's log")
             }
         self.init(.server(code: code), attempt: attempt, host: host, cause: answer, remedy: remedy, kind: kind)
     }
@@ -139,36 +139,39 @@ extension RedisError {
     /// A command whose answer never came, or was none; a change that may have arrived has an unknown outcome.
     init(_ failure: any Error, command: Command, host: String, hadAnswered: Bool) {
         func make(
-            _ reason: Reason, _ cause: String, _ remedy: String, _ kind: FailureKind = .unreachable
+            _ reason: Reason, cause: String, remedy: String, kind: FailureKind = .unreachable
         ) -> RedisError {
             let isUnknown = command.effect == .change
             return RedisError(
                 reason, attempt: command.attempt, host: host, cause: cause,
-                remedy: isUnknown ? "Connect again and look: the server may or may not have done it." : remedy,
+                remedy: isUnknown
+                    ? "run `runner resume`, which checks before it repeats anything: "
+                        + "the server may or may not have done it" : remedy,
                 kind: isUnknown ? .unknownOutcome : kind)
         }
-        let check = "Check the server and the way to it, then resume."
+        let check = "check the server and the network path to it, then resume"
         switch failure {
         case let violation as RESPViolation:
             self = make(
-                .notRedis, violation.text,
-                "Check the port: something else than Redis, or Redis with TLS, answers there.", .failed)
+                .notRedis, cause: violation.text,
+                remedy: "check the port: something other than Redis, or Redis with TLS, answers there", kind: .failed)
         case StreamFailure.deadline:
             self = make(
-                .commandDeadline, "no complete answer within the time limit; the connection was given up",
-                "Check whether Redis is overloaded or blocked, and that this is not a port that expects TLS.")
+                .commandDeadline, cause: "no complete answer within the time limit; the connection was given up",
+                remedy: "check whether Redis is overloaded or blocked, and that this is not a port that expects TLS")
         case StreamFailure.interrupted:
             self = make(
-                .interrupted, "interrupted while the answer was awaited; the connection was given up",
-                "Resume when ready.", .failed)
+                .interrupted, cause: "interrupted while the answer was awaited; the connection was given up",
+                remedy: "resume when ready", kind: .failed)
         case StreamFailure.closed(let text) where !hadAnswered:
             self = make(
-                .closedBeforeLogin, "the connection was accepted and closed at once: \(text)",
-                "A load balancer without a healthy server does this: check Redis behind it, and its health checks.")
+                .closedBeforeLogin, cause: "the connection was accepted and closed at once: \(text)",
+                remedy: "check Redis behind the load balancer, and its health checks: "
+                    + "it closes connections like this when no server is healthy")
         case StreamFailure.closed(let text):
-            self = make(.connectionLost, "the connection broke before the answer came: \(text)", check)
+            self = make(.connectionLost, cause: "the connection broke before the answer came: \(text)", remedy: check)
         default:
-            self = make(.connectionLost, String(describing: failure), check)
+            self = make(.connectionLost, cause: String(describing: failure), remedy: check)
         }
     }
 
@@ -177,7 +180,7 @@ extension RedisError {
         let explained = error as? any ExplainedError
         self.init(
             .notRecorded, attempt: attempt, host: host, cause: explained?.cause ?? String(describing: error),
-            remedy: explained?.remedy ?? "Mend what keeps the record from being written, then resume.",
+            remedy: explained?.remedy ?? "fix what prevents the record from being written, then resume",
             kind: explained?.kind ?? .failed)
     }
 }

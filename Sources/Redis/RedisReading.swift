@@ -107,7 +107,7 @@ extension RedisReading {
             throw RedisError(
                 .tooOld, attempt: "check the version of Redis", host: connection.endpoint.place,
                 cause: "the server is Redis \(info.version); at least \(minimum) is needed",
-                remedy: "Upgrade Redis to \(minimum) or later.", kind: .failed)
+                remedy: "upgrade Redis to \(minimum) or later", kind: .failed)
         }
         return info
     }
@@ -194,7 +194,7 @@ extension RedisReading {
         RedisError(
             .unexpectedAnswer, attempt: Command(words, .read).attempt, host: connection.endpoint.place,
             cause: "the answer is of another type than this command gives",
-            remedy: "Check what answers at this port: it is not Redis as we know it.", kind: .failed)
+            remedy: "check what answers at this port: it does not speak the Redis protocol", kind: .failed)
     }
 }
 

@@ -77,7 +77,7 @@ extension PostgresServerTests {
             #expect(error.sqlState == "28000" && error.kind == .refused)
             #expect(error.cause.hasPrefix("the server does not allow this role to log in to this database"))
             #expect(error.cause.contains("no pg_hba.conf entry for host \"127.0.0.1\", user \"kb_admin\""))
-            #expect(error.remedy.contains("Add a line for role, database and address"))
+            #expect(error.remedy.contains("add a line for role, database and address"))
         }
 
         @Test func aPortWhereNobodyListensIsUnreachable() async throws {
