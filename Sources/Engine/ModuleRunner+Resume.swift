@@ -11,7 +11,7 @@ extension ModuleRunner {
         let attempt = "resume \(id)"
         guard let run = state.run(id) else {
             throw StepFailure(
-                attempt, cause: "there is no such run in \(state.path)", remedy: "`runner status` lists them",
+                attempt, cause: "there is no such run in \(state.path)", remedy: "run `runner status` to list them",
                 kind: .badInput)
         }
         guard id.module == name else {

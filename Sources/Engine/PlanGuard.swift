@@ -24,14 +24,14 @@ final class PlanGuard: Sendable {
             let finding = try await step.check(site)
             moved += deviations(finding, of: step.id, before: begun.withLock(\.isEmpty) ? .untouched : .reached)
         }
-        try require(moved, remedy: "nothing was changed; check what is different, then make a new plan")
+        try require(moved, remedy: "check what is different, then make a new plan: nothing was changed")
     }
 
     /// Throws where `step` is about to change what the plan does not say; else the step counts as begun.
     func admit(_ finding: Finding, of step: StepID) throws {
         try require(
             deviations(finding, of: step, before: .reached),
-            remedy: "the step was not started; check what is different, then make a new plan")
+            remedy: "check what is different, then make a new plan: the step was not started")
         if finding != .inPlace { begun.withLock { _ = $0.insert(step) } }
     }
 

@@ -28,7 +28,7 @@ public struct StepSelection: Sendable {
         for id in [from, until].compactMap({ $0 }) + only where !ids.contains(id) {
             throw StepFailure(
                 "choose the steps of module \(module.number)", cause: "there is no step \(id)",
-                remedy: "`runner steps \(module.number)` lists them", kind: .usage)
+                remedy: "run `runner steps \(module.number)` to list them", kind: .usage)
         }
         let first = from.flatMap { ids.firstIndex(of: $0) } ?? ids.startIndex
         let last = until.flatMap { ids.firstIndex(of: $0) } ?? ids.endIndex - 1

@@ -56,7 +56,7 @@ extension JournalError {
 
     /// A call that the rest of the program must not make.
     static func defect(_ attempt: String, _ path: String, _ cause: String) -> JournalError {
-        badState(attempt, path, cause, remedy: "this is a defect of runner: report it")
+        badState(attempt, path, cause, remedy: "report this: it is a defect of runner")
     }
 
     /// A condition of the state directory, found without a failing system call, that forbids writing to it.

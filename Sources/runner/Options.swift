@@ -12,7 +12,7 @@ extension StepKit.Module {
         guard number == module11.number else {
             throw StepFailure(
                 "find module \(number)", cause: "runner knows module \(module11.number) only",
-                remedy: "`runner steps` shows what there is", kind: .usage)
+                remedy: "run `runner steps` to list them", kind: .usage)
         }
         return module11
     }

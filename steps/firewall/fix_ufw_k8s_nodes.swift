@@ -173,8 +173,8 @@ struct FixFirewall: PageAsker, NamedStep {
                     : "; UFW is active on \(closed.joined(separator: ", ")) and drops routed traffic, which is what pod "
                         + "traffic is (504 at the ingress)"),
             remedy: closed.isEmpty
-                ? "no node's UFW drops pod traffic, so look at other firewalls between the nodes: iptables-save, the cloud's "
-                    + "firewall, NetworkPolicies, Calico" : site.firewallRemedy)
+                ? "check other firewalls between the nodes (iptables-save, the cloud's firewall, NetworkPolicies, Calico): "
+                    + "no node's UFW drops pod traffic" : site.firewallRemedy)
     }
 }
 

@@ -220,7 +220,7 @@ private func workloads(_ site: SiteReader) async throws -> [Diagnosis] {
         } else if case .done = verdict {
             found.append(.ok("\(workload)", verdict.summary))
         } else {
-            found.append(.failed("\(workload)", verdict.summary, remedy: "it is on its way: look again in a minute"))
+            found.append(.failed("\(workload)", verdict.summary, remedy: "check again in a minute"))
         }
     }
     return found

@@ -51,7 +51,7 @@ struct LogsCommand: AsyncParsableCommand {
         guard try run.transcripts().contains(step) else {
             throw StepFailure(
                 "show the transcript of \(step)", cause: "run \(run.id) has none of that name",
-                remedy: "it has: \(try run.transcripts().sorted().joined(separator: ", "))", kind: .usage)
+                remedy: "choose one of \(try run.transcripts().sorted().joined(separator: ", "))", kind: .usage)
         }
         var transcript = try TranscriptReader(run, step: step)
         var filter = CommandFilter(isVerbose: isVerbose)

@@ -1,0 +1,36 @@
+/// What `ExplainedError` asks of an attempt and a remedy, as far as their texts can show it.
+enum MessageContract {
+    /// A literal of a message, which may be joined from several.
+    struct Message: Hashable {
+        let text: String
+        /// Whether the message begins with it.
+        let begins: Bool
+        /// Whether the message ends with it.
+        let ends: Bool
+    }
+
+    /// Words that begin a statement, not a request.
+    private static let statements: Set = [
+        "a", "all", "an", "another", "each", "every", "it", "its", "no", "nobody", "nothing", "one",
+        "only",
+        "somebody", "that", "the", "their", "there", "these", "this", "those", "what", "where",
+        "who", "whoever",
+    ]
+
+    /// What is wrong with a message; `nil` where it obeys.
+    static func fault(of message: Message) -> String? {
+        let text = message.text
+        if message.begins {
+            if text.isEmpty { return message.ends ? "is empty" : nil }
+            // What an interpolation begins with is not in the literal.
+            if !text.hasPrefix("\\(") {
+                guard text.first?.isUppercase != true else { return "begins with a capital letter" }
+                let word = text.prefix { $0.isLetter }
+                if word.isEmpty || statements.contains(String(word)) {
+                    return "does not begin with a verb"
+                }
+            }
+        }
+        return message.ends && text.last == "." ? "ends with a full stop" : nil
+    }
+}

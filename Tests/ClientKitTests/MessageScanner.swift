@@ -1,0 +1,139 @@
+import Foundation
+
+/// Finds the literals of attempts and remedies in Swift source: those behind `attempt:` and
+/// `remedy:`, and the first argument of a `StepFailure`.
+struct MessageScanner {
+    private enum Token {
+        case literal(String)
+        case byte(UInt8)
+    }
+
+    private let source: [UInt8]
+    private var place = 0
+    private var tokens: [Token] = []
+
+    static func messages(in text: String) -> [MessageContract.Message] {
+        var scanner = MessageScanner(source: Array(text.utf8))
+        scanner.tokenize()
+        return scanner.messages()
+    }
+
+    private init(source: [UInt8]) { self.source = source }
+
+    /// Splits the source into literals and the other bytes, without comments and white space.
+    private mutating func tokenize() {
+        while place < source.count {
+            if starts("//") {
+                while place < source.count, source[place] != UInt8(ascii: "\n") { place += 1 }
+            } else if starts("#\"") {
+                skip(past: "\"#", from: place + 2)
+            } else if starts("\"\"\"") {
+                let start = place + 3
+                skip(past: "\"\"\"", from: start)
+                append(start..<max(start, place - 3))
+            } else if source[place] == UInt8(ascii: "\"") {
+                let start = place
+                if let end = endOfLiteral(from: start) {
+                    append(start + 1..<end)
+                    place = end + 1
+                } else {
+                    // A quote in a regular expression.
+                    place += 1
+                }
+            } else {
+                if source[place] > UInt8(ascii: " ") { tokens.append(.byte(source[place])) }
+                place += 1
+            }
+        }
+    }
+
+    private mutating func append(_ range: Range<Int>) {
+        let text = String(decoding: source[range], as: UTF8.self)
+        tokens.append(.literal(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+    }
+
+    private func starts(_ text: String) -> Bool { source[place...].starts(with: text.utf8) }
+
+    private mutating func skip(past end: String, from start: Int) {
+        place = start
+        while place < source.count, !starts(end) { place += 1 }
+        place = min(source.count, place + end.utf8.count)
+    }
+
+    /// The place of the quote that ends the literal at `start`; `nil` where its line ends first.
+    private func endOfLiteral(from start: Int) -> Int? {
+        var index = start + 1
+        var depth = 0
+        while index < source.count, source[index] != UInt8(ascii: "\n") {
+            switch source[index] {
+            case UInt8(ascii: "\\") where depth == 0:
+                index += 1
+                if index < source.count, source[index] == UInt8(ascii: "(") { depth = 1 }
+            case UInt8(ascii: "(") where depth > 0: depth += 1
+            case UInt8(ascii: ")") where depth > 0: depth -= 1
+            case UInt8(ascii: "\""):
+                if depth == 0 { return index }
+                guard let inner = endOfLiteral(from: index) else { return nil }
+                index = inner
+            default: break
+            }
+            index += 1
+        }
+        return nil
+    }
+
+    private func messages() -> [MessageContract.Message] {
+        var found: [MessageContract.Message] = []
+        for index in tokens.indices {
+            for mark in ["remedy:", "attempt:", "StepFailure("] where ends(with: mark, at: index) {
+                found += literals(from: index + 1)
+            }
+        }
+        return found
+    }
+
+    /// Whether the token at `index` is the last byte of `mark`, and that is no part of a longer
+    /// word.
+    private func ends(with mark: String, at index: Int) -> Bool {
+        let bytes = Array(mark.utf8)
+        let start = index - bytes.count + 1
+        guard start >= 0, zip(start...index, bytes).allSatisfy({ byte(at: $0) == $1 }) else {
+            return false
+        }
+        guard let before = byte(at: start - 1) else { return true }
+        return !(before == UInt8(ascii: "_") || UnicodeScalar(before).properties.isAlphabetic)
+    }
+
+    /// The literals of the argument that begins at `start`, without those of calls and conditions
+    /// in it.
+    private func literals(from start: Int) -> [MessageContract.Message] {
+        // A type: this is a declaration.
+        if let first = byte(at: start), (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first) {
+            return []
+        }
+        var found: [MessageContract.Message] = []
+        var depth = 0
+        for index in start..<tokens.count {
+            switch tokens[index] {
+            case .literal(let text):
+                guard depth == 0, byte(at: index - 1) != UInt8(ascii: "=") else { continue }
+                found.append(
+                    .init(
+                        text: text, begins: byte(at: index - 1) != UInt8(ascii: "+"),
+                        ends: byte(at: index + 1) != UInt8(ascii: "+")))
+            case .byte(let byte):
+                if "([{".utf8.contains(byte) { depth += 1 }
+                if ")]}".utf8.contains(byte) { depth -= 1 }
+                if depth < 0 || depth == 0 && byte == UInt8(ascii: ",") { return found }
+            }
+        }
+        return found
+    }
+
+    private func byte(at index: Int) -> UInt8? {
+        guard tokens.indices.contains(index), case .byte(let byte) = tokens[index] else {
+            return nil
+        }
+        return byte
+    }
+}
