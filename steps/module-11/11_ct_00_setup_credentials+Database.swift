@@ -3,24 +3,14 @@ import Postgres
 import StepKit
 
 extension SetupCredentials {
-    /// What the database lacks; throws where that cannot be brought about.
+    /// What the database lacks; throws where that cannot be done.
     func databaseChanges(_ site: SiteReader) async throws -> [Change] {
         let state = try await DatabaseState.read(site, asksRedis: false)
-        if state.server.database == nil, !site.options.isPlanningReset { try await warnOfOldKeys(site) }
-        return try state.possible(site).map { $0.change.change(in: state, $0.certainty) }
-    }
-
-    /// Warns of keys beside a database that is yet to be made: they belong to an earlier one.
-    ///
-    /// So a reset leaves them that was cut off and not resumed, and the new workers would do the old jobs. Only a person knows
-    /// whether the earlier database comes back, so none is removed here.
-    private func warnOfOldKeys(_ site: SiteReader) async throws {
-        let keys = try await ChatwootKeys.list(site.redis())
-        guard !keys.all.isEmpty else { return }
-        site.reporter.warns(
-            "Redis database \(site.inventory.redis.database) at \(site.redisWords) holds keys of an earlier Chatwoot "
-                + "database: \(keys.words); the new workers would do its jobs. If a reset was cut off, finish it with "
-                + "\(site.remedy(.resume)); otherwise delete these keys unless you restore that database")
+        let missing = try state.possible(site)
+        if state.server.database == nil, !site.options.isPlanningReset {
+            try await ChatwootKeys.requireNone(site)
+        }
+        return missing.map { $0.change.change(in: state, $0.certainty) }
     }
 
     /// Does what is missing, and looks again: what lies in a database is seen only once it is there and accepts connections.

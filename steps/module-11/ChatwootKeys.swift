@@ -1,4 +1,5 @@
 import Redis
+import StepKit
 
 /// The keys in Redis that belong to a Chatwoot database: its own, and those of its Sidekiq.
 ///
@@ -65,5 +66,31 @@ struct ChatwootKeys: Sendable, Hashable {
         var present: [String] = []
         for key in keys where try await redis.exists(key) { present.append(key) }
         return present
+    }
+}
+
+extension ChatwootKeys {
+    /// Refuses to create a database while Redis holds the keys of an earlier one, as after a reset that was killed before it
+    /// removed them: the new workers would run the old jobs on rows that are not the ones the jobs mean.
+    static func requireNone(_ site: SiteReader) async throws {
+        let keys = try await list(site.redis())
+        guard !keys.all.isEmpty else { return }
+        let (redis, database) = (site.inventory.redis, site.inventory.chatwoot.database)
+        let attempt = "create the database \(database)"
+        let others = "give Chatwoot another Redis database (redis.database in the inventory)"
+        if let stranger = keys.strangers.first {
+            throw StepFailure(
+                attempt, host: site.redisWords,
+                cause: "the Sidekiq process \(stranger) is not Chatwoot's and uses the queues that Chatwoot would "
+                    + "use in Redis database \(redis.database)",
+                remedy: others)
+        }
+        throw StepFailure(
+            attempt, host: site.redisWords,
+            cause: "Redis database \(redis.database) holds keys of an earlier Chatwoot database: \(keys.words); "
+                + "Chatwoot's workers would run its jobs on the new one",
+            remedy: "\(site.remedy(.runWithNewDatabase)) removes these keys and begins with an empty database, also where a "
+                + "reset was interrupted; to keep the earlier data, restore it, or rename its database back, as "
+                + "\"\(database)\" first; if the keys are another application's, \(others)")
     }
 }

@@ -22,11 +22,12 @@ struct ResetDatabase: StepOnRequest, NamedStep {
             if changes.isEmpty { tellTheWayBack(site) }
             return Finding(changes: changes)
         }
-        try await requireRight(admin, site)
         let keys = try await Self.keys(site)
+        let isThere = try await requireRight(of: admin, beside: keys, site)
         let running = try await RunningPods(site).deployments()
         var changes: [Change] = []
         if !running.isEmpty { changes.append(Change("scale \(running.joined(separator: " and ")) to 0", .predicted)) }
+        guard isThere else { return .drifted(changes + keyChanges(keys, site)) }
         changes.append(
             Change(
                 "refuse connections to database \"\(name)\" and end the sessions of \"\(site.inventory.chatwoot.databaseUser)\"",
@@ -41,14 +42,14 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         let (name, aside) = (site.reader.inventory.chatwoot.database, Self.nameAside(site.reader))
         let admin = try await site.postgres(.admin(database: site.reader.inventory.postgres.adminDatabase))
         if try await admin.databaseState(aside) == nil {
-            try await requireRight(admin, site.reader)
             // Refused before anything is changed where another application's jobs are among them.
-            _ = try await Self.keys(site.reader)
+            let keys = try await Self.keys(site.reader)
+            let isThere = try await requireRight(of: admin, beside: keys, site.reader)
             try await MigrationJob(site).settleEarlier()
             try await RunningPods(site.reader).stop(on: site)
-            try await setAside(name, as: aside, admin, site.reader)
+            if isThere { try await setAside(name, as: aside, admin, site.reader) }
         }
-        try await admin.allowConnections(true, to: aside)
+        if try await admin.databaseState(aside) != nil { try await admin.allowConnections(true, to: aside) }
         // Keys beside a database that was made since are that one's.
         guard try await admin.databaseState(name) == nil else { return }
         let keys = try await Self.keys(site.reader)
@@ -62,7 +63,8 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         let old = try await admin.databaseState(aside)
         let isFree = try await admin.databaseState(name) == nil
         let left = try await Self.keys(site).all
-        guard old?.allowsConnections == true, isFree, left.isEmpty else {
+        // There is no old one where only its keys were left.
+        guard old?.allowsConnections != false, isFree, left.isEmpty else {
             throw StepFailure(
                 "prove that the database \(name) was set aside", host: site.postgresWords,
                 cause:
@@ -70,7 +72,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
                     + "\(name) \(isFree ? "is free" : "is there again"), \(left.count) of its keys are in Redis",
                 remedy: site.remedy("look for somebody else using them at the same time, then \(.resume)"))
         }
-        tellTheWayBack(site)
+        if old != nil { tellTheWayBack(site) }
     }
 
     private func admin(_ site: SiteReader) async throws -> PostgresReader {
@@ -97,15 +99,20 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         ]
     }
 
-    /// Checks, before anything is changed, that there is such a database, that the administrator may rename it, and that the
-    /// steps after this one may make a new one.
-    private func requireRight(_ admin: some PostgresReading, _ site: SiteReader) async throws {
+    /// Checks, before anything is changed, that there is something to reset, that the administrator may rename the database,
+    /// and that the steps after this one may make a new one; whether there is a database.
+    ///
+    /// Without one, keys in Redis are left of a reset that was killed, or of a database that somebody dropped.
+    private func requireRight(
+        of admin: some PostgresReading, beside keys: ChatwootKeys, _ site: SiteReader
+    ) async throws -> Bool {
         let chatwoot = site.inventory.chatwoot
         let facts = try await admin.serverFacts(database: chatwoot.database, role: chatwoot.databaseUser)
-        guard facts.database != nil else {
+        guard facts.database != nil || !keys.all.isEmpty else {
             throw StepFailure(
                 "set the database \(chatwoot.database) aside", host: site.postgresWords,
-                cause: "there is no such database", remedy: "run without --reset-database: the steps make one",
+                cause: "there is no such database, and no key of it in Redis",
+                remedy: "run without --reset-database: the steps make one",
                 kind: .badInput)
         }
         var setup = try await DatabaseState.read(site, asksRedis: false, afterReset: true).setup
@@ -114,6 +121,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         guard setup.refusals.isEmpty else {
             throw setup.failure(site, of: "reset the database \(chatwoot.database)")
         }
+        return facts.database != nil
     }
 
     /// Shuts the door, ends what Chatwoot left open, and renames once nobody is connected; where that fails, the door is opened
