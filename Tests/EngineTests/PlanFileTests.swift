@@ -46,7 +46,7 @@ import Testing
 
     @Test func theWrittenExampleOfThisFormatIsReadAndWrittenAgainAsItIs() async throws {
         let path = try Self.example(ofFormat: 2)
-        let plan = try await ModulePlan.read(from: path, for: bench.fakeModule)
+        let plan = try await ModulePlan.read(from: path, for: Bench().fakeModule)
         #expect(try SealedFile(sealing: plan.content).bytes == [UInt8](Data(contentsOf: URL(filePath: path))))
         let worker = Change.Subject.object(kind: "Deployment", namespace: "chatwoot", name: "chatwoot-worker")
         #expect(
@@ -87,7 +87,7 @@ import Testing
     @Test func aPlanOfAnEarlierFormatIsRefusedWithWhatToDo() async throws {
         let path = try Self.example(ofFormat: 1)
         do {
-            _ = try await ModulePlan.read(from: path, for: bench.fakeModule)
+            _ = try await ModulePlan.read(from: path, for: Bench().fakeModule)
             Issue.record("it was read")
         } catch let error as any ExplainedError {
             #expect(error.kind == .badInput)
