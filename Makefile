@@ -51,6 +51,7 @@ bench: release
 
 lint: packages
 	swift format lint --strict --recursive Package.swift Sources Tests steps
+	/usr/bin/python3 Tests/lint/house_rules.py
 	shellcheck --external-sources .ci/run $$(grep -rlE '^#!.*\b(ba)?sh$$' Tests/lab Tests/bench)
 
 release: packages

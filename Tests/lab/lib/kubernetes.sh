@@ -20,7 +20,7 @@ kubernetes_find() {
 kubernetes_ensure() {
   kubernetes_find && return 0
   mkdir -p "$CACHE"
-  # Two checkouts, or two users' shells, must not both spend ten minutes on the same thing.
+  # Two checkouts, or two users' shells, must not both spend minutes on the same thing.
   exec 8>>"$CACHE/lock"
   flock -n 8 || { say "waiting for another build of Kubernetes" && flock 8; }
   kubernetes_find || kubernetes_build
@@ -29,7 +29,7 @@ kubernetes_ensure() {
 
 kubernetes_build() {
   local work=$CACHE/build log=$CACHE/build.log version source
-  say "building Kubernetes (about ten minutes, once; log: $log)"
+  say "building Kubernetes (about five minutes, once; log: $log)"
   packages_install_sources
   version=$(apt-cache showsrc kubernetes 2>/dev/null | awk '/^Version:/ {print $2}' | sort -V | tail -n 1)
   [[ -n $version ]] || die "apt knows no source package 'kubernetes' (see $LOGS/apt.log)"
@@ -61,14 +61,16 @@ kubernetes_make() {
   (
     cd "$tree" || exit
     export PATH=/usr/lib/go-1.19/bin:$PATH GOPATH=$tree/.go CGO_ENABLED=0 GOPROXY=off
+    # Without the clients of cloud providers and Docker: 78 s of processor time less, and programs of half the size.
+    export GOFLAGS=-tags=providerless,dockerless
     exec make WHAT="${KUBERNETES_PROGRAMS[*]/#/cmd/}"
   ) >>"$log" 2>&1 </dev/null &
   make_pid=$!
   while sleep 15 && kill -0 "$make_pid" 2>/dev/null; do
-    # What is compiled leaves files ending in -d in Go's cache: about 3800 of them in the end.
+    # What is compiled leaves files ending in -d in Go's cache: about 3400 of them in the end.
     # Files come and go under find's feet, which is no failure.
     compiled=$({ find "$tree/_output/local/go/cache" -name '*-d' 2>/dev/null || true; } | wc -l)
-    say "building Kubernetes: $compiled of about 3800 parts"
+    say "building Kubernetes: $compiled of about 3400 parts"
   done
   wait "$make_pid" || die "Kubernetes could not be built (see $log)"
 }
