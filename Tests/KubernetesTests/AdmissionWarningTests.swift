@@ -80,9 +80,13 @@ extension ServerTests {
             let webhook = try await Webhook(warningOf: ["deployments"], in: "warned", server)
             do {
                 let expected = [
-                    AdmissionWarning(about: desired[2].reference, text: #"would violate "restricted" (of chatwoot-web)"#),
+                    AdmissionWarning(
+                        about: desired[2].reference,
+                        text: #"would violate "restricted" (of chatwoot-web)"#),
                     AdmissionWarning(about: desired[2].reference, text: "said of all"),
-                    AdmissionWarning(about: desired[3].reference, text: #"would violate "restricted" (of chatwoot-worker)"#),
+                    AdmissionWarning(
+                        about: desired[3].reference,
+                        text: #"would violate "restricted" (of chatwoot-worker)"#),
                 ]
                 // The API server learns of a new webhook a moment later.
                 let deadline = ContinuousClock.now + .seconds(20)

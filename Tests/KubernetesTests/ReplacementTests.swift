@@ -118,7 +118,9 @@ extension ServerTests {
                 kubeconfig: "/k", host: "h")
             let error = KubernetesError(
                 failure.code, attempt: "apply", host: "h", cause: failure.cause, remedy: failure.remedy)
-            let found = ImmutableFields.reported(by: error, among: [Samples.service("a"), Samples.deployment("a"), Samples.job("a")])
+            let found = ImmutableFields.reported(
+                by: error,
+                among: [Samples.service("a"), Samples.deployment("a"), Samples.job("a")])
             #expect(found == [Samples.service("a").reference: ["spec.loadBalancerClass"]])
 
             // The order of a PersistentVolumeClaim's or a Job's fields is of no kind that is known; a Job is never made anew.

@@ -89,8 +89,8 @@ extension ChatwootKeys {
             attempt, host: site.redisWords,
             cause: "Redis database \(redis.database) holds keys of an earlier Chatwoot database: \(keys.words); "
                 + "Chatwoot's workers would run its jobs on the new one",
-            remedy: "\(site.remedy(.runWithNewDatabase)) removes these keys and begins with an empty database, also where a "
-                + "reset was interrupted; to keep the earlier data, restore it, or rename its database back, as "
+            remedy: "\(site.remedy(.runWithNewDatabase)) removes these keys and begins with an empty "
+                + "database, also where a reset was interrupted; to keep the earlier data, restore it, or rename its database back, as "
                 + "\"\(database)\" first; if the keys are another application's, \(others)")
     }
 }
