@@ -14,6 +14,8 @@ struct ChatwootKeys: Sendable, Hashable {
     struct Group: Sendable, Hashable {
         let words: String
         let keys: [String]
+        /// Whether new workers would act on them: jobs and Chatwoot's own state, not heartbeats and counters.
+        var hasEffect = true
     }
 
     var all: [String] { groups.flatMap(\.keys) }
@@ -43,18 +45,21 @@ struct ChatwootKeys: Sendable, Hashable {
         let announced = try await redis.members(of: "queues")
         let queues = Set(Self.queues).union(announced).sorted().map { "queue:\($0)" }
         groups.append(Group(words: "queues of Sidekiq", keys: try await present(queues, redis)))
-        let lists = ["queues", "retry", "schedule", "dead", "processes"]
+        let lists = ["queues", "retry", "schedule", "dead"]
         groups.append(Group(words: "of Sidekiq's lists", keys: try await present(lists, redis)))
         groups.append(
             Group(
                 words: "of Sidekiq's counters",
                 keys: try await redis.keys(withPrefix: "stat:").filter { key in
                     counters.contains { key == $0 || key.hasPrefix("\($0):") }
-                }))
+                }, hasEffect: false))
         let processes = try await redis.members(of: "processes").sorted()
         let own = processes.filter(isWorker)
         let beats = own.flatMap { ["\($0)", "\($0):work", "\($0):workers", "\($0)-signals"] }
-        groups.append(Group(words: "of Chatwoot's workers", keys: try await present(beats, redis)))
+        groups.append(
+            Group(
+                words: "of Chatwoot's workers", keys: try await present(["processes"] + beats, redis),
+                hasEffect: false))
         let strangers = try await present(processes.filter { !isWorker($0) }, redis)
         return ChatwootKeys(groups: groups, strangers: strangers)
     }
@@ -73,8 +78,10 @@ extension ChatwootKeys {
     /// Refuses to create a database while Redis holds the keys of an earlier one, as after a reset that was killed before it
     /// removed them: the new workers would run the old jobs on rows that are not the ones the jobs mean.
     static func requireNone(_ site: SiteReader) async throws {
-        let keys = try await list(site.redis())
-        guard !keys.all.isEmpty else { return }
+        let all = try await list(site.redis())
+        // A worker of an earlier installation may have sent its last heartbeat a moment ago.
+        let keys = ChatwootKeys(groups: all.groups.filter(\.hasEffect), strangers: all.strangers)
+        guard !keys.all.isEmpty || !keys.strangers.isEmpty else { return }
         let (redis, database) = (site.inventory.redis, site.inventory.chatwoot.database)
         let attempt = "create the database \(database)"
         let others = "give Chatwoot another Redis database (redis.database in the inventory)"

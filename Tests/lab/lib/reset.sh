@@ -10,6 +10,8 @@ lab_reset() {
   rm -rf "$RUNNER_STATE" "$CREDENTIALS/chatwoot.env"
   install -d -m 700 "$RUNNER_STATE"
   in_parallel reset_cluster reset_data registry_reset "${NODES[@]/#/firewall_reset }"
+  # Workers that were still ending have written to Redis meanwhile.
+  redis_cli FLUSHALL >/dev/null
   lab_settle
   say "reset"
 }
