@@ -1,8 +1,8 @@
-import Synchronization
+import ClientKit
 
 /// Work that callers hand over without waiting, done one after another.
 final class InOrder: Sendable {
-    private let last = Mutex<Task<Void, Never>?>(nil)
+    private let last = Locked<Task<Void, Never>?>(nil)
 
     /// Does `work` after all that was added before, also when the caller is cancelled.
     func add(_ work: @escaping @Sendable () async -> Void) {

@@ -1,6 +1,5 @@
 import ClientKit
 import StepKit
-import Synchronization
 
 /// How long the module's lease still lets this run change anything.
 ///
@@ -15,7 +14,7 @@ final class LeaseTerm: Sendable {
     }
 
     private let module: Int
-    private let state = Mutex(State())
+    private let state = Locked(State())
     let clock: LeaseClock
 
     init(module: Int, clock: LeaseClock) {

@@ -2,7 +2,6 @@ public import ClientKit
 public import Foundation
 public import Journal
 public import StepKit
-import Synchronization
 
 /// What a run of a module would change, found without changing or recording anything.
 ///
@@ -99,7 +98,7 @@ public struct ModulePlan: Sendable, Codable {
         of module: Module, options: RunOptions = RunOptions(), inventory: Inventory, version: String,
         redactor: Redactor, provider: any SiteProvider, warn: @escaping @Sendable (String) -> Void
     ) async throws {
-        let said = Mutex<[Warning]>([])
+        let said = Locked<[Warning]>([])
         let warned = Once<Reporter.Warning.Subject>()
         let reporter = Reporter(progress: { _ in }) { warning in
             guard warned.isNew(warning.subject) else { return }

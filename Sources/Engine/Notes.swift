@@ -1,6 +1,6 @@
 import Journal
 import StepKit
-import Synchronization
+import ClientKit
 
 /// What steps say during a run: shown as it comes, recorded in that order, and each warning and note
 /// once.
@@ -8,7 +8,7 @@ final class Notes: Sendable {
     private let journal: RunJournal
     private let events: @Sendable (EngineEvent) -> Void
     private let warned = Once<Reporter.Warning.Subject>()
-    private let texts: Mutex<[String]>
+    private let texts: Locked<[String]>
     private let records = InOrder()
 
     /// Begins with the notes of an earlier process of the run.
@@ -17,7 +17,7 @@ final class Notes: Sendable {
     ) {
         self.journal = journal
         self.events = events
-        texts = Mutex(earlier)
+        texts = Locked(earlier)
     }
 
     /// All notes so far.

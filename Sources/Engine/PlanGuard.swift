@@ -1,20 +1,19 @@
 import ClientKit
 import Journal
 import StepKit
-import Synchronization
 
 /// Holds a run to its plan: lets no step begin whose starting point is not what the plan saw.
 final class PlanGuard: Sendable {
     private let plan: ModulePlan
     private let redactor: Redactor
     /// The steps that this run has begun to change, in this process or an earlier one.
-    private let begun: Mutex<Set<StepID>>
+    private let begun: Locked<Set<StepID>>
 
     /// Guards `plan`, of which the run has begun to change `begun` before.
     init(_ plan: ModulePlan, begun: Set<StepID> = [], redactor: Redactor) {
         self.plan = plan
         self.redactor = redactor
-        self.begun = Mutex(begun)
+        self.begun = Locked(begun)
     }
 
     /// Looks at all `steps` before the first change; throws, naming what moved, where they do not find what the plan says.

@@ -1,5 +1,5 @@
 import StepKit
-import Synchronization
+import ClientKit
 
 /// How far a process has come with the steps of its run.
 final class RunProgress: Sendable {
@@ -10,7 +10,7 @@ final class RunProgress: Sendable {
         var hasBegunSteps = false
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// How many steps found nothing to do.
     var inPlace: Int { state.withLock { $0.inPlace } }

@@ -1,3 +1,4 @@
+import ClientKit
 import CLibSSH2
 import Glibc
 

@@ -1,3 +1,5 @@
+import ClientKit
+
 /// Whether a session is lost, for those that travel on it: they look at it from their own threads.
 final class LinkStatus: Sendable {
     /// The inventory name of the host at its far end.

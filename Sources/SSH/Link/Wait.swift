@@ -1,3 +1,4 @@
+import ClientKit
 import Glibc
 
 /// One suspension of one task, which ends once: with whatever comes first.

@@ -1,6 +1,6 @@
+import ClientKit
 import Engine
 import Foundation
-import Synchronization
 
 /// A clock that stands still until a test moves it: however busy the machine is, no lease runs out by
 /// itself.
@@ -13,7 +13,7 @@ final class StandingClock: Sendable {
         var sleepers: [UUID: ContinuousClock.Instant] = [:]
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     var leaseClock: LeaseClock { LeaseClock(now: { self.read() }, sleep: { try await self.sleep(for: $0) }) }
 
