@@ -23,7 +23,7 @@ public struct AuditKind: RawRepresentable, Codable, Hashable, Sendable {
     public static let planComparison = AuditKind(rawValue: "plan.comparison")
     /// The module's lock or Lease was taken.
     public static let lockTaken = AuditKind(rawValue: "lock.taken")
-    /// The module's lock or Lease was given back.
+    /// The module's lock or Lease was released.
     public static let lockReleased = AuditKind(rawValue: "lock.released")
     /// The Lease of another run was broken by hand.
     public static let lockBroken = AuditKind(rawValue: "lock.broken")
