@@ -2,11 +2,11 @@ import ClientKit
 import CLibPQ
 import Foundation
 
-/// Why no session came about.
+/// Why there is no session.
 enum LoginFailure: Error {
     /// The server said why.
     case server(ServerMessage)
-    case nameNotFound
+    case noAddress(LookUpFailure)
     case cannotConnect(String)
     case closedBeforeLogin(String)
     case tls(String)

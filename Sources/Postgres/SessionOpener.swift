@@ -20,11 +20,17 @@ struct SessionOpener {
     func open() throws(PostgresError) -> (handle: LibPQHandle, session: Session) {
         var failures: [PostgresError] = []
         for host in endpoint.hosts {
-            let addresses =
-                host.dialAddress.map { [$0] }
-                ?? numericAddresses(of: host.name, until: .now + endpoint.connectTimeout)
-            if addresses.isEmpty {
-                failures.append(LoginFailure.nameNotFound.explained(attempt: attempt, endpoint: endpoint, host: host))
+            let addresses: [String]
+            do throws(LookUpFailure) {
+                addresses =
+                    if let address = host.dialAddress { [address] } else {
+                        try numericAddresses(of: host.name, until: .now + endpoint.connectTimeout)
+                    }
+            } catch {
+                let failure = LoginFailure.noAddress(error).explained(attempt: attempt, endpoint: endpoint, host: host)
+                guard failure.allowsAnotherHost else { throw failure }
+                failures.append(failure)
+                continue
             }
             for address in addresses {
                 do throws(PostgresError) {
@@ -145,10 +151,11 @@ extension LoginFailure {
         switch self {
         case .server(let answer):
             return PostgresError(answer, attempt: attempt, host: place)
-        case .nameNotFound:
+        case .noAddress(let failure):
+            let isInterrupted = failure == .interrupted
             return error(
-                .nameNotFound, cause: "the host's name has no address, or no resolver answered in time",
-                remedy: "correct the host in the inventory, or fix name resolution on this machine")
+                isInterrupted ? .interrupted : .nameNotFound, cause: failure.cause, remedy: failure.remedy,
+                kind: isInterrupted ? .failed : .unreachable)
         case .cannotConnect(let text):
             return error(
                 .cannotConnect, cause: text,

@@ -153,15 +153,29 @@ public actor RedisConnection {
 
     private func connect() throws(StreamFailure) -> TCPStream {
         let deadline = ContinuousClock.now + endpoint.connectTimeout
-        let address = endpoint.dialAddress ?? numericAddresses(of: endpoint.host, until: deadline).first
-        guard let address else { throw .cannotConnect("no address") }
-        return try TCPStream(address: address, port: endpoint.dialPort ?? endpoint.port, until: deadline)
+        let addresses: [String]
+        do throws(LookUpFailure) {
+            addresses = try self.addresses(until: deadline)
+        } catch {
+            throw .cannotConnect("no address")
+        }
+        return try TCPStream(address: addresses[0], port: endpoint.dialPort ?? endpoint.port, until: deadline)
+    }
+
+    private func addresses(until deadline: ContinuousClock.Instant) throws(LookUpFailure) -> [String] {
+        if let address = endpoint.dialAddress { return [address] }
+        return try numericAddresses(of: endpoint.host, until: deadline)
     }
 
     private func dial(attempt: String) throws(RedisError) -> TCPStream {
         let limit = endpoint.connectTimeout
-        let addresses = endpoint.dialAddress.map { [$0] } ?? numericAddresses(of: endpoint.host, until: .now + limit)
-        var failure: StreamFailure?
+        let addresses: [String]
+        do throws(LookUpFailure) {
+            addresses = try self.addresses(until: .now + limit)
+        } catch {
+            throw RedisError(error, attempt: attempt, host: endpoint.place)
+        }
+        var failure = StreamFailure.cannotConnect("no address")
         for address in addresses {
             do throws(StreamFailure) {
                 let deadline = ContinuousClock.now + limit

@@ -2,8 +2,16 @@ import ClientKit
 
 /// Failures before the server has let anybody in.
 extension RedisError {
-    /// No TCP connection; `failure` is `nil` where there was no address to dial.
-    init(dialling failure: StreamFailure?, attempt: String, host: String) {
+    /// No address to dial.
+    init(_ failure: LookUpFailure, attempt: String, host: String) {
+        let isInterrupted = failure == .interrupted
+        self.init(
+            isInterrupted ? .interrupted : .nameNotFound, attempt: attempt, host: host, cause: failure.cause,
+            remedy: failure.remedy, kind: isInterrupted ? .failed : .unreachable)
+    }
+
+    /// No TCP connection.
+    init(dialling failure: StreamFailure, attempt: String, host: String) {
         func make(
             _ reason: Reason, cause: String, remedy: String, kind: FailureKind = .unreachable
         ) -> RedisError {
@@ -11,10 +19,6 @@ extension RedisError {
         }
         self =
             switch failure {
-            case nil:
-                make(
-                    .nameNotFound, cause: "the host's name has no address, or no resolver answered in time",
-                    remedy: "correct the host in the inventory, or fix name resolution on this machine")
             case .cannotConnect(let text), .closed(let text):
                 make(
                     .cannotConnect, cause: text,

@@ -100,7 +100,7 @@ extension PostgresServerTests {
                     $0.hosts[0].port = port
                     $0.connectTimeout = .milliseconds(400)
                 }
-                #expect(error.reason == .connectDeadline && error.kind == .unreachable)
+                #expect(error.reason == .connectDeadline && error.kind == .unreachable, "\(error)")
                 #expect((.milliseconds(400) ..< .seconds(15)).contains(ContinuousClock.now - start))
             }
         }
