@@ -35,7 +35,7 @@ extension Execution {
         do {
             reader = try await site.site(reporter: .silent).reader
         } catch let worse {
-            runner.events(.warning("no evidence can be gathered: \(worse)"))
+            runner.events(.warning("cannot gather evidence: \(worse)"))
             return error
         }
         runner.events(.stepProgress(step.id, .init("gathering evidence")))
@@ -71,7 +71,7 @@ extension Execution {
                         file.contents, named: file.name, of: step.id.rawValue))
             }
         } catch {
-            runner.events(.warning("the evidence could not be kept: \(error)"))
+            runner.events(.warning("the evidence could not be saved: \(error)"))
         }
         return files
     }

@@ -83,7 +83,7 @@ public struct ModulePlan: Sendable, Codable {
 
         var description: String {
             "it is a plan of format \(format), written by runner \(runner), and this version carries out format "
-                + "\(ModulePlan.format) only, whose changes can be compared with what is found"
+                + "\(ModulePlan.format) only, whose changes can be compared with the current state"
         }
     }
 
@@ -131,7 +131,7 @@ public struct ModulePlan: Sendable, Codable {
                 var changes = try await step.check(site).changes.map { $0.redacted(by: redactor) }
                 if step.isProof, changes.isEmpty, plans.contains(where: { !$0.changes.isEmpty }) {
                     changes = [
-                        Change("verify again after the changes above: \(step.summary)", .unknowable, .run)
+                        Change("verify again after the changes above: \(step.summary)", .knownAfterApply, .run)
                     ]
                 }
                 plans.append(StepPlan(step: step.id, changes: changes, obstacle: nil))

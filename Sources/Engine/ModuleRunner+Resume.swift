@@ -100,7 +100,7 @@ extension ModuleRunner {
                         + "in \(torn.file)"))
         }
         for (step, why) in reopened.damaged.sorted(by: { $0.key < $1.key }) {
-            events(.warning("the checkpoint of \(step) does not count: \(why)"))
+            events(.warning("the checkpoint of \(step) is ignored: \(why)"))
         }
         for command in reopened.unknown where command.start.effect == .change {
             let start = command.start

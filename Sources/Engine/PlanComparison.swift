@@ -28,8 +28,8 @@ struct PlanComparison {
             switch index.map({ unplanned.remove(at: $0) }) {
             case nil: words.append("gone: \(change.summary)")
             case let other? where other.hasSameValues(as: change):
-                words.append("other: \(change.summary), and once more since the plan")
-            case let other?: words.append("other: planned was `\(change.summary)`, now it is `\(other.summary)`")
+                words.append("changed: \(change.summary), and again since the plan")
+            case let other?: words.append("changed: the plan has `\(change.summary)`, now it is `\(other.summary)`")
             }
         }
         return words + unplanned.map { "new: \($0.summary)" }
@@ -39,21 +39,21 @@ struct PlanComparison {
         if planned.contains(where: { isSame($0, as: change) }) { return true }
         guard stage == .begun else { return false }
         // A rollout under way, or what an interrupted task left, comes of what the plan had the step do.
-        return change.certainty == .unknowable || planned.contains { $0.certainty == .unknowable }
+        return change.certainty == .knownAfterApply || planned.contains { $0.certainty == .knownAfterApply }
     }
 
-    /// What cannot be known before may come out otherwise; where it has a starting point, that must be the same.
+    /// What is known after apply may turn out different; if it has a starting point, that must be the same.
     private func isSame(_ planned: Change, as found: Change) -> Bool {
         let isOpen =
-            planned.certainty == .unknowable
-            && (found.certainty == .unknowable
+            planned.certainty == .knownAfterApply
+            && (found.certainty == .knownAfterApply
                 || (planned.action == found.action && found.isAboutTheSame(as: planned)))
         return (isOpen || (planned.isSameSubject(as: found) && planned.hasSameValues(as: found)))
             && (planned.startingPoint == nil || planned.startingPoint == found.startingPoint)
     }
 
     private func mayBeGone(_ change: Change) -> Bool {
-        change.certainty == .unknowable && change.startingPoint == nil
+        change.certainty == .knownAfterApply && change.startingPoint == nil
     }
 }
 

@@ -21,7 +21,7 @@ extension ModulePlan {
             try await runBlocking { try File(sealing: self).write(to: path) }
         } catch let error as JournalError {
             throw StepFailure(
-                "write the plan to \(path)", cause: error.cause, remedy: "name another file with --output",
+                "write the plan to \(path)", cause: error.cause, remedy: "choose another file with --output",
                 kind: error.kind)
         }
     }
@@ -34,13 +34,13 @@ extension ModulePlan {
         guard self.module == module.number else {
             throw refusal(
                 "it is a plan of module \(self.module), not of module \(module.number)",
-                remedy: "give a plan of module \(module.number)")
+                remedy: "use a plan of module \(module.number)")
         }
         guard self.inventory.sha256 == inventory.digest else {
             throw refusal(
                 "it was made with the inventory \(self.inventory.path) of SHA-256 \(self.inventory.sha256.prefix(12))…, and "
                     + "\(inventory.path) is \(inventory.digest.prefix(12))…",
-                remedy: "give the inventory that it was made with, or make a new plan")
+                remedy: "use the inventory that it was made with, or make a new plan")
         }
         let (planned, known) = (steps.map(\.step), module.steps(for: RunOptions()).map(\.id))
         guard planned == known else {
@@ -49,7 +49,7 @@ extension ModulePlan {
             let difference = (missing + strange).joined(separator: ", ")
             throw refusal(
                 "runner \(runner) made it, and its list of steps is not that of runner \(version): it "
-                    + (difference.isEmpty ? "has another order" : difference),
+                    + (difference.isEmpty ? "has a different order" : difference),
                 remedy: "carry it out with runner \(runner), or make a new plan")
         }
     }

@@ -15,7 +15,7 @@ public enum RunFailure: Error, Sendable {
         switch self {
         case .failed(let error): error.description
         case .unforeseen(let text): text
-        case .interrupted: "interrupted; `runner resume` goes on where it stopped"
+        case .interrupted: "interrupted; `runner resume` continues where it stopped"
         }
     }
 }

@@ -35,14 +35,14 @@ public struct StepSelection: Sendable {
         guard first <= last else {
             throw StepFailure(
                 "choose the steps of module \(module.number)",
-                cause: "\(ids[first]) comes after \(ids[last])", remedy: "exchange --from and --until", kind: .usage)
+                cause: "\(ids[first]) comes after \(ids[last])", remedy: "swap --from and --until", kind: .usage)
         }
         let outside = only.filter { !ids[first...last].contains($0) }
         guard outside.isEmpty || outside.count < only.count else {
             throw StepFailure(
                 "choose the steps of module \(module.number)",
-                cause: "--from and --until leave out \(outside.map(\.rawValue).joined(separator: ", "))",
-                remedy: "give --only by itself", kind: .usage)
+                cause: "--from and --until exclude \(outside.map(\.rawValue).joined(separator: ", "))",
+                remedy: "use --only alone", kind: .usage)
         }
         let selected = steps[first...last].filter { only.isEmpty || only.contains($0.id) }
         if let left = steps.first(where: { step in
@@ -50,8 +50,8 @@ public struct StepSelection: Sendable {
         }) {
             throw StepFailure(
                 "choose the steps of module \(module.number)",
-                cause: "\(left.id) was asked for, and --from, --until or --only leave it out",
-                remedy: "begin no later than with \(left.id)", kind: .usage)
+                cause: "\(left.id) is required by the options, but --from, --until or --only exclude it",
+                remedy: "start no later than with \(left.id)", kind: .usage)
         }
         return Array(selected)
     }

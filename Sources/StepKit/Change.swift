@@ -7,7 +7,15 @@ public enum Certainty: String, Sendable, Codable, CaseIterable {
     /// It follows from what was read, and nothing has tried it, or it depends on something that an earlier step will make.
     case predicted
     /// Only carrying it out can tell.
-    case unknowable = "cannot be known before"
+    case knownAfterApply = "cannot be known before"
+
+    /// The word for people; the raw value is that of the files of plans, which does not change.
+    public var label: String {
+        switch self {
+        case .proved, .predicted: rawValue
+        case .knownAfterApply: "known after apply"
+        }
+    }
 }
 
 /// One thing that is not as it should be: what it is about as values, and words that an operator can judge.

@@ -17,11 +17,11 @@ struct Runner: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(name: "Running", subcommands: [RunCommand.self, ResumeCommand.self, PlanCommand.self]),
             CommandGroup(
-                name: "Looking",
+                name: "Inspecting",
                 subcommands: [
                     DoctorCommand.self, StepsCommand.self, StatusCommand.self, LogsCommand.self, AuditCommand.self,
                 ]),
-            CommandGroup(name: "Keeping house", subcommands: [InventoryCommand.self, UnlockCommand.self]),
+            CommandGroup(name: "Maintenance", subcommands: [InventoryCommand.self, UnlockCommand.self]),
         ])
 
     static func main() async {

@@ -51,7 +51,7 @@ import Testing
     @Test func givesUpALostHostAndBeginsTheStepAgainFromItsCheck() async throws {
         let bench = try Bench()
         bench.world.onFailover { error in
-            error.kind == .unreachable ? "k8s-master-01 does not answer any more, going on through k8s-master-02" : nil
+            error.kind == .unreachable ? "k8s-master-01 no longer answers, continuing through k8s-master-02" : nil
         }
         bench.world.on("second.apply") { visit in if visit.number == 1 { throw failure(.unreachable) } }
         let summary = try await bench.run()
@@ -63,7 +63,7 @@ import Testing
             ])
         #expect(bench.world.count("failOver") == 1)
         #expect(bench.events.warnings.count == 1)
-        #expect(bench.events.warnings.first?.contains("going on through k8s-master-02") == true)
+        #expect(bench.events.warnings.first?.contains("continuing through k8s-master-02") == true)
         let warning = try #require(try bench.newest().entries().first { $0.kind == .warning })
         #expect(warning.step == "second")
         #expect(warning.text?.contains("k8s-master-01 does not answer") == true)

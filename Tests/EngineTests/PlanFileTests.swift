@@ -76,7 +76,11 @@ import Testing
                         .proved, .change, .object(kind: "Secret", namespace: "chatwoot", name: "chatwoot-secrets"),
                         field: "data.REDIS_PASSWORD", old: "•••", new: "•••", startingPoint: "resourceVersion 2231")
                 ],
-                [Change("load the schema and seed the database, in a Job", .unknowable, .run, startingPoint: "empty")],
+                [
+                    Change(
+                        "load the schema and seed the database, in a Job", .knownAfterApply, .run,
+                        startingPoint: "empty")
+                ],
                 [
                     Change(.change, worker, field: "spec.replicas", old: "1", new: "2", .proved),
                     Change(.create, .object(kind: "Service", namespace: "chatwoot", name: "chatwoot-web"), .proved),

@@ -49,12 +49,15 @@ import Testing
             name: "another old value",
             planned: [Change(.change, deployment, field: "spec.replicas", old: "1", new: "2", .proved)],
             found: [replicas("3", setBy: "kubectl")],
-            words: ["second: other: planned was `\(replicas): 1 → 2`, now it is `\(replicas): 3 → 2 (set by kubectl)`"]),
+            words: [
+                "second: changed: the plan has `\(replicas): 1 → 2`, now it is "
+                    + "`\(replicas): 3 → 2 (set by kubectl)`"
+            ]),
         Move(
             name: "changed in place, then only to be replaced",
             planned: [Change(.change, deployment, field: "spec.replicas", old: "1", new: "2", .proved)],
             found: [Change(.replace, deployment, field: "spec.replicas", old: "1", new: "2", .proved)],
-            words: ["second: other: planned was"]),
+            words: ["second: changed: the plan has"]),
         Move(
             name: "the same words about another thing",
             planned: [Change("create it", .proved, .create, .database(name: "a"))],
@@ -62,25 +65,25 @@ import Testing
             words: ["second: gone: create it", "second: new: create it"]),
         Move(
             name: "what was to be waited for is to be made",
-            planned: [Change("see the rollout to its end", .unknowable, .run, deployment)],
+            planned: [Change("see the rollout to its end", .knownAfterApply, .run, deployment)],
             found: [Change(.create, deployment, .proved)], words: ["second: new: create Deployment a/b"]),
         Move(
             name: "another hidden value",
             planned: [hidden("1")], found: [hidden("2")],
-            words: ["second: other: Secret a/b: data.X: changed, and once more since the plan"]),
+            words: ["second: changed: Secret a/b: data.X: changed, and again since the plan"]),
         Move(
             name: "an unknowable change that was not planned",
             found: [
-                Change("mend second", .proved), Change("see the rollout to its end", .unknowable),
+                Change("mend second", .proved), Change("see the rollout to its end", .knownAfterApply),
             ], words: ["second: new: see the rollout to its end"]),
         Move(
             name: "an unknowable change from another state",
-            planned: [Change("load the schema", .unknowable, startingPoint: "0 tables")],
-            found: [Change("migrate", .unknowable, startingPoint: "67 tables")],
+            planned: [Change("load the schema", .knownAfterApply, startingPoint: "0 tables")],
+            found: [Change("migrate", .knownAfterApply, startingPoint: "67 tables")],
             words: ["second: gone: load the schema", "second: new: migrate"]),
         Move(
             name: "an unknowable change became another one",
-            planned: [Change("see the rollout to its end", .unknowable)],
+            planned: [Change("see the rollout to its end", .knownAfterApply)],
             found: [Change("mend second", .proved)], words: ["second: new: mend second"]),
     ]
 
@@ -142,9 +145,9 @@ import Testing
     }
 
     @Test func whatCannotBeKnownBeforeMayComeOtherwiseOrNotAtAll() async throws {
-        for found in [[Change("see it, now at 2", .unknowable)], []] {
+        for found in [[Change("see it, now at 2", .knownAfterApply)], []] {
             let bench = try Bench()
-            bench.world.finds([Change("see it, now at 1", .unknowable)], in: "second")
+            bench.world.finds([Change("see it, now at 1", .knownAfterApply)], in: "second")
             let plan = try await bench.planFile()
             if found.isEmpty { bench.world.settle("second") }
             bench.world.finds(found, in: "second")
@@ -166,7 +169,7 @@ import Testing
         bench.world.settle("third")
         let plan = try await bench.planFile()
         bench.world.on("second.verify") { visit in
-            visit.world.finds([Change("prove that it is served; now 502", .unknowable)], in: "third")
+            visit.world.finds([Change("prove that it is served; now 502", .knownAfterApply)], in: "third")
             visit.world.unsettle("third")
         }
         #expect(try await bench.run(plan: plan).failure == nil)
@@ -225,13 +228,13 @@ import Testing
         Move(
             name: "half of it", planned: [Change("mend a", .proved), Change("mend b", .proved)],
             found: [Change("mend b", .proved)], words: []),
-        Move(name: "a rollout under way", found: [Change("see the rollout, now at 1", .unknowable)], words: []),
+        Move(name: "a rollout under way", found: [Change("see the rollout, now at 1", .knownAfterApply)], words: []),
         Move(
             name: "a task that was cut off",
-            planned: [Change("load it, in a Job", .unknowable, startingPoint: "empty")],
-            found: [Change("load it again from scratch", .unknowable, startingPoint: "12 tables")], words: []),
+            planned: [Change("load it, in a Job", .knownAfterApply, startingPoint: "empty")],
+            found: [Change("load it again from scratch", .knownAfterApply, startingPoint: "12 tables")], words: []),
         Move(
-            name: "a task that ended", planned: [Change("load it, in a Job", .unknowable, startingPoint: "empty")],
+            name: "a task that ended", planned: [Change("load it, in a Job", .knownAfterApply, startingPoint: "empty")],
             found: [Change("create the record", .proved)], words: []),
         Move(name: "nothing to be seen", found: [], words: []),
         Move(
@@ -290,11 +293,11 @@ import Testing
         let bench = try Bench()
         let plan = try await bench.planFile()
         bench.world.forgetCalls()
-        bench.world.onFailover { _ in "k8s-master-01 is gone, going on through k8s-master-02" }
+        bench.world.onFailover { _ in "k8s-master-01 is gone, continuing through k8s-master-02" }
         bench.world.on("second.check") { visit in
             if visit.number == 1 { throw failure(.unreachable) }
         }
         #expect(try await bench.run(plan: plan).failure == nil)
-        #expect(bench.events.warnings == ["k8s-master-01 is gone, going on through k8s-master-02"])
+        #expect(bench.events.warnings == ["k8s-master-01 is gone, continuing through k8s-master-02"])
     }
 }

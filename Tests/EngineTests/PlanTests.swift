@@ -9,7 +9,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct PlanTests {
     @Test func tellsEveryChangeWithItsCertaintyAndWritesNothing() async throws {
         let bench = try Bench()
-        let changes = [Change("create database", .proved), Change("load schema", .unknowable)]
+        let changes = [Change("create database", .proved), Change("load schema", .knownAfterApply)]
         bench.world.finds(changes, in: "first")
         bench.world.finds([Change("roll out", .predicted)], in: "third")
         bench.world.settle("second")
@@ -30,7 +30,7 @@ import Testing
 
     @Test func printsCertaintyInWords() async throws {
         let bench = try Bench()
-        bench.world.finds([Change("load schema", .unknowable)], in: "first")
+        bench.world.finds([Change("load schema", .knownAfterApply)], in: "first")
         bench.world.settle("second")
         bench.world.settle("third")
         let plan = try await bench.plan()
@@ -95,7 +95,7 @@ import Testing
         for step in bench.steps { bench.world.settle(step) }
         #expect(try await bench.plan().isEmpty)
         bench.world.unsettle("first")
-        let again = Change("verify again after the changes above: a step of the engine's tests", .unknowable, .run)
+        let again = Change("verify again after the changes above: a step of the engine's tests", .knownAfterApply, .run)
         #expect(try await bench.plan().steps.map(\.changes) == [[Change("mend first", .proved)], [again], [again]])
         // What it finds itself says more.
         bench.world.unsettle("second")

@@ -136,7 +136,7 @@ import Testing
         try Self.rewrite(file, damage.done)
         let summary = try await bench.resume()
         #expect(summary.failure == nil)
-        #expect(bench.events.warnings.contains { $0.hasPrefix("the checkpoint of first does not count: ") })
+        #expect(bench.events.warnings.contains { $0.hasPrefix("the checkpoint of first is ignored: ") })
         #expect(try bench.records().contains("checkpoint.withdrawn first"))
         // In place all the same, and finished anew.
         #expect(bench.world.stepCalls.filter { $0.hasPrefix("first") } == ["first.check"])

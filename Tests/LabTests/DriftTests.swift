@@ -20,7 +20,7 @@ extension RehearsalTests {
         let kinds = Set(batches.flatMap(\.drifts).map(\.name)).count
         print(
             "\(kinds) kinds of drift named and repaired; \(honesty.compared) changes done as planned, "
-                + "\(honesty.unknowable) said not to be known before")
+                + "\(honesty.unknowable) said to be known after apply")
         #expect(kinds >= 40)
         #expect(honesty.compared >= kinds)
     }

@@ -140,7 +140,7 @@ extension RunTests {
         try await Lab.call("cut", "k8s-master-01")
         let survived = try await running.wait()
         #expect(survived.status == 0, "\(survived.error)")
-        #expect(survived.error.contains("going on through k8s-master-02"))
+        #expect(survived.error.contains("continuing through k8s-master-02"))
         #expect(try await Platform.migrations().values.filter { $0 == [1, 0] }.count == 1)
 
         try await Lab.reset()

@@ -91,7 +91,7 @@ extension RehearsalTests {
             Move(
                 drift: .field(
                     worker, "/spec/replicas", "0",
-                    "other: planned was `Deployment chatwoot/chatwoot-worker: spec.replicas: 1 → 2")),
+                    "changed: the plan has `Deployment chatwoot/chatwoot-worker: spec.replicas: 1 → 2")),
             Move(
                 drift: .field(
                     "configmap/chatwoot-config", "/data/REDIS_URL", #""redis://second""#,

@@ -31,7 +31,7 @@ extension RehearsalTests {
         let behind = try Self.behindTheWorker()
         let through = try await Lab.runner("inventory", "check", "--probe", "--inventory", behind.path)
         #expect(through.status == 0, "\(through.output)")
-        #expect(through.output.contains("✓ k8s-master-01 over SSH: root is let in through k8s-worker-01"))
+        #expect(through.output.contains("✓ k8s-master-01 over SSH: logged in as root through k8s-worker-01"))
 
         try await Lab.call("stop", "sshd@k8s-worker-01")
         let barred = try await Lab.runner("inventory", "check", "--probe", "--inventory", behind.path)
@@ -91,7 +91,7 @@ extension RehearsalTests {
         let run = try await running.wait()
         _ = try await holding
         #expect(run.status == 0, "\(run.error)")
-        #expect(run.error.contains("k8s-master-01 does not answer any more, going on through k8s-master-02"))
+        #expect(run.error.contains("k8s-master-01 no longer answers, continuing through k8s-master-02"))
         #expect(run.seconds < 60)
         try await Lab.reset()
     }

@@ -14,7 +14,7 @@ import Testing
             #expect(plan.output.contains("\(step):\n"))
         }
         #expect(plan.output.contains("[proved]") && plan.output.contains("[predicted]"))
-        #expect(plan.output.contains("[cannot be known before]"))
+        #expect(plan.output.contains("[known after apply]"))
         #expect(try await Platform.resourceVersions() == before, "plan must not write")
         #expect(try await Platform.outsideTheCluster() == outside, "plan must not write")
         #expect(!FileManager.default.fileExists(atPath: "\(Lab.credentials)/chatwoot.env"))

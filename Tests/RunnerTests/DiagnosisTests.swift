@@ -15,14 +15,14 @@ import Testing
     @Test func eachDiagnosisIsOneLineAndAFailureHasItsRemedyBelow() {
         let diagnoses: [Diagnosis] = [
             .ok("a over SSH", "logged in as root"), .failed("b", "ask: no", remedy: "fix it"),
-            .skipped("c", "not asked: b"),
+            .skipped("c", "not checked: b"),
         ]
         #expect(
             DiagnosisLines(isColoured: false).text(diagnoses).raw == """
                 ✓ a over SSH: logged in as root
                 ✗ b: ask: no
                     → fix it
-                – c: not asked: b
+                – c: not checked: b
                 """)
         #expect(DiagnosisLines(isColoured: true).text(diagnoses).raw.contains("\u{1B}[31m✗\u{1B}[0m b: ask: no\n"))
     }
@@ -44,7 +44,7 @@ import Testing
 
     @Test func theExitStatusIsThatOfTheFirstFailureAndARefusalOutranksAll() {
         let ok = ProbeFinding.ok("it", found: "well")
-        #expect(ProbeResult([ok, .skipped("it", because: "not asked")], hasMaster: true).failure == nil)
+        #expect(ProbeResult([ok, .skipped("it", because: "not checked")], hasMaster: true).failure == nil)
         #expect(ProbeResult([ok, failure(.badInput), failure(.unreachable)], hasMaster: true).failure == .badInput)
         #expect(ProbeResult([failure(.unreachable), failure(.refused)], hasMaster: true).failure == .refused)
         #expect(ProbeResult([failure(.unreachable)], hasMaster: false).failure == .noMaster)

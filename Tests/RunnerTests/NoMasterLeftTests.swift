@@ -15,7 +15,7 @@ import Testing
         #expect(none.cause == "m1, m2, m3: etcd failed")
         #expect(
             none.remedy
-                == "start etcd; then the same command again, or `runner resume` where it has begun a run")
+                == "start etcd; then run the same command again, or `runner resume` if it had started a run")
         #expect(none.diagnoses == [.failed("Kubernetes masters", "m1, m2, m3: etcd failed", remedy: "start etcd")])
     }
 
@@ -24,8 +24,8 @@ import Testing
             failure("m1", "connection refused", remedy: "start sshd"), failure("m2", "etcd failed"),
             failure("m1", "connection refused", remedy: "start sshd"),
         ])
-        #expect(none.cause == "none does:\n  m1: connection refused\n  m2: etcd failed")
+        #expect(none.cause == "none is ready:\n  m1: connection refused\n  m2: etcd failed")
         #expect(none.diagnoses.map(\.found) == ["m1: connection refused", "m2: etcd failed"])
-        #expect(NoMasterLeft(failures: []).cause == "there is no session to any")
+        #expect(NoMasterLeft(failures: []).cause == "no master is connected")
     }
 }

@@ -101,7 +101,7 @@ struct FixFirewall: PageAsker, NamedStep {
             let settling = unconfirmedSince.map { time in
                 Change(
                     "\(node.name): put UFW back as it was before the change of \(time), which no run has confirmed",
-                    .unknowable, .change, .node(name: node.name), field: "unconfirmed change of UFW")
+                    .knownAfterApply, .change, .node(name: node.name), field: "unconfirmed change of UFW")
             }
             return [settling].compactMap { $0 }
                 + commands.map { command in

@@ -19,11 +19,14 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
             changes = zip(names, verdicts).compactMap { name, verdict in
                 if case .done = verdict { return nil }
                 return Change(
-                    "see the rollout of Deployment \(name) to its end; now \(verdict.summary)", .unknowable, .run,
+                    "wait for the rollout of Deployment \(name), now \(verdict.summary)", .knownAfterApply, .run,
                     Self.subject(name, site))
             }
             if try await !stuckPods(site).isEmpty {
-                changes.append(Change("let pods that could not pull their image try again at once", .unknowable, .run))
+                changes.append(
+                    Change(
+                        "let pods that could not pull their image try again at once", .knownAfterApply,
+                        .run))
             }
         }
         let scaling = try await Scaling(site)
@@ -119,7 +122,8 @@ extension Change {
     fileprivate var withUnknownChecksum: Change {
         guard let subject, field == ChatwootNames.checksumField else { return self }
         return Change(
-            "\(subject): \(ChatwootNames.checksumField): changed, by the secrets that are to be generated", .unknowable,
+            "\(subject): \(ChatwootNames.checksumField): changed, by the secrets that are to be generated",
+            .knownAfterApply,
             action, subject, field: field, old: old, startingPoint: startingPoint)
     }
 }

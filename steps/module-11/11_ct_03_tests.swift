@@ -19,7 +19,7 @@ struct ProveService: PageAsker, NamedStep {
         }
         return Finding(
             changes: try await breaks(chain).map {
-                Change("prove that \($0.claim); now \($0.found)", .unknowable, .run, .proof(claim: $0.claim))
+                Change("prove that \($0.claim); now \($0.found)", .knownAfterApply, .run, .proof(claim: $0.claim))
             })
     }
 

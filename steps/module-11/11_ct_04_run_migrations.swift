@@ -18,7 +18,7 @@ struct RunMigrations: NamedStep {
         /// What only the Job can tell, begun from what the database holds now.
         func inAJob(_ words: String) -> Change {
             Change(
-                "\(words), in a Job", .unknowable,
+                "\(words), in a Job", .knownAfterApply,
                 startingPoint: state.server.database == nil ? nil : state.figures)
         }
         switch state.task {
@@ -73,7 +73,7 @@ struct RunMigrations: NamedStep {
         let reason = if case .other(let words) = found.author { "; \(words)" } else { "" }
         return Change(
             "migrate the database (\(state.words)) with \(site.inventory.chatwoot.image), in a Job\(reason)",
-            .unknowable, startingPoint: state.figures)
+            .knownAfterApply, startingPoint: state.figures)
     }
 
     func apply(_ changes: [Change], to site: SiteWriter) async throws {

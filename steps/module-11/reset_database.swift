@@ -95,7 +95,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         return [
             Change(
                 "remove the old data's keys from Redis database \(site.inventory.redis.database): \(keys.words)",
-                .unknowable)
+                .knownAfterApply)
         ]
     }
 

@@ -24,7 +24,7 @@ struct AuditVerifyCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard let expectHead else { return }
-        if run == nil { throw ValidationError("--expect-head needs a run") }
+        if run == nil { throw ValidationError("--expect-head requires a run") }
         if AuditAnchor(expecting: expectHead) == nil {
             throw ValidationError("--expect-head takes NUMBER:HASH or HASH, the hash in 64 hexadecimal digits")
         }

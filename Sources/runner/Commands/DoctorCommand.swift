@@ -8,7 +8,7 @@ import StepKit
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Tell whether everything is reachable and served, and if not, why; changes nothing.")
+        abstract: "Check whether everything is reachable and served, and if not, why; changes nothing.")
 
     @Argument(help: "The module's number.") var module: Int
     @OptionGroup var inventoryOptions: InventoryOptions

@@ -8,7 +8,7 @@ struct InventoryCheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Report every mistake of the inventory at once, each with its JSON path and line.",
-        discussion: "With --probe, also tries to reach and log in to everything that it names; changes nothing.")
+        discussion: "With --probe, also connects and logs in to everything it names; changes nothing.")
 
     @Flag(name: .long, help: "Connect to every host, PostgreSQL, Redis, the API servers and the registry too.")
     var probe = false

@@ -3,6 +3,6 @@ import ArgumentParser
 /// `runner inventory`.
 struct InventoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "inventory", abstract: "Check the inventory, or make one of kubespray's.",
+        commandName: "inventory", abstract: "Check the inventory, or create one from kubespray's.",
         subcommands: [InventoryCheckCommand.self, InventoryImportCommand.self])
 }

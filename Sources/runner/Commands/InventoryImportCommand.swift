@@ -7,7 +7,7 @@ import StepKit
 struct InventoryImportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Make an inventory of a kubespray hosts.yaml.",
+        abstract: "Create an inventory from a kubespray hosts.yaml.",
         discussion: """
             What that file does not know is taken from --set, then from --like; what is left over is written as something to be \
             filled in, and named. Values can be set for: \(InventoryImport.settableKeys.joined(separator: ", ")).
@@ -16,13 +16,13 @@ struct InventoryImportCommand: AsyncParsableCommand {
     @Argument(help: "Kubespray's inventory, in YAML.") var hosts: String
     @Option(name: .shortAndLong, help: "The file to write (default: standard output).") var output: String?
     @Flag(name: .long, help: "Replace the file if it exists.") var force = false
-    @Option(name: .long, help: "An inventory to take what kubespray does not know from.") var like: String?
-    @Option(name: .long, help: ArgumentHelp("A value, as KEY=VALUE; several times.", valueName: "key=value"))
+    @Option(name: .long, help: "An inventory that supplies what the kubespray file lacks.") var like: String?
+    @Option(name: .long, help: ArgumentHelp("A value, as KEY=VALUE; can be repeated.", valueName: "key=value"))
     var set: [String] = []
 
     func validate() throws {
         _ = try values()
-        if force, output == nil { throw ValidationError("--force belongs to --output") }
+        if force, output == nil { throw ValidationError("--force requires --output") }
     }
 
     func run() async throws {
@@ -43,7 +43,7 @@ struct InventoryImportCommand: AsyncParsableCommand {
             for note in result.notes { Terminal.write("note: \(note.line(in: hosts))\n") }
             if let target { Terminal.write("wrote \(target)\n") }
             if !result.blanks.isEmpty {
-                Terminal.write("to be filled in before use: \(result.blanks.joined(separator: ", "))\n")
+                Terminal.write("fill in before use: \(result.blanks.joined(separator: ", "))\n")
             }
         }
     }
@@ -54,14 +54,14 @@ struct InventoryImportCommand: AsyncParsableCommand {
             let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard parts.count == 2, InventoryImport.settableKeys.contains(parts[0]) else {
                 throw ValidationError(
-                    "'\(text)' is no KEY=VALUE; keys are \(InventoryImport.settableKeys.joined(separator: ", "))")
+                    "'\(text)' is not KEY=VALUE; keys are \(InventoryImport.settableKeys.joined(separator: ", "))")
             }
             guard values.updateValue(parts[1], forKey: parts[0]) == nil else {
                 throw ValidationError("\(parts[0]) is set twice")
             }
         }
         if values["ssh.key"] != nil, values["ssh.agent"] != nil {
-            throw ValidationError("set either ssh.key or ssh.agent")
+            throw ValidationError("set only one of ssh.key and ssh.agent")
         }
         return values
     }

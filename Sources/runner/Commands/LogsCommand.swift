@@ -16,7 +16,7 @@ struct LogsCommand: AsyncParsableCommand {
 
     @Argument(help: "The run (default: the newest).") var run: String?
     @Option(name: .long, help: "Print this step's transcript with all output.") var step: StepID?
-    @Flag(name: .long, help: "Go on until the run ends.") var follow = false
+    @Flag(name: .long, help: "Keep printing until the run ends.") var follow = false
     @Flag(name: .long, help: "Show the exact argument vectors, scripts and statements too.") var verbose = false
     @OptionGroup var stateOptions: StateOptions
     @OptionGroup var formatOptions: FormatOptions

@@ -17,7 +17,7 @@ struct PlanCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard output == nil || !resetOptions.resetDatabase else {
-            throw ValidationError("a reset of the database is never carried out from a plan's file")
+            throw ValidationError("a database reset is never carried out from a plan file")
         }
     }
 
@@ -52,7 +52,7 @@ extension ModulePlan {
             return step.changes.isEmpty
                 ? "\(step.step): in place"
                 : "\(step.step):\n"
-                    + step.changes.map { "  \($0.summary)  [\($0.certainty.rawValue)]" }
+                    + step.changes.map { "  \($0.summary)  [\($0.certainty.label)]" }
                     .joined(separator: "\n")
         }
         let count = steps.map(\.changes.count).reduce(0, +)

@@ -8,7 +8,7 @@ import Steps
 struct ResumeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume",
-        abstract: "Go on with an interrupted run: finished steps are checked again and not repeated.")
+        abstract: "Continue an interrupted run: finished steps are checked again, not repeated.")
 
     @Argument(help: "The run (default: the newest unfinished one).") var run: String?
     @OptionGroup var inventoryOptions: InventoryOptions
@@ -33,7 +33,7 @@ struct ResumeCommand: AsyncParsableCommand {
             }
         }
         guard let summary else {
-            try StandardOutput.write("nothing to resume: no run of module \(module.number) is unfinished")
+            try StandardOutput.write("nothing to resume: no unfinished run of module \(module.number)")
             return
         }
         try console.finish(with: summary)

@@ -8,12 +8,12 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run", abstract: "Run a module: every step that is not in place, in order.")
 
     @Argument(help: "The module's number.") var module: Int
-    @Option(name: .long, help: "Begin with this step.") var from: StepID?
+    @Option(name: .long, help: "Start with this step.") var from: StepID?
     @Option(name: .long, help: "End with this step.") var until: StepID?
-    @Option(name: .long, help: "Do only this step; may be given several times.") var only: [StepID] = []
+    @Option(name: .long, help: "Do only this step; can be repeated.") var only: [StepID] = []
     @Option(
         name: .long,
-        help: "Carry out this plan and nothing else; stop where it is stale.")
+        help: "Carry out this plan and nothing else; stop if it is stale.")
     var plan: String?
     @OptionGroup var resetOptions: ResetOptions
     @OptionGroup var inventoryOptions: InventoryOptions

@@ -11,9 +11,9 @@ struct UnlockCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "unlock",
         abstract: "Break the cluster's lock of a run whose process is gone; recorded.",
-        discussion: "A run of this machine needs no unlocking: `runner resume` takes its lock over.")
+        discussion: "A run on this machine needs no unlocking: `runner resume` takes over its lock.")
 
-    @Argument(help: "The run that holds the lock, as the refused run named it.") var run: String
+    @Argument(help: "The run that holds the lock, as named by the refused run.") var run: String
     @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var stateOptions: StateOptions
 
@@ -56,14 +56,14 @@ struct UnlockCommand: AsyncParsableCommand {
         guard let lease = try await cluster.reader.lease(ofModule: module), let holder = lease.holder
         else {
             throw StepFailure(
-                attempt, cause: "nobody holds its lock", remedy: "go on: `runner resume`",
+                attempt, cause: "nobody holds its lock", remedy: "continue with `runner resume`",
                 kind: .badInput)
         }
         guard lease.runID == run else {
             throw StepFailure(
                 attempt,
                 cause: "\(holder) holds it with run \(lease.runID ?? "unknown"), not with \(run)",
-                remedy: "make sure that its process is gone, then name that run", kind: .badInput)
+                remedy: "make sure that its process is gone, then unlock that run", kind: .badInput)
         }
         try await journal.record(
             .lockBroken, text: "the lock of run \(run), held by \(holder), is about to be broken",

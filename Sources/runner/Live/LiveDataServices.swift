@@ -99,7 +99,7 @@ actor LiveDataServices: DataServices {
         if !isFirst, hasTunnels { await close() }
     }
 
-    /// The master that tunnels go through, where `error` may come of its loss and it does not answer any more.
+    /// The master that tunnels go through, where `error` may come of its loss and it no longer answers.
     ///
     /// Its keepalives may need longer to say so than a statement waits.
     func lostTunnel(after error: any ExplainedError) async -> SSHError? {
@@ -107,7 +107,7 @@ actor LiveDataServices: DataServices {
         do throws(SSHError) {
             _ = try await tunnel.run(
                 RemoteCommand(
-                    ["true"], for: "see that \(tunnel.hostName) answers", effect: .read,
+                    ["true"], for: "check that \(tunnel.hostName) answers", effect: .read,
                     timeout: inventory.limits.connect))
             return nil
         } catch {

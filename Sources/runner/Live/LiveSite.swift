@@ -70,7 +70,7 @@ actor LiveSite: OpenSite {
             let way = connection.lostJumpHost.map { " through the jump host \($0)" } ?? ""
             await connection.close()
             absent.append(AbsentNode(name: connection.hostName, failure: failure))
-            words.append("\(connection.hostName) does not answer any more\(way)")
+            words.append("\(connection.hostName) no longer answers\(way)")
         }
         connections.removeAll { lost[$0.hostName] != nil }
         for (name, failure) in error.lostHosts.apiServers where withoutAPI[name] == nil {
@@ -80,7 +80,7 @@ actor LiveSite: OpenSite {
         guard !words.isEmpty else { return nil }
         if !error.lostHosts.apiServers.isEmpty { await leaveMastersThatCannotServe() }
         try await chooseMaster()
-        return words.joined(separator: ", ") + ", going on through \(try masterInUse().hostName)"
+        return words.joined(separator: ", ") + ", continuing through \(try masterInUse().hostName)"
     }
 
     func observeLease() async throws {

@@ -29,16 +29,16 @@ struct NoMasterLeft: ExplainedError {
         self.reasons = reasons
     }
 
-    var attempt: String { "reach a Kubernetes master that serves" }
+    var attempt: String { "connect to a Kubernetes master that is ready" }
     var host: String? { nil }
     var cause: String {
         let words = reasons.map(\.words)
-        if words.isEmpty { return "there is no session to any" }
-        return words.count == 1 ? words[0] : "none does:\n  " + words.joined(separator: "\n  ")
+        if words.isEmpty { return "no master is connected" }
+        return words.count == 1 ? words[0] : "none is ready:\n  " + words.joined(separator: "\n  ")
     }
     var remedy: String {
-        let own = reasons.count == 1 ? reasons[0].remedy : "start a master, or repair the way to it"
-        return own + "; then the same command again, or `runner resume` where it has begun a run"
+        let own = reasons.count == 1 ? reasons[0].remedy : "start a master, or repair the connection to it"
+        return own + "; then run the same command again, or `runner resume` if it had started a run"
     }
     var kind: FailureKind { .noMaster }
 

@@ -54,7 +54,7 @@ struct RedisConnector: Sendable {
                 // Publish and subscribe go through a replica, too.
                 let found = try await own.isForPods ? reader.info() : reader.requireVersion()
                 await reader.connection.close()
-                return "lets us in, version \(found.version), \(found.isMaster ? "the master" : "a replica")"
+                return "accepts the login, version \(found.version), \(found.isMaster ? "the master" : "a replica")"
             })
         return answers
     }
@@ -104,7 +104,7 @@ struct RedisConnector: Sendable {
         guard service.usesTLS else { return nil }
         guard let file = (service.rootCertificate ?? .system).path else {
             throw StepFailure(
-                "connect to Redis with TLS", cause: "this machine has no file of the authorities that it trusts",
+                "connect to Redis with TLS", cause: "this machine has no file of trusted certificate authorities",
                 remedy: "name one as redis.rootCertificate in the inventory, or install ca-certificates",
                 kind: .badInput)
         }

@@ -9,7 +9,7 @@ struct ResetOptions: ParsableArguments {
     @Flag(
         name: .long,
         help:
-            "Set the database aside under another name and begin with an empty one; asks for its name on the terminal.")
+            "Rename the database and start with an empty one; asks for its name on the terminal.")
     var resetDatabase = false
     @Option(
         name: .long,
@@ -19,7 +19,7 @@ struct ResetOptions: ParsableArguments {
 
     func validate() throws {
         guard yesReset == nil || resetDatabase else {
-            throw ValidationError("--yes-reset stands only beside --reset-database")
+            throw ValidationError("--yes-reset requires --reset-database")
         }
     }
 
@@ -37,17 +37,17 @@ struct ResetOptions: ParsableArguments {
             answer = yesReset
         } else {
             answer = await Self.ask(
-                "This sets the database \"\(name)\" on \(inventory.postgres.hosts.joined(separator: ", ")) aside and begins "
-                    + "with an empty one.\nType the database's name to go on: ")
+                "This sets the database \"\(name)\" on \(inventory.postgres.hosts.joined(separator: ", ")) aside and starts "
+                    + "with an empty one.\nType the database's name to continue: ")
         }
         guard let answer else {
             throw StepFailure(
-                attempt, cause: "there is no terminal to ask on whether that is meant", remedy: remedy, kind: .usage)
+                attempt, cause: "there is no terminal to ask for confirmation on", remedy: remedy, kind: .usage)
         }
         guard answer == name else {
             throw StepFailure(
                 attempt, cause: "the name given is \"\(answer)\", and the inventory's database is \"\(name)\"",
-                remedy: remedy + " if that is the one", kind: .usage)
+                remedy: remedy + " if that is the right one", kind: .usage)
         }
         return unconfirmed
     }

@@ -41,9 +41,9 @@ struct StateOptions: ParsableArguments {
         }
         guard let found else {
             throw StepFailure(
-                "look at \(text.map { "run \($0)" } ?? "the newest run")", cause: "there is none in \(state.path)",
+                "find \(text.map { "run \($0)" } ?? "the newest run")", cause: "there is none in \(state.path)",
                 remedy: text == nil
-                    ? "begin one with `runner run MODULE`" : "run `runner status --all` to list the runs",
+                    ? "start one with `runner run MODULE`" : "run `runner status --all` to list the runs",
                 kind: .badInput)
         }
         return found

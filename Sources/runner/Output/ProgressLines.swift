@@ -39,7 +39,7 @@ final class ProgressLines: Sendable {
         case .preflightBegan:
             begin("preflight", doing: "connecting")
         case .preflightPassed(let duration):
-            end("preflight", as: "everything needed is reachable", after: duration)
+            end("preflight", as: "all checks passed", after: duration)
         case .stepBegan(let id, let index, let count):
             begin("[\(index)/\(count)] \(id)", doing: "checking")
         case .stepProgress(_, let said):
@@ -100,10 +100,10 @@ final class ProgressLines: Sendable {
             terminal.line("\(terminal.coloured("done", in: .green)): \(counts)")
         case .interrupted:
             let word = terminal.coloured("interrupted", in: .yellow)
-            terminal.line("\(word): \(counts); go on with: runner resume \(summary.runID)")
+            terminal.line("\(word): \(counts); continue with: runner resume \(summary.runID)")
         case .some(let failure):
             terminal.line("\(terminal.coloured("failed", in: .red)): \(failure.message)")
-            terminal.line("record of the run: runner logs \(summary.runID)")
+            terminal.line("log of the run: runner logs \(summary.runID)")
         }
         for note in summary.notes { terminal.line("\n\(note)") }
     }

@@ -27,7 +27,7 @@ struct InventoryProbe: Sendable {
         var access: (Credentials, GeneratedSecretsStore)?
         do {
             access = try await LiveProvider.credentials(of: inventory, redactor)
-            findings.append(.ok(credentialsSubject, found: "readable, and by nobody else"))
+            findings.append(.ok(credentialsSubject, found: "readable by their owner only"))
         } catch {
             findings.append(.failed(credentialsSubject, error: error, redactor: redactor))
         }
@@ -63,14 +63,16 @@ struct InventoryProbe: Sendable {
     ) -> ProbeFinding {
         let subject = "\(host.name) over SSH"
         switch answers.first(where: { $0.host.name == host.name })?.result {
-        case nil: return .skipped(subject, because: "not asked: no step connects to an operator's host")
+        case nil: return .skipped(subject, because: "not checked: no step connects to an operator's host")
         case .success:
             let way = host.via.map { " through \($0)" } ?? ""
-            return .ok(subject, found: "\(host.user) is let in\(way), host key \(fingerprints[host.name] ?? "")")
+            return .ok(subject, found: "logged in as \(host.user)\(way), host key \(fingerprints[host.name] ?? "")")
         case .failure(let error):
             let jump = answers.first { $0.host.name == error.hostName && $0.host.name != host.name }
             if case .failure = jump?.result {
-                return .skipped(subject, because: "not asked: its jump host \(error.hostName) does not let us through")
+                return .skipped(
+                    subject,
+                    because: "not checked: the connection to its jump host \(error.hostName) failed")
             }
             return .failed(subject, error: error, redactor: redactor)
         }
@@ -78,7 +80,7 @@ struct InventoryProbe: Sendable {
 
     private func apiFinding(of master: String, through connection: SSHConnection?) async -> ProbeFinding {
         let subject = "API server through \(master)"
-        guard let connection else { return .skipped(subject, because: "not asked: no session to \(master)") }
+        guard let connection else { return .skipped(subject, because: "not checked: no connection to \(master)") }
         let cluster = ClusterReader(
             shell: connection, kubeconfig: inventory.cluster.kubeconfig, requestTimeout: inventory.limits.service)
         do {

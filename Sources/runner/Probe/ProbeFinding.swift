@@ -21,7 +21,9 @@ struct ProbeFinding: Sendable {
     static func failed(
         _ subject: String, error: any Error, redactor: Redactor
     ) -> ProbeFinding {
-        let explained = error as? any ExplainedError ?? StepFailure("ask", cause: "\(error)", remedy: "report this")
+        let explained =
+            error as? any ExplainedError
+            ?? StepFailure("check it", cause: "\(error)", remedy: "report this")
         let diagnosis = Diagnosis.failed(subject, error: explained)
         return ProbeFinding(
             diagnosis: .failed(

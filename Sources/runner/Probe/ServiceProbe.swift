@@ -44,10 +44,10 @@ struct ServiceProbe: Sendable {
             ]
         let findings = await allAnswers(of: questions) { subject, needsMaster, ask in
             guard let services else {
-                return ProbeFinding.skipped(subject, because: "not asked: the credentials cannot be read")
+                return ProbeFinding.skipped(subject, because: "not checked: the credentials cannot be read")
             }
             guard master != nil || !needsMaster else {
-                return .skipped(subject, because: "not asked: no session to a master, through which it would be")
+                return .skipped(subject, because: "not checked: no connection to a master to check it through")
             }
             do {
                 return .ok(subject, found: redactor.redact(try await ask(services)))
@@ -70,14 +70,14 @@ struct ServiceProbe: Sendable {
     private func askPostgres(_ services: LiveDataServices) async throws -> String {
         let reader = try await services.postgresReader(.admin(database: inventory.postgres.adminDatabase))
         let version: String? = try await reader.value("SELECT current_setting('server_version')")
-        return "\(access?.credentials.postgres.user ?? "") is let in, version \(version ?? "unknown")"
+        return "logged in as \(access?.credentials.postgres.user ?? ""), version \(version ?? "unknown")"
     }
 
     private func askRedis(_ services: LiveDataServices) async throws -> String {
         let reader = try await services.redisReader()
         try await reader.ping()
         let isOpen = access?.credentials.redis.password == nil
-        return (isOpen ? "no password is wanted" : "the password is accepted")
+        return (isOpen ? "no password is required" : "the password is accepted")
             + ", version \(try await reader.requireVersion().version)"
     }
 
@@ -96,9 +96,9 @@ struct ServiceProbe: Sendable {
         try await RegistryProof(site).require()
         if let warning = warning.withLock({ $0 }) {
             throw StepFailure(
-                "ask for \(inventory.chatwoot.image)", host: master.hostName, cause: warning,
+                "request \(inventory.chatwoot.image)", host: master.hostName, cause: warning,
                 remedy:
-                    "open the way from the masters to the registry; where the nodes pull through a mirror, a run goes on without"
+                    "allow the masters to connect to the registry; if the nodes pull through a mirror, a run does not need it"
             )
         }
         return "\(access.credentials.registry.username) may pull \(inventory.chatwoot.image)"

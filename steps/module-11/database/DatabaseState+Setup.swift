@@ -276,7 +276,7 @@ extension DatabaseState {
         if login.isWrongPassword {
             // The server refuses a password that has ended in the same words as a wrong one.
             let hadEnded = server.role?.validUntil != nil
-            return judgePassword(&setup, hadEnded ? .perhapsEnded : .known, hadEnded ? .unknowable : .proved)
+            return judgePassword(&setup, hadEnded ? .perhapsEnded : .known, hadEnded ? .knownAfterApply : .proved)
         }
         // What is about to be changed explains it; nothing else does.
         guard setup.changes.isEmpty, setup.refusals.isEmpty else { return }
