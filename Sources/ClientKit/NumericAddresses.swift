@@ -76,5 +76,5 @@ private func lookUp(_ name: String, flags: Int32) -> Result<[String], LookUpFail
         }
         next = entry.ai_next
     }
-    return addresses.isEmpty ? .failure(.noAddress("no address of the Internet")) : .success(addresses)
+    return addresses.isEmpty ? .failure(.noAddress("no IPv4 or IPv6 address")) : .success(addresses)
 }

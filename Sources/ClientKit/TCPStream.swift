@@ -30,7 +30,7 @@ public final class TCPStream {
         hints.ai_protocol = Int32(IPPROTO_TCP)
         var list: UnsafeMutablePointer<addrinfo>?
         guard getaddrinfo(address, String(port), &hints, &list) == 0, let entry = list?.pointee else {
-            throw .cannotConnect("\(address) is no numeric address")
+            throw .cannotConnect("\(address) is not a numeric address")
         }
         defer { freeaddrinfo(list) }
         descriptor = socket(entry.ai_family, streamType, Int32(IPPROTO_TCP))

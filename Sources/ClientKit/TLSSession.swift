@@ -153,11 +153,11 @@ extension TLSFailure.Fault {
     /// What is wrong with a certificate for `name`, in words.
     public func cause(for name: String) -> String {
         switch self {
-        case .unknownAuthority: "none of the authorities in the root certificate signed the server's certificate"
-        case .expired: "the server's certificate, or an authority's, has expired"
-        case .notYetValid: "the server's certificate is not valid yet: one of the two clocks may be wrong"
+        case .unknownAuthority: "the server's certificate is not signed by an authority in the root certificate"
+        case .expired: "the server's certificate, or that of an authority, has expired"
+        case .notYetValid: "the server's certificate is not valid yet: one of the clocks may be wrong"
         case .otherName: "the server's certificate is not for \(name)"
-        case .other: "the server's certificate does not stand the test"
+        case .other: "the server's certificate fails verification"
         }
     }
 

@@ -61,7 +61,7 @@ struct AnchorCheck {
         for anchor in ends {
             guard let end = anchor.end else { continue }
             if let line = added[end] {
-                let problem = "it was added after the last record that \(anchor.source) knows"
+                let problem = "it was appended after the last record that \(anchor.source) knows"
                 findings.append(AuditFinding("audit.jsonl", line: line, problem))
             } else if end > count {
                 let problem = "the log was cut: \(anchor.source) knows its last record, number \(end)"

@@ -5,7 +5,7 @@ struct AuditDefect: Error, Sendable, Hashable {
         case cut
         /// The line holds zeros, which a file system leaves where a crash kept data from the disk.
         case zeros
-        /// The line is whole, and its bytes do not match the digest they carry.
+        /// The line is whole, and it does not match its own digest.
         case edited
         /// The line is longer than any record.
         case tooLong
@@ -33,9 +33,9 @@ struct AuditDefect: Error, Sendable, Hashable {
     /// What is wrong, in words.
     var cause: String {
         switch problem {
-        case .cut: "the last line has no end"
+        case .cut: "the last line is incomplete"
         case .zeros: "it holds zeros instead of a record"
-        case .edited: "its bytes do not match the digest they carry"
+        case .edited: "it does not match its own digest"
         case .tooLong: "it is longer than \(LineReader.longestLine >> 20) MiB, as no record is"
         case .unreadable(let why): "it cannot be read: \(why)"
         case .otherRun(let run): "it is a record of run \(run)"

@@ -125,6 +125,6 @@ extension FileLedger.Judgement {
     /// What a crash left, in words.
     fileprivate var notes: [String] {
         unfinished.map { "\($0.file.path) is still called \($0.temporary): the run was cut off before it got its name" }
-            + leftovers.map { "\($0) has an end that no record vouches for: the run was cut off while it was written" }
+            + leftovers.map { "\($0) has an end that no record covers: the run was cut off while it was written" }
     }
 }

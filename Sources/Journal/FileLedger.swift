@@ -82,7 +82,7 @@ struct FileLedger {
         }
         let folders = Set(known.map { Disk.split($0).folder } + ["checkpoints", "steps", "evidence"])
         for path in tree.folders.subtracting(folders).sorted() where !Self.mayBeEmpty(path) {
-            judgement.findings.append(AuditFinding(path, "it is foreign: no run makes such a folder"))
+            judgement.findings.append(AuditFinding(path, "it is foreign: no run creates such a folder"))
         }
         return judgement
     }

@@ -63,7 +63,7 @@ struct HeadList {
                     findings.append(AuditFinding(name, line: number, "it cannot be read: \(error)"))
                 }
             } else if SealedJSON.hasSeal(bytes) {
-                findings.append(AuditFinding(name, line: number, "its bytes do not match the digest they carry"))
+                findings.append(AuditFinding(name, line: number, "it does not match its own digest"))
             }
         }
         return (heads, findings)

@@ -56,7 +56,7 @@ extension JournalError {
 
     /// A call that the rest of the program must not make.
     static func defect(_ attempt: String, _ path: String, _ cause: String) -> JournalError {
-        badState(attempt, path, cause, remedy: "report this: it is a defect of runner")
+        badState(attempt, path, cause, remedy: "report this as a bug in runner")
     }
 
     /// A condition of the state directory, found without a failing system call, that forbids writing to it.
@@ -85,9 +85,9 @@ extension JournalError {
     private static func remedy(for code: Int32, _ path: String) -> String {
         switch code {
         case ENOSPC, EDQUOT:
-            "free space on the file system of \(path) (see `df \(path)`), then run `runner resume`"
+            "free space on the file system of \(path) (check `df \(path)`), then run `runner resume`"
         case EIO:
-            "the disk under \(path) reports errors: look at `dmesg`, or point --state-dir at another disk"
+            "the disk under \(path) reports errors: check `dmesg`, or point --state-dir at another disk"
         case EROFS:
             "mount the file system of \(path) writable, or choose another directory with --state-dir"
         case EACCES, EPERM:
@@ -95,7 +95,7 @@ extension JournalError {
         case EMFILE, ENFILE:
             "raise the limit of open files (`ulimit -n`)"
         default:
-            "look at \(path), or choose another directory with --state-dir"
+            "inspect \(path), or choose another directory with --state-dir"
         }
     }
 }

@@ -41,7 +41,7 @@ public final class ModuleLock: Sendable {
             let holder = try readHolder(path)
             throw JournalError(
                 attempt: "take module \(module)",
-                cause: holder.map { "\($0) holds it" } ?? "another run holds it and has only just begun",
+                cause: holder.map { "\($0) holds it" } ?? "another run holds it and has only just started",
                 remedy: "wait until that run ends; `runner status` shows its progress", kind: .busy, path: path,
                 holder: holder)
         }

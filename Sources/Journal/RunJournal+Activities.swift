@@ -18,7 +18,7 @@ extension RunJournal: ActivityObserver {
     /// Records what came back; durably where it may have changed anything.
     public func didEnd(_ activity: Activity, _ outcome: ActivityOutcome) throws(JournalError) {
         guard let recorder = recorders.withLock({ $0.removeValue(forKey: activity.id) }) else {
-            throw .defect("record the end of a command in", path, "it was never begun")
+            throw .defect("record the end of a command in", path, "it was never started")
         }
         let (stdout, stderr) = recorder.finish()
         let (word, value) = words(for: outcome.status)

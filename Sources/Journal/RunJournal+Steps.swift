@@ -94,7 +94,7 @@ extension RunJournal {
         }
         guard isPlain, !name.isEmpty, !name.hasPrefix("."), name.utf8.count <= 200 else {
             throw .badState(
-                "make a file in", path, "'\(name)' cannot be the name of one",
+                "make a file in", path, "'\(name)' is not a valid file name",
                 remedy: "use letters, digits, '.', '_' and '-' only")
         }
     }

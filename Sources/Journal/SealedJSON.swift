@@ -48,7 +48,7 @@ enum SealedJSON {
     /// What a file of these bytes is.
     static func file<T: Decodable & Sendable>(_ type: T.Type, _ bytes: [UInt8]) -> StoredFile<T> {
         guard isWhole(bytes[...]) else {
-            return .damaged("its bytes do not match the digest they carry: it was cut off or edited")
+            return .damaged("it does not match its own digest: it was cut off or edited")
         }
         do {
             _ = try StrictJSON.members(of: bytes[...])

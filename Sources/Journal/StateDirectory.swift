@@ -111,9 +111,9 @@ public struct StateDirectory: Sendable {
         // somebody's home.
         guard facts.st_mode & 0o022 == 0, try Disk.names(in: path).isEmpty else {
             let mode = String(facts.st_mode & 0o777, radix: 8)
-            throw .unusable(path, "others may enter it (mode \(mode))", remedy: "run `chmod 700 \(path)`")
+            throw .unusable(path, "other users can access it (mode \(mode))", remedy: "run `chmod 700 \(path)`")
         }
-        guard chmod(path, 0o700) == 0 else { throw .system("close to others", path, errno) }
+        guard chmod(path, 0o700) == 0 else { throw .system("restrict access to", path, errno) }
     }
 
     private static func checkFileSystem(_ path: String) throws(JournalError) -> [Warning] {
@@ -123,7 +123,7 @@ public struct StateDirectory: Sendable {
         let type = fileSystem(of: String(cString: real), mounts: mounts)
         if networkTypes.contains(type) {
             throw .unusable(
-                path, "it is on \(type), where locks and fsync do not hold what they promise",
+                path, "it is on \(type), where locks and fsync are not reliable",
                 remedy: "choose a directory on a local disk with --state-dir")
         }
         return type == "tmpfs" || type == "ramfs" ? [.volatile(fileSystem: type)] : []
@@ -149,12 +149,12 @@ public struct StateDirectory: Sendable {
 
     private static func checkSpace(_ path: String, _ minimum: Int) throws(JournalError) {
         var facts = statvfs()
-        guard statvfs(path, &facts) == 0 else { throw .system("look at the free space of", path, errno) }
+        guard statvfs(path, &facts) == 0 else { throw .system("check the free space of", path, errno) }
         let free = Int(facts.f_bavail) * Int(facts.f_frsize)
         guard free >= minimum else {
             throw .unusable(
-                path, "only \(free / 1024) KiB are free on its file system, and a run needs \(minimum / 1024) KiB",
-                remedy: "free space there (see `df \(path)`), or choose another directory with --state-dir")
+                path, "its file system has only \(free / 1024) KiB free, and a run needs \(minimum / 1024) KiB",
+                remedy: "free space there (check `df \(path)`), or choose another directory with --state-dir")
         }
     }
 }

@@ -74,7 +74,7 @@ struct StateWitnesses: Sendable {
             findings.append(AuditFinding("runs/\(run)", "the run was removed: \(HeadList.name) knows it"))
         }
         for name in foreign.sorted() {
-            findings.append(AuditFinding("runs/\(name)", "it is foreign: no run made it"))
+            findings.append(AuditFinding("runs/\(name)", "it is foreign: no run created it"))
         }
         for name in stillborn.sorted() {
             notes.append("runs/\(name) is what is left of a run that was cut off before its first record")

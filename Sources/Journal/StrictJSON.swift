@@ -53,7 +53,7 @@ struct StrictJSON {
         guard [UInt8(ascii: "{"), UInt8(ascii: "[")].contains(peek()) else { throw fault("it is not a JSON object") }
         try value()
         skipSpace()
-        guard place == text.count else { throw fault("something comes after it") }
+        guard place == text.count else { throw fault("there is something after it") }
     }
 
     private mutating func value() throws(Fault) {
@@ -142,7 +142,7 @@ struct StrictJSON {
         if known == few { names = Set(keys[first...].map(\.hash)) }
         if known < few || names.contains(hash) {
             for other in keys[first...] where other.hash == hash && isSame(other.key, key) {
-                throw Fault(offset: key.lowerBound, problem: "the key \(name(key)) comes twice")
+                throw Fault(offset: key.lowerBound, problem: "the key \(name(key)) is duplicated")
             }
         }
         if known >= few { names.insert(hash) }
@@ -195,12 +195,12 @@ struct StrictJSON {
                 guard length > 0 else { throw fault("it is not UTF-8") }
                 place += length
             } else if byte < 0x20 {
-                throw fault("a control character stands in a string")
+                throw fault("a string contains a control character")
             } else {
                 place += 1
             }
         }
-        throw fault("a string does not end")
+        throw fault("a string is not terminated")
     }
 
     private mutating func escape() throws(Fault) {
@@ -211,7 +211,7 @@ struct StrictJSON {
             guard unit & 0xf800 == 0xd800 else { return }
             guard unit < 0xdc00, peek() == UInt8(ascii: "\\"), peek(1) == UInt8(ascii: "u"),
                 try hex(at: place + 2) & 0xfc00 == 0xdc00
-            else { throw fault("half a surrogate pair stands in a string") }
+            else { throw fault("a string contains half a surrogate pair") }
             place += 6
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
             UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):

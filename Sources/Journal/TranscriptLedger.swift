@@ -131,7 +131,7 @@ struct TranscriptLedger {
             }
             let isOpening = [.begin, .purpose, .command].contains(line.kind)
             let mayFollow = line.command > lastRecord || (underWay.contains(line.command) && !isOpening)
-            if !mayFollow { return "a line of command \(line.command) that it did not write" }
+            if !mayFollow { return "a line that command \(line.command) did not write" }
         }
         return hasEnded && !lines.rest.isEmpty ? "a piece of a line" : nil
     }

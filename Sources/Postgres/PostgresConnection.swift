@@ -136,7 +136,7 @@ public actor PostgresConnection {
         let attempt = "name an object of PostgreSQL"
         guard !name.isEmpty, name.utf8.count <= 63, !name.utf8.contains(0) else {
             throw PostgresError(
-                invalid: "the name \(name.debugDescription) is empty, longer than 63 bytes, or holds a NUL byte",
+                invalid: "the name \(name.debugDescription) is empty, longer than 63 bytes, or contains a NUL byte",
                 attempt: attempt, host: place, remedy: "choose a name of 1 to 63 bytes")
         }
         return try quoted(attempt) { $0.quotedIdentifier(name) }
@@ -152,7 +152,7 @@ public actor PostgresConnection {
         let attempt = "prepare the password of role \(role)"
         guard !password.isEmpty, !password.reveal().utf8.contains(0) else {
             throw PostgresError(
-                invalid: "the password is empty or holds a NUL byte", attempt: attempt, host: place,
+                invalid: "the password is empty or contains a NUL byte", attempt: attempt, host: place,
                 remedy: "choose another password")
         }
         return try quoted(attempt) { $0.scramVerifier(for: password.reveal(), role: role) }

@@ -97,13 +97,13 @@ public struct PostgresEndpoint: Sendable, Hashable {
 extension PostgresEndpoint {
     /// What is wrong with the endpoint itself, before anything is dialled.
     func firstMistake() -> String? {
-        if hosts.isEmpty { return "no host is given" }
+        if hosts.isEmpty { return "no host is specified" }
         if password.isEmpty { return "the password of role \(user) is empty" }
-        if user.isEmpty || database.isEmpty { return "the role or the database is empty" }
+        if user.isEmpty || database.isEmpty { return "the role name or the database name is empty" }
         if tls.verifies && rootCertificate == nil { return "sslmode \(tls.rawValue) needs a root certificate file" }
         let names = hosts.flatMap { [$0.name, $0.dialAddress ?? ""] }
         let texts = names + [user, database, password.reveal(), rootCertificate ?? ""]
-        if texts.contains(where: { $0.utf8.contains(0) }) { return "a NUL byte stands in one of its values" }
+        if texts.contains(where: { $0.utf8.contains(0) }) { return "one of its values contains a NUL byte" }
         return nil
     }
 

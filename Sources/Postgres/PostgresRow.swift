@@ -44,7 +44,7 @@ public struct PostgresRow: Sendable {
         do {
             return try JSONDecoder().decode(type, from: Data(text.utf8))
         } catch {
-            throw unexpected("column \(column) is no JSON of \(Value.self)")
+            throw unexpected("column \(column) is not the JSON of a \(Value.self)")
         }
     }
 
@@ -55,7 +55,7 @@ public struct PostgresRow: Sendable {
 
     private func read<Value: PostgresValue>(_ text: String?, _ column: String) throws(PostgresError) -> Value? {
         guard let text else { return nil }
-        guard let value = Value(postgresText: text) else { throw unexpected("\(column) is no \(Value.self)") }
+        guard let value = Value(postgresText: text) else { throw unexpected("\(column) is not a \(Value.self)") }
         return value
     }
 

@@ -21,7 +21,8 @@ extension PostgresWriter {
         }
         guard let state = try await databaseState(name), state.owner == owner else {
             throw await notInEffect(
-                "create database \(name)", cause: "it is not there, or not \(owner)'s, after it was made so")
+                "create database \(name)",
+                cause: "it does not exist, or does not belong to \(owner), after it was created")
         }
         guard state.encoding == "UTF8" else {
             throw PostgresError(
@@ -47,7 +48,7 @@ extension PostgresWriter {
         guard try await databaseState(database)?.publicMayConnect == false else {
             throw await notInEffect(
                 "revoke CONNECT on \(database) from PUBLIC",
-                cause: "everybody may still connect after the right was revoked")
+                cause: "PUBLIC can still connect after the privilege was revoked")
         }
     }
 
@@ -59,7 +60,7 @@ extension PostgresWriter {
         guard try await databaseState(database)?.ownerMayConnect == true else {
             throw await notInEffect(
                 "grant CONNECT on \(database) to \(state.owner)",
-                cause: "the owner still lacks the right after it was granted"
+                cause: "the owner still lacks the privilege after it was granted"
             )
         }
     }
@@ -75,7 +76,7 @@ extension PostgresWriter {
             "GRANT USAGE, CREATE ON SCHEMA \(connection.identifier(schema)) TO \(connection.identifier(role))")
         guard try await isGranted() else {
             throw await notInEffect(
-                "grant schema \(schema) to \(role)", cause: "the role still lacks the right after it was granted")
+                "grant schema \(schema) to \(role)", cause: "the role still lacks the privilege after it was granted")
         }
     }
 
@@ -92,7 +93,7 @@ extension PostgresWriter {
         try await accepting(duplicates: Statement(sql, effect: .change))
         guard let state = try await present() else {
             throw await notInEffect(
-                "create extension \(name)", cause: "the extension is not there after it was created")
+                "create extension \(name)", cause: "the extension does not exist after it was created")
         }
         return state
     }

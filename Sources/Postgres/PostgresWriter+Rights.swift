@@ -12,7 +12,8 @@ extension PostgresWriter {
         try await execute("ALTER DATABASE \(connection.identifier(database)) ALLOW_CONNECTIONS \(isAllowed)")
         guard try await databaseState(database)?.allowsConnections == isAllowed else {
             throw await notInEffect(
-                "\(isAllowed ? "allow" : "refuse") connections to \(database)", cause: "the server still says otherwise"
+                "\(isAllowed ? "allow" : "refuse") connections to \(database)",
+                cause: "the server still reports the old setting"
             )
         }
     }

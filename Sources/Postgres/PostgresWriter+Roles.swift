@@ -15,7 +15,9 @@ extension PostgresWriter {
             try await execute("ALTER ROLE \(connection.identifier(name)) \(options)")
         }
         guard let state = try await roleState(name), state.attributes == wanted, state.validUntil == nil else {
-            throw await notInEffect("create role \(name)", cause: "the role is not as wanted after it was made so")
+            throw await notInEffect(
+                "create role \(name)",
+                cause: "the role differs from what was requested after it was created or altered")
         }
         return state
     }

@@ -54,7 +54,7 @@ struct ServerAdvice {
         ),
         Row(
             ["53300"], kind: .unreachable,
-            meaning: "all connections of the server, or of this role or database, are taken",
+            meaning: "the connection limit of the server, or of this role or database, is reached",
             remedy: "wait for free connections, or raise max_connections or the role's CONNECTION LIMIT"),
         Row(
             ["53100"], kind: .failed, meaning: "the disk of the PostgreSQL server is full",
@@ -63,25 +63,26 @@ struct ServerAdvice {
             ["53200"], kind: .failed, meaning: "the PostgreSQL server is out of memory or of lock slots",
             remedy: "free memory on the server, or raise max_locks_per_transaction if it says so, then resume"),
         Row(
-            ["57P03"], kind: .unreachable, meaning: "the server takes no connections now: it starts, recovers or stops",
-            remedy: "wait until it is up, then resume"),
+            ["57P03"], kind: .unreachable,
+            meaning: "the server accepts no connections now: it is starting, recovering or stopping",
+            remedy: "wait until it is up, then run `runner resume`"),
         Row(
             ["57P01", "57P02", "57P05"], kind: .unreachable,
             meaning: "the server, or an administrator on it, ended the session",
             remedy: "wait until the server is back, then resume"),
         Row(
             ["57P04", "55006"], kind: .failed,
-            remedy: "look in pg_stat_activity for the sessions on the database, end them, then resume"),
+            remedy: "find the sessions on the database in pg_stat_activity, terminate them, then resume"),
         Row(
             ["57014", "55P03"], kind: .failed,
-            remedy: "look in pg_stat_activity for what holds the lock or takes so long, or raise the time limit"),
+            remedy: "find what holds the lock or takes so long in pg_stat_activity, or raise the time limit"),
         Row(
             ["40P01", "40001"], kind: .failed,
-            remedy: "look in pg_stat_activity for what else changes the same objects, then resume"
+            remedy: "find what else changes the same objects in pg_stat_activity, then resume"
         ),
         Row(
             ["25006"], kind: .failed,
-            meaning: "the session only reads: on a standby, or on a primary that was set read-only",
+            meaning: "the session is read-only: on a standby, or on a primary that was set read-only",
             remedy: "point the inventory at the primary, or make the load balancer's health check select it"),
         Row(
             ["0A000", "58P01"], kind: .failed, meaning: "the server lacks a file or a feature that this needs",
@@ -89,11 +90,11 @@ struct ServerAdvice {
                 install the package that contains it on all PostgreSQL servers: for extensions postgresql-contrib, for vector \
                 postgresql-NN-pgvector, NN being the server's major version
                 """),
-        Row(["42P04", "42710"], kind: .failed, remedy: "check whether the existing one is what is wanted"),
+        Row(["42P04", "42710"], kind: .failed, remedy: "check whether the existing object is the right one"),
         Row(["22023"], kind: .failed, remedy: "check the server's locale and encoding against the requested ones"),
         Row(
             ["08P01"], kind: .failed,
-            remedy: "check that the port is PostgreSQL's own: a pooler does not pass everything through"),
+            remedy: "check that the port is PostgreSQL's own: a connection pooler does not support everything"),
     ]
 
     /// By the code's first two characters.

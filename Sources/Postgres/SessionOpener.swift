@@ -99,7 +99,7 @@ struct SessionOpener {
             throw PostgresError(
                 .readOnlyServer, attempt: attempt, host: place,
                 cause: isStandby
-                    ? "the server is a standby: it only reads"
+                    ? "the server is a standby, which is read-only"
                     : "the server is a primary whose default_transaction_read_only is on",
                 remedy: isStandby
                     ? "point the inventory at the primary, or make the load balancer's health check select it"
@@ -113,7 +113,7 @@ struct SessionOpener {
 
     private func summary(of failures: [PostgresError]) -> PostgresError {
         guard let last = failures.last else {
-            return PostgresError(invalid: "no host is given", attempt: attempt)
+            return PostgresError(invalid: "no host is specified", attempt: attempt)
         }
         if failures.count == 1 { return last }
         return PostgresError(
@@ -164,7 +164,7 @@ extension LoginFailure {
             )
         case .deadline:
             return error(
-                .connectDeadline, cause: "nobody let us in within the connect deadline",
+                .connectDeadline, cause: "no login within the connect deadline",
                 remedy: "check firewalls and routes to this address, and whether the server is overloaded")
         case .closedBeforeLogin(let text):
             return error(

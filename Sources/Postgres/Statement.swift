@@ -37,7 +37,7 @@ struct Statement {
                 Self.subjects[$0.1.filter { $0.isLetter || "._".contains($0) }.replacing("pg_catalog.", with: "")]
             }
         if relations.isEmpty {
-            return words.count == 2 ? "see that PostgreSQL answers" : "read what the database holds"
+            return words.count == 2 ? "check that PostgreSQL responds" : "inspect the contents of the database"
         }
         return "read " + relations.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }.joined(separator: ", ")
     }
@@ -54,7 +54,7 @@ struct Statement {
     func firstMistake() -> String? {
         let hasNUL = sql.utf8.contains(0) || parameters.contains { $0?.utf8.contains(0) == true }
         // C strings end at the first NUL, so that the rest would be cut off silently.
-        return hasNUL ? "a NUL byte stands in the statement or in one of its values" : nil
+        return hasNUL ? "the statement or one of its values contains a NUL byte" : nil
     }
 
     /// What a failure means for this statement: a change that may have arrived has an unknown outcome.
@@ -83,10 +83,10 @@ struct Statement {
                 .connectionLost, cause: "the connection broke before the answer came: \(text.redacting(secrets))")
         case .deadline:
             return gone(
-                .statementDeadline, cause: "the server was silent beyond the time limit; the connection was given up")
+                .statementDeadline, cause: "the server did not answer within the time limit; the connection was closed")
         case .interrupted:
             return gone(
-                .interrupted, cause: "interrupted while the answer was awaited; the connection was given up",
+                .interrupted, cause: "interrupted while waiting for the answer; the connection was closed",
                 kind: .failed)
         }
     }

@@ -46,7 +46,7 @@ extension PostgresError {
             switch finding {
             case .some(.none):
                 (
-                    "the server has no TLS, and sslmode \(endpoint.tls.rawValue) wants it",
+                    "the server does not support TLS, and sslmode \(endpoint.tls.rawValue) requires it",
                     "turn on ssl in the server's postgresql.conf, or choose another postgres.sslmode in the inventory"
                 )
             case .failure(.certificate(let fault, let words)):

@@ -35,15 +35,15 @@ struct Command {
         let key = shown.count > 1 ? " \(shown[1])" : ""
         return switch words.first {
         case "AUTH": "log in to Redis"
-        case "PING": "see that Redis answers"
-        case "INFO": "read what Redis says of itself"
-        case "ROLE": "see whether Redis is the master"
+        case "PING": "check that Redis responds"
+        case "INFO": "read the Redis server's information"
+        case "ROLE": "check whether Redis is the master"
         case "SENTINEL": "ask a Sentinel for the master"
-        case "SELECT": "turn to Redis' database\(key)"
-        case "SCAN": "look for keys in Redis"
+        case "SELECT": "select Redis database\(key)"
+        case "SCAN": "scan for keys in Redis"
         case "SET": "set the key\(key) in Redis"
         case "DEL", "UNLINK": "remove \(shown.count == 2 ? "the key\(key)" : "\(shown.count - 1) keys") from Redis"
-        case "EXISTS": "see whether the key\(key) is in Redis"
+        case "EXISTS": "check whether the key\(key) exists in Redis"
         default: "read\(key) in Redis"
         }
     }

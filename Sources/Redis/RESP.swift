@@ -44,7 +44,7 @@ struct RESPParser {
     ///
     /// Elements that are complete are kept, so that an array in many packets is not read from its beginning each time.
     mutating func next() throws(RESPViolation) -> RESPValue? {
-        guard buffer.count <= Self.totalLimit else { throw RESPViolation(text: "an answer that does not end") }
+        guard buffer.count <= Self.totalLimit else { throw RESPViolation(text: "an answer without an end") }
         while let element = try nextElement() {
             guard let value = close(element) else { continue }
             elementCount = 0
@@ -89,7 +89,7 @@ struct RESPParser {
         let line = String(decoding: buffer[(position + 1)..<end], as: UTF8.self)
         let next = end + 2
         elementCount += 1
-        guard elementCount <= Self.elementLimit else { throw RESPViolation(text: "an answer of too many elements") }
+        guard elementCount <= Self.elementLimit else { throw RESPViolation(text: "an answer with too many elements") }
         switch type {
         case 0x2B: position = next; return .whole(.simple(line))
         case 0x2D: position = next; return .whole(.error(line))
@@ -111,7 +111,7 @@ struct RESPParser {
             let count = try number(line)
             guard count >= 0 else { return try absent(.array(nil), length: count, next: next) }
             guard count <= Self.elementLimit else { throw RESPViolation(text: "\(count) elements are announced") }
-            guard openArrays.count < Self.depthLimit else { throw RESPViolation(text: "arrays are nested too deep") }
+            guard openArrays.count < Self.depthLimit else { throw RESPViolation(text: "arrays are nested too deeply") }
             position = next
             return .array(count: count)
         }
@@ -136,7 +136,7 @@ struct RESPParser {
     }
 
     private func number(_ text: String) throws(RESPViolation) -> Int {
-        guard let number = Int(text) else { throw RESPViolation(text: "\(text.prefix(40)) is no number") }
+        guard let number = Int(text) else { throw RESPViolation(text: "\(text.prefix(40)) is not a number") }
         return number
     }
 }

@@ -42,12 +42,13 @@ public actor RedisConnection {
         if endpoint.password?.isEmpty == true {
             throw RedisError(
                 .invalidInput, attempt: "connect to Redis", host: place, cause: "the password is empty",
-                remedy: "provide the password, or none for a server that requires none", kind: .badInput)
+                remedy: "provide the password, or none if the server requires none", kind: .badInput)
         }
         let first = endpoint.password.map { Command(authenticating: endpoint.user, password: $0) } ?? Command.ping
         if endpoint.user != nil, endpoint.password == nil {
             throw RedisError(
-                .invalidInput, attempt: "connect to Redis", host: place, cause: "a user is given without a password",
+                .invalidInput, attempt: "connect to Redis", host: place,
+                cause: "a user is specified without a password",
                 remedy: "add the user's password to the credentials file", kind: .badInput)
         }
         do throws(RedisError) {
@@ -221,7 +222,7 @@ public actor RedisConnection {
         try socket.send(encodeRESP(command.words), until: deadline)
         while true {
             if let value = try parser.next() {
-                guard parser.isEmpty else { throw RESPViolation(text: "more came than was asked for") }
+                guard parser.isEmpty else { throw RESPViolation(text: "more was received than was asked for") }
                 return value
             }
             parser.append(try socket.receive(until: deadline))

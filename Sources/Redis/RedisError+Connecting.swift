@@ -27,7 +27,7 @@ extension RedisError {
                 )
             case .deadline:
                 make(
-                    .connectDeadline, cause: "nobody accepted the connection within the connect deadline",
+                    .connectDeadline, cause: "the connection was not accepted within the connect deadline",
                     remedy: "check firewalls and routes to this address")
             case .interrupted:
                 make(.interrupted, cause: "interrupted while connecting", remedy: "resume when ready", kind: .failed)
@@ -42,11 +42,12 @@ extension RedisError {
                     kind: .badInput)
             case .tls(.notTLS):
                 make(
-                    .notTLS, cause: "what answers is not TLS", remedy: "check the port, and redis.tls in the inventory",
+                    .notTLS, cause: "the server does not speak TLS at this port",
+                    remedy: "check the port, and redis.tls in the inventory",
                     kind: .failed)
             case .tls(.refused(let words)):
                 make(
-                    .tls, cause: "TLS was not agreed on: \(words)", remedy: "check the Redis log for the reason",
+                    .tls, cause: "the TLS handshake failed: \(words)", remedy: "check the Redis log for the reason",
                     kind: .failed)
             }
     }
@@ -57,7 +58,7 @@ extension RedisError {
             switch reason {
             case .wantsTLS:
                 (
-                    "the server takes connections with TLS only",
+                    "the server accepts TLS connections only",
                     "set redis.tls to true in the inventory, and redis.rootCertificate to the file of its CA"
                 )
             case .wantsNoTLS:
@@ -67,7 +68,7 @@ extension RedisError {
                 )
             case .wantsNoPassword:
                 (
-                    "the server wants no password, and was given one",
+                    "the server requires no password, but one was sent",
                     "remove REDIS_PASSWORD from redis.env, or set the password on the server (requirepass)"
                 )
             default: (self.cause, self.remedy)

@@ -30,23 +30,23 @@ extension RedisError {
             switch reason {
             case .server(code: "NOAUTH"): "give the Sentinels' password as REDIS_SENTINEL_PASSWORD in redis.env"
             case .server(code: "WRONGPASS"):
-                "correct REDIS_SENTINEL_PASSWORD in redis.env: the Sentinel refuses this one"
-            case .server(code: "NOPERM"): "give the Sentinel's default user the right for the command SENTINEL"
+                "correct REDIS_SENTINEL_PASSWORD in redis.env: the Sentinel rejects this one"
+            case .server(code: "NOPERM"): "allow the Sentinel's default user the command SENTINEL"
             case .wantsNoPassword:
                 "remove REDIS_SENTINEL_PASSWORD from redis.env, or set it on the Sentinels (requirepass)"
             case .wantsTLS:
-                "give the Sentinels a port without TLS, since Chatwoot asks them without; or remove redis.sentinel "
+                "give the Sentinels a port without TLS, since Chatwoot does not use TLS for them; or remove redis.sentinel "
                     + "from the inventory, and give a load balancer that follows the master as redis.host"
             case .nameNotFound, .cannotConnect, .connectDeadline, .closedBeforeLogin:
-                "check that the Sentinel runs and listens there (port 26379 as a rule), and that no firewall is in the "
+                "check that the Sentinel is running and listens there (usually on port 26379), and that no firewall is in the "
                     + "way"
-            case .notRedis: "check redis.sentinel.hosts: something else than a Sentinel answers at this port"
+            case .notRedis: "check redis.sentinel.hosts: something other than a Sentinel answers at this port"
             default: nil
             }
         if case .server(code: "ERR") = reason, cause.lowercased().contains("unknown command") {
             return RedisError(notSentinel: host ?? "")
         }
-        let cause = reason == .wantsNoPassword ? "the Sentinel wants no password, and was given one" : cause
+        let cause = reason == .wantsNoPassword ? "the Sentinel requires no password, but one was sent" : cause
         let isOwn = [.masterUnknown, .masterDown, .notSentinel].contains(reason)
         return RedisError(
             reason, attempt: Self.attempt(name), host: host ?? "", cause: cause, remedy: remedy ?? self.remedy,
@@ -56,8 +56,8 @@ extension RedisError {
     init(notSentinel place: String) {
         self.init(
             .notSentinel, attempt: "ask a Sentinel", host: place,
-            cause: "a Redis server answers there, and no Sentinel",
-            remedy: "give the Sentinels' own port in redis.sentinel, 26379 as a rule", kind: .failed)
+            cause: "a Redis server answers there, not a Sentinel",
+            remedy: "write the Sentinels' own port in redis.sentinel, usually 26379", kind: .failed)
     }
 
     init(masterUnknown name: String, known: [String], place: String) {
@@ -75,9 +75,9 @@ extension RedisError {
             .masterDown, attempt: Self.attempt(group.masterName), host: place,
             cause: isFailingOver
                 ? "the master \(master) is being failed over"
-                : "the master \(master) is down, as this Sentinel sees it",
+                : "the master \(master) is down according to this Sentinel",
             remedy: "wait until the Sentinels have made another server the master (`SENTINEL master "
-                + "\(group.masterName)` tells), then resume; where none is made, look for a replica that runs, and for "
+                + "\(group.masterName)` shows it), then resume; if they do not, look for a replica that is running, and for "
                 + "the quorum", kind: .unreachable)
     }
 
@@ -89,7 +89,7 @@ extension RedisError {
         guard !answer.isDisconnected else {
             return RedisError(
                 .masterDown, attempt: name, host: answer.master.description,
-                cause: "\(cause); the Sentinel \(sentinel) has lost it as well",
+                cause: "\(cause); the Sentinel \(sentinel) has lost it too",
                 remedy: "wait until the Sentinels have failed over (about down-after-milliseconds), then resume",
                 kind: .unreachable)
         }
@@ -97,7 +97,7 @@ extension RedisError {
             .masterUnreachable, attempt: name, host: answer.master.description,
             cause: "\(cause); the Sentinel \(sentinel) reaches it",
             remedy: "make the address that Sentinels name reachable for the runner (redis.via \"ssh\" goes through a "
-                + "master node) and for the pods, or have the servers announce another (replica-announce-ip)",
+                + "master node) and for the pods, or make the servers announce another (replica-announce-ip)",
             kind: .unreachable)
     }
 
@@ -131,7 +131,7 @@ extension RedisError {
         }
         guard let first = failures.min(by: { rank($0) < rank($1) }) else {
             self.init(
-                .invalidInput, attempt: Self.attempt(group.masterName), host: "", cause: "no Sentinel is given",
+                .invalidInput, attempt: Self.attempt(group.masterName), host: "", cause: "no Sentinel is specified",
                 remedy: "name the Sentinels as redis.sentinel.hosts", kind: .badInput)
             return
         }

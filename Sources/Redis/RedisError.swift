@@ -157,11 +157,11 @@ extension RedisError {
                 remedy: "check the port: something other than Redis, or Redis with TLS, answers there", kind: .failed)
         case StreamFailure.deadline:
             self = make(
-                .commandDeadline, cause: "no complete answer within the time limit; the connection was given up",
+                .commandDeadline, cause: "no complete answer within the time limit; the connection was closed",
                 remedy: "check whether Redis is overloaded or blocked, and that this is not a port that expects TLS")
         case StreamFailure.interrupted:
             self = make(
-                .interrupted, cause: "interrupted while the answer was awaited; the connection was given up",
+                .interrupted, cause: "interrupted while waiting for the answer; the connection was closed",
                 remedy: "resume when ready", kind: .failed)
         case StreamFailure.closed(let text) where !hadAnswered:
             self = make(

@@ -10,7 +10,7 @@ extension RedisInfo {
         }
         if fields["redis_mode"] == "sentinel" {
             return error(
-                .isSentinel, cause: "a Sentinel answers there, which holds no data",
+                .isSentinel, cause: "a Sentinel answers there, which stores no data",
                 remedy: "put it under redis.sentinel, or use the port of the master that it monitors, "
                     + "or of the load balancer in front of that")
         }
@@ -26,7 +26,7 @@ extension RedisInfo {
         if fields["role"] == "slave" {
             let master = [fields["master_host"], fields["master_port"]].compactMap { $0 }.joined(separator: ":")
             return error(
-                .isReplica, cause: "the server is a replica of \(master): it only reads",
+                .isReplica, cause: "the server is a replica of \(master): it is read-only",
                 remedy: "point the inventory at the master, or make the load balancer's health check select it")
         }
         return nil

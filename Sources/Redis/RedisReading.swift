@@ -99,7 +99,7 @@ extension RedisReading {
     public func requireVersion(_ minimum: String = "6.2") async throws(RedisError) -> RedisInfo {
         let info = try await info()
         if let error = info.unsuitability(
-            at: connection.endpoint.place, attempt: "look whether Redis can be written to")
+            at: connection.endpoint.place, attempt: "check whether Redis accepts writes")
         {
             throw error
         }
@@ -193,7 +193,7 @@ extension RedisReading {
     func unexpected(_ words: [String]) -> RedisError {
         RedisError(
             .unexpectedAnswer, attempt: Command(words, .read).attempt, host: connection.endpoint.place,
-            cause: "the answer is of another type than this command gives",
+            cause: "the answer has another type than this command returns",
             remedy: "check what answers at this port: it does not speak the Redis protocol", kind: .failed)
     }
 }

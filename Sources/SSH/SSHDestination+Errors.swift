@@ -33,9 +33,9 @@ extension SSHDestination {
     /// What to do where this process or machine has no more of what `code` names.
     static func remedy(forShortage code: Int32) -> String {
         switch code {
-        case EMFILE: "let this process have more descriptors (ulimit -n), or connect to fewer hosts at once"
-        case ENFILE: "end what uses the most descriptors on this machine, or raise fs.file-max"
-        case EAGAIN: "let this user have more threads (ulimit -u), or connect to fewer hosts at once"
+        case EMFILE: "raise this process's limit of open files (ulimit -n), or connect to fewer hosts at once"
+        case ENFILE: "stop what uses the most descriptors on this machine, or raise fs.file-max"
+        case EAGAIN: "raise this user's limit of processes and threads (ulimit -u), or connect to fewer hosts at once"
         default: "free memory on this machine"
         }
     }
@@ -71,16 +71,16 @@ extension SSHDestination {
 
     /// An error about a server that ended the connection before the keys were agreed on.
     func handshakeError(_ failure: LinkFailure, on transport: Transport, attempts: Int) -> SSHError {
-        if case .carrierLost = failure { return linkError(failure, in: .handshake, attempt: "agree on keys") }
-        if failure.isOurs { return linkError(failure, in: .handshake, attempt: "agree on keys") }
+        if case .carrierLost = failure { return linkError(failure, in: .handshake, attempt: "exchange keys") }
+        if failure.isOurs { return linkError(failure, in: .handshake, attempt: "exchange keys") }
         let said = String(decoding: transport.preamble.prefix(200), as: UTF8.self).filter { !$0.isNewline }
-        let repetition = attempts > 1 ? ", \(attempts) times in a row" : ""
+        let repetition = attempts > 1 ? ", \(attempts) times in succession" : ""
         let words = said.isEmpty ? "" : " after saying \"\(said)\""
         let isTurnedAway = [.closedByPeer, .socket(ECONNRESET)].contains(failure)
         return self.failure(
-            .handshake, attempt: "agree on keys", cause: failure.explanation + words + repetition,
+            .handshake, attempt: "exchange keys", cause: failure.explanation + words + repetition,
             remedy: isTurnedAway
-                ? "check sshd's log there: it may have too many connections (MaxStartups) or bar this address "
+                ? "check sshd's log there: it may have too many connections (MaxStartups) or block this address "
                     + "(PerSourcePenalties, hosts.deny)"
                 : "check whether an SSH server listens there, and whether a firewall is in between",
             kind: .unreachable)
@@ -90,11 +90,11 @@ extension SSHDestination {
     func keyExchangeError(_ failure: LinkFailure, of session: Session) -> SSHError {
         if let mismatch = ServerProposal(preamble: session.transport.preamble)?.mismatch(with: session) {
             return self.failure(
-                .handshake, attempt: "agree on keys", cause: mismatch,
+                .handshake, attempt: "exchange keys", cause: mismatch,
                 remedy: "let sshd there offer one of those as well (KexAlgorithms, HostKey, Ciphers, MACs in "
                     + "sshd_config), or install a newer libssh2", kind: .failed)
         }
-        return linkError(failure, in: .handshake, attempt: "agree on keys")
+        return linkError(failure, in: .handshake, attempt: "exchange keys")
     }
 
     /// An error about a remote shell whose channel was not opened.
@@ -132,19 +132,19 @@ extension SSHDestination {
         case .timedOut:
             return target.failure(
                 .connect, attempt: attempt,
-                cause: "\(name) opened no connection to it: \(failure.explanation)",
+                cause: "\(name) could not connect to it: \(failure.explanation)",
                 remedy: "check whether the host is up, and whether a firewall drops what comes from \(name)",
                 kind: .unreachable)
         case .refused(.connectFailed):
             return target.failure(
                 .connect, attempt: attempt,
-                cause: "\(name) cannot connect to it: nothing listens there, or there is no way to it",
+                cause: "\(name) cannot connect to it: nothing listens there, or there is no route to it",
                 remedy: "check whether the host is up, and its address and port in the inventory, as "
                     + "\(name) sees them", kind: .unreachable)
         case .refused:
-            return forwardError(failure, to: target.endpoint, attempt: "open a way to \(target.endpoint)")
+            return forwardError(failure, to: target.endpoint, attempt: "forward a connection to \(target.endpoint)")
         default:
-            return linkError(failure, in: .channel, attempt: "open a way to \(target.endpoint)")
+            return linkError(failure, in: .channel, attempt: "forward a connection to \(target.endpoint)")
         }
     }
 }

@@ -46,8 +46,8 @@ extension ClusterReader {
         }
         guard isProved else {
             throw StepFailure(
-                "prove that the applied objects are in place", host: hostName,
-                cause: "the API server accepted them, and now shows: \(missing.map(\.summary).joined(separator: "; "))",
+                "verify that the applied objects are in place", host: hostName,
+                cause: "the API server accepted them, but now shows: \(missing.map(\.summary).joined(separator: "; "))",
                 remedy: "something else changes these objects at the same time: find it by the field manager's name")
         }
     }

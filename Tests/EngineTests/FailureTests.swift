@@ -66,7 +66,7 @@ import Testing
         #expect(bench.events.warnings.first?.contains("continuing through k8s-master-02") == true)
         let warning = try #require(try bench.newest().entries().first { $0.kind == .warning })
         #expect(warning.step == "second")
-        #expect(warning.text?.contains("k8s-master-01 does not answer") == true)
+        #expect(warning.text?.contains("k8s-master-01 no longer answers") == true)
         #expect(try bench.checkpoints() == ["first applied", "second applied", "third applied"])
         try bench.expectIntact()
     }

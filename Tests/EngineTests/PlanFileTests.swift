@@ -56,7 +56,8 @@ import Testing
                     text: "Deployment chatwoot/chatwoot-web: the API server warns: would violate PodSecurity "
                         + "\"restricted:latest\""),
                 ModulePlan.Warning(
-                    subject: nil, text: "postgres.env names 10.0.0.11, the inventory 10.0.0.10: the inventory is used"),
+                    subject: nil,
+                    text: "postgres.env names 10.0.0.11, the inventory 10.0.0.10: the inventory is used"),
             ])
         #expect(
             plan.content.steps.map(\.changes) == [
@@ -119,7 +120,7 @@ import Testing
         longer.steps = ["first", "third"]
         try await Self.refused(longer, plan, saying: ["has second"])
         longer.steps = ["first", "third", "second"]
-        try await Self.refused(longer, plan, saying: ["another order"])
+        try await Self.refused(longer, plan, saying: ["a different order"])
         #expect(try bench.state.runs().isEmpty)
     }
 

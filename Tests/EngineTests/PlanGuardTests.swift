@@ -65,7 +65,7 @@ import Testing
             words: ["second: gone: create it", "second: new: create it"]),
         Move(
             name: "what was to be waited for is to be made",
-            planned: [Change("see the rollout to its end", .knownAfterApply, .run, deployment)],
+            planned: [Change("wait for the rollout", .knownAfterApply, .run, deployment)],
             found: [Change(.create, deployment, .proved)], words: ["second: new: create Deployment a/b"]),
         Move(
             name: "another hidden value",
@@ -74,8 +74,8 @@ import Testing
         Move(
             name: "an unknowable change that was not planned",
             found: [
-                Change("mend second", .proved), Change("see the rollout to its end", .knownAfterApply),
-            ], words: ["second: new: see the rollout to its end"]),
+                Change("mend second", .proved), Change("wait for the rollout", .knownAfterApply),
+            ], words: ["second: new: wait for the rollout"]),
         Move(
             name: "an unknowable change from another state",
             planned: [Change("load the schema", .knownAfterApply, startingPoint: "0 tables")],
@@ -83,7 +83,7 @@ import Testing
             words: ["second: gone: load the schema", "second: new: migrate"]),
         Move(
             name: "an unknowable change became another one",
-            planned: [Change("see the rollout to its end", .knownAfterApply)],
+            planned: [Change("wait for the rollout", .knownAfterApply)],
             found: [Change("mend second", .proved)], words: ["second: new: mend second"]),
     ]
 

@@ -117,9 +117,9 @@ import Testing
         lines[lines.count - 1] = Array("\(content),\"whole\":\"\(seal)\"}".utf8)
         try sample.write(lines)
         let finding = try #require(try AuditVerifier(sample.rich.state).verify(sample.rich.unfinished).findings.first)
-        #expect(finding.line == lines.count && finding.problem.contains("the key \"v\" comes twice"))
+        #expect(finding.line == lines.count && finding.problem.contains("the key \"v\" is duplicated"))
         let error = #expect(throws: JournalError.self) { try sample.rich.unfinished.entries() }
-        #expect(error?.cause.contains("comes twice") == true)
+        #expect(error?.cause.contains("is duplicated") == true)
     }
 
     @Test func aGrowingLogIsReadOnAndItsLastLineWaitedFor() async throws {

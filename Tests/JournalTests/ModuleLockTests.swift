@@ -15,7 +15,7 @@ import Testing
         let early = #expect(throws: JournalError.self) {
             try ModuleLock.acquire(module: "11", in: state)
         }
-        #expect(early?.cause == "another run holds it and has only just begun")
+        #expect(early?.cause == "another run holds it and has only just started")
         try first.assign(to: id, origin: origin)
         let error = #expect(throws: JournalError.self) {
             try ModuleLock.acquire(module: "11", in: state)

@@ -62,7 +62,7 @@ import Testing
             try StateDirectory.prepare("\(scratch.path)/s", minimumFree: 1 << 60)
         }
         #expect(error?.kind == .stateNotWritable)
-        #expect(error?.cause.contains("KiB are free") == true)
+        #expect(error?.cause.contains("KiB free") == true)
     }
 
     @Test func idsSortByTheOrderOfRunsEvenWhenTheClockGoesBack() throws {

@@ -16,7 +16,7 @@ import Testing
         #"{"a":1,"a":2}"#, #"{"a":1,"\u0061":2}"#, #"{"x":{"b":1,"c":2,"b":1}}"#, #"[{"a/":1,"a\/":2}]"#,
     ]) func aKeyThatComesTwiceIsAFault(text: String) {
         let fault = #expect(throws: StrictJSON.Fault.self) { try StrictJSON.members(of: Array(text.utf8)[...]) }
-        #expect(fault?.problem.contains("comes twice") == true)
+        #expect(fault?.problem.contains("is duplicated") == true)
     }
 
     @Test(arguments: [

@@ -6,13 +6,13 @@ import Testing
 extension RehearsalTests {
     /// Words that belong to one cause alone.
     private static let marks = [
-        "firewall": "drops routed traffic", "young controllers": "ingress controllers restarted",
+        "firewall": "drops forwarded traffic", "young controllers": "ingress controllers restarted",
         "broken page": "break off other pages", "scaled down": "is scaled to 0", "no Ingress": "there is no Ingress",
         "other class": "has class", "pull secret": "Secret ghcr-secret does not exist",
         "extension": "the extension pg_stat_statements is missing",
         "password": "is not the one of PostgreSQL's role chatwoot (28P01)", "other database": "in the database other",
         "node down": "node k8s-worker-01 is not ready", "pg_hba": "does not allow this role to log in",
-        "Redis of the pods": "did not reach Redis at",
+        "Redis of the pods": "could not reach Redis at",
     ]
 
     /// Runs, and expects a failure with this one cause, told in time, with a remedy.

@@ -69,7 +69,7 @@ extension RehearsalTests {
         let doctor = try await Lab.runner("doctor", "11")
         #expect(doctor.status == 1)
         #expect(doctor.output.contains("node k8s-worker-01: Ready, cordoned"), "\(doctor.output)")
-        #expect(doctor.output.contains("→ `kubectl uncordon k8s-worker-01`"), "\(doctor.output)")
+        #expect(doctor.output.contains("→ run `kubectl uncordon k8s-worker-01`"), "\(doctor.output)")
         #expect(!doctor.output.contains("read its log"), "\(doctor.output)")
         try await Lab.call("kubectl", "uncordon", "k8s-worker-01")
         try await eventuallyRuns()

@@ -168,7 +168,7 @@ extension RehearsalTests {
             "role has another password", "ALTER ROLE chatwoot PASSWORD 'other'", "set the password of role \"chatwoot\""
         ),
         .sql(
-            "everybody may connect", "GRANT CONNECT ON DATABASE chatwoot TO PUBLIC",
+            "PUBLIC may connect", "GRANT CONNECT ON DATABASE chatwoot TO PUBLIC",
             "revoke CONNECT on database \"chatwoot\" from PUBLIC"),
         .sql(
             "owner may not connect", "REVOKE CONNECT ON DATABASE chatwoot FROM chatwoot",
@@ -224,7 +224,7 @@ extension RehearsalTests {
 
     /// Under the policy that keeps UFW on it is off now.
     private static let firewallOff: [Drift] = [
-        .action("UFW switched off", "k8s-master-03: switch UFW on, with these rules") {}
+        .action("UFW switched off", "k8s-master-03: enable UFW, with these rules") {}
     ]
 
     private static let firewallRules: [Drift] = [
@@ -234,15 +234,15 @@ extension RehearsalTests {
         .command(
             "nothing routed from pods",
             ["shell", "k8s-master-02", "ufw", "route", "delete", "allow", "from", "10.233.64.0/18"],
-            "k8s-master-02: allow routed traffic from the pod network 10.233.64.0/18"),
+            "k8s-master-02: allow forwarded traffic from the pod network 10.233.64.0/18"),
         .command(
             "nothing routed to pods",
             ["shell", "k8s-worker-01", "ufw", "route", "delete", "allow", "to", "10.233.64.0/18"],
-            "k8s-worker-01: allow routed traffic to the pod network 10.233.64.0/18"),
+            "k8s-worker-01: allow forwarded traffic to the pod network 10.233.64.0/18"),
         .command(
             "everything routed denied first",
             ["shell", "k8s-master-03", "ufw", "route", "insert", "1", "deny", "from", "any", "to", "any"],
-            "k8s-master-03: put before DENY FWD from Anywhere to Anywhere: allow routed traffic to the pod network"),
+            "k8s-master-03: insert before DENY FWD from Anywhere to Anywhere: allow forwarded traffic to the pod"),
         .command(
             "input from pods denied", ["shell", "k8s-master-03", "ufw", "deny", "from", "10.233.64.0/18"],
             "k8s-master-03: allow input from the pod network 10.233.64.0/18, which a rule denies"),

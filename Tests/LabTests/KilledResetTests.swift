@@ -3,7 +3,7 @@ import Testing
 
 /// A reset that was killed before it removed the keys, after which somebody starts a run without the option.
 extension RehearsalTests {
-    private static let refusal = "holds keys of an earlier Chatwoot database: "
+    private static let refusal = "contains keys of an earlier Chatwoot database: "
 
     @Test func keysThatAKilledResetLeftStopTheNextRun() async throws {
         try await Lab.reset()

@@ -143,7 +143,7 @@ extension RehearsalTests {
         let run = try await Lab.runner("run", "11", "--inventory", inventory)
         #expect(run.status == 1, "\(run.error)")
         #expect(run.error.contains("k8s-master-02"), "\(run.error)")
-        #expect(run.error.contains("UFW was put back as it was"), "\(run.error)")
+        #expect(run.error.contains("UFW was restored"), "\(run.error)")
         for node in Self.nodes {
             #expect(try await Self.firewall(node) == before[node])
             #expect(!FileManager.default.fileExists(atPath: try Self.file(Self.kept, of: node)))

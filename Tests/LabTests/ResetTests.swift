@@ -47,7 +47,7 @@ extension RehearsalTests {
 
         let mistyped = try await typing("chatwot", to: ["run", "11", "--reset-database"])
         #expect(mistyped.status == 64, "\(mistyped.output)")
-        #expect(mistyped.output.contains("Type the database's name to go on:"))
+        #expect(mistyped.output.contains("Type the database's name to continue:"))
         #expect(mistyped.output.contains("the name given is \"chatwot\""), "\(mistyped.output)")
 
         // Another application's Sidekiq lives in the same Redis: nobody could say whose jobs are whose.

@@ -45,7 +45,7 @@ extension RehearsalTests {
         try await Lab.call("start", "kubelet")
         let resumed = try await resuming.wait(atMost: .seconds(120))
         #expect(resumed.status == 0, "\(resumed.error)")
-        #expect(resumed.error.contains("the database shows it at work: session"), "\(resumed.error)")
+        #expect(resumed.error.contains("the database shows that it is running: session"), "\(resumed.error)")
         #expect(!resumed.error.contains("removing Job"), "\(resumed.error)")
         let migrations = try await Platform.migrations()
         #expect(migrations.count == 1 && migrations.values.first == [1, 0], "\(migrations)")
@@ -71,7 +71,7 @@ extension RehearsalTests {
         try await Lab.call("shell", "k8s-worker-01", "pkill", "-KILL", "-f", "db:chatwoot_prepare")
         let refused = try await Lab.runner("resume", "--inventory", slow)
         #expect(refused.status == 1, "\(refused.error)")
-        #expect(refused.error.contains("it may still work, and two migrations would destroy"), "\(refused.error)")
+        #expect(refused.error.contains("it may still be running, and two migrations would destroy"), "\(refused.error)")
         #expect(refused.error.contains("shows no session of it"), "\(refused.error)")
         #expect(try await Platform.migrations().count == 1)
         // What it tells a person to do, and then a new attempt.

@@ -197,7 +197,7 @@ extension PostgresServerTests {
                 $0.tls = .verifyCA
                 $0.rootCertificate = other
             }
-            #expect(wrong.reason == .tls && wrong.cause.hasPrefix("none of the authorities"))
+            #expect(wrong.reason == .tls && wrong.cause.contains("not signed by an authority"))
             let name = try await refusal {
                 $0.tls = .verifyFull
                 $0.rootCertificate = server.rootCertificate
@@ -219,7 +219,7 @@ extension PostgresServerTests {
                     $0.tls = tls
                     $0.rootCertificate = server.rootCertificate
                 }
-                #expect(error.reason == .tls && error.cause.hasPrefix("the server has no TLS"))
+                #expect(error.reason == .tls && error.cause.hasPrefix("the server does not support TLS"))
             }
             for (tls, isEncrypted) in [(PostgresEndpoint.TLSMode.allow, false), (.prefer, true)] {
                 var endpoint = endpoint

@@ -28,7 +28,7 @@ import Testing
         process.standardInput = terminal.slave
         process.standardError = terminal.slave
         try process.run()
-        try terminal.read(until: "name to go on: ")
+        try terminal.read(until: "name to continue: ")
         _ = try Self.write(database: "another", to: inventory)
         try terminal.type("chatwoot\n")
         try terminal.read(until: "failed")

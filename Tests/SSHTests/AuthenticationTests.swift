@@ -53,7 +53,7 @@ import Testing
         #expect(error.cause == "the passphrase is wrong")
         #expect(!error.description.contains("wrong one"))
         let silent = try await failure(to: server.destination(identity: .keyFile(path)))
-        #expect(silent.cause.contains("no passphrase was given"))
+        #expect(silent.cause.contains("no passphrase was provided"))
         #expect(silent.remedy.contains("ssh-add \(path)"))
     }
 
@@ -67,7 +67,7 @@ import Testing
         #expect(error.kind == .refused)
         #expect(error.attempt.contains("as root"))
         #expect(error.attempt.contains(fingerprint))
-        #expect(error.cause == "the server refused the key; it accepts publickey")
+        #expect(error.cause == "the server rejected the key; it accepts publickey")
     }
 
     @Test func keysThatCannotWorkAreExplainedBeforeConnecting() async throws {

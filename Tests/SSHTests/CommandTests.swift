@@ -59,7 +59,7 @@ import Testing
             try await connection.run(RemoteCommand(["sh", "-c", "kill -9 $PPID"], effect: .read))
         }
         #expect(error?.kind == .unknownOutcome)
-        #expect(error?.cause.contains("ended by signal KILL") == true)
+        #expect(error?.cause.contains("killed by signal KILL") == true)
         #expect(try await connection.run(RemoteCommand(["echo", "next"], effect: .read)).outputText == "next\n")
     }
 

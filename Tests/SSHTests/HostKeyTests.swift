@@ -149,7 +149,7 @@ struct UnexpectedSuccess: Error {}
         if !Session.supportsRSAWithSHA2 {
             let error = try await failure(to: destination)
             #expect((error.phase, error.kind) == (.hostKey, .refused))
-            #expect(error.cause.contains("known is only its RSA key"))
+            #expect(error.cause.contains("only its RSA key is known"))
             #expect(!error.description.contains("in between"))
             #expect(!error.remedy.contains("ssh-keygen -R"))
             // The remedy is a command, which leaves the known line in its place and proves the new one by it.

@@ -70,7 +70,7 @@ import Testing
         for task in vain {
             let error = try await task.value
             #expect((error.kind, error.hostName) == (.unreachable, "master-01"))
-            #expect(error.cause == "bastion opened no connection to it: no answer within 12 s")
+            #expect(error.cause == "bastion could not connect to it: no answer within 12 s")
         }
         #expect(.now - started < .seconds(24))
         try await eventually("the session with the living host is left") {

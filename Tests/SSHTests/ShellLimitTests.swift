@@ -89,7 +89,7 @@ import Testing
         async let other = failure(of: parent, on: connection)
         for error in [try await failure(of: parent, on: connection), try await other] {
             #expect(error.phase == .channel)
-            #expect(error.cause.contains("the remote shell ended"))
+            #expect(error.cause.contains("the remote shell exited"))
         }
         try FileManager.default.removeItem(atPath: broken)
         #expect(try await connection.run(parent).exitStatus == 0)

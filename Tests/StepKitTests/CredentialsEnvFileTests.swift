@@ -34,7 +34,7 @@ import Testing
         let error = try #require(throws: CredentialsError.self) {
             try EnvFile(Array("A=1\nB=2\nexport A=3\n".utf8), file: "x.env")
         }
-        #expect(error.description.contains("x.env:3: A is written a second time, first on line 1"))
+        #expect(error.description.contains("x.env:3: A is defined again, first on line 1"))
     }
 
     @Test func bytesThatAreNotUTF8AreAnError() {

@@ -92,7 +92,7 @@ import Testing
         let problems = InventorySample.problems(in: made.text)
         #expect(
             Set(problems.map(\.path)) == Set(made.blanks.map { $0 == "postgres.hosts" ? "postgres.hosts[0]" : $0 }))
-        #expect(problems.allSatisfy { $0.message.hasPrefix("is still to be filled in: ") })
+        #expect(problems.allSatisfy { $0.message.hasPrefix("has not been filled in yet: ") })
         let keyless = try result(Self.small, isLike: false)
         #expect(keyless.blanks.contains("ssh.key"))
         #expect(InventorySample.problems(in: keyless.text).contains { $0.path == "ssh.key" })
@@ -161,7 +161,7 @@ import Testing
         #expect(try InventorySample.parse(made.text).hosts.prefix(2).map(\.via) == [via, nil])
         let note = made.notes.first { $0.path == "all.hosts.one.ansible_ssh_common_args" }
         #expect((note == nil) == (via != nil))
-        #expect(note.map { $0.message.contains("cannot be taken over") && $0.line == 3 } ?? true)
+        #expect(note.map { $0.message.contains("cannot be imported") && $0.line == 3 } ?? true)
     }
 
     @Test func theOnlyBastionIsTheJumpHostOfAll() throws {
@@ -223,14 +223,14 @@ import Testing
 
     @Test(arguments: [
         ("", "", 1, "is empty"), ("all: [", "", 2, "is not YAML"),
-        ("all:\n  hosts: { a: 1, a: 2 }", "", 2, "is written twice"),
+        ("all:\n  hosts: { a: 1, a: 2 }", "", 2, "is defined twice"),
         ("all: 7", "all", 1, "must be a mapping"), ("all:\n  hosts: [a]", "all.hosts", 2, "must be a mapping"),
-        ("all:\n  host: {}", "all.host", 2, "is no part of a group"),
+        ("all:\n  host: {}", "all.host", 2, "is not a part of a group"),
         ("all: { hosts: {} }", "all.hosts", 1, "names no host"),
         ("all: { hosts: { \"n[1:3]\": } }", "all.hosts.n[1:3]", 1, "is a range of hosts"),
         ("all: { hosts: { a: } }", "all.children", 1, "have no host in the group kube_control_plane"),
         ("all: &a { children: { x: *a } }", "", 1, "is not YAML"),
-        ("a: { children: { b: } }\nb: { children: { a: } }", "", 1, "contain each other"),
+        ("a: { children: { b: } }\nb: { children: { a: } }", "", 1, "contain one another"),
         (
             "kube_node: { hosts: { a: { ansible_host: \"{{ x }}\" } } }", "kube_node.hosts.a.ansible_host", 1,
             "is a template"

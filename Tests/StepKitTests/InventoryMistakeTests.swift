@@ -41,8 +41,8 @@ import Testing
         Case("[\"10.0.0.10\"]", "[{}]", "postgres.hosts[0]", 23, "must be a string, not an object"),
         Case("[\"operator\"]", "[\"operater\"]", "hosts[4].roles[0]", 15, "did you mean \"operator\"?"),
         Case("\"disabled\"", "\"off\"", "firewall.policy", 36, "must be one of disabled, allow-pod-network, leave"),
-        Case("\"web\": 2", "\"web\": 2, \"web\": 3", "chatwoot.replicas.web", 29, "is written twice, first on line 29"),
-        Case("\"web\": 2", "\"web\": 2, \"w\\u0065b\": 3", "chatwoot.replicas.web", 29, "is written twice"),
+        Case("\"web\": 2", "\"web\": 2, \"web\": 3", "chatwoot.replicas.web", 29, "is defined twice, first on line 29"),
+        Case("\"web\": 2", "\"web\": 2, \"w\\u0065b\": 3", "chatwoot.replicas.web", 29, "is defined twice"),
         Case("\"web\": 2", "\"web\": 0", "chatwoot.replicas.web", 29, "must be between 1 and 100, not 0"),
         Case("\"web\": 2", "\"web\": \"left\"", "chatwoot.replicas.web", 29, "whole number or \"leave\", not \"left\""),
         Case("\"web\": 2", "\"web\": \"2\"", "chatwoot.replicas.web", 29, "whole number or \"leave\", not \"2\""),
@@ -103,18 +103,19 @@ import Testing
     static let combinations = [
         Case(
             "\"firewall\"", "\"backup\": {\"host\": \"backup-09\"}, \"firewall\"", "backup.host", 36,
-            "is none of the hosts: k8s-master-01"),
+            "is not one of the hosts: k8s-master-01"),
         Case("k8s-worker-01", "k8s-master-02", "hosts[3].name", 14, "is already the name of hosts[1] (line 12)"),
         Case("10.0.0.110", "10.0.0.101", "hosts[3].address", 14, "is already the address of hosts[1] (line 12)"),
         Case("10.233.64.0/18", "10.233.0.0/16", "cluster.serviceCIDR", 21, "overlaps podCIDR 10.233.0.0/16"),
         Case("\"50m\"", "\"1001m\"", "chatwoot.resources.limits.cpu", 32, "1 is less than the request 1001m"),
-        Case("\"knownHosts\"", "\"agent\": \"a\", \"knownHosts\"", "ssh.agent", 8, "must not stand beside \"key\""),
+        Case("\"knownHosts\"", "\"agent\": \"a\", \"knownHosts\"", "ssh.agent", 8, "must not be combined with \"key\""),
         Case(
             "    \"key\": \"/var/lib/keybuzz-lab/ssh/id_ed25519\",\n", "", "ssh", 5, "either \"key\" or \"agent\""),
         Case("\"user\": \"root\"", "\"via\": \"k8s-worker-1\"", "ssh.via", 6, "did you mean \"k8s-worker-01\"?"),
-        Case("\"user\": \"root\"", "\"via\": \"direct\"", "ssh.via", 6, "names no host of the inventory"),
+        Case("\"user\": \"root\"", "\"via\": \"direct\"", "ssh.via", 6, "is not a host of the inventory"),
         Case("\"user\": \"root\"", "\"via\": \"10.0.0.20:22\"", "ssh.via", 6, "must be lower-case letters"),
-        Case("\"10.0.0.100\"", "\"10.0.0.100\", \"via\": \"gate\"", "hosts[0].via", 11, "names no host"),
+        Case(
+            "\"10.0.0.100\"", "\"10.0.0.100\", \"via\": \"gate\"", "hosts[0].via", 11, "is not a host of the inventory"),
         Case(
             "\"10.0.0.100\"", "\"10.0.0.100\", \"via\": \"k8s-master-01\"", "hosts[0].via", 11,
             "must not be the host itself"),

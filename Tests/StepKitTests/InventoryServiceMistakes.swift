@@ -15,14 +15,14 @@ extension InventoryMistakeTests {
             "\"port\": 6379", "\"rootCertificate\": \"ca.pem\"", "redis.rootCertificate", 24, "set \"tls\" to true"),
         Case(
             "\"port\": 6379", "\"tls\": true, \"sentinel\": { \"hosts\": [\"a\"] }", "redis.tls", 24,
-            "Chatwoot asks them and their master without TLS"),
+            "Chatwoot does not use TLS for them"),
         Case(
             "\"port\": 6379", "\"sentinel\": { \"hosts\": [\"a\", \"[fd00::1]:26379\"] }", "redis.sentinel.hosts[1]",
             24,
             "cuts at its first colon"),
         Case(
             "\"port\": 6379", "\"sentinel\": { \"hosts\": [\"a\", \"a:26379\"] }", "redis.sentinel.hosts", 24,
-            "name one Sentinel twice"),
+            "list a Sentinel twice"),
         Case("\"port\": 6379", "\"user\": \"a@b\"", "redis.user", 24, "cannot read others in REDIS_URL"),
         Case(
             "\"port\": 5432", "\"sslmode\": \"verify-full\"", "postgres.sslmode", 23, "needs \"rootCertificate\""),

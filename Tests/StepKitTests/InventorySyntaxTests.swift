@@ -32,7 +32,7 @@ import Testing
 
     @Test func aColonOnTheNextLineIsRefusedWithTheReason() throws {
         let problem = try #require(throws: InventoryProblem.self) { try JSONNode.read("{\n\"a\"\n: 1}") }
-        #expect(problem.message.contains("a key and its colon must stand on one line"))
+        #expect(problem.message.contains("a key and its colon must be on one line"))
     }
 
     @Test(arguments: [

@@ -39,7 +39,7 @@ import Testing
         let state = Self.bare(.superuser)
         #expect(
             Self.words(state) == [
-                "create role \"chatwoot\" with LOGIN and no other right",
+                "create role \"chatwoot\" with LOGIN and no other attribute",
                 "create database \"chatwoot\" (UTF8) owned by \"chatwoot\"",
                 "revoke CONNECT on database \"chatwoot\" from PUBLIC",
                 "create extension pg_stat_statements in database \"chatwoot\"",
@@ -54,8 +54,8 @@ import Testing
             .administrator, version: version, template: [.made("pg_stat_statements"), .missing("pg_trgm")])
         #expect(
             Self.words(state) == [
-                "create role \"chatwoot\" with LOGIN and no other right",
-                "make \"kb_admin\" a member of role \"chatwoot\", so that it may give it the database",
+                "create role \"chatwoot\" with LOGIN and no other attribute",
+                "make \"kb_admin\" a member of role \"chatwoot\", so that it can transfer the database to it",
                 "create database \"chatwoot\" (UTF8, from template1) owned by \"chatwoot\"",
                 "revoke CONNECT on database \"chatwoot\" from PUBLIC",
                 "create extension pg_trgm in database \"chatwoot\"",
@@ -70,7 +70,7 @@ import Testing
         #expect(missing.count == 1)
         #expect(
             missing.first?.cause
-                == "only a superuser may create the extension pg_stat_statements, and \"kb_admin\" is none")
+                == "only a superuser may create the extension pg_stat_statements, and \"kb_admin\" is not one")
         #expect(missing.first?.cure == .statements(["CREATE EXTENSION pg_stat_statements"], database: "template1"))
 
         let powerless = Self.bare(.nobody, template: [.made("pg_stat_statements")])
@@ -180,7 +180,7 @@ import Testing
         #expect(state(.superuser, in: "public").setup == .init())
         #expect(
             Self.words(state(.superuser, in: "extensions")) == [
-                "move extension pg_trgm in database \"chatwoot\": schema extensions → public, where \"chatwoot\" looks"
+                "move extension pg_trgm in database \"chatwoot\": schema extensions → public, which is in the search_path of \"chatwoot\""
             ])
         #expect(
             state(.administrator, in: "extensions").setup.refusals.first?.cure

@@ -57,16 +57,16 @@ import Testing
     @Test func eachPortIsNamedWithItsProgram() throws {
         #expect(
             try Self.commands(Self.exposure()).map(\.words) == [
-                "allow 2222/tcp from everywhere, as now (sshd, by which this run comes in)",
-                "allow input from the node network 10.0.0.96/27, so that nobody is locked out",
+                "allow 2222/tcp from everywhere, as now (sshd, which this run uses)",
+                "allow input from the node network 10.0.0.96/27, so that no connection is cut",
                 "allow 80/tcp from everywhere, as now (nginx)", "allow 443/tcp from everywhere, as now (pages)",
                 "allow 2379/tcp from everywhere, as now (etcd)", "allow 4789/udp from everywhere, as now (the kernel)",
                 "allow 10250/tcp from everywhere, as now (kubelet)",
                 "allow input from the pod network 10.233.64.0/18",
-                "allow routed traffic from the pod network 10.233.64.0/18",
-                "allow routed traffic to the pod network 10.233.64.0/18",
-                "switch UFW on, with these rules; it drops what else the node routes; the node puts it back as it was "
-                    + "unless a new SSH session confirms it within 80 s",
+                "allow forwarded traffic from the pod network 10.233.64.0/18",
+                "allow forwarded traffic to the pod network 10.233.64.0/18",
+                "enable UFW, with these rules; it drops all other traffic that the node forwards; the node restores the "
+                    + "old state unless a new SSH session confirms it within 80 s",
             ])
     }
 

@@ -136,12 +136,12 @@ import Testing
     @Test func whereNothingListensTheControllerOfThatNodeIsNamed() throws {
         let elsewhere = try Self.facts(ingress: Self.ingress(), controllers: [Self.controller(node: "k8s-worker-02")])
         let absent = try #require(elsewhere.cause(of: Self.answer(0, curl: 7)))
-        #expect(absent.words == "; no ingress controller runs on k8s-worker-01, only on k8s-worker-02")
+        #expect(absent.words == "; no ingress controller is running on k8s-worker-01, only on k8s-worker-02")
         let crashing = try Self.facts(
             ingress: Self.ingress(), controllers: [Self.controller(waiting: "CrashLoopBackOff", ready: false)])
         let ill = try #require(crashing.cause(of: Self.answer(0, curl: 7)))
         #expect(
-            ill.words.contains("ingress-nginx/ingress-nginx-controller-k8s-worker-01 does not serve: CrashLoopBackOff"))
+            ill.words.contains("ingress-nginx/ingress-nginx-controller-k8s-worker-01 is not serving: CrashLoopBackOff"))
         let unknown = try Self.facts(ingress: Self.ingress()).cause(of: Self.answer(0, curl: 7))
         #expect(unknown?.words == "; nothing listens on port 80 of k8s-worker-01")
     }

@@ -57,7 +57,7 @@ import Testing
         #expect(
             failure.cause
                 == "HorizontalPodAutoscaler chatwoot/busy scales it between 2 and 7 pods, and the inventory says 3: "
-                + "each would undo what the other does")
+                + "each would undo the changes of the other")
         #expect(
             failure.remedy.contains(
                 #"write "replicas": { "worker": "leave" } under "chatwoot" into /etc/keybuzz/inventory.json"#))
@@ -80,7 +80,7 @@ import Testing
         let byHand = try Self.scaling(worker: "\"leave\"", Self.deployment(0)).leftAtNone("chatwoot-worker")
         #expect(
             byHand?.found
-                == "Deployment chatwoot-worker is scaled to 0, and the inventory leaves that number to whoever scales it"
+                == "Deployment chatwoot-worker is scaled to 0, and the inventory leaves the number to others"
         )
         #expect(byHand?.remedy == "kubectl -n chatwoot scale deployment/chatwoot-worker --replicas=2")
         let itself = try Self.scaling(worker: "\"leave\"", Self.deployment(0), Self.autoscaler(minimum: 0))

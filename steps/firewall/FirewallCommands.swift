@@ -23,7 +23,7 @@ struct FirewallCommands {
         switch (policy, state.isActive) {
         case (.leave, _), (.disabled, false): []
         case (.disabled, true):
-            [Command(words: "switch UFW off (it drops routed pod traffic)", arguments: ["ufw", "--force", "disable"])]
+            [Command(words: "disable UFW (it drops forwarded pod traffic)", arguments: ["ufw", "--force", "disable"])]
         case (.allowPodNetwork, true): podTraffic.flatMap { opening($0, in: state) }
         case (.allowPodNetwork, false): exposure.map(switchingOn) ?? []
         }
@@ -46,10 +46,10 @@ struct FirewallCommands {
                 words: "allow input from the pod network \(pods)", traffic: .input(fromPods: pods),
                 match: ["from", pods]),
             Wanted(
-                words: "allow routed traffic from the pod network \(pods)", traffic: .routed(fromPods: pods),
+                words: "allow forwarded traffic from the pod network \(pods)", traffic: .routed(fromPods: pods),
                 match: ["from", pods]),
             Wanted(
-                words: "allow routed traffic to the pod network \(pods)", traffic: .routed(toPods: pods),
+                words: "allow forwarded traffic to the pod network \(pods)", traffic: .routed(toPods: pods),
                 match: ["to", pods]),
         ]
     }
@@ -83,11 +83,11 @@ struct FirewallCommands {
             guard !blocking.isEmpty else { return [Command(words: wanted.words, arguments: wanted.ufw("allow"))] }
             return overtaking(blocking, rules.first { $0.isExactly(wanted.traffic) }, wanted, to: ["prepend"])
         }
-        let routed = exposure.dropsRoutedByDefault ? "; it drops what else the node routes" : ""
+        let routed = exposure.dropsRoutedByDefault ? "; it drops all other traffic that the node forwards" : ""
         let way =
-            "the node puts it back as it was unless a new SSH session confirms it within \(patience.components.seconds) s"
+            "the node restores the old state unless a new SSH session confirms it within \(patience.components.seconds) s"
         return openings + [
-            Command(words: "switch UFW on, with these rules\(routed); \(way)", arguments: Self.switchOn)
+            Command(words: "enable UFW, with these rules\(routed); \(way)", arguments: Self.switchOn)
         ]
     }
 
@@ -99,11 +99,11 @@ struct FirewallCommands {
         let rules = blocking.map { "\($0.action) from \($0.from) to \($0.to)" }.joined(separator: ", ")
         var put = wanted.ufw()
         put.insert(contentsOf: place + ["allow"], at: put.count - wanted.match.count)
-        let insert = Command(words: "put before \(rules): \(wanted.words)", arguments: put)
+        let insert = Command(words: "insert before \(rules): \(wanted.words)", arguments: put)
         guard let verb = own?.action.split(separator: " ").first?.lowercased() else { return [insert] }
         let late = wanted.words.replacing(/^allow/, with: verb)
         return [
-            Command(words: "take out the rule that comes too late: \(late)", arguments: wanted.ufw("delete", verb)),
+            Command(words: "delete the rule that comes too late: \(late)", arguments: wanted.ufw("delete", verb)),
             insert,
         ]
     }
@@ -122,10 +122,10 @@ struct FirewallCommands {
                 words: "allow \(port) from everywhere, as now (\(by))", traffic: .input(to: port),
                 match: ["\(port)"])
         }
-        let own = session.map { [open($0, take($0, or: "sshd") + ", by which this run comes in")] } ?? []
+        let own = session.map { [open($0, take($0, or: "sshd") + ", which this run uses")] } ?? []
         let pages = [80, 443].map { Traffic.Port($0, "tcp") }.map { open($0, take($0, or: "pages")) }
         let network = Wanted(
-            words: "allow input from the node network \(nodes), so that nobody is locked out",
+            words: "allow input from the node network \(nodes), so that no connection is cut",
             traffic: .input(from: nodes),
             match: ["from", nodes])
         return own + [network] + pages + ports.map { open($0.port, $0.by.isEmpty ? "the kernel" : $0.by) }
@@ -137,7 +137,7 @@ struct FirewallCommands {
             ? []
             : [
                 Wanted(
-                    words: "allow all that the node sends, as now", traffic: .output,
+                    words: "allow all outgoing traffic, as now", traffic: .output,
                     match: ["out", "from", "any", "to", "any"])
             ]
     }

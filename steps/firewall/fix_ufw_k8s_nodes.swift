@@ -9,12 +9,12 @@ import StepKit
 /// confirms it over a new session, and all others wait until the first node's change is proved.
 struct FixFirewall: PageAsker, NamedStep {
     static let id: StepID = "fix_ufw_k8s_nodes"
-    let summary = "UFW on the Kubernetes nodes lets pod traffic pass"
+    let summary = "UFW on the Kubernetes nodes allows pod traffic"
 
     func check(_ site: SiteReader) async throws -> Finding {
         for node in site.absentNodes {
             site.reporter.warns(
-                "the firewall of \(node.name) could not be looked at: \(node.failure.cause)",
+                "the firewall of \(node.name) could not be inspected: \(node.failure.cause)",
                 about: .absentNode(node.name))
         }
         let changes = try await plans(site).flatMap(\.changes)
@@ -23,8 +23,8 @@ struct FixFirewall: PageAsker, NamedStep {
             !closed.isEmpty
         {
             site.reporter.warns(
-                "UFW is active on \(closed.joined(separator: ", ")) and drops routed traffic, which is what pod traffic is; "
-                    + "the inventory's policy is to leave it")
+                "UFW is active on \(closed.joined(separator: ", ")) and drops forwarded traffic, including pod traffic; "
+                    + "the policy in the inventory is to leave it")
         }
         try await requirePodsReachable(site)
         return .inPlace
@@ -45,10 +45,10 @@ struct FixFirewall: PageAsker, NamedStep {
         let left = try await plans(site).filter { !$0.changes.isEmpty }
         guard left.isEmpty else {
             throw StepFailure(
-                "prove the firewall's state", host: left.map(\.node.name).joined(separator: ", "),
-                cause: "ufw exited 0, and this is still missing: "
+                "verify the firewall's state", host: left.map(\.node.name).joined(separator: ", "),
+                cause: "ufw exited with 0, but this is still missing: "
                     + left.flatMap(\.changes).map(\.summary).joined(separator: "; "),
-                remedy: "look for what else manages UFW on the host: ansible, cloud-init, a script at boot")
+                remedy: "find out what else manages UFW on the host: ansible, cloud-init, a script at boot")
         }
         try await requirePodsReachable(site)
     }
@@ -77,8 +77,8 @@ struct FixFirewall: PageAsker, NamedStep {
             }
             guard !isKept else { return }
             throw StepFailure(
-                "reach the pods as before",
-                cause: lost.map { "\($0.node) cannot reach \($0.url) any more" }.sorted().joined(separator: "; "),
+                "connect to the pods as before",
+                cause: lost.map { "\($0.node) can no longer reach \($0.url)" }.sorted().joined(separator: "; "),
                 remedy: "look for rules that UFW does not list, in /etc/ufw/before.rules and /etc/ufw/after.rules")
         }
     }
@@ -100,7 +100,7 @@ struct FixFirewall: PageAsker, NamedStep {
         var changes: [Change] {
             let settling = unconfirmedSince.map { time in
                 Change(
-                    "\(node.name): put UFW back as it was before the change of \(time), which no run has confirmed",
+                    "\(node.name): restore UFW to its state before the change of \(time), which no run has confirmed",
                     .knownAfterApply, .change, .node(name: node.name), field: "unconfirmed change of UFW")
             }
             return [settling].compactMap { $0 }
@@ -170,8 +170,8 @@ struct FixFirewall: PageAsker, NamedStep {
             cause: cut.joined(separator: "; ")
                 + (closed.isEmpty
                     ? ""
-                    : "; UFW is active on \(closed.joined(separator: ", ")) and drops routed traffic, which is what pod "
-                        + "traffic is (504 at the ingress)"),
+                    : "; UFW is active on \(closed.joined(separator: ", ")) and drops forwarded traffic, "
+                        + "including pod traffic (504 at the ingress)"),
             remedy: closed.isEmpty
                 ? "check other firewalls between the nodes (iptables-save, the cloud's firewall, NetworkPolicies, Calico): "
                     + "no node's UFW drops pod traffic" : site.firewallRemedy)
@@ -203,7 +203,7 @@ extension SiteReader {
             case .success(let state): return state?.dropsRoutedTraffic(of: pods) == true
             case .failure(let error):
                 let cause = (error as? any ExplainedError)?.cause ?? "\(error)"
-                reporter.warns("the firewall of \(node.name) could not be looked at: \(cause)")
+                reporter.warns("the firewall of \(node.name) could not be inspected: \(cause)")
                 return false
             }
         }.map(\.node.name)

@@ -44,7 +44,7 @@ extension SetupCredentials {
         case .createExtension(let name): try await inside().ensureExtension(name, in: state.path.first)
         case .moveExtension(let name, _, let schema): try await inside().moveExtension(name, to: schema)
         case .takeOver(let objects):
-            site.reader.reporter.says("giving \(DatabaseChange.words(for: objects)) to \(role)")
+            site.reader.reporter.says("transferring \(DatabaseChange.words(for: objects)) to \(role)")
             let inside = try await inside()
             for object in objects { try await inside.takeOver(object) }
         case .setPassword: try await admin.setPassword(password, of: role)

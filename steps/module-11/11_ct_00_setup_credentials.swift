@@ -9,7 +9,7 @@ import StepKit
 /// running pod lost its database.
 struct SetupCredentials: NamedStep {
     static let id: StepID = "11_ct_00_setup_credentials"
-    let summary = "database, role, extensions and generated secrets; PostgreSQL and Redis let Chatwoot in"
+    let summary = "database, role, extensions and generated secrets; PostgreSQL and Redis accept Chatwoot"
 
     func check(_ site: SiteReader) async throws -> Finding {
         let found = try await site.chatwootSecrets()
@@ -40,9 +40,9 @@ struct SetupCredentials: NamedStep {
         let left = try await databaseChanges(site)
         guard found.complete != nil, left.isEmpty else {
             throw StepFailure(
-                "prove Chatwoot's database", host: site.postgresWords,
+                "verify Chatwoot's database", host: site.postgresWords,
                 cause: "still missing: \(left.map(\.summary).joined(separator: "; "))",
-                remedy: "look for somebody else changing the database at the same time, and run the step again")
+                remedy: "find out who else changes the database at the same time, then run the step again")
         }
     }
 
@@ -59,13 +59,13 @@ struct SetupCredentials: NamedStep {
         var cause: String?
         if site.credentials.objectStorage == nil {
             cause =
-                "minio.env is missing, so that Chatwoot keeps attachments on its pods' disks, where they end with the pod"
+                "minio.env is missing, so Chatwoot stores attachments on its pods' disks, where they are lost with the pod"
         } else {
             let probe = HTTPProbe(url: "\(storage.endpoint)/\(storage.bucket)")
             let answer = try await site.master.fetch([probe]).first
             // Without the key in the request 403 is the right answer; 404 says that there is no such bucket.
             if let answer, answer.status == 0 || answer.status == 404 || answer.status >= 500 {
-                cause = "the object storage does not serve \(probe.url): \(answer.words)"
+                cause = "the object storage does not respond at \(probe.url): \(answer.words)"
             }
         }
         guard let cause else { return }

@@ -6,7 +6,7 @@ import StepKit
 /// Comes after the migration, so that new code never meets an old schema.
 struct DeployChatwoot: ObjectOwner, NamedStep {
     static let id: StepID = "11_ct_02_deploy_chatwoot"
-    let summary = "Deployments, Service and Ingress, rolled out without a gap"
+    let summary = "Deployments, Service and Ingress, rolled out without downtime"
 
     func check(_ site: SiteReader) async throws -> Finding {
         var changes = try await site.changes(towards: desired(site))
@@ -25,7 +25,7 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
             if try await !stuckPods(site).isEmpty {
                 changes.append(
                     Change(
-                        "let pods that could not pull their image try again at once", .knownAfterApply,
+                        "restart pods that could not pull their image", .knownAfterApply,
                         .run))
             }
         }

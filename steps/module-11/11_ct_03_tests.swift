@@ -15,11 +15,11 @@ struct ProveService: PageAsker, NamedStep {
     func check(_ site: SiteReader) async throws -> Finding {
         let chain = try await PageChain(site)
         if let (found, remedy) = chain.scaling.leftAtNone(ChatwootNames.worker) {
-            site.reporter.warns("\(found): nothing works off its queues until it is scaled up; \(remedy)")
+            site.reporter.warns("\(found): its queues are not processed until it is scaled up; \(remedy)")
         }
         return Finding(
             changes: try await breaks(chain).map {
-                Change("prove that \($0.claim); now \($0.found)", .knownAfterApply, .run, .proof(claim: $0.claim))
+                Change("verify that \($0.claim); now \($0.found)", .knownAfterApply, .run, .proof(claim: $0.claim))
             })
     }
 
@@ -43,9 +43,9 @@ struct ProveService: PageAsker, NamedStep {
         }
         guard !isOver || !breaks.isEmpty else { return }
         throw CombinedFailure(
-            "prove that Chatwoot is served (looked for \(began.duration(to: .now).components.seconds) s)",
+            "verify that Chatwoot is served (tried for \(began.duration(to: .now).components.seconds) s)",
             breaks.map { broken in
-                StepFailure("prove that \(broken.claim)", cause: broken.found, remedy: broken.remedy)
+                StepFailure("verify that \(broken.claim)", cause: broken.found, remedy: broken.remedy)
             })
     }
 
@@ -83,7 +83,7 @@ struct ProveService: PageAsker, NamedStep {
             breaks.append(
                 PageChain.Break(
                     subject: "pod \(pod["metadata", "name"]?.string ?? "?") runs \(image.name)",
-                    found: pod.ownImage.map { "it runs \($0)" } ?? "it has no container of Chatwoot's",
+                    found: pod.ownImage.map { "it runs \($0)" } ?? "it has no Chatwoot container",
                     remedy: chain.site.remedy(.run(from: DeployChatwoot.self))))
         }
         return breaks
@@ -151,7 +151,7 @@ struct ProveService: PageAsker, NamedStep {
                 subject: "Chatwoot's pods use the database \(chatwoot.database)",
                 found: "pg_stat_activity shows pod \(session.application) in the database \(session.database)"
                     + (own.isEmpty ? "" : ": Deployment \(name) sets \(own.joined(separator: " and ")) for it"),
-                remedy: "take what somebody else set out of the Deployment's environment: "
+                remedy: "remove these variables from the Deployment's environment: "
                     + "kubectl -n \(chatwoot.namespace) set env deployment/\(name) \(names)")
         }
     }

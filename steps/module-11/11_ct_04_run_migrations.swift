@@ -23,18 +23,18 @@ struct RunMigrations: NamedStep {
         }
         switch state.task {
         case .refuse(let refusal): throw refusal.failure(site)
-        case .unknown: return .drifted([inAJob("migrate the database, once it can be looked into, with \(image)")])
+        case .unknown: return .drifted([inAJob("migrate the database, once it can be inspected, with \(image)")])
         case .load:
             return .drifted(
                 try await backupChanges(state, site) + [inAJob("load the schema of \(image) and seed the database")])
         case .loadAgain:
             let load = inAJob(
-                "load the schema of \(image) again from scratch, since an earlier load was cut off after "
+                "load the schema of \(image) again from scratch, because an earlier load was cut off after "
                     + "\(state.tables.count) tables, before any data")
             return .drifted(try await backupChanges(state, site) + [load])
         case .seed:
             let key = Change(
-                "set the onboarding key in Redis: the seed never ran to its end, and nobody could create the first account",
+                "set the onboarding key in Redis: the seed never finished, so nobody could create the first account",
                 .predicted, .create, .redis(database: site.inventory.redis.database), field: ChatwootNames.onboardingKey
             )
             return .drifted(try await [key] + schemaChanges(state, site))
@@ -43,7 +43,7 @@ struct RunMigrations: NamedStep {
                 state.isOpenToStrangers
                 ? [
                     Change(
-                        "remove the onboarding key from Redis: there are users, and anybody could make himself administrator",
+                        "remove the onboarding key from Redis: there are users, and anyone could become administrator",
                         .predicted, .remove, .redis(database: site.inventory.redis.database),
                         field: ChatwootNames.onboardingKey)
                 ]
@@ -98,9 +98,9 @@ struct RunMigrations: NamedStep {
         let state = try await ready(site)
         guard state.isDone(isMigrated: try await Self.isMigrated(state, site)) else {
             throw StepFailure(
-                "prove that the database is migrated", host: site.postgresWords,
+                "verify that the database is migrated", host: site.postgresWords,
                 cause:
-                    "after the task the database holds \(state.figures), \(state.hasUsers ? "users" : "no users"), "
+                    "after the task the database contains \(state.figures), \(state.hasUsers ? "users" : "no users"), "
                     + "\(state.hasSettings ? "settings" : "no settings"); "
                     + "onboarding key \(state.isOnboarding ? "present" : "absent")",
                 remedy:

@@ -11,7 +11,7 @@ extension SiteReader {
     func warnOfUnseenTag() async throws {
         let image = try await chatwootImage()
         guard image.source == .cluster else { return }
-        reporter.warns("\(image) was not looked up: the run goes by \(image.digest), which the cluster has")
+        reporter.warns("\(image) could not be looked up: the run uses \(image.digest), which the cluster has")
     }
 }
 

@@ -84,7 +84,7 @@ extension ChatwootKeys {
         guard !keys.all.isEmpty || !keys.strangers.isEmpty else { return }
         let (redis, database) = (site.inventory.redis, site.inventory.chatwoot.database)
         let attempt = "create the database \(database)"
-        let others = "give Chatwoot another Redis database (redis.database in the inventory)"
+        let others = "use another Redis database for Chatwoot (redis.database in the inventory)"
         if let stranger = keys.strangers.first {
             throw StepFailure(
                 attempt, host: site.redisWords,
@@ -94,9 +94,9 @@ extension ChatwootKeys {
         }
         throw StepFailure(
             attempt, host: site.redisWords,
-            cause: "Redis database \(redis.database) holds keys of an earlier Chatwoot database: \(keys.words); "
+            cause: "Redis database \(redis.database) contains keys of an earlier Chatwoot database: \(keys.words); "
                 + "Chatwoot's workers would run its jobs on the new one",
-            remedy: "\(site.remedy(.runWithNewDatabase)) removes these keys and begins with an empty "
+            remedy: "\(site.remedy(.runWithNewDatabase)) removes these keys and starts with an empty "
                 + "database, also where a reset was interrupted; to keep the earlier data, restore it, or rename its database back, as "
                 + "\"\(database)\" first; if the keys are another application's, \(others)")
     }

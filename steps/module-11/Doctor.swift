@@ -14,7 +14,7 @@ import StepKit
         [
             Question("PostgreSQL as the admin") {
                 _ = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
-                return "lets \(site.credentials.postgres.user) in"
+                return "accepts the login of \(site.credentials.postgres.user)"
             },
             Question("Redis") { "version \(try await site.redis().requireVersion("6.2").version)" },
             Question("addresses", asking: { await addresses(site) }),
@@ -37,7 +37,7 @@ import StepKit
     async let outside = answers(questions)
     guard hasCluster else {
         return server + (await outside)
-            + inCluster.map { .skipped($0.subject, "the API server does not answer") }
+            + inCluster.map { .skipped($0.subject, "the API server does not respond") }
     }
     async let inside = answers(inCluster)
     return server + (await outside) + (await inside)
@@ -100,29 +100,30 @@ private func firewall(of node: NodeReader, _ site: SiteReader) async throws -> S
     guard let state = try await node.firewall() else { return "UFW is not installed" }
     if let time = state.unconfirmedSince {
         throw StepFailure(
-            "look at UFW", host: node.name,
+            "inspect UFW", host: node.name,
             cause:
-                "a change of UFW, begun at \(time), was not confirmed; the node puts UFW back as it was when its time is over",
-            remedy: site.remedy("\(.run(from: FixFirewall.self)) puts it back at once, and does it again"))
+                "a change of UFW, started at \(time), was not confirmed; the node restores UFW when its time is over",
+            remedy: site.remedy("\(.run(from: FixFirewall.self)) restores it at once, and makes the change again"))
     }
     guard state.dropsRoutedTraffic(of: site.inventory.cluster.podCIDR.description) else {
-        return state.isActive ? "UFW is active and lets pod traffic pass" : "UFW is off"
+        return state.isActive ? "UFW is active and allows pod traffic" : "UFW is off"
     }
     throw StepFailure(
-        "look at UFW", host: node.name,
-        cause: "UFW is active and drops routed traffic (default: \(state.routedDefault)), which is what pod traffic is",
+        "inspect UFW", host: node.name,
+        cause: "UFW is active and drops forwarded traffic (default: \(state.routedDefault)), including pod traffic",
         remedy: site.firewallRemedy)
 }
 
 private func login(_ site: SiteReader) async throws -> String {
     guard try await site.chatwootSecrets().databasePassword != nil else {
         throw StepFailure(
-            "log in as Chatwoot", cause: "no password has been generated yet", remedy: site.remedy("\(.run) makes it"))
+            "log in as Chatwoot", cause: "no password has been generated yet", remedy: site.remedy("\(.run) creates it")
+        )
     }
     if let refused = try await site.refusedUse() {
         throw StepFailure("log in as Chatwoot", cause: refused.cause, remedy: refused.remedy)
     }
-    return "lets \(site.inventory.chatwoot.databaseUser) in with the password of Secret \(ChatwootNames.secret)"
+    return "accepts \(site.inventory.chatwoot.databaseUser) with the password of Secret \(ChatwootNames.secret)"
 }
 
 private func schema(_ site: SiteReader) async throws -> String {
@@ -130,7 +131,7 @@ private func schema(_ site: SiteReader) async throws -> String {
     let state = try await DatabaseState.read(site)
     guard missing.isEmpty else {
         throw StepFailure(
-            "judge the schema",
+            "inspect the schema",
             cause: "a run would \(missing.map(\.summary).joined(separator: "; "))",
             remedy: site.remedy("\(.run) does it"))
     }
@@ -141,11 +142,11 @@ private func schema(_ site: SiteReader) async throws -> String {
 private func backup(_ site: SiteReader) async throws -> [Diagnosis] {
     let subject = "backup before a migration"
     guard site.inventory.backup != nil else {
-        return [.skipped(subject, "the inventory names no \"backup\", without which no data is migrated")]
+        return [.skipped(subject, "the inventory has no \"backup\", and existing data is not migrated without one")]
     }
     let state = try await DatabaseState.read(site)
     guard state.savesFirst else {
-        return [.skipped(subject, "there is no data that a migration would have to save")]
+        return [.skipped(subject, "there is no data to back up before a migration")]
     }
     return [.ok(subject, "the database fits into \(try await MigrationBackup(site, state).place())")]
 }
@@ -233,7 +234,7 @@ private func pages(_ site: SiteReader) async throws -> [Diagnosis] {
     let broken = Set(breaks.flatMap(\.nodes))
     let isServed = breaks.allSatisfy { !$0.nodes.isEmpty }
     let well = site.nodes.filter { !broken.contains($0.name) && isServed }.map {
-        Diagnosis.ok("page from \($0.name)", "served through the Service and the node's ingress")
+        Diagnosis.ok("page from \($0.name)", "served through the Service and the node's ingress controller")
     }
     return breaks.map { .failed($0.claim, $0.found, remedy: $0.remedy) } + well
 }

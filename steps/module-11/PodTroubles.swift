@@ -19,8 +19,8 @@ extension SiteReader {
         let closed = await nodesDroppingPodTraffic()
         guard !closed.isEmpty else { return nil }
         return Cause(
-            "the pods do not reach \(service): UFW is active on \(closed.joined(separator: ", ")) and drops routed traffic, "
-                + "which is what pod traffic is", remedy: firewallRemedy)
+            "the pods do not reach \(service): UFW is active on \(closed.joined(separator: ", ")) and drops forwarded traffic, "
+                + "including pod traffic", remedy: firewallRemedy)
     }
 
     /// The problem with its log and pull Secrets, and with the cause that the log's messages hint at.

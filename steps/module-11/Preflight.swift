@@ -42,16 +42,16 @@ private func requireDatabaseRights(_ site: SiteReader) async throws {
 }
 
 private func requirePrograms(_ site: SiteReader) async throws {
-    let missing = try await site.onEveryNode("look for the programs that the steps use") { node in
+    let missing = try await site.onEveryNode("find the programs that the steps use") { node in
         try await node.missingPrograms(among: ["curl", "flock"] + (node.name == site.master.name ? ["kubectl"] : []))
     }
     let failures = missing.filter { !$0.answer.isEmpty }.map { node, programs in
         StepFailure(
-            "look for the programs that the steps use", host: node.name,
+            "find the programs that the steps use", host: node.name,
             cause: "\(programs.joined(separator: ", ")) not found on the PATH",
-            remedy: "install them there: apt-get install curl util-linux kubectl")
+            remedy: "install them: apt-get install curl util-linux kubectl")
     }
-    guard failures.isEmpty else { throw CombinedFailure("look for the programs that the steps use", failures) }
+    guard failures.isEmpty else { throw CombinedFailure("find the programs that the steps use", failures) }
 }
 
 /// Refuses given passwords that Chatwoot would misread, before anything is changed.
@@ -62,14 +62,14 @@ private func requireReadablePasswords(_ site: SiteReader) throws {
     ].compactMap { $0 }
     guard let first = misreadings.first else { return }
     throw StepFailure(
-        "use the given passwords for Chatwoot", cause: misreadings.map(\.reason).joined(separator: "; "),
+        "use the passwords for Chatwoot", cause: misreadings.map(\.reason).joined(separator: "; "),
         remedy: first.remedy, kind: .badInput)
 }
 
 /// Refuses autoscalers of what the inventory gives a number for.
 private func requireOneHandOnReplicas(_ site: SiteReader) async throws {
     let contradictions = try await Scaling(site).contradictions
-    guard contradictions.isEmpty else { throw CombinedFailure("look for autoscalers", contradictions) }
+    guard contradictions.isEmpty else { throw CombinedFailure("list the autoscalers", contradictions) }
 }
 
 /// The inventory decides; a credentials file that names another server is probably another platform's.
@@ -77,11 +77,11 @@ private func warnOfOtherServers(_ site: SiteReader) {
     let postgres = site.inventory.postgres
     if let host = site.credentials.postgres.host, !postgres.hosts.contains(host) {
         site.reporter.warns(
-            "postgres.env names \(host), the inventory \(postgres.hosts.joined(separator: ", ")): the inventory is used"
+            "postgres.env names \(host), the inventory \(postgres.hosts.joined(separator: ", ")): the inventory takes precedence"
         )
     }
     if let host = site.credentials.redis.host, host != site.inventory.redis.host {
         site.reporter.warns(
-            "redis.env names \(host), the inventory \(site.inventory.redis.host): the inventory is used")
+            "redis.env names \(host), the inventory \(site.inventory.redis.host): the inventory takes precedence")
     }
 }

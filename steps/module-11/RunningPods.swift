@@ -47,7 +47,7 @@ struct RunningPods {
                     + left.joined(separator: ", "),
                 remedy:
                     site.remedy(
-                        "see what keeps them: kubectl -n \(namespace) describe pod \(left.first ?? ""); then \(.resume)"
+                        "find out what keeps them: kubectl -n \(namespace) describe pod \(left.first ?? ""); then \(.resume)"
                     )
             )
         }

@@ -28,13 +28,13 @@ struct Scaling {
         let scaled = "Deployment \(deployment) is scaled to 0"
         guard let autoscaler = autoscaler(of: deployment), autoscaler["spec", "minReplicas"]?.integer == 0 else {
             return (
-                "\(scaled), and the inventory leaves that number to whoever scales it",
+                "\(scaled), and the inventory leaves the number to others",
                 "kubectl -n \(inventory.chatwoot.namespace) scale deployment/\(deployment) --replicas=2"
             )
         }
         return (
             "\(scaled) by \(Self.words(autoscaler)), whose minReplicas is 0",
-            "raise minReplicas of that autoscaler where \(deployment) shall always run"
+            "raise minReplicas of that autoscaler if \(deployment) must always run"
         )
     }
 
@@ -49,7 +49,7 @@ struct Scaling {
                 cause:
                     "\(Self.words(autoscaler)) scales it between \(autoscaler["spec", "minReplicas"]?.integer ?? 1) and "
                     + "\(autoscaler["spec", "maxReplicas"]?.integer ?? 1) pods, and the inventory says \(number): "
-                    + "each would undo what the other does",
+                    + "each would undo the changes of the other",
                 remedy: "write \"replicas\": { \"\(key)\": \"leave\" } under \"chatwoot\" into \(inventory.path), or "
                     + "delete the autoscaler: kubectl -n \(inventory.chatwoot.namespace) delete hpa \(name)",
                 kind: .badInput)

@@ -11,7 +11,7 @@ enum SentinelAdvice {
             isTooOld(tag)
         else { return }
         site.reporter.warns(
-            "Chatwoot's own image \(tag) has a Redis client that cannot ask Sentinels (chatwoot/chatwoot#13689): unless "
+            "Chatwoot's own image \(tag) has a Redis client that cannot use Sentinels (chatwoot/chatwoot#13689): unless "
                 + "this image has redis-client 0.26.4 or later, \(withoutSentinels)")
     }
 

@@ -12,12 +12,12 @@ extension ResetDatabase {
         var (causes, statements): ([String], [String]) = ([], [])
         if !facts.readerOwnsDatabase {
             causes.append(
-                "the database \(database.name) belongs to \"\(database.owner)\", whose rights \"\(reader.name)\" does not have"
+                "the database \(database.name) belongs to \"\(database.owner)\", whose privileges \"\(reader.name)\" lacks"
             )
             statements.append("GRANT \(quoted(database.owner)) TO \(quoted(reader.name))")
         }
         if !reader.attributes.canCreateDatabases {
-            causes.append("\"\(reader.name)\" has no CREATEDB, which renaming a database asks for")
+            causes.append("\"\(reader.name)\" has no CREATEDB, which renaming a database requires")
             statements.append("ALTER ROLE \(quoted(reader.name)) CREATEDB")
         }
         guard !causes.isEmpty else { return nil }
@@ -44,12 +44,12 @@ extension ResetDatabase {
         let keys = try await ChatwootKeys.list(site.redis())
         guard let stranger = keys.strangers.first else { return keys }
         throw StepFailure(
-            "list the old data's keys in Redis", host: "\(site.inventory.redis.host):\(site.inventory.redis.port)",
+            "list the keys of the old data in Redis", host: "\(site.inventory.redis.host):\(site.inventory.redis.port)",
             cause: "the Sidekiq process \(stranger) is not Chatwoot's and uses the same queues in database "
-                + "\(site.inventory.redis.database): its jobs cannot be told from the old data's",
+                + "\(site.inventory.redis.database): its jobs cannot be told apart from those of the old data",
             remedy:
-                "give one of the two another Redis database (redis.database in the inventory is Chatwoot's), or stop "
-                + "that process for the time of the reset")
+                "use another Redis database for one of the two (redis.database in the inventory is Chatwoot's), or stop "
+                + "that process during the reset")
     }
 
     /// Notes how the old database is had back.

@@ -66,11 +66,11 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         // There is no old one where only its keys were left.
         guard old?.allowsConnections != false, isFree, left.isEmpty else {
             throw StepFailure(
-                "prove that the database \(name) was set aside", host: site.postgresWords,
+                "verify that the database \(name) was set aside", host: site.postgresWords,
                 cause:
                     "\(aside) \(old.map { $0.allowsConnections ? "is there" : "accepts no connections" } ?? "is missing"), "
                     + "\(name) \(isFree ? "is free" : "is there again"), \(left.count) of its keys are in Redis",
-                remedy: site.remedy("look for somebody else using them at the same time, then \(.resume)"))
+                remedy: site.remedy("find out who else uses them at the same time, then \(.resume)"))
         }
         if old != nil { tellTheWayBack(site) }
     }
@@ -85,7 +85,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
     {
         let opening =
             old.allowsConnections
-            ? [] : [Change("allow connections to database \"\(old.name)\", for the way back", .proved)]
+            ? [] : [Change("allow connections to database \"\(old.name)\", so that it can be restored", .proved)]
         guard try await admin.databaseState(site.inventory.chatwoot.database) == nil else { return opening }
         return opening + keyChanges(try await Self.keys(site), site)
     }
@@ -112,7 +112,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
             throw StepFailure(
                 "set the database \(chatwoot.database) aside", host: site.postgresWords,
                 cause: "there is no such database, and no key of it in Redis",
-                remedy: "run without --reset-database: the steps make one",
+                remedy: "run without --reset-database: the steps create one",
                 kind: .badInput)
         }
         var setup = try await DatabaseState.read(site, asksRedis: false, afterReset: true).setup
@@ -168,7 +168,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
                 "set the database \(name) aside", host: site.postgresWords,
                 cause:
                     "it is in use: \(sessions.map(\.description).joined(separator: "; ")); Chatwoot's pods are stopped",
-                remedy: site.remedy("end these sessions and \(.resume), or \(.run) to start Chatwoot as it was"))
+                remedy: site.remedy("terminate these sessions and \(.resume), or \(.run) to start Chatwoot as it was"))
         }
     }
 }

@@ -12,7 +12,7 @@ extension PageChain {
         if service != nil, let deployment {
             if scaling.leftAtNone(ChatwootNames.web) != nil { return explained }
             if deployment["spec", "replicas"]?.integer == 0 {
-                explained.found += ", which is 503 at the ingress: Deployment \(ChatwootNames.web) is scaled to 0"
+                explained.found += ", so the ingress answers 503: Deployment \(ChatwootNames.web) is scaled to 0"
                 explained.remedy = site.remedy("\(.run(from: DeployChatwoot.self)), which scales it up again")
                 explained.patience = .zero
                 return explained
@@ -41,7 +41,7 @@ extension PageChain {
         func explain(_ answer: Answer) async throws -> Break {
             guard let (index, told) = chain.firstBreak(answer) else {
                 throw StepFailure(
-                    "look for the link that breaks", host: answer.node.name, cause: "nothing does",
+                    "find the broken link", host: answer.node.name, cause: "nothing does",
                     remedy: "report this")
             }
             var broken = told
@@ -57,8 +57,8 @@ extension PageChain {
                 try await explainApplication(&broken, sick)
             } else if index == 0 {
                 broken.found +=
-                    "; the pods themselves answer this node, so that it is the way through the Service's address"
-                broken.remedy = "see whether kube-proxy is well on \(answer.node.name)"
+                    "; the pods themselves answer this node, so the path through the Service's address is broken"
+                broken.remedy = "check whether kube-proxy is healthy on \(answer.node.name)"
             } else {
                 try await explainIngress(&broken, answer.node, answer.answers[index], isPage: index == 2)
             }
@@ -70,19 +70,19 @@ extension PageChain {
             let pod = chain.pod(at: cut.probe)
             let name = pod?["metadata", "name"]?.string ?? cut.probe.url
             let place = pod?["spec", "nodeName"]?.string ?? "another node"
-            let why = cut.curlCode == 28 ? "packets vanish" : cut.curlMessage
-            broken.found = "no connection comes about to pod \(name) on \(place): \(why)"
+            let why = cut.curlCode == 28 ? "timed out" : cut.curlMessage
+            broken.found = "cannot connect to pod \(name) on \(place): \(why)"
             let closed = await site.nodesDroppingPodTraffic()
             let guilty = closed.filter { $0 == node.name || $0 == place }
             if !guilty.isEmpty {
                 broken.found +=
-                    "; UFW is active on \(guilty.joined(separator: " and ")) and drops routed traffic, which is what pod "
-                    + "traffic is (504 at the ingress)"
+                    "; UFW is active on \(guilty.joined(separator: " and ")) and drops forwarded traffic, "
+                    + "including pod traffic (504 at the ingress)"
                 broken.remedy = site.firewallRemedy
                 broken.patience = .zero
             } else {
                 broken.remedy =
-                    "no node's UFW drops pod traffic: look at other firewalls between the nodes (iptables-save, the cloud's "
+                    "no node's UFW drops pod traffic: check other firewalls between the nodes (iptables-save, the cloud's "
                     + "firewall), NetworkPolicies and Calico"
             }
         }
@@ -91,7 +91,7 @@ extension PageChain {
         private func explainApplication(_ broken: inout Break, _ sick: HTTPAnswer) async throws {
             let problem = PageJudge.api(sick)
             let name = chain.pod(at: sick.probe)?["metadata", "name"]?.string ?? sick.probe.url
-            broken.found = "pod \(name) is reached and answers badly: \(problem?.found ?? sick.words)"
+            broken.found = "pod \(name) responds with an error: \(problem?.found ?? sick.words)"
             broken.remedy = problem?.remedy ?? broken.remedy
             try await addLog(of: name, to: &broken)
         }
@@ -111,7 +111,7 @@ extension PageChain {
                 if cause.isFinal { broken.patience = .zero }
                 if cause.passes { broken.patience = site.inventory.limits.page }
             }
-            if worksElsewhere { broken.found += "; other nodes get it" }
+            if worksElsewhere { broken.found += "; other nodes can fetch it" }
         }
 
         private func addLog(of pod: String, to broken: inout Break) async throws {

@@ -52,16 +52,16 @@ struct IngressFacts: Sendable {
 
     private var circle: Finding {
         Finding(
-            words: ": FORCE_SSL or FRONTEND_URL does not fit the TLS in front",
+            words: ": FORCE_SSL or FRONTEND_URL does not match the TLS in front of it",
             remedy:
-                "take FORCE_SSL out of chatwoot.environment, or set use-forwarded-headers: \"true\" in the ConfigMap of the "
+                "remove FORCE_SSL from chatwoot.environment, or set use-forwarded-headers: \"true\" in the ConfigMap of the "
                 + "ingress controllers", isFinal: true)
     }
 
     private var noIngress: Finding? {
         ingress == nil
             ? Finding(
-                words: ": there is no Ingress \(ChatwootNames.ingress)", remedy: "\(deploy), which makes it",
+                words: ": there is no Ingress \(ChatwootNames.ingress)", remedy: "\(deploy), which creates it",
                 isFinal: true)
             : nil
     }
@@ -100,7 +100,7 @@ struct IngressFacts: Sendable {
         guard !classes.isEmpty, !classes.contains(ingressClass) else { return nil }
         return Finding(
             words: ": the cluster has no IngressClass \(ingressClass), only \(classes.joined(separator: ", "))",
-            remedy: "install the ingress controller of that class, or name another one as chatwoot.ingressClass",
+            remedy: "install the ingress controller of that class, or set another one as chatwoot.ingressClass",
             isFinal: true)
     }
 
@@ -124,20 +124,20 @@ struct IngressFacts: Sendable {
     private var away: Finding? {
         if let ill = own.first(where: { $0.trouble != nil }) {
             return Finding(
-                words: "; the ingress controller \(ill.namespace)/\(ill.name) does not serve: \(ill.trouble ?? "")",
+                words: "; the ingress controller \(ill.namespace)/\(ill.name) is not serving: \(ill.trouble ?? "")",
                 remedy: "read its log: kubectl -n \(ill.namespace) logs \(ill.name)")
         }
         guard !controllers.isEmpty, controllers.allSatisfy({ $0.node != node && $0.node != nil }) else { return nil }
         let places = Set(controllers.compactMap(\.node)).sorted().joined(separator: ", ")
         return Finding(
-            words: "; no ingress controller runs on \(node), only on \(places)",
-            remedy: "see why its DaemonSet has no pod on \(node): kubectl get daemonsets --all-namespaces")
+            words: "; no ingress controller is running on \(node), only on \(places)",
+            remedy: "find out why its DaemonSet has no pod on \(node): kubectl get daemonsets --all-namespaces")
     }
 
     private var nothingListens: Finding {
         Finding(
             words: "; nothing listens on port 80 of \(node)",
-            remedy: "see whether the ingress controller runs on \(node)")
+            remedy: "check whether the ingress controller is running on \(node)")
     }
 
     /// Another Ingress that has the same host.
@@ -152,7 +152,7 @@ struct IngressFacts: Sendable {
         let name = "\(other["metadata", "namespace"]?.string ?? "?")/\(other["metadata", "name"]?.string ?? "?")"
         return Finding(
             words: ": Ingress \(name) has the host \(domain) too",
-            remedy: "take that host out of Ingress \(name)", isFinal: true)
+            remedy: "remove that host from Ingress \(name)", isFinal: true)
     }
 
     private var restricted: Finding? {
@@ -162,12 +162,12 @@ struct IngressFacts: Sendable {
         guard !keys.isEmpty else { return nil }
         return Finding(
             words: "; Ingress \(ChatwootNames.ingress) has \(keys.joined(separator: ", "))",
-            remedy: "take these annotations off the Ingress, or let the nodes' addresses pass")
+            remedy: "remove these annotations from the Ingress, or allow the nodes' addresses")
     }
 
     private var proxyProtocol: Finding {
         Finding(
             words: "; a controller that expects the PROXY protocol or TLS on port 80 answers so",
-            remedy: "see use-proxy-protocol in the ConfigMap of the ingress controllers")
+            remedy: "check use-proxy-protocol in the ConfigMap of the ingress controllers")
     }
 }

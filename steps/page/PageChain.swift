@@ -88,7 +88,7 @@ struct PageChain: Sendable {
         let broken = answers.filter { firstBreak($0) != nil }
         guard !broken.isEmpty else { return [] }
         let explanation = Explanation(chain: self, worksElsewhere: broken.count < answers.count)
-        return try await concurrently(broken, for: "look for the link that breaks") { answer in
+        return try await concurrently(broken, for: "find the broken link") { answer in
             try await explanation.explain(answer)
         }.toldOnce()
     }
@@ -107,8 +107,8 @@ struct PageChain: Sendable {
         if mayRedirectToHTTPS, !blind.isEmpty {
             site.reporter.warns(
                 "the ingress of \(blind.joined(separator: ", ")) redirects to https://\(site.inventory.chatwoot.domain), which "
-                    + "these nodes do not serve, so that the page behind is not looked at: a load balancer that ends TLS and "
-                    + "asks port 80 sends browsers in a circle unless the ingress controllers have use-forwarded-headers"
+                    + "these nodes do not serve, so the page behind it is not checked: a load balancer that terminates TLS and "
+                    + "connects to port 80 redirects browsers in a loop unless the ingress controllers have use-forwarded-headers"
             )
         }
         return answers
@@ -118,7 +118,7 @@ struct PageChain: Sendable {
         if let (found, remedy) = scaling.leftAtNone(ChatwootNames.web) {
             return Break(
                 subject: "Deployment \(ChatwootNames.web) has a pod that serves",
-                found: "\(found), which is 503 at the ingress",
+                found: "\(found), so the ingress answers 503",
                 remedy: remedy, patience: .zero)
         }
         let replicas = scaling.wanted(ChatwootNames.web)

@@ -29,7 +29,7 @@ enum PageJudge {
         guard api.queue_services == "ok", api.data_services == "ok" else {
             return Problem(
                 what: "API", found: "Chatwoot reports queue \(api.queue_services), data \(api.data_services)",
-                remedy: "see that the pods reach PostgreSQL and Redis; the pod's log names the error")
+                remedy: "check that the pods can reach PostgreSQL and Redis; the pod's log has the error")
         }
         return nil
     }
@@ -79,30 +79,32 @@ extension PageJudge.Problem {
         let remedy =
             switch (answer.status, answer.curlCode) {
             // curl keeps the status of the last redirect.
-            case (_, 47): "it redirects in a circle: FORCE_SSL or FRONTEND_URL does not fit the TLS in front"
+            case (_, 47): "it redirects in a loop: FORCE_SSL or FRONTEND_URL does not match the TLS in front of it"
             case (300..<400, _) where answer.redirectsToHTTPS:
                 "FORCE_SSL is on in the pods and not in the inventory, or something in between takes X-Forwarded-Proto away: "
-                    + "set FORCE_SSL in chatwoot.environment, or take it off the Deployment"
+                    + "set FORCE_SSL in chatwoot.environment, or remove it from the Deployment"
             case (300..<400, _):
-                "something in front redirects: see FRONTEND_URL and the Ingress' annotations (permanent-redirect, auth-signin, "
+                "something in front redirects: check FRONTEND_URL and the Ingress' annotations (permanent-redirect, auth-signin, "
                     + "app-root, from-to-www-redirect)"
             case (404, _):
-                "no rule for the host yet: the controller syncs within seconds; else look at the Ingress and its class"
+                "no rule for the host yet: the controller syncs within seconds; otherwise check the Ingress and its class"
             case (401, _), (403, _):
-                "something in front asks for a login or shuts this node out: see the Ingress' annotations (auth-*, whitelist-*)"
+                "something in front asks for a login or blocks this node: check the Ingress' annotations (auth-*, whitelist-*)"
             case (400, _):
                 "the server on this port speaks another protocol: TLS, or PROXY protocol (use-proxy-protocol)"
-            case (413, _), (429, _): "a limit of the ingress controller: see its ConfigMap and the Ingress' annotations"
+            case (413, _), (429, _):
+                "a limit of the ingress controller: check its ConfigMap and the Ingress' annotations"
             case (502, _):
-                "a pod refuses or breaks off: read its log; for 2-3 minutes after the controllers restarted this is normal"
-            case (503, _): "the Service has no ready endpoint: look at the pods"
-            case (504, _): "packets to the pods vanish (firewall, NetworkPolicy), or the application hangs"
+                "a pod refuses or cuts the connection: read its log; for 2-3 minutes after the controllers restarted this is normal"
+            case (503, _): "the Service has no ready endpoint: check the pods"
+            case (504, _): "packets to the pods are dropped (firewall, NetworkPolicy), or the application hangs"
             case (500, _): "the application fails: read the web pods' log"
-            case (0, 28) where answer.didConnect: "it accepts the connection and does not answer: the application hangs"
-            case (0, 28): "packets vanish on the way: look at the firewall of this node and of the pod's node"
-            case (0, 7): "nothing listens there: is the ingress controller running on this node?"
+            case (0, 28) where answer.didConnect:
+                "it accepts the connection but does not respond: the application hangs"
+            case (0, 28): "packets are dropped on the way: check the firewall of this node and of the pod's node"
+            case (0, 7): "nothing listens there: check that the ingress controller is running on this node"
             case (0, 52), (0, 56):
-                "it accepts the connection and cuts it: the program behind ended, or speaks TLS or PROXY protocol on this port"
+                "it accepts the connection and cuts it: the program behind it ended, or speaks TLS or PROXY protocol on this port"
             default: "fetch it by hand from this node with curl -v"
             }
         self.init(what: what, found: answer.words + answer.detour, remedy: remedy)

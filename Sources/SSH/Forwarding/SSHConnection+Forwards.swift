@@ -16,7 +16,7 @@ extension SSHConnection {
     ///
     /// The far end is reached before this returns, so that its refusal is an error here and not a closed local socket.
     public func forward(toHost host: String, port: UInt16) async throws(SSHError) -> LocalForward {
-        let attempt = "open a way to \(host):\(port)"
+        let attempt = "forward a connection to \(host):\(port)"
         let link = try await links.claim(
             to: attempt, until: Deadline(in: destination.limits.connect), isolation: self)
         let channel: OpaquePointer
@@ -47,7 +47,7 @@ extension SSHConnection {
         var tries = 0
         while true {
             tries += 1
-            let attempt = "open a way to \(target.endpoint)"
+            let attempt = "forward a connection to \(target.endpoint)"
             let link: Link
             do {
                 link = try await links.claim(

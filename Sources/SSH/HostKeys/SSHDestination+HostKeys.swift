@@ -50,7 +50,7 @@ extension SSHDestination {
             cause = "the server offers the key \(offered), which \(location) revokes"
             remedy = "do not connect; ask who revoked the key, and give the host a new one"
         case .unreadableMarker(let location):
-            cause = "\(location) cannot be understood, and may be meant to revoke a key of this host"
+            cause = "\(location) cannot be parsed, and may be meant to revoke a key of this host"
             remedy = "correct or remove that line"
         case .certificateAuthority(let location):
             cause =
@@ -58,7 +58,7 @@ extension SSHDestination {
             remedy = "compare the fingerprint on the host itself, then add the line: \(name) \(key.line)"
         case .different(let trusted) where isRSAOnly(trusted, offered: kinds):
             cause =
-                "known is only its RSA key (\(trusted[0].location)), and libssh2 \(Session.version) can verify such a key "
+                "only its RSA key is known (\(trusted[0].location)), and libssh2 \(Session.version) can verify such a key "
                 + "only with SHA-1, which the server does not offer"
             remedy =
                 "log in once with ssh, which adds the host's other keys after the known one has proved them: "
@@ -66,9 +66,10 @@ extension SSHDestination {
                 + "\(user)@\(address) true"
         case .different(let trusted):
             let expected = trusted.map { "\($0.key.type) \($0.key.fingerprint) (\($0.location))" }
-            cause = "the server offers the key \(offered), but expected is \(expected.joined(separator: " or "))"
+            cause =
+                "the server offers the key \(offered), but the expected key is \(expected.joined(separator: " or "))"
             remedy =
-                "find out why: the host has a new key, or someone is in between; if the key is new, remove the old one with "
+                "find out why: the host has a new key, or someone intercepts the connection; if the key is new, remove the old one with "
                 + "ssh-keygen -R '\(name)' -f \(trusted.first?.location.file ?? "known_hosts") and add the new one"
         case .unknown:
             cause = "the server offers the key \(offered), and no key for \(name) is in \(files)"

@@ -15,9 +15,9 @@ struct AgentClient: Sendable {
         var explanation: String {
             switch self {
             case .noSocket: "SSH_AUTH_SOCK is not set: there is no agent"
-            case .unreachable(let path, let code): "the agent at \(path) does not answer: \(errnoText(code))"
+            case .unreachable(let path, let code): "the agent at \(path) does not respond: \(errnoText(code))"
             case .refused: "it refused"
-            case .malformed: "its answer makes no sense"
+            case .malformed: "its answer is malformed"
             }
         }
     }

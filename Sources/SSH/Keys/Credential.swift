@@ -34,7 +34,7 @@ extension SSHDestination {
             guard let given = await passphrase(path), !given.isEmpty else {
                 throw failure(
                     .authentication, attempt: "use the SSH key \(path)",
-                    cause: "it is encrypted, and no passphrase was given",
+                    cause: "it is encrypted, and no passphrase was provided",
                     remedy: "give the passphrase, or load the key into an agent with ssh-add \(path)", kind: .refused)
             }
             return .file(file, passphrase: given)
@@ -75,7 +75,7 @@ extension SSHDestination {
             let held = keys.map { "\($0.type) \($0.fingerprint)" }.joined(separator: ", ")
             throw failure(
                 .authentication, attempt: attempt,
-                cause: keys.isEmpty ? "the agent holds no key" : "the agent holds only \(held)",
+                cause: keys.isEmpty ? "the agent has no keys" : "the agent has only \(held)",
                 remedy: "load the key with \(add)", kind: .refused)
         }
         if key.type == "ssh-rsa", !Session.supportsRSAWithSHA2 {

@@ -27,7 +27,7 @@ struct KeyFile: Sendable {
         self.path = path
         let text = try Self.read(path)
         contents = Secret(text)
-        let generate = "make another with ssh-keygen -t ed25519, and name its path in the inventory"
+        let generate = "create another with ssh-keygen -t ed25519, and name its path in the inventory"
         let header = text.split(separator: "\n").first { !$0.isEmpty }?.trimmingCharacters(in: .whitespaces) ?? ""
         var key: PublicKey?
         var isRSA = false
@@ -94,7 +94,7 @@ struct KeyFile: Sendable {
         guard status.st_mode & 0o077 == 0 else {
             let mode = String(status.st_mode & 0o777, radix: 8)
             throw Problem(
-                cause: "\(path) may be read by others than its owner (mode 0\(mode))", remedy: "chmod 600 \(path)")
+                cause: "\(path) can be read by users other than its owner (mode 0\(mode))", remedy: "chmod 600 \(path)")
         }
         return String(decoding: bytes, as: UTF8.self)
     }
@@ -108,7 +108,7 @@ struct KeyFile: Sendable {
             reader.uint32() == 1, let blob = reader.string()
         else {
             throw Problem(
-                cause: "\(path) is damaged", remedy: "restore it, or make another with ssh-keygen -t ed25519")
+                cause: "\(path) is damaged", remedy: "restore it, or create another with ssh-keygen -t ed25519")
         }
         return (cipher, PublicKey(blob: blob))
     }

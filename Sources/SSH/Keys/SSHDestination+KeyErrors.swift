@@ -25,14 +25,14 @@ extension SSHDestination {
             cause: file.isEncrypted ? "the passphrase is wrong" : "libssh2 \(Session.version) cannot read the key",
             remedy: file.isEncrypted
                 ? "try again with the right one, or load the key into an agent with ssh-add \(file.path)"
-                : "make another with ssh-keygen -t ed25519, and name its path in the inventory", kind: .refused)
+                : "create another with ssh-keygen -t ed25519, and name its path in the inventory", kind: .refused)
     }
 
     /// An error about a key that the server does not accept, which would accept `methods`.
     func refusedKeyError(attempt: String, methods: String) -> SSHError {
         self.failure(
             .authentication, attempt: attempt,
-            cause: "the server refused the key" + (methods.isEmpty ? "" : "; it accepts \(methods)"),
+            cause: "the server rejected the key" + (methods.isEmpty ? "" : "; it accepts \(methods)"),
             remedy: "put the public key into ~/.ssh/authorized_keys of \(user) there, or name another user or key "
                 + "in the inventory", kind: .refused)
     }

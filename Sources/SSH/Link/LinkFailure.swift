@@ -40,7 +40,7 @@ enum LinkFailure: Error, Hashable {
         case .socket(let code): "the connection broke: \(errnoText(code))"
         case .silent(let duration): "the server did not answer for \(duration.inWords), not even keepalives"
         case .timedOut(let limit): "no answer within \(limit.inWords)"
-        case .refused(.prohibited): "the server does not allow it"
+        case .refused(.prohibited): "the server does not permit it"
         case .refused(.connectFailed): "the server cannot open it"
         case .refused(.other(let message)): message
         case .library(let code, let message): "\(message) (libssh2 \(code))"

@@ -52,7 +52,7 @@ extension LinkGroup {
             let transport = Transport(socket: way.socket)
             if isClosed { throw destination.linkError(.closedHere, in: .connect, attempt: "connect") }
             guard let session = Session(transport: transport) else {
-                throw destination.linkError(.socket(ENOMEM), in: .handshake, attempt: "begin an SSH session")
+                throw destination.linkError(.socket(ENOMEM), in: .handshake, attempt: "start an SSH session")
             }
             let link = Link(
                 session, status: LinkStatus(hostName: destination.name, carrier: way.carrier), loop: loop,

@@ -56,8 +56,8 @@ extension SSHConnection {
             let cause =
                 switch error {
                 case .noProgram: "the command names no program"
-                case .nulByte: "an argument or a variable contains a NUL byte, which no program can be given"
-                case .variableName(let name): "\(name) is not a name for an environment variable"
+                case .nulByte: "an argument or a variable contains a NUL byte, which cannot be passed to a program"
+                case .variableName(let name): "\(name) is not a valid name of an environment variable"
                 }
             throw notSent(command, because: cause, remedy: "correct the command", kind: .failed)
         }

@@ -77,12 +77,12 @@ extension SSHConnection {
                 notRun(
                     command,
                     because: "the lock \(destination.lockFile) cannot be taken" + (said.isEmpty ? "" : ": \(said)"),
-                    remedy: "let \(destination.user) write there and install flock (util-linux) on the host",
+                    remedy: "allow \(destination.user) to write there, and install flock (util-linux) on the host",
                     kind: .failed)
             case RemoteScript.noInput:
                 notRun(
                     command,
-                    because: "the host has no program that hands on a command's input: neither its head nor its dd "
+                    because: "the host has no program that can pass on a command's input: neither its head nor its dd "
                         + "reads exactly what it is asked for",
                     remedy: "install coreutils on the host", kind: .failed)
             default:
@@ -107,7 +107,8 @@ extension SSHConnection {
     private func unknown(_ command: RemoteCommand, because cause: String) -> SSHError {
         destination.failure(
             .command, attempt: "run \(command.summary)", cause: "\(cause); whether the command took effect is unknown",
-            remedy: "resume: the step looks at what is there and goes on from it", kind: .unknownOutcome)
+            remedy: "run `runner resume`: the step checks the present state and continues from "
+                + "there", kind: .unknownOutcome)
     }
 }
 

@@ -107,7 +107,7 @@ extension SSHConnection {
         switch await result(of: announcement, on: shell, until: deadline) {
         case .trailer: return
         case .linkLost(let loss): throw destination.linkError(loss, in: .channel, attempt: attempt)
-        case .timedOut: cause = "it did not announce itself within \(deadline.limit.inWords)"
+        case .timedOut: cause = "it was not ready within \(deadline.limit.inWords)"
         case .cancelled: throw destination.linkError(.cancelled, in: .channel, attempt: attempt)
         case .shellEnded(let reason): cause = reason
         }

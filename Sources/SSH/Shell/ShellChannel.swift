@@ -114,13 +114,13 @@ final class ShellChannel {
         libssh2_channel_get_exit_signal(channel, &signal, &count, nil, nil, nil, nil)
         if let signal {
             defer { libssh2_free(session.pointer, signal) }
-            return "the remote shell was ended by signal \(String(cString: signal))"
+            return "the remote shell was killed by signal \(String(cString: signal))"
         }
         // libssh2 says 0 as well where no status arrived.
         return switch libssh2_channel_get_exit_status(channel) {
         case 0: "the remote shell ended"
-        case 125: "the remote shell lost step with its input and stopped"
-        case let status: "the remote shell ended with status \(status)"
+        case 125: "the remote shell lost sync with its input and stopped"
+        case let status: "the remote shell exited with status \(status)"
         }
     }
 }

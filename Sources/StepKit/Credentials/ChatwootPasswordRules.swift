@@ -54,7 +54,7 @@ public enum ChatwootPasswordRules {
             return whatEndsPlain(value, first: first)
         }
         return Resolver.default.resolveTag(of: .scalar(scalar)) == .str && !isNumberForRuby(value)
-            ? nil : "reads as a number, a date, a truth value or nothing"
+            ? nil : "is read as a number, a date, a boolean or null"
     }
 
     private static func whatEndsPlain(_ value: String, first: Unicode.Scalar) -> String {
@@ -77,7 +77,7 @@ public enum ChatwootPasswordRules {
 
     private static func nameOfUnusual(in value: String) -> String {
         guard let scalar = value.unicodeScalars.first(where: { !(0x20..<0x7F).contains($0.value) }) else {
-            return "a character with a meaning in YAML"
+            return "a character that is special in YAML"
         }
         return "the character U+" + hexadecimal(scalar.value, digits: 4)
     }
@@ -93,7 +93,7 @@ public enum ChatwootPasswordRules {
 
     private static func misreading(_ reason: String, of service: String) -> PasswordMisreading {
         PasswordMisreading(
-            reason: "the \(service) password \(reason): Chatwoot would use another password than the one given",
+            reason: "the \(service) password \(reason): Chatwoot would use a different password",
             remedy: "give \(service) a password of letters and digits that begins with a letter")
     }
 }

@@ -88,7 +88,7 @@ public struct CredentialsDirectory: Sendable {
                 problems: [
                     .init(
                         file: file, line: nil, message: "cannot be written durably: \(error)",
-                        remedy: "see that \(path) is writable and its disk is not full")
+                        remedy: "check that \(path) is writable and its disk is not full")
                 ], kind: .stateNotWritable)
         }
     }
@@ -172,7 +172,7 @@ public struct CredentialsDirectory: Sendable {
                 error as? CredentialsProblem
                 ?? CredentialsProblem(
                     file: file, line: nil, message: "cannot be read: \(error)",
-                    remedy: "see that \(file) is a plain file that this user can read")
+                    remedy: "check that \(file) is a regular file that this user can read")
             throw CredentialsError(attempt: "read the credentials in \(file)", problems: [problem], kind: .badInput)
         }
     }

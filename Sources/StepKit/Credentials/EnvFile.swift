@@ -39,7 +39,7 @@ public struct EnvFile: Sendable {
                     continue
                 }
                 if let first = lineOfKey[key] {
-                    throw ShellWord.NeedsShell("\(key) is written a second time, first on line \(first)")
+                    throw ShellWord.NeedsShell("\(key) is defined again, first on line \(first)")
                 }
                 lineOfKey[key] = index + 1
                 values[key] = value

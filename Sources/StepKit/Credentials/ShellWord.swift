@@ -39,9 +39,9 @@ enum ShellWord {
             case "`", "$":
                 try takeDollar(&rest, into: &word, isQuoted: false)
             case ";", "|", "&", "<", ">", "(", ")":
-                throw NeedsShell("an unquoted \(scalar) has a meaning for the shell")
+                throw NeedsShell("an unquoted \(scalar) is special to the shell")
             case "~" where tildeExpands:
-                throw NeedsShell("an unquoted ~ would become a home folder")
+                throw NeedsShell("an unquoted ~ would expand to a home directory")
             default:
                 word.unicodeScalars.append(rest.removeFirst())
             }
@@ -89,7 +89,7 @@ enum ShellWord {
                 throw NeedsShell("an unescaped $ begins an expansion")
             }
             if !isQuoted, next == "'" || next == "\"" {
-                throw NeedsShell("$ before a quote means different things to different shells")
+                throw NeedsShell("shells disagree about $ before a quote")
             }
         }
         word.unicodeScalars.append("$")

@@ -26,10 +26,10 @@ extension Inventory {
 
     private func checkHosts(_ session: ReadingSession) {
         if masters.isEmpty, session.isSound("hosts"), !hosts.isEmpty {
-            session.report("hosts", "name no master: give at least one host the role \"master\"")
+            session.report("hosts", "include no master: give at least one host the role \"master\"")
         }
         if backup != nil, session.areSound("hosts", "backup.host"), backupHost == nil {
-            session.report("backup.host", "is none of the hosts: \(hosts.map(\.name).joined(separator: ", "))")
+            session.report("backup.host", "is not one of the hosts: \(hosts.map(\.name).joined(separator: ", "))")
         }
         reportRepeated("name", hosts.map(\.name), session)
         reportRepeated("address", hosts.map { IPAddress($0.address).map { "\($0.bytes)" } ?? $0.address }, session)
@@ -41,7 +41,7 @@ extension Inventory {
         let names = hosts.map(\.name).filter { !$0.isEmpty }
         func reportUnknown(_ via: String, at path: String) {
             let hint = suggestion(for: via, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
-            session.report(path, "names no host of the inventory: \(shown(via))\(hint)")
+            session.report(path, "is not a host of the inventory: \(shown(via))\(hint)")
         }
         if let via = ssh.via, session.isSound("ssh.via"), !names.contains(via) { reportUnknown(via, at: "ssh.via") }
         let ways = Dictionary(hosts.map { ($0.name, $0.via) }, uniquingKeysWith: { first, _ in first })
@@ -50,20 +50,20 @@ extension Inventory {
             let path = "hosts[\(index)].via"
             if host.name == Host.straight {
                 session.report(
-                    "hosts[\(index)].name", "must not be \"\(Host.straight)\", which \"via\" takes for no jump host")
+                    "hosts[\(index)].name", "must not be \"\(Host.straight)\", which \"via\" uses for no jump host")
             }
             // What all hosts have in common is judged where it is written.
             guard let via = host.via, via != ssh.via else { continue }
             if via == host.name {
-                session.report(path, "must not be the host itself; leave it out where the host is reached straight")
+                session.report(path, "must not be the host itself; leave it out if the host is reached directly")
             } else if !names.contains(via) {
                 reportUnknown(via, at: path)
             } else if let circle = circle(from: host, ways), known.isDisjoint(with: circle) {
                 known.formUnion(circle)
                 session.report(
                     path,
-                    "goes round in a circle: \((circle + [host.name]).joined(separator: " → ")); let one of them be "
-                        + "reached straight: \"via\": \"\(Host.straight)\"")
+                    "forms a loop: \((circle + [host.name]).joined(separator: " → ")); let one of them be "
+                        + "reached directly: \"via\": \"\(Host.straight)\"")
             }
         }
     }

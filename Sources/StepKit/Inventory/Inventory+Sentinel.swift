@@ -33,13 +33,13 @@ extension Inventory {
             return
         }
         if Set(sentinel.addresses).count < sentinel.addresses.count {
-            session.report("redis.sentinel.hosts", "name one Sentinel twice")
+            session.report("redis.sentinel.hosts", "list a Sentinel twice")
         }
         guard sentinel.isForPods else { return }
         if session.isSound("redis.tls"), redis.usesTLS {
             session.report(
                 "redis.tls",
-                "does not go with Sentinels: Chatwoot asks them and their master without TLS. Set redis.sentinel.pods to "
+                "cannot be combined with Sentinels: Chatwoot does not use TLS for them or their master. Set redis.sentinel.pods to "
                     + "false, so that the pods use redis.host alone, or leave redis.sentinel out")
         }
         for (index, address) in sentinel.addresses.enumerated() where address.host.contains(":") {

@@ -2,7 +2,7 @@ extension Inventory {
     /// Reports keys of the services that do not fit each other.
     func checkServices(_ session: ReadingSession) {
         if session.areSound("redis.tls", "redis.rootCertificate"), redis.rootCertificate != nil, !redis.usesTLS {
-            session.report("redis.rootCertificate", "is verified against with TLS only: set \"tls\" to true")
+            session.report("redis.rootCertificate", "is used with TLS only: set \"tls\" to true")
         }
         checkSentinel(session)
         guard session.areSound("postgres", "postgres.sslmode", "postgres.rootCertificate") else { return }
@@ -16,11 +16,11 @@ extension Inventory {
         case (false, .some):
             session.report(
                 "postgres.rootCertificate",
-                "is verified against with sslmode verify-full or verify-ca only, not with \(mode.rawValue)")
+                "is used with sslmode verify-full or verify-ca only, not with \(mode.rawValue)")
         case (true, .system) where mode == .verifyCA:
             session.report(
                 "postgres.sslmode",
-                "verify-ca takes the certificate of anybody whom a public authority knows, where rootCertificate is "
+                "verify-ca accepts any certificate of a public authority when rootCertificate is "
                     + "\"system\"; use verify-full")
         default: break
         }

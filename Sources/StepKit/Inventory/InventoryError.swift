@@ -66,7 +66,7 @@ public struct InventoryError: ExplainedError {
         return line(for: problem)
     }
     /// What to do next.
-    public var remedy: String { "correct \(file), then try it with: \(command)" }
+    public var remedy: String { "correct \(file), then check it with: \(command)" }
     /// Always ``FailureKind/badInput``.
     public var kind: FailureKind { .badInput }
 

@@ -137,7 +137,7 @@ extension JSONNode {
     private static func syntaxMessage(for error: any Error) -> String {
         switch error as? YamlError {
         case .scanner(_, let problem, _, _), .parser(_, let problem, _, _):
-            "cannot be read (\(problem)); a key and its colon must stand on one line"
+            "cannot be read (\(problem)); a key and its colon must be on one line"
         default: "cannot be read (\(error))"
         }
     }

@@ -31,7 +31,7 @@ final class ObjectReader {
             if members[member.key] != nil {
                 session.report(
                     memberPath, at: member.keyPosition,
-                    "is written twice, first on line \(session.line(of: memberPath)); keep one")
+                    "is defined twice, first on line \(session.line(of: memberPath)); keep one")
                 continue
             }
             members[member.key] = member.node
@@ -53,7 +53,7 @@ final class ObjectReader {
     /// Reports when both or neither of two keys are there.
     func requireOne(of first: String, _ second: String) {
         if has(first), has(second) {
-            report(second, "must not stand beside \"\(first)\"; keep one of them")
+            report(second, "must not be combined with \"\(first)\"; keep one of them")
         } else if !has(first), !has(second), !isAbsent {
             session.report(path, "must have either \"\(first)\" or \"\(second)\"")
         }

@@ -30,7 +30,7 @@ extension Rule {
                 throw Mistake("must be a string, not \(value.kind.withArticle)")
             }
             if text.hasPrefix(blank) {
-                throw Mistake("is still to be filled in: \(text.dropFirst(blank.count))")
+                throw Mistake("has not been filled in yet: \(text.dropFirst(blank.count))")
             }
             return try convert(text)
         }

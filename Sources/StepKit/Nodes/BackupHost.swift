@@ -15,12 +15,12 @@ public struct BackupHostReader: Sendable {
     ///
     /// Nothing there is ever overwritten: `title`, with a number where it is taken, becomes the file's name.
     public func place(for source: DumpSource, title: String) async throws -> DumpFile {
-        let attempt = "look whether the database \(source.database) can be saved to \(name):\(directory)"
+        let attempt = "check whether the database \(source.database) can be backed up to \(name):\(directory)"
         // Debian's pg_dump is a switch between versions; with a host given it takes the newest there is.
         let result = try await shell.run(
             RemoteCommand(
                 ["sh", "-c", Self.look, "sh", directory, Self.fileName(title)],
-                for: "look for room and programs for a backup", effect: .read,
+                for: "check the space and programs for a backup", effect: .read,
                 environment: ["PGHOST": server.hosts.joined(separator: ",")]))
         let facts = Dictionary(
             result.outputText.split(separator: "\n").map { line in
@@ -31,14 +31,14 @@ public struct BackupHostReader: Sendable {
         if let programs = facts["missing"] {
             throw StepFailure(
                 attempt, host: name, cause: "\(programs) not found on the PATH",
-                remedy: "install them there: apt-get install postgresql-client util-linux")
+                remedy: "install them: apt-get install postgresql-client util-linux")
         }
         guard result.exitStatus == 0, let path = facts["file"], let free = facts["free"].flatMap({ Int($0) }),
             let version = facts["version"]?.trimmingPrefix("pg_dump (PostgreSQL) ")
         else {
             throw StepFailure(
                 attempt, host: name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
-                remedy: "run `pg_dump --version` and `df \(directory)` there and mend what they complain of")
+                remedy: "run `pg_dump --version` and `df \(directory)` there, and fix what they report")
         }
         guard let own = Self.major(version), let servers = Self.major(source.serverVersion), own >= servers else {
             throw StepFailure(
@@ -51,7 +51,7 @@ public struct BackupHostReader: Sendable {
         guard free >= source.bytes / 1024 else {
             throw StepFailure(
                 attempt, host: name,
-                cause: "\(free >> 10) MiB are free there, and the database has \(source.bytes >> 20) MiB",
+                cause: "\(free >> 10) MiB are free there, and the size of the database is \(source.bytes >> 20) MiB",
                 remedy: "free space, or name another directory as backup.directory in the inventory")
         }
         return DumpFile(host: name, path: path)
@@ -90,7 +90,7 @@ public struct BackupHostWriter: Sendable {
     ///
     /// Runs under the host's lock, so that what a cut link left running is waited for. Returns the file's size in bytes.
     public func save(_ source: DumpSource, as file: DumpFile, within limit: Duration) async throws -> Int {
-        let attempt = "save the database \(source.database) to \(file)"
+        let attempt = "back up the database \(source.database) to \(file)"
         let server = reader.server
         let dump = try await run(
             attempt,
@@ -106,13 +106,13 @@ public struct BackupHostWriter: Sendable {
                 attempt, host: reader.name,
                 cause:
                     "the copy's table of contents lacks \(missing.isEmpty ? "every table" : missing.map(\.description).joined(separator: ", "))",
-                remedy: "look at \(file.path).partial there with `pg_restore --list`, and run again")
+                remedy: "inspect \(file.path).partial there with `pg_restore --list`, and run again")
         }
         let kept = try await run(attempt, ["sh", "-c", Self.keep, "sh", file.path], within: .seconds(120))
         guard let size = Int(kept.outputText.split(separator: "\n").last ?? "") else {
             throw StepFailure(
-                attempt, host: reader.name, cause: "the host does not tell the file's size: \(kept.firstWords)",
-                remedy: "look at \(file.path) there")
+                attempt, host: reader.name, cause: "the host does not report the file's size: \(kept.firstWords)",
+                remedy: "inspect \(file.path) there")
         }
         return size
     }
@@ -131,7 +131,7 @@ public struct BackupHostWriter: Sendable {
         guard result.exitStatus == 0 else {
             throw StepFailure(
                 attempt, host: reader.name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
-                remedy: "mend that, or save the database by hand and give --no-backup")
+                remedy: "fix that, or back up the database by hand and use --no-backup")
         }
         return result
     }

@@ -63,10 +63,10 @@ public struct DumpSource: Sendable {
         }
         guard isWhole else {
             throw StepFailure(
-                "hand the password of \"\(user)\" to pg_dump",
+                "pass the password of \"\(user)\" to pg_dump",
                 cause:
-                    "database or password ends with a blank or holds a line break, which libpq's service file cannot",
-                remedy: "choose another password, or save the database by hand and give --no-backup", kind: .badInput)
+                    "database or password ends with a space or contains a line break, which libpq's service file cannot",
+                remedy: "choose another password, or back up the database by hand and use --no-backup", kind: .badInput)
         }
         let lines = [
             "[\(Self.service)]", "dbname=\(database)", "password=\(secret)", "sslmode=\(tls.rawValue)",

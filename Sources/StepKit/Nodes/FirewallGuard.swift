@@ -107,7 +107,7 @@ extension NodeWriter {
 
     /// Puts UFW back as it was before a change that no run confirmed; without such a change it does nothing.
     public func settleFirewall() async throws {
-        try await guarded(FirewallGuard.settle, "put UFW back as it was before an unconfirmed change", [])
+        try await guarded(FirewallGuard.settle, "restore UFW to its state before an unconfirmed change", [])
     }
 
     private func undone(after error: any Error, _ limit: Duration) async -> any Error {
@@ -115,12 +115,12 @@ extension NodeWriter {
         let settling = Task { try await settleFirewall() }
         let outcome =
             switch await settling.result {
-            case .success: "UFW was put back as it was"
-            case .failure: "the node puts UFW back as it was by itself within \(limit.components.seconds) s"
+            case .success: "UFW was restored"
+            case .failure: "the node restores UFW automatically within \(limit.components.seconds) s"
             }
         guard let error = error as? any ExplainedError else { return error }
         return StepFailure(
-            "change UFW and prove that the node is still reached", host: reader.name,
+            "change UFW and verify that the node can still be reached", host: reader.name,
             cause: "\(error.attempt): \(error.cause); \(outcome)",
             remedy: error.remedy)
     }
@@ -138,12 +138,12 @@ extension NodeWriter {
         case 75:
             throw StepFailure(
                 attempt, host: reader.name,
-                cause: "the node has put UFW back as it was, since no confirmation came in time",
-                remedy: "look for what slows down the node, or the way to it")
+                cause: "the node has restored UFW, because no confirmation arrived in time",
+                remedy: "find out what slows down the node, or the network path to it")
         default:
             throw StepFailure(
                 attempt, host: reader.name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
-                remedy: "run the `ufw` commands of the plan on the host by hand and repair what they complain of")
+                remedy: "run the `ufw` commands of the plan on the host by hand, and fix what they report")
         }
     }
 }

@@ -44,7 +44,7 @@ public struct NodeReader: Sendable {
         guard result.exitStatus == 0, let state = FirewallState(ufwStatus: result.outputText) else {
             throw StepFailure(
                 attempt, host: name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
-                remedy: "run the command on the host by hand and repair what it complains of")
+                remedy: "run the command on the host by hand, and fix what it reports")
         }
         return state
     }
@@ -53,7 +53,8 @@ public struct NodeReader: Sendable {
     func withNewSession(_ use: @Sendable (any RemoteShell) async throws -> Void) async throws {
         guard let newSession else {
             throw StepFailure(
-                "open another session", host: name, cause: "there is no way to open one", remedy: "report this")
+                "open another SSH session", host: name,
+                cause: "no second connection can be opened", remedy: "report this")
         }
         try await newSession(use)
     }
@@ -83,7 +84,8 @@ public struct NodeReader: Sendable {
         guard let answers = batch.answers(from: result.outputText) else {
             throw StepFailure(
                 "fetch \(probes[0].url)", host: name,
-                cause: "curl ended with \(result.exitStatus) without an answer for each probe: \(result.firstWords)",
+                cause: "curl exited with status \(result.exitStatus) without an answer for each "
+                    + "probe: \(result.firstWords)",
                 remedy: "check curl's version on the host, 7.75 or later is needed")
         }
         return answers
@@ -123,7 +125,7 @@ public struct NodeWriter: Sendable {
             throw StepFailure(
                 "run `\(arguments.joined(separator: " "))`", host: reader.name,
                 cause: "exit status \(result.exitStatus): \(result.firstWords)",
-                remedy: "run the command on the host by hand and mend what it complains of")
+                remedy: "run the command on the host by hand, and fix what it reports")
         }
     }
 }

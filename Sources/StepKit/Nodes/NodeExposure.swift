@@ -47,7 +47,7 @@ public struct NodeExposure: Sendable, Hashable {
         if settings["MANAGE_BUILTINS"]?.lowercased() == "yes" {
             return Danger(
                 cause:
-                    "MANAGE_BUILTINS=yes in /etc/default/ufw makes UFW remove the rules of kube-proxy and the pod network",
+                    "MANAGE_BUILTINS=yes in /etc/default/ufw makes UFW remove the rules of kube-proxy and of the pod network",
                 remedy: "set MANAGE_BUILTINS=no there")
         }
         if hasIPv6, settings["IPV6"]?.lowercased() != "yes" {
@@ -102,7 +102,7 @@ public struct NodeExposure: Sendable, Hashable {
 extension NodeReader {
     /// Reads what reaches this node, whose UFW is off, and what would come into force with UFW.
     public func exposure() async throws -> NodeExposure {
-        let attempt = "read what reaches the node, before UFW is switched on"
+        let attempt = "list what can reach the node before UFW is enabled"
         let result = try await shell.run(
             RemoteCommand(
                 ["sh", "-c", NodeExposure.script, "sh", FirewallGuard.kept, NodeExposure.mark], for: attempt,
@@ -111,7 +111,7 @@ extension NodeReader {
         guard result.exitStatus == 0, let exposure = NodeExposure(result.outputText) else {
             throw StepFailure(
                 attempt, host: name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
-                remedy: "run `ss -tulnp` and `ufw show added` on the host by hand and repair what they complain of")
+                remedy: "run `ss -tulnp` and `ufw show added` on the host by hand, and fix what they report")
         }
         if let danger = exposure.danger {
             throw StepFailure(attempt, host: name, cause: danger.cause, remedy: danger.remedy)

@@ -48,7 +48,7 @@ extension NodeReader {
         let batch = CurlBatch(probes, connectTimeout: 1, totalTimeout: 5, stopsAtFailure: true)
         let command = RemoteCommand(
             ["sh", "-c", Self.surveyScript, "sh", batch.marker, probes.isEmpty ? "no" : "yes"] + NodeSurvey.programs,
-            for: "look at the programs, the firewall\(probes.isEmpty ? "" : " and the pages") of the node",
+            for: "inspect the programs, the firewall\(probes.isEmpty ? "" : " and the pages") of the node",
             standardInput: Array(batch.configuration.utf8), effect: .read,
             timeout: .seconds(batch.totalTimeout * probes.count + 15), environment: ["LC_ALL": "C"])
         let text = try await shell.run(command).outputText

@@ -27,8 +27,8 @@ public struct RegistryProof: Sendable {
         case .refused(let failure): throw failure
         case .unreachable(let why):
             site.reporter.warns(
-                "\(site.inventory.chatwoot.image.registry) cannot be reached from \(site.master.name), so that its "
-                    + "credentials are unproved: \(why)")
+                "\(site.inventory.chatwoot.image.registry) cannot be reached from \(site.master.name), so its "
+                    + "credentials were not verified: \(why)")
         }
     }
 
@@ -51,7 +51,7 @@ public struct RegistryProof: Sendable {
         guard result.exitStatus == 0, words.count == 3, let status = Int(words[0]) else {
             throw StepFailure(
                 attempt, host: site.master.name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
-                remedy: "see that curl works on the host")
+                remedy: "check that curl works on the host")
         }
         return answer(attempt, status, digest: String(words[1]), error: String(words[2]))
     }
@@ -67,14 +67,14 @@ public struct RegistryProof: Sendable {
             let digest = image.digest ?? digest
             guard ImageReference.isDigest(digest) else {
                 return refused(
-                    "the registry has it and tells no digest (\(digest))",
+                    "the registry has it but reports no digest (\(digest))",
                     "write the digest into chatwoot.image in \(site.inventory.path): \(image)@sha256:…")
             }
             return .accepted(digest: digest)
         case 0: return .unreachable(error)
         case 401, 403:
             return refused(
-                "the registry refuses the credentials of ghcr.env with HTTP \(status)",
+                "the registry rejects the credentials of ghcr.env with HTTP \(status)",
                 "put a token that may pull \(image.repository) (on ghcr.io: read:packages) into ghcr.env as GHCR_TOKEN",
                 .refused)
         case 404:
@@ -82,7 +82,7 @@ public struct RegistryProof: Sendable {
                 "the registry has no such image, or the token may not see it (HTTP 404)",
                 "push it, correct chatwoot.image in \(site.inventory.path), or let the token pull it (on ghcr.io: read:packages)"
             )
-        default: return refused("the registry answers HTTP \(status)", "try again when the registry is well")
+        default: return refused("the registry answers HTTP \(status)", "try again when the registry has recovered")
         }
     }
 

@@ -65,7 +65,7 @@ extension SiteReader {
         switch answer {
         case .refused(let failure): throw failure
         case .unreachable(let why): throw unknown(reference, "\(reference.registry) cannot be reached: \(why)")
-        case .accepted: throw unknown(reference, "the registry tells no digest")
+        case .accepted: throw unknown(reference, "the registry reports no digest")
         }
     }
 
@@ -74,7 +74,7 @@ extension SiteReader {
             "find out which image \(reference) is", host: master.name,
             cause: "\(why), and the cluster runs nothing of that name",
             remedy:
-                "open the way from the masters to \(reference.endpoint), or, where the nodes pull through a mirror, write the "
+                "allow the masters to connect to \(reference.endpoint), or, where the nodes pull through a mirror, write the "
                 + "digest into chatwoot.image in \(inventory.path): \(reference)@sha256:…")
     }
 }

@@ -33,7 +33,7 @@ extension Module {
             // What was not read is asked, and its trouble told, by the question that needs it.
         }
         let hosts =
-            site.nodes.map { Diagnosis.ok("\($0.name) over SSH", "answers as \($0.address)") }
+            site.nodes.map { Diagnosis.ok("\($0.name) over SSH", "responds at \($0.address)") }
             + site.absentNodes.map { .failed("\($0.name) over SSH", $0.failure.cause, remedy: $0.failure.remedy) }
         return hosts + (await diagnose(site))
     }

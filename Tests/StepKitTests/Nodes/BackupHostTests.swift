@@ -45,7 +45,7 @@ import Testing
         let small = try await #require(throws: StepFailure.self) {
             try await host.place(for: Self.source(bytes: 1 << 50), title: "x")
         }
-        #expect(small.cause.contains("the database has 1073741824 MiB"))
+        #expect(small.cause.contains("the size of the database is 1073741824 MiB"))
         #expect(shell.commands.allSatisfy { $0.effect == .read })
     }
 

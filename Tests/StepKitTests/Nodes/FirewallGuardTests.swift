@@ -107,7 +107,7 @@ private final class FirewallHost: RemoteShell {
             try await cut.changeFirewall(Self.opening, undoneAfter: .seconds(60)) {}
             Issue.record("it was confirmed")
         } catch let error as StepFailure {
-            #expect(error.cause == "connect: timed out; UFW was put back as it was")
+            #expect(error.cause == "connect: timed out; UFW was restored")
             #expect(error.kind == .failed)
         }
         #expect(try await host.state() == before)
@@ -144,7 +144,7 @@ private final class FirewallHost: RemoteShell {
         #expect(try await host.state() == before)
         await #expect(throws: StepFailure.self) {
             try await working(host).changeFirewall(Self.opening, undoneAfter: .seconds(60)) {
-                throw StepFailure("reach the pods as before", cause: "cut", remedy: "none")
+                throw StepFailure("connect to the pods as before", cause: "cut", remedy: "none")
             }
         }
         #expect(try await host.state() == before)

@@ -70,7 +70,7 @@ import Testing
         var behaviour = StandInRegistry.Behaviour("basic", token: "right")
         behaviour.digest = "sha256:12"
         let error = try await Self.failure(try await StandInRegistry(behaviour), token: "right")
-        #expect(error.cause.contains("tells no digest (sha256:12)"))
+        #expect(error.cause.contains("reports no digest (sha256:12)"))
         #expect(error.remedy.contains("@sha256:…"))
     }
 

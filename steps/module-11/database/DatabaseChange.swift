@@ -38,7 +38,7 @@ enum DatabaseChange: Sendable, Hashable {
         let (onRole, onDatabase) = (Change.Subject.role(name: role), Change.Subject.database(name: database))
         switch self {
         case .createRole:
-            return Change("create role \"\(role)\" with LOGIN and no other right", certainty, .create, onRole)
+            return Change("create role \"\(role)\" with LOGIN and no other attribute", certainty, .create, onRole)
         case .alterRole(let difference):
             return Change("alter role \"\(role)\": \(difference)", certainty, .change, onRole)
         case .endValidity(let end):
@@ -47,7 +47,7 @@ enum DatabaseChange: Sendable, Hashable {
                 field: "VALID UNTIL", old: end, new: "infinity")
         case .join(let administrator):
             return Change(
-                "make \"\(administrator)\" a member of role \"\(role)\", so that it may give it the database",
+                "make \"\(administrator)\" a member of role \"\(role)\", so that it can transfer the database to it",
                 certainty,
                 .change, onRole, field: "members", new: administrator)
         case .createDatabase(let fromTemplate1):
@@ -80,7 +80,7 @@ enum DatabaseChange: Sendable, Hashable {
                 field: "extension \(name)")
         case .moveExtension(let name, let old, let new):
             return Change(
-                "move extension \(name) in database \"\(database)\": schema \(old) → \(new), where \"\(role)\" looks",
+                "move extension \(name) in database \"\(database)\": schema \(old) → \(new), which is in the search_path of \"\(role)\"",
                 certainty, .change, onDatabase, field: "schema of extension \(name)", old: old, new: new)
         case .takeOver(let objects):
             let owners = Set(objects.map(\.owner)).sorted().joined(separator: ", ")
@@ -93,7 +93,7 @@ enum DatabaseChange: Sendable, Hashable {
                 case .generated: "set the password of role \"\(role)\" to the generated one"
                 case .known: "set the password of role \"\(role)\" to the one of chatwoot.env and the cluster"
                 case .perhapsEnded:
-                    "set the password of role \"\(role)\" to the one of chatwoot.env and the cluster, unless it only had ended"
+                    "set the password of role \"\(role)\" to the one of chatwoot.env and the cluster, unless it had only expired"
                 }
             return Change(words, certainty, .change, onRole, field: "password")
         }
@@ -112,24 +112,24 @@ enum DatabaseChange: Sendable, Hashable {
         let (database, role) = (state.database, state.role)
         return switch self {
         case .createRole: "there is no role \"\(role)\""
-        case .alterRole(let difference): "role \"\(role)\" is not as it must be: \(difference)"
-        case .endValidity(let end): "the password of role \"\(role)\" ended or ends at \(end)"
-        case .join(let administrator): "\"\(administrator)\" is no member of role \"\(role)\""
+        case .alterRole(let difference): "role \"\(role)\" differs from what is required: \(difference)"
+        case .endValidity(let end): "the password of role \"\(role)\" expired or expires at \(end)"
+        case .join(let administrator): "\"\(administrator)\" is not a member of role \"\(role)\""
         case .createDatabase: "there is no database \"\(database)\""
         case .changeOwner(let owner): "the database \"\(database)\" belongs to \(owner)"
-        case .allowConnections: "the database \"\(database)\" accepts no connections"
-        case .revokeConnectFromPublic: "everybody may connect to the database \"\(database)\""
+        case .allowConnections: "the database \"\(database)\" does not allow connections"
+        case .revokeConnectFromPublic: "PUBLIC may connect to the database \"\(database)\""
         case .grantConnect: "\"\(role)\" may not connect to the database \"\(database)\""
         case .grantSchema(let schema): "\"\(role)\" may not create tables in schema \(schema)"
         case .createExtension(let name): "the extension \(name) is missing in the database \"\(database)\""
         case .moveExtension(let name, let schema, _):
-            "the extension \(name) lies in schema \(schema), where \"\(role)\" does not look"
+            "the extension \(name) is in schema \(schema), which is not in the search_path of \"\(role)\""
         case .takeOver(let objects):
             "\(Self.words(for: objects)) belong to \(Set(objects.map(\.owner)).sorted().joined(separator: ", ")), so that "
                 + "\"\(role)\" cannot alter them"
         case .setPassword(.generated): "no password is known for role \"\(role)\""
         case .setPassword:
-            "the password in Secret \(ChatwootNames.secret) is not the one of PostgreSQL's role \(role) (28P01), "
+            "the password in Secret \(ChatwootNames.secret) is not that of the PostgreSQL role \(role) (28P01), "
                 + "which Rails reports as a missing database"
         }
     }

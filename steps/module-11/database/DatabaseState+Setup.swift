@@ -17,7 +17,7 @@ extension DatabaseState {
         }
     }
 
-    static let attempt = "make Chatwoot's database ready"
+    static let attempt = "set up Chatwoot's database"
 
     /// See change by change: each is there because it is missing, and proved where the catalogue says that the administrator may.
     var setup: Setup {
@@ -48,7 +48,7 @@ extension DatabaseState {
     private func judgeServer(_ setup: inout Setup) {
         guard let place = server.readOnly else { return }
         refuse(
-            &setup, "default_transaction_read_only is on for \(place): Chatwoot could not write",
+            &setup, "default_transaction_read_only is on for \(place), so Chatwoot could not write",
             place.split(separator: ", ").map { "ALTER \($0) RESET default_transaction_read_only" })
     }
 
@@ -65,7 +65,7 @@ extension DatabaseState {
             if found.validUntil != nil { options.append("VALID UNTIL 'infinity'") }
             return refuse(
                 &setup,
-                "\"\(administrator)\" may not alter role \"\(role)\", which has rights or limits that it must not have",
+                "\"\(administrator)\" may not alter role \"\(role)\", which has attributes that it must not have",
                 ["ALTER ROLE \(quoted(role)) \(options.joined(separator: " "))"])
         }
         if found.attributes != wanted { setup.add(.alterRole(found.attributes.differences(to: wanted))) }
@@ -96,7 +96,7 @@ extension DatabaseState {
         guard !isSuperuser, !(server.rightsOnRole.hasItsRights && server.rightsOnRole.mayBecome) else { return }
         guard server.reader.inherits else {
             return refuse(
-                &setup, "\"\(administrator)\" is NOINHERIT, and has no rights on what it gives to \"\(role)\"",
+                &setup, "\"\(administrator)\" is NOINHERIT, and has no privileges on what it transfers to \"\(role)\"",
                 ["ALTER ROLE \(quoted(administrator)) INHERIT"])
         }
         if mayJoin {
@@ -108,7 +108,7 @@ extension DatabaseState {
         guard server.role != nil else { return }
         let options = server.version < 160_000 ? "" : " WITH ADMIN TRUE, INHERIT TRUE, SET TRUE"
         refuse(
-            &setup, "\"\(administrator)\" is no member of role \"\(role)\" and may not become one",
+            &setup, "\"\(administrator)\" is not a member of role \"\(role)\" and may not become one",
             ["GRANT \(quoted(role)) TO \(quoted(administrator))\(options)"])
     }
 
@@ -118,8 +118,8 @@ extension DatabaseState {
             setup.refusals.append(
                 DatabaseRefusal(
                     attempt: Self.attempt,
-                    cause: "the database \(database) has encoding \(found.encoding), which cannot be changed",
-                    cure: .person("dump it, drop it and restore it into a UTF8 database, or give another name")))
+                    cause: "the encoding of database \(database) is \(found.encoding), which cannot be changed",
+                    cure: .person("dump it, drop it and restore it into a UTF8 database, or use another name")))
             return
         }
         let isForeign = found.owner != role
@@ -127,7 +127,7 @@ extension DatabaseState {
             guard isSuperuser || (server.readerOwnsDatabase && server.reader.attributes.canCreateDatabases) else {
                 return refuse(
                     &setup,
-                    "the database \(database) belongs to \"\(found.owner)\", whose rights \"\(administrator)\" does not have",
+                    "the database \(database) belongs to \"\(found.owner)\", whose privileges \"\(administrator)\" lacks",
                     ["ALTER DATABASE \(quoted(database)) OWNER TO \(quoted(role))"])
             }
             setup.add(
@@ -157,7 +157,7 @@ extension DatabaseState {
                 if state.installedVersion == nil {
                     refuse(
                         &setup,
-                        "only a superuser may create the extension \(state.name), and \"\(administrator)\" is none",
+                        "only a superuser may create the extension \(state.name), and \"\(administrator)\" is not one",
                         ["CREATE EXTENSION \(state.name)"], in: "template1")
                 }
             } else if state.installedVersion == nil || special.isEmpty {
@@ -173,7 +173,7 @@ extension DatabaseState {
             let package = Extensions.package(of: state.name, serverVersion: server.version)
             setup.refusals.append(
                 DatabaseRefusal(
-                    attempt: "look for the extension \(state.name)", cause: "the server has no files for it",
+                    attempt: "find the extension \(state.name)", cause: "the server does not have its files",
                     cure: .person("install \(package) on every database node, then run again")))
         }
     }
@@ -183,7 +183,7 @@ extension DatabaseState {
         guard let home = path.first else {
             return refuse(
                 &setup,
-                "search_path of \"\(role)\" names no schema that there is: \(sessionPath ?? server.searchPath ?? "")",
+                "search_path of \"\(role)\" names no existing schema: \(sessionPath ?? server.searchPath ?? "")",
                 ["ALTER ROLE \(quoted(role)) IN DATABASE \(quoted(database)) SET search_path = public"])
         }
         if let schema = contents.schemas.first(where: { $0.name == home }), !(schema.roleMayUse && schema.roleMayCreate)
@@ -216,14 +216,16 @@ extension DatabaseState {
                     setup.add(.moveExtension(state.name, from: schema, to: home))
                 } else {
                     refuse(
-                        &setup, "extension \(state.name) lies in schema \(schema), where \"\(role)\" does not look",
+                        &setup,
+                        "extension \(state.name) is in schema \(schema), which is not in "
+                            + "the search_path of \"\(role)\"",
                         ["ALTER EXTENSION \(quoted(state.name)) SET SCHEMA \(quoted(home))"], in: database)
                 }
             } else if state.availableVersion != nil {
                 if state.needsSuperuser, !isSuperuser {
                     refuse(
                         &setup,
-                        "only a superuser may create the extension \(state.name), and \"\(administrator)\" is none",
+                        "only a superuser may create the extension \(state.name), and \"\(administrator)\" is not one",
                         ["CREATE EXTENSION \(state.name)"], in: database)
                 } else {
                     setup.add(
@@ -264,8 +266,8 @@ extension DatabaseState {
         let owners = Set(others.map(\.owner)).sorted().joined(separator: ", ")
         refuse(
             &setup,
-            "\(DatabaseChange.words(for: others)) belong to \(owners), whose rights \"\(administrator)\" does not have: "
-                + "\"\(role)\" can neither migrate nor save them",
+            "\(DatabaseChange.words(for: others)) belong to \(owners), whose privileges \"\(administrator)\" lacks: "
+                + "\"\(role)\" can neither migrate nor back them up",
             others.map(\.takeOver), in: database)
     }
 
@@ -282,7 +284,8 @@ extension DatabaseState {
         guard setup.changes.isEmpty, setup.refusals.isEmpty else { return }
         setup.refusals.append(
             DatabaseRefusal(
-                attempt: "log in as Chatwoot does", cause: refused.cause, cure: .person(.fix(refused.remedy))))
+                attempt: "log in with Chatwoot's credentials", cause: refused.cause, cure: .person(.fix(refused.remedy))
+            ))
     }
 
     private func judgePassword(_ setup: inout Setup, _ password: DatabaseChange.Password, _ certainty: Certainty) {

@@ -47,31 +47,33 @@ extension DatabaseState {
     private var wouldBeDropped: DatabaseRefusal {
         let elsewhere = (contents?.relations ?? []).first { $0.object.name == "ar_internal_metadata" }
         let hint =
-            elsewhere.map { " (there is one in schema \($0.object.schema), where \(role) does not look)" } ?? ""
+            elsewhere.map {
+                " (there is one in schema \($0.object.schema), which is not in the search_path of \(role))"
+            } ?? ""
         return refusal(
-            "no ar_internal_metadata\(hint), as after a partial restore: Chatwoot's task would drop every table",
+            "no ar_internal_metadata\(hint), as after a partial restore: Chatwoot's task would drop all tables",
             "restore the whole backup, ar_internal_metadata included")
     }
 
     private var wouldBeginAgain: DatabaseRefusal {
         refusal(
-            "no migrations in schema_migrations, as after a partial restore: Chatwoot's task would begin with the first one, "
-                + "on tables that it makes",
+            "no migrations in schema_migrations, as after a partial restore: Chatwoot's task would start with the first one, "
+                + "on tables that it creates",
             "restore the whole backup, the rows of schema_migrations included")
     }
 
     private var wouldBeAnybodys: DatabaseRefusal {
         refusal(
-            "no users, and Redis has no onboarding key: with the key, whoever comes first would be administrator of what is there",
-            "restore the whole backup, the rows of users included; or, if the first comer shall have it, set the key: "
+            "no users, and Redis has no onboarding key: with the key, the first visitor would become administrator of the existing data",
+            "restore the whole backup, the rows of users included; or, if the first visitor is to have it, set the key: "
                 + "redis-cli SET \(ChatwootNames.onboardingKey) true")
     }
 
     private func refusal(_ cause: String, _ restore: String) -> DatabaseRefusal {
         DatabaseRefusal(
             attempt: "prepare the database \(database)",
-            cause: "it holds rows in \(data.count) of \(tables.count) tables (\(dataWords)) and \(cause)",
-            cure: .person("\(restore); or begin anew with \(.runWithNewDatabase), which keeps it aside"))
+            cause: "it has rows in \(data.count) of \(tables.count) tables (\(dataWords)) and \(cause)",
+            cure: .person("\(restore); or start over with \(.runWithNewDatabase), which sets it aside and keeps it"))
     }
 }
 

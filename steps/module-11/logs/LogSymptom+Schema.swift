@@ -17,7 +17,7 @@ extension LogSymptom {
         LogSymptom(.extensionDenied, [Pattern(["PG::InsufficientPrivilege"], .anExtension)]) { _, site in
             try await site.refusedUse()
                 ?? Cause(
-                    "the image wants an extension that the runner does not know of, and that only a superuser may create "
+                    "the image needs an extension that the runner does not know, and that only a superuser may create "
                         + "(SQLSTATE 42501)",
                     remedy: site.remedy(
                         "let a superuser create what the log names in the database "
@@ -36,8 +36,8 @@ extension LogSymptom {
         ) { _, site in
             try await site.refusedUse()
                 ?? Cause(
-                    "something that an extension brings is missing in the database \(site.inventory.chatwoot.database), "
-                        + "although the extensions that the runner knows of are where \(site.inventory.chatwoot.databaseUser) "
+                    "something that an extension provides is missing in the database \(site.inventory.chatwoot.database), "
+                        + "although the extensions that the runner knows are where \(site.inventory.chatwoot.databaseUser) "
                         + "looks",
                     remedy: site.remedy(
                         "let a superuser create the extension of what the log names there, then \(.run)"))
@@ -46,10 +46,10 @@ extension LogSymptom {
             let chatwoot = site.inventory.chatwoot
             if let refused = try await site.refusedUse() { return refused }
             return Cause(
-                "\(chatwoot.databaseUser) lacks a right in the database \(chatwoot.database) (SQLSTATE 42501)",
+                "\(chatwoot.databaseUser) lacks a privilege in the database \(chatwoot.database) (SQLSTATE 42501)",
                 remedy:
                     site.remedy(
-                        "make \(chatwoot.databaseUser) the owner of what the log names, as after a restore by a superuser "
+                        "make \(chatwoot.databaseUser) the owner of what the log names, as is needed after a restore by a superuser "
                             + "(ALTER … OWNER TO), then \(.run)"))
         },
     ]
@@ -74,9 +74,10 @@ extension LogSymptom {
             ]
         ) { _, site in
             Cause(
-                "a migration makes what the database \(site.inventory.chatwoot.database) already has: its "
-                    + "schema_migrations does not know of it, as after a partial restore or a migration that was cut off",
-                remedy: "restore the backup that was made before the migration; its place is in the Job's annotation "
+                "a migration creates what the database \(site.inventory.chatwoot.database) already has: its "
+                    + "schema_migrations does not record it, as after a partial restore or a migration that was cut off",
+                remedy:
+                    "restore the backup that was taken before the migration; its location is in the Job's annotation "
                     + "keybuzz.io/backup")
         },
         LogSymptom(
@@ -89,10 +90,10 @@ extension LogSymptom {
             ]
         ) { _, site in
             Cause(
-                "PostgreSQL ended a statement that took longer than it may, or waited for a lock (57014, 55P03)",
+                "PostgreSQL cancelled a statement that exceeded its time limit or waited for a lock (57014, 55P03)",
                 remedy:
                     site.remedy(
-                        "look in pg_stat_activity and pg_locks for what holds the lock or the time, then \(.run)"))
+                        "find what holds the lock or takes so long in pg_stat_activity and pg_locks, then \(.run)"))
         },
         LogSymptom(
             .concurrentMigration,
@@ -104,7 +105,7 @@ extension LogSymptom {
         ) { _, site in
             Cause(
                 "something else migrates or locks the same tables at the same time",
-                remedy: site.remedy("look in pg_stat_activity for the other session, wait until it ends, then \(.run)"))
+                remedy: site.remedy("find the other session in pg_stat_activity, wait until it ends, then \(.run)"))
         },
     ]
 
@@ -112,12 +113,12 @@ extension LogSymptom {
     @Sendable private static func behind(_ place: Place, _ site: SiteReader) async throws -> Cause {
         let name = site.inventory.chatwoot.database
         let remedy =
-            "restore a whole backup of the database, or have what the log names put back as the image's db/schema.rb has "
-            + "it; a search_path of the role that leaves out schema public shows the same way"
+            "restore a whole backup of the database, or recreate what the log names as the image's db/schema.rb has "
+            + "it; a search_path of the role without schema public looks the same"
         guard place == .pods else {
             return Cause(
                 "a migration needs a table or column that the database \(name) does not have, although its "
-                    + "schema_migrations says that an earlier migration made it", remedy: remedy)
+                    + "schema_migrations says that an earlier migration created it", remedy: remedy)
         }
         do {
             try await RunMigrations.requireMigrated(site)

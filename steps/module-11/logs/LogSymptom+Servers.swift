@@ -13,9 +13,10 @@ extension LogSymptom {
         LogSymptom(.databaseReadOnly, [Pattern(["PG::ReadOnlySqlTransaction", "ActiveRecord::ReadOnlyError"])]) {
             _, site in
             Cause(
-                "the PostgreSQL server that the pods reach only reads (25006): a standby, or a primary that was set so",
+                "the PostgreSQL server that the pods reach is read-only (25006): a standby, or a primary that was set so",
                 remedy:
-                    "make \(site.postgresWords) lead to the primary: see the load balancer's health checks and Patroni")
+                    "make \(site.postgresWords) lead to the primary: check the load balancer's health checks and Patroni"
+            )
         },
         LogSymptom(.poolTooSmall, [Pattern(["ActiveRecord::ConnectionTimeoutError"])]) { _, site in
             Cause(
@@ -42,7 +43,7 @@ extension LogSymptom {
         if let refused = try await site.refusedUse() { return refused }
         if let closed = try await site.closedWay(to: "PostgreSQL") { return closed }
         return Cause(
-            "PostgreSQL refused the pods' connection or cut it, and accepts \(site.inventory.chatwoot.databaseUser) from "
+            "PostgreSQL refused or cut the pods' connection, but accepts \(site.inventory.chatwoot.databaseUser) from "
                 + "the runner with the password of Secret \(ChatwootNames.secret)",
             remedy:
                 site.remedy(
@@ -64,11 +65,11 @@ extension LogSymptom {
         ) { _, site in
             if let refused = try await refusedByRedis(site) { return refused }
             return Cause(
-                "Redis refuses the pods' user, password or command, and accepts the password of redis.env from the runner",
+                "Redis rejects the pods' user, password or command, but accepts the password of redis.env from the runner",
                 remedy:
                     site.remedy(
                         "\(.run(from: PrepareConfig.self)), which gives the pods the password of redis.env; if "
-                            + "the log says NOPERM, give the Redis user the right (ACL SETUSER)"))
+                            + "the log says NOPERM, grant it to the Redis user (ACL SETUSER)"))
         },
         LogSymptom(
             .redisReadOnly,
@@ -78,8 +79,9 @@ extension LogSymptom {
             ]
         ) { _, site in
             Cause(
-                "the Redis that the pods reach is a replica, which only reads",
-                remedy: "make \(site.redisWords) lead to the master: see the load balancer's health checks and Sentinel"
+                "the Redis that the pods reach is a replica, which is read-only",
+                remedy:
+                    "make \(site.redisWords) lead to the master: check the load balancer's health checks and Sentinel"
             )
         },
         LogSymptom(
@@ -96,7 +98,7 @@ extension LogSymptom {
             ]
         ) { _, site in
             Cause(
-                "the Redis client in \(site.inventory.chatwoot.image) cannot ask Sentinels, as in Chatwoot's own images "
+                "the Redis client in \(site.inventory.chatwoot.image) cannot use Sentinels, as in Chatwoot's own images "
                     + "before redis-client 0.26.4 (chatwoot/chatwoot#13689)",
                 remedy: site.remedy(SentinelAdvice.remedy))
         },
@@ -110,7 +112,7 @@ extension LogSymptom {
             Cause(
                 "Redis refuses to write: its memory is full (OOM), or it cannot write its snapshot to disk (MISCONF)",
                 remedy: site.remedy(
-                    "see `INFO memory` and `INFO persistence` on the Redis server, make room there, then "
+                    "check `INFO memory` and `INFO persistence` on the Redis server, free space there, then "
                         + "\(.run)"))
         },
         LogSymptom(
@@ -128,7 +130,7 @@ extension LogSymptom {
             if let refused = try await refusedByRedis(site) { return refused }
             if let closed = try await site.closedWay(to: "Redis") { return closed }
             return Cause(
-                "the pods did not reach Redis at \(site.redisWords), which answers the runner",
+                "the pods could not reach Redis at \(site.redisWords), which responds to the runner",
                 remedy:
                     site.remedy(
                         "if Redis was restarted meanwhile, \(.run) again; else look for a firewall or NetworkPolicy "
@@ -143,7 +145,7 @@ extension LogSymptom {
             return nil
         } catch let error as any ExplainedError {
             return Cause(
-                "Redis at \(site.redisWords) does not serve the runner either: \(error.cause)", remedy: error.remedy)
+                "Redis at \(site.redisWords) fails for the runner too: \(error.cause)", remedy: error.remedy)
         }
     }
 
@@ -152,12 +154,13 @@ extension LogSymptom {
         LogSymptom(.nameUnknown, [Pattern(["SocketError", "Socket::ResolutionError"])]) { _, site in
             Cause(
                 "a host's name in Chatwoot's environment has no address in the pods",
-                remedy: "see that the name in \(site.inventory.path) is right, and that CoreDNS answers the pods: "
+                remedy:
+                    "check that the name in \(site.inventory.path) is right, and that CoreDNS responds to the pods: "
                     + "kubectl -n kube-system get pods -l k8s-app=kube-dns")
         },
         LogSymptom(.tls, [Pattern(["OpenSSL::SSL::SSLError"])]) { _, site in
             Cause(
-                "TLS with a service that the pods use is not agreed on: only one side speaks it, or the certificate is not "
+                "the TLS handshake with a service that the pods use fails: only one side uses TLS, or the certificate is not "
                     + "trusted",
                 remedy:
                     "compare the TLS settings of PostgreSQL, Redis and SMTP in \(site.inventory.path) with the servers'"
@@ -165,13 +168,13 @@ extension LogSymptom {
         },
         LogSymptom(.memory, [Pattern(["NoMemoryError", "Errno::ENOMEM"])]) { _, site in
             Cause(
-                "the process wants more memory than its limit of \(site.inventory.chatwoot.resources.limits.memory)",
+                "the process needs more memory than its limit of \(site.inventory.chatwoot.resources.limits.memory)",
                 remedy: "raise chatwoot.resources.limits.memory in \(site.inventory.path)")
         },
         LogSymptom(.containerDisk, [Pattern(["Errno::ENOSPC", "Errno::EROFS"])]) { _, _ in
             Cause(
                 "a folder of the container cannot be written to: the node's disk is full, or the file system is read-only",
-                remedy: "see the disk of the pod's node, and what sets readOnlyRootFilesystem on the pod")
+                remedy: "check the disk of the pod's node, and what sets readOnlyRootFilesystem on the pod")
         },
         LogSymptom(
             .imageIncomplete,

@@ -113,7 +113,7 @@ struct EarlierMigrations {
     private func remove(_ name: String) async throws {
         let sight = try await look(at: name)
         guard case .notStarted = sight.state, let job = sight.job else { return }
-        reader.reporter.says("removing Job \(name), none of whose containers has ever started")
+        reader.reporter.says("removing Job \(name), whose containers never started")
         do throws(KubernetesError) {
             try await site.cluster.deleteUnchanged(job: job)
         } catch {
@@ -129,17 +129,18 @@ struct EarlierMigrations {
         let isGone = try await poll(within: limit, every: .seconds(1)) { left in
             guard case .leaving = try await look(at: name).state else { return true }
             reader.reporter.says(
-                "waiting for pod \(words) of Job \(name), which is ended, to go", left: left)
+                "waiting for pod \(words) of Job \(name), which is terminating, to go", left: left)
             return false
         }
         guard isGone else {
             throw StepFailure(
                 "wait until Job \(name) of an earlier run is gone", host: reader.cluster.hostName,
                 cause:
-                    "pod \(words) is still there after \(limit.components.seconds) s, and may take \(grace) s to end",
+                    "pod \(words) is still there after \(limit.components.seconds) s, and may take \(grace) s to terminate",
                 remedy:
                     reader.remedy(
-                        "see what keeps it: kubectl -n \(namespace) describe pod \(pods.first ?? ""); then \(.resume)"))
+                        "find out what keeps it: kubectl -n \(namespace) describe pod \(pods.first ?? ""); then \(.resume)"
+                    ))
         }
     }
 
@@ -154,17 +155,17 @@ struct EarlierMigrations {
             seen = try await sessions.read()
             guard let first = seen.first else { return true }
             reader.reporter.says(
-                "waiting for \(first.words): a migration works on the database", left: left)
+                "waiting for \(first.words): a migration is running on the database", left: left)
             return false
         }
         guard isQuiet else {
             throw StepFailure(
-                "see that no migration works on the database \(reader.inventory.chatwoot.database)",
+                "check that no migration is running on the database \(reader.inventory.chatwoot.database)",
                 host: reader.postgresWords,
-                cause: "one does that is no Job of the cluster: \(seen.map(\.words).joined(separator: "; "))",
+                cause: "one is running that is not a Job of the cluster: \(seen.map(\.words).joined(separator: "; "))",
                 remedy:
                     reader.remedy(
-                        "let it end and then \(.resume); where it is known to be dead, end its session as the administrator: "
+                        "let it finish, then \(.resume); if it is known to be dead, terminate its session as the administrator: "
                             + "SELECT pg_terminate_backend(\(seen.first?.pid ?? 0))"))
         }
     }
@@ -195,8 +196,8 @@ private struct UnseenMigration {
             if !sessions.isEmpty, began.duration(to: .now) < limits.migration { lastAtWork = .now }
             found =
                 sessions.isEmpty
-                ? "the database shows no session of it, which says little while it may be starting"
-                : "the database shows it at work: \(sessions.map(\.words).joined(separator: "; "))"
+                ? "the database shows no session of it, which proves little while it may be starting"
+                : "the database shows that it is running: \(sessions.map(\.words).joined(separator: "; "))"
             let left = limits.rollout - lastAtWork.duration(to: .now)
             site.reporter.says(
                 "waiting for Job \(job): node \(node) of its pod does not report, \(found)", left: max(left, .zero))
@@ -211,7 +212,7 @@ private struct UnseenMigration {
         return StepFailure(
             "wait for Job \(job), which an earlier run began", host: site.cluster.hostName,
             cause:
-                "it may still work, and two migrations would destroy each other's tables: node \(node) of its pod \(pod) has "
+                "it may still be running, and two migrations would destroy each other's tables: node \(node) of its pod \(pod) has "
                 + "not reported for \(waited.components.seconds) s, and \(found)",
             remedy:
                 site.remedy(

@@ -7,7 +7,7 @@ struct MigrationBackup {
     private let site: SiteReader
     private let state: DatabaseState
     private var chatwoot: Inventory.Chatwoot { site.inventory.chatwoot }
-    private var attempt: String { "save the database \(chatwoot.database) before its migration" }
+    private var attempt: String { "back up the database \(chatwoot.database) before its migration" }
 
     init(_ site: SiteReader, _ state: DatabaseState) {
         self.site = site
@@ -40,7 +40,7 @@ struct MigrationBackup {
         let source = try await source()
         let file = try await host().place(for: source, title: title)
         guard let host = try await writable.backupHost() else { throw refusal }
-        site.reporter.says("saving database \(chatwoot.database), \(source.bytes >> 20) MiB, to \(file)")
+        site.reporter.says("backing up database \(chatwoot.database), \(source.bytes >> 20) MiB, to \(file)")
         let size = try await host.save(source, as: file, within: site.inventory.limits.backup)
         let restore = file.restoreCommand(
             into: chatwoot.database, as: chatwoot.databaseUser, on: site.inventory.postgres)
@@ -65,8 +65,8 @@ struct MigrationBackup {
 
     private var refusal: StepFailure {
         StepFailure(
-            attempt, cause: "the inventory has no key \"backup\", and data is never migrated without a copy of it",
-            remedy: "add \"backup\": { \"host\": …, \"directory\": … } to \(site.inventory.path), or give --no-backup",
+            attempt, cause: "the inventory has no key \"backup\", and existing data is never migrated without a backup",
+            remedy: "add \"backup\": { \"host\": …, \"directory\": … } to \(site.inventory.path), or use --no-backup",
             kind: .badInput)
     }
 
@@ -105,7 +105,7 @@ extension DatabaseState {
         return DatabaseRefusal(
             attempt: attempt,
             cause:
-                "\"\(role)\" may not read \(DatabaseChange.words(for: hidden)) of \(owners), so that pg_dump would fail",
+                "\"\(role)\" may not read \(DatabaseChange.words(for: hidden)) of \(owners), so pg_dump would fail",
             cure: .statements(
                 Set(hidden.map(\.schema)).sorted().map { "GRANT USAGE ON SCHEMA \(quoted($0)) TO \(quoted(role))" }
                     + hidden.map { "GRANT SELECT ON \(quoted($0.schema)).\(quoted($0.name)) TO \(quoted(role))" },

@@ -9,13 +9,13 @@ enum AnsibleForm {
         if text.hasPrefix(vaultHeader) {
             return InventoryProblem(
                 at: .start,
-                "is vaulted as a whole: decrypt it with `ansible-vault decrypt --output \(output(of: file)) \(quoted)`, "
+                "is encrypted with ansible-vault: decrypt it with `ansible-vault decrypt --output \(output(of: file)) \(quoted)`, "
                     + "and import that file")
         }
         guard let position = startOfINI(text) else { return nil }
         return InventoryProblem(
             at: position,
-            "is an inventory in INI form, and only YAML is read: make one with "
+            "is an inventory in INI format, and only YAML is supported: convert it with "
                 + "`ansible-inventory -i \(quoted) --list --yaml > \(output(of: file))`, and import that file")
     }
 

@@ -46,7 +46,7 @@ struct AnsibleInventory {
                 case .scanner(_, let problem, _, _), .parser(_, let problem, _, _), .composer(_, let problem, _, _):
                     "is not YAML: \(problem)"
                 case .duplicatedKeysInMapping(let keys, _):
-                    "is written twice: \(keys.map(shown).joined(separator: ", "))"
+                    "is defined twice: \(keys.map(shown).joined(separator: ", "))"
                 default: "is not YAML"
                 }
             tree.problems.append(InventoryProblem(at: JSONNode.position(of: error), message))

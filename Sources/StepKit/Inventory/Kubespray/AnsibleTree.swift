@@ -44,7 +44,7 @@ struct AnsibleTree {
             default:
                 problems.append(
                     InventoryProblem(
-                        path: partPath, at: key.position, "is no part of a group: hosts, vars, children are"))
+                        path: partPath, at: key.position, "is not a part of a group: hosts, vars and children are"))
             }
         }
     }
@@ -54,7 +54,7 @@ struct AnsibleTree {
     ) {
         if name.contains(where: { "[]".contains($0) }) {
             problems.append(
-                InventoryProblem(path: path, at: position, "is a range of hosts; write each host by itself"))
+                InventoryProblem(path: path, at: position, "is a range of hosts; list each host separately"))
             return
         }
         groups[group, default: Group()].hosts.insert(name)
@@ -100,7 +100,7 @@ struct AnsibleTree {
             }
             if !hasChanged { return depths }
             if round == groups.count {
-                problems.append(InventoryProblem(at: .start, "has groups that contain each other"))
+                problems.append(InventoryProblem(at: .start, "has groups that contain one another"))
             }
         }
         return depths
@@ -136,7 +136,10 @@ struct AnsibleTree {
             } else if let name = key.scalar?.string {
                 own.append((Key(name: name, position: TextPosition(key.mark)), value))
             } else {
-                problems.append(InventoryProblem(path: path, at: TextPosition(key.mark), "has a key that is no name"))
+                problems.append(
+                    InventoryProblem(
+                        path: path, at: TextPosition(key.mark),
+                        "has a key that is not a name"))
             }
         }
         var seen: Set<String> = []

@@ -49,7 +49,7 @@ struct InventoryDraft {
         root["ssh.port"] = .number("\(common.port)")
         if let old = root["ssh.via"]?.text, via == nil {
             note(
-                "ssh.via of the inventory that is followed (\(old)) is left out: no host of kubespray's goes through another"
+                "ssh.via of the inventory that is followed (\(old)) is left out: none of kubespray's hosts uses a jump host"
             )
         }
         root["ssh.via"] = via.map(JSONValue.string)
@@ -105,7 +105,7 @@ struct InventoryDraft {
     private mutating func warnOfOtherKeys(_ hosts: [KubesprayHosts.Host]) {
         let keys = hosts.compactMap(\.key)
         for key in keys where key.text != keys.first?.text {
-            note("is not used: the runner offers one key, \(keys.first?.text ?? "")", key.path, key.position)
+            note("is not used: the runner uses one key, \(keys.first?.text ?? "")", key.path, key.position)
         }
         if let key = keys.first, !key.text.hasPrefix("/"), !key.text.hasPrefix("~") {
             note("is a relative path: in the inventory it begins at the inventory's folder", key.path, key.position)

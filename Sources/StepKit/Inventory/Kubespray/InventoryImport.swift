@@ -36,7 +36,7 @@ public struct InventoryImport: Sendable {
         Key(path: "postgres.hosts", hint: "the address of PostgreSQL", isList: true),
         Key(path: "redis.host", hint: "the address of Redis"),
         Key(path: "chatwoot.image", hint: "Chatwoot's image with its tag"),
-        Key(path: "chatwoot.domain", hint: "the host name people see in the browser"),
+        Key(path: "chatwoot.domain", hint: "the public host name"),
         Key(path: "firewall.policy", hint: "disabled, allow-pod-network or leave"),
     ]
     /// What ``init(values:like:folder:)`` takes values for.
@@ -110,7 +110,7 @@ public struct InventoryImport: Sendable {
         } catch {
             throw failure(file, [InventoryProblem("cannot be written as JSON: \(error)")])
         }
-        let problems = self.problems(of: text).filter { !$0.message.hasPrefix("is still to be filled in") }
+        let problems = self.problems(of: text).filter { !$0.message.hasPrefix("has not been filled in yet") }
         guard problems.isEmpty else { throw failure(file, problems.map(draft.inYAML)) }
         return Result(
             text: text, notes: (found.notes + draft.notes).sorted(by: InventoryProblem.isEarlier), blanks: blanks)

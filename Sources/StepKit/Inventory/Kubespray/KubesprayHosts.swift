@@ -90,7 +90,7 @@ struct KubesprayHosts {
             guard let variable = host.variables[name], variable.isVaulted else { continue }
             let problem = InventoryProblem(
                 path: variable.path, at: variable.position,
-                "is vaulted, and the runner has no vault password: see the value with `ansible -i FILE \(host.name) "
+                "is vaulted, and the runner has no vault password: show the value with `ansible -i FILE \(host.name) "
                     + "-m debug -a var=\(name) --ask-vault-pass`, and write it in plain")
             // What a group says is said once, not once a host.
             if !problems.contains(where: { $0.path == problem.path }) { problems.append(problem) }
@@ -131,7 +131,7 @@ struct KubesprayHosts {
             if arguments.text.contains("StrictHostKeyChecking") || arguments.text.contains("UserKnownHostsFile") {
                 note(
                     arguments.path, arguments.position,
-                    "is not used where it speaks of host keys: the runner checks them, always, against ssh.knownHosts")
+                    "is not used where it concerns host keys: the runner checks them, always, against ssh.knownHosts")
             }
             guard arguments.text.contains(/-J|ProxyJump|ProxyCommand/) else { continue }
             isNamed = true
@@ -140,7 +140,7 @@ struct KubesprayHosts {
             } else {
                 note(
                     arguments.path, arguments.position,
-                    "names a way that cannot be taken over (\(shown(arguments.text))): make the jump host a host of the "
+                    "contains options that cannot be imported (\(shown(arguments.text))): make the jump host a host of the "
                         + "inventory, and name it as \"via\"")
             }
         }
