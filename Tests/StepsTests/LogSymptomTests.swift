@@ -76,6 +76,18 @@ import Testing
                 .redisReadOnly
             ),
             ("/app/config/boot.rb:3:in `require': cannot load such file -- bootsnap (LoadError)", .imageIncomplete),
+            ("exec /usr/local/bin/bundle: exec format error", .wrongPlatform),
+            ("standard_init_linux.go:228: exec user process caused: exec format error", .wrongPlatform),
+            ("Redis::CannotConnectError: SSL_connect returned=1 errno=0: certificate verify failed", .tls),
+            (
+                "RedisClient::CannotConnectError: getaddrinfo: Name or service not known (redis://r:6379)",
+                .nameUnknown
+            ),
+            ("Redis::CommandError: CLUSTERDOWN Hash slot not served", .redisCluster),
+            (
+                "PG::ProtocolViolation: ERROR:  bind message supplies 2 parameters, but prepared statement \"a1\"",
+                .transactionPool
+            ),
             (
                 "PG::FeatureNotSupported: ERREUR:  l'extension « vector » n'est pas disponible: \"/usr/share/vector.control\"",
                 .extensionNotInstalled

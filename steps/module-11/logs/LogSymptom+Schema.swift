@@ -56,6 +56,17 @@ extension LogSymptom {
 
     /// Tables, columns and migrations.
     static let schema = [
+        LogSymptom(.schemaUnset, [Pattern(["PG::InvalidSchemaName"])]) { _, site in
+            if let refused = try await site.refusedUse() { return refused }
+            let chatwoot = site.inventory.chatwoot
+            return Cause(
+                "no schema in the search_path of \(chatwoot.databaseUser) exists in the database "
+                    + "\(chatwoot.database) (3F000)",
+                remedy: site.remedy(
+                    "check it in psql as \(chatwoot.databaseUser): SHOW search_path and \\dn; create the "
+                        + "schema, or ALTER ROLE \(chatwoot.databaseUser) RESET search_path, then "
+                        + "\(.run)"))
+        },
         LogSymptom(
             .schemaBehind,
             [
@@ -86,11 +97,12 @@ extension LogSymptom {
                 Pattern([
                     "PG::QueryCanceled", "PG::LockNotAvailable", "ActiveRecord::QueryCanceled",
                     "ActiveRecord::StatementTimeout", "ActiveRecord::LockWaitTimeout",
+                    "PG::IdleInTransactionSessionTimeout",
                 ])
             ]
         ) { _, site in
             Cause(
-                "PostgreSQL cancelled a statement that exceeded its time limit or waited for a lock (57014, 55P03)",
+                "PostgreSQL cancelled a statement that exceeded its time limit or waited for a lock (57014, 55P03, 25P03)",
                 remedy:
                     site.remedy(
                         "find what holds the lock or takes so long in pg_stat_activity and pg_locks, then \(.run)"))

@@ -18,6 +18,20 @@ extension LogSymptom {
                     "make \(site.postgresWords) lead to the primary: check the load balancer's health checks and Patroni"
             )
         },
+        LogSymptom(
+            .transactionPool,
+            [
+                Pattern(["PG::DuplicatePstatement", "PG::InvalidSqlStatementName"]),
+                Pattern(["PG::ProtocolViolation"], .oneOf(["prepared statement"])),
+            ]
+        ) { _, site in
+            Cause(
+                "a pooler in front of PostgreSQL gives each transaction another session, and Chatwoot keeps its "
+                    + "prepared statements and the lock of its migrations in one (42P05, 26000)",
+                remedy: site.remedy(
+                    "set pool_mode = session for \(site.inventory.chatwoot.database) in PgBouncer, or make "
+                        + "postgres.hosts in \(site.inventory.path) lead past it, then \(.run)"))
+        },
         LogSymptom(.poolTooSmall, [Pattern(["ActiveRecord::ConnectionTimeoutError"])]) { _, site in
             Cause(
                 "a process waits for one of its own connections to PostgreSQL: it has more threads than RAILS_MAX_THREADS",
@@ -31,6 +45,7 @@ extension LogSymptom {
                     "PG::ConnectionBad", "PG::UnableToSend", "PG::InvalidPassword", "PG::InvalidCatalogName",
                     "PG::InvalidAuthorizationSpecification", "PG::TooManyConnections", "PG::AdminShutdown",
                     "PG::CrashShutdown", "PG::CannotConnectNow", "PG::IdleSessionTimeout",
+                    "PG::DatabaseDropped",
                     "ActiveRecord::NoDatabaseError", "ActiveRecord::DatabaseConnectionError",
                     "ActiveRecord::ConnectionNotEstablished", "ActiveRecord::ConnectionFailed",
                 ])
@@ -60,6 +75,8 @@ extension LogSymptom {
             .redisLogin,
             [
                 Pattern(redisAnswers, .redisCode(["WRONGPASS", "NOAUTH", "NOPERM", "DENIED"])),
+                // Without a code of their own: no password is set, or one of a Redis before 6 is wrong.
+                Pattern(redisAnswers, .oneOf(["ERR AUTH", "ERR Client sent AUTH", "ERR invalid password"])),
                 Pattern(["RedisClient::AuthenticationError", "RedisClient::PermissionError", "Redis::PermissionError"]),
             ]
         ) { _, site in
@@ -103,6 +120,20 @@ extension LogSymptom {
                 remedy: site.remedy(SentinelAdvice.remedy))
         },
         LogSymptom(
+            .redisCluster, [Pattern(redisAnswers, .redisCode(["MOVED", "ASK", "CROSSSLOT", "CLUSTERDOWN"]))]
+        ) { _, site in
+            Cause(
+                "the Redis that the pods reach belongs to a Redis Cluster, which Chatwoot cannot use",
+                remedy: "make \(site.redisWords) lead to a Redis with cluster-enabled no"
+            )
+        },
+        LogSymptom(.redisReplicas, [Pattern(redisAnswers, .redisCode(["NOREPLICAS"]))]) { _, site in
+            Cause(
+                "Redis refuses to write: fewer replicas are connected than its min-replicas-to-write",
+                remedy: site.remedy(
+                    "check `INFO replication` on the Redis master and start its replicas again, then \(.run)"))
+        },
+        LogSymptom(
             .redisFull,
             [
                 Pattern(redisAnswers, .redisCode(["OOM", "MISCONF"])),
@@ -118,7 +149,7 @@ extension LogSymptom {
         LogSymptom(
             .redisUnreachable,
             [
-                Pattern(redisAnswers, .redisCode(["LOADING", "MASTERDOWN", "CLUSTERDOWN"])),
+                Pattern(redisAnswers, .redisCode(["LOADING", "MASTERDOWN"])),
                 Pattern([
                     "Redis::CannotConnectError", "Redis::BaseConnectionError", "Redis::ConnectionError",
                     "Redis::TimeoutError", "RedisClient::CannotConnectError", "RedisClient::ConnectionError",
@@ -151,21 +182,6 @@ extension LogSymptom {
 
     /// The container, its image and its environment.
     static let container = [
-        LogSymptom(.nameUnknown, [Pattern(["SocketError", "Socket::ResolutionError"])]) { _, site in
-            Cause(
-                "a host's name in Chatwoot's environment has no address in the pods",
-                remedy:
-                    "check that the name in \(site.inventory.path) is right, and that CoreDNS responds to the pods: "
-                    + "kubectl -n kube-system get pods -l k8s-app=kube-dns")
-        },
-        LogSymptom(.tls, [Pattern(["OpenSSL::SSL::SSLError"])]) { _, site in
-            Cause(
-                "the TLS handshake with a service that the pods use fails: only one side uses TLS, or the certificate is not "
-                    + "trusted",
-                remedy:
-                    "compare the TLS settings of PostgreSQL, Redis and SMTP in \(site.inventory.path) with the servers'"
-            )
-        },
         LogSymptom(.memory, [Pattern(["NoMemoryError", "Errno::ENOMEM"])]) { _, site in
             Cause(
                 "the process needs more memory than its limit of \(site.inventory.chatwoot.resources.limits.memory)",
@@ -175,6 +191,19 @@ extension LogSymptom {
             Cause(
                 "a folder of the container cannot be written to: the node's disk is full, or the file system is read-only",
                 remedy: "check the disk of the pod's node, and what sets readOnlyRootFilesystem on the pod")
+        },
+        LogSymptom(.containerRights, [Pattern(["Errno::EACCES", "Errno::EPERM"])]) { _, _ in
+            Cause(
+                "Chatwoot may not read or write a file of its container: its image has no other user than root",
+                remedy: "check runAsUser and runAsNonRoot of the pod, and which admission policy sets them"
+            )
+        },
+        LogSymptom(.wrongPlatform, [Pattern(["Errno::ENOEXEC"])]) { _, site in
+            Cause(
+                "the image \(site.inventory.chatwoot.image) is for another kind of processor than the pod's node",
+                remedy: "name an image in \(site.inventory.path) that is built for the nodes: "
+                    + "kubectl get nodes -L kubernetes.io/arch"
+            )
         },
         LogSymptom(
             .imageIncomplete,

@@ -22,6 +22,8 @@ struct LogSymptom: Sendable {
         case extensionMissing
         /// Chatwoot's role lacks a right.
         case rightMissing
+        /// None of the schemas in the role's search_path is there.
+        case schemaUnset
         /// A table or column that a migration makes is not there.
         case schemaBehind
         /// A migration makes what is there already.
@@ -34,6 +36,8 @@ struct LogSymptom: Sendable {
         case databaseFull
         /// The server that the pods reach only reads.
         case databaseReadOnly
+        /// A pooler gives each transaction another session.
+        case transactionPool
         /// The pool of one process has fewer connections than it has threads.
         case poolTooSmall
         /// PostgreSQL refuses the login, is not reached, or cut the connection: one class for all of it, and Rails reports
@@ -45,6 +49,10 @@ struct LogSymptom: Sendable {
         case redisReadOnly
         /// The image's Redis client cannot ask Sentinels.
         case redisSentinels
+        /// The Redis that the pods reach belongs to a Redis Cluster.
+        case redisCluster
+        /// Redis has fewer replicas than it needs for writing.
+        case redisReplicas
         /// Redis is out of memory, or refuses writes since it cannot write its snapshot.
         case redisFull
         /// Redis is not reached, or is not ready.
@@ -57,6 +65,10 @@ struct LogSymptom: Sendable {
         case memory
         /// A folder of the container cannot be written to, or its disk is full.
         case containerDisk
+        /// The process may not read or write a file of the container.
+        case containerRights
+        /// The image is for another kind of processor.
+        case wrongPlatform
         /// The image lacks a library that its own code loads.
         case imageIncomplete
         /// A value of the environment breaks a file that the image reads it into.
@@ -125,7 +137,7 @@ struct LogSymptom: Sendable {
     }
 
     /// All rows, the most specific first: of those that an exception matches, the first counts.
-    static let table = extensions + schema + databaseServer + redisServer + container
+    static let table = extensions + schema + way + databaseServer + redisServer + container
 }
 
 /// A cause and what to do about it.

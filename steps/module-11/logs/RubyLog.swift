@@ -84,8 +84,16 @@ struct RubyLog: Sendable, Hashable {
         #/\S+:\d+:in [`'].*?': (.*?) \(((?:[A-Z]\w*::)*[A-Z]\w*)\)/#
     }
 
+    /// The container runtime's last words, where the kernel cannot run the program: Ruby did not start.
+    private static var notExecutable: Regex<Substring> {
+        #/(?:\S+ )?exec (?:\S+|user process caused): exec format error/#
+    }
+
     /// The exceptions that a line names, the outer before the one it wraps: `ActiveRecord::StatementInvalid: PG::UndefinedTable: …`.
     private static func exceptions(in line: String) -> [RubyException] {
+        if line.wholeMatch(of: notExecutable) != nil {
+            return [RubyException(name: "Errno::ENOEXEC", message: line)]
+        }
         if let match = line.wholeMatch(of: uncaught) {
             return [RubyException(name: String(match.2), message: String(match.1))] + wrapped(match.1)
         }
