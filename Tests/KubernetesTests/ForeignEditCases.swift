@@ -119,5 +119,59 @@ extension ForeignWrite {
                 ("Secret", ["metadata", "labels", "a"], "b"),
                 ("Deployment", ["metadata", "annotations", "a"], "b"),
             ]),
+        ForeignWrite(
+            name: "more seconds until a pod counts than a rollout may take",
+            writes: [
+                .merged(
+                    "deployment/chatwoot-web",
+                    #"{"spec":{"minReadySeconds":3600,"progressDeadlineSeconds":7200}}"#)
+            ],
+            plan: ["spec.minReadySeconds", "spec.progressDeadlineSeconds: 7200 → 300"]),
+        ForeignWrite(
+            name: "a Service that keeps its clients at one pod",
+            writes: [
+                .merged("service/chatwoot-web", #"{"spec":{"sessionAffinity":"ClientIP"}}"#)
+            ], plan: [],
+            stays: [("Service", ["spec", "sessionAffinity"], "ClientIP")]),
+        ForeignWrite(
+            name: "a port of the Service by its name",
+            writes: [
+                .patched(
+                    "ingress/chatwoot-ingress",
+                    #"[{"op":"replace","path":"/spec/rules/0/http/paths/0/backend","#
+                        + #""value":{"service":{"name":"chatwoot-web","port":{"name":"http"}}}}]"#)
+            ],
+            plan: ["spec.rules[0].http.paths[0].backend.service.port"]),
+        ForeignWrite(
+            name: "pods in their node's network, with its port",
+            writes: [
+                .patched(
+                    "deployment/chatwoot-web",
+                    #"[{"op":"add","path":"\#(pod)/hostNetwork","value":true}]"#)
+            ],
+            plan: [],
+            stays: [("Deployment", ["spec", "template", "spec", "hostNetwork"], true)]),
+        ForeignWrite(
+            name: "a limit below what is requested, and a request of another resource",
+            writes: [
+                .merged(
+                    "deployment/chatwoot-web",
+                    #"{"spec":{"template":{"spec":{"containers":[{"name":"web","resources":{"#
+                        + #""limits":{"cpu":"100m","ephemeral-storage":"1Gi"},"#
+                        + #""requests":{"cpu":"50m","ephemeral-storage":"1Gi"}}}]}}}}"#)
+            ],
+            plan: [
+                "\(web).resources.limits.cpu: 100m → 1", "\(web).resources.requests.cpu: 50m → 250m",
+            ]),
+        ForeignWrite(
+            name: "a projected volume instead of an empty one, and a handler of another kind",
+            writes: [
+                .patched(
+                    "deployment/chatwoot-web",
+                    #"[{"op":"replace","path":"\#(pod)/volumes/0","value":{"name":"tmp","projected":{"sources":[{"secret":{"name":"x"}}]}}},"#
+                        + #"{"op":"add","path":"\#(container)/lifecycle/postStart","value":{"exec":{"command":["true"]}}},"#
+                        + #"{"op":"add","path":"\#(container)/startupProbe/terminationGracePeriodSeconds","value":5}]"#)
+            ],
+            plan: ["spec.template.spec.volumes[tmp]"]),
     ]
 }

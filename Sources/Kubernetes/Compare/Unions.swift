@@ -14,6 +14,11 @@ enum Unions {
             let theirs = union.filter { live[$0] != nil && desired[$0] == nil }.sorted()
             if !ours.isEmpty, !theirs.isEmpty { return (theirs, ours.map { path + [.field($0)] }) }
         }
+        if kind == "Deployment", path == [.field("spec")],
+            let conflict = rolloutSeconds(between: live, and: desired)
+        {
+            return ([conflict.theirs], [path + [.field(conflict.ours)]])
+        }
         let ruled = members(excludedBy: desired, at: path, of: kind).filter { live[$0] != nil }
         // A seccomp profile requires its type.
         let type = path.last == .field("seccompProfile") ? path : path + [.field("type")]
@@ -36,6 +41,22 @@ enum Unions {
         case (.field("volumes"), .element): present.subtracting(["name"])
         case (nil, .field("spec")) where kind == "PodDisruptionBudget":
             ["minAvailable", "maxUnavailable"]
+        default: nil
+        }
+    }
+
+    /// The two spans of a rollout: a pod has to count as available before the rollout counts as failed.
+    private static func rolloutSeconds(
+        between live: [String: JSONValue], and desired: [String: JSONValue]
+    ) -> (theirs: String, ours: String)? {
+        let (ready, deadline) = ("minReadySeconds", "progressDeadlineSeconds")
+        func seconds(_ key: String) -> Int? { (desired[key] ?? live[key])?.integer }
+        guard let least = seconds(ready), let limit = seconds(deadline), least >= limit else {
+            return nil
+        }
+        return switch (desired[ready], desired[deadline]) {
+        case (nil, .some): (ready, deadline)
+        case (.some, nil): (deadline, ready)
         default: nil
         }
     }
