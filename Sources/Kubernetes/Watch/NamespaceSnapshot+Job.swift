@@ -24,7 +24,10 @@ extension NamespaceSnapshot {
         let present = pods.filter {
             !$0.isBeingDeleted && $0.phase != "Failed" && $0.phase != "Succeeded"
         }
-        if present.isEmpty, let event = events(about: job.uid, reasons: "FailedCreate").last {
+        // Only a refusal after the last pod was created shows why there is no pod now.
+        if present.isEmpty, let event = events(about: job.uid, reasons: "FailedCreate").last,
+            pods.allSatisfy({ $0.createdAt < event.time })
+        {
             return .podsRejected(subject, message: event.message)
         }
         if pods.isEmpty, job["status", "startTime"] == nil, job["status", "active"] == nil {

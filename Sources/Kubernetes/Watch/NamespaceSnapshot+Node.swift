@@ -20,6 +20,16 @@ extension NamespaceSnapshot {
             gracePeriod: GracePeriod.shortage)
     }
 
+    /// The problem of a pod that the scheduler is not to look at yet.
+    func gated(_ pod: Pod) -> Problem {
+        let gates = pod.schedulingGates.joined(separator: ", ")
+        return Problem(
+            .unschedulable, summary: "\(pod) is kept from the scheduler by its scheduling gates: \(gates)",
+            remedy: "check the controller that sets and removes these gates: "
+                + "nothing else removes them from the pod",
+            pod: pod.name, gracePeriod: GracePeriod.controlPlane)
+    }
+
     /// The problem of a pod for which the scheduler found no node.
     func unschedulable(_ pod: Pod, message: String) -> Problem {
         let message = SchedulerMessage(message)

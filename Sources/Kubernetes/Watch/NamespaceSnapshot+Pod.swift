@@ -7,7 +7,8 @@ extension NamespaceSnapshot {
         if !pod.hasEnded, let problem = nodeProblem(of: pod) { return problem }
         if let eviction = eviction(of: pod) { return eviction }
         if let scheduled = pod.scheduled, scheduled.status == "False", pod.node == nil {
-            return unschedulable(pod, message: scheduled.message)
+            return scheduled.reason == "SchedulingGated"
+                ? gated(pod) : unschedulable(pod, message: scheduled.message)
         }
         if pod.scheduled == nil, pod.node == nil, pod.phase == "Pending" {
             return Problem(
@@ -189,7 +190,7 @@ extension NamespaceSnapshot {
     /// Whether the kubelet's cache merely does not know yet an object that may well exist; there is
     /// no code for that.
     private func isCacheDelay(_ message: String) -> Bool {
-        message.contains("failed to sync")
+        ["failed to sync", "\" not registered"].contains(where: message.contains)
     }
 }
 

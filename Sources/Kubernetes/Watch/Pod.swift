@@ -14,6 +14,8 @@ struct Pod: CustomStringConvertible {
     /// Whether it has terminated and is merely still listed.
     let hasEnded: Bool
     let scheduled: Condition?
+    /// Who has yet to allow that the scheduler looks for a node.
+    let schedulingGates: [String]
     let ready: Condition?
     /// Init containers first, in the order in which they start.
     let containers: [ContainerStatus]
@@ -31,6 +33,8 @@ struct Pod: CustomStringConvertible {
         isBeingDeleted = object["metadata", "deletionTimestamp"] != nil
         hasEnded = object.isEndedPod
         scheduled = object.condition("PodScheduled")
+        schedulingGates = (object["spec", "schedulingGates"]?.elements ?? [])
+            .compactMap { $0["name"]?.string }
         ready = object.condition("Ready")
         containers = ["initContainer", "container"].flatMap { prefix in
             // A status may name an image by its digest; the spec has the name that the operator
