@@ -52,8 +52,8 @@ final class ActivityRecorder: Sendable {
 
     /// Writes the lines that open the command's part of the transcript.
     func begin(_ start: CommandStart, at time: Date) {
-        let words = start.command.map(ShellWord.init).map(\.description).joined(separator: " ")
-        let opening = "\(Timestamp.text(time)) \(start.host) \(start.channel.rawValue) \(start.effect.rawValue)"
+        let words = start.command.map(TranscriptWord.init).map(\.description).joined(separator: " ")
+        let opening = "\(RecordTimestamp.text(time)) \(start.host) \(start.channel.rawValue) \(start.effect.rawValue)"
         let purpose = start.purpose.map {
             "#\(command) for \($0.split(whereSeparator: \.isNewline).joined(separator: " "))\n"
         }
@@ -87,7 +87,7 @@ final class ActivityRecorder: Sendable {
 }
 
 /// A word of a command as one would type it in a shell, always on one line; for reading only.
-struct ShellWord: CustomStringConvertible {
+struct TranscriptWord: CustomStringConvertible {
     let word: String
 
     init(_ word: String) { self.word = word }

@@ -13,7 +13,7 @@ public struct LockHolder: Codable, Sendable, Hashable, CustomStringConvertible {
 
     /// `run … of alice on install-01 (process 4711), since …`.
     public var description: String {
-        "run \(run) of \(who.login) on \(who.machine) (process \(who.pid)), since \(Timestamp.text(since))"
+        "run \(run) of \(who.login) on \(who.machine) (process \(who.pid)), since \(RecordTimestamp.text(since))"
     }
 }
 

@@ -112,7 +112,7 @@ enum SealedJSON {
         encoder.outputFormatting = formatting
         encoder.dateEncodingStrategy = .custom { date, encoder in
             var container = encoder.singleValueContainer()
-            try container.encode(Timestamp.text(date))
+            try container.encode(RecordTimestamp.text(date))
         }
         return encoder
     }
@@ -120,14 +120,14 @@ enum SealedJSON {
     private static let decoder: JSONDecoder = {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .custom { decoder in
-            try Timestamp.date(decoder.singleValueContainer().decode(String.self))
+            try RecordTimestamp.date(decoder.singleValueContainer().decode(String.self))
         }
         return decoder
     }()
 }
 
 /// Points in time as they are written: RFC 3339 in UTC with milliseconds.
-enum Timestamp {
+enum RecordTimestamp {
     private static let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 
     static func text(_ date: Date) -> String { date.formatted(style) }

@@ -5,7 +5,7 @@ import Testing
 
 /// The published schema and the decoder say the same.
 @Suite struct InventorySchemaTests {
-    private let schema: JSONValue
+    private let schema: InventoryValue
 
     init() throws {
         let file = InventorySample.package + "inventory.schema.json"
@@ -59,7 +59,7 @@ import Testing
         static func < (left: Fact, right: Fact) -> Bool { left.description < right.description }
     }
 
-    private func facts(in schema: JSONValue, path: String) -> [Fact] {
+    private func facts(in schema: InventoryValue, path: String) -> [Fact] {
         schema["properties"]?.members.flatMap { (name, part) -> [Fact] in
             let child = path.isEmpty ? name : "\(path).\(name)"
             let isRequired = schema["required"]?.elements.contains(.string(name)) == true
@@ -77,14 +77,14 @@ import Testing
         } ?? []
     }
 
-    private func parts(of schema: JSONValue, path: String) -> [(String, JSONValue)] {
+    private func parts(of schema: InventoryValue, path: String) -> [(String, InventoryValue)] {
         let inner = (schema["properties"]?.members ?? []).map { ("\(path).\($0)", $1) }
         let items = schema["items"].map { [("\(path)[]", $0)] } ?? []
         return [(path, schema)] + (inner + items).flatMap { parts(of: $0.1, path: $0.0) }
     }
 
     /// The part of JSON Schema that the published file uses.
-    private func violations(of value: JSONValue, against schema: JSONValue, at path: String) -> [String] {
+    private func violations(of value: InventoryValue, against schema: InventoryValue, at path: String) -> [String] {
         var result: [String] = []
         let isWholeNumber = value.kind == .number && value.integer != nil
         if let type = schema["type"]?.string, type != value.kind.rawValue, !(type == "integer" && isWholeNumber) {
@@ -127,7 +127,7 @@ import Testing
 }
 
 /// `value` as text without the places of its parts.
-private func text(_ value: JSONValue?) -> String {
+private func text(_ value: InventoryValue?) -> String {
     switch value {
     case nil: "none"
     case .array: "\(value?.elements.map { text($0) } ?? [])"
@@ -135,13 +135,13 @@ private func text(_ value: JSONValue?) -> String {
     }
 }
 
-extension JSONValue {
-    fileprivate var members: [(String, JSONValue)] {
+extension InventoryValue {
+    fileprivate var members: [(String, InventoryValue)] {
         guard case .object(let members) = self else { return [] }
         return members.map { ($0.key, $0.node.value) }
     }
 
-    fileprivate var elements: [JSONValue] {
+    fileprivate var elements: [InventoryValue] {
         guard case .array(let nodes) = self else { return [] }
         return nodes.map(\.value)
     }
@@ -156,7 +156,7 @@ extension JSONValue {
         return Int(digits)
     }
 
-    fileprivate subscript(key: String) -> JSONValue? {
+    fileprivate subscript(key: String) -> InventoryValue? {
         members.first { $0.0 == key }?.1
     }
 }

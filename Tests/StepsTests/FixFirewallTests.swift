@@ -25,7 +25,7 @@ import Testing
         return try #require(FirewallState(ufwStatus: text))
     }
 
-    private static let maker = FirewallCommands(pods: pods, nodes: "10.0.0.0/16", patience: .seconds(80))
+    private static let maker = FirewallCommands(pods: pods, nodes: "10.0.0.0/16", gracePeriod: .seconds(80))
     private static let inputRule = "Anywhere                   ALLOW IN    \(pods)"
     private static let routedFromRule = "Anywhere                   ALLOW FWD   \(pods)"
     private static let routedToRule = "\(pods)             ALLOW FWD   Anywhere"

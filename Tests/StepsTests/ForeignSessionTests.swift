@@ -18,8 +18,8 @@ import Testing
                 ])))
     }
 
-    private static func breaks(_ sessions: [(String, String)], _ pods: [JSONValue]) throws -> [PageChain.Break] {
-        ProveService.breaks(
+    private static func faults(_ sessions: [(String, String)], _ pods: [JSONValue]) throws -> [RequestPath.Fault] {
+        ProveService.faults(
             by: sessions.map { .init(database: $0.0, application: $0.1) }, objects: pods,
             try SiteSample.inventory().chatwoot)
     }
@@ -31,7 +31,7 @@ import Testing
             "psql", "", "DBeaver 23.2", "puma: cluster worker 0: 1 [app]", "sidekiq 7.2 app [0 of 10 busy]",
             "chatwoot-web-5d9",
         ]
-        #expect(try Self.breaks(others.map { ("other", $0) }, pods).isEmpty)
+        #expect(try Self.faults(others.map { ("other", $0) }, pods).isEmpty)
     }
 
     @Test func aSessionThatCarriesAPodsNameNamesItsDeploymentAndVariable() throws {
@@ -39,11 +39,11 @@ import Testing
             Self.pod("web", "chatwoot-web-5d9-abcde", env: ["POSTGRES_DATABASE", "PORT"]),
             Self.pod("worker", "chatwoot-worker-77-xyz12"),
         ]
-        let web = try #require(try Self.breaks([("other", "psql"), ("other", "chatwoot-web-5d9-abcde")], pods).first)
+        let web = try #require(try Self.faults([("other", "psql"), ("other", "chatwoot-web-5d9-abcde")], pods).first)
         #expect(web.found.contains("pod chatwoot-web-5d9-abcde in the database other"))
         #expect(web.found.contains("Deployment chatwoot-web sets POSTGRES_DATABASE"))
         #expect(web.remedy.hasSuffix("kubectl -n chatwoot set env deployment/chatwoot-web POSTGRES_DATABASE-"))
-        let worker = try #require(try Self.breaks([("chatwoot_production", "chatwoot-worker-77-xyz12")], pods).first)
+        let worker = try #require(try Self.faults([("chatwoot_production", "chatwoot-worker-77-xyz12")], pods).first)
         #expect(worker.remedy.contains("deployment/chatwoot-worker POSTGRES_DATABASE- DATABASE_URL-"))
     }
 }

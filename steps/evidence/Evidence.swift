@@ -79,9 +79,9 @@ private func logs(_ objects: [JSONValue], _ site: SiteReader) async -> [Evidence
 /// What each node gets through the Service and through its ingress, word for word.
 private func pagesEvidence(_ site: SiteReader) async -> Evidence {
     do {
-        let chain = try await PageChain(site)
+        let path = try await RequestPath(site)
         let answers = try await site.onEveryNode("fetch Chatwoot's page from every node") { node in
-            try await node.fetch(chain.probes(from: node), stopsAtFailure: true)
+            try await node.fetch(path.probes(from: node), stopsAtFailure: true)
         }
         let text = answers.flatMap { node, answers in
             answers.map { answer in

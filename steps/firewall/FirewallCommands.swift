@@ -12,7 +12,7 @@ struct FirewallCommands {
     let pods: String
     let nodes: String
     /// How long a node waits for the confirmation of a change; for the words.
-    let patience: Duration
+    let gracePeriod: Duration
 
     /// The commands that bring a node in `state` to `policy`; none where it is there.
     ///
@@ -85,7 +85,7 @@ struct FirewallCommands {
         }
         let routed = exposure.dropsRoutedByDefault ? "; it drops all other traffic that the node forwards" : ""
         let way =
-            "the node restores the old state unless a new SSH session confirms it within \(patience.components.seconds) s"
+            "the node restores the old state unless a new SSH session confirms it within \(gracePeriod.components.seconds) s"
         return openings + [
             Command(words: "enable UFW, with these rules\(routed); \(way)", arguments: Self.switchOn)
         ]

@@ -68,7 +68,7 @@ struct FixFirewall: PageAsker, NamedStep {
     /// Changes one node; unless everybody still reaches the pods that were reached before, the node is put back as it was.
     private func change(_ plan: Plan, keeping before: Set<PodWay>, _ site: SiteReader) async throws {
         try await NodeWriter(plan.node).changeFirewall(
-            plan.commands.map(\.arguments), undoneAfter: Self.patience(site)
+            plan.commands.map(\.arguments), undoneAfter: Self.gracePeriod(site)
         ) {
             var lost: Set<PodWay> = []
             let isKept = try await poll(within: .seconds(10)) { _ in
@@ -84,7 +84,7 @@ struct FixFirewall: PageAsker, NamedStep {
     }
 
     /// How long a node waits for the confirmation: for a new session, the proof of the pods' way, and a slow node.
-    private static func patience(_ site: SiteReader) -> Duration {
+    private static func gracePeriod(_ site: SiteReader) -> Duration {
         site.inventory.limits.connect + .seconds(60)
     }
 
@@ -116,7 +116,7 @@ struct FixFirewall: PageAsker, NamedStep {
         let policy = site.inventory.firewall.policy
         let cluster = site.inventory.cluster
         let commands = FirewallCommands(
-            pods: "\(cluster.podCIDR)", nodes: "\(cluster.nodeNetwork)", patience: Self.patience(site))
+            pods: "\(cluster.podCIDR)", nodes: "\(cluster.nodeNetwork)", gracePeriod: Self.gracePeriod(site))
         let states = await site.firewalls()
         return try await concurrently(states, for: "read the firewall of the Kubernetes nodes") { node, result in
             // Where UFW is left as it is, nothing depends on what it is.

@@ -13,12 +13,12 @@ struct ProveService: PageAsker, NamedStep {
     let isProof = true
 
     func check(_ site: SiteReader) async throws -> Finding {
-        let chain = try await PageChain(site)
-        if let (found, remedy) = chain.scaling.leftAtNone(ChatwootNames.worker) {
+        let path = try await RequestPath(site)
+        if let (found, remedy) = path.scaling.leftAtNone(ChatwootNames.worker) {
             site.reporter.warns("\(found): its queues are not processed until it is scaled up; \(remedy)")
         }
         return Finding(
-            changes: try await breaks(chain).map {
+            changes: try await faults(path).map {
                 Change("verify that \($0.claim); now \($0.found)", .knownAfterApply, .run, .proof(claim: $0.claim))
             })
     }
@@ -30,68 +30,68 @@ struct ProveService: PageAsker, NamedStep {
         let limit = site.inventory.limits.page
         let began = ContinuousClock.now
         var firstSeen: [String: ContinuousClock.Instant] = [:]
-        var breaks: [PageChain.Break] = []
+        var faults: [RequestPath.Fault] = []
         let isOver = try await poll(within: limit) { left in
-            let chain = try await PageChain(site)
-            breaks = try await self.breaks(chain, explained: true)
-            firstSeen = Dictionary(breaks.map { ($0.claim, firstSeen[$0.claim] ?? .now) }) { first, _ in first }
-            guard let first = breaks.first else { return true }
+            let path = try await RequestPath(site)
+            faults = try await self.faults(path, explained: true)
+            firstSeen = Dictionary(faults.map { ($0.claim, firstSeen[$0.claim] ?? .now) }) { first, _ in first }
+            guard let first = faults.first else { return true }
             site.reporter.says("waiting until \(first.claim), now \(first.found)", left: left)
-            return breaks.contains { broken in
-                firstSeen[broken.claim].map { $0.duration(to: .now) >= broken.patience } ?? false
+            return faults.contains { fault in
+                firstSeen[fault.claim].map { $0.duration(to: .now) >= fault.gracePeriod } ?? false
             }
         }
-        guard !isOver || !breaks.isEmpty else { return }
+        guard !isOver || !faults.isEmpty else { return }
         throw CombinedFailure(
             "verify that Chatwoot is served (tried for \(began.duration(to: .now).components.seconds) s)",
-            breaks.map { broken in
-                StepFailure("verify that \(broken.claim)", cause: broken.found, remedy: broken.remedy)
+            faults.map { fault in
+                StepFailure("verify that \(fault.claim)", cause: fault.found, remedy: fault.remedy)
             })
     }
 
     func probes(_ site: SiteReader, from node: NodeReader) async throws -> [HTTPProbe] {
-        try await PageChain(site).probes(from: node)
+        try await RequestPath(site).probes(from: node)
     }
 
     /// Everything that is not as it must be; what stands first is nearest to the cause.
-    func breaks(
-        _ chain: PageChain, explained: Bool = false, workloads: Bool = true
-    ) async throws -> [PageChain.Break] {
-        async let pages = explained ? chain.explainedBreaks() : chain.breaks()
-        async let workers = workerBreaks(chain)
-        async let databases = otherDatabases(chain)
+    func faults(
+        _ path: RequestPath, explained: Bool = false, workloads: Bool = true
+    ) async throws -> [RequestPath.Fault] {
+        async let pages = explained ? path.explainedFaults() : path.faults()
+        async let workers = workerFaults(path)
+        async let databases = otherDatabases(path)
         let other = try await databases
         // Pages that come from another database say nothing about this one.
         guard other.isEmpty else { return other }
-        return try await pages + (workloads ? workloadBreaks(chain, chain.site.chatwootImage()) : []) + workers
+        return try await pages + (workloads ? workloadFaults(path, path.site.chatwootImage()) : []) + workers
     }
 
-    private func workloadBreaks(_ chain: PageChain, _ image: ResolvedImage) -> [PageChain.Break] {
-        let objects = chain.objects
-        var breaks = [ChatwootNames.web, ChatwootNames.worker].compactMap { name -> PageChain.Break? in
-            let replicas = chain.scaling.wanted(name)
+    private func workloadFaults(_ path: RequestPath, _ image: ResolvedImage) -> [RequestPath.Fault] {
+        let objects = path.objects
+        var faults = [ChatwootNames.web, ChatwootNames.worker].compactMap { name -> RequestPath.Fault? in
+            let replicas = path.scaling.wanted(name)
             let deployment = objects.first { $0.isObject("Deployment", name) }
             let ready = deployment?["status", "availableReplicas"]?.integer ?? 0
             let isObserved = deployment?["status", "observedGeneration"] == deployment?["metadata", "generation"]
             guard ready != replicas || !isObserved else { return nil }
-            return PageChain.Break(
+            return RequestPath.Fault(
                 subject: "Deployment \(name) has \(replicas) of \(replicas) pods available",
                 found: deployment == nil ? "there is none" : "\(ready) are",
-                remedy: chain.site.remedy("\(.run(from: DeployChatwoot.self)), which names what keeps the pods"))
+                remedy: path.site.remedy("\(.run(from: DeployChatwoot.self)), which names what keeps the pods"))
         }
         for pod in objects where pod.isLivePod && !pod.runs(image.name, digest: image.digest) {
-            breaks.append(
-                PageChain.Break(
+            faults.append(
+                RequestPath.Fault(
                     subject: "pod \(pod["metadata", "name"]?.string ?? "?") runs \(image.name)",
                     found: pod.ownImage.map { "it runs \($0)" } ?? "it has no Chatwoot container",
-                    remedy: chain.site.remedy(.run(from: DeployChatwoot.self))))
+                    remedy: path.site.remedy(.run(from: DeployChatwoot.self))))
         }
-        return breaks
+        return faults
     }
 
     /// Sidekiq writes a heartbeat of each of its processes, named after its pod, which expires a minute after the process died.
-    private func workerBreaks(_ chain: PageChain) async throws -> [PageChain.Break] {
-        let (site, objects) = (chain.site, chain.objects)
+    private func workerFaults(_ path: RequestPath) async throws -> [RequestPath.Fault] {
+        let (site, objects) = (path.site, path.objects)
         let redis = try await site.redis()
         var alive: Set<String> = []
         for process in try await redis.members(of: "processes") where try await redis.field("beat", of: process) != nil
@@ -103,18 +103,18 @@ struct ProveService: PageAsker, NamedStep {
             $0.isLivePod && $0.hasRunningContainer && $0["metadata", "labels", "component"]?.string == "worker"
         }
         return workers.compactMap { $0["metadata", "name"]?.string }.filter { !alive.contains($0) }.map { pod in
-            PageChain.Break(
+            RequestPath.Fault(
                 subject: "Sidekiq in pod \(pod) has a heartbeat in Redis",
                 found: "it has none",
                 remedy: "read its log: kubectl -n \(site.inventory.chatwoot.namespace) logs \(pod)",
                 // A worker says so only once it has loaded the whole application.
-                patience: site.inventory.limits.page)
+                gracePeriod: site.inventory.limits.page)
         }
     }
 
     /// The databases that Chatwoot's pods use instead of its own, as with POSTGRES_DB for POSTGRES_DATABASE.
-    private func otherDatabases(_ chain: PageChain) async throws -> [PageChain.Break] {
-        let (site, chatwoot) = (chain.site, chain.site.inventory.chatwoot)
+    private func otherDatabases(_ path: RequestPath) async throws -> [RequestPath.Fault] {
+        let (site, chatwoot) = (path.site, path.site.inventory.chatwoot)
         let admin = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
         let rows = try await admin.query(
             "SELECT DISTINCT datname, application_name FROM pg_catalog.pg_stat_activity "
@@ -123,7 +123,7 @@ struct ProveService: PageAsker, NamedStep {
         let sessions = rows.compactMap { row in
             row["datname"].map { ForeignSession(database: $0, application: row["application_name"] ?? "") }
         }
-        return Self.breaks(by: sessions, objects: chain.objects, chatwoot)
+        return Self.faults(by: sessions, objects: path.objects, chatwoot)
     }
 
     /// A session of Chatwoot's role in another database than its own.
@@ -134,9 +134,9 @@ struct ProveService: PageAsker, NamedStep {
     }
 
     /// Only a session that carries the name of one of our pods proves that pods use another database: administrators log in, too.
-    static func breaks(
+    static func faults(
         by sessions: [ForeignSession], objects: [JSONValue], _ chatwoot: StepKit.Inventory.Chatwoot
-    ) -> [PageChain.Break] {
+    ) -> [RequestPath.Fault] {
         let pods = objects.filter(\.isLivePod)
         return sessions.compactMap { session in
             guard let pod = pods.first(where: { $0["metadata", "name"]?.string == session.application }) else {
@@ -147,7 +147,7 @@ struct ProveService: PageAsker, NamedStep {
             let own = (pod["spec", "containers"]?.elements ?? []).flatMap { $0["env"]?.elements ?? [] }
                 .compactMap { $0["name"]?.string }.filter { ["POSTGRES_DATABASE", "DATABASE_URL"].contains($0) }
             let names = own.isEmpty ? "POSTGRES_DATABASE- DATABASE_URL-" : own.map { "\($0)-" }.joined(separator: " ")
-            return PageChain.Break(
+            return RequestPath.Fault(
                 subject: "Chatwoot's pods use the database \(chatwoot.database)",
                 found: "pg_stat_activity shows pod \(session.application) in the database \(session.database)"
                     + (own.isEmpty ? "" : ": Deployment \(name) sets \(own.joined(separator: " and ")) for it"),

@@ -230,11 +230,11 @@ private func workloads(_ site: SiteReader) async throws -> [Diagnosis] {
 /// The page through every node, and the workers.
 private func pages(_ site: SiteReader) async throws -> [Diagnosis] {
     // The Deployments have lines of their own.
-    let breaks = try await ProveService().breaks(PageChain(site), explained: true, workloads: false)
-    let broken = Set(breaks.flatMap(\.nodes))
-    let isServed = breaks.allSatisfy { !$0.nodes.isEmpty }
-    let well = site.nodes.filter { !broken.contains($0.name) && isServed }.map {
+    let faults = try await ProveService().faults(RequestPath(site), explained: true, workloads: false)
+    let faulty = Set(faults.flatMap(\.nodes))
+    let isServed = faults.allSatisfy { !$0.nodes.isEmpty }
+    let well = site.nodes.filter { !faulty.contains($0.name) && isServed }.map {
         Diagnosis.ok("page from \($0.name)", "served through the Service and the node's ingress controller")
     }
-    return breaks.map { .failed($0.claim, $0.found, remedy: $0.remedy) } + well
+    return faults.map { .failed($0.claim, $0.found, remedy: $0.remedy) } + well
 }

@@ -1,7 +1,7 @@
 /// What applying a manifest has to do, given the live object and its namespace.
 enum ApplyAction {
     /// The object does not exist.
-    case create(ObjectDifference.Certainty)
+    case create(ObjectDifference.DryRunCertainty)
     /// The object or its namespace is being deleted and must be gone first.
     case wait(Deletion)
     /// The object can be changed in place, once these elements of it are removed.

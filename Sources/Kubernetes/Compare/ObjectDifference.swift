@@ -11,7 +11,7 @@ public struct ObjectDifference: Sendable, Hashable {
     }
 
     /// How certain the difference is.
-    public enum Certainty: Sendable, Hashable {
+    public enum DryRunCertainty: Sendable, Hashable {
         /// The API server accepted it in a dry run.
         case proved
         /// It could not be tried in a dry run, for this reason.
@@ -25,7 +25,7 @@ public struct ObjectDifference: Sendable, Hashable {
     /// The fields that differ; empty for an object to create.
     public let fields: [FieldDifference]
     /// How certain it is.
-    public let certainty: Certainty
+    public let certainty: DryRunCertainty
     /// The fields that require a replacement, such as `spec.selector`; empty for other differences.
     public let immutableFields: [String]
     /// What has to be deleted first, as the end of a sentence: `the existing one is deleted`.
@@ -34,7 +34,7 @@ public struct ObjectDifference: Sendable, Hashable {
     /// Describes a difference; see the properties.
     public init(
         reference: ObjectReference, kind: Kind, fields: [FieldDifference] = [],
-        certainty: Certainty,
+        certainty: DryRunCertainty,
         immutableFields: [String] = [], precondition: String? = nil
     ) {
         self.reference = reference

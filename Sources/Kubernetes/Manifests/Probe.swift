@@ -3,7 +3,7 @@ public struct Probe: Encodable, Sendable, Hashable {
     /// A request that must answer 200…399.
     public var httpGet: HTTPGet?
     /// A port that must accept connections.
-    public var tcpSocket: TCPSocket?
+    public var tcpSocket: TCPSocketAction?
     /// A program that must exit 0.
     public var exec: Exec?
     /// Seconds before the first question.
@@ -19,7 +19,7 @@ public struct Probe: Encodable, Sendable, Hashable {
 
     /// Describes a probe; see the properties.
     public init(
-        httpGet: HTTPGet? = nil, tcpSocket: TCPSocket? = nil, exec: Exec? = nil, initialDelaySeconds: Int? = nil,
+        httpGet: HTTPGet? = nil, tcpSocket: TCPSocketAction? = nil, exec: Exec? = nil, initialDelaySeconds: Int? = nil,
         periodSeconds: Int? = nil, timeoutSeconds: Int? = nil, failureThreshold: Int? = nil,
         successThreshold: Int? = nil
     ) {
@@ -65,7 +65,7 @@ public struct Probe: Encodable, Sendable, Hashable {
     }
 
     /// A TCP connection.
-    public struct TCPSocket: Encodable, Sendable, Hashable {
+    public struct TCPSocketAction: Encodable, Sendable, Hashable {
         /// The port.
         public var port: IntOrString
 

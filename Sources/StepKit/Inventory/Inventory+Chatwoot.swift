@@ -85,7 +85,7 @@ extension Inventory {
         /// Memory.
         public let memory: Quantity
 
-        init(_ reader: ObjectReader, cpu: JSONValue, memory: JSONValue) {
+        init(_ reader: ObjectReader, cpu: InventoryValue, memory: InventoryValue) {
             self.cpu = reader.value("cpu", .processor, default: cpu)
             self.memory = reader.value("memory", .memory, default: memory)
         }

@@ -3,12 +3,12 @@ import Yams
 
 /// A JSON value together with its place in the text.
 struct JSONNode: Sendable, Hashable {
-    let value: JSONValue
+    let value: InventoryValue
     let position: TextPosition
 }
 
 /// A JSON value; objects keep their members in the order written, a key written twice included.
-enum JSONValue: Sendable, Hashable {
+enum InventoryValue: Sendable, Hashable {
     case string(String)
     /// A number as it is spelled, so that nothing is rounded before a rule looks at it.
     case number(String)
@@ -49,14 +49,14 @@ enum JSONKind: String, Sendable {
     }
 }
 
-extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral {
+extension InventoryValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral {
     init(stringLiteral value: String) { self = .string(value) }
     init(integerLiteral value: Int) { self = .number(String(value)) }
     init(booleanLiteral value: Bool) { self = .bool(value) }
 }
 
-extension JSONValue: ExpressibleByArrayLiteral {
-    init(arrayLiteral elements: JSONValue...) {
+extension InventoryValue: ExpressibleByArrayLiteral {
+    init(arrayLiteral elements: InventoryValue...) {
         self = .array(elements.map { JSONNode(value: $0, position: .start) })
     }
 }
@@ -99,7 +99,7 @@ extension JSONNode {
             value = .object([])
         case .sequence(let sequence):
             var elements: [JSONNode] = []
-            var members: [JSONValue.Member] = []
+            var members: [InventoryValue.Member] = []
             for element in sequence {
                 if case .mapping(let pair) = element, let (key, node) = pair.first, let name = key.scalar?.string {
                     members.append(.init(key: name, keyPosition: TextPosition(key.mark), node: try JSONNode(node)))

@@ -60,7 +60,7 @@ final class ObjectReader {
     }
 
     /// A member that must be there unless there is a `fallback`.
-    func value<Value>(_ key: String, _ rule: Rule<Value>, default fallback: JSONValue? = nil) -> Value {
+    func value<Value>(_ key: String, _ rule: Rule<Value>, default fallback: InventoryValue? = nil) -> Value {
         note(key, rule, isRequired: fallback == nil, fallback: fallback)
         guard let node = members[key] else {
             guard let fallback else {
@@ -79,13 +79,13 @@ final class ObjectReader {
     }
 
     /// An array of different scalars, one at least.
-    func list<Value>(_ key: String, of rule: Rule<Value>, default fallback: JSONValue? = nil) -> [Value] {
+    func list<Value>(_ key: String, of rule: Rule<Value>, default fallback: InventoryValue? = nil) -> [Value] {
         asked.append(key)
         session.note(
             .init(
                 path: childPattern(key), kind: .array, isRequired: fallback == nil,
                 fallback: fallback, choices: rule.choices, minimum: 1))
-        var seen: Set<JSONValue> = []
+        var seen: Set<InventoryValue> = []
         return elements(of: key, fallback: fallback).compactMap { (element, path) in
             if !seen.insert(element.value).inserted {
                 session.report(path, "is listed twice")
@@ -161,7 +161,7 @@ final class ObjectReader {
         return value
     }
 
-    private func elements(of key: String, fallback: JSONValue?) -> [(JSONNode, String)] {
+    private func elements(of key: String, fallback: InventoryValue?) -> [(JSONNode, String)] {
         let path = childPath(key)
         guard let value = members[key]?.value ?? fallback else {
             reportMissing(key)
@@ -180,7 +180,7 @@ final class ObjectReader {
         }
     }
 
-    private func convert<Value>(_ value: JSONValue, by rule: Rule<Value>, at path: String) -> Value? {
+    private func convert<Value>(_ value: InventoryValue, by rule: Rule<Value>, at path: String) -> Value? {
         do {
             return try rule.read(value)
         } catch {
@@ -195,7 +195,7 @@ final class ObjectReader {
         }
     }
 
-    private func note<Value>(_ key: String, _ rule: Rule<Value>, isRequired: Bool, fallback: JSONValue?) {
+    private func note<Value>(_ key: String, _ rule: Rule<Value>, isRequired: Bool, fallback: InventoryValue?) {
         asked.append(key)
         session.note(
             .init(

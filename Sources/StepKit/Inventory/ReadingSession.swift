@@ -5,7 +5,7 @@ final class ReadingSession {
         var path: String
         var kind: JSONKind
         var isRequired: Bool
-        var fallback: JSONValue?
+        var fallback: InventoryValue?
         var choices: [String]?
         var range: ClosedRange<Int>?
         /// The least number of elements of an array.

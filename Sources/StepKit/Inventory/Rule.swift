@@ -5,7 +5,7 @@ struct Rule<Value> {
     var range: ClosedRange<Int>?
     /// Stands in for a value that was reported as missing or wrong.
     let placeholder: Value
-    let read: (JSONValue) throws(Mistake) -> Value
+    let read: (InventoryValue) throws(Mistake) -> Value
 }
 
 /// What a value begins with that `runner inventory import` could not know; the rest says what belongs there.

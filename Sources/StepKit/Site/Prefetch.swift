@@ -8,7 +8,7 @@ public actor Prefetch {
     /// Everything of the module's namespace.
     public nonisolated let cluster = ClusterSurvey()
     private var nodes: [String: NodeSurvey] = [:]
-    private var known: [ObjectReference: (desired: Kubernetes.JSONValue, difference: ObjectDifference?)] = [:]
+    private var known: [ObjectReference: (desired: JSONValue, difference: ObjectDifference?)] = [:]
     private var version: ServerVersion?
     private var registry: Task<RegistryProof.Answer, any Error>?
     /// The image that the inventory wants, once it is known by its digest.

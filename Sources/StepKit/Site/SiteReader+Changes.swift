@@ -18,7 +18,7 @@ extension SiteReader {
 extension ObjectDifference {
     /// The difference as changes of a plan.
     var changes: [Change] {
-        let certainty: StepKit.Certainty = certainty == .proved ? .proved : .predicted
+        let certainty: Certainty = certainty == .proved ? .proved : .predicted
         let subject = Change.Subject(reference)
         let whole = headline.map { words in
             Change(words, certainty, kind == .replace ? .replace : .create, subject)
@@ -33,7 +33,7 @@ extension ObjectDifference {
 extension Change {
     /// The difference of one field; `words` also say who set it and when.
     fileprivate init(
-        _ field: FieldDifference, of subject: Subject, words: String, certainty: StepKit.Certainty
+        _ field: FieldDifference, of subject: Subject, words: String, certainty: Certainty
     ) {
         let action: Action =
             switch (field.old, field.new) {

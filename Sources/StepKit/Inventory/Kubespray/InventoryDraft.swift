@@ -1,11 +1,11 @@
 /// An inventory in the making: a document to begin with, and the hosts of kubespray in it.
 struct InventoryDraft {
-    private(set) var root: JSONValue
+    private(set) var root: InventoryValue
     private(set) var notes: [InventoryProblem] = []
     /// Where in the YAML a value of the document comes from.
     var origins: [String: (path: String, position: TextPosition)] = [:]
 
-    init(base: JSONValue, _ found: KubesprayHosts) {
+    init(base: InventoryValue, _ found: KubesprayHosts) {
         root = base
         if !has("version") { root["version"] = 1 }
         for key in ["name", "ssh", "hosts", "cluster", "postgres", "redis", "chatwoot", "firewall"] where !has(key) {
@@ -52,10 +52,10 @@ struct InventoryDraft {
                 "ssh.via of the inventory that is followed (\(old)) is left out: none of kubespray's hosts uses a jump host"
             )
         }
-        root["ssh.via"] = via.map(JSONValue.string)
+        root["ssh.via"] = via.map(InventoryValue.string)
         var written: [JSONNode] = []
         for (index, host) in hosts.enumerated() {
-            var entry: JSONValue = .object([])
+            var entry: InventoryValue = .object([])
             entry["name"] = .string(host.name)
             entry["address"] = .string(host.address)
             entry["roles"] = .texts(host.roles)
@@ -124,7 +124,7 @@ private func mostFrequent<Value: Hashable>(_ values: [Value]) -> Value? {
     return values.first { counts[$0] == counts.values.max() }
 }
 
-extension JSONValue {
+extension InventoryValue {
     fileprivate var text: String? { if case .string(let text) = self { text } else { nil } }
     fileprivate var texts: [String]? {
         if case .array(let nodes) = self { nodes.compactMap(\.value.text) } else { nil }

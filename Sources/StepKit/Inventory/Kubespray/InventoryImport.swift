@@ -45,7 +45,7 @@ public struct InventoryImport: Sendable {
     private static let pathKeys = ["$schema", "ssh.key", "ssh.agent", "credentials.directory"]
 
     private let values: [String: String]
-    private let base: JSONValue
+    private let base: InventoryValue
     private let folder: String
 
     /// Takes `values` for keys, then those of the inventory in the file `like`; the result will lie in `folder`.
@@ -161,11 +161,11 @@ extension KubesprayHosts {
     }
 }
 
-extension JSONValue {
+extension InventoryValue {
     /// The same document in another folder: relative paths at `keys` are made absolute.
-    fileprivate func withPaths(_ keys: [String], from folder: String, to other: String) -> JSONValue {
+    fileprivate func withPaths(_ keys: [String], from folder: String, to other: String) -> InventoryValue {
         guard folder != other else { return self }
-        func moved(_ value: JSONValue) -> JSONValue {
+        func moved(_ value: InventoryValue) -> InventoryValue {
             guard case .string(let path) = value, !path.hasPrefix("/"), !path.hasPrefix("~"), !path.contains("://")
             else {
                 return value

@@ -1,11 +1,11 @@
 import Foundation
 
 /// Building a JSON document whose members keep their order, for people to read and edit.
-extension JSONValue {
+extension InventoryValue {
     /// The member at `path`, or nil where there is none.
-    subscript(path: String) -> JSONValue? {
+    subscript(path: String) -> InventoryValue? {
         get {
-            path.split(separator: ".").reduce(self as JSONValue?) { value, key in
+            path.split(separator: ".").reduce(self as InventoryValue?) { value, key in
                 guard case .object(let members) = value else { return nil }
                 return members.first { $0.key == key }?.node.value
             }
@@ -14,11 +14,11 @@ extension JSONValue {
     }
 
     /// A list of texts.
-    static func texts(_ texts: [String]) -> JSONValue {
+    static func texts(_ texts: [String]) -> InventoryValue {
         .array(texts.map { JSONNode(value: .string($0), position: .start) })
     }
 
-    private mutating func set(_ path: ArraySlice<Substring>, to value: JSONValue?) {
+    private mutating func set(_ path: ArraySlice<Substring>, to value: InventoryValue?) {
         guard let key = path.first.map(String.init) else {
             self = value ?? .null
             return

@@ -3,9 +3,9 @@ import Foundation
 import Kubernetes
 import StepKit
 
-extension PageChain {
+extension RequestPath {
     /// Why the Service has too few endpoints: what keeps the pods.
-    func explainingEndpoints(_ missing: Break) async throws -> Break {
+    func explainingEndpoints(_ missing: Fault) async throws -> Fault {
         var explained = missing
         let namespace = site.inventory.chatwoot.namespace
         let deployment = objects.first { $0.isObject("Deployment", ChatwootNames.web) }
@@ -14,7 +14,7 @@ extension PageChain {
             if deployment["spec", "replicas"]?.integer == 0 {
                 explained.found += ", so the ingress answers 503: Deployment \(ChatwootNames.web) is scaled to 0"
                 explained.remedy = site.remedy("\(.run(from: DeployChatwoot.self)), which scales it up again")
-                explained.patience = .zero
+                explained.gracePeriod = .zero
                 return explained
             }
             let verdict = try await site.cluster.verdicts(on: [.deployment(ChatwootNames.web)], namespace: namespace)
@@ -22,7 +22,7 @@ extension PageChain {
                 let whole = try await site.explained(problem)
                 explained.found += ": \(whole.summary)"
                 explained.remedy = whole.remedy
-                explained.patience = whole.gracePeriod ?? missing.patience
+                explained.gracePeriod = whole.gracePeriod ?? missing.gracePeriod
             } else if let verdict = verdict.first {
                 explained.found += "; Deployment \(ChatwootNames.web): \(verdict.summary)"
             }
@@ -32,109 +32,109 @@ extension PageChain {
 
     /// Tries the links below the one that broke, the innermost first.
     struct Explanation: Sendable {
-        let chain: PageChain
+        let path: RequestPath
         /// Whether some node gets the page, so that pods and application are well.
         let worksElsewhere: Bool
 
-        private var site: SiteReader { chain.site }
+        private var site: SiteReader { path.site }
 
-        func explain(_ answer: Answer) async throws -> Break {
-            guard let (index, told) = chain.firstBreak(answer) else {
+        func explain(_ answer: Answer) async throws -> Fault {
+            guard let (index, told) = path.firstFault(answer) else {
                 throw StepFailure(
-                    "find the broken link", host: answer.node.name, cause: "nothing does",
+                    "find the broken hop", host: answer.node.name, cause: "nothing does",
                     remedy: "report this")
             }
-            var broken = told
-            let pods = chain.endpoints.map {
+            var fault = told
+            let pods = path.endpoints.map {
                 HTTPProbe(
                     url: "http://\($0):\(ChatwootNames.port)/api", hostHeader: site.inventory.chatwoot.domain,
                     saysHTTPS: site.inventory.chatwoot.forcesSSL)
             }
             let direct = try await answer.node.fetch(pods, stopsAtFailure: true)
             if let cut = direct.first(where: { !$0.didConnect }) {
-                try await explainCut(&broken, answer.node, cut)
+                try await explainCut(&fault, answer.node, cut)
             } else if let sick = direct.first(where: { PageJudge.api($0) != nil }) {
-                try await explainApplication(&broken, sick)
+                try await explainApplication(&fault, sick)
             } else if index == 0 {
-                broken.found +=
+                fault.found +=
                     "; the pods themselves answer this node, so the path through the Service's address is broken"
-                broken.remedy = "check whether kube-proxy is healthy on \(answer.node.name)"
+                fault.remedy = "check whether kube-proxy is healthy on \(answer.node.name)"
             } else {
-                try await explainIngress(&broken, answer.node, answer.answers[index], isPage: index == 2)
+                try await explainIngress(&fault, answer.node, answer.answers[index], isPage: index == 2)
             }
-            return broken
+            return fault
         }
 
         /// A pod that this node cannot connect to.
-        private func explainCut(_ broken: inout Break, _ node: NodeReader, _ cut: HTTPAnswer) async throws {
-            let pod = chain.pod(at: cut.probe)
+        private func explainCut(_ fault: inout Fault, _ node: NodeReader, _ cut: HTTPAnswer) async throws {
+            let pod = path.pod(at: cut.probe)
             let name = pod?["metadata", "name"]?.string ?? cut.probe.url
             let place = pod?["spec", "nodeName"]?.string ?? "another node"
             let why = cut.curlCode == 28 ? "timed out" : cut.curlMessage
-            broken.found = "cannot connect to pod \(name) on \(place): \(why)"
+            fault.found = "cannot connect to pod \(name) on \(place): \(why)"
             let closed = await site.nodesDroppingPodTraffic()
             let guilty = closed.filter { $0 == node.name || $0 == place }
             if !guilty.isEmpty {
-                broken.found +=
+                fault.found +=
                     "; UFW is active on \(guilty.joined(separator: " and ")) and drops forwarded traffic, "
                     + "including pod traffic (504 at the ingress)"
-                broken.remedy = site.firewallRemedy
-                broken.patience = .zero
+                fault.remedy = site.firewallRemedy
+                fault.gracePeriod = .zero
             } else {
-                broken.remedy =
+                fault.remedy =
                     "no node's UFW drops pod traffic: check other firewalls between the nodes (iptables-save, the cloud's "
                     + "firewall), NetworkPolicies and Calico"
             }
         }
 
         /// A pod that is reached and answers badly.
-        private func explainApplication(_ broken: inout Break, _ sick: HTTPAnswer) async throws {
+        private func explainApplication(_ fault: inout Fault, _ sick: HTTPAnswer) async throws {
             let problem = PageJudge.api(sick)
-            let name = chain.pod(at: sick.probe)?["metadata", "name"]?.string ?? sick.probe.url
-            broken.found = "pod \(name) responds with an error: \(problem?.found ?? sick.words)"
-            broken.remedy = problem?.remedy ?? broken.remedy
-            try await addLog(of: name, to: &broken)
+            let name = path.pod(at: sick.probe)?["metadata", "name"]?.string ?? sick.probe.url
+            fault.found = "pod \(name) responds with an error: \(problem?.found ?? sick.words)"
+            fault.remedy = problem?.remedy ?? fault.remedy
+            try await addLog(of: name, to: &fault)
         }
 
         /// Pods and Service are well: the ingress itself, or a page that only breaks behind it.
         private func explainIngress(
-            _ broken: inout Break, _ node: NodeReader, _ symptom: HTTPAnswer, isPage: Bool
+            _ fault: inout Fault, _ node: NodeReader, _ symptom: HTTPAnswer, isPage: Bool
         ) async throws {
             if isPage && symptom.status == 502 || symptom.status == 500 {
-                broken.found +=
+                fault.found +=
                     "; the pods answer /api, and \(symptom.status == 502 ? "break off" : "fail on") other pages"
-                broken.patience = .seconds(5)
-                if let pod = chain.webPods.first { try await addLog(of: pod, to: &broken) }
-            } else if let cause = try await chain.ingressFacts(node).cause(of: symptom) {
-                broken.found += cause.words
-                broken.remedy = site.remedy(cause.remedy)
-                if cause.isFinal { broken.patience = .zero }
-                if cause.passes { broken.patience = site.inventory.limits.page }
+                fault.gracePeriod = .seconds(5)
+                if let pod = path.webPods.first { try await addLog(of: pod, to: &fault) }
+            } else if let cause = try await path.ingressFacts(node).cause(of: symptom) {
+                fault.found += cause.words
+                fault.remedy = site.remedy(cause.remedy)
+                if cause.isFinal { fault.gracePeriod = .zero }
+                if cause.passes { fault.gracePeriod = site.inventory.limits.page }
             }
-            if worksElsewhere { broken.found += "; other nodes can fetch it" }
+            if worksElsewhere { fault.found += "; other nodes can fetch it" }
         }
 
-        private func addLog(of pod: String, to broken: inout Break) async throws {
+        private func addLog(of pod: String, to fault: inout Fault) async throws {
             let log: String
             do {
                 // With a sidecar beside it the container has to be named.
                 log = try await site.cluster.logs(
                     pod: pod, container: "web", namespace: site.inventory.chatwoot.namespace, lines: 200)
             } catch {
-                broken.found += "; its log cannot be read (\(error.cause))"
+                fault.found += "; its log cannot be read (\(error.cause))"
                 return
             }
             let lines = log.split(whereSeparator: \.isNewline).map(String.init).filter {
                 !$0.allSatisfy(\.isWhitespace)
             }
             if let cause = try await LogSymptom(lines)?.cause(.pods, site) {
-                broken.found += "; \(cause.cause)"
-                broken.remedy = cause.remedy
+                fault.found += "; \(cause.cause)"
+                fault.remedy = cause.remedy
             }
             // A pod that is asked all the time says mostly that it was.
             let complaints = lines.filter { $0.contains("FATAL") || $0.contains("ERROR") || $0.contains("Error") }
             let last = (complaints.isEmpty ? lines : complaints).suffix(3).map { String($0.prefix(300)) }
-            if !last.isEmpty { broken.found += "; its log says: " + last.joined(separator: " ⏎ ") }
+            if !last.isEmpty { fault.found += "; its log says: " + last.joined(separator: " ⏎ ") }
         }
     }
 

@@ -3,13 +3,13 @@ import Kubernetes
 import StepKit
 
 /// The way of a request to Chatwoot, node by node: ingress → Service → pod → application → database and Redis.
-struct PageChain: Sendable {
+struct RequestPath: Sendable {
     let site: SiteReader
     /// Deployments, their autoscalers, pods, Services, endpoints and Ingresses of Chatwoot's namespace.
     let objects: [JSONValue]
 
     /// Something on the way that is not as it must be.
-    struct Break: Sendable, Hashable {
+    struct Fault: Sendable, Hashable {
         /// What must be true, or what the ``nodes`` must get: `Chatwoot's page through the ingress`.
         let subject: String
         /// The nodes where it shows; none where it is about no node.
@@ -19,7 +19,7 @@ struct PageChain: Sendable {
         /// What mends it.
         var remedy: String
         /// How long it must last until waiting on is pointless.
-        var patience: Duration = .seconds(10)
+        var gracePeriod: Duration = .seconds(10)
 
         /// What must be true, as the end of a sentence.
         var claim: String {
@@ -75,20 +75,20 @@ struct PageChain: Sendable {
             }
     }
 
-    /// What breaks, symptom by symptom: cheap, and without the causes.
-    func breaks() async throws -> [Break] {
+    /// What fails, symptom by symptom: cheap, and without the causes.
+    func faults() async throws -> [Fault] {
         if let missing = missingEndpoints { return [missing] }
-        return try await answers().compactMap { firstBreak($0)?.told }
+        return try await answers().compactMap { firstFault($0)?.told }
     }
 
-    /// What breaks, each with the first link that does and why, found out by trying every link.
-    func explainedBreaks() async throws -> [Break] {
+    /// What fails, each with the first hop that does and why, found by trying every hop.
+    func explainedFaults() async throws -> [Fault] {
         if let missing = missingEndpoints { return [try await explainingEndpoints(missing)] }
         let answers = try await answers()
-        let broken = answers.filter { firstBreak($0) != nil }
-        guard !broken.isEmpty else { return [] }
-        let explanation = Explanation(chain: self, worksElsewhere: broken.count < answers.count)
-        return try await concurrently(broken, for: "find the broken link") { answer in
+        let fault = answers.filter { firstFault($0) != nil }
+        guard !fault.isEmpty else { return [] }
+        let explanation = Explanation(path: self, worksElsewhere: fault.count < answers.count)
+        return try await concurrently(fault, for: "find the broken hop") { answer in
             try await explanation.explain(answer)
         }.toldOnce()
     }
@@ -114,23 +114,23 @@ struct PageChain: Sendable {
         return answers
     }
 
-    private var missingEndpoints: Break? {
+    private var missingEndpoints: Fault? {
         if let (found, remedy) = scaling.leftAtNone(ChatwootNames.web) {
-            return Break(
+            return Fault(
                 subject: "Deployment \(ChatwootNames.web) has a pod that serves",
                 found: "\(found), so the ingress answers 503",
-                remedy: remedy, patience: .zero)
+                remedy: remedy, gracePeriod: .zero)
         }
         let replicas = scaling.wanted(ChatwootNames.web)
         guard service == nil || endpoints.count != replicas else { return nil }
-        return Break(
+        return Fault(
             subject: "Service \(ChatwootNames.service) has \(replicas) endpoints",
             found: service == nil ? "there is no Service" : "it has \(endpoints.count)",
             remedy: site.remedy("\(.run(from: DeployChatwoot.self)), which names what keeps the pods"))
     }
 
     /// The first bad answer of a node, in the order of ``probes(from:)``.
-    func firstBreak(_ answer: Answer) -> (index: Int, told: Break)? {
+    func firstFault(_ answer: Answer) -> (index: Int, told: Fault)? {
         for (index, one) in answer.answers.enumerated() where index == 0 || !(one.endsAtHTTPS && mayRedirectToHTTPS) {
             let (way, problem) =
                 switch index {
@@ -139,7 +139,7 @@ struct PageChain: Sendable {
                 default: ("the ingress", PageJudge.page(one))
                 }
             guard let problem else { continue }
-            let told = Break(
+            let told = Fault(
                 subject: "Chatwoot's \(problem.what) through \(way)", nodes: [answer.node.name],
                 found: problem.found, remedy: problem.remedy)
             return (index, told)
@@ -148,10 +148,10 @@ struct PageChain: Sendable {
     }
 }
 
-extension [PageChain.Break] {
-    /// The same breaks, those with one cause on several nodes told once.
-    func toldOnce() -> [PageChain.Break] {
-        var told: [PageChain.Break] = []
+extension [RequestPath.Fault] {
+    /// The same faults, those with one cause on several nodes told once.
+    func toldOnce() -> [RequestPath.Fault] {
+        var told: [RequestPath.Fault] = []
         for one in self {
             let same = told.firstIndex {
                 $0.subject == one.subject && $0.found == one.found && $0.remedy == one.remedy
