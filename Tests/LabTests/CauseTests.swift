@@ -10,7 +10,7 @@ extension RehearsalTests {
         "broken page": "break off other pages", "scaled down": "is scaled to 0", "no Ingress": "there is no Ingress",
         "other class": "has class", "pull secret": "Secret ghcr-secret does not exist",
         "extension": "the extension pg_stat_statements is missing",
-        "password": "is not the one of PostgreSQL's role chatwoot (28P01)", "other database": "in the database other",
+        "password": "is not that of the PostgreSQL role chatwoot (28P01)", "other database": "in the database other",
         "node down": "node k8s-worker-01 is not ready", "pg_hba": "does not allow this role to log in",
         "Redis of the pods": "could not reach Redis at",
     ]

@@ -216,10 +216,10 @@ extension RehearsalTests {
         .deleted("namespace/chatwoot", "create Namespace chatwoot"),
         .command(
             "UFW switched on, on a master", ["shell", "k8s-master-02", "ufw", "--force", "enable"],
-            "k8s-master-02: switch UFW off"),
+            "k8s-master-02: disable UFW"),
         .command(
             "UFW switched on, on a worker", ["shell", "k8s-worker-01", "ufw", "--force", "enable"],
-            "k8s-worker-01: switch UFW off"),
+            "k8s-worker-01: disable UFW"),
     ]
 
     /// Under the policy that keeps UFW on it is off now.

@@ -131,7 +131,7 @@ extension RunTests {
         // What could not be seen to then is seen to now.
         let later = try await Lab.runner("run", "11")
         #expect(later.status == 0, "\(later.error)")
-        #expect(later.error.contains("k8s-master-01: switch UFW off"))
+        #expect(later.error.contains("k8s-master-01: disable UFW"))
 
         try await Lab.reset()
         // In the middle of a run.

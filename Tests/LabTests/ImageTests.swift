@@ -94,7 +94,7 @@ extension RehearsalTests {
         let doctor = try await Lab.runner("doctor", "11")
         try await Lab.call("start", "registry")
         #expect(blind.status == 0 && blind.error.contains("0 applied, 7 in place"), "\(blind.error)")
-        #expect(blind.error.contains("was not looked up: the run goes by sha256:"), "\(blind.error)")
+        #expect(blind.error.contains("could not be looked up: the run uses sha256:"), "\(blind.error)")
         #expect(refused.status == 1, "\(refused.error)")
         #expect(refused.error.contains("find out which image \(Self.repository):v3.13.0 is"), "\(refused.error)")
         #expect(doctor.output.contains("cannot be reached from k8s-master-01"), "\(doctor.output)")

@@ -39,11 +39,11 @@ extension RehearsalTests {
             try await Lab.call(["shell", "k8s-master-03", "ufw"] + rule.split(separator: " ").map(String.init))
         }
         let plan = try await Lab.runner("plan", "11", "--inventory", inventory)
-        #expect(plan.output.contains("k8s-master-01: allow 22/tcp from everywhere, as now (sshd, by which this run"))
+        #expect(plan.output.contains("k8s-master-01: allow 22/tcp from everywhere, as now (sshd, which this run"))
         #expect(plan.output.contains("k8s-master-01: allow 6443/tcp from everywhere, as now (kube-apiserver)"))
         #expect(plan.output.contains("k8s-worker-01: allow 10250/tcp from everywhere, as now (kubelet)"))
         #expect(
-            plan.output.contains("k8s-master-03: put before LIMIT IN from Anywhere to 22/tcp, DENY IN from 10.0.0.20"))
+            plan.output.contains("k8s-master-03: insert before LIMIT IN from Anywhere to 22/tcp, DENY IN from 10.0.0.20"))
         #expect(!plan.output.split(separator: "\n").contains { $0.contains("k8s-") && $0.contains("[proved]") })
 
         let run = try await Lab.runner("run", "11", "--inventory", inventory)

@@ -99,7 +99,7 @@ extension RehearsalTests {
             // Its value is shown in neither plan.
             Move(
                 drift: Drift.action(
-                    "Secret changed once more", "other: Secret chatwoot/chatwoot-secrets: data.REDIS_PASSWORD"
+                    "Secret changed once more", "changed: Secret chatwoot/chatwoot-secrets: data.REDIS_PASSWORD"
                 ) {
                     try await Drift.provoke([
                         .field("secret/chatwoot-secrets", "/data/REDIS_PASSWORD", #""c2Vjb25k""#, "")
@@ -150,7 +150,7 @@ extension RehearsalTests {
             Move(
                 drift: .command(
                     "firewall", ["shell", "k8s-master-03", "ufw", "--force", "enable"],
-                    "fix_ufw_k8s_nodes: new: k8s-master-03: switch UFW off")),
+                    "fix_ufw_k8s_nodes: new: k8s-master-03: disable UFW")),
         ]
     }
 

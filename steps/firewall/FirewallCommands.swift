@@ -72,7 +72,7 @@ struct FirewallCommands {
         }
     }
 
-    /// The commands that switch UFW on such that whatever reaches the node now goes on reaching it.
+    /// The commands that enable UFW such that whatever can reach the node now still can.
     ///
     /// Rules that UFW holds while it is off come into force with it; where one of them would stop anything, ours come first.
     private func switchingOn(_ exposure: NodeExposure) -> [Command] {
