@@ -102,7 +102,7 @@ extension RehearsalTests {
         run.send(SIGKILL)
         _ = try await run.wait()
         let plan = try await Lab.runner("plan", "11", "--inventory", inventory)
-        #expect(plan.output.contains("\(node): put UFW back as it was before the change of 20"), "\(plan.output)")
+        #expect(plan.output.contains("\(node): restore UFW to its state before the change of 20"), "\(plan.output)")
         #expect(plan.output.contains("\(node): allow 22/tcp from everywhere"), "\(plan.output)")
         #expect(try await Lab.runner("doctor", "11", "--inventory", inventory).output.contains("was not confirmed"))
         try await putBack(node, try #require(before[node]))
@@ -114,7 +114,7 @@ extension RehearsalTests {
         _ = try await second.wait()
         let resumed = try await Lab.runner("run", "11", "--inventory", inventory)
         #expect(resumed.status == 0, "\(resumed.error)")
-        #expect(resumed.error.contains("\(again): put UFW back as it was before the change of 20"), "\(resumed.error)")
+        #expect(resumed.error.contains("\(again): restore UFW to its state before the change of 20"), "\(resumed.error)")
         for node in Self.nodes { try await requireOpen(node) }
     }
 

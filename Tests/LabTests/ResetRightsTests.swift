@@ -14,7 +14,7 @@ extension RehearsalTests {
             let refused = try await Command([Lab.command, "run", Lab.runner] + Self.resetting).run()
             #expect(refused.status == 1, "\(refused.error)")
             for words in [
-                #"belongs to "chatwoot", whose privileges "kb_admin" does not have"#,
+                #"belongs to "chatwoot", whose privileges "kb_admin" lacks"#,
                 #""kb_admin" has no CREATEDB"#,
                 #"in database "postgres": GRANT "chatwoot" TO "kb_admin"; ALTER ROLE "kb_admin" CREATEDB"#,
                 // What a new database needs is checked before the old one is touched.
