@@ -61,6 +61,26 @@ extension RehearsalTests {
         try await eventuallyRuns()
     }
 
+    @Test func withoutTheControllerManagerItIsNamedAndNoTimeLimitIsBlamed() async throws {
+        try await Lab.reset()
+        try await Lab.runToTheEnd()
+        try await without("controller-manager") {
+            try await Lab.call(
+                "kubectl", "-n", "chatwoot", "patch", "deployment", "chatwoot-worker",
+                "--type=json", "-p",
+                #"[{"op":"replace","path":"/spec/template/spec/terminationGracePeriodSeconds","value":61}]"#)
+            let run = try await Lab.runner("run", "11", "--only", "11_ct_02_deploy_chatwoot")
+            print("run without the controller manager: \(run.seconds) s")
+            #expect(run.status == 1)
+            #expect(run.error.contains("kube-controller-manager has not"), "\(run.error)")
+            #expect(!run.error.contains("raise the time limit"), "\(run.error)")
+            let doctor = try await Lab.runner("doctor", "11")
+            #expect(doctor.status == 1)
+            #expect(doctor.output.contains("kube-controller-manager has not"), "\(doctor.output)")
+        }
+        try await eventuallyRuns()
+    }
+
     @Test func aCordonedNodeIsToBeUncordoned() async throws {
         try await Lab.reset()
         try await Lab.runToTheEnd()
