@@ -47,6 +47,9 @@ import Testing
         let again = try await Lab.runner("run", "11")
         #expect(again.status == 0, "\(again.error)")
         #expect(again.error.contains("0 applied, 7 in place"))
+        let commands = try await Self.commandsOnHosts()
+        print("remote commands of a run with nothing to do: \(commands)")
+        #expect((1...12).contains(commands))
         let changed = try await Platform.resourceVersions().filter { versions[$0.key] != $0.value }
         #expect(changed.isEmpty, "changed by a run with nothing to do: \(changed.keys.sorted())")
         #expect(try await Platform.generatedSecrets() == generated)
@@ -64,6 +67,21 @@ import Testing
         let tampered = try await Lab.runner("audit", "verify")
         #expect(tampered.status == 65)
         #expect(tampered.output.contains("audit.jsonl, line 20"), "\(tampered.output)")
+    }
+
+    /// How many commands the newest run had executed in the hosts' shells.
+    private static func commandsOnHosts() async throws -> Int {
+        struct Record: Decodable { let host: String? }
+        struct Inventory: Decodable {
+            struct Host: Decodable { let name: String }
+            let hosts: [Host]
+        }
+        let file = try Data(contentsOf: Lab.root.appending(path: "Tests/lab/inventory.json"))
+        let hosts = Set(try JSONDecoder().decode(Inventory.self, from: file).hosts.map(\.name))
+        let logs = try await Lab.runner("logs", "--format", "json")
+        try #require(logs.status == 0, "\(logs.error)")
+        let records = try JSONDecoder().decode([Record].self, from: Data(logs.output.utf8))
+        return records.count { $0.host.map(hosts.contains) ?? false }
     }
 
     /// How long a run with nothing to do took, as it says itself: the lab's own wrapper is not counted.
