@@ -98,8 +98,16 @@ extension NamespaceSnapshot {
                 gracePeriod: GracePeriod.permanent)
         case "CrashLoopBackOff":
             return crash(of: container, in: pod, isLooping: true)
-        default:
+        case "", "ContainerCreating", "PodInitializing":
             return nil
+        default:
+            // What this version does not know may be an error, or a state that passes.
+            return Problem(
+                .cannotStart,
+                summary: "\(pod): container \(container.name) is waiting with "
+                    + "\(waiting.reason)\(waiting.message.isEmpty ? "" : ": \(waiting.message)")",
+                remedy: "fix what this message reports; the kubelet retries automatically",
+                pod: pod.name, gracePeriod: GracePeriod.external)
         }
     }
 
