@@ -77,18 +77,8 @@ import Testing
 
     @Test func aPodThatNoSchedulerLooksAtNamesTheScheduler() async throws {
         let waiting = try look(at: "scheduler-not-looked")
-        let lease: JSONValue = [
-            "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-            "metadata": ["name": "kube-scheduler", "namespace": "kube-system"],
-            "spec": [
-                "holderIdentity": "k8s-master-02_0b1", "leaseDurationSeconds": 15,
-                "renewTime": "2026-11-24T09:00:00.000000Z",
-            ],
-        ]
-        let clock = ScriptedShell.Exchange.read(
-            ["create", "--dry-run=server", "-o", "json", "-f", "-"],
-            out: #"{"metadata":{"creationTimestamp":"2026-11-24T09:01:13Z"}}"#)
-        let shell = ScriptedShell(Array(repeating: waiting, count: 26) + [read(lease), clock])
+        let shell = ScriptedShell(
+            Array(repeating: waiting, count: 26) + staleLease(of: "kube-scheduler"))
         let error = await failure(shell, .deployment("chatwoot-web"))
         #expect(shell.remaining == 0, "25 s, as a change of leaders takes")
         #expect(error?.problem?.code == .notScheduled)
@@ -111,8 +101,35 @@ import Testing
         #expect(shell.remaining == 0)
     }
 
+    @Test func theLimitNamesAControllerManagerThatStoppedInTheMiddle() async throws {
+        let shell = ScriptedShell(
+            try looks("pulling", "pulling", "pulling") + staleLease(of: "kube-controller-manager"))
+        let error = await failure(shell, .deployment("ok"), limit: .seconds(2))
+        #expect(shell.remaining == 0)
+        let stale = "kube-controller-manager has not renewed its lease for 73 s"
+        #expect(error?.cause.contains("; \(stale) (last held by k8s-master-02)") == true)
+        #expect(error?.remedy.hasPrefix("restart kube-controller-manager on the masters") == true)
+    }
+
+    /// The two answers that show that `component` stopped renewing its lease 73 s ago.
+    private func staleLease(of component: String) -> [ScriptedShell.Exchange] {
+        let lease: JSONValue = [
+            "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+            "metadata": ["name": .string(component), "namespace": "kube-system"],
+            "spec": [
+                "holderIdentity": "k8s-master-02_0b1", "leaseDurationSeconds": 15,
+                "renewTime": "2026-11-24T09:00:00.000000Z",
+            ],
+        ]
+        let clock = ScriptedShell.Exchange.read(
+            ["create", "--dry-run=server", "-o", "json", "-f", "-"],
+            out: #"{"metadata":{"creationTimestamp":"2026-11-24T09:01:13Z"}}"#)
+        return [read(lease), clock]
+    }
+
     @Test func theLimitNamesWhatWasSeenLast() async throws {
-        let shell = ScriptedShell(try looks("pulling", "pulling", "pulling", "pulling"))
+        let shell = ScriptedShell(
+            try looks("pulling", "pulling", "pulling", "pulling") + [read(nil)])
         let error = await failure(shell, .deployment("ok"), limit: .seconds(3))
         #expect(shell.remaining == 0)
         #expect(

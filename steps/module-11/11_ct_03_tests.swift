@@ -70,13 +70,9 @@ struct ProveService: PageAsker, NamedStep {
         let objects = path.objects
         var faults = [ChatwootNames.web, ChatwootNames.worker].compactMap { name -> RequestPath.Fault? in
             let replicas = path.scaling.wanted(name)
-            let deployment = objects.first { $0.isObject("Deployment", name) }
-            let ready = deployment?["status", "availableReplicas"]?.integer ?? 0
-            let isObserved = deployment?["status", "observedGeneration"] == deployment?["metadata", "generation"]
-            guard ready != replicas || !isObserved else { return nil }
+            guard let found = Self.shortage(of: name, wanted: replicas, objects: objects) else { return nil }
             return RequestPath.Fault(
-                subject: "Deployment \(name) has \(replicas) of \(replicas) pods available",
-                found: deployment == nil ? "there is none" : "\(ready) are",
+                subject: "Deployment \(name) has \(replicas) of \(replicas) pods available", found: found,
                 remedy: path.site.remedy("\(.run(from: DeployChatwoot.self)), which names what keeps the pods"))
         }
         for pod in objects where pod.isLivePod && !pod.runs(image.name, digest: image.digest) {
@@ -87,6 +83,21 @@ struct ProveService: PageAsker, NamedStep {
                     remedy: path.site.remedy(.run(from: DeployChatwoot.self))))
         }
         return faults
+    }
+
+    /// What there is instead of `wanted` available pods; `nil` where there are so many.
+    ///
+    /// The pods themselves are counted too: without a controller manager, the status goes on reporting those that are gone.
+    static func shortage(of name: String, wanted: Int, objects: [JSONValue]) -> String? {
+        guard let deployment = objects.first(where: { $0.isObject("Deployment", name) }) else { return "there is none" }
+        let available = deployment["status", "availableReplicas"]?.integer ?? 0
+        let isObserved = deployment["status", "observedGeneration"] == deployment["metadata", "generation"]
+        guard available == wanted, isObserved else { return "\(available) are" }
+        let present = objects.filter {
+            $0.isLivePod && "chatwoot-\($0["metadata", "labels", "component"]?.string ?? "")" == name
+        }.count
+        guard present < wanted else { return nil }
+        return "its status reports \(available), but only \(present) \(present == 1 ? "exists" : "exist")"
     }
 
     /// Sidekiq writes a heartbeat of each of its processes, named after its pod, which expires a minute after the process died.

@@ -62,11 +62,14 @@ extension ClusterReader {
                 .joined(separator: "; ")
             guard elapsed < options.limit else {
                 guard let worst else {
+                    // What stopped in the middle shows no problem of its own.
+                    let stale = try await controlPlane().stale.first
                     throw KubernetesError(
                         .deadline(nil), attempt: attempt, host: hostName,
                         cause: "not finished within \(options.limit.inSeconds); "
-                            + "last seen: \(lastSeen)",
-                        remedy: "raise the time limit in the inventory if it only needs more time, "
+                            + "last seen: \(lastSeen)" + (stale.map { "; \($0.summary)" } ?? ""),
+                        remedy: stale?.remedy
+                            ?? "raise the time limit in the inventory if it only needs more time, "
                             + "then run again")
                 }
                 let explained =

@@ -21,15 +21,21 @@ extension NamespaceSnapshot {
                     observed: "generation \(observed)"))
         }
         let counts = ReplicaCounts(deployment)
-        if counts.isComplete {
-            return .done("\(counts.available) of \(counts.wanted) pods available")
-        }
-
         let newest = newestReplicaSet(of: deployment)
         // Only the new ReplicaSet's pods count: the old ones may have the very problem that this
         // update fixes.
         let all = newest.map { self.pods(ownedBy: $0) }?.filter { !$0.isBeingDeleted } ?? []
         let pods = all.filter { !$0.hasEnded }
+        if counts.isComplete {
+            // Without a controller manager, the status outlives the pods that it counts.
+            guard pods.count >= counts.wanted else {
+                return .waiting(
+                    "\(counts.available) pods available by its status, \(pods.count) present",
+                    .statusOutdated(subject, reported: counts.available, present: pods.count))
+            }
+            return .done("\(counts.available) of \(counts.wanted) pods available")
+        }
+
         // Ended pods have been replaced: how they ended matters only where their replacements have
         // no problem.
         let current = pods.compactMap { problem(of: $0) }.worst

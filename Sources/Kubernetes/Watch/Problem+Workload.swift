@@ -11,10 +11,23 @@ extension Problem {
         _ subject: String, pending: String, observed: String? = nil
     ) -> Problem {
         let latest = observed.map { ", only \($0)" } ?? ""
-        return Problem(
-            .notControlled,
-            summary:
-                "\(subject): kube-controller-manager has not processed \(pending) yet\(latest)",
+        return notControlled(
+            subject, cause: "kube-controller-manager has not processed \(pending) yet\(latest)")
+    }
+
+    /// Pods are gone, and the controllers have neither replaced nor uncounted them, which they do
+    /// within a second.
+    static func statusOutdated(_ subject: String, reported: Int, present: Int) -> Problem {
+        notControlled(
+            subject,
+            cause: "its status reports \(reported) pods available, "
+                + "but only \(present) \(present == 1 ? "exists" : "exist"): "
+                + "kube-controller-manager has not processed the loss yet")
+    }
+
+    private static func notControlled(_ subject: String, cause: String) -> Problem {
+        Problem(
+            .notControlled, summary: "\(subject): \(cause)",
             remedy:
                 "check that kube-controller-manager is running on the masters, and check its log",
             gracePeriod: GracePeriod.controlPlane, subject: subject)
