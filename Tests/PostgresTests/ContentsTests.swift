@@ -74,6 +74,23 @@ extension PostgresServerTests {
             #expect(more.hasLargeObjects)
         }
 
+        @Test func aLargeTableIsNotReadThrough() async throws {
+            let inside = try await database("large")
+            try await inside.execute("CREATE TABLE messages AS SELECT generate_series(1, 200000) AS id")
+            func rowsReadSoFar() async throws -> Int {
+                _ = try await inside.query("SELECT pg_stat_force_next_flush()")
+                let rows = try await inside.query(
+                    "SELECT seq_tup_read AS rows FROM pg_stat_user_tables WHERE relname = 'messages'")
+                return try #require(rows.first).value("rows")
+            }
+            let before = try await rowsReadSoFar()
+            var contents = try await inside.contents(for: "large", extensions: [])
+            try await inside.countRows(in: &contents.relations)
+            #expect(rows(contents)["public.messages"] == .some(counted: RelationFacts.countLimit))
+            let read = try await rowsReadSoFar() - before
+            #expect((1...RelationFacts.countLimit + 1).contains(read), "\(read) rows were read")
+        }
+
         @Test func whatABodyMayNotReadIsKnownByItsFile() async throws {
             let inside = try await database("hidden")
             for statement in [
