@@ -4,19 +4,6 @@ import Engine
 import Foundation
 import Journal
 public import StepKit
-import Steps
-
-extension StepKit.Module {
-    /// The module an operator names; there is one so far.
-    static func named(_ number: Int) throws -> StepKit.Module {
-        guard number == module11.number else {
-            throw StepFailure(
-                "find module \(number)", cause: "runner knows module \(module11.number) only",
-                remedy: "run `runner steps` to list them", kind: .usage)
-        }
-        return module11
-    }
-}
 
 extension StepID: ExpressibleByArgument {
     /// Takes any text; the module decides whether it is one of its steps.

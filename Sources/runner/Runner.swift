@@ -1,9 +1,11 @@
 import ArgumentParser
+import Steps
 
 /// The command line.
 @main
 struct Runner: AsyncParsableCommand {
     static let version = "0.1.0"
+    static let modules = ModuleList(modules: Steps.modules)
 
     static let configuration = CommandConfiguration(
         commandName: "runner",

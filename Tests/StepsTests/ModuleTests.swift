@@ -29,6 +29,15 @@ import Testing
         #expect(Set(named) == Set(module11.steps.map(\.id.rawValue)))
     }
 
+    @Test func everyModuleHasANumberOfItsOwnAndATitle() {
+        #expect(modules.map(\.number).contains(11))
+        #expect(Set(modules.map(\.number)).count == modules.count)
+        for module in modules {
+            #expect(!module.summary.isEmpty)
+            #expect(!module.summary.contains("\n"))
+        }
+    }
+
     @Test func everyStepSaysWhatItIsFor() {
         for step in module11.steps {
             #expect(!step.summary.isEmpty)

@@ -16,7 +16,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (found, status) = try await reporting {
-            let module = try StepKit.Module.named(module)
+            let module = try Runner.modules.module(module)
             let inventory = try await inventoryOptions.load()
             return try await Self.examine(module, on: inventory)
         }

@@ -23,7 +23,7 @@ struct PlanCommand: AsyncParsableCommand {
 
     func run() async throws {
         let plan = try await reporting {
-            let module = try StepKit.Module.named(module)
+            let module = try Runner.modules.module(module)
             let inventory = try await inventoryOptions.load()
             let provider = LiveProvider(
                 inventory: inventory, module: module, redactor: redactor,

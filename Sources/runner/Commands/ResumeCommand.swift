@@ -1,8 +1,8 @@
 import ArgumentParser
+import ClientKit
 import Engine
 import Journal
 import StepKit
-import Steps
 
 /// `runner resume`.
 struct ResumeCommand: AsyncParsableCommand {
@@ -23,19 +23,28 @@ struct ResumeCommand: AsyncParsableCommand {
             }
             return id
         }
-        let module = module11
-        let summary = try await reporting {
+        let summary = try await reporting { () -> RunSummary? in
             let inventory = try await inventoryOptions.load()
             let state = try await stateOptions.prepared(console.terminal)
-            let runner = console.runner(of: module, on: inventory)
+            let modules = try await modules(of: id, in: state)
             return try await withSignalsAsCancellation(tellingOn: console.terminal) {
-                try await runner.resume(id, in: state)
+                for module in modules {
+                    let runner = console.runner(of: module, on: inventory)
+                    if let summary = try await runner.resume(id, in: state) { return summary }
+                }
+                return nil
             }
         }
         guard let summary else {
-            try StandardOutput.write("nothing to resume: no unfinished run of module \(module.number)")
+            try StandardOutput.write("nothing to resume: there is no unfinished run")
             return
         }
         try console.finish(with: summary)
+    }
+
+    /// The module of the run `id`, or all of them, that of the newest unfinished run first.
+    private func modules(of id: RunID?, in state: StateDirectory) async throws -> [StepKit.Module] {
+        if let id { return [try Runner.modules.module(of: id)] }
+        return try await runBlocking { try Runner.modules.toResume(in: state) }
     }
 }

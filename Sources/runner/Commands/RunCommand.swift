@@ -35,7 +35,7 @@ struct RunCommand: AsyncParsableCommand {
         let console = RunConsole(formatOptions)
         let selection = StepSelection(from: from, until: until, only: only)
         let summary = try await reporting {
-            let module = try StepKit.Module.named(module)
+            let module = try Runner.modules.module(module)
             let inventory = try await inventoryOptions.load()
             let options = try await resetOptions.confirmed(for: inventory)
             let plan: ModulePlan.File? =

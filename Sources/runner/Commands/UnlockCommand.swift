@@ -4,7 +4,6 @@ import Engine
 import Journal
 import Kubernetes
 import StepKit
-import Steps
 
 /// `runner unlock`.
 struct UnlockCommand: AsyncParsableCommand {
@@ -18,10 +17,14 @@ struct UnlockCommand: AsyncParsableCommand {
     @OptionGroup var stateOptions: StateOptions
 
     func run() async throws {
+        guard let id = RunID(run) else {
+            throw ValidationError("'\(run)' is not a run's id; the refused run names it")
+        }
         try await reporting {
+            let module = try Runner.modules.module(of: id)
             let inventory = try await inventoryOptions.load()
             let state = try await stateOptions.prepared(Terminal(isQuiet: false))
-            let name = String(module11.number)
+            let name = String(module.number)
             let lock = try await runBlocking { try ModuleLock.acquire(module: name, in: state) }
             let description = RunDescription(
                 module: name, steps: [], runnerVersion: Runner.version,
@@ -30,7 +33,7 @@ struct UnlockCommand: AsyncParsableCommand {
                 description, in: state, holding: lock, redactor: redactor)
             do {
                 let provider = LiveProvider(
-                    inventory: inventory, module: module11, redactor: redactor,
+                    inventory: inventory, module: module, redactor: redactor,
                     passphrase: Passphrase.ask)
                 let holder = try await provider.withSite(observer: journal) { site in
                     try await breakLease(

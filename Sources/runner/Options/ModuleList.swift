@@ -1,0 +1,56 @@
+import ClientKit
+import Journal
+import StepKit
+
+/// The modules that the commands find by number.
+struct ModuleList: Sendable {
+    let modules: [StepKit.Module]
+
+    /// The module with `number`, as typed by the operator.
+    func module(_ number: Int) throws(StepFailure) -> StepKit.Module {
+        guard let module = modules.first(where: { $0.number == number }) else {
+            throw refusal(of: "module \(number)")
+        }
+        return module
+    }
+
+    /// The module of `run`, which its id names.
+    func module(of run: RunID) throws(StepFailure) -> StepKit.Module {
+        guard let module = modules.first(where: { String($0.number) == run.module }) else {
+            throw refusal(of: "module \(run.module) of run \(run)")
+        }
+        return module
+    }
+
+    /// The modules in the order in which `resume` tries them: that of the newest unfinished run in
+    /// `state` first, those without one last.
+    ///
+    /// They are all tried, since only who holds a module's lock knows that it has no unfinished run.
+    func toResume(in state: StateDirectory) throws(JournalError) -> [StepKit.Module] {
+        var unfinished: [(run: RunID, module: StepKit.Module)] = []
+        var others: [StepKit.Module] = []
+        for module in modules {
+            if let run = try state.newestUnfinishedRun(module: String(module.number)) {
+                unfinished.append((run.id, module))
+            } else {
+                others.append(module)
+            }
+        }
+        return unfinished.sorted { $0.run > $1.run }.map(\.module) + others
+    }
+
+    /// The numbers as a phrase: `module 11 only`, `modules 11 and 12 only`.
+    private var phrase: String {
+        let numbers = modules.map { String($0.number) }
+        guard let last = numbers.last, numbers.count > 1 else {
+            return "module \(numbers.joined()) only"
+        }
+        return "modules \(numbers.dropLast().joined(separator: ", ")) and \(last) only"
+    }
+
+    private func refusal(of wanted: String) -> StepFailure {
+        StepFailure(
+            "find \(wanted)", cause: "runner knows \(phrase)",
+            remedy: "run `runner steps` to list them", kind: .usage)
+    }
+}

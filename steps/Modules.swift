@@ -1,0 +1,4 @@
+public import StepKit
+
+/// The modules that `runner` knows, by number: a new one is its folder and its place here.
+public let modules = [module11]
