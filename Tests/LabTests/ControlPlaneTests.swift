@@ -81,6 +81,26 @@ extension RehearsalTests {
         try await eventuallyRuns()
     }
 
+    @Test func withoutTheControllerManagerNoPodThatIsGoneCounts() async throws {
+        try await Lab.reset()
+        try await Lab.runToTheEnd()
+        try await without("controller-manager") {
+            try await Lab.call(
+                "kubectl", "-n", "chatwoot", "delete", "pods", "-l", "component=worker", "--grace-period=1")
+            let doctor = try await Lab.runner("doctor", "11")
+            #expect(doctor.status == 1, "\(doctor.output)")
+            #expect(doctor.output.contains("check that kube-controller-manager is running"), "\(doctor.output)")
+            let proof = try await Lab.runner("run", "11", "--only", "11_ct_03_tests")
+            #expect(proof.status == 1, "\(proof.error)")
+            #expect(proof.error.contains("its status reports 2, but only 0 exist"), "\(proof.error)")
+            let run = try await Lab.runner("run", "11", "--only", "11_ct_02_deploy_chatwoot")
+            #expect(run.status == 1, "\(run.error)")
+            #expect(run.error.contains("check that kube-controller-manager is running on the masters"), "\(run.error)")
+            #expect(!run.error.contains("raise the time limit"), "\(run.error)")
+        }
+        try await eventuallyRuns()
+    }
+
     @Test func aCordonedNodeIsToBeUncordoned() async throws {
         try await Lab.reset()
         try await Lab.runToTheEnd()
