@@ -105,6 +105,19 @@ extension SSHDestination {
             remedy: "check sshd's log there, and MaxSessions in its sshd_config", kind: .failed)
     }
 
+    /// An error about a remote shell that ended before its first command.
+    func shellStartError(_ cause: String, attempt: String) -> SSHError {
+        guard usesSudo else {
+            return self.failure(
+                .channel, attempt: attempt, cause: cause,
+                remedy: "check whether \(user) may log in there and has a working shell", kind: .failed)
+        }
+        return self.failure(
+            .channel, attempt: "\(attempt) as root, with sudo -n", cause: cause,
+            remedy: "install sudo there, and let \(user) run everything without a password: with visudo -f "
+                + "/etc/sudoers.d/\(user) write the line: \(user) ALL=(ALL:ALL) NOPASSWD: ALL", kind: .refused)
+    }
+
     /// An error about a forward to `target` that was not opened.
     func forwardError(_ failure: LinkFailure, to target: String, attempt: String) -> SSHError {
         let remedy: String

@@ -10,6 +10,12 @@ public struct SSHDestination: Sendable {
         case agent(publicKey: String)
     }
 
+    /// How a user who is not root gets root's rights for commands.
+    public enum Become: Sendable, Hashable {
+        /// By sudo, without a password.
+        case sudo
+    }
+
     /// How long things may take, and how many there may be.
     public struct Limits: Sendable {
         /// From the first packet to a remote shell that is ready, retries included.
@@ -37,6 +43,8 @@ public struct SSHDestination: Sendable {
     public var port: UInt16
     /// The remote user.
     public var user: String
+    /// How commands get root's rights; nil where they run as the user. Without a meaning for root.
+    public var become: Become?
     /// The one key that is tried.
     public var identity: Identity
     /// `known_hosts` files by path; one that does not exist counts as empty.
@@ -51,7 +59,8 @@ public struct SSHDestination: Sendable {
     /// Describes a destination; see the properties.
     public init(
         name: String, address: String, port: UInt16 = 22, user: String, identity: Identity, knownHosts: [String],
-        limits: Limits = Limits(), lockFile: String = "/run/keybuzz-runner.lock", agentSocket: String? = nil
+        limits: Limits = Limits(), lockFile: String = "/run/keybuzz-runner.lock", agentSocket: String? = nil,
+        become: Become? = nil
     ) {
         self.name = name
         self.address = address
@@ -62,7 +71,11 @@ public struct SSHDestination: Sendable {
         self.limits = limits
         self.lockFile = lockFile
         self.agentSocket = agentSocket
+        self.become = become
     }
+
+    /// Whether remote shells are started by sudo.
+    var usesSudo: Bool { become == .sudo && user != "root" }
 
     /// `address:port`.
     var endpoint: String {

@@ -24,9 +24,12 @@ final class TestServer: Sendable {
     }
 
     /// Starts a server; `options` are further lines of its configuration.
+    ///
+    /// `files` are texts, by path, that lie in the places of the system's own for it and its sessions; a path that ends with
+    /// a slash is an empty folder.
     init(
         _ options: [String] = [], hostKeys: [String] = ["ed25519"], environment: [String] = ["SHLVL=5"],
-        address: String = "127.0.0.1"
+        address: String = "127.0.0.1", files: [String: String] = [:]
     ) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "sshd-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(
@@ -41,12 +44,13 @@ final class TestServer: Sendable {
         try await Self.makeKey(directory.appending(path: "user").path, ["-t", "ed25519"])
         try FileManager.default.copyItem(
             at: directory.appending(path: "user.pub"), to: directory.appending(path: "authorized_keys"))
-        (port, process) = try await Self.start(in: directory, address, options, hostKeys, environment)
+        (port, process) = try await Self.start(in: directory, address, options, hostKeys, environment, files)
     }
 
     /// Starts sshd on a port that is free; another test may take it first, and then it is tried with the next.
     private static func start(
-        in directory: URL, _ address: String, _ options: [String], _ hostKeys: [String], _ environment: [String]
+        in directory: URL, _ address: String, _ options: [String], _ hostKeys: [String], _ environment: [String],
+        _ files: [String: String]
     ) async throws -> (UInt16, ChildProcess) {
         let port = try freePort()
         let configuration =
@@ -60,8 +64,8 @@ final class TestServer: Sendable {
         try configuration.joined(separator: "\n").appending("\n").write(
             to: directory.appending(path: "sshd_config"), atomically: true, encoding: .utf8)
         let log = directory.appending(path: "log")
-        let process = try ChildProcess(
-            "/usr/sbin/sshd", ["-D", "-f", directory.appending(path: "sshd_config").path, "-E", log.path])
+        let sshd = ["/usr/sbin/sshd", "-D", "-f", directory.appending(path: "sshd_config").path, "-E", log.path]
+        let process = try ChildProcess("/usr/bin/unshare", mounting(files, in: directory) + sshd)
         var text = ""
         try await eventually("sshd listens") {
             if FileManager.default.fileExists(atPath: log.path) { text = try String(contentsOf: log, encoding: .utf8) }
@@ -71,7 +75,22 @@ final class TestServer: Sendable {
         process.end()
         print("port \(port) was taken: \(text)")
         try FileManager.default.removeItem(at: log)
-        return try await start(in: directory, address, options, hostKeys, environment)
+        return try await start(in: directory, address, options, hostKeys, environment, files)
+    }
+
+    /// The arguments of `unshare` with which a program finds `files` in the places of the system's own.
+    private static func mounting(_ files: [String: String], in directory: URL) throws -> [String] {
+        var script = ""
+        for (path, text) in files {
+            let own = directory.appending(path: path.replacing("/", with: "_")).path
+            if path.hasSuffix("/") {
+                try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
+            } else {
+                try text.write(toFile: own, atomically: true, encoding: .utf8)
+            }
+            script += "mount --bind '\(own)' '\(path)' && "
+        }
+        return ["-m", "sh", "-c", script + "exec \"$0\" \"$@\""]
     }
 
     deinit {

@@ -15,12 +15,14 @@ enum RemoteScript {
     /// What is executed on the channel: announces itself with `token`, then evaluates each line that begins with it.
     ///
     /// Any other line means that the stream is out of step, and bytes meant as input are never evaluated.
-    static func loop(token: String) -> String {
-        """
-        exec sh -c 'printf "%s\\n" \(token);printf "%s\\n" \(token) >&2;\
-        while IFS= read -r _kb_line;do \
-        case $_kb_line in \(token)*) eval "${_kb_line#\(token)}";;*) exit 125;;esac;done'
-        """
+    static func loop(token: String, usesSudo: Bool) -> String {
+        // Without asking for a password, for nobody could type it, and with root's home folder.
+        let sudo = usesSudo ? "sudo -n -H " : ""
+        return """
+            exec \(sudo)sh -c 'printf "%s\\n" \(token);printf "%s\\n" \(token) >&2;\
+            while IFS= read -r _kb_line;do \
+            case $_kb_line in \(token)*) eval "${_kb_line#\(token)}";;*) exit 125;;esac;done'
+            """
     }
 
     /// The first line: the functions that command lines use.
@@ -73,8 +75,8 @@ enum RemoteScript {
         _kb_change(){ _kb_status=nolock;{ _kb_flock;_kb_code=$?;case $_kb_code in
          0) (_kb_body);_kb_status=$?;;
          1) _kb_status=busy;_kb_holders;;
-         127) printf 'flock is not installed' >&2;;
-         *) printf 'flock failed with status %s' $_kb_code >&2;;
+         127) _kb_status=noflock;printf 'flock is not installed' >&2;;
+         *) _kb_status=noflock;printf 'flock failed with status %s' $_kb_code >&2;;
         esac;} 9>>"$_kb_lock";};
         _kb_holders(){ for _kb_file in /proc/[0-9]*/fd/9;do if [ "$_kb_file" -ef "$_kb_lock" ];then
          _kb_pid=${_kb_file%/fd/9};_kb_args=$({ tr '\000' ' ' <"$_kb_pid/cmdline";} 2>/dev/null);

@@ -77,8 +77,14 @@ extension SSHConnection {
                 notRun(
                     command,
                     because: "the lock \(destination.lockFile) cannot be taken" + (said.isEmpty ? "" : ": \(said)"),
-                    remedy: "allow \(destination.user) to write there, and install flock (util-linux) on the host",
+                    remedy: destination.user == "root" || destination.usesSudo
+                        ? "allow root to write there"
+                        : "set \"become\": \"sudo\" in the inventory, or allow \(destination.user) to write there",
                     kind: .failed)
+            case "noflock":
+                notRun(
+                    command, because: said.isEmpty ? "flock does not work there" : said,
+                    remedy: "install flock (util-linux) on the host", kind: .failed)
             case RemoteScript.noInput:
                 notRun(
                     command,

@@ -57,7 +57,7 @@ extension SSHConnection {
                 remedy: "correct it", kind: .badInput)
         }
         let (link, channel) = try await openSessionChannel(to: attempt, until: deadline)
-        let loop = RemoteScript.loop(token: token)
+        let loop = RemoteScript.loop(token: token, usesSudo: destination.usesSudo)
         do throws(LinkFailure) {
             let code = try await link.complete(until: deadline, isolation: self) { _ in
                 libssh2_channel_process_startup(channel, "exec", 4, loop, UInt32(loop.utf8.count))
@@ -114,8 +114,6 @@ extension SSHConnection {
         abandon(shell)
         let said = String(decoding: noise.prefix(400), as: UTF8.self).split(whereSeparator: \.isNewline).joined(
             separator: "; ")
-        throw destination.failure(
-            .channel, attempt: attempt, cause: cause + (said.isEmpty ? "" : "; it said: \(said)"),
-            remedy: "check whether \(destination.user) may log in there and has a working shell", kind: .failed)
+        throw destination.shellStartError(cause + (said.isEmpty ? "" : "; it said: \(said)"), attempt: attempt)
     }
 }
