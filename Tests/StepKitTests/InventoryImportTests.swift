@@ -189,7 +189,7 @@ import Testing
             """)
         let lines = made.notes.map { $0.line(in: "h") }
         for words in [
-            "h:2:29: all.vars.ansible_password: is not used", "h:2:54: all.vars.ansible_become: is not used: deploy",
+            "h:2:29: all.vars.ansible_password: is not used",
             "h:4:40: all.hosts.one.ip: differs from the address 10.0.0.1", "h:5:66: all.hosts.two",
             "is a relative path",
             "h:6:5: all.hosts.store: is neither a master nor a worker",
@@ -199,6 +199,29 @@ import Testing
         #expect(!(made.text + lines.joined()).contains("hunter2"))
         #expect(!made.text.contains("store"))
         #expect(made.text.contains("keys/a") && !made.text.contains("keys/b"))
+    }
+
+    @Test func whereAnsibleBecomesRootSoDoesTheRunner() throws {
+        let made = try result(
+            """
+            all:
+              vars: { ansible_user: deploy, ansible_become: true, ansible_become_pass: hunter2 }
+              hosts:
+                one: { ansible_host: 10.0.0.1 }
+                two: { ansible_host: 10.0.0.2, ansible_become: false }
+                three: { ansible_host: 10.0.0.3, ansible_user: root, ansible_become_method: doas }
+                four: { ansible_host: 10.0.0.4 }
+              children:
+                kube_control_plane: { hosts: { one: , two: , three: , four: } }
+            """)
+        let parsed = try InventorySample.parse(made.text)
+        #expect(parsed.ssh.become == .sudo)
+        #expect(parsed.hosts.prefix(4).map(\.become) == [.sudo, .nothing, .sudo, .sudo])
+        let lines = made.notes.map(\.message)
+        for words in ["sudo must ask for no password", "is not used: the runner becomes root, by sudo"] {
+            #expect(lines.contains { $0.contains(words) }, "\(words) in \(lines)")
+        }
+        #expect(!(made.text + lines.joined()).contains("hunter2"))
     }
 
     @Test func everyMistakeIsReportedAtOnceInTheYAMLsOwnPlaces() {

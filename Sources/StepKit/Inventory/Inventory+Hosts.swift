@@ -1,4 +1,12 @@
 extension Inventory {
+    /// How a user who is not root gets root's rights on a host.
+    public enum Become: String, Sendable, CaseIterable {
+        /// By sudo, without a password.
+        case sudo
+        /// Not at all.
+        case nothing = "none"
+    }
+
     /// How to log in to the hosts.
     public struct SSHSettings: Sendable, Hashable {
         /// The key that is offered, and the only one.
@@ -11,6 +19,8 @@ extension Inventory {
 
         /// The account, unless a host says otherwise.
         public let user: String
+        /// How that account gets root's rights, unless a host says otherwise.
+        public let become: Become
         /// The TCP port, unless a host says otherwise.
         public let port: Int
         /// The key that is offered.
@@ -22,6 +32,7 @@ extension Inventory {
 
         init(_ reader: ObjectReader) {
             user = reader.value("user", .account, default: "root")
+            become = reader.optional("become", .choice(placeholder: .nothing)) ?? .nothing
             port = reader.value("port", .port, default: 22)
             let file = reader.optional("key", .localPath(reader.session))
             let agent = reader.optional("agent", .localPath(reader.session))
@@ -57,6 +68,8 @@ extension Inventory {
         public let port: Int
         /// The account to log in to.
         public let user: String
+        /// How that account gets root's rights; without a meaning for root.
+        public let become: Become
         /// The name of the host that this one is reached through; nil where it is reached straight.
         public let via: String?
 
@@ -69,6 +82,7 @@ extension Inventory {
             roles = Set(reader.list("roles", of: .choice(placeholder: Role.worker)))
             port = reader.optional("port", .port) ?? defaults.port
             user = reader.optional("user", .account) ?? defaults.user
+            become = reader.optional("become", .choice(placeholder: .nothing)) ?? defaults.become
             // The jump host of all is not reached through itself.
             let way = reader.optional("via", .subdomain) ?? (name == defaults.via ? nil : defaults.via)
             via = way == Self.straight ? nil : way

@@ -87,6 +87,7 @@ extension SSHDestination {
         limits.connect = inventory.limits.connect
         self.init(
             name: host.name, address: host.address, port: UInt16(clamping: host.port), user: host.user,
-            identity: identity, knownHosts: inventory.ssh.knownHosts, limits: limits)
+            identity: identity, knownHosts: inventory.ssh.knownHosts, limits: limits,
+            become: host.become == .sudo ? .sudo : nil)
     }
 }

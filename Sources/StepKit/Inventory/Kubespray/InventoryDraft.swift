@@ -45,6 +45,11 @@ struct InventoryDraft {
         let (users, ports) = (hosts.map { $0.user ?? user }, hosts.map { $0.port ?? port })
         let common = (user: mostFrequent(users) ?? user, port: mostFrequent(ports) ?? port)
         let via = commonWay(hosts)
+        let formerBecome = root["ssh.become"]
+        // It has no meaning for root.
+        let becomes = zip(hosts, users).map { host, user in user == "root" ? nil : host.becomes }
+        let become = mostFrequent(becomes.compactMap(\.self)) ?? false
+        root["ssh.become"] = become ? .string(Inventory.Become.sudo.rawValue) : nil
         root["ssh.user"] = .string(common.user)
         root["ssh.port"] = .number("\(common.port)")
         if let old = root["ssh.via"]?.text, via == nil {
@@ -61,6 +66,9 @@ struct InventoryDraft {
             entry["roles"] = .texts(host.roles)
             if ports[index] != common.port { entry["port"] = .number("\(ports[index])") }
             if users[index] != common.user { entry["user"] = .string(users[index]) }
+            if let own = becomes[index], own != become {
+                entry["become"] = .string((own ? Inventory.Become.sudo : .nothing).rawValue)
+            }
             if host.via != via, host.name != via { entry["via"] = .string(host.via ?? Inventory.Host.straight) }
             written.append(JSONNode(value: entry, position: .start))
             for (key, origin) in host.origins { origins["hosts[\(index)]" + (key.isEmpty ? "" : ".\(key)")] = origin }
@@ -71,6 +79,9 @@ struct InventoryDraft {
                     // What was common to the hosts of the inventory that is followed is theirs still.
                     var value = entry.value
                     if value["user"] == nil, user != common.user { value["user"] = .string(user) }
+                    if value["become"] == nil, formerBecome?.text != root["ssh.become"]?.text {
+                        value["become"] = formerBecome ?? .string(Inventory.Become.nothing.rawValue)
+                    }
                     if value["port"] == nil, port != common.port { value["port"] = .number("\(port)") }
                     return JSONNode(value: value, position: .start)
                 })

@@ -6,6 +6,8 @@ struct KubesprayHosts {
         let address: String
         let roles: [String]
         let user: String?
+        /// Whether Ansible becomes root there.
+        let becomes: Bool
         let port: Int?
         let key: AnsibleInventory.Variable?
         fileprivate(set) var via: String?
@@ -80,7 +82,7 @@ struct KubesprayHosts {
         hosts.append(
             Host(
                 name: host.name, address: address?.text ?? host.name, roles: roles, user: user?.text,
-                port: port.flatMap { Int($0.text) }, key: key, via: nil, origins: origins))
+                becomes: becomes(host), port: port.flatMap { Int($0.text) }, key: key, via: nil, origins: origins))
         noteDifferences(host, address)
     }
 
@@ -113,12 +115,21 @@ struct KubesprayHosts {
         if let connection = host.variable("ansible_connection"), connection.text == "local" {
             note(connection.path, connection.position, "is not used: the runner connects over SSH")
         }
-        let user = host.variable("ansible_user", "ansible_ssh_user")?.text ?? "root"
-        if let become = host.variable("ansible_become", "ansible_sudo"), user != "root",
+    }
+
+    /// Whether Ansible gets root's rights by sudo, which it does unless told otherwise; other ways are noted.
+    private mutating func becomes(_ host: AnsibleInventory.Host) -> Bool {
+        guard let become = host.variable("ansible_become", "ansible_sudo"),
             ["true", "yes", "on", "1"].contains(become.text.lowercased())
-        {
-            note(become.path, become.position, "is not used: \(user) must itself be allowed what the steps do")
+        else { return false }
+        for (name, usual) in [("ansible_become_method", "sudo"), ("ansible_become_user", "root")] {
+            guard let other = host.variable(name), other.text != usual else { continue }
+            note(other.path, other.position, "is not used: the runner becomes root, by sudo")
         }
+        if let secret = host.variable("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass") {
+            note(secret.path, secret.position, "is not used: sudo must ask for no password")
+        }
+        return true
     }
 
     /// A jump host that `host`'s SSH arguments plainly name, or else the only bastion.
