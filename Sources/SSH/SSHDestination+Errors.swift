@@ -105,17 +105,24 @@ extension SSHDestination {
             remedy: "check sshd's log there, and MaxSessions in its sshd_config", kind: .failed)
     }
 
-    /// An error about a remote shell that ended before its first command.
-    func shellStartError(_ cause: String, attempt: String) -> SSHError {
+    /// An error about a remote shell that was not ready for commands, because it ended or gave no answer in time.
+    func shellStartError(_ cause: String, attempt: String, isLate: Bool) -> SSHError {
         guard usesSudo else {
             return self.failure(
                 .channel, attempt: attempt, cause: cause,
                 remedy: "check whether \(user) may log in there and has a working shell", kind: .failed)
         }
+        let attempt = "\(attempt) as root with sudo -n"
+        if isLate {
+            return self.failure(
+                .channel, attempt: attempt, cause: cause,
+                remedy: "log in there as \(user) and find out what `sudo -n true` waits for", kind: .failed)
+        }
+        // Of several lines that match sudo takes the last, and it ignores files with a dot in their names.
         return self.failure(
-            .channel, attempt: "\(attempt) as root, with sudo -n", cause: cause,
-            remedy: "install sudo there, and let \(user) run everything without a password: with visudo -f "
-                + "/etc/sudoers.d/\(user) write the line: \(user) ALL=(ALL:ALL) NOPASSWD: ALL", kind: .refused)
+            .channel, attempt: attempt, cause: cause,
+            remedy: "install sudo there if it is missing, and add two lines with visudo -f /etc/sudoers.d/zz-runner: "
+                + "`Defaults:\(user) !requiretty` and `\(user) ALL=(ALL:ALL) NOPASSWD: ALL`", kind: .refused)
     }
 
     /// An error about a forward to `target` that was not opened.

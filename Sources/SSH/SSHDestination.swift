@@ -43,7 +43,7 @@ public struct SSHDestination: Sendable {
     public var port: UInt16
     /// The remote user.
     public var user: String
-    /// How commands get root's rights; nil where they run as the user. Without a meaning for root.
+    /// How commands get root's rights, nil if they run as the user, as root's always do.
     public var become: Become?
     /// The one key that is tried.
     public var identity: Identity

@@ -20,7 +20,7 @@ import Testing
         let server = try await TestServer(environment: ["SHLVL=5", "PATH=/usr/bin:/bin"])
         let connection = try await server.connect()
         let result = try await connection.run(RemoteCommand(["sh", "-c", #"printf %s "$PATH""#], effect: .read))
-        #expect(result.outputText == "/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin")
+        #expect(result.outputText == "/usr/bin:/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin")
         await connection.close()
     }
 

@@ -16,8 +16,8 @@ enum RemoteScript {
     ///
     /// Any other line means that the stream is out of step, and bytes meant as input are never evaluated.
     static func loop(token: String, usesSudo: Bool) -> String {
-        // Without asking for a password, for nobody could type it, and with root's home folder.
-        let sudo = usesSudo ? "sudo -n -H " : ""
+        // Without asking for a password, because nobody could type it, and with root's home directory.
+        let sudo = usesSudo ? "sudo -n -H -u root " : ""
         return """
             exec \(sudo)sh -c 'printf "%s\\n" \(token);printf "%s\\n" \(token) >&2;\
             while IFS= read -r _kb_line;do \
@@ -27,7 +27,8 @@ enum RemoteScript {
 
     /// The first line: the functions that command lines use.
     ///
-    /// Programs of administrators are found for every login, also where its PATH is without their folders.
+    /// Programs of administrators, and kubectl where kubespray puts it, are found for every login and whatever sudo's
+    /// `secure_path` is.
     static func preamble(token: String, lockFile: String) throws(Failure) -> [UInt8] {
         let text = start + input + lock
         return Array(token.utf8) + text.utf8.filter { $0 != newline[0] } + (try word(lockFile)) + newline
@@ -37,7 +38,7 @@ enum RemoteScript {
     static let noInput = "noinput"
 
     private static let start = #"""
-        export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin";_kb_nl=$(printf '\nx');_kb_nl=${_kb_nl%x};
+        export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin";_kb_nl=$(printf '\nx');_kb_nl=${_kb_nl%x};
         _kb_end(){ printf '%s %s\n' "$_kb_nonce" "$_kb_status";printf '%s\n' "$_kb_nonce" >&2;};
         _kb_read(){ (_kb_body);_kb_status=$?;};
         """#

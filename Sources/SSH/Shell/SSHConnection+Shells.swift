@@ -103,17 +103,18 @@ extension SSHConnection {
         let announcement = InFlightCommand(sending: [], nonce: shell.token, outputLimit: 0) { bytes, _ in
             if noise.count < 400 { noise += bytes.prefix(400) }
         }
-        let cause: String
+        var (cause, isLate) = ("", false)
         switch await result(of: announcement, on: shell, until: deadline) {
         case .trailer: return
         case .linkLost(let loss): throw destination.linkError(loss, in: .channel, attempt: attempt)
-        case .timedOut: cause = "it was not ready within \(deadline.limit.inWords)"
+        case .timedOut: (cause, isLate) = ("it was not ready within \(deadline.limit.inWords)", true)
         case .cancelled: throw destination.linkError(.cancelled, in: .channel, attempt: attempt)
         case .shellEnded(let reason): cause = reason
         }
         abandon(shell)
         let said = String(decoding: noise.prefix(400), as: UTF8.self).split(whereSeparator: \.isNewline).joined(
             separator: "; ")
-        throw destination.shellStartError(cause + (said.isEmpty ? "" : "; it said: \(said)"), attempt: attempt)
+        throw destination.shellStartError(
+            cause + (said.isEmpty ? "" : "; it said: \(said)"), attempt: attempt, isLate: isLate)
     }
 }

@@ -32,7 +32,7 @@ extension Inventory {
 
         init(_ reader: ObjectReader) {
             user = reader.value("user", .account, default: "root")
-            become = reader.optional("become", .choice(placeholder: .nothing)) ?? .nothing
+            become = reader.value("become", .choice(placeholder: .nothing), default: "none")
             port = reader.value("port", .port, default: 22)
             let file = reader.optional("key", .localPath(reader.session))
             let agent = reader.optional("agent", .localPath(reader.session))
@@ -68,7 +68,7 @@ extension Inventory {
         public let port: Int
         /// The account to log in to.
         public let user: String
-        /// How that account gets root's rights; without a meaning for root.
+        /// How that account gets root's rights; has no effect for root.
         public let become: Become
         /// The name of the host that this one is reached through; nil where it is reached straight.
         public let via: String?
