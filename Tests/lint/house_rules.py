@@ -20,6 +20,9 @@ LONGER_FILES = {
     "StrictJSON.swift",
 }
 LONGEST_SUBJECT = 72
+# Lines in Sources that name what a module of steps/ installs, which only the module's folder should know.
+APPLICATION = re.compile(r"chatwoot", re.IGNORECASE)
+MOST_LINES_NAMING_AN_APPLICATION = 110
 # The newest commits whose subjects are measured; a shallow clone has fewer.
 SUBJECTS = 20
 
@@ -126,6 +129,14 @@ def main():
             match = IMPORT.match(line)
             if match and match[1] in LAYERS and match[1] not in LAYERS[target]:
                 mistakes.append(f"{path.relative_to(root)}: {target} must not import {match[1]}")
+
+    naming = [f"{path.relative_to(root)}:{number}: {line.strip()}"
+              for path in product if path.is_relative_to(root / "Sources")
+              for number, line in enumerate(path.read_text().splitlines(), 1) if APPLICATION.search(line)]
+    if len(naming) > MOST_LINES_NAMING_AN_APPLICATION:
+        listed = "".join(f"\n    {line}" for line in naming)
+        mistakes.append(f"lines in Sources that name an application: {len(naming)}, "
+                        f"the limit is {MOST_LINES_NAMING_AN_APPLICATION}{listed}")
 
     log = subprocess.run(["git", "-C", root, "log", f"-{SUBJECTS}", "--format=%s"], capture_output=True, text=True)
     if log.returncode != 0:
