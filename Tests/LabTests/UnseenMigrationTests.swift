@@ -52,6 +52,36 @@ extension RehearsalTests {
         for node in Lab.nodes { #expect(try await Platform.page(through: node).status == "200") }
     }
 
+    /// A Job that is over has a pod that is not: its program does not react until the kubelet kills it.
+    @Test func aNewAttemptWaitsUntilThePodOfTheOneBeforeIsGone() async throws {
+        try await Lab.reset()
+        let slow = try Variant([
+            "\"replicas\"": "\"environment\": {\"STANDIN_SCHEMA_SECONDS\": \"60\"}, \"replicas\"",
+            "\"credentials\": {": "\"limits\": {\"migration\": 240, \"rollout\": 30}, \"credentials\": {",
+        ]).path
+        let running = try Lab.start("run", "11", "--inventory", slow)
+        try await eventually("the schema is being loaded", within: .seconds(40)) {
+            guard try await Lab.sql("SELECT count(*) FROM pg_database WHERE datname = 'chatwoot'") == "1" else {
+                return false
+            }
+            return try await Self.tables() > 3
+        }
+        try await Lab.call("shell", "k8s-worker-01", "pkill", "-STOP", "-f", "db:chatwoot_prepare")
+        let job = try #require(try await Platform.migrations().keys.first)
+        try await Lab.call(
+            "kubectl", "-n", "chatwoot", "patch", "job", job, "-p", #"{"spec": {"activeDeadlineSeconds": 1}}"#)
+        let failed = try await running.wait(atMost: .seconds(60))
+        #expect(failed.status == 1, "\(failed.error)")
+        #expect(failed.error.contains("exceeded its time limit and was terminated"), "\(failed.error)")
+
+        let again = try await Lab.runner("run", "11")
+        print("a new attempt beside a pod that is terminating: \(again.seconds) s")
+        #expect(again.status == 0, "\(again.error)")
+        let waited = again.error.contains(#/waiting for pod \S+ of Job \S+, which is terminating, to go/#)
+        #expect(waited, "\(again.error)")
+        #expect(try await Platform.page(through: Lab.nodes[0]).status == "200")
+    }
+
     /// Neither the cluster nor the database can tell: a person does.
     @Test func whatNobodySeesIsLeftToAPerson() async throws {
         try await Lab.reset()

@@ -41,8 +41,13 @@ struct MigrationJob {
                 try await reader.cluster.get(manifest.reference)?.images == [image.name]
             else { throw error }
         }
-        try await reader.wait(for: [.job(manifest.metadata.name)], within: reader.inventory.limits.migration)
+        // The Job ends by itself at its limit, with the reason that only a look after that shows.
+        try await reader.wait(
+            for: [.job(manifest.metadata.name)], within: reader.inventory.limits.migration + Self.margin)
     }
+
+    /// What a controller may take to end a Job whose time is over.
+    private static let margin = Duration.seconds(10)
 
     private static func stem(of image: ResolvedImage) -> String {
         "\(MigrationSessions.applicationName)\(image.shortDigest)-"
