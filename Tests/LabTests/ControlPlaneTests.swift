@@ -136,6 +136,9 @@ extension RehearsalTests {
         #expect(try await Lab.runner("plan", "11", "--detailed-exitcode").status == 0)
         let proof = try await Lab.runner("run", "11", "--only", "11_ct_03_tests")
         #expect(proof.status == 0, "\(proof.error)")
+        let newer = try Variant(replacing: "chatwoot-keybuzz:v3.12.0", with: "chatwoot-keybuzz:v3.13.0")
+        let upgrade = try await Lab.runner("run", "11", "--inventory", newer.path)
+        #expect(upgrade.status == 0, "\(upgrade.error)")
         try await Lab.call("kubectl", "-n", "chatwoot", "delete", "pod", "evicted")
     }
 
