@@ -68,24 +68,6 @@ public struct DatabaseFacts: Sendable, Hashable {
     }
 }
 
-/// A session that is open on a database.
-public struct DatabaseSession: Sendable, Hashable, CustomStringConvertible {
-    /// The server's process.
-    public let process: Int
-    /// The role it logged in as.
-    public let user: String
-    /// Where it comes from; empty for the server's own socket.
-    public let address: String
-    /// What the client calls itself.
-    public let application: String
-
-    /// `process 123: chatwoot from 10.233.64.9 (puma: cluster worker)`.
-    public var description: String {
-        "process \(process): \(user)\(address.isEmpty ? "" : " from \(address)")"
-            + (application.isEmpty ? "" : " (\(application))")
-    }
-}
-
 /// What the catalogue says of a schema of the connected database, seen from one role.
 public struct SchemaState: Sendable, Hashable {
     /// Its name.
@@ -165,24 +147,6 @@ extension PostgresReading {
             name: name, owner: try row.value("owner"), encoding: try row.value("encoding"),
             publicMayConnect: try row.value("public_may_connect"),
             ownerMayConnect: try row.value("owner_may_connect"), allowsConnections: try row.value("connectable"))
-    }
-
-    /// The sessions on the database `name`, but for this connection's own.
-    public func sessions(on name: String) async throws(PostgresError) -> [DatabaseSession] {
-        let rows = try await query(
-            """
-            SELECT pid, coalesce(usename, '') AS usename, coalesce(host(client_addr), '') AS address, \
-            coalesce(application_name, '') AS application FROM pg_catalog.pg_stat_activity \
-            WHERE datname = $1 AND pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker' ORDER BY pid
-            """, [name])
-        var sessions: [DatabaseSession] = []
-        for row in rows {
-            sessions.append(
-                DatabaseSession(
-                    process: try row.value("pid"), user: try row.value("usename"), address: try row.value("address"),
-                    application: try row.value("application")))
-        }
-        return sessions
     }
 
     /// Reads a schema of the connected database and what `role` may do in it; `nil` when there is none of this name.

@@ -20,7 +20,8 @@ public struct ServerFacts: Sendable, Hashable {
     public var readerMayConnect: Bool
     /// `search_path` as set for the role in this database, for the role, or for the database; `nil` where none of them sets it.
     public var searchPath: String?
-    /// Where `default_transaction_read_only` is switched on for the role: `ROLE x`, `DATABASE y`, both, or `nil`.
+    /// Where `default_transaction_read_only` is switched on for the role: `ROLE x IN DATABASE y`, `ROLE x`, `DATABASE y`,
+    /// `ROLE ALL`, several of them, or `nil`; the server's own setting is not among them.
     public var readOnly: String?
 
     /// The role that asks.
@@ -145,19 +146,31 @@ extension PostgresReading {
             (SELECT substr(c, 13) FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) c \
             WHERE c LIKE 'search_path=%' AND s.setdatabase IN (0, coalesce(d.oid, 0)) \
             AND s.setrole IN (0, coalesce(r.oid, 0)) ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1) AS search_path, \
-            (SELECT string_agg(CASE WHEN s.setrole <> 0 THEN 'ROLE ' || quote_ident($2) ELSE '' END \
-            || CASE WHEN s.setrole <> 0 AND s.setdatabase <> 0 THEN ' IN ' ELSE '' END \
-            || CASE WHEN s.setdatabase <> 0 THEN 'DATABASE ' || quote_ident($1) ELSE '' END, ', ') \
-            FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) c \
-            WHERE lower(c) IN ('default_transaction_read_only=on', 'default_transaction_read_only=true', \
-            'default_transaction_read_only=1', 'default_transaction_read_only=yes') \
-            AND s.setdatabase IN (0, coalesce(d.oid, 0)) AND s.setrole IN (0, coalesce(r.oid, 0)) \
-            AND (s.setdatabase <> 0 OR s.setrole <> 0)) AS read_only \
+            \(Self.readOnlyColumn) AS read_only \
             FROM (SELECT current_setting('server_version_num')::int AS number) v \
             JOIN pg_catalog.pg_roles own ON own.rolname = current_user \
             LEFT JOIN pg_catalog.pg_roles r ON r.rolname = $2 LEFT JOIN pg_catalog.pg_database d ON d.datname = $1 \
             LEFT JOIN pg_catalog.pg_roles o ON o.oid = d.datdba
             """
+    }
+}
+
+extension PostgresReading {
+    /// The places that switch `default_transaction_read_only` on, the strongest first, up to one that switches it off.
+    private static var readOnlyColumn: String {
+        """
+        (SELECT string_agg(w.place, ', ' ORDER BY w.rank) FROM \
+        (SELECT p.place, p.rank, bool_and(p.is_on) OVER (ORDER BY p.rank) AS counts FROM \
+        (SELECT lower(substr(c, 31)) ~ '^(on|1|t|tr|tru|true|y|ye|yes)$' AS is_on, \
+        CASE WHEN s.setrole <> 0 AND s.setdatabase <> 0 THEN 1 WHEN s.setrole <> 0 THEN 2 \
+        WHEN s.setdatabase <> 0 THEN 3 ELSE 4 END AS rank, \
+        concat_ws(' IN ', CASE WHEN s.setrole <> 0 THEN 'ROLE ' || quote_ident($2) \
+        WHEN s.setdatabase = 0 THEN 'ROLE ALL' END, \
+        CASE WHEN s.setdatabase <> 0 THEN 'DATABASE ' || quote_ident($1) END) AS place \
+        FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) c \
+        WHERE c LIKE 'default_transaction_read_only=%' AND s.setdatabase IN (0, coalesce(d.oid, 0)) \
+        AND s.setrole IN (0, coalesce(r.oid, 0))) p) w WHERE w.counts)
+        """
     }
 }
 

@@ -54,7 +54,7 @@ struct SessionOpener {
             handle = try LibPQHandle(parameters: endpoint.parameters(host: host, address: address), deadline: deadline)
         } catch {
             if case .tls(let text) = error {
-                // The way through a tunnel is for one connection, which libpq has used up.
+                // A tunnel is for one connection, which libpq has used up; see `tlsCause(through:)`.
                 let probe = TLSProbe(endpoint: endpoint, host: host, address: address)
                 let finding = host.dialPort == nil ? probe.finding(until: .now + endpoint.connectTimeout) : nil
                 throw PostgresError(tls: text, finding, attempt: attempt, endpoint: endpoint, host: host)
@@ -67,7 +67,7 @@ struct SessionOpener {
         } catch {
             throw Statement(Self.introduction, effect: .read).error(error, attempt: attempt, host: place)
         }
-        return (handle, try session(from: PostgresRow.rows(of: reply, place: place), place: place))
+        return (handle, try session(from: PostgresRow.rows(of: reply, place: place), of: host))
     }
 
     /// Asks who answers, and sets the session's limits if it is the server itself.
@@ -77,6 +77,8 @@ struct SessionOpener {
     private static let introduction = """
         SELECT pg_backend_pid() <> $1::int AS pooled, current_setting('server_version_num')::int AS version, \
         pg_is_in_recovery() AS standby, current_setting('transaction_read_only') = 'on' AS read_only, \
+        CASE WHEN current_setting('transaction_read_only') = 'on' THEN (SELECT source \
+        FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only') END AS read_only_source, \
         CASE WHEN pg_backend_pid() = $1::int THEN set_config('statement_timeout', $2, false) END AS statement_limit, \
         CASE WHEN pg_backend_pid() = $1::int AND $3 = 'on' \
         THEN set_config('default_transaction_read_only', 'on', false) END AS read_only_session, \
@@ -89,22 +91,18 @@ struct SessionOpener {
         return [String(backendPID), String(milliseconds), access == .reading ? "on" : "off"]
     }
 
-    private func session(from rows: [PostgresRow], place: String) throws(PostgresError) -> Session {
+    private func session(
+        from rows: [PostgresRow], of host: PostgresEndpoint.Host
+    ) throws(PostgresError) -> Session {
+        let place = endpoint.place(host)
         guard let row = rows.first else {
             throw LoginFailure.notPostgres("no answer").explained(attempt: attempt, place: place)
         }
         let isPooled: Bool = try row.value("pooled")
         if endpoint.requiresWritable, try row.value("read_only") {
-            let isStandby: Bool = try row.value("standby")
-            throw PostgresError(
-                .readOnlyServer, attempt: attempt, host: place,
-                cause: isStandby
-                    ? "the server is a standby, which is read-only"
-                    : "the server is a primary whose default_transaction_read_only is on",
-                remedy: isStandby
-                    ? "point the inventory at the primary, or make the load balancer's health check select it"
-                    : "find out why it was set read-only (Patroni, a full disk), and make it writable again",
-                kind: .failed)
+            let readOnly = ReadOnlyPlace(
+                isStandby: try row.value("standby"), source: try row.optional("read_only_source"))
+            throw PostgresError(readOnly, attempt: attempt, endpoint: endpoint, host: host)
         }
         return Session(
             place: place, serverVersion: try row.value("version"), isPooled: isPooled,

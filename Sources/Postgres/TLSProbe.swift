@@ -1,4 +1,5 @@
 import ClientKit
+import Dispatch
 
 /// Asks a server again, after libpq got no TLS with it, for what libpq's text does not tell: which test its certificate fails.
 struct TLSProbe {
@@ -37,6 +38,21 @@ struct TLSProbe {
 }
 
 extension PostgresError {
+    /// The same failure to agree on TLS with its cause, which a second connection shows.
+    ///
+    /// A tunnel is for one connection: `endpoint` leads through another one to the same server.
+    public func tlsCause(through endpoint: PostgresEndpoint) async -> PostgresError {
+        guard reason == .tls, let host = endpoint.hosts.first, let address = host.dialAddress else {
+            return self
+        }
+        let probe = TLSProbe(endpoint: endpoint, host: host, address: address)
+        let deadline = ContinuousClock.now + endpoint.connectTimeout
+        let finding = await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: probe.finding(until: deadline)) }
+        }
+        return PostgresError(tls: cause, finding, attempt: attempt, endpoint: endpoint, host: host)
+    }
+
     /// The failure `text` of libpq to agree on TLS, with the cause that `finding` shows.
     init(
         tls text: String, _ finding: TLSProbe.Finding?, attempt: String, endpoint: PostgresEndpoint,

@@ -168,21 +168,7 @@ extension PostgresServerTests {
             #expect(error.reason == .notPostgres && error.kind == .failed)
         }
 
-        @Test func certificatesAreVerifiedForTheRealNameThroughATunnel() async throws {
-            let relay = Relay(to: server.port)
-            var endpoint = endpoint
-            endpoint.hosts = [.init("db.test", port: 5432, dialAddress: "127.0.0.1", dialPort: relay.port)]
-            endpoint.tls = .verifyFull
-            endpoint.rootCertificate = server.rootCertificate
-            let reader = try await PostgresReader.connect(to: endpoint, observer: IgnoringObserver())
-            #expect(try await reader.value("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == true)
-            #expect(await reader.connection.place == "db.test:5432/postgres")
-            let other = try await refusal {
-                $0.hosts = [.init("other.test", port: 5432, dialAddress: "127.0.0.1", dialPort: relay.port)]
-                $0.tls = .verifyFull
-                $0.rootCertificate = server.rootCertificate
-            }
-            #expect(other.reason == .tls && other.kind == .refused)
+        @Test func aVerifyingModeWithoutARootCertificateIsRefused() async throws {
             #expect(try await refusal { $0.tls = .verifyFull }.reason == .invalidInput)
         }
 

@@ -132,7 +132,19 @@ actor LiveDataServices: DataServices {
         as login: DatabaseLogin, connect: @escaping @Sendable (PostgresEndpoint) async throws -> Face
     ) async throws -> Face {
         try await postgresHosts.connect { [self] name in
-            try await connect(try await endpoint(ofPostgresAt: name, as: login))
+            try await self.connect(toPostgresAt: name, as: login, by: connect)
+        }
+    }
+
+    /// Connects to one host, and says why where TLS fails through a tunnel.
+    private func connect<Face: Sendable>(
+        toPostgresAt name: String, as login: DatabaseLogin,
+        by connect: @Sendable (PostgresEndpoint) async throws -> Face
+    ) async throws -> Face {
+        do {
+            return try await connect(try await endpoint(ofPostgresAt: name, as: login))
+        } catch let error as PostgresError where error.reason == .tls && inventory.postgres.via == .ssh {
+            throw await error.tlsCause(through: try await endpoint(ofPostgresAt: name, as: login))
         }
     }
 
@@ -141,8 +153,9 @@ actor LiveDataServices: DataServices {
         let login = DatabaseLogin.admin(database: inventory.postgres.adminDatabase)
         return await ServiceAnswer("PostgreSQL at \(name):\(inventory.postgres.port)") {
             do {
-                let reader = try await PostgresReader.connect(
-                    to: try await endpoint(ofPostgresAt: name, as: login), observer: observer)
+                let reader = try await connect(toPostgresAt: name, as: login) { [observer] endpoint in
+                    try await PostgresReader.connect(to: endpoint, observer: observer)
+                }
                 await reader.connection.close()
                 return "can be written to"
             } catch let error as PostgresError where error.reason == .readOnlyServer {

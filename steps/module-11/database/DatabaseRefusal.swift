@@ -31,6 +31,3 @@ struct DatabaseRefusal: Sendable, Hashable {
         StepFailure(attempt, host: site.postgresWords, cause: cause, remedy: site.remedy(cure.remedy))
     }
 }
-
-/// An identifier as it stands in a statement that a person is told to run.
-func quoted(_ name: String) -> String { "\"\(name.replacing("\"", with: "\"\""))\"" }

@@ -1,0 +1,72 @@
+/// A session that is open on a database, as the server shows it to whoever asks.
+///
+/// Of roles whose rights the reader does not have, the server tells neither address nor state nor statement; locks it
+/// shows to everybody.
+public struct DatabaseSession: Sendable, Hashable, Decodable, CustomStringConvertible {
+    /// The server's process.
+    public var process: Int
+    /// The role it logged in as.
+    public var user: String
+    /// Where it comes from; empty for the server's own socket.
+    public var address: String
+    /// What the client calls itself.
+    public var application: String
+    /// When it began: `2026-01-31 12:00:00 UTC`.
+    public var since: String
+    /// `active`, `idle`, `idle in transaction` …; `unknown` where the server does not tell.
+    public var state: String
+    /// The keys of the advisory locks that it holds, of those with one 64-bit key.
+    public var advisoryLocks: Set<Int64>
+    /// Whether it creates, alters or drops tables or indexes, or did so within the last half minute.
+    public var changesTables: Bool
+
+    /// Describes a session; see the properties.
+    public init(
+        process: Int, user: String, address: String = "", application: String = "", since: String = "an unknown time",
+        state: String = "idle", advisoryLocks: Set<Int64> = [], changesTables: Bool = false
+    ) {
+        self.process = process
+        self.user = user
+        self.address = address
+        self.application = application
+        self.since = since
+        self.state = state
+        self.advisoryLocks = advisoryLocks
+        self.changesTables = changesTables
+    }
+
+    /// `process 123: chatwoot from 10.233.64.9 (puma: cluster worker)`.
+    public var description: String {
+        "process \(process): \(user)\(address.isEmpty ? "" : " from \(address)")"
+            + (application.isEmpty ? "" : " (\(application))")
+    }
+}
+
+extension PostgresReading {
+    /// The sessions on the database `name`, but for this connection's own.
+    public func sessions(on name: String) async throws(PostgresError) -> [DatabaseSession] {
+        guard let row = try await query(Self.sessionsQuery, [name]).first else { return [] }
+        return try row.json("sessions")
+    }
+
+    /// A change of tables shows by its statement, also for a while after it since a schema load is a row of short
+    /// transactions, and within a transaction by the lock that it took.
+    private static var sessionsQuery: String {
+        #"""
+        WITH locks AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks WHERE granted \#
+        AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = $1)) \#
+        SELECT coalesce(json_agg(json_build_object('process', a.pid, 'user', coalesce(a.usename, ''), \#
+        'address', coalesce(host(a.client_addr), ''), 'application', coalesce(a.application_name, ''), \#
+        'since', coalesce(to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'), \#
+        'an unknown time'), 'state', coalesce(a.state, 'unknown'), 'advisoryLocks', \#
+        (SELECT coalesce(json_agg(l.classid::bigint << 32 | l.objid::bigint), '[]') FROM locks l \#
+        WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.objsubid = 1), 'changesTables', \#
+        EXISTS (SELECT FROM locks l WHERE l.pid = a.pid AND l.locktype = 'relation' \#
+        AND l.mode = 'AccessExclusiveLock') OR coalesce(a.query ~* \#
+        '^(\s|/\*([^*]|\*[^/])*\*/)*(create|alter|drop)\s+(unlogged\s+)?(table|index|unique)' \#
+        AND (a.state <> 'idle' OR a.state_change > now() - interval '30 seconds'), false)) ORDER BY a.pid), '[]') \#
+        AS sessions FROM pg_catalog.pg_stat_activity a WHERE a.datname = $1 AND a.pid <> pg_backend_pid() \#
+        AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
+        """#
+    }
+}
