@@ -15,7 +15,7 @@ struct IngressController: Sendable, Hashable {
     /// Takes a Pod apart; `nil` where it is no ingress controller, or has ended.
     init?(pod: JSONValue) {
         guard pod["kind"]?.string == "Pod", pod["metadata", "deletionTimestamp"] == nil,
-            !["Succeeded", "Failed"].contains(pod["status", "phase"]?.string),
+            !pod.isEndedPod,
             let name = pod["metadata", "name"]?.string, Self.isController(pod)
         else { return nil }
         self.name = name

@@ -22,7 +22,7 @@ enum PodResize {
         }
         let pods = objects.filter { pod in
             pod["kind"] == "Pod" && pod["metadata", "deletionTimestamp"] == nil
-                && !["Succeeded", "Failed"].contains(pod["status", "phase"]?.string)
+                && !pod.isEndedPod
                 && owners.contains { pod.isOwned(by: $0) }
         }
         let template = deployment["spec", "template", "spec", "containers"]?.elements ?? []

@@ -22,7 +22,7 @@ extension NamespaceSnapshot {
 
     private func problem(of job: JSONValue, subject: String, pods: [Pod]) -> Problem? {
         let present = pods.filter {
-            !$0.isBeingDeleted && $0.phase != "Failed" && $0.phase != "Succeeded"
+            !$0.isBeingDeleted && !$0.hasEnded
         }
         // Only a refusal after the last pod was created shows why there is no pod now.
         if present.isEmpty, let event = events(about: job.uid, reasons: "FailedCreate").last,

@@ -18,7 +18,7 @@ enum EarlierMigration: Sendable, Hashable {
     ///
     /// `job` is `nil` for pods whose Job is gone.
     init(job: JSONValue?, pods: [JSONValue], nodes: [JSONValue]) {
-        let left = pods.filter { !["Succeeded", "Failed"].contains($0["status", "phase"]?.string) }
+        let left = pods.filter { !$0.isEndedPod }
         let isEnded = job.map { $0.isEndingJob || $0["metadata", "deletionTimestamp"] != nil } ?? true
         if left.isEmpty {
             self = isEnded ? .over : .notStarted
