@@ -52,7 +52,7 @@ extension SiteReader {
     public func image(orElse known: () async throws -> String?) async throws -> ResolvedImage {
         if let image = await prefetch.image { return image }
         let image = try await resolve(known)
-        await prefetch.remember(image)
+        await prefetch.remember(image: image)
         return image
     }
 

@@ -9,6 +9,8 @@ public actor Prefetch {
     public nonisolated let cluster = ClusterSurvey()
     private var nodes: [String: NodeSurvey] = [:]
     private var known: [ObjectReference: (desired: JSONValue, difference: ObjectDifference?)] = [:]
+    private var values: [ObjectIdentifier: any Sendable] = [:]
+    private var isForgotten = false
     private var version: ServerVersion?
     private var registry: Task<RegistryProof.Answer, any Error>?
     /// The image that the inventory wants, once it is known by its digest.
@@ -20,6 +22,8 @@ public actor Prefetch {
     /// Forgets what a change may have made untrue.
     public func forget() async {
         known = [:]
+        values = [:]
+        isForgotten = true
         await cluster.forget()
         for survey in nodes.values { await survey.forget() }
     }
@@ -48,6 +52,15 @@ public actor Prefetch {
         return differences
     }
 
+    /// The value of this type that was read before the first change.
+    func value<Value: Sendable>(_ type: Value.Type) -> Value? { values[ObjectIdentifier(type)] as? Value }
+
+    /// Keeps a value until the first change; one that was being read while that came is not kept.
+    func remember<Value: Sendable>(_ value: Value) {
+        guard !isForgotten else { return }
+        values[ObjectIdentifier(Value.self)] = value
+    }
+
     func serverVersion(_ cluster: ClusterReader) async throws -> ServerVersion {
         if let version { return version }
         let asked = try await cluster.serverVersion()
@@ -55,7 +68,7 @@ public actor Prefetch {
         return asked
     }
 
-    func remember(_ image: ResolvedImage) { self.image = image }
+    func remember(image: ResolvedImage) { self.image = image }
 
     /// The registry's answer; what fails is not kept.
     func registryAnswer(
