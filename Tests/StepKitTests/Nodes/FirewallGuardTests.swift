@@ -134,6 +134,38 @@ private final class FirewallHost: RemoteShell {
         #expect(try await host.state() == before)
     }
 
+    /// A slow node: the time is over while a command of the change still runs.
+    @Test func onlyAChangeThatHasEndedIsUndone() async throws {
+        let host = try await FirewallHost.start()
+        try await working(host).changeFirewall(Self.opening, undoneAfter: .seconds(60)) {}
+        let before = try await host.state()
+        let slowly = #"""
+            mkdir /run/slow && cd /run/slow && mkfifo go && cat >ufw <<'END' && chmod +x ufw
+            #!/bin/sh
+            [ "$1" != allow ] || read line </run/slow/go
+            exec /usr/sbin/ufw "$@"
+            END
+            """#
+        try #require(try await host.run(RemoteCommand(["sh", "-c", slowly], effect: .change)).exitStatus == 0)
+        let path = "PATH=/run/slow:/usr/sbin:/sbin:/usr/bin:/bin"
+        let token = "slow\(UInt64.random(in: .min ... .max))"
+        let arguments = [FirewallGuard.kept, token, "1", "allow 99/tcp"]
+        async let change = host.run(
+            RemoteCommand(["env", path, "sh", "-c", FirewallGuard.change, "sh"] + arguments, effect: .change))
+        let isDue = try await poll(within: .seconds(20)) { _ in
+            try await host.text("pgrep", "-a", "-x", "flock").contains(token)
+        }
+        #expect(isDue)
+        #expect(try await host.isUnconfirmed)
+        _ = try await host.text("sh", "-c", "echo >/run/slow/go")
+        let changed = try await change
+        #expect(changed.exitStatus == 0, "\(changed.errorText)")
+        #expect(changed.outputText.contains("Rule added"))
+        let isBack = try await poll(within: .seconds(20)) { _ in try await !host.isUnconfirmed }
+        #expect(isBack)
+        #expect(try await host.state() == before)
+    }
+
     @Test func aFailedCommandOrProofPutsItBack() async throws {
         let host = try await FirewallHost.start()
         let before = try await host.state()
