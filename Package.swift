@@ -36,7 +36,7 @@ let package = Package(
         .target(name: "Journal", dependencies: ["ClientKit"], swiftSettings: strict),
         .target(name: "Engine", dependencies: ["ClientKit", "StepKit", "Journal"], swiftSettings: strict),
         .target(
-            name: "Steps", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "StepKit"],
+            name: "Steps", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "StepKit", yams],
             path: "steps",
             swiftSettings: strict),
         .executableTarget(

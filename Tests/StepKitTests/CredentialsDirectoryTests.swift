@@ -153,8 +153,6 @@ import Testing
         #expect(Set(passwords).count == 50)
         for password in passwords {
             #expect(password.reveal().wholeMatch(of: /[A-Za-z][A-Za-z0-9]{39}/) != nil)
-            #expect(ChatwootPasswordRules.misreadingAsDatabasePassword(password) == nil)
-            #expect(ChatwootPasswordRules.misreadingAsRedisPassword(password) == nil)
         }
         #expect(SecretGenerator.secretKeyBase().reveal().wholeMatch(of: /[0-9a-f]{128}/) != nil)
         #expect(SecretGenerator.secretKeyBase() != SecretGenerator.secretKeyBase())

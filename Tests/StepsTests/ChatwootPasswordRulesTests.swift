@@ -2,8 +2,16 @@ import ClientKit
 import Testing
 
 @testable import StepKit
+@testable import Steps
 
-@Suite struct CredentialsPasswordRuleTests {
+@Suite struct ChatwootPasswordRulesTests {
+    @Test func generatedPasswordsAreReadAsTheyAre() {
+        for password in (0..<50).map({ _ in SecretGenerator.password() }) {
+            #expect(ChatwootPasswordRules.misreadingAsDatabasePassword(password) == nil)
+            #expect(ChatwootPasswordRules.misreadingAsRedisPassword(password) == nil)
+        }
+    }
+
     @Test(arguments: [
         ("a\"b", "contains a \""), ("a\\b", "contains a \\"), ("a\\nb", "contains a \\"), ("a\\", "contains a \\"),
         ("\"", "contains a \""), ("\"\u{301}", "contains a \""), ("", "is empty"), ("a\nb", "U+000A"),

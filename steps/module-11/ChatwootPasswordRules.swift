@@ -1,21 +1,22 @@
-public import ClientKit
+import ClientKit
+import Foundation
 import Yams
 
 /// How Chatwoot would misread a password that works everywhere else.
-public struct PasswordMisreading: Sendable, Hashable {
+struct PasswordMisreading: Sendable, Hashable {
     /// What about the password Chatwoot reads otherwise, naming the character but never the value.
-    public let reason: String
+    let reason: String
     /// What the operator should do.
-    public let remedy: String
+    let remedy: String
 }
 
 /// Which given passwords Chatwoot v3.12.0 misreads, because it pastes them into YAML.
 ///
 /// Chatwoot reads its YAML with the same library as this code does, so the library itself is asked what it would make
 /// of a password; the tables here only name the character at fault.
-public enum ChatwootPasswordRules {
+enum ChatwootPasswordRules {
     /// How `config/database.yml`, where it stands between double quotes, would misread `password`; nil if it does not.
-    public static func misreadingAsDatabasePassword(_ password: Secret) -> PasswordMisreading? {
+    static func misreadingAsDatabasePassword(_ password: Secret) -> PasswordMisreading? {
         let value = password.reveal()
         if value.isEmpty {
             return misreading("is empty", of: "database")
@@ -35,7 +36,7 @@ public enum ChatwootPasswordRules {
     }
 
     /// How `config/cable.yml`, where it stands without quotes, would misread `password`; nil if it does not.
-    public static func misreadingAsRedisPassword(_ password: Secret) -> PasswordMisreading? {
+    static func misreadingAsRedisPassword(_ password: Secret) -> PasswordMisreading? {
         reasonAgainstPlain(password.reveal()).map { misreading($0, of: "Redis") }
     }
 
@@ -79,7 +80,7 @@ public enum ChatwootPasswordRules {
         guard let scalar = value.unicodeScalars.first(where: { !(0x20..<0x7F).contains($0.value) }) else {
             return "a character that is special in YAML"
         }
-        return "the character U+" + hexadecimal(scalar.value, digits: 4)
+        return "the character U+" + String(format: "%04X", scalar.value)
     }
 
     /// What the library makes of one `password:` line; nil when it refuses it or finds no plain value.
