@@ -90,8 +90,10 @@ extension Step {
 public struct Module: Sendable {
     /// The number an operator types: 11.
     public let number: Int
-    /// What it installs.
+    /// What it is for, in one line.
     public let summary: String
+    /// What it installs, as an inventory wants it.
+    public let application: @Sendable (Inventory) -> Application
     /// The steps, first to last.
     public let steps: [any Step]
     /// Why the order is what it is, where it differs from the old scripts.
@@ -105,13 +107,15 @@ public struct Module: Sendable {
 
     /// Describes a module; see the properties.
     public init(
-        number: Int, summary: String, steps: [any Step], orderNote: String,
+        number: Int, summary: String, application: @escaping @Sendable (Inventory) -> Application,
+        steps: [any Step], orderNote: String,
         preflight: @escaping @Sendable (SiteReader) async -> [any ExplainedError],
         diagnose: @escaping @Sendable (SiteReader) async -> [Diagnosis],
         evidence: @escaping @Sendable (SiteReader) async -> [Evidence]
     ) {
         self.number = number
         self.summary = summary
+        self.application = application
         self.steps = steps
         self.orderNote = orderNote
         self.preflight = preflight

@@ -9,7 +9,8 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct ModuleListTests {
     private static func module(_ number: Int) -> StepKit.Module {
         StepKit.Module(
-            number: number, summary: "module \(number)", steps: [], orderNote: "",
+            number: number, summary: "module \(number)",
+            application: { _ in Application(namespace: "rehearsal") }, steps: [], orderNote: "",
             preflight: { _ in [] }, diagnose: { _ in [] }, evidence: { _ in [] })
     }
 

@@ -36,7 +36,7 @@ extension ChatwootEnvironment {
 extension SiteReader {
     /// The generated secrets as far as they exist.
     func chatwootSecrets() async throws -> GeneratedSecretsStore.Found {
-        try await generatedSecrets(in: inventory.chatwoot.namespace, secret: ChatwootNames.secret)
+        try await generatedSecrets(in: application.namespace, secret: ChatwootNames.secret)
     }
 }
 
@@ -44,6 +44,7 @@ extension SiteWriter {
     /// The generated secrets, made and written to the credentials file first where they do not exist yet.
     func ensureChatwootSecrets() async throws -> GeneratedSecrets {
         try await ensureGeneratedSecrets(
-            in: reader.inventory.chatwoot.namespace, secret: ChatwootNames.secret)
+            in: reader.application.namespace, secret: ChatwootNames.secret,
+            for: .chatwoot(reader.inventory))
     }
 }

@@ -4,7 +4,7 @@ import StepKit
 extension SiteReader {
     /// Chatwoot's image, by its digest; what the registry cannot tell, the cluster may know from earlier.
     func chatwootImage() async throws -> ResolvedImage {
-        try await image { try await KnownImage(self).digest() }
+        try await resolve(.chatwoot(inventory)) { try await KnownImage(self).digest() }
     }
 
     /// Warns where the tag was not looked up, so that an image pushed again since would go unseen.

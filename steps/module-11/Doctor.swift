@@ -87,7 +87,7 @@ private func addresses(_ site: SiteReader) async -> [Diagnosis] {
 
 private func registry(_ site: SiteReader) async throws -> [Diagnosis] {
     let (subject, image) = ("registry \(site.inventory.registry.server)", site.inventory.chatwoot.image)
-    switch try await site.registryAnswer() {
+    switch try await site.registryAnswer(about: .chatwoot(site.inventory)) {
     case .accepted(let digest): return [.ok(subject, "accepts the credentials for \(image), \(digest)")]
     case .refused(let failure): throw failure
     case .unreachable(let why):

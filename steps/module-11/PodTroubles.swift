@@ -55,7 +55,8 @@ extension SiteReader {
 
     /// What the registry accepted in this run; `nil` where it could not be asked.
     private func acceptedPull() async throws -> AcceptedPull? {
-        guard case .accepted = try await registryAnswer() else { return nil }
+        let answer = try await registryAnswer(about: .chatwoot(inventory))
+        guard case .accepted = answer else { return nil }
         return AcceptedPull(
             image: try await chatwootImage().name, user: credentials.registry.username,
             token: credentials.registry.token)

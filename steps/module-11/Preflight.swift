@@ -11,7 +11,7 @@ import StepKit
         { _ = try await site.redis() },
         { if site.inventory.redis.sentinel != nil { _ = try await site.redisHost() } },
         {
-            try await RegistryProof(site).require()
+            try await site.requireImages()
             try await site.warnOfUnseenTag()
         },
         { try requireReadablePasswords(site) },

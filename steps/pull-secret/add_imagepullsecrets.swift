@@ -31,6 +31,6 @@ struct AddImagePullSecrets: ObjectStep, NamedStep {
 
     func verify(_ site: SiteReader) async throws {
         try await site.cluster.prove(desired(site))
-        try await RegistryProof(site).require()
+        try await site.requireImages()
     }
 }

@@ -1,13 +1,16 @@
 import ClientKit
 import SSH
 
-/// Asks the image's registry, from the master in use, whether it accepts the credentials for this very image.
+/// Asks an image's registry, from the master in use, whether it accepts the credentials for this very image.
 public struct RegistryProof: Sendable {
     private let site: SiteReader
+    private let wanted: Application.Image
+    private var image: ImageReference { wanted.reference }
 
-    /// Proves what `site`'s inventory and credentials say.
-    public init(_ site: SiteReader) {
+    /// Asks about `image` with the credentials of `site`.
+    public init(_ site: SiteReader, of image: Application.Image) {
         self.site = site
+        wanted = image
     }
 
     /// What a registry said about the image.
@@ -22,12 +25,12 @@ public struct RegistryProof: Sendable {
 
     /// Throws when the registry answered and refuses; warns when it cannot be reached from there.
     public func require() async throws {
-        switch try await site.registryAnswer() {
+        switch try await site.registryAnswer(about: wanted) {
         case .accepted: return
         case .refused(let failure): throw failure
         case .unreachable(let why):
             site.reporter.warns(
-                "\(site.inventory.chatwoot.image.registry) cannot be reached from \(site.master.name), so its "
+                "\(image.registry) cannot be reached from \(site.master.name), so its "
                     + "credentials were not verified: \(why)")
         }
     }
@@ -38,7 +41,6 @@ public struct RegistryProof: Sendable {
     /// specification; one with Basic gets the credentials. All of it happens in one remote shell, whose only output is the
     /// status and the digest: neither the credentials nor the token leave it.
     func ask() async throws -> Answer {
-        let image = site.inventory.chatwoot.image
         let attempt = "ask \(image.registry) for \(image) as \(site.credentials.registry.username)"
         let command = RemoteCommand(
             [
@@ -57,7 +59,6 @@ public struct RegistryProof: Sendable {
     }
 
     private func answer(_ attempt: String, _ status: Int, digest: String, error: String) -> Answer {
-        let image = site.inventory.chatwoot.image
         func refused(_ cause: String, _ remedy: String, _ kind: FailureKind = .failed) -> Answer {
             .refused(StepFailure(attempt, host: site.master.name, cause: cause, remedy: remedy, kind: kind))
         }
@@ -68,7 +69,7 @@ public struct RegistryProof: Sendable {
             guard ImageReference.isDigest(digest) else {
                 return refused(
                     "the registry has it but reports no digest (\(digest))",
-                    "write the digest into chatwoot.image in \(site.inventory.path): \(image)@sha256:…")
+                    "write the digest into \(wanted.key) in \(site.inventory.path): \(image)@sha256:…")
             }
             return .accepted(digest: digest)
         case 0: return .unreachable(error)
@@ -80,7 +81,7 @@ public struct RegistryProof: Sendable {
         case 404:
             return refused(
                 "the registry has no such image, or the token may not see it (HTTP 404)",
-                "push it, correct chatwoot.image in \(site.inventory.path), or let the token pull it (on ghcr.io: read:packages)"
+                "push it, correct \(wanted.key) in \(site.inventory.path), or let the token pull it (on ghcr.io: read:packages)"
             )
         default: return refused("the registry answers HTTP \(status)", "try again when the registry has recovered")
         }

@@ -40,41 +40,67 @@ public struct ResolvedImage: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension SiteReader {
-    /// What the registry says about the image that the inventory wants; asked once a run.
-    public func registryAnswer() async throws -> RegistryProof.Answer {
-        try await prefetch.registryAnswer { try await RegistryProof(self).ask() }
+    /// What the registry says about an image of the module; asked once a run.
+    public func registryAnswer(
+        about image: Application.Image
+    ) async throws -> RegistryProof.Answer {
+        try await prefetch.registryAnswer(about: image.reference) {
+            try await RegistryProof(self, of: image).ask()
+        }
     }
 
-    /// Which image the inventory wants; the same for the whole run.
+    /// What the registry says about all images of the module.
+    func registryAnswers() async throws -> [RegistryProof.Answer] {
+        try await withThrowingTaskGroup(of: RegistryProof.Answer.self) { group in
+            for image in application.images {
+                group.addTask { try await registryAnswer(about: image) }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+    }
+
+    /// Throws where the registry refuses the credentials for an image of the module; warns where it
+    /// cannot be reached.
+    public func requireImages() async throws {
+        for image in application.images { try await RegistryProof(self, of: image).require() }
+    }
+
+    /// Which image the reference of `wanted` stands for; the same for the whole run.
     ///
     /// Where the registry cannot be asked, `known` may tell the digest that the cluster has of this very reference. Throws
     /// where nobody knows.
-    public func image(orElse known: () async throws -> String?) async throws -> ResolvedImage {
-        if let image = await prefetch.image { return image }
-        let image = try await resolve(known)
-        await prefetch.remember(image: image)
+    public func resolve(
+        _ wanted: Application.Image, orElse known: () async throws -> String?
+    ) async throws -> ResolvedImage {
+        if let image = await prefetch.images[wanted.reference] { return image }
+        let image = try await ask(about: wanted, orElse: known)
+        await prefetch.remember(image)
         return image
     }
 
-    private func resolve(_ known: () async throws -> String?) async throws -> ResolvedImage {
-        let reference = inventory.chatwoot.image
+    private func ask(
+        about wanted: Application.Image, orElse known: () async throws -> String?
+    ) async throws -> ResolvedImage {
+        let reference = wanted.reference
         if let digest = reference.digest { return ResolvedImage(reference, digest: digest, source: .inventory) }
-        let answer = try await registryAnswer()
+        let answer = try await registryAnswer(about: wanted)
         if case .accepted(let digest) = answer { return ResolvedImage(reference, digest: digest, source: .registry) }
         if let digest = try await known() { return ResolvedImage(reference, digest: digest, source: .cluster) }
         switch answer {
         case .refused(let failure): throw failure
-        case .unreachable(let why): throw unknown(reference, "\(reference.registry) cannot be reached: \(why)")
-        case .accepted: throw unknown(reference, "the registry reports no digest")
+        case .unreachable(let why):
+            throw unknown(wanted, cause: "\(reference.registry) cannot be reached: \(why)")
+        case .accepted: throw unknown(wanted, cause: "the registry reports no digest")
         }
     }
 
-    private func unknown(_ reference: ImageReference, _ why: String) -> StepFailure {
-        StepFailure(
+    private func unknown(_ wanted: Application.Image, cause why: String) -> StepFailure {
+        let reference = wanted.reference
+        return StepFailure(
             "find out which image \(reference) is", host: master.name,
             cause: "\(why), and the cluster runs nothing of that name",
             remedy:
                 "allow the masters to connect to \(reference.endpoint), or, where the nodes pull through a mirror, write the "
-                + "digest into chatwoot.image in \(inventory.path): \(reference)@sha256:…")
+                + "digest into \(wanted.key) in \(inventory.path): \(reference)@sha256:…")
     }
 }

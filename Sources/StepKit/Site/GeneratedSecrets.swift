@@ -76,7 +76,7 @@ public actor GeneratedSecretsStore {
     }
 
     /// Makes what is missing and writes both to `chatwoot.env`, durably, before returning them for use anywhere.
-    func complete(_ found: Found, database: String, user: String) async throws -> GeneratedSecrets {
+    func complete(_ found: Found, for database: Application.Database) async throws -> GeneratedSecrets {
         // Whoever asks at the same time gets the same two, not others.
         let secrets =
             completed
@@ -89,7 +89,7 @@ public actor GeneratedSecretsStore {
         if !found.fileIsCurrent {
             let directory = directory
             let contents = ChatwootCredentials(
-                database: database, user: user, password: secrets.databasePassword,
+                database: database.name, user: database.user, password: secrets.databasePassword,
                 secretKeyBase: secrets.secretKeyBase)
             try await runBlocking { try directory.write(contents) }
         }

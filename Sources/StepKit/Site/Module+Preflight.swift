@@ -42,9 +42,9 @@ extension Module {
     private func prefetch(_ site: SiteReader) async throws {
         guard steps.contains(where: { $0 is any ObjectOwner || $0 is any PageAsker }) else { return }
         do {
-            // The objects name the image by its digest: the registry is asked while the cluster is.
-            async let registry = site.registryAnswer()
-            try await site.cluster.makeSurvey(of: site.inventory.chatwoot.namespace)
+            // The objects name images by their digests: the registry is asked while the cluster is.
+            async let registry = site.registryAnswers()
+            try await site.cluster.makeSurvey(of: site.application.namespace)
             _ = try await registry
             async let objects: Void = compareObjects(site)
             async let nodes: Void = surveyNodes(site)

@@ -3,7 +3,7 @@ public import Kubernetes
 /// What was read before the first step, for all steps at once, so that a run with nothing to do needs
 /// few commands; forgotten at the run's first change, after which each step reads for itself.
 ///
-/// Only the API server's version and the registry's answer hold for the whole run.
+/// Only the API server's version and the registry's answers hold for the whole run.
 public actor Prefetch {
     /// Everything of the module's namespace.
     public nonisolated let cluster = ClusterSurvey()
@@ -12,9 +12,9 @@ public actor Prefetch {
     private var values: [ObjectIdentifier: any Sendable] = [:]
     private var isForgotten = false
     private var version: ServerVersion?
-    private var registry: Task<RegistryProof.Answer, any Error>?
-    /// The image that the inventory wants, once it is known by its digest.
-    private(set) var image: ResolvedImage?
+    private var registry: [ImageReference: Task<RegistryProof.Answer, any Error>] = [:]
+    /// The images that the inventory wants, once they are known by their digests.
+    private(set) var images: [ImageReference: ResolvedImage] = [:]
 
     /// Knows nothing yet.
     public init() {}
@@ -68,14 +68,15 @@ public actor Prefetch {
         return asked
     }
 
-    func remember(image: ResolvedImage) { self.image = image }
+    func remember(_ image: ResolvedImage) { images[image.reference] = image }
 
-    /// The registry's answer; what fails is not kept.
+    /// The registry's answer about an image; what fails is not kept.
     func registryAnswer(
+        about image: ImageReference,
         _ ask: @escaping @Sendable () async throws -> RegistryProof.Answer
     ) async throws -> RegistryProof.Answer {
-        let asking = registry ?? Task { try await ask() }
-        registry = asking
+        let asking = registry[image] ?? Task { try await ask() }
+        registry[image] = asking
         do {
             return try await withTaskCancellationHandler {
                 try await asking.value
@@ -83,7 +84,7 @@ public actor Prefetch {
                 asking.cancel()
             }
         } catch {
-            if registry == asking { registry = nil }
+            if registry[image] == asking { registry[image] = nil }
             throw error
         }
     }

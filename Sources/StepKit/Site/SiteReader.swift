@@ -6,6 +6,8 @@ public import Redis
 public struct SiteReader: Sendable {
     /// The module that this is about.
     public let module: Module
+    /// What the module installs, as the inventory wants it.
+    public let application: Application
     /// What the operator wants.
     public let inventory: Inventory
     /// What the credentials files say.
@@ -33,6 +35,7 @@ public struct SiteReader: Sendable {
         prefetch: Prefetch, reporter: Reporter
     ) {
         self.module = module
+        application = module.application(inventory)
         self.inventory = inventory
         self.credentials = credentials
         self.cluster = cluster

@@ -35,9 +35,10 @@ public struct SiteWriter: Sendable {
     }
 
     /// The generated secrets, made and written to the credentials file first where they do not exist yet.
-    public func ensureGeneratedSecrets(in namespace: String, secret name: String) async throws -> GeneratedSecrets {
+    public func ensureGeneratedSecrets(
+        in namespace: String, secret name: String, for database: Application.Database
+    ) async throws -> GeneratedSecrets {
         let found = try await reader.generatedSecrets(in: namespace, secret: name)
-        let chatwoot = reader.inventory.chatwoot
-        return try await reader.generated.complete(found, database: chatwoot.database, user: chatwoot.databaseUser)
+        return try await reader.generated.complete(found, for: database)
     }
 }

@@ -27,9 +27,15 @@ struct ResetOptions: ParsableArguments {
     var unconfirmed: RunOptions { RunOptions(resetsDatabase: resetDatabase, skipsBackup: noBackup) }
 
     /// The options, once the operator has named the database that is to be reset.
-    func confirmed(for inventory: StepKit.Inventory) async throws -> RunOptions {
+    func confirmed(
+        for module: StepKit.Module, on inventory: StepKit.Inventory
+    ) async throws -> RunOptions {
         guard resetDatabase else { return unconfirmed }
-        let name = inventory.chatwoot.database
+        guard let name = module.application(inventory).database?.name else {
+            throw StepFailure(
+                "reset the database", cause: "module \(module.number) has none",
+                remedy: "omit --reset-database", kind: .usage)
+        }
         let attempt = "reset the database \(name)"
         let remedy = "give --yes-reset=\(name)"
         let answer: String?

@@ -5,7 +5,6 @@ import Postgres
 import Redis
 import SSH
 import StepKit
-import Steps
 import Synchronization
 
 /// Asks PostgreSQL, Redis and the registry whether they let us in, straight or through a master as the inventory says.
@@ -83,24 +82,32 @@ struct ServiceProbe: Sendable {
 
     private func askRegistry(_ services: LiveDataServices) async throws -> String {
         guard let access, let master else { throw NoMasterLeft(failures: []) }
-        let warning = Mutex<String?>(nil)
-        let site = SiteReader(
-            module: module11, inventory: inventory, credentials: access.credentials,
-            cluster: ClusterReader(shell: master, kubeconfig: inventory.cluster.kubeconfig),
-            master: NodeReader(name: master.hostName, address: master.destination.address, shell: master), nodes: [],
-            absentNodes: [], services: services, generated: access.generated, prefetch: Prefetch(),
-            reporter: Reporter { _ in
-            } warning: { said in
-                warning.withLock { $0 = said.text }
-            })
-        try await RegistryProof(site).require()
-        if let warning = warning.withLock({ $0 }) {
-            throw StepFailure(
-                "request \(inventory.chatwoot.image)", host: master.hostName, cause: warning,
-                remedy:
-                    "allow the masters to connect to the registry; if the nodes pull through a mirror, a run does not need it"
-            )
+        var images: [String] = []
+        for module in Runner.modules.modules {
+            let warning = Mutex<String?>(nil)
+            let site = SiteReader(
+                module: module, inventory: inventory, credentials: access.credentials,
+                cluster: ClusterReader(shell: master, kubeconfig: inventory.cluster.kubeconfig),
+                master: NodeReader(
+                    name: master.hostName, address: master.destination.address, shell: master),
+                nodes: [], absentNodes: [], services: services, generated: access.generated,
+                prefetch: Prefetch(),
+                reporter: Reporter { _ in
+                } warning: { said in
+                    warning.withLock { $0 = said.text }
+                })
+            for image in site.application.images {
+                try await RegistryProof(site, of: image).require()
+                if let warning = warning.withLock({ $0 }) {
+                    throw StepFailure(
+                        "request \(image.reference)", host: master.hostName, cause: warning,
+                        remedy: "allow the masters to connect to the registry; if the nodes pull "
+                            + "through a mirror, a run does not need it")
+                }
+                images.append(image.reference.description)
+            }
         }
-        return "\(access.credentials.registry.username) may pull \(inventory.chatwoot.image)"
+        let names = images.joined(separator: ", ")
+        return "\(access.credentials.registry.username) may pull \(names)"
     }
 }

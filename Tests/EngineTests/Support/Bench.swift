@@ -95,7 +95,8 @@ struct Bench: Sendable {
         }
         if let onRequest { fakes.insert(FakeStepOnRequest(fake: FakeStep(id: StepID(onRequest), world: world)), at: 1) }
         return Module(
-            number: module, summary: "three fakes", steps: fakes,
+            number: module, summary: "three fakes",
+            application: { _ in Application(namespace: "fakes") }, steps: fakes,
             orderNote: "as written",
             preflight: { _ in
                 do {

@@ -104,7 +104,7 @@ import Testing
         { _ in }
         let found = try await store.find { nil }
         await #expect(throws: CredentialsError.self) {
-            try await store.complete(found, database: "chatwoot", user: "chatwoot")
+            try await store.complete(found, for: Application.Database(name: "chatwoot", user: "chatwoot"))
         }
     }
 
@@ -158,7 +158,8 @@ import Testing
         }
 
         func complete(_ found: GeneratedSecretsStore.Found) async throws -> GeneratedSecrets {
-            try await store.complete(found, database: "chatwoot_db", user: "chatwoot_user")
+            try await store.complete(
+                found, for: Application.Database(name: "chatwoot_db", user: "chatwoot_user"))
         }
 
         /// What the next process reads.

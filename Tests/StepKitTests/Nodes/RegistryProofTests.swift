@@ -36,7 +36,7 @@ import Testing
     @Test(arguments: ["basic", "bearer"]) func knowsTheImageByTheDigestThatNodesPull(_ scheme: String) async throws {
         let registry = try await StandInRegistry(.init(scheme, token: "right"))
         let site = try Self.site(registry.port, registry.authority, token: "right")
-        let image = try await site.image { nil }
+        let image = try await site.resolve(site.application.images[0]) { nil }
         #expect(image.digest == StandInRegistry.digest)
         #expect(image.source == .registry)
         #expect(image.name == "localhost:\(registry.port)/keybuzzio/chatwoot-keybuzz:v3.12.0@\(image.digest)")
@@ -47,8 +47,8 @@ import Testing
         }
         // Once a run, whoever asks and however many at once.
         let asked = try registry.requests().count
-        async let again = site.image { nil }
-        async let proof: Void = RegistryProof(site).require()
+        async let again = site.resolve(site.application.images[0]) { nil }
+        async let proof: Void = site.requireImages()
         #expect(try await again == image)
         try await proof
         #expect(try registry.requests().count == asked)
@@ -61,7 +61,7 @@ import Testing
         let registry = try await StandInRegistry(behaviour)
         let site = try Self.site(registry.port, registry.authority, token: "ghp_plain0123456789")
         #expect(
-            try await site.image { nil }.digest
+            try await site.resolve(site.application.images[0]) { nil }.digest
                 == "sha256:659f7e41827e76690689ec414bf5796252f555ba52b34ecadabf1056cfe325f9")
         #expect(try registry.requests().flatMap(\.leaks) == [])
     }
@@ -78,10 +78,10 @@ import Testing
         let registry = try await StandInRegistry(.init("basic", token: "right"))
         let digest = "sha256:" + String(repeating: "ab", count: 32)
         let site = try Self.site(registry.port, registry.authority, token: "right", tag: "v3.12.0@\(digest)")
-        let image = try await site.image { nil }
+        let image = try await site.resolve(site.application.images[0]) { nil }
         #expect(image.digest == digest)
         #expect(image.source == .inventory)
-        try await RegistryProof(site).require()
+        try await site.requireImages()
         #expect(try registry.requests().last?.path.hasSuffix("/manifests/\(digest)") == true)
     }
 
@@ -99,7 +99,8 @@ import Testing
             try InventorySample.parse(text), registry: RegistryCredentials(username: "keybuzz", token: Secret("right")),
             shell: shell
         ) { _ in }
-        #expect(try await site.image { nil }.name == "chatwoot:v4@\(StandInRegistry.digest)")
+        let image = try await site.resolve(site.application.images[0]) { nil }
+        #expect(image.name == "chatwoot:v4@\(StandInRegistry.digest)")
         #expect(try registry.requests().last?.path == "/v2/library/chatwoot/manifests/v4")
     }
 
@@ -111,11 +112,13 @@ import Testing
             gone = (registry.port, registry.authority)
         }
         let digest = "sha256:" + String(repeating: "ab", count: 32)
-        let known = try await Self.site(gone.0, gone.1, token: "right").image { digest }
+        let site = try Self.site(gone.0, gone.1, token: "right")
+        let known = try await site.resolve(site.application.images[0]) { digest }
         #expect(known.digest == digest)
         #expect(known.source == .cluster)
         let error = await #expect(throws: StepFailure.self) {
-            try await Self.site(gone.0, gone.1, token: "right").image { nil }
+            let site = try Self.site(gone.0, gone.1, token: "right")
+            return try await site.resolve(site.application.images[0]) { nil }
         }
         #expect(error?.cause.contains("cannot be reached") == true)
         #expect(error?.remedy.contains("@sha256:…") == true)
@@ -220,7 +223,7 @@ import Testing
         let warnings = Mutex<[String]>([])
         let site = try site(port, authority, token: token, shell: shell) { text in warnings.withLock { $0.append(text) }
         }
-        try await RegistryProof(site).require()
+        try await site.requireImages()
         return warnings.withLock { $0 }
     }
 

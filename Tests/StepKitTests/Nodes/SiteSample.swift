@@ -30,7 +30,13 @@ enum SiteSample {
 extension StepKit.Module {
     /// A module without steps.
     static let sample = StepKit.Module(
-        number: 12, summary: "a sample", steps: [], orderNote: "none", preflight: { _ in [] },
+        number: 12, summary: "a sample",
+        application: { inventory in
+            Application(
+                namespace: inventory.chatwoot.namespace,
+                images: [Application.Image(inventory.chatwoot.image, key: "chatwoot.image")])
+        },
+        steps: [], orderNote: "none", preflight: { _ in [] },
         diagnose: { _ in [] }, evidence: { _ in [] })
 }
 

@@ -1,0 +1,46 @@
+/// What a module installs, as far as the inventory and the program have to know it.
+public struct Application: Sendable, Hashable {
+    /// The namespace of everything that the module makes.
+    public let namespace: String
+    /// The images that its pods run.
+    public let images: [Image]
+    /// Its database on the PostgreSQL service; nil where it has none.
+    public let database: Database?
+
+    /// Describes an application; see the properties.
+    public init(namespace: String, images: [Image] = [], database: Database? = nil) {
+        self.namespace = namespace
+        self.images = images
+        self.database = database
+    }
+}
+
+extension Application {
+    /// An image that pods run.
+    public struct Image: Sendable, Hashable {
+        /// The image as the inventory has it.
+        public let reference: ImageReference
+        /// The key of the inventory that names it.
+        public let key: String
+
+        /// Describes an image; see the properties.
+        public init(_ reference: ImageReference, key: String) {
+            self.reference = reference
+            self.key = key
+        }
+    }
+
+    /// A database and its owner.
+    public struct Database: Sendable, Hashable {
+        /// The database's name.
+        public let name: String
+        /// The role that owns it, and that the application logs in as.
+        public let user: String
+
+        /// Describes a database; see the properties.
+        public init(name: String, user: String) {
+            self.name = name
+            self.user = user
+        }
+    }
+}

@@ -1,0 +1,25 @@
+import StepKit
+
+extension Application {
+    /// Chatwoot, as `inventory` wants it.
+    static func chatwoot(_ inventory: StepKit.Inventory) -> Application {
+        Application(
+            namespace: inventory.chatwoot.namespace, images: [.chatwoot(inventory)],
+            database: .chatwoot(inventory))
+    }
+}
+
+extension Application.Database {
+    /// The database of web, worker and migration pods.
+    static func chatwoot(_ inventory: StepKit.Inventory) -> Application.Database {
+        Application.Database(
+            name: inventory.chatwoot.database, user: inventory.chatwoot.databaseUser)
+    }
+}
+
+extension Application.Image {
+    /// The image of web, worker and migration pods.
+    static func chatwoot(_ inventory: StepKit.Inventory) -> Application.Image {
+        Application.Image(inventory.chatwoot.image, key: "chatwoot.image")
+    }
+}
