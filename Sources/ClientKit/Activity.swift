@@ -28,7 +28,7 @@ public struct Activity: Sendable, Identifiable {
     public let host: String
     /// `SHA256:…` of the verified SSH host key, where the channel is ``Channel/ssh``.
     public let hostKeyFingerprint: String?
-    /// What it is for, in words: `list pods in chatwoot`; `nil` where the command itself says enough.
+    /// What it is for, in words: `list pods in support`; `nil` where the command itself says enough.
     public let purpose: String?
     /// The exact argument vector, or the SQL text with `$1` placeholders as its only element, without secrets.
     public let command: [String]

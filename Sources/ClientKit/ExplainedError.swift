@@ -34,7 +34,7 @@ public enum FailureKind: Sendable, Hashable {
 ///   exist`. Where a server answered, it is the server's own message.
 /// - None of them ends with a full stop or a line break, so that they can be joined.
 /// - They use the words that operators of Kubernetes and PostgreSQL use every day, and name objects,
-///   hosts and files in full: `Deployment chatwoot-web`, not `the deployment`.
+///   hosts and files in full: `Deployment web`, not `the deployment`.
 /// - None of them contains a secret.
 ///
 /// `MessageContractTests` checks what a test can check of it, for every attempt and remedy in the

@@ -4,7 +4,7 @@ import Glibc
 /// One line of a transcript, taken apart.
 ///
 ///     #12 begin 2026-11-24T08:45:01.123Z k8s-master-01 ssh change
-///     #12 for list pods in chatwoot
+///     #12 for list pods in support
 ///     #12 $ kubectl get pods
 ///     #12 out| a line of standard output
 ///     #12 err| a line of standard error

@@ -40,7 +40,7 @@ public struct RedisError: ExplainedError {
         case masterUnreachable
         /// The server that a Sentinel names as the master is none.
         case staleSentinel
-        /// A node of a Redis Cluster, which Chatwoot cannot use.
+        /// A node of a Redis Cluster, which Sidekiq cannot use.
         case isClusterNode
         /// The server still loads its data.
         case isLoading

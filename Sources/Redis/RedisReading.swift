@@ -93,7 +93,7 @@ extension RedisReading {
         RedisInfo(text: try await string(["INFO"]) ?? "")
     }
 
-    /// Asks the server about itself, and throws where Chatwoot cannot work with it: no master by itself, or below `minimum`
+    /// Asks the server about itself, and throws where an application cannot work with it: no master by itself, or below `minimum`
     /// (Sidekiq wants 6.2).
     @discardableResult
     public func requireVersion(_ minimum: String = "6.2") async throws(RedisError) -> RedisInfo {

@@ -153,7 +153,7 @@ struct RedisRole: Sendable, Hashable {
 }
 
 extension RedisReading {
-    /// Asks for the role that Chatwoot's client asks for as well, where it has the address from a Sentinel.
+    /// Asks for the role, as the application's client does where it has the address from a Sentinel.
     func role() async throws(RedisError) -> RedisRole {
         guard case .array(let parts?) = try await connection.run(Command(["ROLE"], .read)),
             case .bulk(let name?)? = parts.first

@@ -58,7 +58,7 @@ public struct Change: Sendable, Hashable, Codable {
             self = .object(kind: reference.kind, namespace: reference.namespace, name: reference.name)
         }
 
-        /// `Deployment chatwoot/chatwoot-web`, `database "chatwoot"`.
+        /// `Deployment support/web`, `database "support"`.
         public var description: String {
             switch self {
             case .object(let kind, let namespace, let name): "\(kind) \(namespace.map { "\($0)/" } ?? "")\(name)"
@@ -82,7 +82,7 @@ public struct Change: Sendable, Hashable, Codable {
     public let old: String?
     /// What it shall be, in the same notation.
     public let new: String?
-    /// What would be done, as a phrase: `create database "chatwoot" owned by "chatwoot"`.
+    /// What would be done, as a phrase: `create database "support" owned by "support"`.
     public let summary: String
     /// How sure that is.
     public let certainty: Certainty

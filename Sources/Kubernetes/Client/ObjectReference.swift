@@ -17,7 +17,7 @@ public struct ObjectReference: Sendable, Hashable, CustomStringConvertible {
         self.name = name
     }
 
-    /// `Deployment chatwoot/chatwoot-web`.
+    /// `Deployment support/web`.
     public var description: String {
         "\(kind) \(namespace.map { "\($0)/" } ?? "")\(name)"
     }

@@ -4,8 +4,8 @@ struct MissingObject: Sendable, Hashable, CustomStringConvertible {
     let name: String
     let key: String?
 
-    /// Reads `configmap "chatwoot-config" not found` and
-    /// `couldn't find key A in ConfigMap chatwoot/chatwoot-config`.
+    /// Reads `configmap "settings" not found` and
+    /// `couldn't find key A in ConfigMap support/settings`.
     init?(_ message: String) {
         func kind(_ word: Substring) -> String {
             word.lowercased() == "secret" ? "Secret" : "ConfigMap"
@@ -33,6 +33,6 @@ struct MissingObject: Sendable, Hashable, CustomStringConvertible {
         return object["data", key] != nil || object["binaryData", key] != nil
     }
 
-    /// `Secret chatwoot-secrets with key A`.
+    /// `Secret passwords with key A`.
     var description: String { "\(kind) \(name)\(key.map { " with key \($0)" } ?? "")" }
 }

@@ -51,7 +51,7 @@ struct Pod: CustomStringConvertible {
             .compactMap { $0["name"]?.string }
     }
 
-    /// `pod chatwoot-web-5d8 on k8s-worker-01`.
+    /// `pod web-5d8 on k8s-worker-01`.
     var description: String { "pod \(name)\(node.map { " on \($0)" } ?? "")" }
 }
 

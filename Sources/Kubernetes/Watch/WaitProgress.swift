@@ -1,6 +1,6 @@
 /// The progress of a wait, after each check.
 public struct WaitProgress: Sendable {
-    /// What is waited for: `Deployment chatwoot-web`, comma-separated where there are several.
+    /// What is waited for: `Deployment web`, comma-separated where there are several.
     public let waitingFor: String
     /// What was last observed.
     public let lastSeen: String

@@ -5,7 +5,7 @@ public enum Workload: Sendable, Hashable, CustomStringConvertible {
     /// The Job of this name.
     case job(String)
 
-    /// `Deployment chatwoot-web`.
+    /// `Deployment web`.
     public var description: String {
         switch self {
         case .deployment(let name): "Deployment \(name)"

@@ -119,7 +119,7 @@ extension Inventory {
         }
     }
 
-    /// The registry that Chatwoot's image is pulled from.
+    /// The registry that the modules' images are pulled from.
     public struct Registry: Sendable, Hashable {
         /// Host or host:port, as the image's reference begins.
         public let server: String

@@ -21,7 +21,7 @@ public struct Inventory: Sendable, Hashable {
     public let objectStorage: ObjectStorage?
     /// Where the database is saved before a migration of existing data; nil where there is no such place.
     public let backup: Backup?
-    /// The registry that Chatwoot's image is pulled from.
+    /// The registry that the modules' images are pulled from.
     public let registry: Registry
     /// What of Chatwoot runs, and how.
     public let chatwoot: Chatwoot

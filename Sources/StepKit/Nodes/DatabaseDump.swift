@@ -85,7 +85,7 @@ public struct DumpFile: Sendable, Hashable, CustomStringConvertible {
     /// The file there.
     public let path: String
 
-    /// `backup-01:/var/backups/keybuzz/chatwoot-20261124T120000Z-11-3f9a.dump`.
+    /// `backup-01:/var/backups/keybuzz/support-20261124T120000Z-11-3f9a.dump`.
     public var description: String { "\(host):\(path)" }
 
     /// The command that restores it into the empty database `database`, run on the host; it asks for the role's password.

@@ -27,7 +27,7 @@ struct RedisConnector: Sendable {
         }
     }
 
-    /// What `open` makes of the server that Chatwoot's data is on.
+    /// What `open` makes of the server that has the data.
     func connect<Face: RedisReading>(
         _ open: @Sendable (RedisEndpoint) async throws(RedisError) -> Face
     ) async throws -> Face {
