@@ -4,29 +4,26 @@ import SSH
 import Testing
 
 @Suite(.serialized) struct LargeTransferTests {
-    private func peakMemory() throws -> Int {
-        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
-        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM") })
-        return try #require(Int(line.split(separator: " ").dropFirst().first ?? "")) >> 10
-    }
-
-    /// The peak is the process's, and other tests run beside: the bound has room for them, and none for a copy of the data.
-    @Test func sixtyFourMebibytesPassBothWaysInBoundedMemory() async throws {
-        let server = try await TestServer()
-        let observer = RecordingObserver(keepsOutput: false)
-        let connection = try await server.connect(observer: observer)
-        let size = 64 << 20
-        let input = [UInt8](repeating: 0x5a, count: size)
-        let before = try peakMemory()
-        let result = try await connection.run(
-            RemoteCommand(["cat"], standardInput: input, effect: .read, timeout: .seconds(120), outputLimit: 1000))
-        let growth = try peakMemory() - before
-        #expect(result.exitStatus == 0)
-        #expect(result.standardOutput.count == 1000)
-        #expect(result.isTruncated)
-        #expect(observer.seen.received == size)
-        #expect(growth < 60, "\(growth) MiB")
-        #expect(try await connection.run(RemoteCommand(["true"], effect: .read)).exitStatus == 0)
+    /// In a process of its own: the peak is the process's, and other tests run beside this one.
+    @Test func sixtyFourMebibytesPassBothWaysInBoundedMemory() async {
+        await #expect(processExitsWith: .success) {
+            let server = try await TestServer()
+            let observer = RecordingObserver(keepsOutput: false)
+            let connection = try await server.connect(observer: observer)
+            let size = 64 << 20
+            let input = [UInt8](repeating: 0x5a, count: size)
+            let before = try peakMemory()
+            let result = try await connection.run(
+                RemoteCommand(["cat"], standardInput: input, effect: .read, timeout: .seconds(120), outputLimit: 1000))
+            let growth = try peakMemory() - before
+            #expect(result.exitStatus == 0)
+            #expect(result.standardOutput.count == 1000)
+            #expect(result.isTruncated)
+            #expect(observer.seen.received == size)
+            #expect(growth < 60, "\(growth) MiB")
+            #expect(try await connection.run(RemoteCommand(["true"], effect: .read)).exitStatus == 0)
+            server.process.end()
+        }
     }
 
     @Test func bothOutputsMayFlood() async throws {
@@ -51,4 +48,11 @@ import Testing
             RemoteCommand(["cat"], standardInput: input, effect: .read, outputLimit: 16 << 20))
         #expect(result.standardOutput == input)
     }
+}
+
+/// The most memory that this process ever had, in MiB.
+private func peakMemory() throws -> Int {
+    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM") })
+    return try #require(Int(line.split(separator: " ").dropFirst().first ?? "")) >> 10
 }
