@@ -142,11 +142,8 @@ import Testing
         try await serving.execute("SELECT 'create table x'")
         let byHand = try await platform.postgresWriter(login)
         try await byHand.execute("SET application_name = 'chatwoot-web-6f9f6df959-88v22'")
-        func seen() async throws -> DatabaseState {
-            try await DatabaseState.readSessions(platform.site().reader)
-        }
-        #expect(try await seen().sessions.count > 1)
-        #expect(try await seen().migrationSessions == [])
+        let sessions = MigrationSessions(try await platform.site().reader)
+        #expect(try await sessions.read() == [])
 
         for statement in [
             #"CREATE TABLE "accounts" (id bigserial PRIMARY KEY)"#,
@@ -154,39 +151,13 @@ import Testing
             "DROP TABLE IF EXISTS accounts CASCADE",
         ] {
             try await byHand.execute(statement)
-            let state = try await seen()
-            #expect(state.migrationSessions.map(\.application) == ["chatwoot-web-6f9f6df959-88v22"], "\(statement)")
-            #expect(state.migrationWords.contains("which changes tables"))
+            let seen = try await sessions.read()
+            #expect(seen.map(\.application) == ["chatwoot-web-6f9f6df959-88v22"], "\(statement)")
+            #expect(seen.first?.words.contains("which changes tables") == true)
         }
         // Rails goes on to other work, and is a pod that serves.
         try await byHand.execute("SELECT 1")
-        #expect(try await seen().migrationSessions == [])
-        // Rails' lock is a migration's, whoever holds it.
-        let lock = MigrationSessions.migrationLock(of: "chatwoot")
-        let superuser = try await platform.superuser("chatwoot")
-        try await superuser.execute("SELECT pg_advisory_lock(\(lock))")
-        #expect(try await seen().migrationWords.hasSuffix("with Rails' migration lock"))
-    }
-
-    /// Preflight and the checks of a run with nothing to do share one value; from the first change on each step reads.
-    @Test func theStateIsReadOnceUntilSomethingChanges() async throws {
-        let platform = try await Platform(.system, administrator: "SUPERUSER")
-        try await SetupCredentials().makeReady(platform.site(), platform.chatwoot)
-        let site = try await platform.site().reader
-        func reads() -> Int { platform.server.log.matches(of: /default_transaction_read_only=%/).count }
-        let before = reads()
-        let first = try await DatabaseState.read(site, asksRedis: false)
-        #expect(try await SetupCredentials().databaseChanges(site).isEmpty)
-        #expect(reads() == before + 1)
-        // What is seen of sessions is always of this moment.
-        _ = try await DatabaseState.readSessions(site)
-        #expect(reads() == before + 2)
-
-        try await platform.superuser("postgres").execute("ALTER ROLE chatwoot CREATEDB")
-        #expect(try await DatabaseState.read(site, asksRedis: false) == first)
-        await site.forgetPrefetch()
-        for _ in 1...2 { #expect(try await DatabaseState.read(site, asksRedis: false) != first) }
-        #expect(reads() == before + 4)
+        #expect(try await sessions.read() == [])
     }
 
     @Test(arguments: PostgresInstallation.all)

@@ -115,7 +115,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
                 remedy: "run without --reset-database: the steps create one",
                 kind: .badInput)
         }
-        var setup = try await DatabaseState.read(site, asksRedis: false).afterReset.setup
+        var setup = try await DatabaseState.read(site, asksRedis: false, afterReset: true).setup
         let own = Self.refusal(facts, adminDatabase: site.inventory.postgres.adminDatabase)
         if let own { setup.refusals.insert(own, at: 0) }
         guard setup.refusals.isEmpty else {

@@ -6,66 +6,36 @@ import StepKit
 extension DatabaseState {
     /// Reads it: as the administrator what he may see, and as Chatwoot's role what only that may.
     ///
-    /// One query about the server, three about what the database holds, and one as Chatwoot, all of them once before the
-    /// run's first change; and one key of Redis where it `asksRedis`. A plan that looks beyond a reset sees the server as
-    /// it will be then, without the database.
-    static func read(_ site: SiteReader, asksRedis: Bool = true) async throws -> DatabaseState {
-        var state = try await site.readOnce {
-            let (server, readers) = try await readServer(site)
-            var state = server
-            try await state.readContents(inside: readers.inside, own: readers.own)
-            if state.server.database == nil || site.options.resetsDatabase { try await state.readTemplate(site) }
-            return state
-        }
-        if asksRedis { state.isOnboarding = try await site.redis().exists(ChatwootNames.onboardingKey) }
-        return site.options.isPlanningReset ? state.afterReset : state
-    }
-
-    /// The server and the sessions on the database, as they are at this moment; nothing of what the database holds.
-    static func readSessions(_ site: SiteReader) async throws -> DatabaseState {
-        let (server, readers) = try await readServer(site)
-        var state = server
-        guard state.server.database != nil else { return state }
-        // A superuser sees all of everybody's session, others only of those whose rights they have.
-        let reader = state.server.reader.attributes.isSuperuser ? readers.admin : readers.own ?? readers.admin
-        state.sessions = try await reader.sessions(on: state.database)
-        return state
-    }
-
-    /// Who can read.
-    private struct Readers {
-        /// The administrator, outside Chatwoot's database.
-        let admin: PostgresReader
-        /// The administrator inside it.
-        var inside: PostgresReader?
-        /// Chatwoot's role.
-        var own: PostgresReader?
-    }
-
-    private static func readServer(_ site: SiteReader) async throws -> (state: DatabaseState, readers: Readers) {
+    /// One query about the server, three about what the database holds, one as Chatwoot, and one key of Redis. A plan that
+    /// looks beyond a reset, and the reset itself before it begins, see the server as it will be then, without the database.
+    static func read(
+        _ site: SiteReader, asksRedis: Bool = true, afterReset: Bool = false
+    ) async throws -> DatabaseState {
         let (chatwoot, adminDatabase) = (site.inventory.chatwoot, site.inventory.postgres.adminDatabase)
-        var readers = Readers(admin: try await site.postgres(.admin(database: adminDatabase)))
+        let admin = try await site.postgres(.admin(database: adminDatabase))
         var state = DatabaseState(
             database: chatwoot.database, role: chatwoot.databaseUser, adminDatabase: adminDatabase,
             extensions: Extensions(image: chatwoot.image),
-            server: try await readers.admin.serverFacts(database: chatwoot.database, role: chatwoot.databaseUser))
-        if site.options.resetsDatabase {
-            state.aside = try await readers.admin.databaseState(ResetDatabase.nameAside(site))
-        }
+            server: try await admin.serverFacts(database: chatwoot.database, role: chatwoot.databaseUser))
+        if afterReset || site.options.isPlanningReset { state.server.database = nil }
         let password = try await site.chatwootSecrets().databasePassword
         state.hasPassword = password != nil
-        // Whoever asks now is told that the database accepts no connections, whatever his rights.
-        guard let database = state.server.database, database.allowsConnections else { return (state, readers) }
-        if state.server.role != nil, let password { readers.own = try await state.logIn(site, password) }
-        if state.server.readerMayConnect {
-            readers.inside = try await site.postgres(.admin(database: state.database))
+        if asksRedis { state.isOnboarding = try await site.redis().exists(ChatwootNames.onboardingKey) }
+        guard let database = state.server.database else {
+            try await state.readTemplate(site, admin)
+            return state
         }
-        return (state, readers)
+        // Whoever asks now is told that the database accepts no connections, whatever his rights.
+        guard database.allowsConnections else { return state }
+        var own: PostgresReader?
+        if state.server.role != nil, let password { own = try await state.logIn(site, password) }
+        let inside = state.server.readerMayConnect ? try await site.postgres(.admin(database: state.database)) : nil
+        try await state.readContents(inside, own)
+        return state
     }
 
     /// A database that is made anew has what the server's files have, or what template1 already has.
-    private mutating func readTemplate(_ site: SiteReader) async throws {
-        let admin = try await site.postgres(.admin(database: adminDatabase))
+    private mutating func readTemplate(_ site: SiteReader, _ admin: PostgresReader) async throws {
         template = try await admin.extensionStates(extensions.all)
         guard !server.reader.attributes.isSuperuser, template.contains(where: \.needsSuperuser) else { return }
         let reader = try await site.postgres(.admin(database: "template1"))
@@ -88,7 +58,7 @@ extension DatabaseState {
         }
     }
 
-    private mutating func readContents(inside admin: PostgresReader?, own: PostgresReader?) async throws {
+    private mutating func readContents(_ admin: PostgresReader?, _ own: PostgresReader?) async throws {
         guard let first = admin ?? own else { return }
         var contents = try await first.contents(for: role, extensions: extensions.all)
         // What the administrator may not see, the owner may.
@@ -102,14 +72,14 @@ extension DatabaseState {
             }
         }
         self.contents = contents
-        try await readMigrations(inside: admin, own: own)
+        try await readMigrations(admin, own)
         // Only whoever is told of them needs figures.
         guard case .refuse = task else { return }
         try await first.countRows(in: &contents.relations)
         self.contents = contents
     }
 
-    private mutating func readMigrations(inside admin: PostgresReader?, own: PostgresReader?) async throws {
+    private mutating func readMigrations(_ admin: PostgresReader?, _ own: PostgresReader?) async throws {
         guard let table = table("schema_migrations"), table.rows != .none else { return }
         let reader = table.readerSeesRows ? admin ?? own : own
         guard let reader, let found = try await reader.migrations(in: table.object.schema) else { return }
