@@ -62,12 +62,16 @@ extension PostgresServerTests {
         }
 
         /// What counts for Chatwoot's role is read by the administrator, whose own sessions can write.
-        @Test(arguments: [
-            (["ROLE ALL": "on"], "ROLE ALL"), (["DATABASE DB": "1", "ROLE ALL": "on"], "DATABASE DB, ROLE ALL"),
-            (["ROLE R": "off", "DATABASE DB": "on"], nil),
-            (["ROLE R IN DATABASE DB": "yes", "ROLE R": "off", "DATABASE DB": "on"], "ROLE R IN DATABASE DB"),
-            (["ROLE R": "TRUE"], "ROLE R"), (["DATABASE DB": "false"], nil),
-        ])
+        ///
+        /// One after the other: servers that start together may be given one port.
+        @Test(
+            .serialized,
+            arguments: [
+                (["ROLE ALL": "on"], "ROLE ALL"), (["DATABASE DB": "1", "ROLE ALL": "on"], "DATABASE DB, ROLE ALL"),
+                (["ROLE R": "off", "DATABASE DB": "on"], nil),
+                (["ROLE R IN DATABASE DB": "yes", "ROLE R": "off", "DATABASE DB": "on"], "ROLE R IN DATABASE DB"),
+                (["ROLE R": "TRUE"], "ROLE R"), (["DATABASE DB": "false"], nil),
+            ])
         func theStrongestSettingCounts(_ settings: [String: String], _ found: String?) async throws {
             let own = try PostgresServer()
             defer { own.stop() }
