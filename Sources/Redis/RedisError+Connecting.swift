@@ -1,6 +1,6 @@
 import ClientKit
 
-/// Failures before the server has let anybody in.
+/// Failures before a login is accepted.
 extension RedisError {
     /// No address to dial.
     init(_ failure: LookUpFailure, attempt: String, host: String) {

@@ -34,6 +34,12 @@ extension ForeignWrite {
             ],
         ])
 
+    /// What of ``tls`` is none of ours.
+    private static let tlsStays: [(kind: String, path: [String], value: JSONValue)] = [
+        ("Ingress", ["metadata", "annotations", "cert-manager.io/cluster-issuer"], "letsencrypt"),
+        ("Ingress", ["spec", "tls"], [["hosts": ["support.keybuzz.io"], "secretName": "tls"]]),
+    ]
+
     /// What another `apply` writes.
     static let applies: [ForeignWrite] = [
         ForeignWrite(
@@ -69,16 +75,7 @@ extension ForeignWrite {
                 "spec.rules[0].host: other.keybuzz.io → support.keybuzz.io",
                 "spec.rules[0].http.paths: added",
             ],
-            stays: [
-                (
-                    "Ingress", ["metadata", "annotations", "cert-manager.io/cluster-issuer"],
-                    "letsencrypt"
-                ),
-                (
-                    "Ingress", ["spec", "tls"],
-                    [["hosts": ["support.keybuzz.io"], "secretName": "tls"]]
-                ),
-            ]),
+            stays: tlsStays),
         ForeignWrite(
             name: "TLS and an issuer, applied client-side before ours",
             writes: [.applied(tls, first: true)],
@@ -88,16 +85,7 @@ extension ForeignWrite {
                 "spec.rules[0].host: other.keybuzz.io → support.keybuzz.io",
                 "spec.rules[0].http.paths: added",
             ],
-            stays: [
-                (
-                    "Ingress", ["metadata", "annotations", "cert-manager.io/cluster-issuer"],
-                    "letsencrypt"
-                ),
-                (
-                    "Ingress", ["spec", "tls"],
-                    [["hosts": ["support.keybuzz.io"], "secretName": "tls"]]
-                ),
-            ]),
+            stays: tlsStays),
         ForeignWrite(
             name: "TLS alone, applied client-side: nothing to change",
             writes: [

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// One kind of drift: how it comes about, and the words that a plan must have for it.
+/// One kind of drift: how it is caused, and the words that a plan must have for it.
 struct Drift: Sendable {
     let name: String
     let words: [String]

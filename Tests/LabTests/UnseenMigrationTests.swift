@@ -18,11 +18,14 @@ extension RehearsalTests {
         return Int(try await Lab.sql(count, database: "chatwoot")) ?? 0
     }
 
-    @Test func aMigrationWhoseNodeIsSilentIsWaitedForAndNeverRemoved() async throws {
+    /// A first run whose migration loads the schema, which takes `seconds`, and the path of its inventory.
+    private static func loading(
+        seconds: Int, rollout: Int = 30
+    ) async throws -> (run: Command.Running, inventory: String) {
         try await Lab.reset()
         let slow = try Variant([
-            "\"replicas\"": "\"environment\": {\"STANDIN_SCHEMA_SECONDS\": \"75\"}, \"replicas\"",
-            "\"credentials\": {": "\"limits\": {\"migration\": 240, \"rollout\": 30}, \"credentials\": {",
+            "\"replicas\"": "\"environment\": {\"STANDIN_SCHEMA_SECONDS\": \"\(seconds)\"}, \"replicas\"",
+            "\"credentials\": {": "\"limits\": {\"migration\": 240, \"rollout\": \(rollout)}, \"credentials\": {",
         ]).path
         let running = try Lab.start("run", "11", "--inventory", slow)
         try await eventually("the schema is being loaded", within: .seconds(40)) {
@@ -31,6 +34,11 @@ extension RehearsalTests {
             }
             return try await Self.tables() > 3
         }
+        return (running, slow)
+    }
+
+    @Test func aMigrationWhoseNodeIsSilentIsWaitedForAndNeverRemoved() async throws {
+        let (running, slow) = try await Self.loading(seconds: 75)
         try await Lab.call("stop", "kubelet")
         let failed = try await running.wait(atMost: .seconds(60))
         #expect(failed.status == 1, "\(failed.error)")
@@ -54,18 +62,7 @@ extension RehearsalTests {
 
     /// A Job that is over has a pod that is not: its program does not react until the kubelet kills it.
     @Test func aNewAttemptWaitsUntilThePodOfTheOneBeforeIsGone() async throws {
-        try await Lab.reset()
-        let slow = try Variant([
-            "\"replicas\"": "\"environment\": {\"STANDIN_SCHEMA_SECONDS\": \"60\"}, \"replicas\"",
-            "\"credentials\": {": "\"limits\": {\"migration\": 240, \"rollout\": 30}, \"credentials\": {",
-        ]).path
-        let running = try Lab.start("run", "11", "--inventory", slow)
-        try await eventually("the schema is being loaded", within: .seconds(40)) {
-            guard try await Lab.sql("SELECT count(*) FROM pg_database WHERE datname = 'chatwoot'") == "1" else {
-                return false
-            }
-            return try await Self.tables() > 3
-        }
+        let (running, _) = try await Self.loading(seconds: 60)
         try await Lab.call("shell", "k8s-worker-01", "pkill", "-STOP", "-f", "db:chatwoot_prepare")
         let job = try #require(try await Platform.migrations().keys.first)
         try await Lab.call(
@@ -84,18 +81,7 @@ extension RehearsalTests {
 
     /// Neither the cluster nor the database can tell: a person does.
     @Test func whatNobodySeesIsLeftToAPerson() async throws {
-        try await Lab.reset()
-        let slow = try Variant([
-            "\"replicas\"": "\"environment\": {\"STANDIN_SCHEMA_SECONDS\": \"60\"}, \"replicas\"",
-            "\"credentials\": {": "\"limits\": {\"migration\": 240, \"rollout\": 20}, \"credentials\": {",
-        ]).path
-        let running = try Lab.start("run", "11", "--inventory", slow)
-        try await eventually("the schema is being loaded", within: .seconds(40)) {
-            guard try await Lab.sql("SELECT count(*) FROM pg_database WHERE datname = 'chatwoot'") == "1" else {
-                return false
-            }
-            return try await Self.tables() > 3
-        }
+        let (running, slow) = try await Self.loading(seconds: 60, rollout: 20)
         try await Lab.call("stop", "kubelet")
         _ = try await running.wait(atMost: .seconds(60))
         try await Lab.call("shell", "k8s-worker-01", "pkill", "-KILL", "-f", "db:chatwoot_prepare")

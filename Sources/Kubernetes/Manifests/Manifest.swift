@@ -1,6 +1,6 @@
 import Foundation
 
-/// An object as it shall be in the cluster: only the fields that are ours, in values, never in
+/// An object as it is to be in the cluster: only the fields that are ours, in values, never in
 /// pasted text.
 public protocol Manifest: Encodable, Sendable {
     /// Group and version, such as `apps/v1`.

@@ -212,7 +212,7 @@ final class Box<Value: Sendable>: Sendable {
     }
 }
 
-/// Something that a test waited for did not come about.
+/// Something that a test waited for did not happen.
 struct Late: Error {
     let what: String
 }
