@@ -27,10 +27,18 @@ import Testing
             try await PostgresWriter.connect(to: server.endpoint(database), observer: IgnoringObserver())
         }
 
+        /// Chatwoot's login, by the names that the inventory leaves to their defaults.
+        func owner() -> DatabaseLogin {
+            .owner(
+                of: Application.Database(name: "chatwoot", user: "chatwoot"),
+                password: chatwoot.databasePassword)
+        }
+
         private func endpoint(_ login: DatabaseLogin) -> PostgresEndpoint {
             switch login {
             case .admin(let database): server.endpoint(database).loggingIn(as: "runner_admin", password: Self.password)
-            case .chatwoot(let password): server.endpoint("chatwoot").loggingIn(as: "chatwoot", password: password)
+            case .owner(let database, let password):
+                server.endpoint(database.name).loggingIn(as: database.user, password: password)
             }
         }
 
@@ -89,7 +97,7 @@ import Testing
             try await SetupCredentials().makeReady(site(), chatwoot)
             let left = try await SetupCredentials().databaseChanges(site().reader)
             #expect(left.isEmpty, "\(left.map(\.summary))")
-            let own = try await postgresWriter(.chatwoot(password: chatwoot.databasePassword))
+            let own = try await postgresWriter(owner())
             // What Chatwoot's task does first.
             for name in ["pg_stat_statements", "pg_trgm", "pgcrypto"] {
                 try await own.execute("CREATE EXTENSION IF NOT EXISTS \(name)")
@@ -137,7 +145,7 @@ import Testing
         let platform = try await Platform(installation, administrator: "CREATEDB CREATEROLE")
         try await platform.superuser("template1").execute("CREATE EXTENSION pg_stat_statements")
         try await SetupCredentials().makeReady(platform.site(), platform.chatwoot)
-        let login = DatabaseLogin.chatwoot(password: platform.chatwoot.databasePassword)
+        let login = platform.owner()
         let serving = try await platform.postgresWriter(login)
         try await serving.execute("SELECT 'create table x'")
         let byHand = try await platform.postgresWriter(login)

@@ -7,8 +7,8 @@ public import SSH
 public enum DatabaseLogin: Sendable, Hashable {
     /// The platform's administrator, in the named database.
     case admin(database: String)
-    /// Chatwoot's own role, in Chatwoot's database.
-    case chatwoot(password: Secret)
+    /// The role that owns an application's database, in that database.
+    case owner(of: Application.Database, password: Secret)
 }
 
 /// Makes connections to what is no Kubernetes node: PostgreSQL, Redis and further hosts; the live one keeps them open for the run, a test's one hands out its own.

@@ -176,7 +176,7 @@ actor LiveDataServices: DataServices {
         let (database, user, password) =
             switch login {
             case .admin(let database): (database, credentials.postgres.user, credentials.postgres.password)
-            case .chatwoot(let password): (inventory.chatwoot.database, inventory.chatwoot.databaseUser, password)
+            case .owner(let database, let password): (database.name, database.user, password)
             }
         return PostgresEndpoint(
             hosts: [host], database: database, user: user, password: password,

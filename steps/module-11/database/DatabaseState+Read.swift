@@ -47,7 +47,7 @@ extension DatabaseState {
     /// Logs in as Chatwoot does; what is not the role's own failure is thrown.
     private mutating func logIn(_ site: SiteReader, _ password: Secret) async throws -> PostgresReader? {
         do {
-            let reader = try await site.postgres(.chatwoot(password: password))
+            let reader = try await site.postgres(.owner(of: .chatwoot(site.inventory), password: password))
             sessionPath = try await reader.value("SELECT current_setting('search_path')")
             login = .accepted
             return reader

@@ -79,7 +79,8 @@ struct MigrationBackup {
         }
         if let refusal = state.refusalOfSaving(attempt) { throw refusal.failure(site) }
         let database = try await site.postgres(
-            state.login == .accepted ? .chatwoot(password: password) : .admin(database: chatwoot.database))
+            state.login == .accepted
+                ? .owner(of: .chatwoot(site.inventory), password: password) : .admin(database: chatwoot.database))
         let facts = try await database.query(
             "SELECT pg_database_size(current_database()) AS bytes, current_setting('server_version') AS version")
         guard let row = facts.first else { throw refusal }

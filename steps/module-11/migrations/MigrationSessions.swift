@@ -71,7 +71,7 @@ struct MigrationSessions {
     private func reader() async throws -> PostgresReader? {
         if let password = try await site.chatwootSecrets().databasePassword {
             do {
-                return try await site.postgres(.chatwoot(password: password))
+                return try await site.postgres(.owner(of: .chatwoot(site.inventory), password: password))
             } catch let error as PostgresError where error.sqlState == "3D000" {
                 return nil
             } catch let error as PostgresError where error.sqlState != nil {
