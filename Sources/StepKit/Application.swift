@@ -1,17 +1,26 @@
 /// What a module installs, as far as the inventory and the program have to know it.
-public struct Application: Sendable, Hashable {
+public struct Application: Sendable {
     /// The namespace of everything that the module makes.
     public let namespace: String
     /// The images that its pods run.
     public let images: [Image]
     /// Its database on the PostgreSQL service; nil where it has none.
     public let database: Database?
+    /// What is generated for it once; nil where nothing is.
+    public let generated: GeneratedFile?
+    /// Its credentials files, beside those of the platform and the generated one.
+    public let credentialsFiles: [CredentialsFile]
 
     /// Describes an application; see the properties.
-    public init(namespace: String, images: [Image] = [], database: Database? = nil) {
+    public init(
+        namespace: String, images: [Image] = [], database: Database? = nil,
+        generated: GeneratedFile? = nil, credentialsFiles: [CredentialsFile] = []
+    ) {
         self.namespace = namespace
         self.images = images
         self.database = database
+        self.generated = generated
+        self.credentialsFiles = credentialsFiles
     }
 }
 

@@ -17,7 +17,7 @@ import Testing
     }
 
     private func load() throws(CredentialsError) -> Credentials {
-        try CredentialsDirectory(path: folder.path).load()
+        try CredentialsDirectory(path: folder.path).load(for: [.desk])
     }
 
     private func failure() throws -> CredentialsError {
@@ -26,7 +26,7 @@ import Testing
 
     @Test(arguments: ["/nonexistent/credentials", "/etc/passwd"])
     func aMissingFolderIsNamed(_ path: String) throws {
-        let error = try #require(throws: CredentialsError.self) { try CredentialsDirectory(path: path).load() }
+        let error = try #require(throws: CredentialsError.self) { try CredentialsDirectory(path: path).load(for: []) }
         #expect(error.problems.map(\.file) == [path])
         #expect(error.kind == .badInput)
     }
@@ -63,16 +63,23 @@ import Testing
         #expect(try failure().problems.map(\.message) == ["cannot be read: Is a directory"])
     }
 
-    @Test func aSecretVariableTheStepsSetThemselvesIsRefused() throws {
-        try folder.write("chatwoot-extra.env", "REDIS_SENTINEL_PASSWORD=y\n")
-        #expect(try failure().problems.map(\.message).first?.hasPrefix("REDIS_SENTINEL_PASSWORD is a secret") == true)
-        try folder.write("chatwoot-extra.env", "SMTP_PASSWORD=x\nREDIS_PASSWORD=y\n")
-        #expect(try failure().problems.map(\.message).first?.hasPrefix("REDIS_PASSWORD is a secret") == true)
+    @Test func variablesThatAnApplicationRefusesAreNamedWithTheirFile() throws {
+        try folder.write("desk-extra.env", "Z=1\nSMTP_PASSWORD=x\nRESERVED_B=y\nRESERVED_A=z\n")
+        let problems = try failure().problems
+        #expect(problems.map(\.message) == ["RESERVED_A is taken", "RESERVED_B is taken"])
+        #expect(problems.first?.remedy == "remove RESERVED_A from \(folder.path)/desk-extra.env")
+    }
+
+    @Test func filesOfOtherApplicationsAreNotRead() throws {
+        try folder.write("desk.env", "DESK_PASSWORD='broken\n")
+        #expect(throws: CredentialsError.self) { try load() }
+        let credentials = try CredentialsDirectory(path: folder.path).load(for: [])
+        #expect(credentials.generated.isEmpty && credentials.variables.isEmpty)
     }
 
     @Test func allFilesAreReadIntoTypedValues() throws {
         try folder.write("minio.env", "MINIO_ENDPOINT=http://10.0.0.134:9000\nMINIO_ACCESS_KEY=a\nMINIO_SECRET_KEY=s\n")
-        try folder.write("chatwoot-extra.env", "SMTP_PASSWORD=x\n")
+        try folder.write("desk-extra.env", "SMTP_PASSWORD=x\n")
         try folder.write("redis.env", "REDIS_PASSWORD=r\nREDIS_SENTINEL_PASSWORD=rs\n")
         let credentials = try load()
         #expect(credentials.redis.sentinelPassword == Secret("rs"))
@@ -84,8 +91,9 @@ import Testing
         #expect(credentials.redis.password == Secret("r"))
         #expect(credentials.registry.token == Secret("t"))
         #expect(credentials.objectStorage?.secretKey == Secret("s"))
-        #expect(credentials.chatwoot == nil)
-        #expect(credentials.chatwootExtra == ["SMTP_PASSWORD": Secret("x")])
+        #expect(credentials.generated.isEmpty)
+        #expect(credentials.variables == ["desk-extra.env": ["SMTP_PASSWORD": Secret("x")]])
+        #expect(credentials.allSecrets.contains(Secret("x")))
     }
 
     @Test(arguments: [
@@ -101,19 +109,27 @@ import Testing
         #expect(postgres.password == Secret("of-" + names[0]))
     }
 
-    @Test func aBrokenChatwootFileStaysAsItIs() throws {
-        try folder.write("chatwoot.env", "CHATWOOT_PASSWORD='keep\n")
+    @Test func onlyTheSecretsOfAGeneratedFileAreSecrets() throws {
+        try folder.write("desk.env", "DESK_DB=desk\nDESK_PASSWORD=x\nDESK_KEY=\n")
+        let credentials = try load()
+        #expect(credentials.generated == ["desk.env": [.deskPassword: Secret("x")]])
+        #expect(credentials.allSecrets.contains(Secret("x")))
+        #expect(!credentials.allSecrets.contains(Secret("desk")))
+    }
+
+    @Test func aBrokenGeneratedFileStaysAsItIs() throws {
+        try folder.write("desk.env", "DESK_PASSWORD='keep\n")
         #expect(throws: CredentialsError.self) {
             try CredentialsDirectory(path: folder.path).write(
-                .init(database: nil, user: nil, password: Secret("new"), secretKeyBase: nil))
+                .standIn(for: GeneratedFile.desk.secrets), to: .desk)
         }
-        #expect(try folder.read("chatwoot.env") == "CHATWOOT_PASSWORD='keep\n")
+        #expect(try folder.read("desk.env") == "DESK_PASSWORD='keep\n")
     }
 
     @Test func aValueThatWouldNotReadBackIsNotWritten() throws {
         #expect(throws: CredentialsError.self) {
             try CredentialsDirectory(path: folder.path).write(
-                .init(database: nil, user: nil, password: Secret("two\nlines"), secretKeyBase: nil))
+                GeneratedSecrets([.deskPassword: Secret("two\nlines"), .deskKey: Secret("k")]), to: .desk)
         }
         #expect(try folder.names() == ["ghcr.env", "postgres.env", "redis.env"])
     }
@@ -129,23 +145,22 @@ import Testing
     @Test func whatIsWrittenIsPrivateAndReadsBack() throws {
         let directory = CredentialsDirectory(path: folder.path)
         let password = Secret("it's $HOME `x` \\ \"é\u{301}")
-        let key = SecretGenerator.secretKeyBase()
-        try directory.write(.init(database: "chatwoot", user: "chatwoot", password: password, secretKeyBase: key))
-        #expect(try folder.mode("chatwoot.env") == 0o600)
-        #expect(try folder.names() == ["chatwoot.env", "ghcr.env", "postgres.env", "redis.env"])
-        let read = try #require(load().chatwoot)
-        #expect(read.database == "chatwoot")
-        #expect(read.user == "chatwoot")
-        #expect(read.password == password)
-        #expect(read.secretKeyBase == key)
+        let key = SecretGenerator.hexadecimalKey()
+        let secrets: [GeneratedSecret: Secret] = [.deskPassword: password, .deskKey: key]
+        try directory.write(GeneratedSecrets(secrets), to: .desk)
+        #expect(try folder.mode("desk.env") == 0o600)
+        #expect(try folder.names() == ["desk.env", "ghcr.env", "postgres.env", "redis.env"])
+        #expect(try load().generated == ["desk.env": secrets])
+        #expect(try folder.read("desk.env").hasPrefix("DESK_DB='desk'\nDESK_PASSWORD='it"))
     }
 
     @Test func otherKeysAndCommentsStayInTheirPlaces() throws {
-        try folder.write("chatwoot.env", "# by hand\nexport CHATWOOT_PASSWORD=old # x\n\nMORE=\"a b\"\n")
+        try folder.write("desk.env", "# by hand\nexport DESK_PASSWORD=old # x\n\nMORE=\"a b\"\n")
         try CredentialsDirectory(path: folder.path).write(
-            .init(database: "db", user: nil, password: Secret("new"), secretKeyBase: nil))
+            GeneratedSecrets([.deskPassword: Secret("new"), .deskKey: Secret("k")]), to: .desk)
         #expect(
-            try folder.read("chatwoot.env") == "# by hand\nCHATWOOT_PASSWORD='new'\n\nMORE=\"a b\"\nCHATWOOT_DB='db'\n")
+            try folder.read("desk.env")
+                == "# by hand\nDESK_PASSWORD='new'\n\nMORE=\"a b\"\nDESK_DB='desk'\nDESK_KEY='k'\n")
     }
 
     @Test func generatedSecretsAreSafeEverywhereAndDifferent() {
@@ -154,7 +169,30 @@ import Testing
         for password in passwords {
             #expect(password.reveal().wholeMatch(of: /[A-Za-z][A-Za-z0-9]{39}/) != nil)
         }
-        #expect(SecretGenerator.secretKeyBase().reveal().wholeMatch(of: /[0-9a-f]{128}/) != nil)
-        #expect(SecretGenerator.secretKeyBase() != SecretGenerator.secretKeyBase())
+        #expect(SecretGenerator.hexadecimalKey().reveal().wholeMatch(of: /[0-9a-f]{128}/) != nil)
+        #expect(SecretGenerator.hexadecimalKey() != SecretGenerator.hexadecimalKey())
     }
+}
+
+extension GeneratedSecret {
+    static let deskPassword = GeneratedSecret(
+        entry: "POSTGRES_PASSWORD", variable: "DESK_PASSWORD", form: .password)
+    static let deskKey = GeneratedSecret(
+        entry: "SECRET_KEY_BASE", variable: "DESK_KEY", form: .hexadecimalKey)
+}
+
+extension GeneratedFile {
+    /// Two secrets and the database that the first is for.
+    static let desk = GeneratedFile(
+        name: "desk.env", secretName: "desk-secrets", secrets: [.deskPassword, .deskKey],
+        notes: [Note(variable: "DESK_DB", value: "desk")])
+}
+
+extension Application {
+    /// An application with all kinds of credentials files.
+    static let desk = Application(
+        namespace: "desk", generated: .desk,
+        credentialsFiles: [
+            CredentialsFile("desk-extra.env") { $0.hasPrefix("RESERVED") ? "is taken" : nil }
+        ])
 }

@@ -128,8 +128,7 @@ import Testing
         let credentials = Credentials(
             postgres: PostgresCredentials(user: "kb_admin", password: Secret("AdminPass"), host: nil, port: nil),
             redis: RedisCredentials(password: nil, host: nil, port: nil),
-            registry: RegistryCredentials(username: "keybuzz", token: Secret("t")), objectStorage: nil, chatwoot: nil,
-            chatwootExtra: [:])
+            registry: RegistryCredentials(username: "keybuzz", token: Secret("t")), objectStorage: nil)
         #expect(try Self.environment([], credentials).secret["REDIS_PASSWORD"] == nil)
         #expect(credentials.allSecrets.count == 2)
     }

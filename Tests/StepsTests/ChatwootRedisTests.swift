@@ -33,7 +33,7 @@ import Testing
             postgres: credentials.postgres,
             redis: RedisCredentials(
                 password: password.map { Secret($0) }, sentinelPassword: sentinelPassword.map { Secret($0) }),
-            registry: credentials.registry, objectStorage: nil, chatwoot: nil, chatwootExtra: [:])
+            registry: credentials.registry, objectStorage: nil)
         credentials.certificates.redis = try authority.map { try String(contentsOfFile: $0, encoding: .utf8) }
         return SiteSample.readable(try SiteSample.inventory([(old: shipped, new: redis)]), credentials)
     }

@@ -60,11 +60,14 @@ import Testing
 
         func site() async throws -> SiteWriter {
             let (inventory, shell) = (try SiteSample.inventory(), ForbiddenShell())
-            let file = ChatwootCredentials(
-                database: "chatwoot", user: "chatwoot", password: chatwoot.databasePassword,
-                secretKeyBase: chatwoot.secretKeyBase)
-            let store = GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), file: file) { _ in }
-            _ = try await store.find { nil }
+            let filed: [GeneratedSecret: Secret] = [
+                .databasePassword: chatwoot.databasePassword, .secretKeyBase: chatwoot.secretKeyBase,
+            ]
+            let store = GeneratedSecretsStore(
+                directory: CredentialsDirectory(path: "/nowhere"),
+                filed: [GeneratedFile.chatwootName: filed]
+            ) { _ in }
+            _ = try await store.find(.chatwoot(inventory)) { nil }
             let node = NodeReader(name: shell.hostName, address: "10.0.0.100", shell: shell)
             let reader = SiteReader(
                 module: module11, inventory: inventory, credentials: SiteSample.credentials(),

@@ -34,7 +34,7 @@ enum SiteSample {
             objectStorage: minio
                 ? ObjectStorageCredentials(endpoint: nil, accessKey: "minio-access", secretKey: Secret("minio-secret"))
                 : nil,
-            chatwoot: nil, chatwootExtra: extra)
+            variables: [CredentialsFile.chatwootExtra.name: extra])
     }
 
     static func readable(
@@ -45,9 +45,19 @@ enum SiteSample {
             module: module11, inventory: inventory, credentials: credentials,
             cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node, nodes: [node],
             absentNodes: [], services: ForbiddenServices(),
-            generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), file: nil) { _ in },
+            generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), filed: [:]) { _ in },
             prefetch: Prefetch(), reporter: Reporter(progress: { _ in }, warning: { _ in }))
     }
+}
+
+extension GeneratedSecrets {
+    /// These two.
+    init(databasePassword: Secret, secretKeyBase: Secret) {
+        self.init([.databasePassword: databasePassword, .secretKeyBase: secretKeyBase])
+    }
+
+    /// Two that nobody uses.
+    static func standIn() -> GeneratedSecrets { .standIn(for: GeneratedSecret.chatwoot) }
 }
 
 /// A shell that nobody may use.

@@ -29,7 +29,7 @@ struct ChatwootEnvironment: Sendable {
         ]) { _, own in own }
         plain.merge(PostgresTrust(site).variables) { _, own in own }
         plain.merge(RedisTrust(site).variables) { _, own in own }
-        var secret = site.credentials.chatwootExtra
+        var secret = site.credentials[.chatwootExtra]
         secret.merge([
             "POSTGRES_PASSWORD": generated.databasePassword,
             "SECRET_KEY_BASE": generated.secretKeyBase,

@@ -28,23 +28,22 @@ struct PrepareConfig: ObjectOwner, NamedStep {
 extension ChatwootEnvironment {
     /// The environment as far as it is known now: before the secrets exist, with stand-ins for them.
     static func present(_ site: SiteReader) async throws -> ChatwootEnvironment {
-        try await ConfigRepair(site).marking(
-            ChatwootEnvironment(site, try await site.chatwootSecrets().complete ?? .standIn()))
+        let secrets =
+            try await site.chatwootSecrets().complete ?? .standIn(for: GeneratedSecret.chatwoot)
+        return try await ConfigRepair(site).marking(ChatwootEnvironment(site, secrets))
     }
 }
 
 extension SiteReader {
     /// The generated secrets as far as they exist.
     func chatwootSecrets() async throws -> GeneratedSecretsStore.Found {
-        try await generatedSecrets(in: application.namespace, secret: ChatwootNames.secret)
+        try await generatedSecrets(.chatwoot(inventory))
     }
 }
 
 extension SiteWriter {
     /// The generated secrets, made and written to the credentials file first where they do not exist yet.
     func ensureChatwootSecrets() async throws -> GeneratedSecrets {
-        try await ensureGeneratedSecrets(
-            in: reader.application.namespace, secret: ChatwootNames.secret,
-            for: .chatwoot(reader.inventory))
+        try await ensureGeneratedSecrets(.chatwoot(reader.inventory))
     }
 }

@@ -5,7 +5,8 @@ extension Application {
     static func chatwoot(_ inventory: StepKit.Inventory) -> Application {
         Application(
             namespace: inventory.chatwoot.namespace, images: [.chatwoot(inventory)],
-            database: .chatwoot(inventory))
+            database: .chatwoot(inventory), generated: .chatwoot(inventory),
+            credentialsFiles: [.chatwootExtra])
     }
 }
 

@@ -58,7 +58,8 @@ private func requirePrograms(_ site: SiteReader) async throws {
 private func requireReadablePasswords(_ site: SiteReader) throws {
     let misreadings = [
         site.credentials.redis.password.flatMap(ChatwootPasswordRules.misreadingAsRedisPassword),
-        site.credentials.chatwoot?.password.flatMap(ChatwootPasswordRules.misreadingAsDatabasePassword),
+        site.credentials.generated[GeneratedFile.chatwootName]?[.databasePassword]
+            .flatMap(ChatwootPasswordRules.misreadingAsDatabasePassword),
     ].compactMap { $0 }
     guard let first = misreadings.first else { return }
     throw StepFailure(

@@ -10,10 +10,10 @@ public struct Credentials: Sendable {
     public let registry: RegistryCredentials
     /// The object storage, from `minio.env`; nil when there is no such file.
     public let objectStorage: ObjectStorageCredentials?
-    /// What was generated for Chatwoot, from `chatwoot.env`; nil when there is no such file.
-    public let chatwoot: ChatwootCredentials?
-    /// Further secret variables for Chatwoot's Secret, from `chatwoot-extra.env`; empty when there is no such file.
-    public let chatwootExtra: [String: Secret]
+    /// What was generated for the applications earlier, by the file's name, as far as it is there.
+    public var generated: [String: [GeneratedSecret: Secret]] = [:]
+    /// The variables of the applications' further files, by the file's name; none of a file that is missing.
+    public var variables: [String: [String: Secret]] = [:]
     /// The authorities that sign the services' certificates, from the files that the inventory names.
     public var certificates = TrustedCertificates()
 }
@@ -68,31 +68,14 @@ public struct ObjectStorageCredentials: Sendable {
     public let secretKey: Secret
 }
 
-/// What was generated for Chatwoot, and for which database; whatever an older file lacks is nil.
-public struct ChatwootCredentials: Sendable {
-    /// The database.
-    public let database: String?
-    /// The role that owns it.
-    public let user: String?
-    /// The role's password.
-    public let password: Secret?
-    /// What Rails signs sessions with.
-    public let secretKeyBase: Secret?
-
-    /// Describes what is known; see the properties.
-    public init(database: String?, user: String?, password: Secret?, secretKeyBase: Secret?) {
-        self.database = database
-        self.user = user
-        self.password = password
-        self.secretKeyBase = secretKeyBase
-    }
-}
-
 extension Credentials {
+    /// The variables of `file`.
+    public subscript(file: CredentialsFile) -> [String: Secret] { variables[file.name] ?? [:] }
+
     /// Every secret there is, for whoever must keep them out of records.
     public var allSecrets: [Secret] {
         [postgres.password, registry.token]
             + [redis.password, redis.sentinelPassword, objectStorage?.secretKey].compactMap { $0 }
-            + [chatwoot?.password, chatwoot?.secretKeyBase].compactMap { $0 } + chatwootExtra.values
+            + generated.values.flatMap(\.values) + variables.values.flatMap(\.values)
     }
 }

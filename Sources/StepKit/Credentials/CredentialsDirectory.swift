@@ -10,10 +10,6 @@ import ClientKit
 ///
 /// Its methods block on files: call them off the cooperative pool.
 public struct CredentialsDirectory: Sendable {
-    /// The file of further secret variables for Chatwoot.
-    static let extraFile = "chatwoot-extra.env"
-    private static let chatwootFile = "chatwoot.env"
-
     /// The folder.
     public let path: String
 
@@ -22,8 +18,9 @@ public struct CredentialsDirectory: Sendable {
         self.path = path
     }
 
-    /// Reads all files; everything that is missing or wrong in any of them is reported at once.
-    public func load() throws(CredentialsError) -> Credentials {
+    /// Reads the platform's files and those of `applications`; everything that is missing or wrong in any of them is
+    /// reported at once.
+    public func load(for applications: [Application]) throws(CredentialsError) -> Credentials {
         try requireFolder()
         var problems: [CredentialsProblem] = []
         let postgres = read("postgres.env", isRequired: true, &problems) { file in
@@ -47,23 +44,37 @@ public struct CredentialsDirectory: Sendable {
                 endpoint: file.optionalText("MINIO_ENDPOINT"),
                 accessKey: file.text("MINIO_ACCESS_KEY"), secretKey: file.secret("MINIO_SECRET_KEY"))
         }
-        let chatwoot = read(Self.chatwootFile, isRequired: false, &problems, Self.chatwoot)
-        let extra = read(Self.extraFile, isRequired: false, &problems, Self.extra)
+        var generated: [String: [GeneratedSecret: Secret]] = [:]
+        var variables: [String: [String: Secret]] = [:]
+        for application in applications {
+            if let file = application.generated {
+                generated[file.name] = read(file.name, isRequired: false, &problems) { reader in
+                    let found = file.secrets.map { ($0, reader.optionalSecret($0.variable)) }
+                    return Dictionary(uniqueKeysWithValues: found).compactMapValues(\.self)
+                }
+            }
+            for file in application.credentialsFiles {
+                variables[file.name] = read(file.name, isRequired: false, &problems) { reader in
+                    reader.refuse(file.objection)
+                    return reader.values
+                }
+            }
+        }
         guard problems.isEmpty, let postgres, let redis, let registry else {
             throw CredentialsError(
                 attempt: "read the credentials in \(path)", problems: problems, kind: .badInput)
         }
         return Credentials(
             postgres: postgres, redis: redis, registry: registry, objectStorage: objectStorage,
-            chatwoot: chatwoot, chatwootExtra: extra ?? [:])
+            generated: generated, variables: variables)
     }
 
-    /// Writes what is not nil in `chatwoot` into `chatwoot.env`, mode 0600, and returns when it is on the disk.
+    /// Writes `secrets` into `place`, mode 0600, and returns when they are on the disk.
     ///
     /// Other keys and comments in the file stay. A file that cannot be read is an error and stays as it is.
-    public func write(_ chatwoot: ChatwootCredentials) throws(CredentialsError) {
+    public func write(_ secrets: GeneratedSecrets, to place: GeneratedFile) throws(CredentialsError) {
         try requireFolder()
-        let file = filePath(Self.chatwootFile)
+        let file = filePath(place.name)
         let existing: EnvFile
         do {
             existing = try envFile(file) ?? EnvFile()
@@ -71,11 +82,9 @@ public struct CredentialsDirectory: Sendable {
             throw CredentialsError(
                 attempt: "read \(file) before writing it", problems: error.problems, kind: error.kind)
         }
-        let assignments: [(String, Secret?)] = [
-            ("CHATWOOT_DB", chatwoot.database.map(Secret.init)), ("CHATWOOT_USER", chatwoot.user.map(Secret.init)),
-            ("CHATWOOT_PASSWORD", chatwoot.password), ("SECRET_KEY_BASE", chatwoot.secretKeyBase),
-        ]
-        let text = existing.text(setting: assignments.compactMap { (key, value) in value.map { (key, $0) } })
+        let text = existing.text(
+            setting: place.notes.map { ($0.variable, Secret($0.value)) }
+                + place.secrets.map { ($0.variable, secrets[$0]) })
         do {
             // What is written must read back, or the next run would be refused the only copy of a password.
             _ = try EnvFile(Array(text.utf8), file: file)
@@ -91,21 +100,6 @@ public struct CredentialsDirectory: Sendable {
                         remedy: "check that \(path) is writable and its disk is not full")
                 ], kind: .stateNotWritable)
         }
-    }
-
-    private static func chatwoot(_ file: inout CredentialsFileReader) -> ChatwootCredentials {
-        ChatwootCredentials(
-            database: file.optionalText("CHATWOOT_DB"), user: file.optionalText("CHATWOOT_USER"),
-            password: file.optionalSecret("CHATWOOT_PASSWORD"), secretKeyBase: file.optionalSecret("SECRET_KEY_BASE"))
-    }
-
-    private static func extra(_ file: inout CredentialsFileReader) -> [String: Secret] {
-        for (name, _) in file.values.sorted(by: { $0.key < $1.key }) {
-            if let objection = ReservedVariables.objectionToAny(name) {
-                file.report("\(name) \(objection)", remedy: "remove \(name) from \(file.file)")
-            }
-        }
-        return file.values
     }
 
     private func filePath(_ name: String) -> String {

@@ -47,6 +47,15 @@ struct CredentialsFileReader {
         problems.append(CredentialsProblem(file: file, line: nil, message: message, remedy: remedy))
     }
 
+    /// Reports each variable that `objection` has something against.
+    mutating func refuse(_ objection: (String) -> String?) {
+        for name in values.keys.sorted() {
+            if let objection = objection(name) {
+                report("\(name) \(objection)", remedy: "remove \(name) from \(file)")
+            }
+        }
+    }
+
     private mutating func required(_ keys: [String]) -> Secret {
         for key in keys {
             if let value = optionalSecret(key) {

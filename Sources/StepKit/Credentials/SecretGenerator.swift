@@ -14,8 +14,8 @@ public enum SecretGenerator {
         return Secret(String([first] + rest))
     }
 
-    /// A value for SECRET_KEY_BASE: 64 random bytes as 128 hexadecimal digits.
-    public static func secretKeyBase() -> Secret {
+    /// A key: 64 random bytes as 128 hexadecimal digits.
+    public static func hexadecimalKey() -> Secret {
         var generator = SystemRandomNumberGenerator()
         let words = (0..<16).map { _ in hexadecimal(UInt32.random(in: .min ... .max, using: &generator), digits: 8) }
         return Secret(words.joined().lowercased())

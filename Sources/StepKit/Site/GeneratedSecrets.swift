@@ -1,100 +1,114 @@
 public import ClientKit
 
-/// The two secrets that are generated once for an installation and never rotated.
+/// All generated secrets of an application.
 public struct GeneratedSecrets: Sendable {
-    /// The password of Chatwoot's database role.
-    public let databasePassword: Secret
-    /// What Rails signs sessions and encrypts data with; losing it makes encrypted data unreadable.
-    public let secretKeyBase: Secret
+    private let values: [GeneratedSecret: Secret]
 
-    /// Wraps the two.
-    public init(databasePassword: Secret, secretKeyBase: Secret) {
-        self.databasePassword = databasePassword
-        self.secretKeyBase = secretKeyBase
+    /// Takes a value for each secret.
+    public init(_ values: [GeneratedSecret: Secret]) {
+        self.values = values
     }
 
     /// Values that nobody uses, in the shape of the real ones: for comparing what a plan can know before they exist.
-    public static func standIn() -> GeneratedSecrets {
-        GeneratedSecrets(
-            databasePassword: SecretGenerator.password(), secretKeyBase: SecretGenerator.secretKeyBase())
+    public static func standIn(for secrets: [GeneratedSecret]) -> GeneratedSecrets {
+        GeneratedSecrets(making: secrets, unlessIn: [:])
+    }
+
+    fileprivate init(making secrets: [GeneratedSecret], unlessIn known: [GeneratedSecret: Secret]) {
+        values = Dictionary(uniqueKeysWithValues: secrets.map { ($0, known[$0] ?? $0.make()) })
+    }
+
+    /// The value of `secret`, which the application has declared.
+    public subscript(secret: GeneratedSecret) -> Secret {
+        guard let value = values[secret] else {
+            preconditionFailure("\(secret.variable) is not a generated secret of the application")
+        }
+        return value
     }
 }
 
-/// Finds the generated secrets in their order of truth: the cluster's Secret, then `chatwoot.env`, then nothing.
+/// Finds the generated secrets in their order of truth: the cluster's Secret, then the credentials file, then nothing.
 ///
 /// The old scripts made new ones at every run, which cut every session and every running pod off.
 public actor GeneratedSecretsStore {
-    /// What is known of the two, each from the first place that has it.
+    /// What is known of an application's secrets, each from the first place that has it.
     public struct Found: Sendable {
-        /// The database password, if any place has one.
-        public let databasePassword: Secret?
-        /// The key, if any place has one.
-        public let secretKeyBase: Secret?
-        /// Whether `chatwoot.env` holds both, in the same values.
+        fileprivate let file: GeneratedFile
+        fileprivate let values: [GeneratedSecret: Secret]
+        /// Whether the credentials file holds all of them, in the same values.
         public let fileIsCurrent: Bool
 
-        /// Both, once both exist.
+        fileprivate init(_ file: GeneratedFile, values: [GeneratedSecret: Secret], fileIsCurrent: Bool) {
+            self.file = file
+            self.values = values
+            self.fileIsCurrent = fileIsCurrent
+        }
+
+        /// The value of `secret`, if any place has one.
+        public subscript(secret: GeneratedSecret) -> Secret? { values[secret] }
+
+        /// All of them, once all exist.
         public var complete: GeneratedSecrets? {
-            guard let databasePassword, let secretKeyBase else { return nil }
-            return GeneratedSecrets(databasePassword: databasePassword, secretKeyBase: secretKeyBase)
+            file.secrets.allSatisfy { values[$0] != nil } ? GeneratedSecrets(values) : nil
         }
     }
 
     private let directory: CredentialsDirectory
-    private let file: ChatwootCredentials?
+    private let filed: [String: [GeneratedSecret: Secret]]
     private let register: @Sendable (Secret) -> Void
-    private var known: Found?
-    private var completed: GeneratedSecrets?
+    private var known: [GeneratedFile: Found] = [:]
+    private var completed: [GeneratedFile: GeneratedSecrets] = [:]
 
-    /// Looks into `file`, the parsed `chatwoot.env`; tells `register` every secret it learns before anyone else sees it.
+    /// Takes what the files had when they were read, by their names; tells `register` every secret it learns before
+    /// anyone else sees it.
     public init(
-        directory: CredentialsDirectory, file: ChatwootCredentials?, register: @escaping @Sendable (Secret) -> Void
+        directory: CredentialsDirectory, filed: [String: [GeneratedSecret: Secret]],
+        register: @escaping @Sendable (Secret) -> Void
     ) {
         self.directory = directory
-        self.file = file
+        self.filed = filed
         self.register = register
-        for secret in [file?.password, file?.secretKeyBase].compactMap({ $0 }) { register(secret) }
+        for secret in filed.values.flatMap(\.values) { register(secret) }
     }
 
-    /// What exists; `cluster` reads the cluster's Secret and is asked once.
-    func find(cluster: @Sendable () async throws -> [String: Secret]?) async throws -> Found {
-        if let known { return known }
-        let secret = try await cluster() ?? [:]
-        for value in secret.values { register(value) }
-        let password = secret["POSTGRES_PASSWORD"].nonEmpty ?? file?.password.nonEmpty
-        let key = secret["SECRET_KEY_BASE"].nonEmpty ?? file?.secretKeyBase.nonEmpty
+    /// What exists of the secrets in `file`; `cluster` reads the cluster's Secret and is asked once.
+    func find(
+        _ file: GeneratedFile, cluster: @Sendable () async throws -> [String: Secret]?
+    ) async throws -> Found {
+        if let found = known[file] { return found }
+        let entries = try await cluster() ?? [:]
+        for value in entries.values { register(value) }
+        let filed = filed[file.name] ?? [:]
+        var values: [GeneratedSecret: Secret] = [:]
+        for secret in file.secrets {
+            values[secret] = entries[secret.entry].nonEmpty ?? filed[secret].nonEmpty
+        }
         let found = Found(
-            databasePassword: password, secretKeyBase: key,
-            fileIsCurrent: password != nil && key != nil && file?.password == password && file?.secretKeyBase == key)
-        known = found
+            file, values: values,
+            fileIsCurrent: file.secrets.allSatisfy { values[$0] != nil && values[$0] == filed[$0] })
+        known[file] = found
         return found
     }
 
     /// Forgets what the cluster's Secret said, since another run may have changed it.
     public func forget() {
-        known = nil
+        known = [:]
     }
 
-    /// Makes what is missing and writes both to `chatwoot.env`, durably, before returning them for use anywhere.
-    func complete(_ found: Found, for database: Application.Database) async throws -> GeneratedSecrets {
-        // Whoever asks at the same time gets the same two, not others.
+    /// Makes what is missing and writes all of it to the credentials file, durably, before returning it for use anywhere.
+    func complete(_ found: Found) async throws -> GeneratedSecrets {
+        let file = found.file
+        // Whoever asks at the same time gets the same ones, not others.
         let secrets =
-            completed
-            ?? GeneratedSecrets(
-                databasePassword: found.databasePassword ?? SecretGenerator.password(),
-                secretKeyBase: found.secretKeyBase ?? SecretGenerator.secretKeyBase())
-        completed = secrets
-        register(secrets.databasePassword)
-        register(secrets.secretKeyBase)
+            completed[file] ?? GeneratedSecrets(making: file.secrets, unlessIn: found.values)
+        completed[file] = secrets
+        for secret in file.secrets { register(secrets[secret]) }
         if !found.fileIsCurrent {
             let directory = directory
-            let contents = ChatwootCredentials(
-                database: database.name, user: database.user, password: secrets.databasePassword,
-                secretKeyBase: secrets.secretKeyBase)
-            try await runBlocking { try directory.write(contents) }
+            try await runBlocking { try directory.write(secrets, to: file) }
         }
-        known = Found(
-            databasePassword: secrets.databasePassword, secretKeyBase: secrets.secretKeyBase, fileIsCurrent: true)
+        let values = Dictionary(uniqueKeysWithValues: file.secrets.map { ($0, secrets[$0]) })
+        known[file] = Found(file, values: values, fileIsCurrent: true)
         return secrets
     }
 }

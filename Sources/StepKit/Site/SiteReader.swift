@@ -58,11 +58,12 @@ public struct SiteReader: Sendable {
         try await services.redisReader()
     }
 
-    /// The generated secrets as far as they exist, from the Secret `name` in `namespace`, then the credentials file.
-    public func generatedSecrets(in namespace: String, secret name: String) async throws -> GeneratedSecretsStore.Found
-    {
-        let cluster = cluster
-        return try await generated.find { try await cluster.readSecret(name, namespace: namespace) }
+    /// The secrets of `file`, which are generated for the application, as far as they exist.
+    public func generatedSecrets(_ file: GeneratedFile) async throws -> GeneratedSecretsStore.Found {
+        let (cluster, namespace) = (cluster, application.namespace)
+        return try await generated.find(file) {
+            try await cluster.readSecret(file.secretName, namespace: namespace)
+        }
     }
 
     /// The API server's version, asked once.

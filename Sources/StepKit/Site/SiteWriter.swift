@@ -34,11 +34,8 @@ public struct SiteWriter: Sendable {
         try await reader.services.redisWriter()
     }
 
-    /// The generated secrets, made and written to the credentials file first where they do not exist yet.
-    public func ensureGeneratedSecrets(
-        in namespace: String, secret name: String, for database: Application.Database
-    ) async throws -> GeneratedSecrets {
-        let found = try await reader.generatedSecrets(in: namespace, secret: name)
-        return try await reader.generated.complete(found, for: database)
+    /// The secrets of `file`, made and written to it first where they do not exist yet.
+    public func ensureGeneratedSecrets(_ file: GeneratedFile) async throws -> GeneratedSecrets {
+        try await reader.generated.complete(try await reader.generatedSecrets(file))
     }
 }

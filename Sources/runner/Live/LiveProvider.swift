@@ -13,7 +13,8 @@ struct LiveProvider: SiteProvider {
     let passphrase: @Sendable (String) async -> Secret?
 
     func open(observer: any ActivityObserver) async throws -> any OpenSite {
-        let (credentials, generated) = try await Self.credentials(of: inventory, redactor)
+        let (credentials, generated) = try await Self.credentials(
+            of: inventory, for: [module], redactor: redactor)
         let hosts = LiveHosts(inventory, observer: observer, passphrase: passphrase)
         var connections: [SSHConnection] = []
         var absent: [AbsentNode] = []
@@ -42,19 +43,21 @@ struct LiveProvider: SiteProvider {
         }
     }
 
-    /// What the credentials files say, every secret of them known to `redactor`.
+    /// What the platform's credentials files and those of `modules` say, every secret of them known to `redactor`.
     static func credentials(
-        of inventory: Inventory, _ redactor: Redactor
+        of inventory: Inventory, for modules: [StepKit.Module], redactor: Redactor
     ) async throws -> (Credentials, GeneratedSecretsStore) {
         let directory = CredentialsDirectory(path: inventory.credentials.directory)
+        let applications = modules.map { $0.application(inventory) }
         let credentials = try await runBlocking {
-            var credentials = try directory.load()
+            var credentials = try directory.load(for: applications)
             credentials.certificates = try TrustedCertificates(for: inventory)
             return credentials
         }
         for secret in credentials.allSecrets { redactor.add(secret) }
         return (
-            credentials, GeneratedSecretsStore(directory: directory, file: credentials.chatwoot) { redactor.add($0) }
+            credentials,
+            GeneratedSecretsStore(directory: directory, filed: credentials.generated) { redactor.add($0) }
         )
     }
 }

@@ -26,7 +26,8 @@ struct InventoryProbe: Sendable {
         var findings: [ProbeFinding] = []
         var access: (Credentials, GeneratedSecretsStore)?
         do {
-            access = try await LiveProvider.credentials(of: inventory, redactor)
+            access = try await LiveProvider.credentials(
+                of: inventory, for: Runner.modules.modules, redactor: redactor)
             findings.append(.ok(credentialsSubject, found: "readable by their owner only"))
         } catch {
             findings.append(.failed(credentialsSubject, error: error, redactor: redactor))

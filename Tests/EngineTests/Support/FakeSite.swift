@@ -39,7 +39,8 @@ struct FakeSite: OpenSite {
                 module: module, inventory: inventory, credentials: .nobodys, cluster: writer.reader, master: node,
                 nodes: [node],
                 absentNodes: world.absent, services: ForbiddenServices(),
-                generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), file: nil) { _ in },
+                generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), filed: [:]) { _ in
+                },
                 prefetch: Prefetch(), reporter: reporter),
             cluster: writer)
     }
@@ -79,8 +80,7 @@ extension Credentials {
     static let nobodys = Credentials(
         postgres: PostgresCredentials(user: "kb_admin", password: Secret("unused"), host: nil, port: nil),
         redis: RedisCredentials(password: Secret("unused"), host: nil, port: nil),
-        registry: RegistryCredentials(username: "keybuzz", token: Secret("unused")), objectStorage: nil, chatwoot: nil,
-        chatwootExtra: [:])
+        registry: RegistryCredentials(username: "keybuzz", token: Secret("unused")), objectStorage: nil)
 }
 
 /// A shell that nothing in the engine may use.

@@ -17,12 +17,12 @@ enum SiteSample {
         let credentials = Credentials(
             postgres: PostgresCredentials(user: "kb_admin", password: Secret("unused"), host: nil, port: nil),
             redis: RedisCredentials(password: Secret("unused"), host: nil, port: nil), registry: registry,
-            objectStorage: nil, chatwoot: nil, chatwootExtra: [:])
+            objectStorage: nil)
         return SiteReader(
             module: .sample, inventory: inventory, credentials: credentials,
             cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node, nodes: [node],
             absentNodes: [], services: ForbiddenServices(),
-            generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), file: nil) { _ in },
+            generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), filed: [:]) { _ in },
             prefetch: Prefetch(), reporter: Reporter(progress: { _ in }, warning: { warn($0.text) }))
     }
 }
