@@ -27,6 +27,9 @@ public enum LookUpFailure: Error, Sendable, Hashable {
         case .interrupted: "resume when ready"
         }
     }
+
+    /// Which exit status it leads to.
+    public var kind: FailureKind { self == .interrupted ? .failed : .unreachable }
 }
 
 /// The numeric addresses of `name`, at least one, in the order that the system prefers.

@@ -150,10 +150,9 @@ extension LoginFailure {
         case .server(let answer):
             return PostgresError(answer, attempt: attempt, host: place)
         case .noAddress(let failure):
-            let isInterrupted = failure == .interrupted
             return error(
-                isInterrupted ? .interrupted : .nameNotFound, cause: failure.cause, remedy: failure.remedy,
-                kind: isInterrupted ? .failed : .unreachable)
+                failure == .interrupted ? .interrupted : .nameNotFound, cause: failure.cause,
+                remedy: failure.remedy, kind: failure.kind)
         case .cannotConnect(let text):
             return error(
                 .cannotConnect, cause: text,
