@@ -81,7 +81,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "RunnerTests",
-            dependencies: ["ClientKit", "DataServers", "Journal", "Postgres", "Redis", "StepKit", "runner"],
+            dependencies: ["ClientKit", "DataServers", "Journal", "Postgres", "Redis", "SSH", "StepKit", "runner"],
             swiftSettings: strict),
         // Needs the rehearsal cluster; see the Makefile.
         .testTarget(name: "LabTests", dependencies: ["runner"], swiftSettings: strict),

@@ -9,6 +9,8 @@ public actor RedisConnection {
     private let observer: any ActivityObserver
     private let executor = SerialQueueExecutor(label: "runner.redis")
     private var socket: TCPStream?
+    /// The numeric address that was dialled last.
+    private var dialled: String?
     private var parser = RESPParser()
     private var hasAnswered = false
 
@@ -94,54 +96,34 @@ public actor RedisConnection {
         return try result.get()
     }
 
-    /// `error` of the login, or the cause behind it where the peer itself shows another one.
+    /// `refusal` of the login, or the cause behind it where the peer itself shows another one.
     private func explained(_ refusal: RedisError) async -> RedisError {
-        switch refusal.reason {
-        case .closedBeforeLogin where endpoint.trusted == nil:
-            return peerWantsTLS() ? refusal.because(.wantsTLS) : refusal
-        case .closedBeforeLogin, .connectDeadline, .notTLS:
-            return endpoint.trusted != nil && peerIsPlainRedis() ? refusal.because(.wantsNoTLS) : refusal
-        case .server(code: "ERR"):
-            // A server without any password answers without one; a Sentinel is one of those as a rule.
-            do throws(RedisError) {
-                let answer = try await run(Command(["INFO"], .read))
-                guard case .bulk(let bytes?) = answer else { return refusal }
-                guard !endpoint.isSentinel else { return refusal.because(.wantsNoPassword) }
-                let info = RedisInfo(text: String(decoding: bytes, as: UTF8.self))
-                return info.unsuitability(at: endpoint.place, attempt: refusal.attempt)
-                    ?? refusal.because(.wantsNoPassword)
-            } catch {
-                return refusal
-            }
-        default: return refusal
+        guard refusal.code == "ERR" else {
+            // A tunnel is for one connection, which is used up; see `RedisEndpoint.connect(through:open:)`.
+            guard endpoint.dialPort == nil, let dialled else { return refusal }
+            return TLSProbe(endpoint: endpoint, address: dialled).explained(refusal)
+        }
+        // A server without any password answers without one; a Sentinel is one of those as a rule.
+        do throws(RedisError) {
+            let answer = try await run(Command(["INFO"], .read))
+            guard case .bulk(let bytes?) = answer else { return refusal }
+            guard !endpoint.isSentinel else { return refusal.because(.wantsNoPassword) }
+            let info = RedisInfo(text: String(decoding: bytes, as: UTF8.self))
+            return info.unsuitability(at: endpoint.place, attempt: refusal.attempt)
+                ?? refusal.because(.wantsNoPassword)
+        } catch {
+            return refusal
         }
     }
 
-    /// Whether a peer that closes a plain connection answers the beginning of a TLS one.
-    private func peerWantsTLS() -> Bool {
-        guard let trusted = systemTrustFile() else { return false }
-        do {
-            let stream = try connect()
-            try stream.start(TLSSession(with: endpoint.host, trusting: trusted), until: .now + endpoint.connectTimeout)
-            return true
-        } catch StreamFailure.tls(.certificate) {
-            return true
-        } catch {
-            return false
-        }
+    /// `refusal` of a connection through one tunnel, with the cause that `endpoint` shows through another.
+    static func explained(_ refusal: RedisError, at endpoint: RedisEndpoint) async -> RedisError {
+        await RedisConnection(to: endpoint, observer: IgnoringObserver()).probed(refusal)
     }
 
-    /// Whether a peer that does not agree on TLS answers as Redis does without it.
-    private func peerIsPlainRedis() -> Bool {
-        do {
-            let stream = try connect()
-            let deadline = ContinuousClock.now + endpoint.connectTimeout
-            try stream.send(encodeRESP(["PING"]), until: deadline)
-            let answer = try stream.receive(until: deadline)
-            return answer.starts(with: Array("+PONG".utf8)) || answer.starts(with: Array("-NOAUTH".utf8))
-        } catch {
-            return false
-        }
+    private func probed(_ refusal: RedisError) -> RedisError {
+        guard let address = endpoint.dialAddress else { return refusal }
+        return TLSProbe(endpoint: endpoint, address: address).explained(refusal)
     }
 
     private func session(trusting trusted: String) throws(StreamFailure) -> TLSSession {
@@ -152,44 +134,40 @@ public actor RedisConnection {
         }
     }
 
-    private func connect() throws(StreamFailure) -> TCPStream {
-        let deadline = ContinuousClock.now + endpoint.connectTimeout
-        let addresses: [String]
-        do throws(LookUpFailure) {
-            addresses = try self.addresses(until: deadline)
-        } catch {
-            throw .cannotConnect("no address")
-        }
-        return try TCPStream(address: addresses[0], port: endpoint.dialPort ?? endpoint.port, until: deadline)
-    }
-
     private func addresses(until deadline: ContinuousClock.Instant) throws(LookUpFailure) -> [String] {
         if let address = endpoint.dialAddress { return [address] }
         return try numericAddresses(of: endpoint.host, until: deadline)
     }
 
+    /// Dials one address after another until one takes the connection.
     private func dial(attempt: String) throws(RedisError) -> TCPStream {
-        let limit = endpoint.connectTimeout
-        let addresses: [String]
+        var rest: [String]
         do throws(LookUpFailure) {
-            addresses = try self.addresses(until: .now + limit)
+            rest = try addresses(until: .now + endpoint.connectTimeout)
         } catch {
             throw RedisError(error, attempt: attempt, host: endpoint.place)
         }
-        var failure = StreamFailure.cannotConnect("no address")
-        for address in addresses {
+        var causes: [String] = []
+        while true {
+            let address = rest.removeFirst()
+            dialled = address
             do throws(StreamFailure) {
-                let deadline = ContinuousClock.now + limit
-                let stream = try TCPStream(
-                    address: address, port: endpoint.dialPort ?? endpoint.port, until: deadline)
-                guard let trusted = endpoint.trusted else { return stream }
-                try stream.start(session(trusting: trusted), until: deadline)
-                return stream
+                return try stream(to: address)
             } catch {
-                failure = error
+                let failure = RedisError(dialling: error, attempt: attempt, host: endpoint.place)
+                causes.append("\(address): \(failure.cause)")
+                guard rest.isEmpty else { continue }
+                throw causes.count == 1 ? failure : failure.with(cause: causes.joined(separator: "; "))
             }
         }
-        throw RedisError(dialling: failure, attempt: attempt, host: endpoint.place)
+    }
+
+    private func stream(to address: String) throws(StreamFailure) -> TCPStream {
+        let deadline = ContinuousClock.now + endpoint.connectTimeout
+        let port = endpoint.dialPort ?? endpoint.port
+        let stream = try TCPStream(address: address, port: port, until: deadline)
+        if let trusted = endpoint.trusted { try stream.start(session(trusting: trusted), until: deadline) }
+        return stream
     }
 
     private func perform(_ command: Command) throws(RedisError) -> RESPValue {

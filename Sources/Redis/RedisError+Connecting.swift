@@ -4,10 +4,9 @@ import ClientKit
 extension RedisError {
     /// No address to dial.
     init(_ failure: LookUpFailure, attempt: String, host: String) {
-        let isInterrupted = failure == .interrupted
         self.init(
-            isInterrupted ? .interrupted : .nameNotFound, attempt: attempt, host: host, cause: failure.cause,
-            remedy: failure.remedy, kind: isInterrupted ? .failed : .unreachable)
+            failure == .interrupted ? .interrupted : .nameNotFound, attempt: attempt, host: host,
+            cause: failure.cause, remedy: failure.remedy, kind: failure.kind)
     }
 
     /// No TCP connection.
@@ -50,6 +49,11 @@ extension RedisError {
                     .tls, cause: "the TLS handshake failed: \(words)", remedy: "check the Redis log for the reason",
                     kind: .failed)
             }
+    }
+
+    /// The same failure, told with the cause of each address.
+    func with(cause: String) -> RedisError {
+        RedisError(reason, attempt: attempt, host: host ?? "", cause: cause, remedy: remedy, kind: kind)
     }
 
     /// The same failure with the cause behind it.

@@ -64,8 +64,7 @@ public struct RedisSentinels: Sendable, Hashable {
                 var target = endpoint
                 (target.host, target.port) = (answer.master.host, answer.master.port)
                 do {
-                    (target.dialAddress, target.dialPort) = try await Self.dialled(forward(answer.master))
-                    return try await master(open(target), namedBy: place)
+                    return try await master(target.connect(through: forward, open: open), namedBy: place)
                 } catch let error as RedisError where error.saysThatNobodyAnswers {
                     throw error.unreachable(master: answer, of: self, namedBy: place)
                 }
@@ -83,8 +82,9 @@ public struct RedisSentinels: Sendable, Hashable {
             host: place.host, port: place.port, password: password, connectTimeout: timeout, commandTimeout: timeout)
         endpoint.isSentinel = true
         do {
-            (endpoint.dialAddress, endpoint.dialPort) = try await Self.dialled(forward(place))
-            let reader = try await RedisReader.connect(to: endpoint, observer: observer)
+            let reader = try await endpoint.connect(through: forward) { (endpoint) throws(RedisError) in
+                try await RedisReader.connect(to: endpoint, observer: observer)
+            }
             do {
                 let answer = try await ask(reader)
                 await reader.connection.close()
@@ -130,10 +130,6 @@ public struct RedisSentinels: Sendable, Hashable {
             await face.connection.close()
             throw error
         }
-    }
-
-    private static func dialled(_ forward: (address: String, port: UInt16)?) -> (String?, UInt16?) {
-        (forward?.address, forward?.port)
     }
 
     /// Names and values in turn.

@@ -8,13 +8,18 @@ public final class Listener: Sendable {
     private let descriptor: Int32
 
     /// Listens; `serve` gets each connection on a thread of its own and may block; it closes nothing itself.
-    public init(serve: @escaping @Sendable (Int32) -> Void) {
+    ///
+    /// After `most` connections nobody listens there any more.
+    public init(most: Int = .max, serve: @escaping @Sendable (Int32) -> Void) {
         (descriptor, port) = listenOnFreePort(backlog: 16)
         let descriptor = descriptor
         Thread.detachNewThread {
+            var count = 0
             while true {
                 let connection = accept(descriptor, nil, nil)
                 guard connection >= 0 else { return }
+                count += 1
+                if count == most { shutdown(descriptor, Int32(SHUT_RDWR)) }
                 Thread.detachNewThread {
                     serve(connection)
                     shutdown(connection, Int32(SHUT_RDWR))
@@ -70,10 +75,13 @@ public final class Relay: Sendable {
     public var port: UInt16 { listener.port }
 
     /// Relays to `target`; `order` sees each chunk from the client, and answers come `answerSize` bytes at a time.
+    ///
+    /// After `most` connections nobody listens there any more.
     public init(
-        to target: UInt16, answerSize: Int = 1 << 16, order: @escaping @Sendable ([UInt8]) -> Order = { _ in .pass }
+        to target: UInt16, most: Int = .max, answerSize: Int = 1 << 16,
+        order: @escaping @Sendable ([UInt8]) -> Order = { _ in .pass }
     ) {
-        listener = Listener { client in
+        listener = Listener(most: most) { client in
             let server = makeSocket()
             withAddress(target) { _ = connect(server, $0, $1) }
             let isCut = Mutex(false)

@@ -68,6 +68,14 @@ import Testing
         #expect(error.reason == .cannotConnect && error.kind == .unreachable && error.cause.contains("refused"))
     }
 
+    @Test func eachAddressOfANameIsToldWithWhatItSaid() async throws {
+        let addresses = try numericAddresses(of: "localhost", until: .now + .seconds(5))
+        let error = try await refusal(by: freePort(), host: "localhost")
+        #expect(error.reason == .cannotConnect)
+        let told = addresses.map { addresses.count > 1 ? "\($0): Connection refused" : "Connection refused" }
+        #expect(error.cause == told.joined(separator: "; "))
+    }
+
     @Test func anUnknownNameIsSaidSo() async throws {
         let error = try await refusal(by: 6379, host: String(repeating: "a", count: 64))
         #expect(error.reason == .nameNotFound && error.kind == .unreachable)

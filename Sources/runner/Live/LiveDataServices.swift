@@ -7,12 +7,11 @@ import StepKit
 /// Connections to PostgreSQL, Redis and hosts outside Kubernetes, each made when first asked for and kept for the run.
 actor LiveDataServices: DataServices {
     private let inventory: Inventory
-    private let credentials: Credentials
     private let observer: any ActivityObserver
     /// The master that tunnels go through.
     private var tunnel: SSHConnection?
     private let tunnels: Tunnels
-    private let postgresHosts: ServiceAddresses
+    private let postgres: PostgresConnector
     private let redis: RedisConnector
     private let postgresReaders = KeyedCache<DatabaseLogin, PostgresReader> { await $0.connection.isAlive }
     private let postgresWriters = KeyedCache<DatabaseLogin, PostgresWriter> { await $0.connection.isAlive }
@@ -27,32 +26,24 @@ actor LiveDataServices: DataServices {
     ) {
         self.hosts = hosts
         self.inventory = inventory
-        self.credentials = credentials
         self.observer = observer
         tunnels = Tunnels(hosts)
-        postgresHosts = ServiceAddresses(
-            inventory.postgres.hosts, attempt: "connect to PostgreSQL"
-        ) { error in
-            switch error {
-            case let error as PostgresError: error.allowsAnotherHost
-            case let error as SSHError: error.phase == .channel
-            default: false
-            }
-        }
+        postgres = PostgresConnector(
+            inventory, credentials: credentials.postgres, through: tunnels, observer: observer)
         redis = RedisConnector(inventory, credentials: credentials.redis, through: tunnels, observer: observer)
     }
 
     func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader {
-        try await postgresReaders.value(for: login) { [self] in
-            try await connect(as: login) { [observer] endpoint in
+        try await postgresReaders.value(for: login) { [postgres, observer] in
+            try await postgres.connect(as: login) { (endpoint) throws(PostgresError) in
                 try await PostgresReader.connect(to: endpoint, observer: observer)
             }
         }
     }
 
     func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter {
-        try await postgresWriters.value(for: login) { [self] in
-            try await connect(as: login) { [observer] endpoint in
+        try await postgresWriters.value(for: login) { [postgres, observer] in
+            try await postgres.connect(as: login) { (endpoint) throws(PostgresError) in
                 try await PostgresWriter.connect(to: endpoint, observer: observer)
             }
         }
@@ -79,11 +70,7 @@ actor LiveDataServices: DataServices {
     }
 
     func addressAnswers() async -> [ServiceAnswer] {
-        var answers: [ServiceAnswer] = []
-        if inventory.postgres.hosts.count > 1 {
-            for name in inventory.postgres.hosts { answers.append(await answer(ofPostgresAt: name)) }
-        }
-        return answers + (await redis.answers())
+        await postgres.answers() + redis.answers()
     }
 
     func shell(on host: StepKit.Inventory.Host) async throws -> any RemoteShell {
@@ -126,64 +113,6 @@ actor LiveDataServices: DataServices {
     }
 
     private var hasTunnels: Bool { inventory.postgres.via == .ssh || inventory.redis.via == .ssh }
-
-    /// Connects to the first host that can be written to.
-    private func connect<Face: Sendable>(
-        as login: DatabaseLogin, connect: @escaping @Sendable (PostgresEndpoint) async throws -> Face
-    ) async throws -> Face {
-        try await postgresHosts.connect { [self] name in
-            try await self.connect(toPostgresAt: name, as: login, by: connect)
-        }
-    }
-
-    /// Connects to one host, and says why where TLS fails through a tunnel.
-    private func connect<Face: Sendable>(
-        toPostgresAt name: String, as login: DatabaseLogin,
-        by connect: @Sendable (PostgresEndpoint) async throws -> Face
-    ) async throws -> Face {
-        do {
-            return try await connect(try await endpoint(ofPostgresAt: name, as: login))
-        } catch let error as PostgresError where error.reason == .tls && inventory.postgres.via == .ssh {
-            throw await error.tlsCause(through: try await endpoint(ofPostgresAt: name, as: login))
-        }
-    }
-
-    /// What the host `name` says to the administrator.
-    private func answer(ofPostgresAt name: String) async -> ServiceAnswer {
-        let login = DatabaseLogin.admin(database: inventory.postgres.adminDatabase)
-        return await ServiceAnswer("PostgreSQL at \(name):\(inventory.postgres.port)") {
-            do {
-                let reader = try await connect(toPostgresAt: name, as: login) { [observer] endpoint in
-                    try await PostgresReader.connect(to: endpoint, observer: observer)
-                }
-                await reader.connection.close()
-                return "can be written to"
-            } catch let error as PostgresError where error.reason == .readOnlyServer {
-                return error.cause
-            }
-        }
-    }
-
-    private func endpoint(
-        ofPostgresAt name: String, as login: DatabaseLogin
-    ) async throws -> PostgresEndpoint {
-        let service = inventory.postgres
-        var host = PostgresEndpoint.Host(name, port: UInt16(clamping: service.port))
-        if service.via == .ssh {
-            host.dialAddress = "127.0.0.1"
-            host.dialPort = try await tunnels.forward(toHost: name, port: host.port).port
-        }
-        let (database, user, password) =
-            switch login {
-            case .admin(let database): (database, credentials.postgres.user, credentials.postgres.password)
-            case .owner(let database, let password): (database.name, database.user, password)
-            }
-        return PostgresEndpoint(
-            hosts: [host], database: database, user: user, password: password,
-            tls: PostgresEndpoint.TLSMode(service.sslmode), rootCertificate: service.rootCertificate.flatMap(\.path),
-            connectTimeout: inventory.limits.service)
-    }
-
 }
 
 extension ExplainedError {
@@ -195,21 +124,6 @@ extension ExplainedError {
         case let error as SSHError: error.phase == .channel || error.kind == .unreachable
         default: false
         }
-    }
-}
-
-extension PostgresEndpoint.TLSMode {
-    /// The inventory's word for it.
-    init(_ mode: StepKit.Inventory.PostgresService.SSLMode) {
-        self =
-            switch mode {
-            case .disable: .disable
-            case .allow: .allow
-            case .prefer: .prefer
-            case .require: .require
-            case .verifyCA: .verifyCA
-            case .verifyFull: .verifyFull
-            }
     }
 }
 

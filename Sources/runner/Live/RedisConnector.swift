@@ -32,7 +32,7 @@ struct RedisConnector: Sendable {
         _ open: @Sendable (RedisEndpoint) async throws(RedisError) -> Face
     ) async throws -> Face {
         let endpoint = try endpoint()
-        guard let sentinels else { return try await open(dialled(endpoint)) }
+        guard let sentinels else { return try await endpoint.connect(through: forward, open: open) }
         return try await sentinels.connect(as: endpoint, through: collectedForward, observer: observer, open: open)
     }
 
@@ -61,7 +61,9 @@ struct RedisConnector: Sendable {
 
     /// A connection to the inventory's address, whatever Sentinels say.
     func connectToHost() async throws -> RedisReader {
-        try await RedisReader.connect(to: dialled(try endpoint()), observer: observer)
+        try await endpoint().connect(through: forward) { (endpoint) throws(RedisError) in
+            try await RedisReader.connect(to: endpoint, observer: observer)
+        }
     }
 
     private var port: UInt16 { UInt16(clamping: service.port) }
@@ -83,14 +85,6 @@ struct RedisConnector: Sendable {
                 throw RedisError(noWayTo: place, cause: "\(error.cause), from \(error.hostName)")
             }
         }
-    }
-
-    private func dialled(_ endpoint: RedisEndpoint) async throws -> RedisEndpoint {
-        var endpoint = endpoint
-        if let (address, port) = try await forward(.init(host: endpoint.host, port: endpoint.port)) {
-            (endpoint.dialAddress, endpoint.dialPort) = (address, port)
-        }
-        return endpoint
     }
 
     private func endpoint() throws -> RedisEndpoint {

@@ -1,0 +1,155 @@
+import ClientKit
+import Postgres
+import SSH
+import StepKit
+
+/// How the runner connects to PostgreSQL: to the first of its hosts that can be written to.
+struct PostgresConnector: Sendable {
+    /// What a connection becomes: a reader or a writer.
+    typealias Open<Face> = @Sendable (PostgresEndpoint) async throws(PostgresError) -> Face
+
+    private let service: StepKit.Inventory.PostgresService
+    private let credentials: PostgresCredentials
+    private let limit: Duration
+    private let tunnels: Tunnels
+    private let observer: any ActivityObserver
+    private let hosts: ServiceAddresses
+
+    init(
+        _ inventory: StepKit.Inventory, credentials: PostgresCredentials, through tunnels: Tunnels,
+        observer: any ActivityObserver
+    ) {
+        service = inventory.postgres
+        limit = inventory.limits.service
+        self.credentials = credentials
+        self.tunnels = tunnels
+        self.observer = observer
+        hosts = ServiceAddresses(inventory.postgres.hosts, attempt: "connect to PostgreSQL") { error in
+            switch error {
+            case let error as PostgresError: error.allowsAnotherHost
+            case let error as SSHError: error.phase == .channel
+            default: false
+            }
+        }
+    }
+
+    /// What `open` makes of the first host that can be written to.
+    func connect<Face: Sendable>(as login: DatabaseLogin, _ open: @escaping Open<Face>) async throws -> Face {
+        try await hosts.connect { name in try await connect(to: name, as: login, open) }
+    }
+
+    /// What each host says to the administrator; nothing where there is only one.
+    func answers() async -> [ServiceAnswer] {
+        guard service.hosts.count > 1 else { return [] }
+        var answers: [ServiceAnswer] = []
+        for name in service.hosts { answers.append(await answer(of: name)) }
+        return answers
+    }
+
+    private func answer(of name: String) async -> ServiceAnswer {
+        let login = DatabaseLogin.admin(database: service.adminDatabase)
+        return await ServiceAnswer("PostgreSQL at \(name):\(service.port)") {
+            do {
+                let reader = try await connect(to: name, as: login) { (endpoint) throws(PostgresError) in
+                    try await PostgresReader.connect(to: endpoint, observer: observer)
+                }
+                await reader.connection.close()
+                return "can be written to"
+            } catch let error as PostgresError where error.reason == .readOnlyServer {
+                return error.cause
+            }
+        }
+    }
+
+    /// Connects to one host: straight, or through tunnels in the ways that libpq would try.
+    private func connect<Face: Sendable>(
+        to name: String, as login: DatabaseLogin, _ open: Open<Face>
+    ) async throws -> Face {
+        let endpoint = endpoint(of: name, as: login)
+        guard service.via == .ssh else { return try await open(endpoint) }
+        let (first, second) = endpoint.tls.ways
+        do {
+            return try await connectTunnelled(endpoint, tls: first, open)
+        } catch let refusal as PostgresError where refusal.allowsTheOtherWay {
+            guard let second else { throw refusal }
+            return try await connectTunnelled(endpoint, tls: second, open)
+        }
+    }
+
+    /// Connects through a tunnel, and says why where TLS fails, which takes another tunnel to find out.
+    private func connectTunnelled<Face: Sendable>(
+        _ endpoint: PostgresEndpoint, tls mode: PostgresEndpoint.TLSMode, _ open: Open<Face>
+    ) async throws -> Face {
+        do {
+            return try await open(tunnelled(endpoint, tls: mode))
+        } catch let refusal as PostgresError where refusal.reason == .tls {
+            let another: PostgresEndpoint
+            do {
+                another = try await tunnelled(endpoint, tls: mode)
+            } catch {
+                // Without another tunnel the first failure is all that is known.
+                throw refusal
+            }
+            throw await refusal.tlsCause(through: another)
+        }
+    }
+
+    private func tunnelled(
+        _ endpoint: PostgresEndpoint, tls mode: PostgresEndpoint.TLSMode
+    ) async throws -> PostgresEndpoint {
+        var endpoint = endpoint
+        let host = endpoint.hosts[0]
+        endpoint.tls = mode
+        endpoint.hosts[0].dialAddress = "127.0.0.1"
+        endpoint.hosts[0].dialPort = try await tunnels.forward(toHost: host.name, port: host.port).port
+        return endpoint
+    }
+
+    private func endpoint(of name: String, as login: DatabaseLogin) -> PostgresEndpoint {
+        let (database, user, password) =
+            switch login {
+            case .admin(let database): (database, credentials.user, credentials.password)
+            case .owner(let database, let password): (database.name, database.user, password)
+            }
+        return PostgresEndpoint(
+            hosts: [.init(name, port: UInt16(clamping: service.port))], database: database, user: user,
+            password: password, tls: PostgresEndpoint.TLSMode(service.sslmode),
+            rootCertificate: service.rootCertificate.flatMap(\.path), connectTimeout: limit)
+    }
+}
+
+extension PostgresError {
+    /// Whether a connection with TLS may succeed where one without was refused, or the other way round.
+    ///
+    /// A password that is wrong stays so, and asking twice could lock the account.
+    fileprivate var allowsTheOtherWay: Bool {
+        switch reason {
+        case .server(sqlState: "28000"), .tls, .cannotConnect: true
+        default: false
+        }
+    }
+}
+
+extension PostgresEndpoint.TLSMode {
+    /// What libpq tries first in this mode, and then; its second connection cannot pass through the tunnel of the first.
+    fileprivate var ways: (first: Self, second: Self?) {
+        switch self {
+        case .prefer: (.prefer, .disable)
+        case .allow: (.disable, .require)
+        default: (self, nil)
+        }
+    }
+
+    /// The inventory's word for it.
+    init(_ mode: StepKit.Inventory.PostgresService.SSLMode) {
+        self =
+            switch mode {
+            case .disable: .disable
+            case .allow: .allow
+            case .prefer: .prefer
+            case .require: .require
+            case .verifyCA: .verifyCA
+            case .verifyFull: .verifyFull
+            }
+    }
+}
