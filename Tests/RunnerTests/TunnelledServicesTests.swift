@@ -44,8 +44,7 @@ import Testing
             postgres: PostgresCredentials(
                 user: "kb_admin", password: Secret(PostgresServer.adminPassword), host: nil, port: nil),
             redis: RedisCredentials(password: Secret(RedisServer.password)),
-            registry: RegistryCredentials(username: "nobody", token: Secret("none")), objectStorage: nil,
-            chatwoot: nil, chatwootExtra: [:])
+            registry: RegistryCredentials(username: "nobody", token: Secret("none")), objectStorage: nil)
         let hosts = LiveHosts(inventory, observer: IgnoringObserver()) { _ in nil }
         let master = try await hosts.connect(to: inventory.hosts[0]).get()
         let services = LiveDataServices(
