@@ -13,6 +13,8 @@ public final class PostgresServer: Sendable {
     public let port: UInt16
     /// Its files.
     public let directory: URL
+    /// The folder of its programs; `nil` for the system's.
+    public let programs: String?
     private let process: ServerProcess
 
     /// Makes a new cluster, or with `primary` a standby that follows another one.
@@ -20,6 +22,7 @@ public final class PostgresServer: Sendable {
     /// `programs` is the folder of another installation than the system's newest, which need not know TLS.
     public init(standbyOf primary: PostgresServer? = nil, settings: String = "", programs: String? = nil) throws {
         directory = try makeTemporaryDirectory()
+        self.programs = programs
         port = freePort()
         let data = directory.appendingPathComponent("data").path
         let passwordFile = directory.appendingPathComponent("password")

@@ -3,7 +3,7 @@ import DataServers
 import Postgres
 import Testing
 
-extension PostgresServerTests {
+extension PostgresServerTests.EveryVersion {
     /// What a database holds is seen whatever its shape, by whoever may look.
     @Suite struct ContentsTests {
         private let server: PostgresServer

@@ -4,7 +4,7 @@ import Foundation
 import Postgres
 import Testing
 
-extension PostgresServerTests {
+extension PostgresServerTests.EveryVersion {
     @Suite struct DatabaseTests {
         private let server: PostgresServer
         private let observer = RecordingObserver()
@@ -126,7 +126,9 @@ extension PostgresServerTests {
             #expect(refused.sqlState == "42501" && refused.kind == .failed && refused.remedy.contains("superuser"))
             try await writer("plain").ensureExtension("pg_stat_statements")
             try await owner.ensureExtension("pg_stat_statements")
-            let missing = try await failure { () throws(PostgresError) in try await owner.ensureExtension("vector") }
+            let missing = try await failure { () throws(PostgresError) in
+                try await owner.ensureExtension("of_no_server")
+            }
             #expect(missing.sqlState == "0A000" && missing.remedy.contains("postgresql-NN-pgvector"))
             #expect(missing.cause.hasPrefix("the server lacks a file or a feature that this needs: "))
         }

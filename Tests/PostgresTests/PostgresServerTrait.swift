@@ -22,8 +22,26 @@ struct PostgresServerTrait: SuiteTrait, TestScoping {
     }
 }
 
+/// Runs a suite's tests once on a server of each version that is to be had here.
+struct EveryVersionTrait: SuiteTrait, TestScoping {
+    func provideScope(
+        for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
+    ) async throws {
+        for installation in PostgresInstallation.all {
+            let server = try PostgresServer(programs: installation.programs)
+            defer { server.stop() }
+            print("on \(installation):")
+            try await PostgresServer.$current.withValue(server) { try await function() }
+        }
+    }
+}
+
 extension Trait where Self == PostgresServerTrait {
     static var postgresServer: PostgresServerTrait { PostgresServerTrait() }
+}
+
+extension Trait where Self == EveryVersionTrait {
+    static var everyVersion: EveryVersionTrait { EveryVersionTrait() }
 }
 
 /// All tests that talk to a real server.
@@ -31,6 +49,9 @@ extension Trait where Self == PostgresServerTrait {
     static func server() throws -> PostgresServer {
         try #require(PostgresServer.current)
     }
+
+    /// What depends on the server's catalogue and rights, which differ from version to version.
+    @Suite(.everyVersion) struct EveryVersion {}
 }
 
 /// The error that `body` throws.

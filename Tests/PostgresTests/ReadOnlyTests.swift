@@ -3,7 +3,7 @@ import DataServers
 import Postgres
 import Testing
 
-extension PostgresServerTests {
+extension PostgresServerTests.EveryVersion {
     /// A role or a database that is set read-only on a server that is not.
     @Suite struct ReadOnlyTests {
         private let server: PostgresServer
@@ -43,7 +43,7 @@ extension PostgresServerTests {
         }
 
         @Test func anAdministratorOfItsOwnMayBeSetReadOnlyToo() async throws {
-            let own = try PostgresServer()
+            let own = try PostgresServer(programs: server.programs)
             defer { own.stop() }
             func refusal() async throws -> PostgresError {
                 try await failure { () throws(PostgresError) in
@@ -73,7 +73,7 @@ extension PostgresServerTests {
                 (["ROLE R": "TRUE"], "ROLE R"), (["DATABASE DB": "false"], nil),
             ])
         func theStrongestSettingCounts(_ settings: [String: String], _ found: String?) async throws {
-            let own = try PostgresServer()
+            let own = try PostgresServer(programs: server.programs)
             defer { own.stop() }
             var open = own.endpoint()
             open.requiresWritable = false

@@ -4,7 +4,7 @@ import Foundation
 import Postgres
 import Testing
 
-extension PostgresServerTests {
+extension PostgresServerTests.EveryVersion {
     @Suite struct RoleTests {
         private let server: PostgresServer
         private let observer = RecordingObserver()

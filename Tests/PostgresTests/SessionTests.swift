@@ -3,7 +3,7 @@ import DataServers
 import Postgres
 import Testing
 
-extension PostgresServerTests {
+extension PostgresServerTests.EveryVersion {
     /// What the server shows of other sessions, to a superuser and to others.
     @Suite struct SessionTests {
         private let server: PostgresServer
