@@ -28,10 +28,10 @@ extension LibPQHandle {
     /// Success needs the server's "ready" after the last result: the word that a command is complete comes before its commit.
     /// After ``StatementFailure/deadline`` or ``StatementFailure/interrupted`` the handle must be thrown away.
     func run(
-        _ sql: String, _ parameters: [String?], until deadline: ContinuousClock.Instant
+        _ sql: String, with parameters: [String?], until deadline: ContinuousClock.Instant
     ) throws(StatementFailure) -> Reply {
         guard isAlive else { throw .notSent(errorText) }
-        guard send(sql, parameters) else {
+        guard send(sql, with: parameters) else {
             throw PQstatus(pointer) == CONNECTION_OK ? .notSent(errorText) : .lost(errorText)
         }
         try flush(until: deadline)
@@ -59,15 +59,15 @@ extension LibPQHandle {
 
     /// Runs one statement in a transaction that the server lets only read.
     func runReadOnly(
-        _ sql: String, _ parameters: [String?], until deadline: ContinuousClock.Instant
+        _ sql: String, with parameters: [String?], until deadline: ContinuousClock.Instant
     ) throws(StatementFailure) -> Reply {
-        _ = try run("BEGIN TRANSACTION READ ONLY", [], until: deadline)
+        _ = try run("BEGIN TRANSACTION READ ONLY", with: [], until: deadline)
         do throws(StatementFailure) {
-            let reply = try run(sql, parameters, until: deadline)
-            _ = try run("COMMIT", [], until: deadline)
+            let reply = try run(sql, with: parameters, until: deadline)
+            _ = try run("COMMIT", with: [], until: deadline)
             return reply
         } catch {
-            if case .server(_, ended: false) = error { _ = try run("ROLLBACK", [], until: deadline) }
+            if case .server(_, ended: false) = error { _ = try run("ROLLBACK", with: [], until: deadline) }
             throw error
         }
     }
@@ -75,7 +75,7 @@ extension LibPQHandle {
     /// Whether no statement is under way and no transaction is open.
     var isIdle: Bool { PQtransactionStatus(pointer) == PQTRANS_IDLE }
 
-    private func send(_ sql: String, _ parameters: [String?]) -> Bool {
+    private func send(_ sql: String, with parameters: [String?]) -> Bool {
         let copies = parameters.map { $0.flatMap { strdup($0) } }
         defer { for copy in copies { free(copy) } }
         let values = copies.map { UnsafePointer($0) }

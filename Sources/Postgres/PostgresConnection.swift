@@ -86,7 +86,7 @@ public actor PostgresConnection {
 
     private func observing(
         _ activity: Activity, attempt: String, hiding secrets: [String],
-        _ body: () -> Result<Reply, PostgresError>
+        body: () -> Result<Reply, PostgresError>
     ) async throws(PostgresError) -> Reply {
         do {
             try await observer.willBegin(activity)
@@ -121,8 +121,8 @@ public actor PostgresConnection {
         do throws(StatementFailure) {
             let reply =
                 isGuarded
-                ? try handle.run(statement.sql, statement.parameters, until: deadline)
-                : try handle.runReadOnly(statement.sql, statement.parameters, until: deadline)
+                ? try handle.run(statement.sql, with: statement.parameters, until: deadline)
+                : try handle.runReadOnly(statement.sql, with: statement.parameters, until: deadline)
             return .success(reply)
         } catch {
             // An answer that is still on its way would be taken for the answer to the next statement.
@@ -159,7 +159,7 @@ public actor PostgresConnection {
     }
 
     private func quoted(
-        _ attempt: String, _ body: (LibPQHandle) -> String?
+        _ attempt: String, body: (LibPQHandle) -> String?
     ) throws(PostgresError) -> String {
         let closed = Statement("", effect: .read).error(.notSent("the connection is closed"), host: place)
         guard let handle else { throw closed }

@@ -33,7 +33,7 @@ public struct PostgresRow: Sendable {
         _ column: String, as type: Value.Type = Value.self
     ) throws(PostgresError) -> Value? {
         guard let index = columns[column] else { throw unexpected("the answer has no column \(column)") }
-        return try read(values[index], "column \(column)")
+        return try read(values[index], of: "column \(column)")
     }
 
     /// The value of a column of type json or jsonb.
@@ -50,10 +50,10 @@ public struct PostgresRow: Sendable {
 
     func first<Value: PostgresValue>(as type: Value.Type) throws(PostgresError) -> Value? {
         guard let text = values.first else { throw unexpected("the answer has no column") }
-        return try read(text, "the first column")
+        return try read(text, of: "the first column")
     }
 
-    private func read<Value: PostgresValue>(_ text: String?, _ column: String) throws(PostgresError) -> Value? {
+    private func read<Value: PostgresValue>(_ text: String?, of column: String) throws(PostgresError) -> Value? {
         guard let text else { return nil }
         guard let value = Value(postgresText: text) else { throw unexpected("\(column) is not a \(Value.self)") }
         return value

@@ -6,9 +6,9 @@ extension PostgresWriter {
     /// The password is set only where the role is created here: use ``setPassword(_:of:)`` to change one.
     @discardableResult
     public func ensureRole(
-        _ name: String, _ wanted: RoleAttributes = RoleAttributes(), password: Secret
+        _ name: String, attributes wanted: RoleAttributes = RoleAttributes(), password: Secret
     ) async throws(PostgresError) -> RoleState {
-        if try await roleState(name) == nil { try await createRole(name, wanted, password: password) }
+        if try await roleState(name) == nil { try await createRole(name, attributes: wanted, password: password) }
         if let found = try await roleState(name), found.attributes != wanted || found.validUntil != nil {
             let validity = found.validUntil == nil ? "" : " VALID UNTIL 'infinity'"
             let options = wanted.options(besides: found.attributes) + validity
@@ -30,7 +30,7 @@ extension PostgresWriter {
     }
 
     private func createRole(
-        _ name: String, _ wanted: RoleAttributes, password: Secret
+        _ name: String, attributes wanted: RoleAttributes, password: Secret
     ) async throws(PostgresError) {
         let verifier = try await connection.verifier(of: password, role: name)
         var bare = RoleAttributes()

@@ -117,13 +117,13 @@ extension PostgresReading {
     /// From 16 on a membership says by itself whether it lets become, and only ADMIN OPTION lets grant; before, any membership
     /// and CREATEROLE did.
     private static var serverQuery: String {
-        func attributes(_ table: String, _ prefix: String) -> String {
+        func attributes(of table: String, prefix: String) -> String {
             [
                 "rolcanlogin", "rolsuper", "rolcreatedb", "rolcreaterole", "rolreplication", "rolbypassrls",
                 "rolconnlimit", "rolinherit",
             ].map { "\(table).\($0) AS \(prefix)\($0)" }.joined(separator: ", ")
         }
-        func rights(_ role: String, _ prefix: String) -> String {
+        func rights(on role: String, prefix: String) -> String {
             """
             coalesce(pg_has_role(own.oid, \(role), 'USAGE'), false) AS \(prefix)has, \
             coalesce(pg_has_role(own.oid, \(role), CASE WHEN v.number >= 160000 THEN 'SET' ELSE 'MEMBER' END), false) \
@@ -133,16 +133,16 @@ extension PostgresReading {
             """
         }
         return """
-            SELECT v.number AS version, own.rolname AS reader, \(attributes("own", "own_")), r.rolname AS role, \
-            \(attributes("r", "role_")), nullif(r.rolvaliduntil, 'infinity') AS valid_until, \
+            SELECT v.number AS version, own.rolname AS reader, \(attributes(of: "own", prefix: "own_")), r.rolname AS role, \
+            \(attributes(of: "r", prefix: "role_")), nullif(r.rolvaliduntil, 'infinity') AS valid_until, \
             (SELECT coalesce(json_agg(g.rolname ORDER BY g.rolname), '[]') FROM pg_catalog.pg_auth_members m \
             JOIN pg_catalog.pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid) AS member_of, \
-            \(rights("r.oid", "role_")), d.datname AS database, o.rolname AS owner, \
+            \(rights(on: "r.oid", prefix: "role_")), d.datname AS database, o.rolname AS owner, \
             pg_encoding_to_char(d.encoding) AS encoding, d.datallowconn AS connectable, \
             has_database_privilege('public', d.oid, 'CONNECT') AS public_may_connect, \
             EXISTS (SELECT FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a \
             WHERE a.grantee = d.datdba AND a.privilege_type = 'CONNECT') AS owner_may_connect, \
-            \(rights("d.datdba", "owner_")), has_database_privilege(own.oid, d.oid, 'CONNECT') AS may_connect, \
+            \(rights(on: "d.datdba", prefix: "owner_")), has_database_privilege(own.oid, d.oid, 'CONNECT') AS may_connect, \
             (SELECT substr(c, 13) FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) c \
             WHERE c LIKE 'search_path=%' AND s.setdatabase IN (0, coalesce(d.oid, 0)) \
             AND s.setrole IN (0, coalesce(r.oid, 0)) ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1) AS search_path, \

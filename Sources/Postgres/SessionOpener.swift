@@ -63,7 +63,7 @@ struct SessionOpener {
         }
         let reply: Reply
         do throws(StatementFailure) {
-            reply = try handle.run(Self.introduction, settings(backendPID: handle.backendPID), until: deadline)
+            reply = try handle.run(Self.introduction, with: settings(backendPID: handle.backendPID), until: deadline)
         } catch {
             throw Statement(Self.introduction, effect: .read).error(error, attempt: attempt, host: place)
         }

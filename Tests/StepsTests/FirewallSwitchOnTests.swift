@@ -38,7 +38,7 @@ import Testing
     private static func commands(_ exposure: NodeExposure) throws -> [FirewallCommands.Command] {
         let off = try #require(FirewallState(ufwStatus: "Status: inactive\n"))
         return FirewallCommands(pods: "10.233.64.0/18", nodes: "10.0.0.96/27", gracePeriod: .seconds(80))
-            .commands(for: .allowPodNetwork, off, exposure)
+            .commands(for: .allowPodNetwork, in: off, exposure: exposure)
     }
 
     private static func lines(_ exposure: NodeExposure) throws -> [String] {

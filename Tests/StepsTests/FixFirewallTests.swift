@@ -33,7 +33,7 @@ import Testing
     private static func commands(
         _ policy: Inventory.Firewall.Policy, _ state: FirewallState
     ) -> [[String]] {
-        maker.commands(for: policy, state, nil).map(\.arguments)
+        maker.commands(for: policy, in: state, exposure: nil).map(\.arguments)
     }
 
     private static let inactive = FirewallState(ufwStatus: "Status: inactive\n")

@@ -18,7 +18,7 @@ struct FirewallCommands {
     ///
     /// - Parameter exposure: what reaches the node, where UFW is off.
     func commands(
-        for policy: Inventory.Firewall.Policy, _ state: FirewallState, _ exposure: NodeExposure?
+        for policy: Inventory.Firewall.Policy, in state: FirewallState, exposure: NodeExposure?
     ) -> [Command] {
         switch (policy, state.isActive) {
         case (.leave, _), (.disabled, false): []
@@ -68,7 +68,7 @@ struct FirewallCommands {
             // UFW turns it round where it stands, behind no other that stops all of this.
             return [Command(words: "\(wanted.words), which a rule denies", arguments: wanted.ufw("allow"))]
         case .stopped(let rule):
-            return overtaking([rule], own, wanted, to: ["insert", "1"])
+            return overtaking([rule], own: own, with: wanted, to: ["insert", "1"])
         }
     }
 
@@ -81,7 +81,8 @@ struct FirewallCommands {
         let openings = wanted.flatMap { wanted in
             let blocking = rules.filter { !$0.allows && $0.touches(wanted.traffic) }
             guard !blocking.isEmpty else { return [Command(words: wanted.words, arguments: wanted.ufw("allow"))] }
-            return overtaking(blocking, rules.first { $0.isExactly(wanted.traffic) }, wanted, to: ["prepend"])
+            return overtaking(
+                blocking, own: rules.first { $0.isExactly(wanted.traffic) }, with: wanted, to: ["prepend"])
         }
         let routed = exposure.dropsRoutedByDefault ? "; it drops all other traffic that the node forwards" : ""
         let way =
@@ -94,7 +95,7 @@ struct FirewallCommands {
     private static let switchOn = ["ufw", "--force", "enable"]
 
     private func overtaking(
-        _ blocking: [FirewallState.Rule], _ own: FirewallState.Rule?, _ wanted: Wanted, to place: [String]
+        _ blocking: [FirewallState.Rule], own: FirewallState.Rule?, with wanted: Wanted, to place: [String]
     ) -> [Command] {
         let rules = blocking.map { "\($0.action) from \($0.from) to \($0.to)" }.joined(separator: ", ")
         var put = wanted.ufw()
@@ -110,25 +111,25 @@ struct FirewallCommands {
 
     /// What comes in, the run's own way first.
     private func inputs(_ exposure: NodeExposure) -> [Wanted] {
-        let session = exposure.sessionPort.map { Traffic.Port($0, "tcp") }
+        let session = exposure.sessionPort.map { Traffic.Port($0, over: "tcp") }
         var ports = exposure.listeners.map { (port: $0.port, by: $0.programs.joined(separator: ", ")) }
         func take(_ port: Traffic.Port, or unknown: String) -> String {
             guard let index = ports.firstIndex(where: { $0.port == port }) else { return unknown }
             let by = ports.remove(at: index).by
             return by.isEmpty ? unknown : by
         }
-        func open(_ port: Traffic.Port, _ by: String) -> Wanted {
+        func open(_ port: Traffic.Port, by program: String) -> Wanted {
             Wanted(
-                words: "allow \(port) from everywhere, as now (\(by))", traffic: .input(to: port),
+                words: "allow \(port) from everywhere, as now (\(program))", traffic: .input(to: port),
                 match: ["\(port)"])
         }
-        let own = session.map { [open($0, take($0, or: "sshd") + ", which this run uses")] } ?? []
-        let pages = [80, 443].map { Traffic.Port($0, "tcp") }.map { open($0, take($0, or: "pages")) }
+        let own = session.map { [open($0, by: take($0, or: "sshd") + ", which this run uses")] } ?? []
+        let pages = [80, 443].map { Traffic.Port($0, over: "tcp") }.map { open($0, by: take($0, or: "pages")) }
         let network = Wanted(
             words: "allow input from the node network \(nodes), so that no connection is cut",
             traffic: .input(from: nodes),
             match: ["from", nodes])
-        return own + [network] + pages + ports.map { open($0.port, $0.by.isEmpty ? "the kernel" : $0.by) }
+        return own + [network] + pages + ports.map { open($0.port, by: $0.by.isEmpty ? "the kernel" : $0.by) }
     }
 
     private func sending(_ exposure: NodeExposure) -> [Wanted] {

@@ -38,7 +38,7 @@ struct FixFirewall: PageAsker, NamedStep {
             if plan.unconfirmedSince != nil { try await node.settleFirewall() }
             for command in plan.commands { try await node.run(command.arguments, for: command.words) }
         }
-        try await applyGuarded(plans.filter(\.isGuarded), site.reader)
+        try await applyGuarded(plans.filter(\.isGuarded), on: site.reader)
     }
 
     func verify(_ site: SiteReader) async throws {
@@ -54,19 +54,19 @@ struct FixFirewall: PageAsker, NamedStep {
     }
 
     /// One node first, one that the run does not depend on; the others when that one is proved.
-    private func applyGuarded(_ plans: [Plan], _ site: SiteReader) async throws {
+    private func applyGuarded(_ plans: [Plan], on site: SiteReader) async throws {
         guard let first = plans.first(where: { $0.node.name != site.master.name }) ?? plans.first else { return }
         let before = try await reachedPods(site)
         site.reporter.says("UFW of \(first.node.name), before all others")
-        try await change(first, keeping: before, site)
+        try await change(first, keeping: before, on: site)
         let others = plans.filter { $0.node.name != first.node.name }
         _ = try await concurrently(others, for: "set the firewall of the Kubernetes nodes") { plan in
-            try await change(plan, keeping: before, site)
+            try await change(plan, keeping: before, on: site)
         }
     }
 
     /// Changes one node; unless everybody still reaches the pods that were reached before, the node is put back as it was.
-    private func change(_ plan: Plan, keeping before: Set<PodWay>, _ site: SiteReader) async throws {
+    private func change(_ plan: Plan, keeping before: Set<PodWay>, on site: SiteReader) async throws {
         try await NodeWriter(plan.node).changeFirewall(
             plan.commands.map(\.arguments), undoneAfter: Self.gracePeriod(site)
         ) {
@@ -123,7 +123,7 @@ struct FixFirewall: PageAsker, NamedStep {
             if policy == .leave, case .failure = result { return nil }
             guard let state = try result.get() else { return nil }
             let isToBeOn = policy == .allowPodNetwork && !state.isActive
-            let wanted = commands.commands(for: policy, state, isToBeOn ? try await node.exposure() : nil)
+            let wanted = commands.commands(for: policy, in: state, exposure: isToBeOn ? try await node.exposure() : nil)
             return Plan(
                 node: node, unconfirmedSince: state.unconfirmedSince, commands: wanted,
                 isGuarded: policy == .allowPodNetwork && !wanted.isEmpty)

@@ -48,7 +48,7 @@ private struct Question: Sendable {
     let subject: String
     let ask: @Sendable () async throws -> [Diagnosis]
 
-    init(_ subject: String, _ answer: @escaping @Sendable () async throws -> String) {
+    init(_ subject: String, answer: @escaping @Sendable () async throws -> String) {
         self.init(subject, asking: { [.ok(subject, try await answer())] })
     }
 
@@ -58,8 +58,8 @@ private struct Question: Sendable {
     }
 }
 
-private func ask(_ subject: String, _ answer: @escaping @Sendable () async throws -> String) async -> [Diagnosis] {
-    await answers([Question(subject, answer)])
+private func ask(_ subject: String, answer: @escaping @Sendable () async throws -> String) async -> [Diagnosis] {
+    await answers([Question(subject, answer: answer)])
 }
 
 /// The answers in the questions' order; a failure is an answer too.

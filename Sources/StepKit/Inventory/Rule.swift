@@ -37,7 +37,7 @@ extension Rule {
     }
 
     /// A whole number within `range`.
-    static func integer(_ range: ClosedRange<Int>, placeholder: Value, _ convert: @escaping (Int) -> Value) -> Rule {
+    static func integer(_ range: ClosedRange<Int>, placeholder: Value, convert: @escaping (Int) -> Value) -> Rule {
         Rule(kind: .integer, range: range, placeholder: placeholder) { (value) throws(Mistake) in
             guard case .number(let digits) = value else {
                 throw Mistake("must be a whole number, not \(value.kind.withArticle)")

@@ -11,13 +11,13 @@ func hexadecimal(_ value: UInt32, digits: Int) -> String {
 
 /// The one of `candidates` that `word` is most likely a misspelling of, or nil when none is near.
 func suggestion(for word: String, among candidates: [String]) -> String? {
-    let near = candidates.map { (candidate: $0, distance: editDistance(word.lowercased(), $0.lowercased())) }
+    let near = candidates.map { (candidate: $0, distance: editDistance(from: word.lowercased(), to: $0.lowercased())) }
     let best = near.min { $0.distance < $1.distance }
     return best.flatMap { $0.distance <= max(1, min(3, word.count / 3)) ? $0.candidate : nil }
 }
 
 /// The number of insertions, deletions, substitutions and swaps of neighbours that turn one word into the other.
-private func editDistance(_ first: String, _ second: String) -> Int {
+private func editDistance(from first: String, to second: String) -> Int {
     let (left, right) = (Array(first), Array(second))
     var rows = [Array(0...right.count)]
     for i in left.indices {

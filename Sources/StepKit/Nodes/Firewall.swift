@@ -68,7 +68,7 @@ public struct FirewallState: Sendable, Hashable {
 
     /// What becomes of everything that `traffic` describes.
     public func fate(of traffic: Traffic) -> Fate {
-        for rule in rules where rule.covers(traffic, links) {
+        for rule in rules where rule.covers(traffic, among: links) {
             if rule.allows { return .allowed }
             if rule.stops { return .stopped(by: rule) }
         }

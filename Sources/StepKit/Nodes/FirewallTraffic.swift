@@ -8,7 +8,7 @@ public struct Traffic: Sendable, Hashable {
         public let transport: String
 
         /// Describes a port; see the properties.
-        public init(_ number: Int, _ transport: String) {
+        public init(_ number: Int, over transport: String) {
             self.number = number
             self.transport = transport
         }
@@ -58,13 +58,13 @@ public struct Traffic: Sendable, Hashable {
     /// Whether a rule for what comes in by `interface` is about all of this.
     func enters(by interface: String?, _ links: [FirewallState.Link]) -> Bool {
         guard let interface else { return true }
-        return ofPods.map { pods in from == pods && Self.isPods(interface, of: pods, links) } ?? false
+        return ofPods.map { pods in from == pods && Self.isPods(interface, of: pods, among: links) } ?? false
     }
 
     /// Whether a rule for what goes out by `interface` is about all of this.
     func leaves(by interface: String?, _ links: [FirewallState.Link]) -> Bool {
         guard let interface else { return true }
-        return ofPods.map { pods in to == pods && Self.isPods(interface, of: pods, links) } ?? false
+        return ofPods.map { pods in to == pods && Self.isPods(interface, of: pods, among: links) } ?? false
     }
 
     /// The beginnings of the interfaces' names that network plugins give to a host's own pods.
@@ -76,26 +76,26 @@ public struct Traffic: Sendable, Hashable {
     /// Whether `pattern`, in which a last `+` stands for any ending, names every interface that leads to pods in `pods`.
     ///
     /// On a host that has no pod yet, by the names that network plugins use.
-    private static func isPods(_ pattern: String, of pods: String, _ links: [FirewallState.Link]) -> Bool {
+    private static func isPods(_ pattern: String, of pods: String, among links: [FirewallState.Link]) -> Bool {
         let network = CIDR(pods)
         let interfaces = links.filter { link in
             guard let network, let linked = FirewallState.Side.network(link.network) else { return false }
             return network.contains(linked.network) && linked.prefixLength >= network.prefixLength
         }.map(\.interface)
-        guard interfaces.isEmpty else { return interfaces.allSatisfy { names(pattern, $0) } }
+        guard interfaces.isEmpty else { return interfaces.allSatisfy { names(pattern, interface: $0) } }
         return podInterfaces.contains { pattern.hasPrefix($0) }
     }
 
-    private static func names(_ pattern: String, _ interface: String) -> Bool {
+    private static func names(_ pattern: String, interface: String) -> Bool {
         pattern.hasSuffix("+") ? interface.hasPrefix(pattern.dropLast()) : interface == pattern
     }
 }
 
 extension FirewallState.Rule {
     /// Whether the rule is about all of `traffic`, and not for some ports, addresses or interfaces only.
-    func covers(_ traffic: Traffic, _ links: [FirewallState.Link]) -> Bool {
+    func covers(_ traffic: Traffic, among links: [FirewallState.Link]) -> Bool {
         direction == traffic.direction && !isIPv6
-            && Self.covers(source.network, traffic.from) && Self.covers(destination.network, traffic.to)
+            && Self.covers(source.network, all: traffic.from) && Self.covers(destination.network, all: traffic.to)
             && traffic.enters(by: entry, links) && traffic.leaves(by: exit, links)
             && source.ports == nil && coversPort(of: traffic)
     }
@@ -107,7 +107,7 @@ extension FirewallState.Rule {
 
     private var transport: String? { destination.transport ?? source.transport }
 
-    private static func covers(_ network: String?, _ wanted: String) -> Bool {
+    private static func covers(_ network: String?, all wanted: String) -> Bool {
         guard let network else { return true }
         if network == wanted { return true }
         guard let outer = FirewallState.Side.network(network), let inner = FirewallState.Side.network(wanted) else {
@@ -118,14 +118,14 @@ extension FirewallState.Rule {
 
     /// Whether the rule is about some of `traffic`, if only for some addresses or interfaces; in doubt it is.
     public func touches(_ traffic: Traffic) -> Bool {
-        guard direction == traffic.direction, Self.meets(source.network, traffic.from),
-            Self.meets(destination.network, traffic.to)
+        guard direction == traffic.direction, Self.meets(source.network, anyOf: traffic.from),
+            Self.meets(destination.network, anyOf: traffic.to)
         else { return false }
         guard let port = traffic.port else { return true }
         return destination.has(port.number) != false && (transport == nil || transport == port.transport)
     }
 
-    private static func meets(_ network: String?, _ wanted: String) -> Bool {
+    private static func meets(_ network: String?, anyOf wanted: String) -> Bool {
         guard let network, let one = FirewallState.Side.network(network), let other = FirewallState.Side.network(wanted)
         else { return true }
         return one.overlaps(other)

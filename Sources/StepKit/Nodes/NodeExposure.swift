@@ -66,7 +66,7 @@ public struct NodeExposure: Sendable, Hashable {
             guard columns.count >= 5, ["tcp", "udp"].contains(columns[0]), let colon = columns[4].lastIndex(of: ":"),
                 let number = Int(columns[4][columns[4].index(after: colon)...]), !isLoopback(columns[4][..<colon])
             else { continue }
-            programs[Traffic.Port(number, String(columns[0])), default: []]
+            programs[Traffic.Port(number, over: String(columns[0])), default: []]
                 .formUnion(line.matches(of: /\("([^"]+)",pid=/).map { String($0.1) })
         }
         return programs.sorted { $0.key < $1.key }.map { Listener(port: $0, programs: $1.sorted()) }

@@ -55,11 +55,11 @@ public struct RegistryProof: Sendable {
                 attempt, host: site.master.name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
                 remedy: "check that curl works on the host")
         }
-        return answer(attempt, status, digest: String(words[1]), error: String(words[2]))
+        return answer(to: attempt, status: status, digest: String(words[1]), error: String(words[2]))
     }
 
-    private func answer(_ attempt: String, _ status: Int, digest: String, error: String) -> Answer {
-        func refused(_ cause: String, _ remedy: String, _ kind: FailureKind = .failed) -> Answer {
+    private func answer(to attempt: String, status: Int, digest: String, error: String) -> Answer {
+        func refused(because cause: String, remedy: String, kind: FailureKind = .failed) -> Answer {
             .refused(StepFailure(attempt, host: site.master.name, cause: cause, remedy: remedy, kind: kind))
         }
         switch status {
@@ -68,22 +68,26 @@ public struct RegistryProof: Sendable {
             let digest = image.digest ?? digest
             guard ImageReference.isDigest(digest) else {
                 return refused(
-                    "the registry has it but reports no digest (\(digest))",
-                    "write the digest into \(wanted.key) in \(site.inventory.path): \(image)@sha256:…")
+                    because: "the registry has it but reports no digest (\(digest))",
+                    remedy: "write the digest into \(wanted.key) in \(site.inventory.path): \(image)@sha256:…")
             }
             return .accepted(digest: digest)
         case 0: return .unreachable(error)
         case 401, 403:
             return refused(
-                "the registry rejects the credentials of ghcr.env with HTTP \(status)",
-                "put a token that may pull \(image.repository) (on ghcr.io: read:packages) into ghcr.env as GHCR_TOKEN",
-                .refused)
+                because: "the registry rejects the credentials of ghcr.env with HTTP \(status)",
+                remedy:
+                    "put a token that may pull \(image.repository) (on ghcr.io: read:packages) into ghcr.env as GHCR_TOKEN",
+                kind: .refused)
         case 404:
             return refused(
-                "the registry has no such image, or the token may not see it (HTTP 404)",
-                "push it, correct \(wanted.key) in \(site.inventory.path), or let the token pull it (on ghcr.io: read:packages)"
+                because: "the registry has no such image, or the token may not see it (HTTP 404)",
+                remedy:
+                    "push it, correct \(wanted.key) in \(site.inventory.path), or let the token pull it (on ghcr.io: read:packages)"
             )
-        default: return refused("the registry answers HTTP \(status)", "try again when the registry has recovered")
+        default:
+            return refused(
+                because: "the registry answers HTTP \(status)", remedy: "try again when the registry has recovered")
         }
     }
 

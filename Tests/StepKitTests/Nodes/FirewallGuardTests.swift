@@ -93,7 +93,7 @@ private final class FirewallHost: RemoteShell {
         // Nothing is left for the timer to put back.
         #expect(try await !host.isUnconfirmed)
         let state = try #require(try await working(host).reader.firewall())
-        #expect(state.fate(of: .input(to: .init(22, "tcp"))) == .allowed)
+        #expect(state.fate(of: .input(to: .init(22, over: "tcp"))) == .allowed)
         #expect(state.unconfirmedSince == nil)
     }
 

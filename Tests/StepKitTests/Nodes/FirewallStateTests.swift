@@ -91,8 +91,8 @@ import Testing
                 == .stopped(by: .init(to: "Anywhere", action: "DENY IN", from: "192.0.2.7")))
         #expect(state.fate(of: .output) == .undecided)
         #expect(state.fate(of: .routed(toPods: "10.233.64.0/18")) == .allowed)
-        #expect(state.fate(of: .input(to: .init(22, "tcp"))) == .allowed)
-        #expect(state.fate(of: .input(to: .init(22, "udp"))) == .undecided)
+        #expect(state.fate(of: .input(to: .init(22, over: "tcp"))) == .allowed)
+        #expect(state.fate(of: .input(to: .init(22, over: "udp"))) == .undecided)
     }
 
     @Test func rulesForIPv6AreNone() throws {

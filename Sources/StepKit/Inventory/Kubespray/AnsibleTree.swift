@@ -18,11 +18,11 @@ struct AnsibleTree {
     mutating func readRoot(_ root: Node) {
         for (key, node) in members(of: root, at: "") {
             // Every group is in this one, whether it says so or not.
-            readGroup(key.name, node, in: key.name == "all" ? nil : "all", at: key.name, depth: 1)
+            readGroup(key.name, from: node, in: key.name == "all" ? nil : "all", at: key.name, depth: 1)
         }
     }
 
-    private mutating func readGroup(_ name: String, _ node: Node, in parent: String?, at path: String, depth: Int) {
+    private mutating func readGroup(_ name: String, from node: Node, in parent: String?, at path: String, depth: Int) {
         guard depth <= Self.deepest else {
             problems.append(InventoryProblem(path: path, at: TextPosition(node.mark), "is nested too deep"))
             return
@@ -33,13 +33,15 @@ struct AnsibleTree {
             switch key.name {
             case "hosts":
                 for (host, variables) in members(of: part, at: partPath) {
-                    readHost(host.name, variables, in: name, at: "\(partPath).\(host.name)", host.position)
+                    readHost(
+                        host.name, variables: variables, in: name, at: "\(partPath).\(host.name)",
+                        position: host.position)
                 }
             case "vars":
                 groups[name, default: Group()].variables.merge(variables(of: part, at: partPath)) { _, new in new }
             case "children":
                 for (child, body) in members(of: part, at: partPath) {
-                    readGroup(child.name, body, in: name, at: "\(partPath).\(child.name)", depth: depth + 1)
+                    readGroup(child.name, from: body, in: name, at: "\(partPath).\(child.name)", depth: depth + 1)
                 }
             default:
                 problems.append(
@@ -50,7 +52,7 @@ struct AnsibleTree {
     }
 
     private mutating func readHost(
-        _ name: String, _ node: Node, in group: String, at path: String, _ position: TextPosition
+        _ name: String, variables node: Node, in group: String, at path: String, position: TextPosition
     ) {
         if name.contains(where: { "[]".contains($0) }) {
             problems.append(

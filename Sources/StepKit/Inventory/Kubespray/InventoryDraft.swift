@@ -20,7 +20,7 @@ struct InventoryDraft {
         root[path] != nil && root[path] != .object([]) || path == "ssh.key" && root["ssh.agent"] != nil
     }
 
-    mutating func set(_ path: String, _ text: String, isList: Bool) {
+    mutating func set(_ path: String, to text: String, isList: Bool) {
         if path == "ssh.key" { root["ssh.agent"] = nil }
         if path == "ssh.agent" { root["ssh.key"] = nil }
         root[path] = isList ? .texts(text.split(separator: ",").map(String.init)) : .string(text)
@@ -116,14 +116,16 @@ struct InventoryDraft {
     private mutating func warnOfOtherKeys(_ hosts: [KubesprayHosts.Host]) {
         let keys = hosts.compactMap(\.key)
         for key in keys where key.text != keys.first?.text {
-            note("is not used: the runner uses one key, \(keys.first?.text ?? "")", key.path, key.position)
+            note("is not used: the runner uses one key, \(keys.first?.text ?? "")", of: key.path, at: key.position)
         }
         if let key = keys.first, !key.text.hasPrefix("/"), !key.text.hasPrefix("~") {
-            note("is a relative path: in the inventory it begins at the inventory's folder", key.path, key.position)
+            note(
+                "is a relative path: in the inventory it begins at the inventory's folder", of: key.path,
+                at: key.position)
         }
     }
 
-    private mutating func note(_ message: String, _ path: String = "", _ position: TextPosition? = nil) {
+    private mutating func note(_ message: String, of path: String = "", at position: TextPosition? = nil) {
         let note = InventoryProblem(path: path, at: position, message)
         if !notes.contains(note) { notes.append(note) }
     }

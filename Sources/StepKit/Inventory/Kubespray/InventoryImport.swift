@@ -79,28 +79,28 @@ public struct InventoryImport: Sendable {
         } catch let error as InventoryError {
             throw error
         } catch let problem as InventoryProblem {
-            throw failure(file, [problem])
+            throw failure(of: file, [problem])
         } catch {
-            throw failure(file, [InventoryProblem("cannot be read: \(error)")])
+            throw failure(of: file, [InventoryProblem("cannot be read: \(error)")])
         }
     }
 
     /// Converts the YAML text of `file`; every mistake in it is reported at once.
     public func convert(_ yaml: String, file: String) throws(InventoryError) -> Result {
-        if let objection = AnsibleForm.objection(to: yaml, file: file) { throw failure(file, [objection]) }
+        if let objection = AnsibleForm.objection(to: yaml, file: file) { throw failure(of: file, [objection]) }
         let found = KubesprayHosts(yaml: yaml)
-        guard found.problems.isEmpty else { throw failure(file, found.problems) }
+        guard found.problems.isEmpty else { throw failure(of: file, found.problems) }
         var draft = InventoryDraft(base: base, found)
         var blanks: [String] = []
         for key in Self.keys {
             let path = key.path == "ssh.key" && values["ssh.agent"] != nil ? "ssh.agent" : key.path
             if let value = values[path] {
-                draft.set(path, value, isList: key.isList)
+                draft.set(path, to: value, isList: key.isList)
             } else if let variable = found.value(of: path) {
-                draft.set(path, variable.text, isList: key.isList)
+                draft.set(path, to: variable.text, isList: key.isList)
                 draft.origins[path] = (variable.path, variable.position)
             } else if !draft.has(path) {
-                draft.set(path, blank + key.hint, isList: key.isList)
+                draft.set(path, to: blank + key.hint, isList: key.isList)
                 blanks.append(path)
             }
         }
@@ -108,10 +108,10 @@ public struct InventoryImport: Sendable {
         do {
             text = try draft.root.written() + "\n"
         } catch {
-            throw failure(file, [InventoryProblem("cannot be written as JSON: \(error)")])
+            throw failure(of: file, [InventoryProblem("cannot be written as JSON: \(error)")])
         }
         let problems = self.problems(of: text).filter { !$0.message.hasPrefix("has not been filled in yet") }
-        guard problems.isEmpty else { throw failure(file, problems.map(draft.inYAML)) }
+        guard problems.isEmpty else { throw failure(of: file, problems.map(draft.inYAML)) }
         return Result(
             text: text, notes: (found.notes + draft.notes).sorted(by: InventoryProblem.isEarlier), blanks: blanks)
     }
@@ -142,7 +142,7 @@ public struct InventoryImport: Sendable {
         }
     }
 
-    private func failure(_ file: String, _ problems: [InventoryProblem]) -> InventoryError {
+    private func failure(of file: String, _ problems: [InventoryProblem]) -> InventoryError {
         InventoryError(
             file: file, problems: problems.sorted(by: InventoryProblem.isEarlier),
             command: "runner inventory import \(file)")

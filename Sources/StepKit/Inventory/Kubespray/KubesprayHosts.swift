@@ -53,13 +53,13 @@ struct KubesprayHosts {
         if !host.groups.isDisjoint(with: Self.workerGroups) { roles.append("worker") }
         if roles.isEmpty, host.groups.contains(Self.bastionGroup) { roles.append("operator") }
         guard !roles.isEmpty else {
-            note(host.path, host.position, "is neither a master nor a worker of Kubernetes: left out")
+            note("is neither a master nor a worker of Kubernetes: left out", of: host.path, at: host.position)
             return
         }
         if roles.contains("master"), clusterVariables.isEmpty { clusterVariables = host.variables }
         refuseVaulted(host)
         var origins = ["": (host.path, host.position)]
-        func plain(_ key: String, _ variable: AnsibleInventory.Variable?) -> AnsibleInventory.Variable? {
+        func plain(_ key: String, from variable: AnsibleInventory.Variable?) -> AnsibleInventory.Variable? {
             guard let variable else { return nil }
             origins[key] = (variable.path, variable.position)
             guard !variable.isVaulted else { return nil }
@@ -71,19 +71,19 @@ struct KubesprayHosts {
                 ))
             return nil
         }
-        let address = plain("address", host.variable("ansible_host", "ansible_ssh_host", "access_ip", "ip"))
-        let port = plain("port", host.variable("ansible_port", "ansible_ssh_port"))
+        let address = plain("address", from: host.variable("ansible_host", "ansible_ssh_host", "access_ip", "ip"))
+        let port = plain("port", from: host.variable("ansible_port", "ansible_ssh_port"))
         if let port, Int(port.text) == nil {
             problems.append(
                 InventoryProblem(path: port.path, at: port.position, "must be a whole number, not \(shown(port.text))"))
         }
-        let user = plain("user", host.variable("ansible_user", "ansible_ssh_user"))
-        let key = plain("key", host.variable("ansible_ssh_private_key_file", "ansible_private_key_file"))
+        let user = plain("user", from: host.variable("ansible_user", "ansible_ssh_user"))
+        let key = plain("key", from: host.variable("ansible_ssh_private_key_file", "ansible_private_key_file"))
         hosts.append(
             Host(
                 name: host.name, address: address?.text ?? host.name, roles: roles, user: user?.text,
                 becomes: becomes(host), port: port.flatMap { Int($0.text) }, key: key, via: nil, origins: origins))
-        noteDifferences(host, address)
+        noteDifferences(of: host, address: address)
     }
 
     /// Reports each vaulted variable that is needed: what cannot be read must not be taken for missing.
@@ -100,20 +100,20 @@ struct KubesprayHosts {
     }
 
     /// Says where the runner does otherwise than Ansible would.
-    private mutating func noteDifferences(_ host: AnsibleInventory.Host, _ address: AnsibleInventory.Variable?) {
+    private mutating func noteDifferences(of host: AnsibleInventory.Host, address: AnsibleInventory.Variable?) {
         if host.variable("ansible_host", "ansible_ssh_host") == nil, let address {
-            note(address.path, address.position, "is taken as the address, since there is no ansible_host")
+            note("is taken as the address, since there is no ansible_host", of: address.path, at: address.position)
         }
         if let address, let inner = host.variable("ip"), inner.text != address.text {
             note(
-                inner.path, inner.position,
-                "differs from the address \(address.text), which the runner uses for SSH and as the node's own")
+                "differs from the address \(address.text), which the runner uses for SSH and as the node's own",
+                of: inner.path, at: inner.position)
         }
         if let secret = host.variable("ansible_password", "ansible_ssh_pass", "ansible_ssh_password") {
-            note(secret.path, secret.position, "is not used: the runner logs in with a key")
+            note("is not used: the runner logs in with a key", of: secret.path, at: secret.position)
         }
         if let connection = host.variable("ansible_connection"), connection.text == "local" {
-            note(connection.path, connection.position, "is not used: the runner connects over SSH")
+            note("is not used: the runner connects over SSH", of: connection.path, at: connection.position)
         }
     }
 
@@ -124,10 +124,10 @@ struct KubesprayHosts {
         else { return false }
         for (name, usual) in [("ansible_become_method", "sudo"), ("ansible_become_user", "root")] {
             guard let other = host.variable(name), other.text != usual else { continue }
-            note(other.path, other.position, "is not used: the runner becomes root, by sudo")
+            note("is not used: the runner becomes root, by sudo", of: other.path, at: other.position)
         }
         if let secret = host.variable("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass") {
-            note(secret.path, secret.position, "is not used: sudo must ask for no password")
+            note("is not used: sudo must ask for no password", of: secret.path, at: secret.position)
         }
         return true
     }
@@ -141,8 +141,8 @@ struct KubesprayHosts {
             guard let arguments else { continue }
             if arguments.text.contains("StrictHostKeyChecking") || arguments.text.contains("UserKnownHostsFile") {
                 note(
-                    arguments.path, arguments.position,
-                    "is not used where it concerns host keys: the runner checks them, always, against ssh.knownHosts")
+                    "is not used where it concerns host keys: the runner checks them, always, against ssh.knownHosts",
+                    of: arguments.path, at: arguments.position)
             }
             guard arguments.text.contains(/-J|ProxyJump|ProxyCommand/) else { continue }
             isNamed = true
@@ -150,16 +150,16 @@ struct KubesprayHosts {
                 if jump.name != host.name { hosts[index].via = jump.name }
             } else {
                 note(
-                    arguments.path, arguments.position,
                     "contains options that cannot be imported (\(shown(arguments.text))): make the jump host a host of the "
-                        + "inventory, and name it as \"via\"")
+                        + "inventory, and name it as \"via\"",
+                    of: arguments.path, at: arguments.position)
             }
         }
         if !isNamed, bastions.count == 1, bastions[0].name != host.name {
             hosts[index].via = bastions[0].name
             note(
-                bastions[0].origins[""]?.path ?? "", bastions[0].origins[""]?.position ?? .start,
-                "is the bastion: the others are reached through it")
+                "is the bastion: the others are reached through it",
+                of: bastions[0].origins[""]?.path ?? "", at: bastions[0].origins[""]?.position ?? .start)
         }
     }
 
@@ -175,7 +175,7 @@ struct KubesprayHosts {
         }
     }
 
-    private mutating func note(_ path: String, _ position: TextPosition, _ message: String) {
+    private mutating func note(_ message: String, of path: String, at position: TextPosition) {
         let note = InventoryProblem(path: path, at: position, message)
         // What a group says is said once, not once a host.
         if !notes.contains(note) { notes.append(note) }
