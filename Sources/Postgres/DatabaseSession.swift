@@ -1,4 +1,4 @@
-/// A session that is open on a database, as the server shows it to whoever asks.
+/// A session that is open on a server, as it shows it to whoever asks.
 ///
 /// Of roles whose rights the reader does not have, the server tells neither address nor state nor statement; locks it
 /// shows to everybody.
@@ -7,6 +7,8 @@ public struct DatabaseSession: Sendable, Hashable, Decodable, CustomStringConver
     public var process: Int
     /// The role it logged in as.
     public var user: String
+    /// The database it is connected to.
+    public var database: String
     /// Where it comes from; empty for the server's own socket.
     public var address: String
     /// What the client calls itself.
@@ -22,11 +24,13 @@ public struct DatabaseSession: Sendable, Hashable, Decodable, CustomStringConver
 
     /// Describes a session; see the properties.
     public init(
-        process: Int, user: String, address: String = "", application: String = "", since: String = "an unknown time",
+        process: Int, user: String, database: String, address: String = "", application: String = "",
+        since: String = "an unknown time",
         state: String = "idle", advisoryLocks: Set<Int64> = [], changesTables: Bool = false
     ) {
         self.process = process
         self.user = user
+        self.database = database
         self.address = address
         self.application = application
         self.since = since
@@ -43,9 +47,13 @@ public struct DatabaseSession: Sendable, Hashable, Decodable, CustomStringConver
 }
 
 extension PostgresReading {
-    /// The sessions on the database `name`, but for this connection's own.
-    public func sessions(on name: String) async throws(PostgresError) -> [DatabaseSession] {
-        guard let row = try await query(Self.sessionsQuery, [name]).first else { return [] }
+    /// The sessions on the database `name`, and those of `role` wherever they are, but for this connection's own.
+    ///
+    /// Locks and changes of tables are only read of those on the database.
+    public func sessions(
+        on name: String, orOf role: String? = nil
+    ) async throws(PostgresError) -> [DatabaseSession] {
+        guard let row = try await query(Self.sessionsQuery, [name, role]).first else { return [] }
         return try row.json("sessions")
     }
 
@@ -56,6 +64,7 @@ extension PostgresReading {
         WITH locks AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks WHERE granted \#
         AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = $1)) \#
         SELECT coalesce(json_agg(json_build_object('process', a.pid, 'user', coalesce(a.usename, ''), \#
+        'database', coalesce(a.datname, ''), \#
         'address', coalesce(host(a.client_addr), ''), 'application', coalesce(a.application_name, ''), \#
         'since', coalesce(to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'), \#
         'an unknown time'), 'state', coalesce(a.state, 'unknown'), 'advisoryLocks', \#
@@ -65,7 +74,7 @@ extension PostgresReading {
         AND l.mode = 'AccessExclusiveLock') OR coalesce(a.query ~* \#
         '^(\s|/\*([^*]|\*[^/])*\*/)*(create|alter|drop)\s+(unlogged\s+)?(table|index|unique)' \#
         AND (a.state <> 'idle' OR a.state_change > now() - interval '30 seconds'), false)) ORDER BY a.pid), '[]') \#
-        AS sessions FROM pg_catalog.pg_stat_activity a WHERE a.datname = $1 AND a.pid <> pg_backend_pid() \#
+        AS sessions FROM pg_catalog.pg_stat_activity a WHERE (a.datname = $1 OR a.usename = $2) AND a.pid <> pg_backend_pid() \#
         AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
         """#
     }

@@ -40,6 +40,12 @@ extension PostgresServerTests.EveryVersion {
                 #expect(!seen.changesTables)
             }
             #expect(try await own.sessions(on: "watched").allSatisfy { $0.user != "watched" })
+            // A role is also found where it should not be.
+            let elsewhere = try await writer("neighbour", "postgres")
+            let found = try await own.sessions(on: "watched", orOf: "neighbour").filter { $0.user == "neighbour" }
+            #expect(Set(found.map(\.database)) == ["watched", "postgres"])
+            #expect(try await own.sessions(on: "watched").allSatisfy { $0.database == "watched" })
+            await elsewhere.connection.close()
         }
 
         @Test(arguments: [
