@@ -4,6 +4,7 @@ import Kubernetes
 import Postgres
 import Redis
 import SSH
+import Synchronization
 import Testing
 
 @testable import StepKit
@@ -12,10 +13,12 @@ import Testing
 /// `11_ct_00_setup_credentials` on real servers, as an administrator who is no superuser.
 @Suite(.serialized) struct DatabaseServerTests {
     /// A server with a superuser, and an administrator `runner_admin` with these options.
-    private struct Platform: DataServices {
+    private final class Platform: DataServices {
         static let password = Secret("admin-pw")
         let server: PostgresServer
         let chatwoot = GeneratedSecrets.standIn()
+        /// The databases that were connected to for reading.
+        let read = Mutex<[String]>([])
 
         init(_ installation: PostgresInstallation, administrator options: String) async throws {
             server = try PostgresServer(programs: installation.programs)
@@ -43,7 +46,9 @@ import Testing
         }
 
         func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader {
-            try await PostgresReader.connect(to: endpoint(login), observer: IgnoringObserver())
+            let endpoint = endpoint(login)
+            read.withLock { $0.append(endpoint.database) }
+            return try await PostgresReader.connect(to: endpoint, observer: IgnoringObserver())
         }
 
         func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter {
@@ -153,8 +158,11 @@ import Testing
         try await serving.execute("SELECT 'create table x'")
         let byHand = try await platform.postgresWriter(login)
         try await byHand.execute("SET application_name = 'chatwoot-web-6f9f6df959-88v22'")
-        let sessions = MigrationSessions(try await platform.site().reader)
-        #expect(try await sessions.read() == [])
+        func seen() async throws -> DatabaseState {
+            try await DatabaseState.readSessions(platform.site().reader)
+        }
+        #expect(try await seen().sessions.count > 1)
+        #expect(try await seen().migrationSessions == [])
 
         for statement in [
             #"CREATE TABLE "accounts" (id bigserial PRIMARY KEY)"#,
@@ -162,13 +170,55 @@ import Testing
             "DROP TABLE IF EXISTS accounts CASCADE",
         ] {
             try await byHand.execute(statement)
-            let seen = try await sessions.read()
-            #expect(seen.map(\.application) == ["chatwoot-web-6f9f6df959-88v22"], "\(statement)")
-            #expect(seen.first?.words.contains("which changes tables") == true)
+            let state = try await seen()
+            #expect(state.migrationSessions.map(\.application) == ["chatwoot-web-6f9f6df959-88v22"], "\(statement)")
+            #expect(state.migrationWords.contains("which changes tables"))
         }
         // Rails goes on to other work, and is a pod that serves.
         try await byHand.execute("SELECT 1")
-        #expect(try await sessions.read() == [])
+        #expect(try await seen().migrationSessions == [])
+        // Rails' lock is a migration's, whoever holds it.
+        let lock = MigrationSessions.migrationLock(of: "chatwoot")
+        let superuser = try await platform.superuser("chatwoot")
+        try await superuser.execute("SELECT pg_advisory_lock(\(lock))")
+        #expect(try await seen().migrationWords.hasSuffix("with Rails' migration lock"))
+    }
+
+    /// A reset renames the database, and a session of the runner's own would keep it from that.
+    @Test(arguments: PostgresInstallation.all)
+    func whatAResetReadsOpensNoSessionOnTheDatabase(_ installation: PostgresInstallation) async throws {
+        let platform = try await Platform(installation, administrator: "CREATEDB CREATEROLE")
+        try await platform.superuser("template1").execute("CREATE EXTENSION pg_stat_statements")
+        try await SetupCredentials().makeReady(platform.site(), platform.chatwoot)
+        let site = try await platform.site().reader
+        platform.read.withLock { $0 = [] }
+        let state = try await DatabaseState.readOutside(site)
+        #expect(state.server.database?.name == "chatwoot" && state.contents == nil)
+        #expect(state.afterReset.setup.refusals.isEmpty)
+        #expect(!platform.read.withLock { $0 }.contains("chatwoot"))
+        _ = try await DatabaseState.read(site, asksRedis: false)
+        #expect(platform.read.withLock { $0 }.contains("chatwoot"))
+    }
+
+    /// Preflight and the checks of a run with nothing to do share one value; from the first change on each step reads.
+    @Test func theStateIsReadOnceUntilSomethingChanges() async throws {
+        let platform = try await Platform(.system, administrator: "SUPERUSER")
+        try await SetupCredentials().makeReady(platform.site(), platform.chatwoot)
+        let site = try await platform.site().reader
+        func reads() -> Int { platform.server.log.matches(of: /default_transaction_read_only=%/).count }
+        let before = reads()
+        let first = try await DatabaseState.read(site, asksRedis: false)
+        #expect(try await SetupCredentials().databaseChanges(site).isEmpty)
+        #expect(reads() == before + 1)
+        // What is seen of sessions is always of this moment.
+        _ = try await DatabaseState.readSessions(site)
+        #expect(reads() == before + 2)
+
+        try await platform.superuser("postgres").execute("ALTER ROLE chatwoot CREATEDB")
+        #expect(try await DatabaseState.read(site, asksRedis: false) == first)
+        await site.forgetPrefetch()
+        for _ in 1...2 { #expect(try await DatabaseState.read(site, asksRedis: false) != first) }
+        #expect(reads() == before + 4)
     }
 
     @Test(arguments: PostgresInstallation.all)

@@ -1,5 +1,6 @@
 import Foundation
 import Kubernetes
+import Postgres
 import StepKit
 import Testing
 
@@ -20,7 +21,7 @@ import Testing
 
     private static func faults(_ sessions: [(String, String)], _ pods: [JSONValue]) throws -> [RequestPath.Fault] {
         ProveService.faults(
-            by: sessions.map { .init(database: $0.0, application: $0.1) }, objects: pods,
+            by: sessions.map { .init(process: 1, user: "chatwoot", database: $0.0, application: $0.1) }, objects: pods,
             try SiteSample.inventory().chatwoot)
     }
 

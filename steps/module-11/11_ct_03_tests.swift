@@ -125,28 +125,13 @@ struct ProveService: PageAsker, NamedStep {
 
     /// The databases that Chatwoot's pods use instead of its own, as with POSTGRES_DB for POSTGRES_DATABASE.
     private func otherDatabases(_ path: RequestPath) async throws -> [RequestPath.Fault] {
-        let (site, chatwoot) = (path.site, path.site.inventory.chatwoot)
-        let admin = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
-        let rows = try await admin.query(
-            "SELECT DISTINCT datname, application_name FROM pg_catalog.pg_stat_activity "
-                + "WHERE usename = $1 AND datname <> $2 ORDER BY 1, 2",
-            [chatwoot.databaseUser, chatwoot.database])
-        let sessions = rows.compactMap { row in
-            row["datname"].map { ForeignSession(database: $0, application: row["application_name"] ?? "") }
-        }
-        return Self.faults(by: sessions, objects: path.objects, chatwoot)
-    }
-
-    /// A session of Chatwoot's role in another database than its own.
-    struct ForeignSession: Sendable, Hashable {
-        let database: String
-        /// The name that the client gave itself; Chatwoot's pods give theirs.
-        let application: String
+        let state = try await DatabaseState.readSessions(path.site)
+        return Self.faults(by: state.otherSessions, objects: path.objects, path.site.inventory.chatwoot)
     }
 
     /// Only a session that carries the name of one of our pods proves that pods use another database: administrators log in, too.
     static func faults(
-        by sessions: [ForeignSession], objects: [JSONValue], _ chatwoot: StepKit.Inventory.Chatwoot
+        by sessions: [DatabaseSession], objects: [JSONValue], _ chatwoot: StepKit.Inventory.Chatwoot
     ) -> [RequestPath.Fault] {
         let pods = objects.filter(\.isLivePod)
         return sessions.compactMap { session in

@@ -15,23 +15,21 @@ struct ResetDatabase: StepOnRequest, NamedStep {
     func isRequested(by options: RunOptions) -> Bool { options.resetsDatabase }
 
     func check(_ site: SiteReader) async throws -> Finding {
-        let name = site.inventory.chatwoot.database
-        let admin = try await admin(site)
-        if let old = try await admin.databaseState(Self.nameAside(site)) {
-            let changes = try await leftChanges(old, admin, site)
+        let state = try await DatabaseState.readOutside(site)
+        let name = state.database
+        if let old = state.aside {
+            let changes = try await leftChanges(old, state, site)
             if changes.isEmpty { tellTheWayBack(site) }
             return Finding(changes: changes)
         }
         let keys = try await Self.keys(site)
-        let isThere = try await requireRight(of: admin, beside: keys, site)
+        try requireRight(state, beside: keys, site)
         let running = try await RunningPods(site).deployments()
         var changes: [Change] = []
         if !running.isEmpty { changes.append(Change("scale \(running.joined(separator: " and ")) to 0", .predicted)) }
-        guard isThere else { return .drifted(changes + keyChanges(keys, site)) }
+        guard state.server.database != nil else { return .drifted(changes + keyChanges(keys, site)) }
         changes.append(
-            Change(
-                "refuse connections to database \"\(name)\" and end the sessions of \"\(site.inventory.chatwoot.databaseUser)\"",
-                .proved))
+            Change("refuse connections to database \"\(name)\" and end the sessions of \"\(state.role)\"", .proved))
         // The time is the run's, which no plan knows.
         let stem = Self.nameAside(name, run: "…")
         changes.append(Change("rename database \"\(name)\" to \"\(stem)\"; nothing is dropped", .predicted))
@@ -39,54 +37,51 @@ struct ResetDatabase: StepOnRequest, NamedStep {
     }
 
     func apply(_ changes: [Change], to site: SiteWriter) async throws {
-        let (name, aside) = (site.reader.inventory.chatwoot.database, Self.nameAside(site.reader))
-        let admin = try await site.postgres(.admin(database: site.reader.inventory.postgres.adminDatabase))
-        if try await admin.databaseState(aside) == nil {
+        let state = try await DatabaseState.readOutside(site.reader)
+        let (name, aside) = (state.database, Self.nameAside(site.reader))
+        let admin = try await site.postgres(.admin(database: state.adminDatabase))
+        if state.aside == nil {
             // Refused before anything is changed where another application's jobs are among them.
             let keys = try await Self.keys(site.reader)
-            let isThere = try await requireRight(of: admin, beside: keys, site.reader)
+            try requireRight(state, beside: keys, site.reader)
             try await MigrationJob(site).settleEarlier()
             try await RunningPods(site.reader).stop(on: site)
-            if isThere { try await setAside(name, as: aside, admin, site.reader) }
+            if state.server.database != nil { try await setAside(name, as: aside, admin, site.reader) }
         }
-        if try await admin.databaseState(aside) != nil { try await admin.allowConnections(true, to: aside) }
+        let after = try await DatabaseState.readOutside(site.reader)
+        if after.aside != nil { try await admin.allowConnections(true, to: aside) }
         // Keys beside a database that was made since are that one's.
-        guard try await admin.databaseState(name) == nil else { return }
+        guard after.server.database == nil else { return }
         let keys = try await Self.keys(site.reader)
         site.reader.reporter.says("removing from Redis: \(keys.words)")
         try await site.redis().delete(keys.all)
     }
 
     func verify(_ site: SiteReader) async throws {
-        let (name, aside) = (site.inventory.chatwoot.database, Self.nameAside(site))
-        let admin = try await admin(site)
-        let old = try await admin.databaseState(aside)
-        let isFree = try await admin.databaseState(name) == nil
+        let state = try await DatabaseState.readOutside(site)
+        let (name, aside) = (state.database, Self.nameAside(site))
+        let isFree = state.server.database == nil
         let left = try await Self.keys(site).all
         // There is no old one where only its keys were left.
-        guard old?.allowsConnections != false, isFree, left.isEmpty else {
+        guard state.aside?.allowsConnections != false, isFree, left.isEmpty else {
+            let found = state.aside.map { $0.allowsConnections ? "is there" : "accepts no connections" } ?? "is missing"
             throw StepFailure(
                 "verify that the database \(name) was set aside", host: site.postgresWords,
-                cause:
-                    "\(aside) \(old.map { $0.allowsConnections ? "is there" : "accepts no connections" } ?? "is missing"), "
-                    + "\(name) \(isFree ? "is free" : "is there again"), \(left.count) of its keys are in Redis",
+                cause: "\(aside) \(found), \(name) \(isFree ? "is free" : "is there again"), "
+                    + "\(left.count) of its keys are in Redis",
                 remedy: site.remedy("find out who else uses them at the same time, then \(.resume)"))
         }
-        if old != nil { tellTheWayBack(site) }
-    }
-
-    private func admin(_ site: SiteReader) async throws -> PostgresReader {
-        try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
+        if state.aside != nil { tellTheWayBack(site) }
     }
 
     /// What is left to do once the old database has its new name.
-    private func leftChanges(_ old: DatabaseFacts, _ admin: PostgresReader, _ site: SiteReader) async throws
-        -> [Change]
-    {
+    private func leftChanges(
+        _ old: DatabaseFacts, _ state: DatabaseState, _ site: SiteReader
+    ) async throws -> [Change] {
         let opening =
             old.allowsConnections
             ? [] : [Change("allow connections to database \"\(old.name)\", so that it can be restored", .proved)]
-        guard try await admin.databaseState(site.inventory.chatwoot.database) == nil else { return opening }
+        guard state.server.database == nil else { return opening }
         return opening + keyChanges(try await Self.keys(site), site)
     }
 
@@ -100,28 +95,23 @@ struct ResetDatabase: StepOnRequest, NamedStep {
     }
 
     /// Checks, before anything is changed, that there is something to reset, that the administrator may rename the database,
-    /// and that the steps after this one may make a new one; whether there is a database.
+    /// and that the steps after this one may make a new one.
     ///
-    /// Without one, keys in Redis are left of a reset that was killed, or of a database that somebody dropped.
-    private func requireRight(
-        of admin: some PostgresReading, beside keys: ChatwootKeys, _ site: SiteReader
-    ) async throws -> Bool {
-        let chatwoot = site.inventory.chatwoot
-        let facts = try await admin.serverFacts(database: chatwoot.database, role: chatwoot.databaseUser)
-        guard facts.database != nil || !keys.all.isEmpty else {
+    /// Without a database, keys in Redis are left of a reset that was killed, or of a database that somebody dropped.
+    private func requireRight(_ state: DatabaseState, beside keys: ChatwootKeys, _ site: SiteReader) throws {
+        guard state.server.database != nil || !keys.all.isEmpty else {
             throw StepFailure(
-                "set the database \(chatwoot.database) aside", host: site.postgresWords,
+                "set the database \(state.database) aside", host: site.postgresWords,
                 cause: "there is no such database, and no key of it in Redis",
                 remedy: "run without --reset-database: the steps create one",
                 kind: .badInput)
         }
-        var setup = try await DatabaseState.read(site, asksRedis: false, afterReset: true).setup
-        let own = Self.refusal(facts, adminDatabase: site.inventory.postgres.adminDatabase)
+        var setup = state.afterReset.setup
+        let own = Self.refusal(state.server, adminDatabase: state.adminDatabase)
         if let own { setup.refusals.insert(own, at: 0) }
         guard setup.refusals.isEmpty else {
-            throw setup.failure(site, of: "reset the database \(chatwoot.database)")
+            throw setup.failure(site, of: "reset the database \(state.database)")
         }
-        return facts.database != nil
     }
 
     /// Shuts the door, ends what Chatwoot left open, and renames once nobody is connected; where that fails, the door is opened
@@ -134,7 +124,8 @@ struct ResetDatabase: StepOnRequest, NamedStep {
             try await renameWhenFree(name, to: aside, admin, site)
         } catch let error as any ExplainedError {
             do {
-                if try await admin.databaseState(name) != nil { try await admin.allowConnections(true, to: name) }
+                let state = try await DatabaseState.readOutside(site)
+                if state.server.database != nil { try await admin.allowConnections(true, to: name) }
             } catch let second as any ExplainedError {
                 throw CombinedFailure(error.attempt, [error, second])
             }
@@ -146,11 +137,13 @@ struct ResetDatabase: StepOnRequest, NamedStep {
     private func renameWhenFree(
         _ name: String, to aside: String, _ admin: PostgresWriter, _ site: SiteReader
     ) async throws {
-        let user = site.inventory.chatwoot.databaseUser
         var sessions: [DatabaseSession] = []
         let isDone = try await poll(within: site.inventory.limits.service) { left in
-            sessions = try await admin.sessions(on: name)
-            if sessions.contains(where: { $0.user == user }) { try await admin.endSessions(of: user, on: name) }
+            let state = try await DatabaseState.readSessions(site)
+            sessions = state.sessions
+            if sessions.contains(where: { $0.user == state.role }) {
+                try await admin.endSessions(of: state.role, on: name)
+            }
             guard sessions.isEmpty else {
                 site.reporter.says("waiting for \(sessions.count) sessions on \(name) to end", left: left)
                 return false

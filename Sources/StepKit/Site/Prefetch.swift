@@ -9,6 +9,8 @@ public actor Prefetch {
     public nonisolated let cluster = ClusterSurvey()
     private var nodes: [String: NodeSurvey] = [:]
     private var known: [ObjectReference: (desired: JSONValue, difference: ObjectDifference?)] = [:]
+    private var values: [ObjectIdentifier: any Sendable] = [:]
+    private var isForgotten = false
     private var version: ServerVersion?
     private var registry: [ImageReference: Task<RegistryProof.Answer, any Error>] = [:]
     /// The images that the inventory wants, once they are known by their digests.
@@ -20,6 +22,8 @@ public actor Prefetch {
     /// Forgets what a change may have made untrue.
     public func forget() async {
         known = [:]
+        values = [:]
+        isForgotten = true
         await cluster.forget()
         for survey in nodes.values { await survey.forget() }
     }
@@ -46,6 +50,15 @@ public actor Prefetch {
             if let difference = found.difference { differences.append(difference) }
         }
         return differences
+    }
+
+    /// The value of this type that was read before the first change.
+    func value<Value: Sendable>(_ type: Value.Type) -> Value? { values[ObjectIdentifier(type)] as? Value }
+
+    /// Keeps a value until the first change; one that was being read while that came is not kept.
+    func remember<Value: Sendable>(_ value: Value) {
+        guard !isForgotten else { return }
+        values[ObjectIdentifier(Value.self)] = value
     }
 
     func serverVersion(_ cluster: ClusterReader) async throws -> ServerVersion {

@@ -9,6 +9,14 @@ extension SiteReader {
         return differences.flatMap(\.changes)
     }
 
+    /// What `read` returns, which is asked once before the run's first change, and each time after it.
+    public func readOnce<Value: Sendable>(_ read: () async throws -> Value) async throws -> Value {
+        if let known = await prefetch.value(Value.self) { return known }
+        let value = try await read()
+        await prefetch.remember(value)
+        return value
+    }
+
     /// Forgets what was read before the first step, since something is about to change.
     public func forgetPrefetch() async {
         await prefetch.forget()

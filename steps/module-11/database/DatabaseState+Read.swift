@@ -6,36 +6,73 @@ import StepKit
 extension DatabaseState {
     /// Reads it: as the administrator what he may see, and as Chatwoot's role what only that may.
     ///
-    /// One query about the server, three about what the database holds, one as Chatwoot, and one key of Redis. A plan that
-    /// looks beyond a reset, and the reset itself before it begins, see the server as it will be then, without the database.
-    static func read(
-        _ site: SiteReader, asksRedis: Bool = true, afterReset: Bool = false
-    ) async throws -> DatabaseState {
+    /// One query about the server, three about what the database holds, and one as Chatwoot, all of them once before the
+    /// run's first change; and one key of Redis where it `asksRedis`. A plan that looks beyond a reset sees the server as
+    /// it will be then, without the database.
+    static func read(_ site: SiteReader, asksRedis: Bool = true) async throws -> DatabaseState {
+        var state = try await site.readOnce {
+            var (state, password) = try await readServer(site)
+            let own = try await state.logIn(site, password)
+            try await state.readContents(inside: state.connectInside(site), own: own)
+            if state.server.database == nil || site.options.resetsDatabase { try await state.readTemplate(site) }
+            return state
+        }
+        if asksRedis { state.isOnboarding = try await site.redis().exists(ChatwootNames.onboardingKey) }
+        return site.options.isPlanningReset ? state.afterReset : state
+    }
+
+    /// The server as it is at this moment, the sessions on the database, and what a new database would have.
+    ///
+    /// Nobody connects to Chatwoot's database for it: a session of the runner's own would keep it from being renamed.
+    static func readOutside(_ site: SiteReader) async throws -> DatabaseState {
+        var (state, _) = try await readServer(site)
+        try await state.readTemplate(site)
+        try await state.readSessions(as: site.postgres(.admin(database: state.adminDatabase)))
+        return state
+    }
+
+    /// The server and the sessions as they are at this moment, these as whoever sees most of them; nothing of what the
+    /// database holds.
+    static func readSessions(_ site: SiteReader) async throws -> DatabaseState {
+        var (state, password) = try await readServer(site)
+        let admin = try await site.postgres(.admin(database: state.adminDatabase))
+        // A superuser sees all of everybody's session, others only of those whose rights they have.
+        let seesAll = state.server.reader.attributes.isSuperuser
+        let own = seesAll ? nil : try await state.logIn(site, password)
+        try await state.readSessions(as: own ?? admin)
+        return state
+    }
+
+    private static func readServer(_ site: SiteReader) async throws -> (state: DatabaseState, password: Secret?) {
         let (chatwoot, adminDatabase) = (site.inventory.chatwoot, site.inventory.postgres.adminDatabase)
         let admin = try await site.postgres(.admin(database: adminDatabase))
         var state = DatabaseState(
             database: chatwoot.database, role: chatwoot.databaseUser, adminDatabase: adminDatabase,
             extensions: Extensions(image: chatwoot.image),
             server: try await admin.serverFacts(database: chatwoot.database, role: chatwoot.databaseUser))
-        if afterReset || site.options.isPlanningReset { state.server.database = nil }
+        if site.options.resetsDatabase {
+            state.aside = try await admin.databaseState(ResetDatabase.nameAside(site))
+        }
         let password = try await site.chatwootSecrets().databasePassword
         state.hasPassword = password != nil
-        if asksRedis { state.isOnboarding = try await site.redis().exists(ChatwootNames.onboardingKey) }
-        guard let database = state.server.database else {
-            try await state.readTemplate(site, admin)
-            return state
+        return (state, password)
+    }
+
+    private mutating func readSessions(as reader: PostgresReader) async throws {
+        for session in try await reader.sessions(on: database, orOf: role) {
+            if session.database == database { sessions.append(session) } else { otherSessions.append(session) }
         }
-        // Whoever asks now is told that the database accepts no connections, whatever his rights.
-        guard database.allowsConnections else { return state }
-        var own: PostgresReader?
-        if state.server.role != nil, let password { own = try await state.logIn(site, password) }
-        let inside = state.server.readerMayConnect ? try await site.postgres(.admin(database: state.database)) : nil
-        try await state.readContents(inside, own)
-        return state
+    }
+
+    /// Connects the administrator to Chatwoot's database; `nil` where there is none or he may not.
+    private func connectInside(_ site: SiteReader) async throws -> PostgresReader? {
+        guard server.database?.allowsConnections == true, server.readerMayConnect else { return nil }
+        return try await site.postgres(.admin(database: database))
     }
 
     /// A database that is made anew has what the server's files have, or what template1 already has.
-    private mutating func readTemplate(_ site: SiteReader, _ admin: PostgresReader) async throws {
+    private mutating func readTemplate(_ site: SiteReader) async throws {
+        let admin = try await site.postgres(.admin(database: adminDatabase))
         template = try await admin.extensionStates(extensions.all)
         guard !server.reader.attributes.isSuperuser, template.contains(where: \.needsSuperuser) else { return }
         let reader = try await site.postgres(.admin(database: "template1"))
@@ -44,8 +81,10 @@ extension DatabaseState {
         await reader.connection.close()
     }
 
-    /// Logs in as Chatwoot does; what is not the role's own failure is thrown.
-    private mutating func logIn(_ site: SiteReader, _ password: Secret) async throws -> PostgresReader? {
+    /// Logs in as Chatwoot does, where there is something to log in to; what is not the role's own failure is thrown.
+    private mutating func logIn(_ site: SiteReader, _ password: Secret?) async throws -> PostgresReader? {
+        // Whoever asks now is told that the database accepts no connections, whatever his rights.
+        guard let password, server.role != nil, server.database?.allowsConnections == true else { return nil }
         do {
             let reader = try await site.postgres(.owner(of: .chatwoot(site.inventory), password: password))
             sessionPath = try await reader.value("SELECT current_setting('search_path')")
@@ -58,7 +97,7 @@ extension DatabaseState {
         }
     }
 
-    private mutating func readContents(_ admin: PostgresReader?, _ own: PostgresReader?) async throws {
+    private mutating func readContents(inside admin: PostgresReader?, own: PostgresReader?) async throws {
         guard let first = admin ?? own else { return }
         var contents = try await first.contents(for: role, extensions: extensions.all)
         // What the administrator may not see, the owner may.
@@ -72,14 +111,14 @@ extension DatabaseState {
             }
         }
         self.contents = contents
-        try await readMigrations(admin, own)
+        try await readMigrations(inside: admin, own: own)
         // Only whoever is told of them needs figures.
         guard case .refuse = task else { return }
         try await first.countRows(in: &contents.relations)
         self.contents = contents
     }
 
-    private mutating func readMigrations(_ admin: PostgresReader?, _ own: PostgresReader?) async throws {
+    private mutating func readMigrations(inside admin: PostgresReader?, own: PostgresReader?) async throws {
         guard let table = table("schema_migrations"), table.rows != .none else { return }
         let reader = table.readerSeesRows ? admin ?? own : own
         guard let reader, let found = try await reader.migrations(in: table.object.schema) else { return }

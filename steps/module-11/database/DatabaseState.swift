@@ -1,7 +1,7 @@
 import Postgres
 import StepKit
 
-/// Everything about Chatwoot's database that decides what the steps do with it, read once by ``read(_:asksRedis:)``.
+/// Everything about Chatwoot's database that decides what the steps do with it, read by ``read(_:asksRedis:)``.
 ///
 /// Steps, plan, doctor and refusals judge this value and nothing else; see ``setup`` for what `11_ct_00_setup_credentials` has to
 /// do, and ``task`` for `11_ct_04_run_migrations`.
@@ -30,6 +30,12 @@ struct DatabaseState: Sendable, Hashable {
     var migrations = Migrations(count: 0, newest: "")
     /// Whether Redis holds the onboarding key.
     var isOnboarding = false
+    /// The database that this run's reset has set aside; `nil` where there is none, or no reset is asked for.
+    var aside: DatabaseFacts?
+    /// The sessions on the database, which are not read with what it holds: they change from second to second.
+    var sessions: [DatabaseSession] = []
+    /// The sessions of Chatwoot's role on other databases, read with those on its own.
+    var otherSessions: [DatabaseSession] = []
 
     struct Migrations: Sendable, Hashable {
         let count: Int
@@ -58,6 +64,18 @@ struct DatabaseState: Sendable, Hashable {
 }
 
 extension DatabaseState {
+    /// The server as a reset leaves it to the steps after it, without the database.
+    var afterReset: DatabaseState {
+        var state = self
+        state.server.database = nil
+        state.contents = nil
+        state.login = .untried
+        state.sessionPath = nil
+        state.migrations = Migrations(count: 0, newest: "")
+        state.sessions = []
+        return state
+    }
+
     /// The two tables that Rails keeps for itself; rows in any other one are data.
     static let railsTables: Set = ["schema_migrations", "ar_internal_metadata"]
 

@@ -1,5 +1,6 @@
 import ClientKit
 import Kubernetes
+import Postgres
 import StepKit
 
 /// What earlier runs, or anybody else, have left of migrations: waited for until nothing of it works any more.
@@ -149,24 +150,24 @@ struct EarlierMigrations {
 
     /// Throws where the database shows a migration at work that the cluster knows nothing of.
     private func requireNoSession() async throws {
-        let sessions = MigrationSessions(reader)
-        var seen: [MigrationSessions.Session] = []
+        var state: DatabaseState?
         let isQuiet = try await poll(within: limits.rollout, every: .seconds(1)) { left in
-            seen = try await sessions.read()
-            guard let first = seen.first else { return true }
+            let seen = try await DatabaseState.readSessions(reader)
+            state = seen
+            guard !seen.migrationSessions.isEmpty else { return true }
             reader.reporter.says(
-                "waiting for \(first.words): a migration is running on the database", left: left)
+                "waiting for \(seen.migrationWords): a migration is running on the database", left: left)
             return false
         }
         guard isQuiet else {
             throw StepFailure(
                 "check that no migration is running on the database \(reader.inventory.chatwoot.database)",
                 host: reader.postgresWords,
-                cause: "one is running that is not a Job of the cluster: \(seen.map(\.words).joined(separator: "; "))",
+                cause: "one is running that is not a Job of the cluster: \(state?.migrationWords ?? "")",
                 remedy:
                     reader.remedy(
                         "let it finish, then \(.resume); if it is known to be dead, terminate its session as the administrator: "
-                            + "SELECT pg_terminate_backend(\(seen.first?.pid ?? 0))"))
+                            + "SELECT pg_terminate_backend(\(state?.migrationSessions.first?.process ?? 0))"))
         }
     }
 }
@@ -192,12 +193,13 @@ private struct UnseenMigration {
         var found = ""
         let isOver = try await poll(within: limits.migration + limits.rollout, every: .seconds(2)) { _ in
             if try await isSeen(job) { return true }
-            let sessions = try await MigrationSessions(site).read()
-            if !sessions.isEmpty, began.duration(to: .now) < limits.migration { lastAtWork = .now }
+            let state = try await DatabaseState.readSessions(site)
+            let isAtWork = !state.migrationSessions.isEmpty
+            if isAtWork, began.duration(to: .now) < limits.migration { lastAtWork = .now }
             found =
-                sessions.isEmpty
-                ? "the database shows no session of it, which proves little while it may be starting"
-                : "the database shows that it is running: \(sessions.map(\.words).joined(separator: "; "))"
+                isAtWork
+                ? "the database shows that it is running: \(state.migrationWords)"
+                : "the database shows no session of it, which proves little while it may be starting"
             let left = limits.rollout - lastAtWork.duration(to: .now)
             site.reporter.says(
                 "waiting for Job \(job): node \(node) of its pod does not report, \(found)", left: max(left, .zero))
