@@ -46,6 +46,13 @@ final class ChildProcess: Sendable {
         }
     }
 
+    /// Whether it has ended by itself; ``wait()`` and ``end(_:)`` still return at once.
+    var hasEnded: Bool {
+        var information = siginfo_t()
+        let options = WEXITED | WNOHANG | WNOWAIT
+        return waitid(P_PID, id_t(processID), &information, options) == 0 && information.si_signo == SIGCHLD
+    }
+
     /// Ends the process with `signal` and waits for the end.
     func end(_ signal: Int32 = SIGTERM) {
         kill(processID, SIGCONT)

@@ -35,14 +35,18 @@ import Testing
         let server = try await TestServer()
         let connection = try await server.connect()
         let target = server.path("target")
-        // Reads slowly, so that the link is cut while the input is on its way.
-        let script = "head -c 1000 >/dev/null; touch \"$0.reading\"; sleep 0.5; cat >\"$0.tmp\" && mv \"$0.tmp\" \"$0\""
+        // Reads the rest only when the link is cut, so that most of the input is still on its way then.
+        let script = """
+            head -c 1000 >/dev/null; touch "$0.reading"; until [ -e "$0.cut" ]; do sleep 0.05; done
+            cat >"$0.tmp" && mv "$0.tmp" "$0"
+            """
         async let failing = failure(
             of: RemoteCommand(
                 ["sh", "-c", script, target], standardInput: [UInt8](repeating: 1, count: 32 << 20), effect: .change),
             on: connection)
         try await eventually("the command reads") { FileManager.default.fileExists(atPath: target + ".reading") }
         for child in try server.sessions() { kill(child, SIGKILL) }
+        #expect(FileManager.default.createFile(atPath: target + ".cut", contents: nil))
         #expect(try await failing.kind == .unknownOutcome)
         // The lock is free again once everything that belonged to the command is gone.
         try await shell("/usr/bin/flock", ["-x", "-w", "10", server.path("lock"), "true"])

@@ -53,14 +53,14 @@ final class TestServer: Sendable {
         _ files: [String: String]
     ) async throws -> (UInt16, ChildProcess) {
         let port = try freePort()
+        // Of most options sshd takes the first, of MaxStartups the last.
         let configuration =
-            [
+            ["MaxStartups 200"] + options + [
                 "Port \(port)", "ListenAddress \(address)", "PidFile none", "UsePAM no", "StrictModes no",
                 "PermitRootLogin yes", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
-                "AuthorizedKeysFile \(directory.path)/authorized_keys", "LogLevel DEBUG1", "MaxStartups 200",
-                "UseDNS no",
+                "AuthorizedKeysFile \(directory.path)/authorized_keys", "LogLevel DEBUG1", "UseDNS no",
                 "SetEnv \(environment.joined(separator: " "))",
-            ] + hostKeys.map { "HostKey \(directory.path)/host_\($0)" } + options
+            ] + hostKeys.map { "HostKey \(directory.path)/host_\($0)" }
         try configuration.joined(separator: "\n").appending("\n").write(
             to: directory.appending(path: "sshd_config"), atomically: true, encoding: .utf8)
         let log = directory.appending(path: "log")
@@ -69,10 +69,11 @@ final class TestServer: Sendable {
         var text = ""
         try await eventually("sshd listens") {
             if FileManager.default.fileExists(atPath: log.path) { text = try String(contentsOf: log, encoding: .utf8) }
-            return text.contains("Server listening on \(address)") || text.contains("Cannot bind any address")
+            return text.contains("Server listening on \(address)") || process.hasEnded
         }
         if text.contains("Server listening on \(address)") { return (port, process) }
         process.end()
+        try #require(text.contains("Cannot bind any address"), "sshd does not start: \(text)")
         print("port \(port) was taken: \(text)")
         try FileManager.default.removeItem(at: log)
         return try await start(in: directory, address, options, hostKeys, environment, files)
