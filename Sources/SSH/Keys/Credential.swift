@@ -78,6 +78,7 @@ extension SSHDestination {
                 cause: keys.isEmpty ? "the agent has no keys" : "the agent has only \(held)",
                 remedy: "load the key with \(add)", kind: .refused)
         }
+        try refuseUnusable(key, attempt: attempt)
         if key.type == "ssh-rsa", !Session.supportsRSAWithSHA2 {
             let problem = KeyFile.noRSA("it is an RSA key", remedy: "use an ed25519 key (ssh-keygen -t ed25519)")
             throw failure(
@@ -105,6 +106,19 @@ extension SSHDestination {
                 .authentication, attempt: attempt, cause: "it is not a public key in OpenSSH's form",
                 remedy: "name the .pub file of the key, or its SHA256: fingerprint", kind: .badInput)
         }
+        try refuseUnusable(key, attempt: attempt)
         return key
+    }
+
+    private func refuseUnusable(_ key: PublicKey, attempt: String) throws(SSHError) {
+        guard !key.isUsable else { return }
+        let isCertificate = key.type.contains("-cert-")
+        throw failure(
+            .authentication, attempt: attempt,
+            cause: "it is of type \(key.type), and libssh2 \(Session.version) cannot log in with "
+                + (isCertificate ? "certificates" : "such keys"),
+            remedy: isCertificate
+                ? "name the .pub file of the key that was signed, and put that key into authorized_keys there"
+                : "use an ed25519 key (ssh-keygen -t ed25519)", kind: .refused)
     }
 }

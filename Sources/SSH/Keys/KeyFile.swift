@@ -25,7 +25,7 @@ struct KeyFile: Sendable {
     /// Reads and examines the file at `path`.
     init(path: String, supportsRSA: Bool = Session.supportsRSAWithSHA2) throws(Problem) {
         self.path = path
-        let text = try Self.read(path)
+        let text = Self.asLibraryReads(try Self.read(path))
         contents = Secret(text)
         let generate = "create another with ssh-keygen -t ed25519, and name its path in the inventory"
         let header = text.split(separator: "\n").first { !$0.isEmpty }?.trimmingCharacters(in: .whitespaces) ?? ""
@@ -97,6 +97,16 @@ struct KeyFile: Sendable {
                 cause: "\(path) can be read by users other than its owner (mode 0\(mode))", remedy: "chmod 600 \(path)")
         }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The text with Unix line ends, and without the parameters that `openssl ecparam -genkey` writes before the key, which
+    /// has them as well.
+    private static func asLibraryReads(_ text: String) -> String {
+        let text = text.replacing("\r\n", with: "\n")
+        guard text.hasPrefix("-----BEGIN EC PARAMETERS-----"),
+            let key = text.range(of: "-----BEGIN EC PRIVATE KEY-----")
+        else { return text }
+        return String(text[key.lowerBound...])
     }
 
     /// The cipher and the public key, which even an encrypted file shows.

@@ -12,6 +12,12 @@ struct PublicKey: Hashable, Sendable {
         return reader.text() ?? "?"
     }
 
+    /// Whether libssh2 can prove that one has it; it cannot for security keys and certificates.
+    var isUsable: Bool {
+        let curves = ["nistp256", "nistp384", "nistp521"].map { "ecdsa-sha2-\($0)" }
+        return (["ssh-ed25519", "ssh-rsa"] + curves).contains(type)
+    }
+
     /// `SHA256:…`, as OpenSSH prints it.
     var fingerprint: String {
         let digest = Data(SHA256.hash(data: blob).bytes).base64EncodedString()
