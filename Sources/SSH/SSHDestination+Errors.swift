@@ -105,6 +105,14 @@ extension SSHDestination {
             remedy: "check sshd's log there, and MaxSessions in its sshd_config", kind: .failed)
     }
 
+    /// An error about a server that opened a channel, and then refused to execute anything on it.
+    func refusedCommandError(attempt: String) -> SSHError {
+        self.failure(
+            .channel, attempt: attempt, cause: "the server refused to execute a command",
+            remedy: "check sshd's log there, whether \(user) may execute commands, and whether \(user) has reached the "
+                + "limit of processes (ulimit -u)", kind: .failed)
+    }
+
     /// An error about a remote shell that was not ready for commands, because it ended or gave no answer in time.
     func shellStartError(_ cause: String, attempt: String, isLate: Bool) -> SSHError {
         guard usesSudo else {

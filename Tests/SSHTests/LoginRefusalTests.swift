@@ -5,6 +5,29 @@ import Testing
 
 /// Keys and servers with which the login, or the first command, needs more than is there.
 @Suite struct LoginRefusalTests {
+    @Test func aServerThatAlsoRequiresAPasswordIsNamed() async throws {
+        let server = try await TestServer([
+            "PasswordAuthentication yes", "AuthenticationMethods publickey,password",
+        ])
+        let error = try await failure(to: server.destination())
+        #expect((error.phase, error.kind) == (.authentication, .refused))
+        #expect(error.cause == "the server accepted the key, but also requires password")
+        #expect(error.remedy == "set AuthenticationMethods publickey for root in sshd_config there")
+    }
+
+    @Test(arguments: [
+        ("PermitRootLogin no", "PermitRootLogin prohibit-password"),
+        ("AuthenticationMethods publickey,publickey", "AuthenticationMethods publickey for root"),
+    ])
+    func aServerThatAcceptsTheKeyAndNotTheLoginIsNamed(option: String, needed: String) async throws {
+        let server = try await TestServer([option])
+        let error = try await failure(to: server.destination())
+        #expect((error.phase, error.kind) == (.authentication, .refused))
+        #expect(error.cause == "the server accepted the key, but did not permit the login")
+        #expect(error.remedy.contains("check sshd's log there"))
+        #expect(error.remedy.contains(needed))
+    }
+
     @Test func keyFilesOfOtherProgramsAndSystems() async throws {
         let server = try await TestServer()
         let plain = server.path("ecparam")
@@ -77,5 +100,23 @@ import Testing
         #expect(try !server.log.contains("Connection from"))
         // The key beside its certificate is one that works.
         await (try SSHConnection.open(to: destination(key + ".pub"))).close()
+    }
+
+    @Test func aServerThatExecutesNothingIsNotTakenForDead() async throws {
+        func own(_ path: String, _ line: String) throws -> String {
+            try String(contentsOfFile: path, encoding: .utf8) + line + "\n"
+        }
+        let server = try await TestServer(files: [
+            "/etc/passwd": own("/etc/passwd", "kb-full:x:4243:4243::/tmp:/bin/sh"),
+            "/etc/shadow": own("/etc/shadow", "kb-full:*:19000:0:99999:7:::"),
+        ])
+        try FileManager.default.setAttributes([.posixPermissions: 0o711], ofItemAtPath: server.directory.path)
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: server.path("authorized_keys"))
+        // sshd's own process for that user is the only one that it may have.
+        try await shell("/usr/bin/prlimit", ["--pid", "\(server.process.processID)", "--nproc=1"])
+        let error = try await failure(to: server.destination { $0.user = "kb-full" })
+        #expect((error.phase, error.kind) == (.channel, .failed))
+        #expect(error.cause == "the server refused to execute a command")
+        #expect(error.remedy.contains("ulimit -u"))
     }
 }

@@ -28,6 +28,24 @@ extension SSHDestination {
                 : "create another with ssh-keygen -t ed25519, and name its path in the inventory", kind: .refused)
     }
 
+    /// An error about a key that the server accepted, without logging in whoever has it.
+    ///
+    /// Where it accepts only other `methods` from then on, it requires one of them too. Otherwise it says nothing more:
+    /// root may be kept out, or another key be required.
+    func insufficientKeyError(attempt: String, methods: String) -> SSHError {
+        let requiresMore = !methods.isEmpty && !methods.split(separator: ",").contains("publickey")
+        let oneKey = "AuthenticationMethods publickey for \(user)"
+        let settings = user == "root" ? "PermitRootLogin prohibit-password and \(oneKey)" : oneKey
+        return self.failure(
+            .authentication, attempt: attempt,
+            cause: "the server accepted the key, but "
+                + (requiresMore ? "also requires \(methods)" : "did not permit the login"),
+            remedy: requiresMore
+                ? "set \(oneKey) in sshd_config there"
+                : "check sshd's log there for the reason; this program needs \(settings) in sshd_config there",
+            kind: .refused)
+    }
+
     /// An error about a key that the server does not accept, which would accept `methods`.
     func refusedKeyError(attempt: String, methods: String) -> SSHError {
         self.failure(

@@ -80,8 +80,11 @@ extension LinkGroup {
                 link.failure ?? link.session.failure(code), in: .authentication,
                 attempt: "authenticate as \(destination.user)")
         }
-        return destination.refusedKeyError(
-            attempt: attempt, methods: await methodsOffered(on: link, isolation: isolation))
+        let methods = await methodsOffered(on: link, isolation: isolation)
+        // The server had accepted the public key before the signature was sent.
+        return code == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED
+            ? destination.insufficientKeyError(attempt: attempt, methods: methods)
+            : destination.refusedKeyError(attempt: attempt, methods: methods)
     }
 
     /// What the server would accept; asked only after a refusal, for it costs a round trip.

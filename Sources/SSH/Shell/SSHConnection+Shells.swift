@@ -65,6 +65,9 @@ extension SSHConnection {
             guard code == 0 else { throw link.session.failure(code) }
         } catch {
             link.closeLater(channel)
+            if case .library(LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED, _) = error {
+                throw destination.refusedCommandError(attempt: attempt)
+            }
             throw destination.linkError(error, in: .channel, attempt: attempt)
         }
         let shell = ShellChannel(channel: channel, link: link, token: token, preamble: preamble)
