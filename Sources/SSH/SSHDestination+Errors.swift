@@ -76,10 +76,9 @@ extension SSHDestination {
         let said = String(decoding: transport.preamble.prefix(200), as: UTF8.self).filter { !$0.isNewline }
         let repetition = attempts > 1 ? ", \(attempts) times in succession" : ""
         let words = said.isEmpty ? "" : " after saying \"\(said)\""
-        let isTurnedAway = [.closedByPeer, .socket(ECONNRESET)].contains(failure)
         return self.failure(
             .handshake, attempt: "exchange keys", cause: failure.explanation + words + repetition,
-            remedy: isTurnedAway
+            remedy: failure.isTurnedAway
                 ? "check sshd's log there: it may have too many connections (MaxStartups) or block this address "
                     + "(PerSourcePenalties, hosts.deny)"
                 : "check whether an SSH server listens there, and whether a firewall is in between",

@@ -43,6 +43,24 @@ final class FullListener: Sendable {
     deinit { close(descriptor) }
 }
 
+/// A listener on 127.0.0.1 that resets whatever connects.
+final class ResettingListener: Sendable {
+    let port: UInt16
+
+    init() throws {
+        let (listener, port) = try SilentListener.listen()
+        self.port = port
+        Thread.detachNewThread {
+            // Ends with the test process.
+            while case let socket = accept(listener, nil, nil), socket >= 0 {
+                var option = linger(l_onoff: 1, l_linger: 0)
+                setsockopt(socket, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+                close(socket)
+            }
+        }
+    }
+}
+
 /// A Unix socket that takes connections and never says anything.
 final class SilentUnixListener: Sendable {
     private let descriptor: Int32

@@ -54,7 +54,8 @@ struct Connector {
             guard poll(&state, 1, 0) > 0 else { continue }
             attempts.removeAll { $0 == socket }
             let code = TCPSocket.connectionError(socket)
-            if code == 0 { return socket }
+            // One that was reset had been connected: its server turned it away, which is not a matter of the address.
+            if code == 0 || LinkFailure.socket(code).isTurnedAway { return socket }
             self.code = code
             close(socket)
         }

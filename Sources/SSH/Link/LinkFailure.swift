@@ -50,6 +50,13 @@ enum LinkFailure: Error, Hashable {
         }
     }
 
+    /// Whether the other side ended it without a word of the protocol, as a server does that has too many connections.
+    ///
+    /// Which of the errors it is depends on what was under way when the end arrived.
+    var isTurnedAway: Bool {
+        [.closedByPeer, .socket(ECONNRESET), .socket(EPIPE)].contains(self)
+    }
+
     /// Whether this side ended it, so that the host has no part in it.
     var isOurs: Bool {
         switch self {

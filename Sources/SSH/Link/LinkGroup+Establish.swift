@@ -68,15 +68,16 @@ extension LinkGroup {
                 }
             } catch {
                 drop(link)
-                let isTurnedAway =
-                    (error == .closedByPeer || error == .socket(ECONNRESET))
-                    && ServerProposal(preamble: transport.preamble) == nil
-                guard isTurnedAway, attempt < Self.attempts else {
-                    throw destination.handshakeError(error, on: transport, attempts: attempt)
-                }
+                let isTurnedAway = error.isTurnedAway && ServerProposal(preamble: transport.preamble) == nil
                 // Others back off at the same moment, so the pause is spread out.
                 let pause = Self.firstPause * (1 << (attempt - 1)) * Double.random(in: 0.5...1.5)
-                _ = await loop.wait(until: min(deadline.end, .now + pause), isolation: isolation)
+                // A server that has answered is not told as one that gave no answer in time.
+                guard isTurnedAway, attempt < Self.attempts, .now + pause < deadline.end else {
+                    throw destination.handshakeError(error, on: transport, attempts: attempt)
+                }
+                if await loop.wait(until: .now + pause, isolation: isolation) == .cancelled {
+                    throw destination.linkError(.cancelled, in: .handshake, attempt: "exchange keys")
+                }
                 continue
             }
             if code == 0 { return link }
