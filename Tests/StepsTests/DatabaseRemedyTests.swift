@@ -137,43 +137,47 @@ import Testing
     }
 
     /// What each step that reads the database refuses of a state, as the step does.
+    ///
+    /// The other steps of the module say nothing about the database; see `StepNamesInRemediesTests` for what they name.
     private static func refusal(of step: StepID, _ state: DatabaseState) -> DatabaseRefusal? {
         switch step {
-        case SetupCredentials().id: return state.setup.refusals.first
-        case RunMigrations().id:
+        case ResetDatabase.id:
+            return ResetDatabase.refusal(state.server, adminDatabase: "postgres")
+                ?? state.afterReset.setup.refusals.first
+        case SetupCredentials.id: return state.setup.refusals.first
+        case RunMigrations.id:
             if let refusal = state.refusalOfUse("migrate") { return refusal }
             if case .refuse(let refusal) = state.task { return refusal }
             return state.savesFirst ? state.refusalOfSaving("save") : nil
-        case DeployChatwoot().id:
+        // The proof says it where a pod's log shows a database that is behind.
+        case DeployChatwoot.id, ProveService.id:
             if let refusal = state.refusalOfUse("deploy") { return refusal }
             return state.isDone(isMigrated: state.isLoaded) ? nil : state.notMigrated("deploy")
         default: return nil
         }
     }
 
-    private static let steps = [SetupCredentials().id, RunMigrations().id, DeployChatwoot().id]
+    private static let order = module11.steps.map(\.id)
 
     @Test func noRemedyNamesTheStepThatFailedOrLeadsInACircle() throws {
-        var walked = 0
+        var walked: [StepID: Int] = [:]
         for (name, state) in Self.states {
-            for step in Self.steps {
+            for step in Self.order {
                 guard let first = Self.refusal(of: step, state) else { continue }
                 var (seen, refusal) = ([step], first)
                 // Each named step either does something about it, or tells what a person does.
-                while case .step(let next) = refusal.cure {
-                    walked += 1
+                while let next = refusal.cure.named {
+                    walked[step, default: 0] += 1
                     #expect(!seen.contains(next), "\(name): \(seen) leads back to \(next)")
                     guard !seen.contains(next) else { break }
                     seen.append(next)
                     guard let other = Self.refusal(of: next, state) else { break }
                     refusal = other
                 }
-                if case .step(let last) = refusal.cure {
-                    let does = last == SetupCredentials().id ? !state.setup.changes.isEmpty : state.task != .unknown
-                    #expect(does, "\(name): \(last) has nothing to do about: \(refusal.cause)")
-                    let order = module11.steps.map(\.id)
+                if let last = refusal.cure.named {
+                    #expect(state.hasWork(for: last), "\(name): \(last) has nothing to do about: \(refusal.cause)")
                     let (named, failed) = try (
-                        #require(order.firstIndex(of: last)), #require(order.firstIndex(of: step))
+                        #require(Self.order.firstIndex(of: last)), #require(Self.order.firstIndex(of: step))
                     )
                     #expect(named < failed, "\(name): \(last) comes after \(step)")
                 }
@@ -181,7 +185,9 @@ import Testing
                 #expect(!refusal.cure.words.contains("--from \(step)"), "\(name): \(refusal.cure.words)")
             }
         }
-        #expect(walked > 100)
+        // The first two are first: they can only ask a person.
+        #expect(Set(walked.keys) == [RunMigrations.id, DeployChatwoot.id, ProveService.id])
+        #expect(walked.values.allSatisfy { $0 > 100 }, "\(walked)")
     }
 
     @Test func nothingThatIsRefusedIsAlsoPlanned() {
@@ -206,6 +212,36 @@ extension DatabaseChange {
         switch self {
         case .createDatabase, .changeOwner, .takeOver: true
         default: false
+        }
+    }
+}
+
+extension DatabaseState {
+    /// The same server once the database is set aside.
+    fileprivate var afterReset: DatabaseState {
+        var state = self
+        (state.server.database, state.contents, state.login) = (nil, nil, .untried)
+        state.template = ["pg_stat_statements", "pg_trgm"].map { .missing($0) }
+        return state
+    }
+
+    /// Whether a step that is named would find something to change.
+    fileprivate func hasWork(for step: StepID) -> Bool {
+        switch step {
+        case SetupCredentials.id: !setup.changes.isEmpty
+        case ResetDatabase.id: server.database != nil
+        default: task != .unknown
+        }
+    }
+}
+
+extension DatabaseRefusal.Cure {
+    /// The step that it names, if it names one.
+    fileprivate var named: StepID? {
+        switch self {
+        case .step(let step): step
+        case .person: words.contains("--reset-database") ? ResetDatabase.id : nil
+        case .statements: nil
         }
     }
 }

@@ -48,10 +48,14 @@ struct FixFirewall: PageAsker, NamedStep {
                 "verify the firewall's state", host: left.map(\.node.name).joined(separator: ", "),
                 cause: "ufw exited with 0, but this is still missing: "
                     + left.flatMap(\.changes).map(\.summary).joined(separator: "; "),
-                remedy: "find out what else manages UFW on the host: ansible, cloud-init, a script at boot")
+                remedy: Self.remedyForAnotherHand)
         }
         try await requirePodsReachable(site)
     }
+
+    /// UFW is not as this step has just set or found it.
+    private static let remedyForAnotherHand =
+        "find out what else manages UFW on the host: ansible, cloud-init, a script at boot"
 
     /// One node first, one that the run does not depend on; the others when that one is proved.
     private func applyGuarded(_ plans: [Plan], on site: SiteReader) async throws {
@@ -174,7 +178,7 @@ struct FixFirewall: PageAsker, NamedStep {
                         + "including pod traffic (504 at the ingress)"),
             remedy: closed.isEmpty
                 ? "check other firewalls between the nodes (iptables-save, the cloud's firewall, NetworkPolicies, Calico): "
-                    + "no node's UFW drops pod traffic" : site.firewallRemedy)
+                    + "no node's UFW drops pod traffic" : site.leftFirewallRemedy ?? Self.remedyForAnotherHand)
     }
 }
 

@@ -22,7 +22,7 @@ struct MigrationJob {
 
     /// Waits for Jobs that an interrupted run left, however they end: what they work on is about to be set aside.
     func settleEarlier() async throws {
-        _ = try await EarlierMigrations(site).finish()
+        _ = try await EarlierMigrations(site, isBeforeReset: true).finish()
     }
 
     /// Creates the next Job, which says where the backup lies that was made before it, and waits for it.

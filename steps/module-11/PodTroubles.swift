@@ -33,11 +33,13 @@ extension SiteReader {
     }
 
     /// What to do about a node that drops pod traffic, by the inventory's policy.
-    var firewallRemedy: String {
-        inventory.firewall.policy == .leave
-            ? "set firewall.policy in \(inventory.path) to \"disabled\" or \"allow-pod-network\" instead of \"leave\", "
-                + "and run again"
-            : remedy(.run(from: FixFirewall.self))
+    var firewallRemedy: String { leftFirewallRemedy ?? remedy(.run(from: FixFirewall.self)) }
+
+    /// What a person changes first where the policy is to leave UFW as it is; `nil` with another policy.
+    var leftFirewallRemedy: String? {
+        guard inventory.firewall.policy == .leave else { return nil }
+        return "set firewall.policy in \(inventory.path) to \"disabled\" or \"allow-pod-network\" instead of "
+            + "\"leave\", and run again"
     }
 
     /// A refused pull, with the step that mends the Secret, or the file that its token comes from.

@@ -10,8 +10,12 @@ struct EarlierMigrations {
     private var limits: Inventory.Limits { reader.inventory.limits }
     private var namespace: String { reader.inventory.chatwoot.namespace }
 
-    init(_ site: SiteWriter) {
+    /// Whether what they work on is about to be set aside, so that it need not be mended for them.
+    private let isBeforeReset: Bool
+
+    init(_ site: SiteWriter, isBeforeReset: Bool = false) {
         self.site = site
+        self.isBeforeReset = isBeforeReset
     }
 
     /// One Job at one moment.
@@ -97,10 +101,20 @@ struct EarlierMigrations {
             switch try await look(at: name).state {
             case .over, .leaving: reader.reporter.warns("Job \(name) of an earlier run failed: \(error.cause)")
             case .unseen: return
-            case .notStarted: guard try await isStuck(name) else { throw error }
-            case .running: throw error
+            case .notStarted: guard try await isStuck(name) else { throw told(error, of: name) }
+            case .running: throw told(error, of: name)
             }
         }
+    }
+
+    /// What keeps a Job from ending, as the step that waits for it says: a reset comes before the steps that would mend it.
+    func told(_ error: any ExplainedError, of name: String) -> any ExplainedError {
+        guard isBeforeReset else { return error }
+        return StepFailure(
+            "wait for Job \(name), which an earlier run began", host: error.host, cause: error.cause,
+            remedy: reader.remedy(
+                "remove it, since its database is about to be set aside: kubectl -n \(namespace) delete job "
+                    + "\(name); then \(.resume)"), kind: error.kind)
     }
 
     /// Whether no container of the Job can start, so that what was corrected since can only help a new one.
@@ -169,58 +183,6 @@ struct EarlierMigrations {
                         "let it finish, then \(.resume); if it is known to be dead, terminate its session as the administrator: "
                             + "SELECT pg_terminate_backend(\(state?.migrationSessions.first?.process ?? 0))"))
         }
-    }
-}
-
-/// A migration whose node does not say whether it works: the database is asked, and a person decides.
-private struct UnseenMigration {
-    private let site: SiteReader
-    private let job: String
-    private let pod: String
-    private let node: String
-
-    init(_ site: SiteReader, _ job: String, _ pod: String, _ node: String) {
-        self.site = site
-        (self.job, self.pod, self.node) = (job, pod, node)
-    }
-
-    /// Waits until the node tells again: as long as a migration may take while the database shows this one at work, and as
-    /// long as a rollout where it does not.
-    func wait(until isSeen: (String) async throws -> Bool) async throws {
-        let limits = site.inventory.limits
-        let began = ContinuousClock.now
-        var lastAtWork = began
-        var found = ""
-        let isOver = try await poll(within: limits.migration + limits.rollout, every: .seconds(2)) { _ in
-            if try await isSeen(job) { return true }
-            let state = try await DatabaseState.readSessions(site)
-            let isAtWork = !state.migrationSessions.isEmpty
-            if isAtWork, began.duration(to: .now) < limits.migration { lastAtWork = .now }
-            found =
-                isAtWork
-                ? "the database shows that it is running: \(state.migrationWords)"
-                : "the database shows no session of it, which proves little while it may be starting"
-            let left = limits.rollout - lastAtWork.duration(to: .now)
-            site.reporter.says(
-                "waiting for Job \(job): node \(node) of its pod does not report, \(found)", left: max(left, .zero))
-            if left <= .zero { throw refusal(found, after: began.duration(to: .now)) }
-            return false
-        }
-        guard isOver else { throw refusal(found, after: began.duration(to: .now)) }
-    }
-
-    private func refusal(_ found: String, after waited: Duration) -> StepFailure {
-        let namespace = site.inventory.chatwoot.namespace
-        return StepFailure(
-            "wait for Job \(job), which an earlier run began", host: site.cluster.hostName,
-            cause:
-                "it may still be running, and two migrations would destroy each other's tables: node \(node) of its pod \(pod) has "
-                + "not reported for \(waited.components.seconds) s, and \(found)",
-            remedy:
-                site.remedy(
-                    "bring the kubelet of \(node) back; where that node is switched off, or `pgrep -f db:chatwoot_prepare` on it "
-                        + "finds nothing, remove what is left: kubectl -n \(namespace) delete job \(job) --ignore-not-found, then "
-                        + "kubectl -n \(namespace) delete pod \(pod) --grace-period=0 --force; then \(.resume)"))
     }
 }
 
