@@ -62,7 +62,7 @@ let package = Package(
         .testTarget(name: "RedisTests", dependencies: ["ClientKit", "DataServers", "Redis"], swiftSettings: strict),
         .testTarget(
             name: "StepKitTests",
-            dependencies: ["ClientKit", "DataServers", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit"],
+            dependencies: ["ClientKit", "DataServers", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps"],
             swiftSettings: strict),
         .testTarget(
             name: "StepsTests",
@@ -70,7 +70,9 @@ let package = Package(
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
             name: "EngineTests",
-            dependencies: ["ClientKit", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit"],
+            dependencies: [
+                "ClientKit", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps",
+            ],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
             name: "KubernetesTests", dependencies: ["ClientKit", "Kubernetes", "SSH"], resources: [.copy("Fixtures")],
@@ -81,7 +83,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "RunnerTests",
-            dependencies: ["ClientKit", "DataServers", "Journal", "Postgres", "Redis", "SSH", "StepKit", "runner"],
+            dependencies: [
+                "ClientKit", "DataServers", "Journal", "Postgres", "Redis", "SSH", "StepKit", "Steps", "runner",
+            ],
             swiftSettings: strict),
         // Needs the rehearsal cluster; see the Makefile.
         .testTarget(name: "LabTests", dependencies: ["runner"], swiftSettings: strict),

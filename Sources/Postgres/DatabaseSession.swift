@@ -39,7 +39,7 @@ public struct DatabaseSession: Sendable, Hashable, Decodable, CustomStringConver
         self.changesTables = changesTables
     }
 
-    /// `process 123: chatwoot from 10.233.64.9 (puma: cluster worker)`.
+    /// `process 123: desk from 10.233.64.9 (puma: cluster worker)`.
     public var description: String {
         "process \(process): \(user)\(address.isEmpty ? "" : " from \(address)")"
             + (application.isEmpty ? "" : " (\(application))")

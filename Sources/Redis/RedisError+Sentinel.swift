@@ -35,7 +35,7 @@ extension RedisError {
             case .wantsNoPassword:
                 "remove REDIS_SENTINEL_PASSWORD from redis.env, or set it on the Sentinels (requirepass)"
             case .wantsTLS:
-                "give the Sentinels a port without TLS, since Chatwoot does not use TLS for them; or remove redis.sentinel "
+                "give the Sentinels a port without TLS, since the pods do not use TLS for them; or remove redis.sentinel "
                     + "from the inventory, and give a load balancer that follows the master as redis.host"
             case .nameNotFound, .cannotConnect, .connectDeadline, .closedBeforeLogin:
                 "check that the Sentinel is running and listens there (usually on port 26379), and that no firewall is in the "

@@ -16,7 +16,7 @@ extension RedisInfo {
         }
         if fields["cluster_enabled"] == "1" || fields["redis_mode"] == "cluster" {
             return error(
-                .isClusterNode, cause: "a node of a Redis Cluster answers there, which Chatwoot and Sidekiq cannot use",
+                .isClusterNode, cause: "a node of a Redis Cluster answers there, which the pods cannot use",
                 remedy: "use a Redis server with cluster-enabled no")
         }
         if isLoading {

@@ -86,12 +86,14 @@ extension Step {
     public var isProof: Bool { false }
 }
 
-/// A module: its number, what it installs, and its steps in the only order there is.
+/// A module: its number, what it installs, its section of the inventory, and its steps in the only order there is.
 public struct Module: Sendable {
     /// The number an operator types: 11.
     public let number: Int
     /// What it is for, in one line.
     public let summary: String
+    /// Its own section of the inventory; nil where it has none.
+    package let section: (any InventorySection.Type)?
     /// What it installs, as an inventory wants it.
     public let application: @Sendable (Inventory) -> Application
     /// The steps, first to last.
@@ -106,8 +108,9 @@ public struct Module: Sendable {
     public let evidence: @Sendable (SiteReader) async -> [Evidence]
 
     /// Describes a module; see the properties.
-    public init(
-        number: Int, summary: String, application: @escaping @Sendable (Inventory) -> Application,
+    package init(
+        number: Int, summary: String, section: (any InventorySection.Type)? = nil,
+        application: @escaping @Sendable (Inventory) -> Application,
         steps: [any Step], orderNote: String,
         preflight: @escaping @Sendable (SiteReader) async -> [any ExplainedError],
         diagnose: @escaping @Sendable (SiteReader) async -> [Diagnosis],
@@ -115,6 +118,7 @@ public struct Module: Sendable {
     ) {
         self.number = number
         self.summary = summary
+        self.section = section
         self.application = application
         self.steps = steps
         self.orderNote = orderNote

@@ -3,6 +3,7 @@ import DataServers
 import Foundation
 import Redis
 import StepKit
+import Steps
 import Testing
 
 @testable import runner
@@ -17,7 +18,8 @@ import Testing
         let key = "\"host\": \"10.0.0.10\",\n    \"port\": 6379,\n    \"database\": 0"
         try #require(shipped.contains(key))
         let inventory = try StepKit.Inventory.parse(
-            Array(shipped.replacing(key, with: redis).utf8), path: "/etc/keybuzz/inventory.json")
+            Array(shipped.replacing(key, with: redis).utf8), path: "/etc/keybuzz/inventory.json",
+            for: [module11])
         let observer = IgnoringObserver()
         let hosts = LiveHosts(inventory, observer: observer) { _ in nil }
         return RedisConnector(

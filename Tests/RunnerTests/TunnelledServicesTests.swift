@@ -4,6 +4,7 @@ import Foundation
 import Postgres
 import Redis
 import SSH
+import Steps
 import Testing
 
 @testable import StepKit
@@ -39,7 +40,8 @@ import Testing
             try #require(text.contains(old), "\(old)")
             text = text.replacing(old, with: new)
         }
-        let inventory = try StepKit.Inventory.parse(Array(text.utf8), path: "/etc/keybuzz/inventory.json")
+        let inventory = try StepKit.Inventory.parse(
+            Array(text.utf8), path: "/etc/keybuzz/inventory.json", for: [module11])
         let credentials = Credentials(
             postgres: PostgresCredentials(
                 user: "kb_admin", password: Secret(PostgresServer.adminPassword), host: nil, port: nil),

@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import StepKit
+@testable import Steps
 
 @Suite struct InventoryImportTests {
     /// The platform as kubespray knows it, every value on a line of its own.
@@ -50,8 +51,11 @@ import Testing
         _ yaml: String, values: [String: String] = [:], isLike: Bool = true
     ) throws(InventoryError) -> InventoryImport.Result {
         let like = isLike ? InventorySample.package + "inventory.json" : nil
-        return try InventoryImport(values: values, like: like, folder: InventorySample.package)
-            .convert(yaml, file: "hosts.yaml")
+        return try InventoryImport(
+            values: values, like: like, folder: InventorySample.package,
+            for: InventorySample.modules
+        )
+        .convert(yaml, file: "hosts.yaml")
     }
 
     private func inventory(_ yaml: String) throws -> Inventory {
@@ -69,7 +73,8 @@ import Testing
 
     @Test func thePlatformComesOutAsItIs() throws {
         let made = try inventory(Self.platform)
-        let shipped = try Inventory.load(path: InventorySample.package + "inventory.json")
+        let shipped = try Inventory.load(
+            path: InventorySample.package + "inventory.json", for: InventorySample.modules)
         #expect(made.hosts == shipped.hosts)
         #expect(made.ssh == shipped.ssh)
         #expect(made.chatwoot == shipped.chatwoot)
@@ -280,7 +285,7 @@ import Testing
     ])
     func anINIInventoryGetsTheCommandThatTurnsItIntoYAML(text: String, line: Int) throws {
         let error = try #require(throws: InventoryError.self) {
-            try InventoryImport(like: nil, folder: "/").convert(text, file: "my inventory/hosts.ini")
+            try InventoryImport(like: nil, folder: "/", for: []).convert(text, file: "my inventory/hosts.ini")
         }
         #expect(error.problems.map(\.line) == [line])
         #expect(
@@ -290,7 +295,8 @@ import Testing
 
     @Test func aVaultedFileGetsTheCommandThatDecryptsIt() throws {
         let error = try #require(throws: InventoryError.self) {
-            try InventoryImport(like: nil, folder: "/").convert("$ANSIBLE_VAULT;1.1;AES256\n3031\n", file: "hosts.yaml")
+            try InventoryImport(like: nil, folder: "/", for: [])
+                .convert("$ANSIBLE_VAULT;1.1;AES256\n3031\n", file: "hosts.yaml")
         }
         #expect(error.problems[0].message.contains("`ansible-vault decrypt --output hosts-plain.yaml hosts.yaml`"))
     }
@@ -339,10 +345,14 @@ import Testing
             ("[\"/var/lib/keybuzz-lab/ssh/known_hosts\"]", "[\"~/.ssh/known_hosts\", \"known\"]"),
         ])
         try folder.write("like.json", text)
-        let made = try InventoryImport(like: folder.path + "/like.json", folder: "/etc/keybuzz").convert(
+        let made = try InventoryImport(
+            like: folder.path + "/like.json", folder: "/etc/keybuzz", for: InventorySample.modules
+        ).convert(
             Self.small, file: "hosts.yaml")
         let parsed = try InventorySample.parse(made.text)
-        let home = try Inventory.load(path: folder.path + "/like.json").path.dropLast("/like.json".count)
+        let home = try Inventory.load(
+            path: folder.path + "/like.json", for: InventorySample.modules
+        ).path.dropLast("/like.json".count)
         #expect(parsed.ssh.identity == .agent(publicKey: home + "/keys/infra.pub"))
         #expect(parsed.ssh.knownHosts == [NSHomeDirectory() + "/.ssh/known_hosts", home + "/known"])
     }

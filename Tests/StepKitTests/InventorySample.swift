@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import StepKit
+@testable import Steps
 
 /// An inventory as the rehearsal cluster has it, one value a line so that tests can change one and name its place.
 enum InventorySample {
@@ -46,6 +47,9 @@ enum InventorySample {
         }
         """
 
+    /// The modules whose sections the shipped inventory and schema have.
+    static let modules = Steps.modules
+
     /// The folder of the package, where the shipped files are.
     static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().path()
@@ -59,7 +63,7 @@ enum InventorySample {
     }
 
     static func parse(_ text: String) throws(InventoryError) -> Inventory {
-        try Inventory.parse(Array(text.utf8), path: "/etc/keybuzz/inventory.json")
+        try Inventory.parse(Array(text.utf8), path: "/etc/keybuzz/inventory.json", for: modules)
     }
 
     /// What is wrong with `text`; empty when it is accepted.

@@ -88,7 +88,7 @@ import Testing
 
     @Test func bytesThatAreNotUTF8AreRefusedAtTheirPlace() throws {
         let bytes = Array("{\n \"a\": \"".utf8) + [0xFF] + Array("\"}".utf8)
-        let error = try #require(throws: InventoryError.self) { try Inventory.parse(bytes, path: "/i.json") }
+        let error = try #require(throws: InventoryError.self) { try Inventory.parse(bytes, path: "/i.json", for: []) }
         #expect(error.problems == [InventoryProblem(at: TextPosition(line: 2, column: 8), "is not UTF-8")])
     }
 }

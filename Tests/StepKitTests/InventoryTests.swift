@@ -3,18 +3,20 @@ import Foundation
 import Testing
 
 @testable import StepKit
+@testable import Steps
 
 @Suite struct InventoryTests {
     @Test func aFileThatCannotBeReadIsBadInputWithTheReason() throws {
         let error = try #require(throws: InventoryError.self) {
-            try Inventory.load(path: "/nonexistent/inventory.json")
+            try Inventory.load(path: "/nonexistent/inventory.json", for: [])
         }
         #expect(error.kind == .badInput)
         #expect(error.description.contains("/nonexistent/inventory.json: cannot be read: No such file or directory"))
     }
 
     @Test func theShippedFileDescribesTheRealPlatform() throws {
-        let inventory = try Inventory.load(path: InventorySample.package + "inventory.json")
+        let inventory = try Inventory.load(
+            path: InventorySample.package + "inventory.json", for: InventorySample.modules)
         #expect(inventory.masters.map(\.address) == ["10.0.0.100", "10.0.0.101", "10.0.0.102"])
         #expect(inventory.workers.map(\.address) == (110...114).map { "10.0.0.\($0)" })
         #expect(inventory.operators.map(\.name) == ["install-01"])
@@ -104,7 +106,8 @@ import Testing
         try folder.write("inventory.json", InventorySample.lab)
         try FileManager.default.createSymbolicLink(
             atPath: folder.path + "/link.json", withDestinationPath: "inventory.json")
-        let inventory = try Inventory.load(path: folder.path + "/./link.json")
+        let inventory = try Inventory.load(
+            path: folder.path + "/./link.json", for: InventorySample.modules)
         #expect(inventory.path.hasSuffix("/inventory.json"))
         #expect(!inventory.path.contains("/./"))
         #expect(inventory.digest == (try sha256sum(folder.path + "/inventory.json")))

@@ -21,7 +21,7 @@ enum SiteSample {
             try #require(text.ranges(of: change.old).count == 1, "\(change.old) must occur once")
             return text.replacing(change.old, with: change.new)
         }
-        return try Inventory.parse(Array(text.utf8), path: "/etc/keybuzz/inventory.json")
+        return try Inventory.parse(Array(text.utf8), path: "/etc/keybuzz/inventory.json", for: [module11])
     }
 
     static func credentials(

@@ -23,7 +23,7 @@ struct ChatwootDeployment {
     }
 
     private func deployment(
-        _ name: String, _ component: String, replicas: Inventory.ReplicaCount, container: Container
+        _ name: String, _ component: String, replicas: ChatwootSettings.ReplicaCount, container: Container
     ) -> Deployment {
         let selector = LabelSelector(matchLabels: ChatwootNames.selector(component))
         let pods = PodSpec(

@@ -131,7 +131,7 @@ struct ProveService: PageAsker, NamedStep {
 
     /// Only a session that carries the name of one of our pods proves that pods use another database: administrators log in, too.
     static func faults(
-        by sessions: [DatabaseSession], objects: [JSONValue], _ chatwoot: StepKit.Inventory.Chatwoot
+        by sessions: [DatabaseSession], objects: [JSONValue], _ chatwoot: ChatwootSettings
     ) -> [RequestPath.Fault] {
         let pods = objects.filter(\.isLivePod)
         return sessions.compactMap { session in

@@ -46,7 +46,7 @@ enum ChatwootNames {
     }
 }
 
-extension StepKit.Inventory.Chatwoot {
+extension ChatwootSettings {
     /// Whether Chatwoot redirects what does not say that it came by https; as Rails reads a switch.
     var forcesSSL: Bool {
         guard let value = environment["FORCE_SSL"] else { return false }

@@ -3,6 +3,7 @@ public import StepKit
 /// Module 11, Chatwoot at support.keybuzz.io: the only place that orders its steps.
 public let module11 = Module(
     number: 11, summary: "Chatwoot, the support desk",
+    section: ChatwootSettings.self,
     application: { .chatwoot($0) },
     steps: [
         FixFirewall(),

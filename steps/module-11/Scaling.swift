@@ -11,7 +11,7 @@ struct Scaling {
     static let resources = ["deployments.apps", "horizontalpodautoscalers.autoscaling"]
 
     /// The number that the inventory gives, or that it gives none.
-    func count(_ deployment: String) -> Inventory.ReplicaCount {
+    func count(_ deployment: String) -> ChatwootSettings.ReplicaCount {
         let replicas = inventory.chatwoot.replicas
         return deployment == ChatwootNames.web ? replicas.web : replicas.worker
     }

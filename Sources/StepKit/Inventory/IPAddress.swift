@@ -102,7 +102,7 @@ public struct CIDR: Sendable, Hashable, CustomStringConvertible {
 
 extension Rule<CIDR> {
     /// A network in CIDR notation.
-    static var network: Rule {
+    package static var network: Rule {
         .string(placeholder: .placeholder) { (text) throws(Mistake) in try CIDR(parsing: text) }
     }
 }

@@ -96,7 +96,7 @@ public struct ImageReference: Sendable, Hashable, CustomStringConvertible {
 
 extension Rule<ImageReference> {
     /// A container image.
-    static var image: Rule {
+    package static var image: Rule {
         .string(placeholder: .placeholder) { (text) throws(Mistake) in try ImageReference(parsing: text) }
     }
 }

@@ -3,25 +3,8 @@ extension Inventory {
     func checkTogether(_ session: ReadingSession) {
         checkHosts(session)
         checkNetworks(session)
-        checkResources(session)
-        for (name, value) in chatwoot.environment {
-            if let objection = ReservedVariables.objection(to: name, value: value) {
-                session.report("chatwoot.environment.\(name)", objection)
-            }
-        }
         checkServices(session)
-        if session.areSound("chatwoot", "chatwoot.image", "registry", "registry.server"),
-            chatwoot.image.registry != registry.server
-        {
-            session.report(
-                "registry.server",
-                "is not the registry of chatwoot.image (\(chatwoot.image.registry)): its credentials would not be used")
-        }
-        if session.areSound("chatwoot.database", "postgres.adminDatabase"),
-            [postgres.adminDatabase, "template0", "template1"].contains(chatwoot.database)
-        {
-            session.report("chatwoot.database", "must not be the administrator's database or a template")
-        }
+        for section in sections { section.check(against: self, session) }
     }
 
     private func checkHosts(_ session: ReadingSession) {
@@ -108,17 +91,6 @@ extension Inventory {
                 if let address = IPAddress(host.address), network.contains(address) {
                     session.report("hosts[\(index)].address", "lies in cluster.\(key) \(network), where no host can be")
                 }
-            }
-        }
-    }
-
-    private func checkResources(_ session: ReadingSession) {
-        let (requests, limits) = (chatwoot.resources.requests, chatwoot.resources.limits)
-        for (key, request, limit) in [
-            ("cpu", requests.cpu, limits.cpu), ("memory", requests.memory, limits.memory),
-        ] where session.areSound("chatwoot.resources.requests.\(key)", "chatwoot.resources.limits.\(key)") {
-            if limit < request {
-                session.report("chatwoot.resources.limits.\(key)", "\(limit) is less than the request \(request)")
             }
         }
     }

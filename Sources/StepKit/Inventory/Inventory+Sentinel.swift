@@ -16,7 +16,7 @@ extension Inventory {
         public let addresses: [Address]
         /// The name under which they watch the master.
         public let master: String
-        /// Whether Chatwoot's pods ask them too; otherwise they know `redis.host` alone.
+        /// Whether the pods ask them too; otherwise they know `redis.host` alone.
         public let isForPods: Bool
 
         init(_ reader: ObjectReader) {
@@ -27,26 +27,13 @@ extension Inventory {
         }
     }
 
-    /// Reports what Chatwoot's client cannot do with Sentinels.
+    /// Reports Sentinels that are listed twice.
     func checkSentinel(_ session: ReadingSession) {
         guard let sentinel = redis.sentinel, session.areSound("redis", "redis.sentinel", "redis.sentinel.hosts") else {
             return
         }
         if Set(sentinel.addresses).count < sentinel.addresses.count {
             session.report("redis.sentinel.hosts", "list a Sentinel twice")
-        }
-        guard sentinel.isForPods else { return }
-        if session.isSound("redis.tls"), redis.usesTLS {
-            session.report(
-                "redis.tls",
-                "cannot be combined with Sentinels: Chatwoot does not use TLS for them or their master. Set redis.sentinel.pods to "
-                    + "false, so that the pods use redis.host alone, or leave redis.sentinel out")
-        }
-        for (index, address) in sentinel.addresses.enumerated() where address.host.contains(":") {
-            session.report(
-                "redis.sentinel.hosts[\(index)]",
-                "must not be an address of IPv6, which Chatwoot cuts at its first colon in REDIS_SENTINELS: give a name "
-                    + "of the host")
         }
     }
 }

@@ -4,7 +4,7 @@ import Foundation
 /// What the platform looks like and what should run on it, as `inventory.json` says.
 ///
 /// Its keys are documented in `inventory.schema.json`; a value of this type has passed every check.
-public struct Inventory: Sendable, Hashable {
+public struct Inventory: Sendable {
     /// The platform's name, for people.
     public let name: String
     /// How to log in to the hosts.
@@ -23,14 +23,14 @@ public struct Inventory: Sendable, Hashable {
     public let backup: Backup?
     /// The registry that the modules' images are pulled from.
     public let registry: Registry
-    /// What of Chatwoot runs, and how.
-    public let chatwoot: Chatwoot
     /// What becomes of the firewall on Kubernetes nodes.
     public let firewall: Firewall
     /// Where the credentials files are.
     public let credentials: CredentialsLocation
     /// How long anything may take.
     public let limits: Limits
+    /// The modules' own sections; see ``section(_:)``.
+    let sections: [any InventorySection]
     /// The canonical path of the file.
     public let path: String
     /// The SHA-256 digest of the file's bytes, in lower-case hexadecimal.
@@ -47,7 +47,7 @@ public struct Inventory: Sendable, Hashable {
     /// The installation hosts.
     public var operators: [Host] { hosts.filter { $0.roles.contains(.operator) } }
 
-    private init(_ reader: ObjectReader, path: String, digest: String) {
+    private init(_ reader: ObjectReader, for modules: [Module], path: String, digest: String) {
         self.path = path
         self.digest = digest
         _ = reader.optional("$schema", .anyText)
@@ -62,19 +62,19 @@ public struct Inventory: Sendable, Hashable {
         objectStorage = reader.optionalObject("objectStorage", ObjectStorage.init)
         backup = reader.optionalObject("backup", Backup.init)
         registry = reader.object("registry", Registry.init)
-        chatwoot = reader.object("chatwoot", isRequired: true, Chatwoot.init)
         firewall = reader.object("firewall", isRequired: true, Firewall.init)
         credentials = reader.object("credentials", CredentialsLocation.init)
         limits = reader.object("limits", Limits.init)
+        sections = reader.sections(of: modules)
     }
 
-    /// Reads and checks the inventory at `path`.
+    /// Reads and checks the inventory at `path`, with the sections of those of `modules` that it describes.
     ///
     /// Blocks on the file: call it off the cooperative pool.
-    public static func load(path: String) throws(InventoryError) -> Inventory {
+    public static func load(path: String, for modules: [Module]) throws(InventoryError) -> Inventory {
         do {
             let (bytes, canonical) = try PrivateFile.contents(of: path)
-            return try parse(bytes, path: canonical)
+            return try parse(bytes, path: canonical, for: modules)
         } catch let error as InventoryError {
             throw error
         } catch {
@@ -83,7 +83,9 @@ public struct Inventory: Sendable, Hashable {
     }
 
     /// Checks an inventory that has been read from `path`, an absolute path in whose folder relative ones begin.
-    public static func parse(_ bytes: [UInt8], path: String) throws(InventoryError) -> Inventory {
+    public static func parse(
+        _ bytes: [UInt8], path: String, for modules: [Module]
+    ) throws(InventoryError) -> Inventory {
         let folder = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
         let session = ReadingSession(folder: folder, home: NSHomeDirectory())
         do {
@@ -91,7 +93,7 @@ public struct Inventory: Sendable, Hashable {
             session.place("", at: root.position)
             let reader = ObjectReader(root, path: "", pattern: "", session: session)
             let digest = SHA256.hash(data: bytes).hex
-            let inventory = Inventory(reader, path: path, digest: digest)
+            let inventory = Inventory(reader, for: modules, path: path, digest: digest)
             reader.finish()
             inventory.checkTogether(session)
             if session.problems.isEmpty {
@@ -104,9 +106,10 @@ public struct Inventory: Sendable, Hashable {
     }
 
     /// Every key the decoder knows, for comparison with the published schema.
-    static func knownKeys() -> [ReadingSession.Key] {
+    static func knownKeys(for modules: [Module]) -> [ReadingSession.Key] {
         let session = ReadingSession(folder: "/", home: "/", isProbe: true)
-        _ = Inventory(ObjectReader(nil, path: "", pattern: "", session: session), path: "", digest: "")
+        let reader = ObjectReader(nil, path: "", pattern: "", session: session)
+        _ = Inventory(reader, for: modules, path: "", digest: "")
         return session.keys
     }
 

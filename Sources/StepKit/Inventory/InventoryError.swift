@@ -38,7 +38,7 @@ extension InventoryProblem {
 }
 
 /// A place in a text, both counted from 1, columns in Unicode scalars.
-struct TextPosition: Sendable, Hashable {
+package struct TextPosition: Sendable, Hashable {
     var line: Int
     var column: Int
 

@@ -2,13 +2,13 @@ import Foundation
 import Yams
 
 /// A JSON value together with its place in the text.
-struct JSONNode: Sendable, Hashable {
+package struct JSONNode: Sendable, Hashable {
     let value: InventoryValue
     let position: TextPosition
 }
 
 /// A JSON value; objects keep their members in the order written, a key written twice included.
-enum InventoryValue: Sendable, Hashable {
+package enum InventoryValue: Sendable, Hashable {
     case string(String)
     /// A number as it is spelled, so that nothing is rounded before a rule looks at it.
     case number(String)
@@ -17,13 +17,13 @@ enum InventoryValue: Sendable, Hashable {
     case array([JSONNode])
     case object([Member])
 
-    struct Member: Sendable, Hashable {
+    package struct Member: Sendable, Hashable {
         let key: String
         let keyPosition: TextPosition
         let node: JSONNode
     }
 
-    var kind: JSONKind {
+    package var kind: JSONKind {
         switch self {
         case .string: .string
         case .number: .number
@@ -36,10 +36,10 @@ enum InventoryValue: Sendable, Hashable {
 }
 
 /// The type of a JSON value, as a schema names it.
-enum JSONKind: String, Sendable {
+package enum JSONKind: String, Sendable {
     case string, number, integer, boolean, null, array, object
 
-    var withArticle: String {
+    package var withArticle: String {
         switch self {
         case .null: "null"
         case .integer: "a whole number"
@@ -50,13 +50,13 @@ enum JSONKind: String, Sendable {
 }
 
 extension InventoryValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral {
-    init(stringLiteral value: String) { self = .string(value) }
-    init(integerLiteral value: Int) { self = .number(String(value)) }
-    init(booleanLiteral value: Bool) { self = .bool(value) }
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(integerLiteral value: Int) { self = .number(String(value)) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
 }
 
 extension InventoryValue: ExpressibleByArrayLiteral {
-    init(arrayLiteral elements: InventoryValue...) {
+    package init(arrayLiteral elements: InventoryValue...) {
         self = .array(elements.map { JSONNode(value: $0, position: .start) })
     }
 }

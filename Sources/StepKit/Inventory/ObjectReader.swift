@@ -2,7 +2,7 @@
 ///
 /// A member that is missing or wrong is reported and read as its rule's placeholder: the result of a reading with
 /// mistakes is never handed out. Keys nobody asked for are reported by ``finish()``.
-final class ObjectReader {
+package final class ObjectReader {
     let session: ReadingSession
     let path: String
     /// ``path`` with every index left out, as ``ReadingSession/Key`` has it.
@@ -60,7 +60,7 @@ final class ObjectReader {
     }
 
     /// A member that must be there unless there is a `fallback`.
-    func value<Value>(_ key: String, _ rule: Rule<Value>, default fallback: InventoryValue? = nil) -> Value {
+    package func value<Value>(_ key: String, _ rule: Rule<Value>, default fallback: InventoryValue? = nil) -> Value {
         note(key, rule, isRequired: fallback == nil, fallback: fallback)
         guard let node = members[key] else {
             guard let fallback else {
@@ -73,13 +73,13 @@ final class ObjectReader {
     }
 
     /// A member that may be absent.
-    func optional<Value>(_ key: String, _ rule: Rule<Value>) -> Value? {
+    package func optional<Value>(_ key: String, _ rule: Rule<Value>) -> Value? {
         note(key, rule, isRequired: false, fallback: nil)
         return members[key].flatMap { convert($0.value, by: rule, at: childPath(key)) }
     }
 
     /// An array of different scalars, one at least.
-    func list<Value>(_ key: String, of rule: Rule<Value>, default fallback: InventoryValue? = nil) -> [Value] {
+    package func list<Value>(_ key: String, of rule: Rule<Value>, default fallback: InventoryValue? = nil) -> [Value] {
         asked.append(key)
         session.note(
             .init(
@@ -95,7 +95,7 @@ final class ObjectReader {
     }
 
     /// An object that must be there if `isRequired`, and otherwise is read as if it were empty.
-    func object<Value>(_ key: String, isRequired: Bool = false, _ build: (ObjectReader) -> Value) -> Value {
+    package func object<Value>(_ key: String, isRequired: Bool = false, _ build: (ObjectReader) -> Value) -> Value {
         noteObject(key, isRequired: isRequired)
         if isRequired, members[key] == nil {
             reportMissing(key)
@@ -104,7 +104,7 @@ final class ObjectReader {
     }
 
     /// An object that may be absent.
-    func optionalObject<Value>(_ key: String, _ build: (ObjectReader) -> Value) -> Value? {
+    package func optionalObject<Value>(_ key: String, _ build: (ObjectReader) -> Value) -> Value? {
         noteObject(key, isRequired: false)
         guard members[key] != nil || session.isProbe else {
             return nil
@@ -113,7 +113,7 @@ final class ObjectReader {
     }
 
     /// An array of objects, one at least.
-    func objects<Value>(_ key: String, _ build: (ObjectReader) -> Value) -> [Value] {
+    package func objects<Value>(_ key: String, _ build: (ObjectReader) -> Value) -> [Value] {
         asked.append(key)
         session.note(.init(path: childPattern(key), kind: .array, isRequired: true, minimum: 1))
         if session.isProbe {
@@ -125,7 +125,7 @@ final class ObjectReader {
     }
 
     /// An object whose keys are free but for `names`, and whose values are text.
-    func table(_ key: String, names: Rule<String>) -> [String: String] {
+    package func table(_ key: String, names: Rule<String>) -> [String: String] {
         noteObject(key, isRequired: false)
         guard let node = members[key] else {
             return [:]

@@ -51,7 +51,7 @@ public struct Quantity: Sendable, Hashable, Comparable, CustomStringConvertible 
 
 extension Rule<Quantity> {
     /// Processor time: `1`, `0.5` or `250m`.
-    static var processor: Rule {
+    package static var processor: Rule {
         .string(placeholder: .placeholder) { (text) throws(Mistake) in
             guard let quantity = Quantity(text), text.contains(/[0-9]m?$/), !quantity.isZero else {
                 throw Mistake("must be an amount of CPU such as 250m or 1, not \(shown(text))")
@@ -61,7 +61,7 @@ extension Rule<Quantity> {
     }
 
     /// Memory: `512Mi`, `2Gi`.
-    static var memory: Rule {
+    package static var memory: Rule {
         .string(placeholder: .placeholder) { (text) throws(Mistake) in
             // A bare number or `m` would be bytes or thousandths of them: legal, and always a slip of the hand.
             guard let quantity = Quantity(text), text.contains(/[kMGTi]$/), !quantity.isZero else {

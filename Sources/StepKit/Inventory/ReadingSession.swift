@@ -1,5 +1,5 @@
 /// What the reading of one inventory has gathered: mistakes, places, and which keys were asked for.
-final class ReadingSession {
+package final class ReadingSession {
     /// One key the decoder asked for, to be compared with the published schema.
     struct Key: Hashable {
         var path: String
@@ -39,17 +39,22 @@ final class ReadingSession {
     }
 
     /// Adds a mistake at `path`, at its place in the text or that of what should contain it.
-    func report(_ path: String, at position: TextPosition? = nil, _ message: String) {
+    package func report(_ path: String, _ message: String) {
+        report(path, at: nil, message)
+    }
+
+    /// Adds a mistake at `path`, which stands at `position` if that is known.
+    func report(_ path: String, at position: TextPosition?, _ message: String) {
         problems.append(InventoryProblem(path: path, at: position ?? nearestPosition(to: path), message))
     }
 
     /// Whether nothing was found wrong with `path` itself, so that comparing it with others makes sense.
-    func isSound(_ path: String) -> Bool {
+    package func isSound(_ path: String) -> Bool {
         !problems.contains { $0.path == path }
     }
 
     /// Whether all of `paths` are sound.
-    func areSound(_ paths: String...) -> Bool {
+    package func areSound(_ paths: String...) -> Bool {
         paths.allSatisfy(isSound)
     }
 

@@ -3,7 +3,7 @@ private let longestLabel = 63
 
 extension Rule<String> {
     /// Any string without a NUL, which neither an environment nor PostgreSQL can hold.
-    static var anyText: Rule {
+    package static var anyText: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             if text.unicodeScalars.contains("\0") {
                 throw Mistake("must not contain NUL")
@@ -13,12 +13,12 @@ extension Rule<String> {
     }
 
     /// A string that is neither empty nor holds control characters.
-    static var line: Rule {
+    package static var line: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in try requireLine(text) }
     }
 
     /// An RFC 1123 label: lower-case letters, digits and hyphens, at most 63.
-    static var label: Rule {
+    package static var label: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             try requireLabel(text)
             return text
@@ -26,7 +26,7 @@ extension Rule<String> {
     }
 
     /// An RFC 1123 subdomain: labels joined by dots, at most 253 characters.
-    static var subdomain: Rule {
+    package static var subdomain: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             try requireSubdomain(text)
             return text
@@ -34,7 +34,7 @@ extension Rule<String> {
     }
 
     /// A fully qualified host name, as a browser would show it.
-    static var domain: Rule {
+    package static var domain: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             if text.contains("/") {
                 throw Mistake("must be a host name without scheme or path, not \(shown(text))")
@@ -49,7 +49,7 @@ extension Rule<String> {
     }
 
     /// An IP address or a host name.
-    static var address: Rule {
+    package static var address: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             if IPAddress(text) != nil {
                 return text
@@ -68,7 +68,7 @@ extension Rule<String> {
     }
 
     /// `host` or `host:port`, as image references begin with.
-    static var registryServer: Rule {
+    package static var registryServer: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             guard ImageReference.isRegistry(text) else {
                 throw Mistake("must be a registry's host or host:port without scheme, not \(shown(text))")
@@ -78,7 +78,7 @@ extension Rule<String> {
     }
 
     /// The name of a POSIX account.
-    static var account: Rule {
+    package static var account: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             guard text.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_.\-]{0,31}/) != nil else {
                 throw Mistake("must be the name of an account, not \(shown(text))")
@@ -87,12 +87,12 @@ extension Rule<String> {
         }
     }
 
-    /// The name of a Redis user, as it stands in REDIS_URL, where Chatwoot's client decodes no `%40`.
-    static var redisUser: Rule {
+    /// The name of a Redis user, as it stands in REDIS_URL, where redis-rb decodes no `%40`.
+    package static var redisUser: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             guard text.wholeMatch(of: /[A-Za-z0-9._~\-]+/) != nil else {
                 throw Mistake(
-                    "must be letters, digits, dots, hyphens, _ or ~: Chatwoot's client cannot read others in REDIS_URL, "
+                    "must be letters, digits, dots, hyphens, _ or ~: the pods' client cannot read others in REDIS_URL, "
                         + "not \(shown(text))")
             }
             return text
@@ -100,7 +100,7 @@ extension Rule<String> {
     }
 
     /// A PostgreSQL identifier: at most 63 bytes, since the server silently cuts longer ones.
-    static var identifier: Rule {
+    package static var identifier: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             _ = try requireLine(text)
             guard text.utf8.count <= longestLabel else {
@@ -110,19 +110,8 @@ extension Rule<String> {
         }
     }
 
-    /// An identifier that also survives Chatwoot's own database.yml, where it stands between double quotes.
-    static var chatwootIdentifier: Rule {
-        .string(placeholder: "") { (text) throws(Mistake) in
-            let text = try identifier.read(.string(text))
-            if text.unicodeScalars.contains(where: { $0 == "\"" || $0 == "\\" }) {
-                throw Mistake("must not contain \" or \\, which Chatwoot's database.yml misreads")
-            }
-            return text
-        }
-    }
-
     /// The name of an environment variable.
-    static var variableName: Rule {
+    package static var variableName: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             guard text.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_]*/) != nil else {
                 throw Mistake("must be the name of an environment variable: letters, digits and _, no digit first")
@@ -132,7 +121,7 @@ extension Rule<String> {
     }
 
     /// An absolute path on a remote host.
-    static var remotePath: Rule {
+    package static var remotePath: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             guard try requireLine(text).hasPrefix("/") else {
                 throw Mistake("must be an absolute path on the remote host, not \(shown(text))")
@@ -142,7 +131,7 @@ extension Rule<String> {
     }
 
     /// A path on this machine; `~` and relative paths are resolved.
-    static func localPath(_ session: ReadingSession) -> Rule {
+    package static func localPath(_ session: ReadingSession) -> Rule {
         let (folder, home) = (session.folder, session.home)
         return .string(placeholder: "") { (text) throws(Mistake) in
             _ = try requireLine(text)
@@ -157,7 +146,7 @@ extension Rule<String> {
     }
 
     /// An S3 bucket's name.
-    static var bucket: Rule {
+    package static var bucket: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             guard text.wholeMatch(of: /[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]/) != nil, !text.contains("..") else {
                 throw Mistake(
@@ -168,7 +157,7 @@ extension Rule<String> {
     }
 
     /// The address of an HTTP service: scheme, host and perhaps a port, nothing else.
-    static var endpoint: Rule {
+    package static var endpoint: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             guard let match = text.wholeMatch(of: /https?:\/\/([A-Za-z0-9.\-]+|\[[0-9a-fA-F:.]+\])(:([0-9]{1,5}))?/),
                 match.3.map({ (1...65535).contains(Int($0) ?? 0) }) ?? true

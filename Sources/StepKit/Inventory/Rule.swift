@@ -1,28 +1,40 @@
 /// What one value of the inventory must be: its JSON type, and how it becomes a Swift value.
-struct Rule<Value> {
+package struct Rule<Value> {
     let kind: JSONKind
-    var choices: [String]?
-    var range: ClosedRange<Int>?
+    let choices: [String]?
+    package let range: ClosedRange<Int>?
     /// Stands in for a value that was reported as missing or wrong.
     let placeholder: Value
-    let read: (InventoryValue) throws(Mistake) -> Value
+    package let read: (InventoryValue) throws(Mistake) -> Value
+
+    /// Describes a rule; see the properties.
+    package init(
+        kind: JSONKind, choices: [String]? = nil, range: ClosedRange<Int>? = nil, placeholder: Value,
+        read: @escaping (InventoryValue) throws(Mistake) -> Value
+    ) {
+        self.kind = kind
+        self.choices = choices
+        self.range = range
+        self.placeholder = placeholder
+        self.read = read
+    }
 }
 
 /// What a value begins with that `runner inventory import` could not know; the rest says what belongs there.
 let blank = "FILL IN: "
 
 /// Why a value is not what a rule wants.
-struct Mistake: Error {
+package struct Mistake: Error {
     let message: String
 
-    init(_ message: String) {
+    package init(_ message: String) {
         self.message = message
     }
 }
 
 extension Rule {
     /// A string that `convert` accepts.
-    static func string(
+    package static func string(
         placeholder: Value, choices: [String]? = nil, _ convert: @escaping (String) throws(Mistake) -> Value
     ) -> Rule {
         Rule(kind: .string, choices: choices, placeholder: placeholder) { (value) throws(Mistake) in
@@ -37,7 +49,9 @@ extension Rule {
     }
 
     /// A whole number within `range`.
-    static func integer(_ range: ClosedRange<Int>, placeholder: Value, convert: @escaping (Int) -> Value) -> Rule {
+    package static func integer(
+        _ range: ClosedRange<Int>, placeholder: Value, convert: @escaping (Int) -> Value
+    ) -> Rule {
         Rule(kind: .integer, range: range, placeholder: placeholder) { (value) throws(Mistake) in
             guard case .number(let digits) = value else {
                 throw Mistake("must be a whole number, not \(value.kind.withArticle)")
@@ -55,42 +69,24 @@ extension Rule {
 
 extension Rule<Int> {
     /// A whole number within `range`.
-    static func integer(_ range: ClosedRange<Int>) -> Rule {
+    package static func integer(_ range: ClosedRange<Int>) -> Rule {
         .integer(range, placeholder: range.lowerBound) { $0 }
     }
 
     /// A TCP port.
-    static var port: Rule { .integer(1...65535) }
-}
-
-extension Rule<Inventory.ReplicaCount> {
-    /// A number of pods, or `leave`.
-    static var replicas: Rule {
-        let number = Rule<Int>.integer(1...100)
-        let leave = "leave"
-        return Rule(
-            kind: .integer, choices: [leave], range: number.range, placeholder: .leave
-        ) { (value) throws(Mistake) in
-            switch value {
-            case .number: return .exactly(try number.read(value))
-            case .string(leave): return .leave
-            case .string(let text): throw Mistake("must be a whole number or \"leave\", not \(shown(text))")
-            default: throw Mistake("must be a whole number or \"leave\", not \(value.kind.withArticle)")
-            }
-        }
-    }
+    package static var port: Rule { .integer(1...65535) }
 }
 
 extension Rule<Duration> {
     /// A number of seconds within `range`.
-    static func seconds(_ range: ClosedRange<Int> = 1...86400) -> Rule {
+    package static func seconds(_ range: ClosedRange<Int> = 1...86400) -> Rule {
         .integer(range, placeholder: .zero) { .seconds($0) }
     }
 }
 
 extension Rule<Bool> {
     /// `true` or `false`.
-    static var flag: Rule {
+    package static var flag: Rule {
         Rule(kind: .boolean, placeholder: false) { (value) throws(Mistake) in
             guard case .bool(let flag) = value else {
                 throw Mistake("must be true or false, not \(value.kind.withArticle)")
@@ -102,7 +98,7 @@ extension Rule<Bool> {
 
 extension Rule where Value: RawRepresentable<String> & CaseIterable {
     /// One of the values of `Value`.
-    static func choice(placeholder: Value) -> Rule {
+    package static func choice(placeholder: Value) -> Rule {
         let choices = Value.allCases.map(\.rawValue)
         return .string(placeholder: placeholder, choices: choices) { (text) throws(Mistake) in
             guard let value = Value(rawValue: text) else {

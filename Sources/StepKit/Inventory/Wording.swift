@@ -1,5 +1,5 @@
 /// `text` in quotes for a message: control characters escaped, and cut when it is long.
-func shown(_ text: String) -> String {
+package func shown(_ text: String) -> String {
     (text.count > 60 ? text.prefix(60) + "…" : text).debugDescription
 }
 

@@ -17,7 +17,7 @@ struct DoctorCommand: AsyncParsableCommand {
     func run() async throws {
         let (found, status) = try await reporting {
             let module = try Runner.modules.module(module)
-            let inventory = try await inventoryOptions.load()
+            let inventory = try await inventoryOptions.load(for: module)
             return try await Self.examine(module, on: inventory)
         }
         let told = found.map { $0.mapping(redactor.redact) }

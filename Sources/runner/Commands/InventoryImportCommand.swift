@@ -5,12 +5,14 @@ import StepKit
 
 /// `runner inventory import`.
 struct InventoryImportCommand: AsyncParsableCommand {
+    private static let settableKeys = InventoryImport.settableKeys(for: Runner.modules.modules)
+
     static let configuration = CommandConfiguration(
         commandName: "import",
         abstract: "Create an inventory from a kubespray hosts.yaml.",
         discussion: """
             What that file does not know is taken from --set, then from --like; what is left over is written as something to be \
-            filled in, and named. Values can be set for: \(InventoryImport.settableKeys.joined(separator: ", ")).
+            filled in, and named. Values can be set for: \(settableKeys.joined(separator: ", ")).
             """)
 
     @Argument(help: "Kubespray's inventory, in YAML.") var hosts: String
@@ -33,7 +35,8 @@ struct InventoryImportCommand: AsyncParsableCommand {
             let (hosts, like, force) = (hosts, like, force)
             let result = try await runBlocking {
                 let result = try InventoryImport(
-                    values: values, like: like, folder: "/" + folder.joined(separator: "/")
+                    values: values, like: like, folder: "/" + folder.joined(separator: "/"),
+                    for: Runner.modules.modules
                 )
                 .convert(file: hosts)
                 if let target { try InventoryImport.write(result.text, to: target, isForced: force) }
@@ -52,9 +55,9 @@ struct InventoryImportCommand: AsyncParsableCommand {
         var values: [String: String] = [:]
         for text in set {
             let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            guard parts.count == 2, InventoryImport.settableKeys.contains(parts[0]) else {
+            guard parts.count == 2, Self.settableKeys.contains(parts[0]) else {
                 throw ValidationError(
-                    "'\(text)' is not KEY=VALUE; keys are \(InventoryImport.settableKeys.joined(separator: ", "))")
+                    "'\(text)' is not KEY=VALUE; keys are \(Self.settableKeys.joined(separator: ", "))")
             }
             guard values.updateValue(parts[1], forKey: parts[0]) == nil else {
                 throw ValidationError("\(parts[0]) is set twice")

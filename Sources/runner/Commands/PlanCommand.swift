@@ -24,7 +24,7 @@ struct PlanCommand: AsyncParsableCommand {
     func run() async throws {
         let plan = try await reporting {
             let module = try Runner.modules.module(module)
-            let inventory = try await inventoryOptions.load()
+            let inventory = try await inventoryOptions.load(for: module)
             let provider = LiveProvider(
                 inventory: inventory, module: module, redactor: redactor,
                 passphrase: Passphrase.ask)

@@ -36,7 +36,7 @@ struct RunCommand: AsyncParsableCommand {
         let selection = StepSelection(from: from, until: until, only: only)
         let summary = try await reporting {
             let module = try Runner.modules.module(module)
-            let inventory = try await inventoryOptions.load()
+            let inventory = try await inventoryOptions.load(for: module)
             let options = try await resetOptions.confirmed(for: module, on: inventory)
             let plan: ModulePlan.File? =
                 if let plan { try await ModulePlan.read(from: plan, for: module) } else { nil }

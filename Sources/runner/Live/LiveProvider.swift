@@ -13,6 +13,7 @@ struct LiveProvider: SiteProvider {
     let passphrase: @Sendable (String) async -> Secret?
 
     func open(observer: any ActivityObserver) async throws -> any OpenSite {
+        try inventory.require(module)
         let (credentials, generated) = try await Self.credentials(
             of: inventory, for: [module], redactor: redactor)
         let hosts = LiveHosts(inventory, observer: observer, passphrase: passphrase)

@@ -12,8 +12,18 @@ struct InventoryOptions: ParsableArguments {
         inventory ?? ProcessInfo.processInfo.environment["RUNNER_INVENTORY"] ?? "inventory.json"
     }
 
+    /// The inventory, with the sections of the modules that it describes.
     func load() async throws -> StepKit.Inventory {
         let path = path
-        return try await runBlocking { try StepKit.Inventory.load(path: path) }
+        return try await runBlocking {
+            try StepKit.Inventory.load(path: path, for: Runner.modules.modules)
+        }
+    }
+
+    /// The inventory, which must describe `module`.
+    func load(for module: StepKit.Module) async throws -> StepKit.Inventory {
+        let inventory = try await load()
+        try inventory.require(module)
+        return inventory
     }
 }

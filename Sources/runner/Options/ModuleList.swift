@@ -6,6 +6,11 @@ import StepKit
 struct ModuleList: Sendable {
     let modules: [StepKit.Module]
 
+    /// The modules that `inventory` describes.
+    func described(by inventory: StepKit.Inventory) -> [StepKit.Module] {
+        modules.filter { inventory.describes($0) }
+    }
+
     /// The module with `number`, as typed by the operator.
     func module(_ number: Int) throws(StepFailure) -> StepKit.Module {
         guard let module = modules.first(where: { $0.number == number }) else {

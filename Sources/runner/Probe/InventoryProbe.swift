@@ -27,7 +27,7 @@ struct InventoryProbe: Sendable {
         var access: (Credentials, GeneratedSecretsStore)?
         do {
             access = try await LiveProvider.credentials(
-                of: inventory, for: Runner.modules.modules, redactor: redactor)
+                of: inventory, for: Runner.modules.described(by: inventory), redactor: redactor)
             findings.append(.ok(credentialsSubject, found: "readable by their owner only"))
         } catch {
             findings.append(.failed(credentialsSubject, error: error, redactor: redactor))

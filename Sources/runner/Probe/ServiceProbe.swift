@@ -83,7 +83,7 @@ struct ServiceProbe: Sendable {
     private func askRegistry(_ services: LiveDataServices) async throws -> String {
         guard let access, let master else { throw NoMasterLeft(failures: []) }
         var images: [String] = []
-        for module in Runner.modules.modules {
+        for module in Runner.modules.described(by: inventory) {
             let warning = Mutex<String?>(nil)
             let site = SiteReader(
                 module: module, inventory: inventory, credentials: access.credentials,

@@ -3,6 +3,7 @@ import Engine
 import Foundation
 import Journal
 import StepKit
+import Steps
 import Synchronization
 import Testing
 
@@ -85,7 +86,7 @@ struct Bench: Sendable {
             .deletingLastPathComponent().deletingLastPathComponent()
         let text = try String(contentsOf: package.appending(path: "inventory.json"), encoding: .utf8)
         return try Inventory.parse(
-            Array((text + String(repeating: " ", count: blanks)).utf8), path: "/etc/inventory.json")
+            Array((text + String(repeating: " ", count: blanks)).utf8), path: "/etc/inventory.json", for: [module11])
     }
 
     var fakeModule: Module {

@@ -6,6 +6,7 @@ import SSH
 import Testing
 
 @testable import StepKit
+@testable import Steps
 
 /// A site whose only master is `shell`; its databases may not be asked.
 enum SiteSample {

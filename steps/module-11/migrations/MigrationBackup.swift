@@ -6,7 +6,7 @@ import StepKit
 struct MigrationBackup {
     private let site: SiteReader
     private let state: DatabaseState
-    private var chatwoot: Inventory.Chatwoot { site.inventory.chatwoot }
+    private var chatwoot: ChatwootSettings { site.inventory.chatwoot }
     private var attempt: String { "back up the database \(chatwoot.database) before its migration" }
 
     init(_ site: SiteReader, _ state: DatabaseState) {

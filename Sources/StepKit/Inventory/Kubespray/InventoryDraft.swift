@@ -5,12 +5,11 @@ struct InventoryDraft {
     /// Where in the YAML a value of the document comes from.
     var origins: [String: (path: String, position: TextPosition)] = [:]
 
-    init(base: InventoryValue, _ found: KubesprayHosts) {
+    init(base: InventoryValue, sections: [String], hosts found: KubesprayHosts) {
         root = base
         if !has("version") { root["version"] = 1 }
-        for key in ["name", "ssh", "hosts", "cluster", "postgres", "redis", "chatwoot", "firewall"] where !has(key) {
-            root[key] = .object([])
-        }
+        let keys = ["name", "ssh", "hosts", "cluster", "postgres", "redis"] + sections + ["firewall"]
+        for key in keys where !has(key) { root[key] = .object([]) }
         placeHosts(found.hosts)
         warnOfOtherKeys(found.hosts)
     }

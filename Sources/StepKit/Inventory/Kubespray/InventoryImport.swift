@@ -20,45 +20,47 @@ public struct InventoryImport: Sendable {
         public let blanks: [String]
     }
 
-    /// A key that kubespray does not know, and what belongs there.
-    private struct Key {
-        let path: String
-        let hint: String
-        var isList = false
+    /// What the import must be told, in the order of the document.
+    private static func keys(for modules: [Module]) -> [ImportedKey] {
+        [
+            ImportedKey("name", hint: "the platform's name"),
+            ImportedKey("ssh.key", hint: "the file of the private key, or ssh.agent instead"),
+            ImportedKey("cluster.nodeNetwork", hint: "the network of the nodes, such as 10.0.0.0/16"),
+            ImportedKey("cluster.podCIDR", hint: "the network of the pods (kube_pods_subnet)"),
+            ImportedKey("cluster.serviceCIDR", hint: "the network of the Services (kube_service_addresses)"),
+            ImportedKey("postgres.hosts", hint: "the address of PostgreSQL", isList: true),
+            ImportedKey("redis.host", hint: "the address of Redis"),
+        ]
+            + modules.flatMap { $0.section?.importedKeys ?? [] }
+            + [ImportedKey("firewall.policy", hint: "disabled, allow-pod-network or leave")]
     }
-
-    private static let keys = [
-        Key(path: "name", hint: "the platform's name"),
-        Key(path: "ssh.key", hint: "the file of the private key, or ssh.agent instead"),
-        Key(path: "cluster.nodeNetwork", hint: "the network of the nodes, such as 10.0.0.0/16"),
-        Key(path: "cluster.podCIDR", hint: "the network of the pods (kube_pods_subnet)"),
-        Key(path: "cluster.serviceCIDR", hint: "the network of the Services (kube_service_addresses)"),
-        Key(path: "postgres.hosts", hint: "the address of PostgreSQL", isList: true),
-        Key(path: "redis.host", hint: "the address of Redis"),
-        Key(path: "chatwoot.image", hint: "Chatwoot's image with its tag"),
-        Key(path: "chatwoot.domain", hint: "the public host name"),
-        Key(path: "firewall.policy", hint: "disabled, allow-pod-network or leave"),
-    ]
-    /// What ``init(values:like:folder:)`` takes values for.
-    public static var settableKeys: [String] { keys.map(\.path) + ["ssh.agent"] }
+    /// What ``init(values:like:folder:for:)`` takes values for.
+    public static func settableKeys(for modules: [Module]) -> [String] {
+        keys(for: modules).map(\.path) + ["ssh.agent"]
+    }
     /// Keys that hold paths on this machine.
     private static let pathKeys = ["$schema", "ssh.key", "ssh.agent", "credentials.directory"]
 
     private let values: [String: String]
     private let base: InventoryValue
     private let folder: String
+    private let modules: [Module]
 
-    /// Takes `values` for keys, then those of the inventory in the file `like`; the result will lie in `folder`.
+    /// Takes `values` for keys, then those of the inventory in the file `like`; the result, an inventory for
+    /// `modules`, will lie in `folder`.
     ///
     /// Blocks on the file: call it off the cooperative pool.
-    public init(values: [String: String] = [:], like: String?, folder: String) throws(InventoryError) {
+    public init(
+        values: [String: String] = [:], like: String?, folder: String, for modules: [Module]
+    ) throws(InventoryError) {
         self.values = values
         self.folder = folder
+        self.modules = modules
         guard let like else {
             base = .object([])
             return
         }
-        let inventory = try Inventory.load(path: like)
+        let inventory = try Inventory.load(path: like, for: modules)
         do {
             let (bytes, path) = try PrivateFile.contents(of: like)
             let root = try JSONNode.read(try Inventory.utf8Text(bytes)).value
@@ -90,9 +92,10 @@ public struct InventoryImport: Sendable {
         if let objection = AnsibleForm.objection(to: yaml, file: file) { throw failure(of: file, [objection]) }
         let found = KubesprayHosts(yaml: yaml)
         guard found.problems.isEmpty else { throw failure(of: file, found.problems) }
-        var draft = InventoryDraft(base: base, found)
+        var draft = InventoryDraft(
+            base: base, sections: modules.compactMap { $0.section?.key }, hosts: found)
         var blanks: [String] = []
-        for key in Self.keys {
+        for key in Self.keys(for: modules) {
             let path = key.path == "ssh.key" && values["ssh.agent"] != nil ? "ssh.agent" : key.path
             if let value = values[path] {
                 draft.set(path, to: value, isList: key.isList)
@@ -135,7 +138,7 @@ public struct InventoryImport: Sendable {
 
     private func problems(of text: String) -> [InventoryProblem] {
         do {
-            _ = try Inventory.parse(Array(text.utf8), path: "\(folder)/inventory.json")
+            _ = try Inventory.parse(Array(text.utf8), path: "\(folder)/inventory.json", for: modules)
             return []
         } catch {
             return error.problems

@@ -1,5 +1,7 @@
+import StepKit
+
 /// Which variables `chatwoot.environment` must not set, and why.
-public enum ReservedVariables {
+enum ReservedVariables {
     private static let setBySteps: Set<String> = [
         "ACTIVE_STORAGE_SERVICE", "FRONTEND_URL", "INSTALLATION_ENV", "PGSSLMODE", "PGSSLROOTCERT",
         "PGTARGETSESSIONATTRS", "PORT", "POSTGRES_DATABASE", "POSTGRES_HOST",
@@ -33,13 +35,13 @@ public enum ReservedVariables {
         }
         if name.contains(/(?i)(PASSWORD|PASSWD|SECRET|TOKEN|PRIVATE_KEY|API_KEY|ACCESS_KEY)/) {
             return "looks like a secret, and everything here ends in a ConfigMap; "
-                + "put it into chatwoot-extra.env in the credentials folder"
+                + "put it into \(CredentialsFile.chatwootExtra.name) in the credentials folder"
         }
         return nil
     }
 
     /// What is wrong with setting `name` at all, be it as a secret; nil when it may be set.
-    public static func objectionToAny(_ name: String) -> String? {
+    static func objectionToAny(_ name: String) -> String? {
         if setBySteps.contains(name) {
             return "is set by the steps, from the inventory's other keys; remove it"
         }
