@@ -76,8 +76,10 @@ extension SSHDestination {
         let said = String(decoding: transport.preamble.prefix(200), as: UTF8.self).filter { !$0.isNewline }
         let repetition = attempts > 1 ? ", \(attempts) times in succession" : ""
         let words = said.isEmpty ? "" : " after saying \"\(said)\""
+        // Closed or reset: that depends on what of ours was still under way.
+        let end = failure.isTurnedAway ? LinkFailure.closedByPeer : failure
         return self.failure(
-            .handshake, attempt: "exchange keys", cause: failure.explanation + words + repetition,
+            .handshake, attempt: "exchange keys", cause: end.explanation + words + repetition,
             remedy: failure.isTurnedAway
                 ? "check sshd's log there: it may have too many connections (MaxStartups) or block this address "
                     + "(PerSourcePenalties, hosts.deny)"
