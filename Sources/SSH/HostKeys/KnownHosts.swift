@@ -52,12 +52,17 @@ struct KnownHosts: Sendable {
     private var entries: [Entry] = []
 
     /// Adds the entries of a file's contents; `name` is what errors call it.
-    mutating func add(_ contents: some Collection<UInt8>, from name: String) {
+    ///
+    /// Of a file with hundreds of hosts only what concerns `destination` is kept, if one is given.
+    mutating func add(
+        _ contents: some Collection<UInt8>, from name: String, for destination: SSHDestination? = nil
+    ) {
+        let names = destination.map { Self.names(host: $0.address, port: $0.port) }
         let lines = contents.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() {
             let location = Location(file: name, line: index + 1)
             let text = String(decoding: line, as: UTF8.self)
-            if let entry = Self.entry(text, at: location) { entries.append(entry) }
+            if let entry = Self.entry(text, at: location, for: names) { entries.append(entry) }
         }
     }
 
@@ -101,11 +106,12 @@ struct KnownHosts: Sendable {
         port == 22 ? [name(host: host, port: port)] : [name(host: host, port: port), host.lowercased()]
     }
 
-    private static func entry(_ line: String, at location: Location) -> Entry? {
+    private static func entry(_ line: String, at location: Location, for names: [String]?) -> Entry? {
         var fields = line.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "\r" || $0 == "\r\n" })[...]
         guard let first = fields.first, !first.hasPrefix("#") else { return nil }
         let marker = first.hasPrefix("@") ? fields.removeFirst() : ""
         let hosts = fields.popFirst().flatMap(HostPatterns.init)
+        if let names, let hosts, !names.contains(where: hosts.match) { return nil }
         let key =
             fields.count >= 2 ? PublicKey(type: fields[fields.startIndex], base64: fields[fields.startIndex + 1]) : nil
         switch (marker, hosts, key) {

@@ -11,7 +11,7 @@ extension SSHDestination {
         var known = KnownHosts()
         for path in knownHosts {
             do throws(Errno) {
-                known.add(try readFile(path).bytes, from: path)
+                known.add(try readFile(path).bytes, from: path, for: self)
             } catch {
                 if error.code == ENOENT { continue }
                 throw failure(
