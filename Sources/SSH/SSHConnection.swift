@@ -65,15 +65,17 @@ public actor SSHConnection: RemoteShell {
     /// Connects, verifies the host key, authenticates and starts a remote shell, or throws and leaves nothing behind.
     ///
     /// `passphrase` is asked at most once, before anything is sent, with the path of an encrypted key file. An error names
-    /// the host that it is about: `destination`, or the jump host that it should be reached `through`.
+    /// the host that it is about: `destination`, or the jump host that it should be reached `through`. A login that
+    /// waits for others of `window` has its whole limit afterwards.
     public static func open(
-        to destination: SSHDestination, through: JumpHost? = nil, observer: any ActivityObserver = IgnoringObserver(),
+        to destination: SSHDestination, through: JumpHost? = nil, window: LoginWindow? = nil,
+        observer: any ActivityObserver = IgnoringObserver(),
         passphrase: @escaping @Sendable (String) async -> Secret? = { _ in nil }
     ) async throws(SSHError) -> SSHConnection {
         let connection = try SSHConnection(
             to: destination, through: through, isForJumps: false, observer: observer, passphrase: passphrase)
         do {
-            try await connection.start()
+            try await connection.start(taking: window?.place())
         } catch {
             await connection.close()
             throw error
@@ -81,8 +83,9 @@ public actor SSHConnection: RemoteShell {
         return connection
     }
 
-    private func start() async throws(SSHError) {
-        let deadline = try await links.openPrimary(isolation: self)
+    private func start(taking place: sending LoginWindow.Place?) async throws(SSHError) {
+        defer { place?.release() }
+        let deadline = try await links.openPrimary(taking: place, isolation: self)
         try await openShell(until: deadline)
     }
 

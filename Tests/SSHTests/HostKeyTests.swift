@@ -6,11 +6,12 @@ import Testing
 
 /// Opens a connection that must fail, and returns why.
 func failure(
-    to destination: SSHDestination, through: JumpHost? = nil,
+    to destination: SSHDestination, through: JumpHost? = nil, window: LoginWindow? = nil,
     passphrase: @escaping @Sendable (String) async -> Secret? = { _ in nil }
 ) async throws -> SSHError {
     do throws(SSHError) {
-        let connection = try await SSHConnection.open(to: destination, through: through, passphrase: passphrase)
+        let connection = try await SSHConnection.open(
+            to: destination, through: through, window: window, passphrase: passphrase)
         await connection.close()
     } catch {
         return error

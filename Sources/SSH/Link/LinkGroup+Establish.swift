@@ -18,12 +18,16 @@ extension LinkGroup {
     }
 
     /// Opens a session, or throws and leaves nothing behind; the deadline is what is left of the limit.
-    func establish(isolation: isolated any Actor) async throws(SSHError) -> (Link, Deadline) {
+    ///
+    /// Takes `place` once the server speaks, and leaves it to the caller to release it.
+    func establish(
+        taking place: LoginWindow.Place?, isolation: isolated any Actor
+    ) async throws(SSHError) -> (Link, Deadline) {
         let known = try destination.readKnownHosts()
         let credential = try await findCredential(isolation: isolation)
         // The clock starts only now: somebody may have taken their time to type.
         var deadline = Deadline(in: destination.limits.connect)
-        let link = try await handshake(known, until: &deadline, isolation: isolation)
+        let link = try await handshake(known, taking: place, until: &deadline, isolation: isolation)
         do {
             try verifyHostKey(of: link, against: known)
             try await authenticate(on: link, with: credential, until: &deadline, isolation: isolation)
@@ -43,7 +47,8 @@ extension LinkGroup {
     }
 
     private func handshake(
-        _ known: KnownHosts, until deadline: inout Deadline, isolation: isolated any Actor
+        _ known: KnownHosts, taking place: LoginWindow.Place?, until deadline: inout Deadline,
+        isolation: isolated any Actor
     ) async throws(SSHError) -> Link {
         var attempt = 0
         while true {
@@ -63,11 +68,15 @@ extension LinkGroup {
             session.preferFastKeyExchange()
             let code: Int32
             do {
+                if let place {
+                    try await awaitTurn(place, of: link, until: &deadline, isolation: isolation)
+                }
                 code = try await link.complete(until: deadline, isolation: isolation) {
                     libssh2_session_handshake($0.pointer, $0.transport.socket)
                 }
             } catch {
                 drop(link)
+                place?.release()
                 let isTurnedAway = error.isTurnedAway && ServerProposal(preamble: transport.preamble) == nil
                 // Others back off at the same moment, so the pause is spread out.
                 let pause = Self.firstPause * (1 << (attempt - 1)) * Double.random(in: 0.5...1.5)
@@ -85,6 +94,30 @@ extension LinkGroup {
             drop(link)
             throw destination.keyExchangeError(failure, of: session)
         }
+    }
+
+    /// Says who we are, waits until the server says something, and then for the turn to agree on keys.
+    private func awaitTurn(
+        _ place: LoginWindow.Place, of link: Link, until deadline: inout Deadline,
+        isolation: isolated any Actor
+    ) async throws(LinkFailure) {
+        let transport = link.transport
+        // Sends our identification, which a server may wait for before it says anything.
+        let code = libssh2_session_handshake(link.session.pointer, transport.socket)
+        transport.flush()
+        guard code == Session.again, transport.failure == nil else { return }
+        if transport.bytesReceived == 0 {
+            let answer = [pollfd(fd: transport.socket, events: Int16(POLLIN), revents: 0)]
+            switch await loop.wait(for: answer, until: deadline.end, isolation: isolation) {
+            case .signalled: break
+            case .timedOut: throw .timedOut(deadline.limit)
+            case .cancelled: throw link.failure ?? .cancelled
+            }
+        }
+        let began = ContinuousClock.now
+        try await place.take(on: loop, isolation: isolation)
+        // That time was not the server's.
+        deadline = deadline.postponed(by: .now - began)
     }
 
     private func verifyHostKey(of link: Link, against known: KnownHosts) throws(SSHError) {

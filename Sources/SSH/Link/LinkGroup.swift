@@ -50,8 +50,10 @@ final class LinkGroup {
     }
 
     /// Opens the first session; the deadline is what is left for a remote shell in it.
-    func openPrimary(isolation: isolated any Actor) async throws(SSHError) -> Deadline {
-        let (link, deadline) = try await logIn(isolation: isolation)
+    func openPrimary(
+        taking place: LoginWindow.Place?, isolation: isolated any Actor
+    ) async throws(SSHError) -> Deadline {
+        let (link, deadline) = try await logIn(taking: place, isolation: isolation)
         primary = link
         return deadline
     }
@@ -164,10 +166,12 @@ final class LinkGroup {
         }.max()
     }
 
-    private func logIn(isolation: isolated any Actor) async throws(SSHError) -> (Link, Deadline) {
+    private func logIn(
+        taking place: LoginWindow.Place? = nil, isolation: isolated any Actor
+    ) async throws(SSHError) -> (Link, Deadline) {
         logins += 1
         do {
-            let result = try await establish(isolation: isolation)
+            let result = try await establish(taking: place, isolation: isolation)
             logins -= 1
             noteChange()
             return result

@@ -25,6 +25,8 @@ struct Plan: Decodable {
     let commands: [[String]]
     /// How many commands of a host are under way at once; nil for one after the other.
     let atOnce: Int?
+    /// How many logins are under way at once; nil for all.
+    let logins: Int?
     let objects: [Object]
     let kubeconfig: String
 
@@ -34,20 +36,21 @@ struct Plan: Decodable {
 
     /// Does it on all hosts at once, and returns what each answered.
     func carryOut() async throws -> [String: [Answer]] {
+        let window = logins.map { LoginWindow(limit: $0) }
         var tasks: [(String, Task<[Answer], any Error>)] = []
         for host in hosts {
-            tasks.append((host.name, Task { try await work(on: host) }))
+            tasks.append((host.name, Task { try await work(on: host, window: window) }))
         }
         var answers: [String: [Answer]] = [:]
         for (name, task) in tasks { answers[name] = try await task.value }
         return answers
     }
 
-    private func work(on host: Host) async throws -> [Answer] {
+    private func work(on host: Host, window: LoginWindow?) async throws -> [Answer] {
         let connection = try await SSHConnection.open(
             to: SSHDestination(
                 name: host.name, address: host.address, port: host.port, user: user, identity: .keyFile(key),
-                knownHosts: [knownHosts]))
+                knownHosts: [knownHosts]), window: window)
         var answers =
             if let atOnce { try await runCommands(on: connection, atOnce: atOnce) } else {
                 try await runCommands(on: connection)
