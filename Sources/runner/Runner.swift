@@ -28,6 +28,7 @@ struct Runner: AsyncParsableCommand {
 
     static func main() async {
         StandardOutput.claimStreams()
+        DescriptorLimit.raise()
         await main(nil)
     }
 }

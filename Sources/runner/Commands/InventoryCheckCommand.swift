@@ -28,9 +28,13 @@ struct InventoryCheckCommand: AsyncParsableCommand {
         }
     }
 
+    /// Tells each finding as it is made; JSON is one document, and comes at the end.
     private func probe(_ inventory: StepKit.Inventory) async throws {
-        let result = await InventoryProbe(inventory, redactor: redactor, passphrase: Passphrase.ask).run()
-        try formatOptions.print(result.diagnoses, lines: { DiagnosisLines().text(result.diagnoses) })
+        let lines = DiagnosisLines()
+        let result = try await InventoryProbe(inventory, redactor: redactor, passphrase: Passphrase.ask).run {
+            if formatOptions.format == .text { try StandardOutput.write(lines.text([$0])) }
+        }
+        if formatOptions.format == .json { try formatOptions.print(result.diagnoses) { "" } }
         if let kind = result.failure { throw ExitCode(kind.exitStatus) }
     }
 }

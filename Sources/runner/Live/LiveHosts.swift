@@ -8,12 +8,15 @@ struct LiveHosts: Sendable {
     private let observer: any ActivityObserver
     private let passphrase: @Sendable (String) async -> Secret?
     private let jumpHosts: [String: JumpHost]
+    private let window: LoginWindow
 
+    /// Nothing is connected yet; `window` is how many logins may be under way at once.
     init(
         _ inventory: StepKit.Inventory, observer: any ActivityObserver,
-        passphrase: @escaping @Sendable (String) async -> Secret?
+        window: LoginWindow = LoginWindow(), passphrase: @escaping @Sendable (String) async -> Secret?
     ) {
         self.inventory = inventory
+        self.window = window
         self.observer = observer
         self.passphrase = passphrase
         var jumpHosts: [String: JumpHost] = [:]
@@ -38,13 +41,26 @@ struct LiveHosts: Sendable {
     func connect(
         to hosts: [StepKit.Inventory.Host]
     ) async -> [(host: StepKit.Inventory.Host, result: Result<SSHConnection, SSHError>)] {
-        let attempts = hosts.map { host in Task { await connect(to: host) } }
-        return await withTaskCancellationHandler {
-            var answers: [(StepKit.Inventory.Host, Result<SSHConnection, SSHError>)] = []
-            for (host, attempt) in zip(hosts, attempts) { answers.append((host, await attempt.value)) }
-            return answers
+        var results: [String: Result<SSHConnection, SSHError>] = [:]
+        await ask(hosts) {
+            await ($0.name, connect(to: $0))
+        } answered: {
+            results[$0.0] = $0.1
+        }
+        return hosts.compactMap { host in results[host.name].map { (host, $0) } }
+    }
+
+    /// Asks all of `hosts` at once; `answered` gets each answer as soon as it is there.
+    func ask<Answer: Sendable>(
+        _ hosts: [StepKit.Inventory.Host], _ question: @escaping @Sendable (StepKit.Inventory.Host) async -> Answer,
+        answered: (Answer) throws -> Void
+    ) async rethrows {
+        try await withTaskCancellationHandler {
+            try await withThrowingTaskGroup(of: Answer.self) { group in
+                for host in hosts { group.addTask { await question(host) } }
+                for try await answer in group { try answered(answer) }
+            }
         } onCancel: {
-            for attempt in attempts { attempt.cancel() }
             Task { await close() }
         }
     }
@@ -60,7 +76,7 @@ struct LiveHosts: Sendable {
             return .success(
                 try await SSHConnection.open(
                     to: SSHDestination(host, of: inventory), through: host.via.flatMap { jumpHosts[$0] },
-                    observer: observer, passphrase: passphrase))
+                    window: window, observer: observer, passphrase: passphrase))
         } catch {
             return .failure(error)
         }

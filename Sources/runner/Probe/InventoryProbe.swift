@@ -6,7 +6,19 @@ import StepKit
 
 /// Asks everything that an inventory names whether it is there and lets us in; changes nothing.
 struct InventoryProbe: Sendable {
-    private typealias Answer = (host: StepKit.Inventory.Host, result: Result<SSHConnection, SSHError>)
+    /// What came of logging in to a host.
+    private struct Answer: Sendable {
+        let host: StepKit.Inventory.Host
+        let fingerprint: Result<String, SSHError>
+        /// The session, if others are asked through it.
+        var connection: SSHConnection?
+
+        /// The name of the jump host that it is about, if not the host itself.
+        var failedElsewhere: String? {
+            guard case .failure(let error) = fingerprint, error.hostName != host.name else { return nil }
+            return error.hostName
+        }
+    }
 
     private let inventory: StepKit.Inventory
     private let redactor: Redactor
@@ -20,62 +32,102 @@ struct InventoryProbe: Sendable {
         hosts = LiveHosts(inventory, observer: IgnoringObserver(), passphrase: passphrase)
     }
 
-    /// Asks: the hosts at once, then at once all that may need one of them.
-    func run() async -> ProbeResult {
-        let credentialsSubject = "credentials in \(inventory.credentials.directory)"
-        var findings: [ProbeFinding] = []
-        var access: (Credentials, GeneratedSecretsStore)?
-        do {
-            access = try await LiveProvider.credentials(
-                of: inventory, for: Runner.modules.described(by: inventory), redactor: redactor)
-            findings.append(.ok(credentialsSubject, found: "readable by their owner only"))
-        } catch {
-            findings.append(.failed(credentialsSubject, error: error, redactor: redactor))
+    /// Asks: the hosts at once, then at once all that may need one of them; `tell` gets each finding as it is made.
+    func run(telling tell: (Diagnosis) throws -> Void) async throws -> ProbeResult {
+        try await withCleanup({ await hosts.close() }) {
+            let (access, finding) = await credentials()
+            try tell(finding.diagnosis)
+            let (sessions, masters) = try await logIn { try tell($0.diagnosis) }
+            return try await withCleanup({ for (_, master) in masters { await master?.close() } }) {
+                let served = await allAnswers(of: masters) { name, connection in
+                    await apiFinding(of: name, through: connection)
+                }
+                for finding in served { try tell(finding.diagnosis) }
+                let services = await ServiceProbe(
+                    inventory, redactor: redactor, access: access, hosts: hosts,
+                    master: masters.compactMap(\.1).first
+                ).findings()
+                for finding in services { try tell(finding.diagnosis) }
+                return ProbeResult(
+                    [finding] + sessions + served + services, hasMaster: served.contains { $0.diagnosis.verdict == .ok }
+                )
+            }
         }
-        // Nothing connects to an operator's host, unless others are behind it or it keeps the backups.
-        let asked = inventory.hosts.filter {
-            $0.roles != [.operator] || hosts.jumpHostNames.contains($0.name) || $0.name == inventory.backup?.host
-        }
-        let answers = await hosts.connect(to: asked)
-        var fingerprints: [String: String] = [:]
-        var connections: [String: SSHConnection] = [:]
-        for case (let host, .success(let connection)) in answers {
-            connections[host.name] = connection
-            fingerprints[host.name] = await connection.hostKeyFingerprint
-        }
-        findings += inventory.hosts.map {
-            sessionFinding(of: $0, answers: answers, fingerprints: fingerprints)
-        }
-        let masters = inventory.masters.map { ($0.name, connections[$0.name]) }
-        let served = await allAnswers(of: masters) { name, connection in
-            await apiFinding(of: name, through: connection)
-        }
-        findings += served
-        findings += await ServiceProbe(
-            inventory, redactor: redactor, access: access, hosts: hosts, master: masters.compactMap(\.1).first
-        ).findings()
-        for connection in connections.values { await connection.close() }
-        await hosts.close()
-        return ProbeResult(findings, hasMaster: served.contains { $0.diagnosis.verdict == .ok })
     }
 
-    private func sessionFinding(
-        of host: StepKit.Inventory.Host, answers: [Answer], fingerprints: [String: String]
-    ) -> ProbeFinding {
-        let subject = "\(host.name) over SSH"
-        switch answers.first(where: { $0.host.name == host.name })?.result {
-        case nil: return .skipped(subject, because: "not checked: no step connects to an operator's host")
-        case .success:
-            let way = host.via.map { " through \($0)" } ?? ""
-            return .ok(subject, found: "logged in as \(host.user)\(way), host key \(fingerprints[host.name] ?? "")")
-        case .failure(let error):
-            let jump = answers.first { $0.host.name == error.hostName && $0.host.name != host.name }
-            if case .failure = jump?.result {
-                return .skipped(
-                    subject,
-                    because: "not checked: the connection to its jump host \(error.hostName) failed")
+    private func credentials() async -> ((Credentials, GeneratedSecretsStore)?, ProbeFinding) {
+        let subject = "credentials in \(inventory.credentials.directory)"
+        do {
+            let access = try await LiveProvider.credentials(
+                of: inventory, for: Runner.modules.described(by: inventory), redactor: redactor)
+            return (access, .ok(subject, found: "readable by their owner only"))
+        } catch {
+            return (nil, .failed(subject, error: error, redactor: redactor))
+        }
+    }
+
+    /// Logs in to all hosts: what came of it, in the inventory's order, and the masters, each with its session if there is one.
+    private func logIn(
+        telling tell: (ProbeFinding) throws -> Void
+    ) async throws -> ([ProbeFinding], masters: [(String, SSHConnection?)]) {
+        var findings: [String: ProbeFinding] = [:]
+        func add(_ finding: ProbeFinding, of host: StepKit.Inventory.Host) throws {
+            findings[host.name] = finding
+            try tell(finding)
+        }
+        // Nothing connects to an operator's host, unless others are behind it or it keeps the backups.
+        let isAsked = { (host: StepKit.Inventory.Host) in
+            host.roles != [.operator] || hosts.jumpHostNames.contains(host.name)
+                || host.name == inventory.backup?.host
+        }
+        for host in inventory.hosts where !isAsked(host) {
+            let reason = "not checked: no step connects to an operator's host"
+            try add(.skipped(subject(of: host), because: reason), of: host)
+        }
+        var connections: [String: SSHConnection] = [:]
+        var (failed, dependent): (Set<String>, [Answer]) = ([], [])
+        try await hosts.ask(inventory.hosts.filter(isAsked), answer) { answer in
+            connections[answer.host.name] = answer.connection
+            if case .failure = answer.fingerprint { failed.insert(answer.host.name) }
+            // Whether the jump host itself fails may not be known yet.
+            guard answer.failedElsewhere == nil else { return dependent.append(answer) }
+            try add(finding(of: answer), of: answer.host)
+        }
+        for answer in dependent {
+            var told = finding(of: answer)
+            if let jumpHost = answer.failedElsewhere, failed.contains(jumpHost) {
+                told = .skipped(
+                    subject(of: answer.host),
+                    because: "not checked: the connection to its jump host \(jumpHost) failed")
             }
-            return .failed(subject, error: error, redactor: redactor)
+            try add(told, of: answer.host)
+        }
+        let masters = inventory.masters.map { ($0.name, connections[$0.name]) }
+        return (inventory.hosts.compactMap { findings[$0.name] }, masters)
+    }
+
+    /// Logs in to a host; only masters are kept connected.
+    private func answer(of host: StepKit.Inventory.Host) async -> Answer {
+        switch await hosts.connect(to: host) {
+        case .failure(let error): return Answer(host: host, fingerprint: .failure(error))
+        case .success(let connection):
+            let isKept = host.roles.contains(.master)
+            let fingerprint = await connection.hostKeyFingerprint
+            if !isKept { await connection.close() }
+            return Answer(host: host, fingerprint: .success(fingerprint), connection: isKept ? connection : nil)
+        }
+    }
+
+    private func subject(of host: StepKit.Inventory.Host) -> String { "\(host.name) over SSH" }
+
+    private func finding(of answer: Answer) -> ProbeFinding {
+        let host = answer.host
+        switch answer.fingerprint {
+        case .success(let fingerprint):
+            let way = host.via.map { " through \($0)" } ?? ""
+            return .ok(subject(of: host), found: "logged in as \(host.user)\(way), host key \(fingerprint)")
+        case .failure(let error):
+            return .failed(subject(of: host), error: error, redactor: redactor)
         }
     }
 
