@@ -15,7 +15,7 @@ UNSANITIZED_SUITES := ^JournalTests\.(TamperTests|CrashTests)
 UNIT_TESTS := ^ClientKitTests ^StepKitTests ^StepsTests ^PostgresTests ^RedisTests ^KubernetesTests ^RunnerTests \
 	$(UNSANITIZED_SUITES)
 
-.PHONY: demo test rehearse lint bench release packages sanitize
+.PHONY: demo test rehearse lint docs bench release packages sanitize
 
 demo: release
 	Tests/lab/demo
@@ -52,7 +52,11 @@ bench: release
 lint: packages
 	swift format lint --strict --recursive Package.swift Sources Tests steps
 	/usr/bin/python3 Tests/lint/house_rules.py
-	shellcheck --external-sources .ci/run $$(grep -rlE '^#!.*\b(ba)?sh$$' Tests/lab Tests/bench)
+	shellcheck --external-sources .ci/run $$(grep -rlE '^#!.*\b(ba)?sh$$' Tests/lab Tests/bench Tests/lint)
+
+# Reference pages of the two libraries that others build on, in .build/docs/*; a link that leads nowhere is a mistake.
+docs: packages
+	Tests/lint/docs StepKit Journal
 
 release: packages
 	swift build -c release --product runner $(RELEASE_FLAGS)

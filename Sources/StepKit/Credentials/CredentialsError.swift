@@ -18,7 +18,7 @@ public struct CredentialsError: ExplainedError {
     public let attempt: String
     /// Every mistake; never empty.
     public let problems: [CredentialsProblem]
-    /// ``FailureKind/badInput`` for what cannot be read, ``FailureKind/stateNotWritable`` for what cannot be written.
+    /// `FailureKind.badInput` for what cannot be read, `FailureKind.stateNotWritable` for what cannot be written.
     public let kind: FailureKind
 
     /// Always nil: the files lie on the operator's machine.

@@ -67,7 +67,7 @@ public struct InventoryError: ExplainedError {
     }
     /// What to do next.
     public var remedy: String { "correct \(file), then check it with: \(command)" }
-    /// Always ``FailureKind/badInput``.
+    /// Always `FailureKind.badInput`.
     public var kind: FailureKind { .badInput }
 
     /// One line that counts the mistakes, then one line for each: `FILE:LINE:COLUMN: PATH: MESSAGE`.
