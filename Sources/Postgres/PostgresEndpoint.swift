@@ -76,21 +76,6 @@ public struct PostgresEndpoint: Sendable, Hashable {
         self.requiresWritable = requiresWritable
     }
 
-    /// The same servers and role, another database.
-    public func selecting(database: String) -> PostgresEndpoint {
-        var copy = self
-        copy.database = database
-        return copy
-    }
-
-    /// The same servers and database, another role.
-    public func loggingIn(as user: String, password: Secret) -> PostgresEndpoint {
-        var copy = self
-        copy.user = user
-        copy.password = password
-        return copy
-    }
-
     func place(_ host: Host) -> String { "\(host.name):\(host.port)/\(database)" }
 }
 

@@ -53,21 +53,6 @@ extension PostgresReading {
         try await query(sql, parameters).first?.first(as: type)
     }
 
-    /// Whether a table (or view) of this name exists in `schema`.
-    public func tableExists(_ name: String, in schema: String = "public") async throws(PostgresError) -> Bool {
-        try await value(
-            """
-            SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-            WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f'))
-            """, [schema, name]) ?? false
-    }
-
-    /// How many rows a table has; one that does not exist gives SQLSTATE 42P01.
-    public func rowCount(of table: String, in schema: String = "public") async throws(PostgresError) -> Int {
-        let name = try await "\(connection.identifier(schema)).\(connection.identifier(table))"
-        return try await value("SELECT count(*) FROM \(name)") ?? 0
-    }
-
     /// Proves that the server still answers, with a round trip.
     public func ping() async throws(PostgresError) {
         _ = try await query("SELECT 1")

@@ -122,12 +122,6 @@ extension RedisReading {
         try await integer(["EXISTS", key], .read) > 0
     }
 
-    /// How long a key has to live; `nil` where it does not exist or lives for ever.
-    public func timeToLive(of key: String) async throws(RedisError) -> Duration? {
-        let milliseconds = try await integer(["PTTL", key], .read)
-        return milliseconds < 0 ? nil : .milliseconds(milliseconds)
-    }
-
     /// One field of a hash; `nil` where the key or the field does not exist.
     public func field(_ field: String, of key: String) async throws(RedisError) -> String? {
         try await string(["HGET", key, field])

@@ -28,9 +28,7 @@ extension ServerTests {
         @Test func answersAsTheClusterWould() async throws {
             let desired =
                 [Samples.namespace("surveyed")]
-                + Samples.everything("surveyed", for: try await server.reader.serverVersion()).filter {
-                    $0.kind != "ServiceAccount"
-                }
+                + Samples.everything("surveyed", for: try await server.reader.serverVersion())
             try await server.writer.apply(desired)
             let shell = Counter()
             let survey = ClusterSurvey()

@@ -73,19 +73,6 @@ extension PostgresServerTests {
             #expect(observer.entries.count == count)
         }
 
-        @Test func tablesAreFoundAndCounted() async throws {
-            let writer = try await PostgresWriter.connect(to: server.endpoint(), observer: observer)
-            try await writer.execute("CREATE TABLE \"odd \"\"name\" (x int)")
-            try await writer.execute("INSERT INTO \"odd \"\"name\" SELECT generate_series(1, 7)")
-            let reader = try await reader()
-            #expect(try await reader.tableExists("odd \"name"))
-            #expect(try await !reader.tableExists("odd"))
-            #expect(try await !reader.tableExists("odd \"name", in: "elsewhere"))
-            #expect(try await reader.rowCount(of: "odd \"name") == 7)
-            let error = try await failure { () throws(PostgresError) in try await reader.rowCount(of: "nowhere") }
-            #expect(error.sqlState == "42P01")
-        }
-
         @Test func aBigAnswerAndABigValuePass() async throws {
             let reader = try await reader()
             let rows = try await reader.query("SELECT i, repeat('x', 100) AS x FROM generate_series(1, 100000) i")

@@ -29,7 +29,6 @@ import Testing
         let reader = try await RedisReader.connect(to: endpoint, observer: observer)
         #expect(try await reader.get("key") == value)
         #expect(try await reader.exists("key"))
-        #expect(try await reader.timeToLive(of: "key") == nil)
         #expect(try await reader.get("nothing") == nil)
         #expect(try await reader.members(of: "nothing") == [])
         #expect(try await reader.fields(of: "nothing") == [:])
@@ -49,13 +48,10 @@ import Testing
         let command = ["redis-cli", "-p", String(server.port), "-a", RedisServer.password, "--no-auth-warning"]
         try runTool(command + ["SADD", "processes", "worker-1:1:abc", "worker-2:1:def"])
         try runTool(command + ["HSET", "worker-1:1:abc", "busy", "0", "beat", "1716200000.1"])
-        try runTool(command + ["PEXPIRE", "worker-1:1:abc", "60000"])
         let reader = try await RedisReader.connect(to: server.endpoint, observer: observer)
         #expect(try await reader.members(of: "processes") == ["worker-1:1:abc", "worker-2:1:def"])
         #expect(try await reader.fields(of: "worker-1:1:abc") == ["busy": "0", "beat": "1716200000.1"])
         #expect(try await reader.field("beat", of: "worker-1:1:abc") == "1716200000.1")
-        let left = try #require(try await reader.timeToLive(of: "worker-1:1:abc"))
-        #expect((.seconds(30)...(.seconds(60))).contains(left))
     }
 
     @Test func keysOfAPrefixAreListedAndRemovedAndNoOthers() async throws {

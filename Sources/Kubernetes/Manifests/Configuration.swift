@@ -68,26 +68,3 @@ public struct SecretObject: Manifest {
         try container.encode(data.mapValues { Data($0.reveal().utf8).base64EncodedString() }, forKey: .data)
     }
 }
-
-/// A ServiceAccount.
-public struct ServiceAccount: Manifest {
-    /// `v1`.
-    public let apiVersion = "v1"
-    /// `ServiceAccount`.
-    public let kind = "ServiceAccount"
-    /// Name, namespace, labels and annotations.
-    public var metadata: ObjectMeta
-    /// Secrets that pods of this account pull images with.
-    public var imagePullSecrets: [NameReference]?
-    /// Whether pods get a token for the API.
-    public var automountServiceAccountToken: Bool?
-
-    /// Describes a ServiceAccount.
-    public init(
-        metadata: ObjectMeta, imagePullSecrets: [NameReference]? = nil, automountServiceAccountToken: Bool? = nil
-    ) {
-        self.metadata = metadata
-        self.imagePullSecrets = imagePullSecrets
-        self.automountServiceAccountToken = automountServiceAccountToken
-    }
-}

@@ -45,8 +45,6 @@ public struct PodSpec: Encodable, Sendable, Hashable {
     public var securityContext: PodSecurityContext?
     /// How pods spread over nodes.
     public var topologySpreadConstraints: [TopologySpread]?
-    /// Where pods would rather, or must, run.
-    public var affinity: Affinity?
     /// Labels the node must have.
     public var nodeSelector: [String: String]?
     /// Where containers' volumes come from.
@@ -59,7 +57,7 @@ public struct PodSpec: Encodable, Sendable, Hashable {
         automountServiceAccountToken: Bool? = nil, enableServiceLinks: Bool? = nil,
         terminationGracePeriodSeconds: Int? = nil, activeDeadlineSeconds: Int? = nil,
         securityContext: PodSecurityContext? = nil, topologySpreadConstraints: [TopologySpread]? = nil,
-        affinity: Affinity? = nil, nodeSelector: [String: String]? = nil, volumes: [Volume]? = nil
+        nodeSelector: [String: String]? = nil, volumes: [Volume]? = nil
     ) {
         self.containers = containers
         self.initContainers = initContainers
@@ -72,7 +70,6 @@ public struct PodSpec: Encodable, Sendable, Hashable {
         self.activeDeadlineSeconds = activeDeadlineSeconds
         self.securityContext = securityContext
         self.topologySpreadConstraints = topologySpreadConstraints
-        self.affinity = affinity
         self.nodeSelector = nodeSelector
         self.volumes = volumes
     }
@@ -115,27 +112,16 @@ public struct PodSecurityContext: Encodable, Sendable, Hashable {
     }
 }
 
-/// A volume: an empty folder that lives as long as the pod, or the entries of a ConfigMap as files.
+/// A volume: the entries of a ConfigMap as files.
 public struct Volume: Encodable, Sendable, Hashable {
     /// Its name.
     public var name: String
-    /// The folder.
-    public var emptyDir: EmptyDirectory?
     /// The ConfigMap.
     public var configMap: NameReference?
-
-    /// An empty folder called `name`.
-    public init(emptyDirectory name: String) {
-        self.name = name
-        self.emptyDir = EmptyDirectory()
-    }
 
     /// A folder called like the ConfigMap whose entries are its files.
     public init(configMap name: String) {
         self.name = name
         self.configMap = NameReference(name: name)
     }
-
-    /// An empty folder without limits.
-    public struct EmptyDirectory: Encodable, Sendable, Hashable {}
 }

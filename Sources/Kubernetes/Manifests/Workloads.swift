@@ -64,9 +64,6 @@ public struct Deployment: Manifest {
                 type: "RollingUpdate",
                 rollingUpdate: RollingUpdate(maxUnavailable: maxUnavailable, maxSurge: maxSurge))
         }
-
-        /// All at once: old pods end before new ones start.
-        public static let recreate = Strategy(type: "Recreate", rollingUpdate: nil)
     }
 
     /// How many pods are replaced at a time.

@@ -44,8 +44,7 @@ enum Samples {
             terminationGracePeriodSeconds: 40,
             securityContext: PodSecurityContext(seccompProfile: .init(type: "RuntimeDefault")),
             topologySpreadConstraints: [TopologySpread(labelSelector: LabelSelector(matchLabels: labels))],
-            affinity: Affinity(apartFrom: LabelSelector(matchLabels: labels)),
-            volumes: [Volume(emptyDirectory: "tmp")])
+            volumes: [Volume(configMap: "tmp")])
         return Deployment(
             metadata: ObjectMeta(name: "chatwoot-web", namespace: namespace, labels: labels),
             spec: .init(
@@ -91,16 +90,10 @@ enum Samples {
             spec: .init(selector: LabelSelector(matchLabels: ["component": "web"]), maxUnavailable: 1), for: server)
     }
 
-    static func account(_ namespace: String) -> ServiceAccount {
-        ServiceAccount(
-            metadata: ObjectMeta(name: "chatwoot", namespace: namespace),
-            imagePullSecrets: [NameReference(name: "ghcr-secret")], automountServiceAccountToken: false)
-    }
-
     /// Every kind that the steps own, without its namespace.
     static func everything(_ namespace: String, for server: ServerVersion) -> [any Manifest] {
         [
-            account(namespace), configMap(namespace), secret(namespace), deployment(namespace), service(namespace),
+            configMap(namespace), secret(namespace), deployment(namespace), service(namespace),
             ingress(namespace), job(namespace), budget(namespace, for: server),
         ]
     }
