@@ -39,12 +39,16 @@ let package = Package(
             name: "Steps", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "StepKit", yams],
             path: "steps",
             swiftSettings: strict),
-        .executableTarget(
-            name: "runner",
+        // The commands, for whichever modules there are.
+        .target(
+            name: "RunnerCommands",
             dependencies: [
-                "ClientKit", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps",
+                "ClientKit", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit",
                 argumentParser,
             ],
+            path: "Sources/runner", exclude: ["Main"], swiftSettings: strict),
+        .executableTarget(
+            name: "runner", dependencies: ["RunnerCommands", "Steps"], path: "Sources/runner/Main",
             swiftSettings: strict),
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
         .testTarget(name: "SSHTests", dependencies: ["COpenSSL", "ClientKit", "SSH"], swiftSettings: strict),
@@ -84,10 +88,15 @@ let package = Package(
         .testTarget(
             name: "RunnerTests",
             dependencies: [
-                "ClientKit", "DataServers", "Journal", "Postgres", "Redis", "SSH", "StepKit", "Steps", "runner",
+                "ClientKit", "DataServers", "Journal", "Postgres", "Redis", "RunnerCommands", "SSH", "StepKit",
+                "Steps", "SecondModule", "runner",
             ],
             swiftSettings: strict),
+        // `runner` with a second module.
+        .executableTarget(
+            name: "SecondModule", dependencies: ["Kubernetes", "RunnerCommands", "StepKit", "Steps"],
+            path: "Tests/SecondModule", swiftSettings: strict),
         // Needs the rehearsal cluster; see the Makefile.
-        .testTarget(name: "LabTests", dependencies: ["runner"], swiftSettings: strict),
+        .testTarget(name: "LabTests", dependencies: ["SecondModule", "runner"], swiftSettings: strict),
     ]
 )

@@ -1,11 +1,29 @@
 import ArgumentParser
-import Steps
+import Dispatch
+import Foundation
+public import StepKit
+import Synchronization
+
+/// Carries out the command in this process' arguments for `modules`, and ends the process.
+public func runCommand(for modules: [StepKit.Module]) -> Never {
+    // Before the first task: its executor opens files, which would get the numbers of closed streams.
+    StandardOutput.claimStreams()
+    DescriptorLimit.raise()
+    Runner.known.withLock { $0 = ModuleList(modules: modules) }
+    Task {
+        await Runner.main(nil)
+        exit(EXIT_SUCCESS)
+    }
+    dispatchMain()
+}
 
 /// The command line.
-@main
 struct Runner: AsyncParsableCommand {
     static let version = "0.1.0"
-    static let modules = ModuleList(modules: Steps.modules)
+    /// Set once, before the arguments are read.
+    fileprivate static let known = Mutex(ModuleList(modules: []))
+    /// The modules that the commands find by number.
+    static var modules: ModuleList { known.withLock { $0 } }
 
     static let configuration = CommandConfiguration(
         commandName: "runner",
@@ -25,10 +43,4 @@ struct Runner: AsyncParsableCommand {
                 ]),
             CommandGroup(name: "Maintenance", subcommands: [InventoryCommand.self, UnlockCommand.self]),
         ])
-
-    static func main() async {
-        StandardOutput.claimStreams()
-        DescriptorLimit.raise()
-        await main(nil)
-    }
 }

@@ -4,7 +4,7 @@ import Glibc
 import Journal
 import Testing
 
-@testable import runner
+@testable import RunnerCommands
 
 /// What comes from outside, with all that a terminal obeys or hides.
 private let hostile = "a\u{1B}]0;owned\u{07}\u{1B}[2J\u{08}\u{9B}31m\u{0}b\u{202E}c\u{2028}d\u{200B}e\u{7F}"

@@ -3,7 +3,7 @@ import Journal
 import StepKit
 import Testing
 
-@testable import runner
+@testable import RunnerCommands
 
 @Suite struct DiagnosisTests {
     private func failure(_ kind: FailureKind, cause: String = "no") -> ProbeFinding {

@@ -1,7 +1,7 @@
 import Synchronization
 import Testing
 
-@testable import runner
+@testable import RunnerCommands
 
 @Suite struct KeyedCacheTests {
     private final class Maker: Sendable {

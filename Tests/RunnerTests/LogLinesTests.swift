@@ -3,7 +3,7 @@ import Foundation
 import Journal
 import Testing
 
-@testable import runner
+@testable import RunnerCommands
 
 /// What `runner logs` shows of a command, and what only `--verbose` adds.
 @Suite struct LogLinesTests {

@@ -4,7 +4,7 @@ import Journal
 import StepKit
 import Testing
 
-@testable import runner
+@testable import RunnerCommands
 
 @Suite(.timeLimit(.minutes(2))) struct ModuleListTests {
     private static func module(_ number: Int) -> StepKit.Module {

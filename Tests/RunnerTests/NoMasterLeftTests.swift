@@ -2,7 +2,7 @@ import ClientKit
 import StepKit
 import Testing
 
-@testable import runner
+@testable import RunnerCommands
 
 @Suite struct NoMasterLeftTests {
     private func failure(_ host: String, _ cause: String, remedy: String = "start etcd") -> StepFailure {

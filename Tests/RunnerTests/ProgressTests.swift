@@ -1,7 +1,7 @@
 import StepKit
 import Testing
 
-@testable import runner
+@testable import RunnerCommands
 
 @Suite struct ProgressTests {
     @Test func withoutATerminalALineIsPrintedWhenWhatIsWaitedForChanges() {

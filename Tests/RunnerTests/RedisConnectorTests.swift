@@ -6,7 +6,7 @@ import StepKit
 import Steps
 import Testing
 
-@testable import runner
+@testable import RunnerCommands
 
 /// The runner's own connection to Redis as an inventory describes it, on real servers.
 @Suite(.serialized) struct RedisConnectorTests {

@@ -3,7 +3,7 @@ import StepKit
 import Synchronization
 import Testing
 
-@testable import runner
+@testable import RunnerCommands
 
 /// Which of a service's addresses is dialled when.
 @Suite struct ServiceAddressesTests {

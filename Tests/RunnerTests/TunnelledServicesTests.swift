@@ -8,7 +8,7 @@ import Steps
 import Testing
 
 @testable import StepKit
-@testable import runner
+@testable import RunnerCommands
 
 /// PostgreSQL and Redis behind a real sshd, each of whose forwards is for one connection.
 @Suite(.serialized) struct TunnelledServicesTests {

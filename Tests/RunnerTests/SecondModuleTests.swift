@@ -1,0 +1,127 @@
+import ClientKit
+import Foundation
+import Journal
+import Testing
+
+/// `Tests/SecondModule` is `runner` with one more module: every command finds it by its number.
+@Suite(.timeLimit(.minutes(2))) struct SecondModuleTests {
+    private let scratch: URL
+    private var inventory: String { scratch.appending(path: "inventory.json").path }
+    private var state: String { scratch.appending(path: "state").path }
+
+    init() throws {
+        scratch = FileManager.default.temporaryDirectory.appending(path: "second-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
+    }
+
+    private func clear() {
+        do { try FileManager.default.removeItem(at: scratch) } catch { Issue.record("\(error)") }
+    }
+
+    @Test func itsStepsAreListed() throws {
+        defer { clear() }
+        let modules = try run("steps")
+        #expect(modules.output.split(separator: "\n").map { $0.prefix(4) } == ["11  ", "12  "])
+        let steps = try run("steps", "12")
+        #expect(steps.output.hasPrefix("12_nb_00_publish  namespace and notice\n12_nb_01_tests    "))
+        #expect(try run("steps", "13").output.contains("runner knows modules 11 and 12 only"))
+    }
+
+    @Test(arguments: ["plan", "run", "doctor"])
+    func withoutItsSectionItIsRefusedBeforeAnythingIsWritten(command: String) throws {
+        defer { clear() }
+        try writeInventory { _ in }
+        let place = command == "run" ? ["--state-dir", state] : []
+        let ended = try run([command, "12", "--inventory", inventory] + place)
+        #expect(ended.status == 65)
+        #expect(ended.output.contains("notice: is missing; module 12 needs it"), "\(ended.output)")
+        #expect(!FileManager.default.fileExists(atPath: state))
+        #expect(try run("inventory", "check", "--inventory", inventory).status == 0)
+    }
+
+    @Test func aMistakeInItsSectionIsReportedWithItsPath() throws {
+        defer { clear() }
+        try writeInventory { $0["notice"] = ["text": $0["name"]] }
+        let ended = try run("inventory", "check", "--inventory", inventory)
+        #expect(ended.status == 65)
+        #expect(ended.output.contains("notice.text: must say more than the platform's name"), "\(ended.output)")
+    }
+
+    @Test func whereOnlyItsSectionIsThereTheFirstModuleIsRefused() throws {
+        defer { clear() }
+        try writeInventory {
+            $0["notice"] = ["text": "closed on Sundays"]
+            $0["chatwoot"] = nil
+        }
+        #expect(try run("inventory", "check", "--inventory", inventory).status == 0)
+        let ended = try run("plan", "11", "--inventory", inventory)
+        #expect(ended.status == 65)
+        #expect(ended.output.contains("chatwoot: is missing; module 11 needs it"), "\(ended.output)")
+    }
+
+    /// There are no credentials: the run ends before it connects to anything.
+    @Test func itsRunIsRecordedAsItsOwn() throws {
+        defer { clear() }
+        try writeInventory { $0["notice"] = ["text": "closed on Sundays"] }
+        #expect(try run("run", "12", "--inventory", inventory, "--state-dir", state).status == 65)
+        let recorded = try #require(try StateDirectory.reading(state).runs().first)
+        let header = try #require(try recorded.header().content)
+        #expect(header.module == "12")
+        #expect(header.steps == ["12_nb_00_publish", "12_nb_01_tests"])
+    }
+
+    /// As above: what ends it is that there are no credentials, with the section or without.
+    @Test(arguments: [true, false]) func itsUnfinishedRunIsResumed(hasSection: Bool) async throws {
+        defer { clear() }
+        try writeInventory { $0["notice"] = hasSection ? ["text": "closed on Sundays"] : nil }
+        let bytes = try Data(contentsOf: URL(filePath: inventory))
+        let description = RunDescription(
+            module: "12", steps: ["12_nb_00_publish", "12_nb_01_tests"], runnerVersion: "1",
+            inventoryPath: inventory, inventoryDigest: SHA256.hash(data: Array(bytes)).hex)
+        let directory = try StateDirectory.prepare(state)
+        let lock = try ModuleLock.acquire(module: "12", in: directory)
+        let journal = try await RunJournal.create(
+            description, in: directory, holding: lock, redactor: Redactor())
+        try await journal.finish(.failed, exitCode: 1)
+        try lock.release()
+
+        let resumed = try run("resume", "--inventory", inventory, "--state-dir", state)
+        #expect(resumed.status == 65)
+        let cause = hasSection ? "/nowhere" : "notice: is missing; module 12 needs it"
+        #expect(resumed.output.contains(cause), "\(resumed.output)")
+        let run = try #require(try StateDirectory.reading(state).runs().first)
+        #expect(try run.earlierOutcomes().count == 1)
+    }
+
+    /// The shipped inventory without credentials, changed by `edit`.
+    private func writeInventory(_ edit: (inout [String: Any]) -> Void) throws {
+        let shipped = Self.package.appending(path: "inventory.json")
+        var object = try #require(
+            try JSONSerialization.jsonObject(with: Data(contentsOf: shipped)) as? [String: Any])
+        object["credentials"] = ["directory": "/nowhere"]
+        edit(&object)
+        try JSONSerialization.data(withJSONObject: object, options: .prettyPrinted)
+            .write(to: URL(filePath: inventory))
+    }
+
+    private static let package = URL(filePath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    private func run(_ arguments: String...) throws -> (output: String, status: Int32) {
+        try run(arguments)
+    }
+
+    /// Runs the program; what it wrote to both streams, and its exit status.
+    private func run(_ arguments: [String]) throws -> (output: String, status: Int32) {
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = Self.package.appending(path: ".build/debug/SecondModule")
+        process.arguments = arguments
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        return (String(decoding: bytes, as: UTF8.self), process.terminationStatus)
+    }
+}
