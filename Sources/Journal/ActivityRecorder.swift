@@ -1,7 +1,8 @@
 import ClientKit
 import Foundation
 
-/// Takes the output of one command while it comes: redacts, hashes and writes it, holding no more than a piece in memory.
+/// Takes the output of one command while it comes: redacts, hashes and writes it, holding no more
+/// than a piece in memory.
 final class ActivityRecorder: Sendable {
     private struct Stream {
         var redaction = RedactionStream()
@@ -14,7 +15,7 @@ final class ActivityRecorder: Sendable {
         }
 
         mutating func feed(_ bytes: ArraySlice<UInt8>, _ table: RedactionTable, isEnd: Bool) -> [UInt8] {
-            let safe = redaction.feed(bytes, table, isEnd: isEnd)
+            let safe = redaction.feed(bytes, table, isEnd ? .cut : .open)
             hash.update(data: safe)
             count += safe.count
             return lines.feed(safe, isEnd: isEnd)
@@ -35,7 +36,8 @@ final class ActivityRecorder: Sendable {
     let step: String?
     let transcript: Transcript
     private let redactor: Redactor
-    /// Whether standard output holds secrets that the redactor may not know yet: it is replaced as a whole.
+    /// Whether standard output holds secrets that the redactor may not know yet: it is replaced as
+    /// a whole.
     private let isSecret: Bool
     private let state: Locked<State>
 
@@ -94,7 +96,7 @@ struct TranscriptWord: CustomStringConvertible {
 
     var description: String {
         let bytes = word.utf8
-        let isPlain = bytes.allSatisfy { EscapeReading.isAlphanumeric($0) || Self.harmless.contains($0) }
+        let isPlain = bytes.allSatisfy { ASCII.isAlphanumeric($0) || Self.harmless.contains($0) }
         if isPlain, !bytes.isEmpty { return word }
         guard word.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
             return "'\(word.replacing("'", with: #"'\''"#))'"

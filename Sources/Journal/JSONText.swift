@@ -10,7 +10,7 @@ enum JSONText {
                 continue
             }
             if letter != UInt8(ascii: "u") {
-                result.append(EscapeReading.control[letter] ?? letter)
+                result.append(ASCII.control[letter] ?? letter)
                 continue
             }
             var value = unit(&rest)
@@ -25,7 +25,7 @@ enum JSONText {
 
     private static func unit(_ rest: inout ArraySlice<UInt8>) -> Int {
         var value = 0
-        for _ in 0..<4 { value = value << 4 | (rest.popFirst().flatMap(EscapeReading.hexValue) ?? 0) }
+        for _ in 0..<4 { value = value << 4 | (rest.popFirst().flatMap(ASCII.hexValue) ?? 0) }
         return value
     }
 

@@ -3,20 +3,20 @@ import Foundation
 
 /// Replaces every known secret by `•••`, in whatever form it appears.
 ///
-/// It is the second net under the type `Secret`: it works on what others print. It finds a secret as it is, percent-encoded,
-/// with JSON, YAML, C or shell escapes of any mixture, and inside base64 at any place (so also within `user:password` or a
-/// docker configuration). Secrets of fewer than ``shortest`` bytes are not looked for: they would tear holes into every
-/// text and be guessed from them. Encodings other than these (hexadecimal dumps, compression, base64 of base64) are not found.
+/// It is the second net under the type `Secret`: it works on what others print. It finds a secret
+/// as it is, percent-encoded, with JSON, YAML, C or shell escapes of any mixture, in hexadecimal
+/// digits, and in base64 at any place (so also within `user:password`), of itself or of an escaped
+/// form, once or twice (a docker configuration in a Secret). The password verifiers of PostgreSQL
+/// are replaced wherever they stand. What is compressed or encrypted is not found, nor what is
+/// encoded in more ways than these.
 public final class Redactor: Sendable {
     /// What stands in place of a secret.
     public static let mask = "•••"
 
-    /// Secrets shorter than this many bytes are not looked for.
-    public static let shortest = 4
-
     private struct State {
         var secrets: Set<String> = []
-        var table: RedactionTable? = RedactionTable([])
+        var graph = PatternGraph()
+        var table: RedactionTable?
     }
 
     private let state = Locked(State())
@@ -28,70 +28,111 @@ public final class Redactor: Sendable {
 
     /// Looks for `secret` from now on, also in output that is being received.
     ///
-    /// A value with spaces or newlines around it is looked for without them too, and each line of a long text (a private key)
-    /// also on its own.
+    /// A value with spaces or newlines around it is looked for without them too, and each line of a
+    /// long text (a private key) also on its own.
     ///
-    /// - Returns: Whether it will be found: false for a secret that is too short.
+    /// - Returns: Whether it is looked for: false where ``objection(to:)`` says why not.
     @discardableResult
     public func add(_ secret: Secret) -> Bool {
+        if Self.objection(to: secret) != nil { return false }
         let value = secret.reveal()
         let trimmed = value.trimmingCharacters(in: .whitespacesAndNewlines)
         let lines = trimmed.split(whereSeparator: \.isNewline).map(String.init)
-        let forms = [value, trimmed] + (lines.count > 1 ? lines.filter { $0.utf8.count >= 16 } : [])
-        let long = forms.filter { $0.utf8.count >= Self.shortest && $0.contains { !$0.isWhitespace } }
-        state.withLock { state in
-            for form in long where state.secrets.insert(form).inserted { state.table = nil }
+        let longLines = lines.filter { line in
+            line.utf8.count >= 8 && Self.objection(to: Secret(line)) == nil
         }
-        return !long.isEmpty
+        let forms = [value, trimmed] + (lines.count > 1 ? longLines : [])
+        state.withLock { state in
+            for form in forms where state.secrets.insert(form).inserted {
+                state.graph.add(form)
+                state.table = nil
+            }
+        }
+        return true
     }
 
     /// The text without secrets.
     public func redact(_ text: String) -> String {
-        let table = self.table
-        if table.isEmpty { return text }
-        return String(decoding: redact(Array(text.utf8), table), as: UTF8.self)
+        String(decoding: redact(Array(text.utf8), table), as: UTF8.self)
     }
 
     /// The bytes without secrets.
     public func redact(_ bytes: [UInt8]) -> [UInt8] { redact(bytes, table) }
 
+    /// The bytes of a text that may have been cut off, without secrets and without the beginning of
+    /// one at the end.
+    public func redact(cut bytes: [UInt8]) -> [UInt8] {
+        var stream = RedactionStream()
+        return stream.feed(bytes[...], table, .cut)
+    }
+
     private func redact(_ bytes: [UInt8], _ table: RedactionTable) -> [UInt8] {
         var stream = RedactionStream()
-        return stream.feed(bytes[...], table, isEnd: true)
+        return stream.feed(bytes[...], table, .complete)
     }
 
     var table: RedactionTable {
         state.withLock { state in
             if let table = state.table { return table }
-            let table = RedactionTable(state.secrets)
+            let table = RedactionTable(state.graph)
             state.table = table
             return table
         }
     }
 }
 
-/// Redacts bytes that come in pieces: what may be the beginning of a secret is held back until the next piece tells.
+/// Redacts bytes that come in pieces: what may be the beginning of a secret is held back until the
+/// next piece tells.
 struct RedactionStream {
     private var kept: [UInt8] = []
     /// How many bytes of ``kept`` belong to a secret whose mask is out already.
     private var covered = 0
+    /// Whether a mask came last: secrets that touch are replaced by one.
+    private var isMasked = false
+
+    /// What is looked through at once: it bounds the states that a hostile text can bring about.
+    private static let piece = 64 << 10
 
     /// Takes a piece and gives what is safe to write.
-    mutating func feed(_ bytes: ArraySlice<UInt8>, _ table: RedactionTable, isEnd: Bool = false) -> [UInt8] {
-        if table.isEmpty, kept.isEmpty { return Array(bytes) }
-        kept += bytes
+    mutating func feed(
+        _ bytes: ArraySlice<UInt8>, _ table: RedactionTable, _ ending: RedactionTable.Ending = .open
+    ) -> [UInt8] {
         var output: [UInt8] = []
-        output.reserveCapacity(kept.count)
-        let hidden = covered
-        let (rest, covered) = kept.withUnsafeBufferPointer { text in
-            table.scan(text, covered: hidden, isEnd: isEnd) { range in
-                output.append(contentsOf: text[range])
-            } mask: {
-                output.append(contentsOf: Redactor.mask.utf8)
-            }
+        output.reserveCapacity(kept.count + bytes.count)
+        var rest = bytes
+        while rest.count > Self.piece {
+            scan(rest.prefix(Self.piece), table, .open, &output)
+            rest = rest.dropFirst(Self.piece)
         }
-        kept.removeFirst(rest)
-        self.covered = covered
+        scan(rest, table, ending, &output)
         return output
+    }
+
+    private mutating func scan(
+        _ bytes: ArraySlice<UInt8>, _ table: RedactionTable, _ ending: RedactionTable.Ending,
+        _ output: inout [UInt8]
+    ) {
+        kept += bytes
+        let hidden = covered
+        let end = kept.withUnsafeBufferPointer { text -> Int in
+            let scan = table.scan(text, ending)
+            var place = hidden
+            for secret in scan.secrets where secret.lowerBound < scan.end {
+                show(text, place..<max(place, secret.lowerBound), &output)
+                if !isMasked { output += Redactor.mask.utf8 }
+                isMasked = true
+                place = max(place, secret.upperBound)
+            }
+            show(text, place..<max(place, scan.end), &output)
+            covered = max(0, place - scan.end)
+            return scan.end
+        }
+        kept.removeFirst(end)
+    }
+
+    private mutating func show(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ output: inout [UInt8]) {
+        if range.isEmpty { return }
+        output.append(contentsOf: text[range])
+        isMasked = false
     }
 }

@@ -77,7 +77,7 @@ extension RunJournal: ActivityObserver {
         let size = 1 << 16
         for start in stride(from: 0, to: bytes.count, by: size) {
             let end = min(start + size, bytes.count)
-            let safe = stream.feed(bytes[start..<end], table, isEnd: end == bytes.count)
+            let safe = stream.feed(bytes[start..<end], table, end == bytes.count ? .complete : .open)
             hash.update(data: safe)
             count += safe.count
         }

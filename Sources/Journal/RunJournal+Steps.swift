@@ -65,7 +65,7 @@ extension RunJournal {
     ) throws(JournalError) -> String {
         try checkName(step)
         try checkName(name)
-        let safe = redactor.redact(content)
+        let safe = redactor.redact(cut: content)
         let folder = "\(path)/evidence/\(step)"
         if try disk.makeDirectory(folder) { try disk.syncDirectory("\(path)/evidence") }
         let file = access("\(folder)/\(name)", F_OK) == 0 ? Disk.freeName("\(folder)/\(name).") : "\(folder)/\(name)"
@@ -90,7 +90,7 @@ extension RunJournal {
     /// A name that becomes a file's must not lead elsewhere.
     func checkName(_ name: String) throws(JournalError) {
         let isPlain = name.utf8.allSatisfy {
-            EscapeReading.isAlphanumeric($0) || [UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: ".")].contains($0)
+            ASCII.isAlphanumeric($0) || [UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: ".")].contains($0)
         }
         guard isPlain, !name.isEmpty, !name.hasPrefix("."), name.utf8.count <= 200 else {
             throw .badState(

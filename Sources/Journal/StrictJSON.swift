@@ -223,7 +223,7 @@ struct StrictJSON {
     private func hex(at place: Int) throws(Fault) -> Int {
         var value = 0
         for index in place..<(place + 4) {
-            guard index < text.count, let digit = EscapeReading.hexValue(text[index]) else {
+            guard index < text.count, let digit = ASCII.hexValue(text[index]) else {
                 throw fault("it is not JSON")
             }
             value = value << 4 | digit
