@@ -56,10 +56,50 @@ struct LiveProvider: SiteProvider {
             return credentials
         }
         for secret in credentials.allSecrets { redactor.add(secret) }
+        let refusals = credentials.logins.compactMap(Self.refusal)
+        guard refusals.isEmpty else { throw CombinedFailure("read the credentials", refusals) }
         return (
             credentials,
             GeneratedSecretsStore(directory: directory, filed: credentials.generated) { redactor.add($0) }
         )
+    }
+}
+
+extension LiveProvider {
+    /// Makes the secrets known to `redactor` before the first record, which has the command line.
+    ///
+    /// What is wrong with the files is not reported here: the run reads them again, and has its
+    /// record then.
+    static func learnSecrets(
+        of inventory: Inventory, for modules: [StepKit.Module], redactor: Redactor
+    ) async {
+        do {
+            _ = try await credentials(of: inventory, for: modules, redactor: redactor)
+        } catch {
+            return
+        }
+    }
+
+    /// Why a password or key cannot be one of ours.
+    private static func refusal(name: String, secret: Secret) -> (any ExplainedError)? {
+        guard let objection = Redactor.objection(to: secret) else { return nil }
+        return StepFailure(
+            "keep \(name) out of the record", cause: "it \(objection)",
+            remedy: "replace it by a longer one, best a generated one, where it is used and in its file",
+            kind: .badInput)
+    }
+}
+
+extension Credentials {
+    /// The secrets that only we and one service know, with their names.
+    fileprivate var logins: [(name: String, secret: Secret)] {
+        [
+            ("the password of PostgreSQL's administrator", postgres.password),
+            ("the password of Redis", redis.password),
+            ("the password of Redis Sentinel", redis.sentinelPassword),
+            ("the registry's token", registry.token),
+            ("the secret key of the object storage", objectStorage?.secretKey),
+        ].compactMap { name, secret in secret.map { (name, $0) } }
     }
 }
 
