@@ -30,7 +30,7 @@ actor JournalOpener {
             runner: .init(
                 version: description.runnerVersion, sha256: try Self.executableDigest(),
                 arguments: description.arguments.map(redactor.redact)),
-            inventory: .init(path: description.inventoryPath, sha256: description.inventoryDigest),
+            inventory: .init(path: redactor.redact(description.inventoryPath), sha256: description.inventoryDigest),
             steps: description.steps, plan: description.plan.map { SHA256.hash(data: $0).hex },
             options: description.options.isEmpty ? nil : description.options, previous: predecessor)
         let bytes = try SealedJSON.file(header)
