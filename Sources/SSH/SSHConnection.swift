@@ -3,8 +3,8 @@ import Glibc
 
 /// An SSH connection to a host that is logged in, with a few remote shells for commands, and forwards beside them.
 ///
-/// The actor runs on a thread of its own, which also keeps the sockets, the shells and the forwards going between its
-/// jobs: nothing here blocks Swift's cooperative pool, and forwards move while commands run.
+/// The actor runs on one of a few threads for all connections, which also keep the sockets, the shells and the forwards
+/// going between its jobs: nothing here blocks Swift's cooperative pool, and forwards move while commands run.
 ///
 /// A command that is cut off by a timeout, a cancelled task or a lost connection has an *unknown* outcome, and goes on on
 /// the host, under the host's lock if it changes something; a cancelled one gets ``SSHDestination/Limits/cancellation``
@@ -19,7 +19,7 @@ public actor SSHConnection: RemoteShell {
     /// Why there is no session any more, for those who ask from other threads.
     private nonisolated let lost = Locked<LinkFailure?>(nil)
 
-    /// The thread of this connection.
+    /// What runs this connection.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     /// The inventory name of the host.
     public nonisolated var hostName: String { destination.name }
@@ -46,7 +46,7 @@ public actor SSHConnection: RemoteShell {
         self.destination = destination
         self.observer = observer
         do {
-            loop = try EventLoop(label: "ssh \(destination.name)")
+            loop = try EventLoop()
         } catch {
             throw destination.linkError(.socket(error.code), in: .connect, attempt: "connect")
         }

@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test func onlyTheFirstEndOfAWaitCounts() async throws {
-        let loop = try EventLoop(label: "test")
+        let loop = try EventLoop()
         let waiter = Waiter(loop: loop)
         #expect(await waiter.wait(for: .milliseconds(50)) == .timedOut)
         let task = Task { await waiter.wait(for: .seconds(60)) }

@@ -1,8 +1,8 @@
 import ClientKit
-import CLibSSH2
 import Glibc
 
-/// A serial executor on one thread of its own that waits in `poll` for file descriptors and for jobs at once.
+/// A serial executor that waits in `poll` for file descriptors and for jobs at once, on a ``PollThread`` that it shares with
+/// others.
 ///
 /// The actor that runs on it may keep sockets going between its jobs: after each batch of jobs, and after
 /// each wake-up of `poll`, the loop calls the actor's `process`, which does what can be done without
@@ -28,25 +28,27 @@ final class EventLoop: SerialExecutor, TaskExecutor {
         var jobs: [UnownedJob] = []
         var pending: [Pending] = []
         var process: (@Sendable ([pollfd]) -> Request?)?
-        var thread: pthread_t?
+        /// Whether a turn is to come, or is under way and will see what is added.
+        var isScheduled = false
         var isStopped = false
-    }
 
-    private let state = Locked(State())
-    private let wakeUp: Int32
-
-    /// Starts the thread, or throws where there is no descriptor or no thread left.
-    init(label: String) throws(Errno) {
-        wakeUp = eventfd(0, O_CLOEXEC | O_NONBLOCK)
-        guard wakeUp >= 0 else { throw Errno(code: errno) }
-        try startThread(label) {
-            self.state.withLock { $0.thread = pthread_self() }
-            self.run()
+        /// Notes that a turn is needed; false where one is to come already.
+        mutating func needsTurn() -> Bool {
+            defer { isScheduled = true }
+            return !isScheduled
         }
     }
 
+    private let state = Locked(State())
+    private let thread: PollThread
+
+    /// Throws where there is no descriptor or no thread left for the first one.
+    init() throws(Errno) {
+        thread = try PollThread.join()
+    }
+
     deinit {
-        if wakeUp >= 0 { Glibc.close(wakeUp) }
+        thread.leave()
     }
 
     /// Says what keeps the actor's sockets going.
@@ -56,36 +58,36 @@ final class EventLoop: SerialExecutor, TaskExecutor {
         state.withLock { $0.process = process }
     }
 
-    /// Ends the thread after the job that calls this.
+    /// Ends the turns after the job that calls this.
     func stop() {
-        state.withLock { $0.isStopped = true }
+        let mustSchedule = state.withLock { state in
+            state.isStopped = true
+            return state.needsTurn()
+        }
+        if mustSchedule { thread.schedule(self) }
     }
 
     /// Takes a job and ends the wait of the thread.
     func enqueue(_ job: consuming ExecutorJob) {
         let unowned = UnownedJob(job)
-        let mustWake = state.withLock { state in
+        let mustSchedule = state.withLock { state in
             state.jobs.append(unowned)
-            return state.jobs.count == 1 && state.thread.map { pthread_equal($0, pthread_self()) == 0 } ?? true
+            return state.needsTurn()
         }
-        if mustWake {
-            var one: UInt64 = 1
-            // It cannot be full: it is read before each wait.
-            _ = Glibc.write(wakeUp, &one, MemoryLayout<UInt64>.size)
-        }
+        if mustSchedule { thread.schedule(self) }
     }
 
-    /// Lets `assumeIsolated` succeed in `process`, which is not a job but runs on the same thread.
+    /// Lets `assumeIsolated` succeed in `process`, which is not a job but runs in the same turn.
     func checkIsolated() {
-        precondition(isIsolatingCurrentContext() == true, "not on the session's thread")
+        precondition(isIsolatingCurrentContext() == true, "not in a turn of the session's loop")
     }
 
-    /// Whether the caller is on the loop's thread.
+    /// Whether the caller is in a turn of this loop.
     func isIsolatingCurrentContext() -> Bool? {
-        state.withLock { state in state.thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
+        thread.isRunning(self)
     }
 
-    /// Watches `wait`, which belongs to a task on this thread.
+    /// Watches `wait`, which belongs to a task on this loop.
     func add(_ wait: Wait, for descriptors: [pollfd], until end: ContinuousClock.Instant) {
         state.withLock { $0.pending.append(Pending(wait: wait, descriptors: descriptors, end: end)) }
     }
@@ -102,21 +104,27 @@ final class EventLoop: SerialExecutor, TaskExecutor {
         for pending in state.withLock({ $0.pending }) { pending.wait.end(.cancelled) }
     }
 
-    private func run() {
-        var events: [pollfd] = []
-        while true {
-            let isStopped = runJobs()
-            if isStopped { return }
-            let process = state.withLock { $0.process }
-            events = wait(for: process?(events) ?? Request())
+    /// Ends the waits that are over, runs the jobs, and keeps the sockets going; returns what to wait for, or nil
+    /// when it was stopped.
+    func turn(_ events: [pollfd]) -> Request? {
+        endWaits(after: events)
+        if runJobs() { return nil }
+        let process = state.withLock { $0.process }
+        var request = process?(events) ?? Request()
+        for pending in state.withLock({ $0.pending }) {
+            request.descriptors += pending.descriptors
+            request.deadline = min(request.deadline ?? pending.end, pending.end)
         }
+        return request
     }
 
-    /// Runs jobs until none is left, and tells whether one of them stopped the loop.
+    /// Runs jobs until none is left, and tells whether the loop is stopped.
     private func runJobs() -> Bool {
         while true {
             let (jobs, isStopped) = state.withLock { state in
-                defer { state.jobs.removeAll(keepingCapacity: true) }
+                defer { state.jobs = [] }
+                // Whatever comes from now on needs another turn.
+                if state.jobs.isEmpty { state.isScheduled = false }
                 return (state.jobs, state.isStopped)
             }
             if jobs.isEmpty { return isStopped }
@@ -126,47 +134,20 @@ final class EventLoop: SerialExecutor, TaskExecutor {
         }
     }
 
-    private func wait(for request: Request) -> [pollfd] {
-        let (hasJobs, pending) = state.withLock { (!$0.jobs.isEmpty, $0.pending) }
-        var events: [pollfd] = []
-        if !hasJobs {
-            let ends = pending.map(\.end) + [request.deadline].compactMap { $0 }
-            events = poll(request.descriptors + pending.flatMap(\.descriptors), until: ends.min())
-        }
+    private func endWaits(after events: [pollfd]) {
         let now = ContinuousClock.now
-        for entry in pending {
+        for entry in state.withLock({ $0.pending }) {
             if entry.descriptors.contains(where: { wanted in events.contains { $0.fd == wanted.fd } }) {
                 finish(entry.wait, as: .signalled)
             } else if now >= entry.end {
                 finish(entry.wait, as: .timedOut)
             }
         }
-        return events
     }
 
     /// Ends `wait` and forgets it at once: the task may be long in coming, and must not be waited for without a pause.
     private func finish(_ wait: Wait, as end: Wait.End) {
         remove(wait)
         wait.end(end)
-    }
-
-    /// The descriptors on which something happened before `end`.
-    private func poll(_ descriptors: [pollfd], until end: ContinuousClock.Instant?) -> [pollfd] {
-        var descriptors = descriptors + [pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0)]
-        var milliseconds: Int32 = -1
-        if let end {
-            let left = max(.zero, end - .now)
-            // Rounded up, so that the deadline has passed when the wait is over.
-            milliseconds = Int32(
-                clamping: left.components.seconds * 1000
-                    + (left.components.attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
-        }
-        // EINTR counts as a wake-up on which nothing happened.
-        guard Glibc.poll(&descriptors, nfds_t(descriptors.count), milliseconds) > 0 else { return [] }
-        if descriptors.removeLast().revents != 0 {
-            var count: UInt64 = 0
-            _ = read(wakeUp, &count, MemoryLayout<UInt64>.size)
-        }
-        return descriptors.filter { $0.revents != 0 }
     }
 }

@@ -12,7 +12,7 @@ func startThread(_ label: String, _ body: @escaping @Sendable () -> Void) throws
     pthread_attr_init(&attributes)
     defer { pthread_attr_destroy(&attributes) }
     pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-    // Jobs of actors run here, which use no deep recursion; hundreds of hosts are hundreds of threads.
+    // Jobs of actors and look-ups run here, which use no deep recursion; there may be a look-up for each of hundreds of hosts.
     pthread_attr_setstacksize(&attributes, 1 << 20)
     let reference = Unmanaged.passRetained(Body(body))
     var thread = pthread_t()
