@@ -51,7 +51,9 @@ let package = Package(
             name: "runner", dependencies: ["RunnerCommands", "Steps"], path: "Sources/runner/Main",
             swiftSettings: strict),
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
-        .testTarget(name: "SSHTests", dependencies: ["COpenSSL", "ClientKit", "SSH"], swiftSettings: strict),
+        .testTarget(
+            name: "SSHTests", dependencies: ["COpenSSL", "ClientKit", "SSH", "TestSupport"],
+            swiftSettings: strict),
         .executableTarget(
             name: "JournalCrash", dependencies: ["ClientKit", "Journal"], path: "Tests/JournalCrash",
             swiftSettings: strict),
@@ -59,27 +61,39 @@ let package = Package(
             name: "JournalTests", dependencies: ["ClientKit", "Journal", "JournalCrash"],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .target(
+            name: "TestSupport", dependencies: ["ClientKit", "Postgres", "Redis", "SSH", "StepKit"],
+            path: "Tests/Support", swiftSettings: strict),
+        .target(
             name: "DataServers", dependencies: ["ClientKit", "Postgres", "Redis"], path: "Tests/DataServers",
             swiftSettings: strict),
         .testTarget(
-            name: "PostgresTests", dependencies: ["ClientKit", "DataServers", "Postgres"], swiftSettings: strict),
-        .testTarget(name: "RedisTests", dependencies: ["ClientKit", "DataServers", "Redis"], swiftSettings: strict),
+            name: "PostgresTests", dependencies: ["ClientKit", "DataServers", "Postgres", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "RedisTests", dependencies: ["ClientKit", "DataServers", "Redis", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "StepKitTests",
-            dependencies: ["ClientKit", "DataServers", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps"],
+            dependencies: [
+                "ClientKit", "DataServers", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps", "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "StepsTests",
-            dependencies: ["ClientKit", "DataServers", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps"],
+            dependencies: [
+                "ClientKit", "DataServers", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps", "TestSupport",
+            ],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
             name: "EngineTests",
             dependencies: [
                 "ClientKit", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps",
+                "TestSupport",
             ],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
-            name: "KubernetesTests", dependencies: ["ClientKit", "Kubernetes", "SSH"], resources: [.copy("Fixtures")],
+            name: "KubernetesTests", dependencies: ["ClientKit", "Kubernetes", "SSH", "TestSupport"],
+            resources: [.copy("Fixtures")],
             swiftSettings: strict),
         // What `make bench` times against other tools.
         .executableTarget(
@@ -89,7 +103,7 @@ let package = Package(
             name: "RunnerTests",
             dependencies: [
                 "ClientKit", "DataServers", "Journal", "Postgres", "Redis", "RunnerCommands", "SSH", "StepKit",
-                "Steps", "SecondModule", "runner",
+                "Steps", "SecondModule", "TestSupport", "runner",
             ],
             swiftSettings: strict),
         // `runner` with a second module.

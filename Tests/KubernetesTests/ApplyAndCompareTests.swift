@@ -2,6 +2,7 @@ import ClientKit
 import Foundation
 import Kubernetes
 import SSH
+import TestSupport
 import Testing
 
 extension ServerTests {

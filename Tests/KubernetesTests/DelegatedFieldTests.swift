@@ -1,6 +1,7 @@
 import ClientKit
 import Kubernetes
 import SSH
+import TestSupport
 import Testing
 
 extension ServerTests {

@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import Kubernetes
+import TestSupport
 import Testing
 
 /// The rehearsal cluster.

@@ -2,6 +2,7 @@ import ClientKit
 import Kubernetes
 import SSH
 import Synchronization
+import TestSupport
 import Testing
 
 extension ServerTests {

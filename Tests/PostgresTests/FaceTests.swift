@@ -2,6 +2,7 @@ import ClientKit
 import DataServers
 import Foundation
 import Postgres
+import TestSupport
 import Testing
 
 extension PostgresServerTests {

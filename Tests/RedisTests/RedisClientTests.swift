@@ -2,6 +2,7 @@ import ClientKit
 import DataServers
 import Foundation
 import Redis
+import TestSupport
 import Testing
 
 @Suite(.redisServer) struct RedisClientTests {

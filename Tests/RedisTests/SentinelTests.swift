@@ -2,6 +2,7 @@ import ClientKit
 import DataServers
 import Foundation
 import Redis
+import TestSupport
 import Testing
 
 /// Sentinels that know the master, and everything that keeps them from telling it.

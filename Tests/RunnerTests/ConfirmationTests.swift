@@ -2,6 +2,7 @@ import ClientKit
 import Foundation
 import Glibc
 import Journal
+import TestSupport
 import Testing
 
 /// What the operator confirms is what is reset: `run` reads the inventory once, before it asks.
@@ -43,9 +44,10 @@ import Testing
 
     /// The shipped inventory with another database and no credentials; its digest.
     private static func write(database: String, to file: URL) throws -> String {
-        let text = try String(contentsOf: root.appending(path: "inventory.json"), encoding: .utf8)
-            .replacing(#""database": "chatwoot""#, with: #""database": "\#(database)""#)
-            .replacing("/opt/keybuzz-installer-v2/credentials", with: "/nowhere")
+        let text = try Shipped.inventoryText([
+            (#""database": "chatwoot""#, #""database": "\#(database)""#),
+            ("/opt/keybuzz-installer-v2/credentials", "/nowhere"),
+        ])
         try Data(text.utf8).write(to: file)
         return SHA256.hash(data: Array(text.utf8)).hex
     }

@@ -4,22 +4,16 @@ import Foundation
 import Redis
 import StepKit
 import Steps
+import TestSupport
 import Testing
 
 @testable import RunnerCommands
 
 /// The runner's own connection to Redis as an inventory describes it, on real servers.
 @Suite(.serialized) struct RedisConnectorTests {
-    private static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-
     private func connector(_ redis: String, sentinelPassword: String? = nil) throws -> RedisConnector {
-        let shipped = try String(contentsOf: Self.package.appending(path: "inventory.json"), encoding: .utf8)
         let key = "\"host\": \"10.0.0.10\",\n    \"port\": 6379,\n    \"database\": 0"
-        try #require(shipped.contains(key))
-        let inventory = try StepKit.Inventory.parse(
-            Array(shipped.replacing(key, with: redis).utf8), path: "/etc/keybuzz/inventory.json",
-            for: [module11])
+        let inventory = try Shipped.inventory([(key, redis)], for: [module11])
         let observer = IgnoringObserver()
         let hosts = LiveHosts(inventory, observer: observer) { _ in nil }
         return RedisConnector(

@@ -5,6 +5,7 @@ import Postgres
 import Redis
 import SSH
 import Steps
+import TestSupport
 import Testing
 
 @testable import StepKit
@@ -12,9 +13,6 @@ import Testing
 
 /// PostgreSQL and Redis behind a real sshd, each of whose forwards is for one connection.
 @Suite(.serialized) struct TunnelledServicesTests {
-    private static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-
     /// What a run has of services in front of which `sshd` stands; the texts are the inventory's objects.
     private func withServices<Value: Sendable>(
         postgres: String = "\"hosts\": [\"127.0.0.1\"]", redis: String = "\"host\": \"127.0.0.1\"",
@@ -22,9 +20,7 @@ import Testing
     ) async throws -> Value {
         let sshd = try SSHServer()
         defer { sshd.stop() }
-        let shipped = try String(contentsOf: Self.package.appending(path: "inventory.json"), encoding: .utf8)
-        var text = shipped
-        for (old, new) in [
+        let changes = [
             (#""service": 15"#, #""service": 3"#),
             ("~/.ssh/keybuzz_infra", sshd.userKey), ("~/.ssh/known_hosts", sshd.knownHosts),
             (#""address": "10.0.0.100""#, #""address": "127.0.0.1", "port": \#(sshd.port)"#),
@@ -36,12 +32,8 @@ import Testing
                 "\"host\": \"10.0.0.10\",\n    \"port\": 6379,\n    \"database\": 0,\n    \"via\": \"direct\"",
                 redis + ", \"via\": \"ssh\""
             ),
-        ] {
-            try #require(text.contains(old), "\(old)")
-            text = text.replacing(old, with: new)
-        }
-        let inventory = try StepKit.Inventory.parse(
-            Array(text.utf8), path: "/etc/keybuzz/inventory.json", for: [module11])
+        ]
+        let inventory = try Shipped.inventory(changes, for: [module11])
         let credentials = Credentials(
             postgres: PostgresCredentials(
                 user: "kb_admin", password: Secret(PostgresServer.adminPassword), host: nil, port: nil),

@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import SSH
+import TestSupport
 import Testing
 
 @Suite struct CommandTests {
@@ -117,8 +118,8 @@ import Testing
         let result = try await connection.run(RemoteCommand(["sh", "-c", script], effect: .read))
         #expect(result.exitStatus == 0)
         #expect(result.outputText.hasSuffix("0\n1\nx 0\n"))
-        #expect(observer.seen.stdout == result.standardOutput)
-        #expect(observer.seen.stderr.isEmpty)
+        #expect(observer.entries.first?.stdout == result.standardOutput)
+        #expect(observer.entries.first?.stderr == [])
     }
 
     @Test func noisyStartFilesAreNotOutput() async throws {

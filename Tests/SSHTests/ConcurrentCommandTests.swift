@@ -2,6 +2,7 @@ import ClientKit
 import Foundation
 import Glibc
 import SSH
+import TestSupport
 import Testing
 
 /// A command that makes the file `own`, and waits for `other`.
@@ -30,8 +31,8 @@ func meet(_ names: [String], on connection: SSHConnection) async throws {
         let observer = RecordingObserver()
         let connection = try await server.connect(observer: observer)
         try await meet(["a", "b", "c", "d"].map(server.path), on: connection)
-        #expect(observer.seen.begun.count == 4)
-        #expect(observer.seen.ended == Array(repeating: .exited(0), count: 4))
+        #expect(observer.begun.count == 4)
+        #expect(observer.ended == Array(repeating: .exited(0), count: 4))
     }
 
     @Test func aReadRunsWhileChangesWait() async throws {
@@ -141,7 +142,7 @@ func meet(_ names: [String], on connection: SSHConnection) async throws {
         // The other one still runs.
         let error = await #expect(throws: SSHError.self) { try await waiting.value }
         #expect(error?.cause == "nothing was sent: the task was cancelled")
-        #expect(observer.seen.begun.count == 1)
+        #expect(observer.begun.count == 1)
         #expect(FileManager.default.createFile(atPath: go, contents: nil))
         #expect(try await other.exitStatus == 0)
         #expect(try await connection.run(RemoteCommand(["echo", "next"], effect: effect)).outputText == "next\n")
@@ -163,8 +164,8 @@ func meet(_ names: [String], on connection: SSHConnection) async throws {
         let error = await #expect(throws: SSHError.self) { try await waiting.value }
         #expect(error?.kind == .unreachable)
         #expect(error?.cause.contains("nothing was sent") == true)
-        #expect(observer.seen.begun.count == 3)
-        #expect(observer.seen.ended.count == 3)
+        #expect(observer.begun.count == 3)
+        #expect(observer.ended.count == 3)
         #expect(FileManager.default.createFile(atPath: server.path("go"), contents: nil))
     }
 }

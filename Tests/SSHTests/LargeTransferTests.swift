@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import SSH
+import TestSupport
 import Testing
 
 @Suite(.serialized) struct LargeTransferTests {
@@ -19,7 +20,7 @@ import Testing
             #expect(result.exitStatus == 0)
             #expect(result.standardOutput.count == 1000)
             #expect(result.isTruncated)
-            #expect(observer.seen.received == size)
+            #expect(observer.received == size)
             #expect(growth < 60, "\(growth) MiB")
             #expect(try await connection.run(RemoteCommand(["true"], effect: .read)).exitStatus == 0)
             server.process.end()

@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import SSH
+import TestSupport
 import Testing
 
 @Suite struct LockTests {
@@ -42,7 +43,7 @@ import Testing
             #expect(error?.kind == .busy)
             #expect(error?.cause.contains("sh -c touch \"$0\"; \(waiting) \(file)") == true, "\(error?.cause ?? "")")
         }
-        #expect(observer.seen.ended == [.refused(code: "lock busy"), .refused(code: "lock busy")])
+        #expect(observer.ended == [.refused(code: "lock busy"), .refused(code: "lock busy")])
         #expect(!FileManager.default.fileExists(atPath: server.path("touched")))
         #expect(try await second.run(RemoteCommand(["echo", "in step"], effect: .read)).outputText == "in step\n")
         #expect(FileManager.default.createFile(atPath: file + ".go", contents: nil))

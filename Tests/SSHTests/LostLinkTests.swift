@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import SSH
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct LostLinkTests {
@@ -20,14 +21,14 @@ import Testing
         #expect(error.kind == .unknownOutcome)
         #expect(error.phase == .command)
         #expect(error.cause.contains("the server closed the connection"))
-        guard case .unknown = try #require(observer.seen.ended.first) else { Issue.record("recorded as known"); return }
-        #expect(observer.seen.ended.count == 1)
+        guard case .unknown = try #require(observer.ended.first) else { Issue.record("recorded as known"); return }
+        #expect(observer.ended.count == 1)
         // The command itself goes on, which is why the outcome is not a failure.
         try await eventually("the command ends") { FileManager.default.fileExists(atPath: started + ".done") }
         let after = try await failure(of: RemoteCommand(["true"], effect: .read), on: connection)
         #expect(after.kind == .unreachable)
         #expect(after.cause.contains("nothing was sent"))
-        #expect(observer.seen.begun.count == 1)
+        #expect(observer.begun.count == 1)
         await #expect(throws: SSHError.self) { try await connection.forward(toHost: "127.0.0.1", port: 1) }
     }
 

@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import SSH
+import TestSupport
 import Testing
 
 @Suite struct TimeoutTests {
@@ -17,7 +18,7 @@ import Testing
         #expect(.now - started < .seconds(10))
         #expect(try await connection.run(RemoteCommand(["echo", "next"], effect: .read)).outputText == "next\n")
         #expect(.now - started < .seconds(10))
-        #expect(observer.seen.ended.count == 2)
+        #expect(observer.ended.count == 2)
     }
 
     @Test func aCancelledCommandMayEndWithinTheGrace() async throws {
@@ -61,7 +62,7 @@ import Testing
         task.cancel()
         let error = await #expect(throws: SSHError.self) { try await task.value }
         #expect(error?.kind == .failed)
-        #expect(observer.seen.begun.isEmpty)
+        #expect(observer.begun.isEmpty)
     }
 
     @Test func aFloodOfOutputDoesNotHideTheTimeout() async throws {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import StepKit
@@ -51,15 +52,11 @@ enum InventorySample {
     static let modules = Steps.modules
 
     /// The folder of the package, where the shipped files are.
-    static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().path()
+    static let package = Shipped.folder.path()
 
     /// ``lab`` with each `old` text, which must occur exactly once, replaced by its `new`.
     static func changed(_ changes: [(old: String, new: String)]) throws -> String {
-        try changes.reduce(lab) { text, change in
-            try #require(text.ranges(of: change.old).count == 1, "\(change.old) must occur once")
-            return text.replacing(change.old, with: change.new)
-        }
+        try Shipped.changed(lab, changes)
     }
 
     static func parse(_ text: String) throws(InventoryError) -> Inventory {

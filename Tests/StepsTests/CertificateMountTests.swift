@@ -5,6 +5,7 @@ import Kubernetes
 import Postgres
 import Redis
 import SSH
+import TestSupport
 import Testing
 
 @testable import StepKit

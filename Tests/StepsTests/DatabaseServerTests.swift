@@ -5,6 +5,7 @@ import Postgres
 import Redis
 import SSH
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import StepKit
@@ -59,9 +60,7 @@ import Testing
         func redisWriter() async throws -> RedisWriter { try await ForbiddenServices().redisWriter() }
         func redisHostReader() async throws -> RedisReader { try await ForbiddenServices().redisReader() }
         func addressAnswers() async -> [ServiceAnswer] { [] }
-        func shell(on host: Inventory.Host) async throws -> any RemoteShell {
-            try await ForbiddenServices().shell(on: host)
-        }
+        func shell(on host: Inventory.Host) async throws -> any RemoteShell { ForbiddenShell() }
 
         func site() async throws -> SiteWriter {
             let (inventory, shell) = (try SiteSample.inventory(), ForbiddenShell())

@@ -1,11 +1,12 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Steps
 
 /// Logs that Ruby, ActiveRecord and the clients of PostgreSQL and Redis wrote of real servers, one or more for each row.
 @Suite struct LogSymptomTests {
-    private static let folder = SiteSample.package.appending(path: "Tests/StepsTests/Fixtures/logs")
+    private static let folder = Shipped.folder.appending(path: "Tests/StepsTests/Fixtures/logs")
 
     private static func log(_ name: String) throws -> [String] {
         try String(contentsOf: folder.appending(path: "\(name).log"), encoding: .utf8)

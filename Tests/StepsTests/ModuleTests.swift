@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import StepKit
@@ -16,7 +17,7 @@ import Testing
     }
 
     @Test func eachStepStandsInTheFileOfItsName() throws {
-        let folder = SiteSample.package.appending(path: "steps")
+        let folder = Shipped.folder.appending(path: "steps")
         let files = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
             .filter { $0.hasSuffix(".swift") }.map { folder.appending(path: $0) }
         for step in module11.steps {

@@ -4,6 +4,7 @@ import Kubernetes
 import Postgres
 import Redis
 import SSH
+import TestSupport
 import Testing
 
 @testable import StepKit
@@ -11,17 +12,9 @@ import Testing
 
 /// The shipped inventory with sample credentials, and a site that may not be asked anything.
 enum SiteSample {
-    static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-
     /// The shipped inventory with each `old` text, which must occur exactly once, replaced by its `new`.
     static func inventory(_ changes: [(old: String, new: String)] = []) throws -> Inventory {
-        let shipped = try String(contentsOf: package.appending(path: "inventory.json"), encoding: .utf8)
-        let text = try changes.reduce(shipped) { text, change in
-            try #require(text.ranges(of: change.old).count == 1, "\(change.old) must occur once")
-            return text.replacing(change.old, with: change.new)
-        }
-        return try Inventory.parse(Array(text.utf8), path: "/etc/keybuzz/inventory.json", for: [module11])
+        try Shipped.inventory(changes, for: [module11])
     }
 
     static func credentials(
@@ -58,35 +51,6 @@ extension GeneratedSecrets {
 
     /// Two that nobody uses.
     static func standIn() -> GeneratedSecrets { .standIn(for: GeneratedSecret.chatwoot) }
-}
-
-/// A shell that nobody may use.
-struct ForbiddenShell: RemoteShell {
-    let hostName = "k8s-master-01"
-
-    func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
-        Issue.record("a command was run: \(command.arguments)")
-        throw SSHError(
-            phase: .command, hostName: hostName, endpoint: "10.0.0.100:22", attempt: "run a command",
-            cause: "nobody may",
-            remedy: "none", kind: .failed)
-    }
-}
-
-/// Databases that nobody may ask.
-struct ForbiddenServices: DataServices {
-    private func refuse() -> StepFailure {
-        Issue.record("a database was asked")
-        return StepFailure("connect", cause: "nobody may", remedy: "none")
-    }
-
-    func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader { throw refuse() }
-    func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter { throw refuse() }
-    func redisReader() async throws -> RedisReader { throw refuse() }
-    func redisWriter() async throws -> RedisWriter { throw refuse() }
-    func redisHostReader() async throws -> RedisReader { throw refuse() }
-    func addressAnswers() async -> [ServiceAnswer] { [] }
-    func shell(on host: Inventory.Host) async throws -> any RemoteShell { throw refuse() }
 }
 
 /// A manifest as the API server gets it.

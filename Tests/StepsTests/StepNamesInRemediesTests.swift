@@ -2,6 +2,7 @@ import ClientKit
 import Foundation
 import Kubernetes
 import StepKit
+import TestSupport
 import Testing
 
 @testable import Steps
@@ -58,7 +59,7 @@ import Testing
         "AddImagePullSecrets": pull, "RunMigrations": migrate, "DeployChatwoot": deploy, "ProveService": prove,
     ]
 
-    private static let folder = SiteSample.package.appending(path: "steps")
+    private static let folder = Shipped.folder.appending(path: "steps")
 
     private static func sources() throws -> [(name: String, text: String)] {
         try FileManager.default.subpathsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".swift") }.map {

@@ -5,6 +5,7 @@ import Journal
 import StepKit
 import Steps
 import Synchronization
+import TestSupport
 import Testing
 
 /// A folder that is removed with the last reference to it.
@@ -82,9 +83,7 @@ struct Bench: Sendable {
 
     /// The shipped inventory with some blanks behind it, which change nothing but its digest.
     static func inventory(blanks: Int = 0) throws -> Inventory {
-        let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-        let text = try String(contentsOf: package.appending(path: "inventory.json"), encoding: .utf8)
+        let text = try Shipped.inventoryText()
         return try Inventory.parse(
             Array((text + String(repeating: " ", count: blanks)).utf8), path: "/etc/inventory.json", for: [module11])
     }

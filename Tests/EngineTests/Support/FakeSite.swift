@@ -5,6 +5,7 @@ import Kubernetes
 import Postgres
 import Redis
 import SSH
+import TestSupport
 import Testing
 
 @testable import StepKit
@@ -81,33 +82,4 @@ extension Credentials {
         postgres: PostgresCredentials(user: "kb_admin", password: Secret("unused"), host: nil, port: nil),
         redis: RedisCredentials(password: Secret("unused"), host: nil, port: nil),
         registry: RegistryCredentials(username: "keybuzz", token: Secret("unused")), objectStorage: nil)
-}
-
-/// A shell that nothing in the engine may use.
-struct ForbiddenShell: RemoteShell {
-    let hostName = "k8s-master-01"
-
-    func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
-        Issue.record("the engine itself ran \(command.arguments)")
-        throw SSHError(
-            phase: .command, hostName: hostName, endpoint: "10.0.0.100:22", attempt: "run a command",
-            cause: "nobody may",
-            remedy: "none", kind: .failed)
-    }
-}
-
-/// Databases that nothing in the engine may use.
-struct ForbiddenServices: DataServices {
-    private func refuse() -> StepFailure {
-        Issue.record("the engine itself asked for a database")
-        return StepFailure("connect", cause: "nobody may", remedy: "none")
-    }
-
-    func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader { throw refuse() }
-    func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter { throw refuse() }
-    func redisReader() async throws -> RedisReader { throw refuse() }
-    func redisWriter() async throws -> RedisWriter { throw refuse() }
-    func redisHostReader() async throws -> RedisReader { throw refuse() }
-    func addressAnswers() async -> [ServiceAnswer] { [] }
-    func shell(on host: Inventory.Host) async throws -> any RemoteShell { throw refuse() }
 }

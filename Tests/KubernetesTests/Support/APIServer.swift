@@ -1,5 +1,6 @@
 import Foundation
 import Kubernetes
+import TestSupport
 import Testing
 
 /// A real etcd and kube-apiserver for a suite, on loopback addresses, without controllers or nodes.

@@ -2,6 +2,7 @@ import ClientKit
 import Foundation
 import Kubernetes
 import SSH
+import TestSupport
 import Testing
 
 /// A webhook that warns of what is written in one namespace of a test's API server, served on a loopback address until ``stop()``.

@@ -1,5 +1,6 @@
 import ClientKit
 import SSH
+import TestSupport
 import Testing
 
 @testable import StepKit

@@ -2,6 +2,7 @@ import ClientKit
 import Foundation
 import SSH
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import StepKit

@@ -3,6 +3,7 @@ import Kubernetes
 import Postgres
 import Redis
 import SSH
+import TestSupport
 import Testing
 
 @testable import StepKit
@@ -39,20 +40,4 @@ extension StepKit.Module {
         },
         steps: [], orderNote: "none", preflight: { _ in [] },
         diagnose: { _ in [] }, evidence: { _ in [] })
-}
-
-/// Databases that nobody may ask.
-struct ForbiddenServices: DataServices {
-    private func refuse() -> StepFailure {
-        Issue.record("a database was asked")
-        return StepFailure("connect", cause: "nobody may", remedy: "none")
-    }
-
-    func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader { throw refuse() }
-    func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter { throw refuse() }
-    func redisReader() async throws -> RedisReader { throw refuse() }
-    func redisWriter() async throws -> RedisWriter { throw refuse() }
-    func redisHostReader() async throws -> RedisReader { throw refuse() }
-    func addressAnswers() async -> [ServiceAnswer] { [] }
-    func shell(on host: Inventory.Host) async throws -> any RemoteShell { throw refuse() }
 }

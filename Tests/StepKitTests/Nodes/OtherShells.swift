@@ -3,58 +3,8 @@ import Foundation
 import Glibc
 import SSH
 import Synchronization
+import TestSupport
 import Testing
-
-/// Runs argument vectors on this machine, as a node's shell would there.
-final class LocalShell: RemoteShell {
-    let hostName = "k8s-master-01"
-    private let seen = Mutex<[RemoteCommand]>([])
-    private let environment: [String: String]
-
-    /// A shell whose commands also have `environment`.
-    init(environment: [String: String] = [:]) {
-        self.environment = environment
-    }
-
-    /// What was run.
-    var commands: [RemoteCommand] { seen.withLock { $0 } }
-
-    func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
-        seen.withLock { $0.append(command) }
-        do {
-            return try await runBlocking { [environment] in
-                try Self.result(of: command, environment: environment)
-            }
-        } catch {
-            throw SSHError(
-                phase: .command, hostName: hostName, endpoint: "127.0.0.1:22", attempt: "run \(command.arguments[0])",
-                cause: "\(error)", remedy: "none", kind: .failed)
-        }
-    }
-
-    private static func result(
-        of command: RemoteCommand, environment: [String: String]
-    ) throws -> CommandResult {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = command.arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-            .merging(command.environment) { $1 }
-        let (input, output, errors) = (Pipe(), Pipe(), Pipe())
-        (process.standardInput, process.standardOutput, process.standardError) = (input, output, errors)
-        let began = ContinuousClock.now
-        try process.run()
-        try input.fileHandleForWriting.write(contentsOf: Data(command.standardInput))
-        try input.fileHandleForWriting.close()
-        // What these commands say on standard error is short: it fits into the pipe.
-        let text = try output.fileHandleForReading.readToEnd() ?? Data()
-        let complaint = try errors.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return CommandResult(
-            exitStatus: process.terminationStatus, standardOutput: [UInt8](text), standardError: [UInt8](complaint),
-            isTruncated: false, duration: began.duration(to: .now))
-    }
-}
 
 /// Runs commands on this machine, with one of their words, such as a host's name, replaced by another.
 struct RedirectingShell: RemoteShell {
