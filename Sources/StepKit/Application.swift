@@ -2,6 +2,8 @@
 public struct Application: Sendable {
     /// The namespace of everything that the module makes.
     public let namespace: String
+    /// The labels of every object that the module makes.
+    public let labels: [String: String]
     /// The images that its pods run.
     public let images: [Image]
     /// Its database on the PostgreSQL service; nil where it has none.
@@ -10,17 +12,22 @@ public struct Application: Sendable {
     public let generated: GeneratedFile?
     /// Its credentials files, beside those of the platform and the generated one.
     public let credentialsFiles: [CredentialsFile]
+    /// The pods that serve HTTP; nil where none do.
+    public let endpoint: Endpoint?
 
     /// Describes an application; see the properties.
     public init(
-        namespace: String, images: [Image] = [], database: Database? = nil,
-        generated: GeneratedFile? = nil, credentialsFiles: [CredentialsFile] = []
+        namespace: String, labels: [String: String] = [:], images: [Image] = [],
+        database: Database? = nil, generated: GeneratedFile? = nil,
+        credentialsFiles: [CredentialsFile] = [], endpoint: Endpoint? = nil
     ) {
         self.namespace = namespace
+        self.labels = labels
         self.images = images
         self.database = database
         self.generated = generated
         self.credentialsFiles = credentialsFiles
+        self.endpoint = endpoint
     }
 }
 
@@ -36,6 +43,23 @@ extension Application {
         public init(_ reference: ImageReference, key: String) {
             self.reference = reference
             self.key = key
+        }
+    }
+
+    /// Pods that serve HTTP.
+    public struct Endpoint: Sendable, Hashable {
+        /// The labels that select them.
+        public let labels: [String: String]
+        /// The port that they listen on.
+        public let port: Int
+        /// A path that they answer without a login.
+        public let path: String
+
+        /// Describes pods; see the properties.
+        public init(labels: [String: String], port: Int, path: String) {
+            self.labels = labels
+            self.port = port
+            self.path = path
         }
     }
 

@@ -35,10 +35,10 @@ import Testing
     /// Whoever names a step in another place adds it, after finding out which steps can come to tell it.
     private static let places: [Place: (count: Int, tellers: [StepID])] = [
         // What keeps the pods, the pages and the ingress.
-        Place("page/RequestPath.swift", deploy): (1, [prove]),
-        Place("page/RequestPath+Causes.swift", deploy): (1, [prove]),
-        Place("page/RequestPath+Causes.swift", firewall): (1, [prove]),
-        Place("page/RequestPath+Ingress.swift", deploy): (1, [prove]),
+        Place("module-11/page/RequestPath.swift", deploy): (1, [prove]),
+        Place("module-11/page/RequestPath+Causes.swift", deploy): (1, [prove]),
+        Place("module-11/page/RequestPath+Causes.swift", firewall): (1, [prove]),
+        Place("module-11/page/RequestPath+Ingress.swift", deploy): (1, [prove]),
         Place("module-11/11_ct_03_tests.swift", deploy): (2, [prove]),
         // What the pods of the migration and of the deployment tell, and what their logs say.
         Place("module-11/PodTroubles.swift", firewall): (2, [migrate, deploy, prove]),

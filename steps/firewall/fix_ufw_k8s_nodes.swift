@@ -136,10 +136,13 @@ struct FixFirewall: PageAsker, NamedStep {
 
     /// Every pod that serves, by its own address.
     func probes(_ site: SiteReader, from node: NodeReader) async throws -> [HTTPProbe] {
+        guard let endpoint = site.application.endpoint else { return [] }
         let pods = try await site.cluster.list(
-            ["pods"], namespace: site.inventory.chatwoot.namespace, labels: ChatwootNames.selector("web"))
+            ["pods"], namespace: site.application.namespace, labels: endpoint.labels)
         return pods.filter(\.isReadyPod).compactMap { pod in
-            pod["status", "podIP"]?.string.map { HTTPProbe(url: "http://\($0):\(ChatwootNames.port)/api") }
+            pod["status", "podIP"]?.string.map {
+                HTTPProbe(url: "http://\($0):\(endpoint.port)\(endpoint.path)")
+            }
         }
     }
 
@@ -170,7 +173,7 @@ struct FixFirewall: PageAsker, NamedStep {
         guard !cut.isEmpty else { return }
         let closed = await site.nodesDroppingPodTraffic()
         throw StepFailure(
-            "connect to Chatwoot's pods from every node's own network",
+            "connect to the pods from every node's own network",
             cause: cut.joined(separator: "; ")
                 + (closed.isEmpty
                     ? ""

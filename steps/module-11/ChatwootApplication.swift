@@ -4,9 +4,12 @@ extension Application {
     /// Chatwoot, as `inventory` wants it.
     static func chatwoot(_ inventory: StepKit.Inventory) -> Application {
         Application(
-            namespace: inventory.chatwoot.namespace, images: [.chatwoot(inventory)],
+            namespace: inventory.chatwoot.namespace, labels: ChatwootNames.shared,
+            images: [.chatwoot(inventory)],
             database: .chatwoot(inventory), generated: .chatwoot(inventory),
-            credentialsFiles: [.chatwootExtra])
+            credentialsFiles: [.chatwootExtra],
+            endpoint: Endpoint(
+                labels: ChatwootNames.selector("web"), port: ChatwootNames.port, path: "/api"))
     }
 }
 

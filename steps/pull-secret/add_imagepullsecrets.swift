@@ -3,9 +3,9 @@ import Foundation
 import Kubernetes
 import StepKit
 
-/// Makes the Secret that lets the nodes pull Chatwoot's image, and proves that the registry accepts it before any pod starts.
+/// Makes the Secret that lets the nodes pull the application's images, and proves that the registry accepts it before any pod starts.
 ///
-/// The old script patched running Deployments with it; here they carry it from their first breath.
+/// The old script patched running Deployments with it; here they have it from the start.
 struct AddImagePullSecrets: ObjectStep, NamedStep {
     static let id: StepID = "add_imagepullsecrets"
     let summary = "Secret for the image's registry, accepted by it"
@@ -23,7 +23,9 @@ struct AddImagePullSecrets: ObjectStep, NamedStep {
         ])
         return [
             SecretObject(
-                metadata: .chatwoot(site.inventory.registry.secretName, in: site),
+                metadata: ObjectMeta(
+                    name: site.inventory.registry.secretName, namespace: site.application.namespace,
+                    labels: site.application.labels),
                 type: "kubernetes.io/dockerconfigjson",
                 data: [".dockerconfigjson": Secret(String(decoding: configuration, as: UTF8.self))])
         ]
