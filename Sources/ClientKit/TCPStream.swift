@@ -36,8 +36,8 @@ public final class TCPStream {
         descriptor = socket(entry.ai_family, streamType, Int32(IPPROTO_TCP))
         guard descriptor >= 0 else { throw .cannotConnect(lastErrorText()) }
         // The command is one write and its answer is waited for: nothing is gained by collecting bytes.
-        set(IPPROTO_TCP, TCP_NODELAY, 1)
-        set(SOL_SOCKET, SO_KEEPALIVE, 1)
+        switchOn(TCP_NODELAY, at: Int32(IPPROTO_TCP))
+        switchOn(SO_KEEPALIVE, at: SOL_SOCKET)
         guard fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0, fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 else {
             throw .cannotConnect(lastErrorText())
         }
@@ -170,13 +170,9 @@ public final class TCPStream {
         }
     }
 
-    private func set(_ level: Int32, _ option: Int32, _ value: Int32) {
-        var value = value
+    private func switchOn(_ option: Int32, at level: Int32) {
+        var value: Int32 = 1
         setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
-    }
-
-    private func set(_ level: Int, _ option: Int32, _ value: Int32) {
-        set(Int32(level), option, value)
     }
 }
 

@@ -19,7 +19,7 @@ public struct Diagnosis: Sendable, Hashable, Encodable {
     /// What to do next; `nil` unless the verdict is ``Verdict/failed``.
     public let remedy: String?
 
-    private init(_ subject: String, _ verdict: Verdict, _ found: String, remedy: String?) {
+    private init(_ subject: String, _ verdict: Verdict, found: String, remedy: String?) {
         self.subject = subject
         self.verdict = verdict
         self.found = found
@@ -28,21 +28,21 @@ public struct Diagnosis: Sendable, Hashable, Encodable {
 
     /// The same with every text changed by `change`, such as a redactor.
     public func mapping(_ change: (String) -> String) -> Diagnosis {
-        Diagnosis(change(subject), verdict, change(found), remedy: remedy.map(change))
+        Diagnosis(change(subject), verdict, found: change(found), remedy: remedy.map(change))
     }
 
     /// All is well, as `found` shows.
     public static func ok(_ subject: String, _ found: String) -> Diagnosis {
-        Diagnosis(subject, .ok, found, remedy: nil)
+        Diagnosis(subject, .ok, found: found, remedy: nil)
     }
 
     /// Something is wrong, and `remedy` mends it.
     public static func failed(_ subject: String, _ found: String, remedy: String) -> Diagnosis {
-        Diagnosis(subject, .failed, found, remedy: remedy)
+        Diagnosis(subject, .failed, found: found, remedy: remedy)
     }
 
     /// It could not be asked, because of what `found` names.
     public static func skipped(_ subject: String, _ found: String) -> Diagnosis {
-        Diagnosis(subject, .skipped, found, remedy: nil)
+        Diagnosis(subject, .skipped, found: found, remedy: nil)
     }
 }

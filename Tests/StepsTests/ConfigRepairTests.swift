@@ -41,24 +41,24 @@ import Testing
     }
 
     @Test func nothingIsMarkedWhereAllIsInPlace() throws {
-        let marked = ConfigRepair.marking(environment, try cluster(environment, podsOf: environment))
+        let marked = ConfigRepair.marking(environment, in: try cluster(environment, podsOf: environment))
         #expect(marked.repair == nil)
         #expect(marked.checksum == environment.checksum)
     }
 
     @Test func anEmptyClusterHasNothingToRepair() {
-        #expect(ConfigRepair.marking(environment, []).repair == nil)
+        #expect(ConfigRepair.marking(environment, in: []).repair == nil)
     }
 
     @Test(arguments: ["x", nil] as [String?]) func aValueThatIsPutBackReplacesThePods(_ value: String?) throws {
         let json = value.map { Kubernetes.JSONValue.string($0) }
         let live = try cluster(environment, plain: ["INSTALLATION_ENV": json], podsOf: environment)
-        let marked = ConfigRepair.marking(environment, live)
+        let marked = ConfigRepair.marking(environment, in: live)
         #expect(marked.repair != nil)
         #expect(marked.checksum != environment.checksum)
-        #expect(ConfigRepair.marking(environment, live).repair == marked.repair)
+        #expect(ConfigRepair.marking(environment, in: live).repair == marked.repair)
         let hidden = ConfigRepair.marking(
-            environment, try cluster(environment, secret: ["REDIS_PASSWORD": json], podsOf: environment))
+            environment, in: try cluster(environment, secret: ["REDIS_PASSWORD": json], podsOf: environment))
         #expect(hidden.repair != nil)
         #expect(hidden.repair != marked.repair)
     }
@@ -66,22 +66,22 @@ import Testing
     /// A variable that nobody wants is in the pods' environment until they are replaced.
     @Test func aVariableThatIsTakenAwayReplacesThePods() throws {
         let added = ConfigRepair.marking(
-            environment, try cluster(environment, plain: ["DATABASE_URL": "x"], podsOf: environment))
+            environment, in: try cluster(environment, plain: ["DATABASE_URL": "x"], podsOf: environment))
         #expect(added.repair != nil)
         let other = ConfigRepair.marking(
-            environment, try cluster(environment, secret: ["DATABASE_URL": "eA=="], podsOf: environment))
+            environment, in: try cluster(environment, secret: ["DATABASE_URL": "eA=="], podsOf: environment))
         #expect(other.repair != nil)
         #expect(other.repair != added.repair)
     }
 
     @Test func theMarkStaysUntilTheNextRepairAndThenChanges() throws {
         let wrong: [String: Kubernetes.JSONValue?] = ["INSTALLATION_ENV": "x"]
-        let first = ConfigRepair.marking(environment, try cluster(environment, plain: wrong, podsOf: environment))
+        let first = ConfigRepair.marking(environment, in: try cluster(environment, plain: wrong, podsOf: environment))
         // Cut off after the objects were put back: the pods still claim the environment without a mark.
-        #expect(ConfigRepair.marking(environment, try cluster(first, podsOf: environment)).repair == first.repair)
-        #expect(ConfigRepair.marking(environment, try cluster(first, podsOf: first)).repair == first.repair)
+        #expect(ConfigRepair.marking(environment, in: try cluster(first, podsOf: environment)).repair == first.repair)
+        #expect(ConfigRepair.marking(environment, in: try cluster(first, podsOf: first)).repair == first.repair)
         // The same hand, the same value, once more.
-        let second = ConfigRepair.marking(environment, try cluster(first, plain: wrong, podsOf: first))
+        let second = ConfigRepair.marking(environment, in: try cluster(first, plain: wrong, podsOf: first))
         #expect(second.repair != nil)
         #expect(second.repair != first.repair)
     }
@@ -93,11 +93,11 @@ import Testing
             GeneratedSecrets(
                 databasePassword: Secret("DbPass0123456789"), secretKeyBase: Secret(String(repeating: "ab", count: 64)))
         )
-        #expect(ConfigRepair.marking(environment, try cluster(before, podsOf: before)).repair == nil)
+        #expect(ConfigRepair.marking(environment, in: try cluster(before, podsOf: before)).repair == nil)
     }
 
     @Test func anObjectThatIsGoneGaveNoPodAnotherValue() throws {
         let live = try cluster(environment, podsOf: environment).filter { $0["kind"]?.string != "ConfigMap" }
-        #expect(ConfigRepair.marking(environment, live).repair == nil)
+        #expect(ConfigRepair.marking(environment, in: live).repair == nil)
     }
 }

@@ -101,7 +101,7 @@ import Testing
         }
 
         func makeReady() async throws {
-            try await SetupCredentials().makeReady(site(), chatwoot)
+            try await SetupCredentials().makeReady(site(), with: chatwoot)
             let left = try await SetupCredentials().databaseChanges(site().reader)
             #expect(left.isEmpty, "\(left.map(\.summary))")
             let own = try await postgresWriter(owner())
@@ -151,7 +151,7 @@ import Testing
     func aSchemaLoadByHandIsSeenAndAServingPodIsNot(_ installation: PostgresInstallation) async throws {
         let platform = try await Platform(installation, administrator: "CREATEDB CREATEROLE")
         try await platform.superuser("template1").execute("CREATE EXTENSION pg_stat_statements")
-        try await SetupCredentials().makeReady(platform.site(), platform.chatwoot)
+        try await SetupCredentials().makeReady(platform.site(), with: platform.chatwoot)
         let login = platform.owner()
         let serving = try await platform.postgresWriter(login)
         try await serving.execute("SELECT 'create table x'")
@@ -188,7 +188,7 @@ import Testing
     func whatAResetReadsOpensNoSessionOnTheDatabase(_ installation: PostgresInstallation) async throws {
         let platform = try await Platform(installation, administrator: "CREATEDB CREATEROLE")
         try await platform.superuser("template1").execute("CREATE EXTENSION pg_stat_statements")
-        try await SetupCredentials().makeReady(platform.site(), platform.chatwoot)
+        try await SetupCredentials().makeReady(platform.site(), with: platform.chatwoot)
         let site = try await platform.site().reader
         platform.read.withLock { $0 = [] }
         let state = try await DatabaseState.readOutside(site)
@@ -202,7 +202,7 @@ import Testing
     /// Preflight and the checks of a run with nothing to do share one value; from the first change on each step reads.
     @Test func theStateIsReadOnceUntilSomethingChanges() async throws {
         let platform = try await Platform(.system, administrator: "SUPERUSER")
-        try await SetupCredentials().makeReady(platform.site(), platform.chatwoot)
+        try await SetupCredentials().makeReady(platform.site(), with: platform.chatwoot)
         let site = try await platform.site().reader
         func reads() -> Int { platform.server.log.matches(of: /default_transaction_read_only=%/).count }
         let before = reads()

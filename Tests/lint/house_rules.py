@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 # Limits only ever come down. Shares are of all functions and initialisers in Sources and steps.
-MOST_WITH_TWO_UNLABELLED = 0.08
-MOST_WITH_THREE_UNLABELLED = 0.02
+MOST_WITH_TWO_UNLABELLED = 0.05
+MOST_WITH_THREE_UNLABELLED = 0.01
 # Of all lines in Sources, steps and Tests.
 MOST_LINES_OVER_100_COLUMNS = 0.08
 LONGEST_FILE = 250

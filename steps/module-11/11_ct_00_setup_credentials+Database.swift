@@ -14,19 +14,19 @@ extension SetupCredentials {
     }
 
     /// Does what is missing, and looks again: what lies in a database is seen only once it is there and accepts connections.
-    func makeReady(_ site: SiteWriter, _ secrets: GeneratedSecrets) async throws {
+    func makeReady(_ site: SiteWriter, with secrets: GeneratedSecrets) async throws {
         for _ in 1...3 {
             let state = try await DatabaseState.read(site.reader, asksRedis: false)
             let missing = try state.possible(site.reader)
             guard !missing.isEmpty else { return }
             for planned in missing {
-                try await carryOut(planned.change, state, site, password: secrets.databasePassword)
+                try await carryOut(planned.change, in: state, on: site, password: secrets.databasePassword)
             }
         }
     }
 
     private func carryOut(
-        _ change: DatabaseChange, _ state: DatabaseState, _ site: SiteWriter, password: Secret
+        _ change: DatabaseChange, in state: DatabaseState, on site: SiteWriter, password: Secret
     ) async throws {
         let (database, role) = (state.database, state.role)
         let admin = try await site.postgres(.admin(database: state.adminDatabase))

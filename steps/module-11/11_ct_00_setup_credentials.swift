@@ -32,7 +32,7 @@ struct SetupCredentials: NamedStep {
     }
 
     func apply(_ changes: [Change], to site: SiteWriter) async throws {
-        try await makeReady(site, site.ensureChatwootSecrets())
+        try await makeReady(site, with: site.ensureChatwootSecrets())
     }
 
     func verify(_ site: SiteReader) async throws {

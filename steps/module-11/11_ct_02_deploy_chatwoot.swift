@@ -20,7 +20,7 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
                 if case .done = verdict { return nil }
                 return Change(
                     "wait for the rollout of Deployment \(name), now \(verdict.summary)", .knownAfterApply, .run,
-                    Self.subject(name, site))
+                    Self.subject(name, on: site))
             }
             if try await !stuckPods(site).isEmpty {
                 changes.append(
@@ -32,19 +32,21 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
         let scaling = try await Scaling(site)
         changes += names.compactMap { name in
             guard let before = scaling.beforeReset(name) else { return nil }
-            if scaling.isToBeBroughtBack(name) { return scaleUp(name, 0, to: before, site) }
+            if scaling.isToBeBroughtBack(name) { return scaleUp(name, from: 0, to: before, on: site) }
             return Change(
-                .remove, Self.subject(name, site), field: "metadata.annotations[\(ChatwootNames.replicasBefore)]",
+                .remove, Self.subject(name, on: site), field: "metadata.annotations[\(ChatwootNames.replicasBefore)]",
                 old: "\(before)", .predicted)
         }
         if site.options.isPlanningReset {
-            changes += try await RunningPods(site).deployments().map { scaleUp($0, 0, to: scaling.wanted($0), site) }
+            changes += try await RunningPods(site).deployments().map {
+                scaleUp($0, from: 0, to: scaling.wanted($0), on: site)
+            }
         }
         return Finding(changes: changes)
     }
 
-    private func scaleUp(_ name: String, _ old: Int, to new: Int, _ site: SiteReader) -> Change {
-        Change(.change, Self.subject(name, site), field: "spec.replicas", old: "\(old)", new: "\(new)", .predicted)
+    private func scaleUp(_ name: String, from old: Int, to new: Int, on site: SiteReader) -> Change {
+        Change(.change, Self.subject(name, on: site), field: "spec.replicas", old: "\(old)", new: "\(new)", .predicted)
     }
 
     func apply(_ changes: [Change], to site: SiteWriter) async throws {
@@ -94,7 +96,7 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
     private let names = [ChatwootNames.web, ChatwootNames.worker]
     private var deployments: [Workload] { names.map(Workload.deployment) }
 
-    private static func subject(_ deployment: String, _ site: SiteReader) -> Change.Subject {
+    private static func subject(_ deployment: String, on site: SiteReader) -> Change.Subject {
         .object(kind: "Deployment", namespace: site.inventory.chatwoot.namespace, name: deployment)
     }
 

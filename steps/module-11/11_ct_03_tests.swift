@@ -63,10 +63,10 @@ struct ProveService: PageAsker, NamedStep {
         let other = try await databases
         // Pages that come from another database say nothing about this one.
         guard other.isEmpty else { return other }
-        return try await pages + (workloads ? workloadFaults(path, path.site.chatwootImage()) : []) + workers
+        return try await pages + (workloads ? workloadFaults(path, running: path.site.chatwootImage()) : []) + workers
     }
 
-    private func workloadFaults(_ path: RequestPath, _ image: ResolvedImage) -> [RequestPath.Fault] {
+    private func workloadFaults(_ path: RequestPath, running image: ResolvedImage) -> [RequestPath.Fault] {
         let objects = path.objects
         var faults = [ChatwootNames.web, ChatwootNames.worker].compactMap { name -> RequestPath.Fault? in
             let replicas = path.scaling.wanted(name)

@@ -26,18 +26,19 @@ struct RunMigrations: NamedStep {
         case .unknown: return .drifted([inAJob("migrate the database, once it can be inspected, with \(image)")])
         case .load:
             return .drifted(
-                try await backupChanges(state, site) + [inAJob("load the schema of \(image) and seed the database")])
+                try await backupChanges(state, on: site) + [inAJob("load the schema of \(image) and seed the database")]
+            )
         case .loadAgain:
             let load = inAJob(
                 "load the schema of \(image) again from scratch, because an earlier load was cut off after "
                     + "\(state.tables.count) tables, before any data")
-            return .drifted(try await backupChanges(state, site) + [load])
+            return .drifted(try await backupChanges(state, on: site) + [load])
         case .seed:
             let key = Change(
                 "set the onboarding key in Redis: the seed never finished, so nobody could create the first account",
                 .predicted, .create, .redis(database: site.inventory.redis.database), field: ChatwootNames.onboardingKey
             )
-            return .drifted(try await [key] + schemaChanges(state, site))
+            return .drifted(try await [key] + schemaChanges(state, on: site))
         case .keep:
             let open =
                 state.isOpenToStrangers
@@ -48,28 +49,28 @@ struct RunMigrations: NamedStep {
                         field: ChatwootNames.onboardingKey)
                 ]
                 : []
-            return Finding(changes: try await open + schemaChanges(state, site))
+            return Finding(changes: try await open + schemaChanges(state, on: site))
         }
     }
 
     /// What a database with a schema lacks; existing data is saved before it is migrated.
-    private func schemaChanges(_ state: DatabaseState, _ site: SiteReader) async throws -> [Change] {
-        if try await Self.isMigrated(state, site) { return try await recordChanges(state, site) }
-        return try await backupChanges(state, site) + [try await migration(state, site)]
+    private func schemaChanges(_ state: DatabaseState, on site: SiteReader) async throws -> [Change] {
+        if try await Self.isMigrated(state, on: site) { return try await recordChanges(state, on: site) }
+        return try await backupChanges(state, on: site) + [try await migration(state, on: site)]
     }
 
-    private func backupChanges(_ state: DatabaseState, _ site: SiteReader) async throws -> [Change] {
-        state.savesFirst ? try await MigrationBackup(site, state).changes() : []
+    private func backupChanges(_ state: DatabaseState, on site: SiteReader) async throws -> [Change] {
+        state.savesFirst ? try await MigrationBackup(site, of: state).changes() : []
     }
 
     /// What the record of a migrated database lacks.
-    private func recordChanges(_ state: DatabaseState, _ site: SiteReader) async throws -> [Change] {
-        let record = try await SchemaRecord(state, site)
+    private func recordChanges(_ state: DatabaseState, on site: SiteReader) async throws -> [Change] {
+        let record = try await SchemaRecord(state, on: site)
         return try await record.isInPlace(site) ? [] : site.changes(towards: [record.manifest])
     }
 
-    private func migration(_ state: DatabaseState, _ site: SiteReader) async throws -> Change {
-        let found = try await SchemaRecord(state, site).found(site)
+    private func migration(_ state: DatabaseState, on site: SiteReader) async throws -> Change {
+        let found = try await SchemaRecord(state, on: site).found(site)
         let reason = if case .other(let words) = found.author { "; \(words)" } else { "" }
         return Change(
             "migrate the database (\(state.words)) with \(site.inventory.chatwoot.image), in a Job\(reason)",
@@ -87,16 +88,16 @@ struct RunMigrations: NamedStep {
         default: break
         }
         if state.isOpenToStrangers { try await site.redis().delete(ChatwootNames.onboardingKey) }
-        if !isDone, try await !Self.isMigrated(state, site.reader) {
-            let backup = state.savesFirst ? try await MigrationBackup(site.reader, state).make(on: site) : nil
+        if !isDone, try await !Self.isMigrated(state, on: site.reader) {
+            let backup = state.savesFirst ? try await MigrationBackup(site.reader, of: state).make(on: site) : nil
             try await job.run(after: backup)
         }
-        try await site.apply([try await SchemaRecord(ready(site.reader), site.reader).manifest])
+        try await site.apply([try await SchemaRecord(ready(site.reader), on: site.reader).manifest])
     }
 
     func verify(_ site: SiteReader) async throws {
         let state = try await ready(site)
-        guard state.isDone(isMigrated: try await Self.isMigrated(state, site)) else {
+        guard state.isDone(isMigrated: try await Self.isMigrated(state, on: site)) else {
             throw StepFailure(
                 "verify that the database is migrated", host: site.postgresWords,
                 cause:
@@ -110,10 +111,10 @@ struct RunMigrations: NamedStep {
 
     /// Whether the database is what the image makes of it: by the record of an earlier run, which names the image by
     /// its digest, or where there is none by the figures that are known.
-    static func isMigrated(_ state: DatabaseState, _ site: SiteReader) async throws -> Bool {
+    static func isMigrated(_ state: DatabaseState, on site: SiteReader) async throws -> Bool {
         // The seed fills the settings; where it was cut off before, the task's migration run fills them.
         guard state.isLoaded, state.hasSettings else { return false }
-        let (image, found) = (site.inventory.chatwoot.image, try await SchemaRecord(state, site).found(site))
+        let (image, found) = (site.inventory.chatwoot.image, try await SchemaRecord(state, on: site).found(site))
         if case .other = found.author { return false }
         if found.author == .wanted, found.isUnchanged { return true }
         // A tag beside a digest proves nothing.
@@ -125,7 +126,7 @@ struct RunMigrations: NamedStep {
         let attempt = "deploy \(site.inventory.chatwoot.image)"
         let state = try await DatabaseState.read(site)
         if let refusal = state.refusalOfUse(attempt) { throw refusal.failure(site) }
-        guard state.isDone(isMigrated: try await isMigrated(state, site)) else {
+        guard state.isDone(isMigrated: try await isMigrated(state, on: site)) else {
             throw state.notMigrated(attempt).failure(site)
         }
     }

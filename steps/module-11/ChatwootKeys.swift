@@ -44,9 +44,9 @@ struct ChatwootKeys: Sendable, Hashable {
         }
         let announced = try await redis.members(of: "queues")
         let queues = Set(Self.queues).union(announced).sorted().map { "queue:\($0)" }
-        groups.append(Group(words: "queues of Sidekiq", keys: try await present(queues, redis)))
+        groups.append(Group(words: "queues of Sidekiq", keys: try await present(queues, in: redis)))
         let lists = ["queues", "retry", "schedule", "dead"]
-        groups.append(Group(words: "of Sidekiq's lists", keys: try await present(lists, redis)))
+        groups.append(Group(words: "of Sidekiq's lists", keys: try await present(lists, in: redis)))
         groups.append(
             Group(
                 words: "of Sidekiq's counters",
@@ -58,16 +58,16 @@ struct ChatwootKeys: Sendable, Hashable {
         let beats = own.flatMap { ["\($0)", "\($0):work", "\($0):workers", "\($0)-signals"] }
         groups.append(
             Group(
-                words: "of Chatwoot's workers", keys: try await present(["processes"] + beats, redis),
+                words: "of Chatwoot's workers", keys: try await present(["processes"] + beats, in: redis),
                 hasEffect: false))
-        let strangers = try await present(processes.filter { !isWorker($0) }, redis)
+        let strangers = try await present(processes.filter { !isWorker($0) }, in: redis)
         return ChatwootKeys(groups: groups, strangers: strangers)
     }
 
     /// Whether a Sidekiq process, `HOST:PID:NONCE`, is one of the worker Deployment's pods.
     static func isWorker(_ identity: String) -> Bool { identity.hasPrefix("\(ChatwootNames.worker)-") }
 
-    private static func present(_ keys: [String], _ redis: some RedisReading) async throws -> [String] {
+    private static func present(_ keys: [String], in redis: some RedisReading) async throws -> [String] {
         var present: [String] = []
         for key in keys where try await redis.exists(key) { present.append(key) }
         return present

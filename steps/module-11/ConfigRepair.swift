@@ -19,19 +19,19 @@ struct ConfigRepair {
     /// `environment` with its mark: the one that the cluster holds, or another where values are to be put back.
     func marking(_ environment: ChatwootEnvironment) async throws -> ChatwootEnvironment {
         let namespace = site.inventory.chatwoot.namespace
-        func reference(_ apiVersion: String, _ kind: String, _ name: String) -> ObjectReference {
+        func reference(_ kind: String, _ name: String, in apiVersion: String = "v1") -> ObjectReference {
             ObjectReference(apiVersion: apiVersion, kind: kind, namespace: namespace, name: name)
         }
         let live = try await site.cluster.get([
-            reference("v1", "ConfigMap", ChatwootNames.configMap), reference("v1", "Secret", ChatwootNames.secret),
-            reference("apps/v1", "Deployment", ChatwootNames.web),
-            reference("apps/v1", "Deployment", ChatwootNames.worker),
+            reference("ConfigMap", ChatwootNames.configMap), reference("Secret", ChatwootNames.secret),
+            reference("Deployment", ChatwootNames.web, in: "apps/v1"),
+            reference("Deployment", ChatwootNames.worker, in: "apps/v1"),
         ])
-        return Self.marking(environment, live)
+        return Self.marking(environment, in: live)
     }
 
     /// The same, with the objects that there are.
-    static func marking(_ environment: ChatwootEnvironment, _ live: [JSONValue]) -> ChatwootEnvironment {
+    static func marking(_ environment: ChatwootEnvironment, in live: [JSONValue]) -> ChatwootEnvironment {
         var marked = environment
         marked.repair =
             live.first { $0["kind"]?.string == "ConfigMap" }?["metadata", "annotations"]?

@@ -148,7 +148,7 @@ private func backup(_ site: SiteReader) async throws -> [Diagnosis] {
     guard state.savesFirst else {
         return [.skipped(subject, "there is no data to back up before a migration")]
     }
-    return [.ok(subject, "the database fits into \(try await MigrationBackup(site, state).place())")]
+    return [.ok(subject, "the database fits into \(try await MigrationBackup(site, of: state).place())")]
 }
 
 private func nodes(_ site: SiteReader) async throws -> [Diagnosis] {

@@ -18,22 +18,22 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         let state = try await DatabaseState.readOutside(site)
         let name = state.database
         if let old = state.aside {
-            let changes = try await leftChanges(old, state, site)
+            let changes = try await leftChanges(old, in: state, on: site)
             if changes.isEmpty { tellTheWayBack(site) }
             return Finding(changes: changes)
         }
         let keys = try await Self.keys(site)
-        try requireRight(state, beside: keys, site)
+        try requireRight(state, beside: keys, on: site)
         let running = try await RunningPods(site).deployments()
         var changes: [Change] = []
         if !running.isEmpty { changes.append(Change("scale \(running.joined(separator: " and ")) to 0", .predicted)) }
-        guard state.server.database != nil else { return .drifted(changes + keyChanges(keys, site)) }
+        guard state.server.database != nil else { return .drifted(changes + keyChanges(keys, on: site)) }
         changes.append(
             Change("refuse connections to database \"\(name)\" and end the sessions of \"\(state.role)\"", .proved))
         // The time is the run's, which no plan knows.
         let stem = Self.nameAside(name, run: "…")
         changes.append(Change("rename database \"\(name)\" to \"\(stem)\"; nothing is dropped", .predicted))
-        return .drifted(changes + keyChanges(keys, site))
+        return .drifted(changes + keyChanges(keys, on: site))
     }
 
     func apply(_ changes: [Change], to site: SiteWriter) async throws {
@@ -43,10 +43,10 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         if state.aside == nil {
             // Refused before anything is changed where another application's jobs are among them.
             let keys = try await Self.keys(site.reader)
-            try requireRight(state, beside: keys, site.reader)
+            try requireRight(state, beside: keys, on: site.reader)
             try await MigrationJob(site).settleEarlier()
             try await RunningPods(site.reader).stop(on: site)
-            if state.server.database != nil { try await setAside(name, as: aside, admin, site.reader) }
+            if state.server.database != nil { try await setAside(name, as: aside, by: admin, on: site.reader) }
         }
         let after = try await DatabaseState.readOutside(site.reader)
         if after.aside != nil { try await admin.allowConnections(true, to: aside) }
@@ -76,16 +76,16 @@ struct ResetDatabase: StepOnRequest, NamedStep {
 
     /// What is left to do once the old database has its new name.
     private func leftChanges(
-        _ old: DatabaseFacts, _ state: DatabaseState, _ site: SiteReader
+        _ old: DatabaseFacts, in state: DatabaseState, on site: SiteReader
     ) async throws -> [Change] {
         let opening =
             old.allowsConnections
             ? [] : [Change("allow connections to database \"\(old.name)\", so that it can be restored", .proved)]
         guard state.server.database == nil else { return opening }
-        return opening + keyChanges(try await Self.keys(site), site)
+        return opening + keyChanges(try await Self.keys(site), on: site)
     }
 
-    private func keyChanges(_ keys: ChatwootKeys, _ site: SiteReader) -> [Change] {
+    private func keyChanges(_ keys: ChatwootKeys, on site: SiteReader) -> [Change] {
         guard !keys.all.isEmpty else { return [] }
         return [
             Change(
@@ -98,7 +98,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
     /// and that the steps after this one may make a new one.
     ///
     /// Without a database, keys in Redis are left of a reset that was killed, or of a database that somebody dropped.
-    private func requireRight(_ state: DatabaseState, beside keys: ChatwootKeys, _ site: SiteReader) throws {
+    private func requireRight(_ state: DatabaseState, beside keys: ChatwootKeys, on site: SiteReader) throws {
         guard state.server.database != nil || !keys.all.isEmpty else {
             throw StepFailure(
                 "set the database \(state.database) aside", host: site.postgresWords,
@@ -117,11 +117,11 @@ struct ResetDatabase: StepOnRequest, NamedStep {
     /// Shuts the door, ends what Chatwoot left open, and renames once nobody is connected; where that fails, the door is opened
     /// again, so that the database is as it was.
     private func setAside(
-        _ name: String, as aside: String, _ admin: PostgresWriter, _ site: SiteReader
+        _ name: String, as aside: String, by admin: PostgresWriter, on site: SiteReader
     ) async throws {
         try await admin.allowConnections(false, to: name)
         do {
-            try await renameWhenFree(name, to: aside, admin, site)
+            try await renameWhenFree(name, to: aside, by: admin, on: site)
         } catch let error as any ExplainedError {
             do {
                 let state = try await DatabaseState.readOutside(site)
@@ -135,7 +135,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
 
     /// Sessions of others than Chatwoot are theirs to end: they are waited for, and named where they stay.
     private func renameWhenFree(
-        _ name: String, to aside: String, _ admin: PostgresWriter, _ site: SiteReader
+        _ name: String, to aside: String, by admin: PostgresWriter, on site: SiteReader
     ) async throws {
         var sessions: [DatabaseSession] = []
         let isDone = try await poll(within: site.inventory.limits.service) { left in

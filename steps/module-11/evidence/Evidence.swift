@@ -21,16 +21,16 @@ import StepKit
         return [Evidence("cluster-error.txt", "\(error)\n"), await pages, await firewalls]
     }
     func file(_ name: String, _ kinds: String...) -> Evidence {
-        jsonEvidence(name, objects.filter { object in kinds.contains(object["kind"]?.string ?? "") })
+        jsonEvidence(name, of: objects.filter { object in kinds.contains(object["kind"]?.string ?? "") })
     }
     return [
         file("pods.json", "Pod"), file("workloads.json", "Deployment", "ReplicaSet", "Job"),
         file("network.json", "Service", "Endpoints", "Ingress"), file("configuration.json", "ConfigMap"),
         file("nodes.json", "Node"), Evidence("events.txt", events(objects)),
-    ] + (await logs(objects, site)) + [await pages, await firewalls]
+    ] + (await logs(of: objects, on: site)) + [await pages, await firewalls]
 }
 
-private func jsonEvidence(_ name: String, _ objects: [JSONValue]) -> Evidence {
+private func jsonEvidence(_ name: String, of objects: [JSONValue]) -> Evidence {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     do {
@@ -52,7 +52,7 @@ private func events(_ objects: [JSONValue]) -> String {
 }
 
 /// The end of every container's log, and of the one before it where it was started anew.
-private func logs(_ objects: [JSONValue], _ site: SiteReader) async -> [Evidence] {
+private func logs(of objects: [JSONValue], on site: SiteReader) async -> [Evidence] {
     var found: [Evidence] = []
     for pod in objects where pod["kind"]?.string == "Pod" {
         guard let name = pod["metadata", "name"]?.string else { continue }

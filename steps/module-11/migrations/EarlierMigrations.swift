@@ -74,8 +74,9 @@ struct EarlierMigrations {
             let sight = try await look(at: name)
             switch sight.state {
             case .over: return sight.job
-            case .leaving(let pods, let grace): try await waitUntilGone(name, pods, grace: grace)
-            case .unseen(let pod, let node): try await UnseenMigration(reader, name, pod, node).wait(until: isSeen)
+            case .leaving(let pods, let grace): try await waitUntilGone(name, pods: pods, grace: grace)
+            case .unseen(let pod, let node):
+                try await UnseenMigration(reader, job: name, pod: pod, node: node).wait(until: isSeen)
             case .notStarted:
                 if try await isStuck(name) {
                     try await remove(name)
@@ -138,7 +139,7 @@ struct EarlierMigrations {
     }
 
     /// Waits until the pods of a Job that is ended are gone: their containers work until then.
-    private func waitUntilGone(_ name: String, _ pods: [String], grace: Int) async throws {
+    private func waitUntilGone(_ name: String, pods: [String], grace: Int) async throws {
         let limit = Duration.seconds(grace) + Self.margin
         let words = pods.joined(separator: ", ")
         let isGone = try await poll(within: limit, every: .seconds(1)) { left in

@@ -9,7 +9,7 @@ struct MigrationBackup {
     private var chatwoot: ChatwootSettings { site.inventory.chatwoot }
     private var attempt: String { "back up the database \(chatwoot.database) before its migration" }
 
-    init(_ site: SiteReader, _ state: DatabaseState) {
+    init(_ site: SiteReader, of state: DatabaseState) {
         self.site = site
         self.state = state
     }

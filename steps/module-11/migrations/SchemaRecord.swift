@@ -17,7 +17,7 @@ struct SchemaRecord {
         case unknown
     }
 
-    init(_ state: DatabaseState, _ site: SiteReader) async throws {
+    init(_ state: DatabaseState, on site: SiteReader) async throws {
         image = try await site.chatwootImage()
         data = [
             "image": image.description, "digest": image.digest, "migrations": String(state.migrations.count),

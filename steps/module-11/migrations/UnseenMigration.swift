@@ -8,7 +8,7 @@ struct UnseenMigration {
     private let pod: String
     private let node: String
 
-    init(_ site: SiteReader, _ job: String, _ pod: String, _ node: String) {
+    init(_ site: SiteReader, job: String, pod: String, node: String) {
         self.site = site
         (self.job, self.pod, self.node) = (job, pod, node)
     }

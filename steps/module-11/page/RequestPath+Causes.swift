@@ -52,21 +52,22 @@ extension RequestPath {
             }
             let direct = try await answer.node.fetch(pods, stopsAtFailure: true)
             if let cut = direct.first(where: { !$0.didConnect }) {
-                try await explainCut(&fault, answer.node, cut)
+                try await explainCut(&fault, by: cut, from: answer.node)
             } else if let sick = direct.first(where: { PageJudge.api($0) != nil }) {
-                try await explainApplication(&fault, sick)
+                try await explainApplication(&fault, by: sick)
             } else if index == 0 {
                 fault.found +=
                     "; the pods themselves answer this node, so the path through the Service's address is broken"
                 fault.remedy = "check whether kube-proxy is healthy on \(answer.node.name)"
             } else {
-                try await explainIngress(&fault, answer.node, answer.answers[index], isPage: index == 2)
+                try await explainIngress(
+                    &fault, by: answer.answers[index], from: answer.node, isPage: index == 2)
             }
             return fault
         }
 
         /// A pod that this node cannot connect to.
-        private func explainCut(_ fault: inout Fault, _ node: NodeReader, _ cut: HTTPAnswer) async throws {
+        private func explainCut(_ fault: inout Fault, by cut: HTTPAnswer, from node: NodeReader) async throws {
             let pod = path.pod(at: cut.probe)
             let name = pod?["metadata", "name"]?.string ?? cut.probe.url
             let place = pod?["spec", "nodeName"]?.string ?? "another node"
@@ -88,7 +89,7 @@ extension RequestPath {
         }
 
         /// A pod that is reached and answers badly.
-        private func explainApplication(_ fault: inout Fault, _ sick: HTTPAnswer) async throws {
+        private func explainApplication(_ fault: inout Fault, by sick: HTTPAnswer) async throws {
             let problem = PageJudge.api(sick)
             let name = path.pod(at: sick.probe)?["metadata", "name"]?.string ?? sick.probe.url
             fault.found = "pod \(name) responds with an error: \(problem?.found ?? sick.words)"
@@ -98,7 +99,7 @@ extension RequestPath {
 
         /// Pods and Service are well: the ingress itself, or a page that only breaks behind it.
         private func explainIngress(
-            _ fault: inout Fault, _ node: NodeReader, _ symptom: HTTPAnswer, isPage: Bool
+            _ fault: inout Fault, by symptom: HTTPAnswer, from node: NodeReader, isPage: Bool
         ) async throws {
             if isPage && symptom.status == 502 || symptom.status == 500 {
                 fault.found +=
