@@ -23,6 +23,8 @@ extension LinkGroup {
     func establish(
         taking place: LoginWindow.Place?, isolation: isolated any Actor
     ) async throws(SSHError) -> (Link, Deadline) {
+        // First of all: reading keys and known hosts for hundreds of hosts takes its time as well.
+        try await place?.awaitStart(of: destination, on: loop, isolation: isolation)
         let known = try destination.readKnownHosts()
         let credential = try await findCredential(isolation: isolation)
         // The clock starts only now: somebody may have taken their time to type.
@@ -53,6 +55,11 @@ extension LinkGroup {
         var attempt = 0
         while true {
             attempt += 1
+            if attempt > 1, let place {
+                let began = ContinuousClock.now
+                try await place.awaitStart(of: destination, on: loop, isolation: isolation)
+                deadline = deadline.postponed(by: .now - began)
+            }
             let way = try await findWay(until: &deadline, isolation: isolation)
             let transport = Transport(socket: way.socket)
             if isClosed { throw destination.linkError(.closedHere, in: .connect, attempt: "connect") }
@@ -114,6 +121,7 @@ extension LinkGroup {
             case .cancelled: throw link.failure ?? .cancelled
             }
         }
+        place.noteAnswer()
         let began = ContinuousClock.now
         try await place.take(on: loop, isolation: isolation)
         // That time was not the server's.
