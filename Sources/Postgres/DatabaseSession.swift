@@ -49,7 +49,8 @@ public struct DatabaseSession: Sendable, Hashable, Decodable, CustomStringConver
 extension PostgresReading {
     /// The sessions on the database `name`, and those of `role` wherever they are, but for this connection's own.
     ///
-    /// Locks and changes of tables are only read of those on the database.
+    /// Locks and changes of tables are only read of those on the database. Workers of autovacuum are no sessions: they
+    /// belong to no role, and give way to whoever renames or drops the database.
     public func sessions(
         on name: String, orOf role: String? = nil
     ) async throws(PostgresError) -> [DatabaseSession] {
@@ -75,7 +76,7 @@ extension PostgresReading {
         '^(\s|/\*([^*]|\*[^/])*\*/)*(create|alter|drop)\s+(unlogged\s+)?(table|index|unique)' \#
         AND (a.state <> 'idle' OR a.state_change > now() - interval '30 seconds'), false)) ORDER BY a.pid), '[]') \#
         AS sessions FROM pg_catalog.pg_stat_activity a WHERE (a.datname = $1 OR a.usename = $2) AND a.pid <> pg_backend_pid() \#
-        AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
+        AND a.usesysid IS NOT NULL
         """#
     }
 }

@@ -43,7 +43,8 @@ extension PostgresServerTests.EveryVersion {
             // A role is also found where it should not be.
             let elsewhere = try await writer("neighbour", "postgres")
             let found = try await own.sessions(on: "watched", orOf: "neighbour").filter { $0.user == "neighbour" }
-            #expect(Set(found.map(\.database)) == ["watched", "postgres"])
+            // Other tests use this role at the same time.
+            #expect(Set(found.map(\.database)).isSuperset(of: ["watched", "postgres"]))
             #expect(try await own.sessions(on: "watched").allSatisfy { $0.database == "watched" })
             await elsewhere.connection.close()
         }
