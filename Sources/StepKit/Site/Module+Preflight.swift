@@ -50,7 +50,7 @@ extension Module {
             async let nodes: Void = surveyNodes(site)
             _ = try await (objects, nodes)
         } catch {
-            await site.forgetPrefetch()
+            await site.prefetch.discard()
             throw error
         }
     }

@@ -9,7 +9,8 @@ public actor Prefetch {
     public nonisolated let cluster = ClusterSurvey()
     private var nodes: [String: NodeSurvey] = [:]
     private var known: [ObjectReference: (desired: JSONValue, difference: ObjectDifference?)] = [:]
-    private var values: [ObjectIdentifier: any Sendable] = [:]
+    /// Readings, each a `Task`, by the type of their values.
+    private var readings: [ObjectIdentifier: any Sendable] = [:]
     private var isForgotten = false
     private var version: ServerVersion?
     private var registry: [ImageReference: Task<RegistryProof.Answer, any Error>] = [:]
@@ -19,11 +20,16 @@ public actor Prefetch {
     /// Knows nothing yet.
     public init() {}
 
-    /// Forgets what a change may have made untrue.
+    /// Forgets what a change may have made untrue, and keeps nothing any more.
     public func forget() async {
-        known = [:]
-        values = [:]
         isForgotten = true
+        await discard()
+    }
+
+    /// Drops what was read, where not all of it could be.
+    func discard() async {
+        known = [:]
+        readings = [:]
         await cluster.forget()
         for survey in nodes.values { await survey.forget() }
     }
@@ -52,13 +58,22 @@ public actor Prefetch {
         return differences
     }
 
-    /// The value of this type that was read before the first change.
-    func value<Value: Sendable>(_ type: Value.Type) -> Value? { values[ObjectIdentifier(type)] as? Value }
-
-    /// Keeps a value until the first change; one that was being read while that came is not kept.
-    func remember<Value: Sendable>(_ value: Value) {
-        guard !isForgotten else { return }
-        values[ObjectIdentifier(Value.self)] = value
+    /// What `read` returns, once for all who ask before the first change, also at the same time; what fails is not kept.
+    func value<Value: Sendable>(_ read: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        guard !isForgotten else { return try await read() }
+        let key = ObjectIdentifier(Value.self)
+        let reading = readings[key] as? Task<Value, any Error> ?? Task { try await read() }
+        readings[key] = reading
+        do {
+            return try await withTaskCancellationHandler {
+                try await reading.value
+            } onCancel: {
+                reading.cancel()
+            }
+        } catch {
+            if readings[key] as? Task<Value, any Error> == reading { readings[key] = nil }
+            throw error
+        }
     }
 
     func serverVersion(_ cluster: ClusterReader) async throws -> ServerVersion {

@@ -10,11 +10,10 @@ extension SiteReader {
     }
 
     /// What `read` returns, which is asked once before the run's first change, and each time after it.
-    public func readOnce<Value: Sendable>(_ read: () async throws -> Value) async throws -> Value {
-        if let known = await prefetch.value(Value.self) { return known }
-        let value = try await read()
-        await prefetch.remember(value)
-        return value
+    public func readOnce<Value: Sendable>(
+        _ read: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await prefetch.value(read)
     }
 
     /// Forgets what was read before the first step, since something is about to change.
