@@ -21,7 +21,9 @@ import Testing
 
     private static func faults(_ sessions: [(String, String)], _ pods: [JSONValue]) throws -> [RequestPath.Fault] {
         ProveService.faults(
-            by: sessions.map { .init(process: 1, user: "chatwoot", database: $0.0, application: $0.1) }, objects: pods,
+            by: sessions.enumerated().map { number, session in
+                .init(process: number, user: "chatwoot", database: session.0, application: session.1)
+            }, objects: pods,
             try SiteSample.inventory().chatwoot)
     }
 
@@ -33,6 +35,22 @@ import Testing
             "chatwoot-web-5d9",
         ]
         #expect(try Self.faults(others.map { ("other", $0) }, pods).isEmpty)
+    }
+
+    /// Puma and Sidekiq keep a session for each of their threads.
+    @Test func thePodOfManySessionsIsOneFault() throws {
+        let pods = try [Self.pod("web", "chatwoot-web-1"), Self.pod("worker", "chatwoot-worker-1")]
+        let faults = try Self.faults(
+            [
+                ("other", "chatwoot-worker-1"), ("other", "chatwoot-web-1"), ("another", "chatwoot-web-1"),
+                ("other", "chatwoot-web-1"), ("other", "chatwoot-worker-1"),
+            ], pods)
+        #expect(
+            faults.map(\.found) == [
+                "pg_stat_activity shows pod chatwoot-web-1 in the database another",
+                "pg_stat_activity shows pod chatwoot-web-1 in the database other",
+                "pg_stat_activity shows pod chatwoot-worker-1 in the database other",
+            ])
     }
 
     @Test func aSessionThatCarriesAPodsNameNamesItsDeploymentAndVariable() throws {

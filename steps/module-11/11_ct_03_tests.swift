@@ -134,7 +134,11 @@ struct ProveService: PageAsker, NamedStep {
         by sessions: [DatabaseSession], objects: [JSONValue], _ chatwoot: ChatwootSettings
     ) -> [RequestPath.Fault] {
         let pods = objects.filter(\.isLivePod)
-        return sessions.compactMap { session in
+        // A pod has as many sessions as its threads need, and is one fault all the same.
+        var told: Set<[String]> = []
+        let distinct = sessions.filter { told.insert([$0.database, $0.application]).inserted }
+            .sorted { ($0.database, $0.application) < ($1.database, $1.application) }
+        return distinct.compactMap { session in
             guard let pod = pods.first(where: { $0["metadata", "name"]?.string == session.application }) else {
                 return nil
             }
