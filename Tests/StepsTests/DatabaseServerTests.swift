@@ -1,11 +1,6 @@
-import ClientKit
 import DataServers
-import Kubernetes
 import Postgres
-import Redis
-import SSH
 import Synchronization
-import TestSupport
 import Testing
 
 @testable import StepKit
@@ -13,110 +8,9 @@ import Testing
 
 /// `11_ct_00_setup_credentials` on real servers, as an administrator who is no superuser.
 @Suite(.serialized) struct DatabaseServerTests {
-    /// A server with a superuser, and an administrator `runner_admin` with these options.
-    private final class Platform: DataServices {
-        static let password = Secret("admin-pw")
-        let server: PostgresServer
-        let chatwoot = GeneratedSecrets.standIn()
-        /// The databases that were connected to for reading.
-        let read = Mutex<[String]>([])
-
-        init(_ installation: PostgresInstallation, administrator options: String) async throws {
-            server = try PostgresServer(programs: installation.programs)
-            let superuser = try await superuser("postgres")
-            try await superuser.execute("CREATE ROLE runner_admin LOGIN \(options) PASSWORD 'admin-pw'")
-        }
-
-        func superuser(_ database: String) async throws -> PostgresWriter {
-            try await PostgresWriter.connect(to: server.endpoint(database), observer: IgnoringObserver())
-        }
-
-        /// Chatwoot's login, by the names that the inventory leaves to their defaults.
-        func owner() -> DatabaseLogin {
-            .owner(
-                of: Application.Database(name: "chatwoot", user: "chatwoot"),
-                password: chatwoot.databasePassword)
-        }
-
-        private func endpoint(_ login: DatabaseLogin) -> PostgresEndpoint {
-            switch login {
-            case .admin(let database): server.endpoint(database).loggingIn(as: "runner_admin", password: Self.password)
-            case .owner(let database, let password):
-                server.endpoint(database.name).loggingIn(as: database.user, password: password)
-            }
-        }
-
-        func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader {
-            let endpoint = endpoint(login)
-            read.withLock { $0.append(endpoint.database) }
-            return try await PostgresReader.connect(to: endpoint, observer: IgnoringObserver())
-        }
-
-        func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter {
-            try await PostgresWriter.connect(to: endpoint(login), observer: IgnoringObserver())
-        }
-
-        func redisReader() async throws -> RedisReader { try await ForbiddenServices().redisReader() }
-        func redisWriter() async throws -> RedisWriter { try await ForbiddenServices().redisWriter() }
-        func redisHostReader() async throws -> RedisReader { try await ForbiddenServices().redisReader() }
-        func addressAnswers() async -> [ServiceAnswer] { [] }
-        func shell(on host: Inventory.Host) async throws -> any RemoteShell { ForbiddenShell() }
-
-        func site() async throws -> SiteWriter {
-            let (inventory, shell) = (try SiteSample.inventory(), ForbiddenShell())
-            let filed: [GeneratedSecret: Secret] = [
-                .databasePassword: chatwoot.databasePassword, .secretKeyBase: chatwoot.secretKeyBase,
-            ]
-            let store = GeneratedSecretsStore(
-                directory: CredentialsDirectory(path: "/nowhere"),
-                filed: [GeneratedFile.chatwootName: filed]
-            ) { _ in }
-            _ = try await store.find(.chatwoot(inventory)) { nil }
-            let node = NodeReader(name: shell.hostName, address: "10.0.0.100", shell: shell)
-            let reader = SiteReader(
-                module: module11, inventory: inventory, credentials: SiteSample.credentials(),
-                cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node,
-                nodes: [node], absentNodes: [], services: self, generated: store, prefetch: Prefetch(),
-                reporter: Reporter(progress: { _ in }, warning: { _ in }))
-            return SiteWriter(
-                reader: reader, cluster: ClusterWriter(shell: shell, kubeconfig: inventory.cluster.kubeconfig))
-        }
-
-        /// Does as the refusals say, until there is none.
-        func followRefusals() async throws -> [String] {
-            var followed: [String] = []
-            for _ in 1...8 {
-                let state = try await DatabaseState.read(site().reader, asksRedis: false)
-                let told = state.setup.refusals
-                guard !told.isEmpty else { return followed }
-                for case .statements(let statements, let database) in told.map(\.cure) {
-                    for statement in statements where !followed.contains("\(database): \(statement)") {
-                        try await superuser(database).execute(statement)
-                        followed.append("\(database): \(statement)")
-                    }
-                }
-            }
-            Issue.record("still refused after \(followed)")
-            return followed
-        }
-
-        func makeReady() async throws {
-            try await SetupCredentials().makeReady(site(), with: chatwoot)
-            let left = try await SetupCredentials().databaseChanges(site().reader)
-            #expect(left.isEmpty, "\(left.map(\.summary))")
-            let own = try await postgresWriter(owner())
-            // What Chatwoot's task does first.
-            for name in ["pg_stat_statements", "pg_trgm", "pgcrypto"] {
-                try await own.execute("CREATE EXTENSION IF NOT EXISTS \(name)")
-            }
-            try await own.execute("CREATE TABLE proof (id serial)")
-            try await own.execute("DROP TABLE proof")
-        }
-    }
-
     @Test(arguments: PostgresInstallation.all)
     func theStatedRightsAreEnough(_ installation: PostgresInstallation) async throws {
-        let platform = try await Platform(installation, administrator: "CREATEDB CREATEROLE")
+        let platform = try await DatabasePlatform(installation, administrator: "CREATEDB CREATEROLE")
         try await platform.superuser("template1").execute("CREATE EXTENSION pg_stat_statements")
         #expect(try await platform.followRefusals() == [])
         try await platform.makeReady()
@@ -139,7 +33,7 @@ import Testing
 
     @Test(arguments: PostgresInstallation.all)
     func theStatementsOfRefusalsAreEnoughFromNothingOn(_ installation: PostgresInstallation) async throws {
-        let platform = try await Platform(installation, administrator: "NOINHERIT")
+        let platform = try await DatabasePlatform(installation, administrator: "NOINHERIT")
         let followed = try await platform.followRefusals()
         #expect(followed.contains("postgres: ALTER ROLE \"runner_admin\" CREATEROLE"), "\(followed)")
         #expect(followed.contains("postgres: ALTER ROLE \"runner_admin\" CREATEDB"))
@@ -149,7 +43,7 @@ import Testing
 
     @Test(arguments: PostgresInstallation.all)
     func aSchemaLoadByHandIsSeenAndAServingPodIsNot(_ installation: PostgresInstallation) async throws {
-        let platform = try await Platform(installation, administrator: "CREATEDB CREATEROLE")
+        let platform = try await DatabasePlatform(installation, administrator: "CREATEDB CREATEROLE")
         try await platform.superuser("template1").execute("CREATE EXTENSION pg_stat_statements")
         try await SetupCredentials().makeReady(platform.site(), with: platform.chatwoot)
         let login = platform.owner()
@@ -186,7 +80,7 @@ import Testing
     /// A reset renames the database, and a session of the runner's own would keep it from that.
     @Test(arguments: PostgresInstallation.all)
     func whatAResetReadsOpensNoSessionOnTheDatabase(_ installation: PostgresInstallation) async throws {
-        let platform = try await Platform(installation, administrator: "CREATEDB CREATEROLE")
+        let platform = try await DatabasePlatform(installation, administrator: "CREATEDB CREATEROLE")
         try await platform.superuser("template1").execute("CREATE EXTENSION pg_stat_statements")
         try await SetupCredentials().makeReady(platform.site(), with: platform.chatwoot)
         let site = try await platform.site().reader
@@ -199,9 +93,23 @@ import Testing
         #expect(platform.read.withLock { $0 }.contains("chatwoot"))
     }
 
+    /// An administrator without the role's rights sees less of its sessions than the role, and leaves it at that.
+    @Test func anAdministratorWithoutTheRolesRightsOpensNoSessionBeforeAResetEither() async throws {
+        let platform = try await DatabasePlatform(.system, administrator: "CREATEDB")
+        let superuser = try await platform.superuser("postgres")
+        try await superuser.ensureRole("chatwoot", password: platform.chatwoot.databasePassword)
+        try await superuser.ensureDatabase("chatwoot", owner: "runner_admin")
+        let site = try await platform.site().reader
+        let state = try await DatabaseState.readSessions(site, isBeforeReset: true)
+        #expect(state.server.readerOwnsDatabase && state.sessions.isEmpty)
+        #expect(!platform.read.withLock { $0 }.contains("chatwoot"))
+        #expect(try await DatabaseState.readSessions(site).login == .accepted)
+        #expect(platform.read.withLock { $0 }.contains("chatwoot"))
+    }
+
     /// Preflight and the checks of a run with nothing to do share one value; from the first change on each step reads.
     @Test func theStateIsReadOnceUntilSomethingChanges() async throws {
-        let platform = try await Platform(.system, administrator: "SUPERUSER")
+        let platform = try await DatabasePlatform(.system, administrator: "SUPERUSER")
         try await SetupCredentials().makeReady(platform.site(), with: platform.chatwoot)
         let site = try await platform.site().reader
         func reads() -> Int { platform.server.log.matches(of: /default_transaction_read_only=%/).count }
@@ -222,7 +130,7 @@ import Testing
 
     @Test(arguments: PostgresInstallation.all)
     func whatASuperuserMadeIsTakenOverAsToldByTheRefusal(_ installation: PostgresInstallation) async throws {
-        let platform = try await Platform(installation, administrator: "CREATEDB CREATEROLE")
+        let platform = try await DatabasePlatform(installation, administrator: "CREATEDB CREATEROLE")
         let superuser = try await platform.superuser("postgres")
         for statement in [
             "CREATE ROLE chatwoot LOGIN", "CREATE DATABASE chatwoot", "ALTER DATABASE chatwoot OWNER TO chatwoot",

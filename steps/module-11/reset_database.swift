@@ -139,7 +139,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
     ) async throws {
         var sessions: [DatabaseSession] = []
         let isDone = try await poll(within: site.inventory.limits.service) { left in
-            let state = try await DatabaseState.readSessions(site)
+            let state = try await DatabaseState.readSessions(site, isBeforeReset: true)
             sessions = state.sessions
             if sessions.contains(where: { $0.user == state.role }) {
                 try await admin.endSessions(of: state.role, on: name)

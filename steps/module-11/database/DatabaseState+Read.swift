@@ -33,12 +33,14 @@ extension DatabaseState {
 
     /// The server and the sessions as they are at this moment, these as whoever sees most of them; nothing of what the
     /// database holds.
-    static func readSessions(_ site: SiteReader) async throws -> DatabaseState {
+    ///
+    /// Before a reset that is the administrator, whatever he sees: the role's own session would be in the reset's way.
+    static func readSessions(_ site: SiteReader, isBeforeReset: Bool = false) async throws -> DatabaseState {
         var (state, password) = try await readServer(site)
         let admin = try await site.postgres(.admin(database: state.adminDatabase))
         // A superuser sees all of everybody's session, others only of those whose rights they have.
-        let seesAll = state.server.reader.attributes.isSuperuser
-        let own = seesAll ? nil : try await state.logIn(site, password)
+        let seesAll = state.server.reader.attributes.isSuperuser || state.server.rightsOnRole.hasItsRights
+        let own = seesAll || isBeforeReset ? nil : try await state.logIn(site, password)
         try await state.readSessions(as: own ?? admin)
         return state
     }

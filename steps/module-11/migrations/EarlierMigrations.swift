@@ -76,7 +76,8 @@ struct EarlierMigrations {
             case .over: return sight.job
             case .leaving(let pods, let grace): try await waitUntilGone(name, pods: pods, grace: grace)
             case .unseen(let pod, let node):
-                try await UnseenMigration(reader, job: name, pod: pod, node: node).wait(until: isSeen)
+                try await UnseenMigration(reader, job: name, pod: pod, node: node, isBeforeReset: isBeforeReset)
+                    .wait(until: isSeen)
             case .notStarted:
                 if try await isStuck(name) {
                     try await remove(name)
@@ -167,7 +168,7 @@ struct EarlierMigrations {
     private func requireNoSession() async throws {
         var state: DatabaseState?
         let isQuiet = try await poll(within: limits.rollout, every: .seconds(1)) { left in
-            let seen = try await DatabaseState.readSessions(reader)
+            let seen = try await DatabaseState.readSessions(reader, isBeforeReset: isBeforeReset)
             state = seen
             guard !seen.migrationSessions.isEmpty else { return true }
             reader.reporter.says(

@@ -7,10 +7,12 @@ struct UnseenMigration {
     private let job: String
     private let pod: String
     private let node: String
+    private let isBeforeReset: Bool
 
-    init(_ site: SiteReader, job: String, pod: String, node: String) {
+    init(_ site: SiteReader, job: String, pod: String, node: String, isBeforeReset: Bool) {
         self.site = site
         (self.job, self.pod, self.node) = (job, pod, node)
+        self.isBeforeReset = isBeforeReset
     }
 
     /// Waits until the node tells again: as long as a migration may take while the database shows this one at work, and as
@@ -22,7 +24,7 @@ struct UnseenMigration {
         var found = ""
         let isOver = try await poll(within: limits.migration + limits.rollout, every: .seconds(2)) { _ in
             if try await isSeen(job) { return true }
-            let state = try await DatabaseState.readSessions(site)
+            let state = try await DatabaseState.readSessions(site, isBeforeReset: isBeforeReset)
             let isAtWork = !state.migrationSessions.isEmpty
             if isAtWork, began.duration(to: .now) < limits.migration { lastAtWork = .now }
             found =
