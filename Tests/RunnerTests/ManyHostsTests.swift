@@ -181,6 +181,9 @@ private final class Scratch {
             lines += ended.dropFirst(lines.count).map { (String($0), .now - began) }
             try await Task.sleep(for: .milliseconds(20))
         }
+        // A program that was ended by a signal has not told everything.
+        let ended = try String(contentsOfFile: status, encoding: .utf8)
+        #expect(Int(ended.trimmingCharacters(in: .whitespacesAndNewlines)).map { $0 < 128 } == true, "exit status \(ended)")
         return lines
     }
 }
