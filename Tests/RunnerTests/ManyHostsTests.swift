@@ -183,7 +183,8 @@ private final class Scratch {
         }
         // A program that was ended by a signal has not told everything.
         let ended = try String(contentsOfFile: status, encoding: .utf8)
-        #expect(Int(ended.trimmingCharacters(in: .whitespacesAndNewlines)).map { $0 < 128 } == true, "exit status \(ended)")
+        #expect(
+            Int(ended.trimmingCharacters(in: .whitespacesAndNewlines)).map { $0 < 128 } == true, "exit status \(ended)")
         return lines
     }
 }
