@@ -174,7 +174,7 @@ struct Execution: Sendable {
         }
     }
 
-    private var runOptions: RunOptions { options.of(run: journal.id.description) }
+    private var runOptions: RunOptions { options.of(run: journal.id.description, isResumed: isResumed) }
 
     private func warn(_ text: String, step: StepID? = nil) async throws {
         runner.events(.warning(text))

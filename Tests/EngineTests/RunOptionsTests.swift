@@ -36,7 +36,7 @@ import Testing
         #expect(try bench.newest().header().content?.options == ["reset-database", "no-backup"])
         bench.world.calm()
         _ = try await bench.resume()
-        #expect(bench.world.options == [reset.of(run: id)])
+        #expect(bench.world.options == [reset.of(run: id), reset.of(run: id, isResumed: true)])
         try bench.expectIntact()
     }
 

@@ -40,6 +40,22 @@ import Testing
         if let refusal { #expect(refusal.cure == .statements(statements, database: "postgres")) }
     }
 
+    /// A reset that is asked for by mistake is refused; one that was killed behind its last key is done.
+    @Test func withoutDatabaseAndKeysOnlyAResumedResetIsDone() {
+        let reset = RunOptions(resetsDatabase: true)
+        let server = ServerFacts(version: 150_000, reader: .init(name: "kb_admin", attributes: RoleAttributes()))
+        var state = DatabaseState(database: "chatwoot", role: "chatwoot", server: server)
+        let (none, left) = (
+            ChatwootKeys(groups: [], strangers: []),
+            ChatwootKeys(groups: [.init(words: "queues", keys: ["queue:low"])], strangers: [])
+        )
+        #expect(!ResetDatabase.hasWork(state, keys: none, options: reset.of(run: "a")))
+        #expect(ResetDatabase.hasWork(state, keys: none, options: reset.of(run: "a", isResumed: true)))
+        #expect(ResetDatabase.hasWork(state, keys: left, options: reset.of(run: "a")))
+        state.server.database = DatabaseFacts(name: "chatwoot", owner: "chatwoot")
+        #expect(ResetDatabase.hasWork(state, keys: none, options: reset.of(run: "a")))
+    }
+
     @Test func itIsAskedForOnlyByItsOption() {
         #expect(ResetDatabase().isRequested(by: RunOptions(resetsDatabase: true)))
         #expect(!ResetDatabase().isRequested(by: RunOptions(skipsBackup: true)))

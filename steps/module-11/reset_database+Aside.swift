@@ -26,6 +26,11 @@ extension ResetDatabase {
             cure: .statements(statements, database: adminDatabase))
     }
 
+    /// Whether there is something to reset, or was before this run was cut off.
+    static func hasWork(_ state: DatabaseState, keys: ChatwootKeys, options: RunOptions) -> Bool {
+        state.server.database != nil || !keys.all.isEmpty || options.isResumed
+    }
+
     /// The name that this run gives the old database: `chatwoot_before_20261124t120000z`.
     static func nameAside(_ site: SiteReader) -> String {
         nameAside(site.inventory.chatwoot.database, run: site.options.run)

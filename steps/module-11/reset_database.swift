@@ -27,7 +27,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         let running = try await RunningPods(site).deployments()
         var changes: [Change] = []
         if !running.isEmpty { changes.append(Change("scale \(running.joined(separator: " and ")) to 0", .predicted)) }
-        guard state.server.database != nil else { return .drifted(changes + keyChanges(keys, on: site)) }
+        guard state.server.database != nil else { return Finding(changes: changes + keyChanges(keys, on: site)) }
         changes.append(
             Change("refuse connections to database \"\(name)\" and end the sessions of \"\(state.role)\"", .proved))
         // The time is the run's, which no plan knows.
@@ -97,9 +97,10 @@ struct ResetDatabase: StepOnRequest, NamedStep {
     /// Checks, before anything is changed, that there is something to reset, that the administrator may rename the database,
     /// and that the steps after this one may make a new one.
     ///
-    /// Without a database, keys in Redis are left of a reset that was killed, or of a database that somebody dropped.
+    /// Without a database, keys in Redis are left of a reset that was killed, or of a database that somebody dropped; without
+    /// them, too, this run's own reset was killed when it had removed the last.
     private func requireRight(_ state: DatabaseState, beside keys: ChatwootKeys, on site: SiteReader) throws {
-        guard state.server.database != nil || !keys.all.isEmpty else {
+        guard Self.hasWork(state, keys: keys, options: site.options) else {
             throw StepFailure(
                 "set the database \(state.database) aside", host: site.postgresWords,
                 cause: "there is no such database, and no key of it in Redis",

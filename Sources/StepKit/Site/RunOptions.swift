@@ -7,6 +7,8 @@ public struct RunOptions: Sendable, Hashable {
     public var skipsBackup: Bool
     /// The run's id, which names what belongs to it; `nil` for a plan.
     public internal(set) var run: String?
+    /// Whether the run was begun before: what a step finds done may be its own work.
+    public internal(set) var isResumed = false
 
     /// Whether this is a plan of a run that resets the database: what is in it now will be gone then.
     public var isPlanningReset: Bool { resetsDatabase && run == nil }
@@ -28,10 +30,11 @@ public struct RunOptions: Sendable, Hashable {
         (resetsDatabase ? [Self.resetDatabase] : []) + (skipsBackup ? [Self.noBackup] : [])
     }
 
-    /// The same options of the run `id`.
-    public func of(run id: String) -> RunOptions {
+    /// The same options of the run `id`, which was begun before where it `isResumed`.
+    public func of(run id: String, isResumed: Bool = false) -> RunOptions {
         var options = self
         options.run = id
+        options.isResumed = isResumed
         return options
     }
 
