@@ -14,10 +14,10 @@ extension Redactor {
         let value = secret.reveal().trimmingCharacters(in: .whitespacesAndNewlines)
         if value.utf8.count < shortest { return "has fewer than \(shortest) characters" }
         if value.utf8.count < 8, value.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) {
-            return "is a number of fewer than 8 digits, as ordinary output has many"
+            return "is a number of fewer than 8 digits, which is common in ordinary output"
         }
         if Set(value).count < 3 { return "has fewer than 3 different characters" }
-        if commonWords.contains(value.lowercased()) { return "is a word that ordinary output has" }
+        if commonWords.contains(value.lowercased()) { return "is a word that is common in ordinary output" }
         return nil
     }
 

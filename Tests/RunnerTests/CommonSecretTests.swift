@@ -10,7 +10,7 @@ import Testing
         .deletingLastPathComponent().deletingLastPathComponent()
 
     @Test(arguments: [
-        ("1234", "is a number of fewer than 8 digits"), ("Postgres", "is a word that ordinary output has"),
+        ("1234", "is a number of fewer than 8 digits"), ("Postgres", "is a word that is common in ordinary output"),
         ("abc", "has fewer than 4 characters"), ("xyxyxyxyxy", "has fewer than 3 different characters"),
     ]) func aPasswordThatOrdinaryTextHasIsRefused(password: String, objection: String) throws {
         let scratch = FileManager.default.temporaryDirectory

@@ -85,7 +85,7 @@ extension LiveProvider {
         guard let objection = Redactor.objection(to: secret) else { return nil }
         return StepFailure(
             "keep \(name) out of the record", cause: "it \(objection)",
-            remedy: "replace it by a longer one, best a generated one, where it is used and in its file",
+            remedy: "replace it with a longer, preferably generated one, on the server and in its file",
             kind: .badInput)
     }
 }
