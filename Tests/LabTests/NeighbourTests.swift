@@ -70,6 +70,9 @@ extension RehearsalTests {
         try await eventually("the autoscaler raises the workers to its minimum") {
             try await Self.replicas() == ["chatwoot-web": 3, "chatwoot-worker": 2]
         }
+        // Before the pod that it adds is available, a run has a rollout to wait for.
+        try await Lab.call(
+            "kubectl", "-n", "chatwoot", "rollout", "status", "deployment/chatwoot-worker", "--timeout=120s")
 
         let again = try await Lab.runner("run", "11", "--inventory", leaving.path)
         #expect(again.status == 0, "\(again.error)")
