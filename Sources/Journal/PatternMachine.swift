@@ -31,7 +31,7 @@ struct PatternMachine {
     private var reached: [Int32] = []
     private(set) var goals: [[Int32]] = []
     private var goalNumbers: [[Int32]: Int32] = [:]
-    /// What ``unite(_:_:_:)`` found, by both its numbers.
+    /// What ``unite(_:with:of:)`` found, by both its numbers.
     private var united: [UInt64: Int32] = [:]
     /// The same for ``idle``, by the number alone; -1 where that is not known yet.
     private var begun: [Int32] = []

@@ -1,23 +1,15 @@
 import ClientKit
 
 /// Finds all forms of all known secrets in text, at the same speed whatever the text is.
-final class RedactionTable: @unchecked Sendable {
-    // Sendable although unchecked: the machines, which learn while they run, are touched under the
-    // lock only.
+final class RedactionTable: Sendable {
+    /// They learn while they run.
     private struct Machines {
         var forwards: PatternMachine
         var backwards: PatternMachine
     }
 
-    private let machines: Locked<Box>
+    private let machines: Locked<Machines>
     private let graph: PatternGraph
-
-    /// Keeps the machines in one place, so that they are changed there and not copied.
-    private final class Box: @unchecked Sendable {
-        // Sendable although unchecked: reached through the lock only.
-        var value: Machines
-        init(_ value: Machines) { self.value = value }
-    }
 
     /// More than this is not held back: no secret of ours is as long, and a text must not fill the
     /// memory.
@@ -26,10 +18,8 @@ final class RedactionTable: @unchecked Sendable {
     init(_ graph: PatternGraph) {
         self.graph = graph
         machines = Locked(
-            Box(
-                Machines(
-                    forwards: PatternMachine(graph, backwards: false),
-                    backwards: PatternMachine(graph, backwards: true))))
+            Machines(
+                forwards: PatternMachine(graph, backwards: false), backwards: PatternMachine(graph, backwards: true)))
     }
 
     /// What a piece of text holds.
@@ -54,22 +44,22 @@ final class RedactionTable: @unchecked Sendable {
 
     /// Looks through `text`.
     func scan(_ text: UnsafeBufferPointer<UInt8>, _ ending: Ending) -> Scan {
-        machines.withLock { box in
-            box.value.forwards.forgetMany()
-            box.value.backwards.forgetMany()
+        machines.withLock { machines in
+            machines.forwards.forgetMany()
+            machines.backwards.forgetMany()
             var ends: [PatternMachine.End] = []
-            let last = box.value.forwards.run(over: text, &ends)
-            let open = box.value.forwards.places(of: last)
+            let last = machines.forwards.run(over: text, &ends)
+            let open = machines.forwards.places(of: last)
             var scan = Scan(end: text.count)
             if ending == .open, !open.isEmpty {
-                let begin = box.value.backwards.begin(of: open, in: text)
+                let begin = machines.backwards.begin(of: open, in: text)
                 if text.count - begin <= Self.mostHeldBack { scan.end = begin }
             }
-            scan.secrets = box.value.backwards.ranges(
-                endingAt: ends, of: box.value.forwards.goals, in: text)
+            scan.secrets = machines.backwards.ranges(
+                endingAt: ends, of: machines.forwards.goals, in: text)
             if ending == .cut {
                 let shown = open.filter { graph.reveals[Int($0)] }
-                let begin = box.value.backwards.begin(of: shown, in: text)
+                let begin = machines.backwards.begin(of: shown, in: text)
                 if begin < text.count { scan.secrets.insert(begin..<text.count, at: 0) }
             }
             scan.secrets = Self.joined(scan.secrets)
