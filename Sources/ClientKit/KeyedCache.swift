@@ -1,14 +1,17 @@
 /// Values that are made when first asked for: once, however many ask at the same time, and again when one is of no use any more.
-actor KeyedCache<Key: Hashable & Sendable, Value: Sendable> {
+public actor KeyedCache<Key: Hashable & Sendable, Value: Sendable> {
     private var made: [Key: Task<Value, any Error>] = [:]
     private let isUsable: @Sendable (Value) async -> Bool
 
-    init(while isUsable: @escaping @Sendable (Value) async -> Bool) {
+    /// A value is made again once it is not usable any more.
+    public init(while isUsable: @escaping @Sendable (Value) async -> Bool = { _ in true }) {
         self.isUsable = isUsable
     }
 
-    /// The value of `key`; what fails is not cache.
-    func value(for key: Key, make: @escaping @Sendable () async throws -> Value) async throws -> Value {
+    /// The value of `key`; what fails is not kept.
+    public func value(
+        for key: Key, make: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
         while let known = made[key] {
             let value = try await result(of: known, for: key)
             if await isUsable(value) { return value }
@@ -20,7 +23,7 @@ actor KeyedCache<Key: Hashable & Sendable, Value: Sendable> {
     }
 
     /// Forgets all values and returns them; one that is still being made is given up.
-    func takeAll() async -> [Value] {
+    public func takeAll() async -> [Value] {
         let tasks = Array(made.values)
         made = [:]
         var values: [Value] = []

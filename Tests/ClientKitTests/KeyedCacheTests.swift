@@ -1,7 +1,6 @@
+import ClientKit
 import Synchronization
 import Testing
-
-@testable import RunnerCommands
 
 @Suite struct KeyedCacheTests {
     private final class Maker: Sendable {

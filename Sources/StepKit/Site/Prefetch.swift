@@ -1,3 +1,4 @@
+import ClientKit
 public import Kubernetes
 
 /// What was read before the first step, for all steps at once, so that a run with nothing to do needs
@@ -9,11 +10,11 @@ public actor Prefetch {
     public nonisolated let cluster = ClusterSurvey()
     private var nodes: [String: NodeSurvey] = [:]
     private var known: [ObjectReference: (desired: JSONValue, difference: ObjectDifference?)] = [:]
-    /// Readings, each a `Task`, by the type of their values.
-    private var readings: [ObjectIdentifier: any Sendable] = [:]
+    /// By the type of the values.
+    private var readings = KeyedCache<ObjectIdentifier, any Sendable>()
     private var isForgotten = false
     private var version: ServerVersion?
-    private var registry: [ImageReference: Task<RegistryProof.Answer, any Error>] = [:]
+    private let registry = KeyedCache<ImageReference, RegistryProof.Answer>()
     /// The images that the inventory wants, once they are known by their digests.
     private(set) var images: [ImageReference: ResolvedImage] = [:]
 
@@ -29,7 +30,8 @@ public actor Prefetch {
     /// Drops what was read, where not all of it could be.
     func discard() async {
         known = [:]
-        readings = [:]
+        // Whoever waits for one that was begun still gets it.
+        readings = KeyedCache()
         await cluster.forget()
         for survey in nodes.values { await survey.forget() }
     }
@@ -61,19 +63,9 @@ public actor Prefetch {
     /// What `read` returns, once for all who ask before the first change, also at the same time; what fails is not kept.
     func value<Value: Sendable>(_ read: @escaping @Sendable () async throws -> Value) async throws -> Value {
         guard !isForgotten else { return try await read() }
-        let key = ObjectIdentifier(Value.self)
-        let reading = readings[key] as? Task<Value, any Error> ?? Task { try await read() }
-        readings[key] = reading
-        do {
-            return try await withTaskCancellationHandler {
-                try await reading.value
-            } onCancel: {
-                reading.cancel()
-            }
-        } catch {
-            if readings[key] as? Task<Value, any Error> == reading { readings[key] = nil }
-            throw error
-        }
+        let value = try await readings.value(for: ObjectIdentifier(Value.self), make: read)
+        guard let value = value as? Value else { preconditionFailure("kept under another type than \(Value.self)") }
+        return value
     }
 
     func serverVersion(_ cluster: ClusterReader) async throws -> ServerVersion {
@@ -90,17 +82,6 @@ public actor Prefetch {
         about image: ImageReference,
         _ ask: @escaping @Sendable () async throws -> RegistryProof.Answer
     ) async throws -> RegistryProof.Answer {
-        let asking = registry[image] ?? Task { try await ask() }
-        registry[image] = asking
-        do {
-            return try await withTaskCancellationHandler {
-                try await asking.value
-            } onCancel: {
-                asking.cancel()
-            }
-        } catch {
-            if registry[image] == asking { registry[image] = nil }
-            throw error
-        }
+        try await registry.value(for: image, make: ask)
     }
 }
