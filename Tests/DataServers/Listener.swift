@@ -35,7 +35,19 @@ public final class Listener: Sendable {
     }
 }
 
-/// A port where packets vanish: its queue is full, so that the kernel answers no SYN.
+/// A port of all local addresses whose connections are never accepted: the kernel takes them, and nobody says anything.
+public final class UnservedPort: Sendable {
+    /// The port.
+    public let port: UInt16
+    private let descriptor: Int32
+
+    /// Listens.
+    public init() { (descriptor, port) = listenOnFreePort(backlog: 8, address: INADDR_ANY) }
+
+    deinit { close(descriptor) }
+}
+
+/// A port of all local addresses where packets vanish: its queue is full, so that the kernel answers no SYN.
 public final class BlackHole: Sendable {
     /// The port.
     public let port: UInt16
@@ -43,7 +55,7 @@ public final class BlackHole: Sendable {
 
     /// Fills the queue.
     public init() {
-        let (listener, port) = listenOnFreePort(backlog: 0)
+        let (listener, port) = listenOnFreePort(backlog: 0, address: INADDR_ANY)
         self.port = port
         descriptors =
             [listener]
@@ -144,6 +156,8 @@ public func isListening(_ port: UInt16) -> Bool {
     return withAddress(port) { connect(probe, $0, $1) } == 0
 }
 
+private let loopback = in_addr_t(0x7F00_0001)
+
 private func makeSocket() -> Int32 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     var on: Int32 = 1
@@ -151,9 +165,9 @@ private func makeSocket() -> Int32 {
     return descriptor
 }
 
-private func listenOnFreePort(backlog: Int32) -> (Int32, UInt16) {
+private func listenOnFreePort(backlog: Int32, address: in_addr_t = loopback) -> (Int32, UInt16) {
     let descriptor = makeSocket()
-    withAddress(0) { _ = bind(descriptor, $0, $1) }
+    withAddress(0, of: address) { _ = bind(descriptor, $0, $1) }
     listen(descriptor, backlog)
     var address = sockaddr_in()
     var size = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -164,11 +178,13 @@ private func listenOnFreePort(backlog: Int32) -> (Int32, UInt16) {
 }
 
 @discardableResult
-private func withAddress<T>(_ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> T) -> T {
+private func withAddress<T>(
+    _ port: UInt16, of host: in_addr_t = loopback, body: (UnsafePointer<sockaddr>, socklen_t) -> T
+) -> T {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+    address.sin_addr.s_addr = host.bigEndian
     return withUnsafePointer(to: &address) {
         $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
     }

@@ -1,6 +1,6 @@
 public import Foundation
 
-/// A real sshd on 127.0.0.1 with keys of its own: the way to a data server behind it.
+/// A real sshd on this machine with keys of its own.
 public final class SSHServer: Sendable {
     /// Where it listens.
     public let port: UInt16
@@ -8,8 +8,8 @@ public final class SSHServer: Sendable {
     public let directory: URL
     private let process: ServerProcess
 
-    /// Starts it; `options` are further lines of its configuration.
-    public init(_ options: String...) throws {
+    /// Starts it on `address`; `options` are further lines of its configuration.
+    public init(address: String = "127.0.0.1", options: [String] = []) throws {
         directory = try makeTemporaryDirectory()
         port = freePort()
         let folder = directory.path
@@ -19,7 +19,7 @@ public final class SSHServer: Sendable {
         let hostKey = try String(contentsOfFile: "\(folder)/host.pub", encoding: .utf8)
         try "[127.0.0.1]:\(port) \(hostKey)".write(toFile: "\(folder)/known_hosts", atomically: true, encoding: .utf8)
         let lines = [
-            "Port \(port)", "ListenAddress 127.0.0.1", "PidFile none", "HostKey \(folder)/host", "UsePAM no",
+            "Port \(port)", "ListenAddress \(address)", "PidFile none", "HostKey \(folder)/host", "UsePAM no",
             "StrictModes no", "UseDNS no", "PermitRootLogin yes", "PasswordAuthentication no",
             "AuthorizedKeysFile \(folder)/user.pub",
         ]
@@ -39,6 +39,12 @@ public final class SSHServer: Sendable {
     public func stop() {
         process.stop()
         try? FileManager.default.removeItem(at: directory)
+    }
+
+    /// Its host key, as a file of known hosts has it behind the name.
+    public func hostKey() throws -> String {
+        try String(contentsOfFile: "\(directory.path)/host.pub", encoding: .utf8)
+            .split(separator: " ").prefix(2).joined(separator: " ")
     }
 
     /// The file of its host key, as a client knows it.

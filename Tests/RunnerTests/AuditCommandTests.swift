@@ -54,7 +54,7 @@ private final class Sample {
         #expect(FileManager.default.createFile(atPath: errors, contents: nil))
         defer { unlink(errors) }
         process.executableURL = URL(filePath: "/bin/sh")
-        process.arguments = ["-c", "runner=$0; \(command)", program]
+        process.arguments = ["-c", "runner=$0; \(command)", Program.runner.file.path]
         process.environment = ["RUNNER_STATE_DIR": path, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"]
         process.standardOutput = output
         process.standardError = try FileHandle(forWritingTo: URL(filePath: errors))
@@ -77,10 +77,6 @@ private final class Sample {
         try Data(lines.joined(separator: [UInt8(ascii: "\n")])).write(to: URL(filePath: log))
     }
 }
-
-private let program = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
-    .appending(path: "runner").path
-
 @Suite(.timeLimit(.minutes(3))) struct AuditCommandTests {
     @Test(arguments: [
         "audit show", "audit show --format json", "logs", "logs --verbose", "logs --format json",

@@ -1,13 +1,12 @@
 import Foundation
 import Journal
+import TestSupport
 import Testing
 
 /// The credentials are read before the first record of a run: the command line that it has is without
 /// them, and what cannot be kept out of a record is refused.
 @Suite(.timeLimit(.minutes(2))) struct CommonSecretTests {
     private static let redisPassword = "Rd7-hunter22-tQ"
-    private static let package = URL(filePath: #filePath).deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent()
 
     @Test(arguments: [
         ("1234", "is a number of fewer than 8 digits"), ("Postgres", "is a word that is common in ordinary output"),
@@ -29,7 +28,7 @@ import Testing
         try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: scratch.path)
         let inventory = try writeInventory(in: scratch)
         let state = scratch.appending(path: "state").path
-        let ended = try run(["run", "11", "--inventory", inventory, "--state-dir", state])
+        let ended = try Program.runner.run(["run", "11", "--inventory", inventory, "--state-dir", state])
         #expect(ended.status == 65)
         #expect(ended.output.contains("keep the password of PostgreSQL's administrator out of the record"))
         #expect(ended.output.contains("it \(objection)"), "\(ended.output)")
@@ -42,36 +41,21 @@ import Testing
 
     /// The shipped inventory with hosts that do not answer, should the run get so far.
     private func writeInventory(in scratch: URL) throws -> String {
-        let shipped = try Data(contentsOf: Self.package.appending(path: "inventory.json"))
-        var object = try #require(JSONSerialization.jsonObject(with: shipped) as? [String: Any])
-        var hosts = try #require(object["hosts"] as? [[String: Any]])
-        for index in hosts.indices {
-            hosts[index]["address"] = "127.0.0.\(index + 2)"
-            hosts[index]["port"] = 1
-        }
-        object["hosts"] = hosts
-        object["cluster"] = [
-            "nodeNetwork": "127.0.0.0/8", "podCIDR": "10.233.0.0/16", "serviceCIDR": "10.96.0.0/12",
-        ]
-        object["postgres"] = ["hosts": ["127.0.0.1"]]
-        object["redis"] = ["host": "127.0.0.1"]
-        object["credentials"] = ["directory": scratch.path]
         let file = scratch.appending(path: "inventory.json")
-        try JSONSerialization.data(withJSONObject: object).write(to: file)
+        try Shipped.writeInventory(to: file) { object in
+            var hosts = try #require(object["hosts"] as? [[String: Any]])
+            for index in hosts.indices {
+                hosts[index]["address"] = "127.0.0.\(index + 2)"
+                hosts[index]["port"] = 1
+            }
+            object["hosts"] = hosts
+            object["cluster"] = [
+                "nodeNetwork": "127.0.0.0/8", "podCIDR": "10.233.0.0/16", "serviceCIDR": "10.96.0.0/12",
+            ]
+            object["postgres"] = ["hosts": ["127.0.0.1"]]
+            object["redis"] = ["host": "127.0.0.1"]
+            object["credentials"] = ["directory": scratch.path]
+        }
         return file.path
-    }
-
-    /// Runs the program; what it wrote to both streams, and its exit status.
-    private func run(_ arguments: [String]) throws -> (output: String, status: Int32) {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = Self.package.appending(path: ".build/debug/runner")
-        process.arguments = arguments
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return (String(decoding: bytes, as: UTF8.self), process.terminationStatus)
     }
 }

@@ -7,9 +7,6 @@ import Testing
 
 /// What the operator confirms is what is reset: `run` reads the inventory once, before it asks.
 @Suite(.timeLimit(.minutes(2))) struct ConfirmationTests {
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent()
-
     @Test func anInventoryThatIsEditedWhileItIsAskedAboutIsNotTheOneThatIsReset() async throws {
         let scratch = FileManager.default.temporaryDirectory.appending(path: "confirm-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
@@ -21,7 +18,7 @@ import Testing
 
         let terminal = try PseudoTerminal()
         let process = Process()
-        process.executableURL = Self.root.appending(path: ".build/debug/runner")
+        process.executableURL = Program.runner.file
         process.arguments = [
             "run", "11", "--reset-database", "--inventory", inventory.path,
             "--state-dir", scratch.appending(path: "state").path,

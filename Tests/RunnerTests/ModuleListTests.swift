@@ -64,14 +64,14 @@ import Testing
     }
 
     @Test func stepsWithoutANumberListsTheModules() throws {
-        let text = try Self.run(["steps"])
+        let text = try Program.runner.run(["steps"])
         #expect(text.output == "11  Chatwoot, the support desk\n")
-        let json = try Self.run(["steps", "--format", "json"])
+        let json = try Program.runner.run(["steps", "--format", "json"])
         let rows = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [[String: Any]]
         #expect(rows?.count == 1)
         #expect(rows?.first?["module"] as? Int == 11)
         #expect(rows?.first?["summary"] as? String == "Chatwoot, the support desk")
-        #expect(try Self.run(["steps", "11"]).output.hasPrefix("fix_ufw_k8s_nodes "))
+        #expect(try Program.runner.run(["steps", "11"]).output.hasPrefix("fix_ufw_k8s_nodes "))
     }
 
     @Test(arguments: [
@@ -79,30 +79,14 @@ import Testing
         ["unlock", "20261124T084501Z-12-3f9a"],
     ])
     func everyCommandRefusesAnUnknownModule(arguments: [String]) throws {
-        let ended = try Self.run(arguments)
+        let ended = try Program.runner.run(arguments)
         #expect(ended.status == 64)
         #expect(ended.output.contains("runner knows module 11 only"), "\(ended.output)")
     }
 
     @Test func unlockAsksForTheIdOfARun() throws {
-        let ended = try Self.run(["unlock", "yesterday"])
+        let ended = try Program.runner.run(["unlock", "yesterday"])
         #expect(ended.status == 64)
         #expect(ended.output.contains("'yesterday' is not a run's id"), "\(ended.output)")
-    }
-
-    /// Runs the program; what it wrote to both streams, and its exit status.
-    private static func run(_ arguments: [String]) throws -> (output: String, status: Int32) {
-        let package = URL(filePath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = package.appending(path: ".build/debug/runner")
-        process.arguments = arguments
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return (String(decoding: bytes, as: UTF8.self), process.terminationStatus)
     }
 }

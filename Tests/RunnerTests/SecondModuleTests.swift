@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import Journal
+import TestSupport
 import Testing
 
 /// `Tests/SecondModule` is `runner` with one more module: every command finds it by its number.
@@ -95,33 +96,17 @@ import Testing
 
     /// The shipped inventory without credentials, changed by `edit`.
     private func writeInventory(_ edit: (inout [String: Any]) -> Void) throws {
-        let shipped = Self.package.appending(path: "inventory.json")
-        var object = try #require(
-            try JSONSerialization.jsonObject(with: Data(contentsOf: shipped)) as? [String: Any])
-        object["credentials"] = ["directory": "/nowhere"]
-        edit(&object)
-        try JSONSerialization.data(withJSONObject: object, options: .prettyPrinted)
-            .write(to: URL(filePath: inventory))
+        try Shipped.writeInventory(to: URL(filePath: inventory)) { object in
+            object["credentials"] = ["directory": "/nowhere"]
+            edit(&object)
+        }
     }
-
-    private static let package = URL(filePath: #filePath).deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent()
 
     private func run(_ arguments: String...) throws -> (output: String, status: Int32) {
         try run(arguments)
     }
 
-    /// Runs the program; what it wrote to both streams, and its exit status.
     private func run(_ arguments: [String]) throws -> (output: String, status: Int32) {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = Self.package.appending(path: ".build/debug/SecondModule")
-        process.arguments = arguments
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return (String(decoding: bytes, as: UTF8.self), process.terminationStatus)
+        try Program.secondModule.run(arguments)
     }
 }

@@ -21,6 +21,14 @@ public enum Shipped {
             Array(inventoryText(changes).utf8), path: "/etc/keybuzz/inventory.json", for: modules)
     }
 
+    /// Writes `inventory.json`, changed by `edit`, to `file`.
+    public static func writeInventory(to file: URL, editing edit: (inout [String: Any]) throws -> Void) throws {
+        let shipped = try JSONSerialization.jsonObject(with: Data(inventoryText().utf8))
+        var object = try #require(shipped as? [String: Any])
+        try edit(&object)
+        try JSONSerialization.data(withJSONObject: object, options: .prettyPrinted).write(to: file)
+    }
+
     /// A text with each `old` text, which must occur exactly once, replaced by its `new`.
     public static func changed(_ text: String, _ changes: [(old: String, new: String)]) throws -> String {
         try changes.reduce(text) { text, change in
