@@ -54,7 +54,7 @@ public final class TLSSession {
         // The session owns both from here on.
         SSL_set_bio(session, incoming, outgoing)
         SSL_set_connect_state(session)
-        // An address is looked for among the certificate's addresses, and is no name to ask for.
+        // An IP address is compared with the certificate's addresses, and is not sent as a server name.
         if X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), name) != 1 {
             ERR_clear_error()
             guard tlsAskFor(session, name) == 1, SSL_set1_host(session, name) == 1 else { throw .refused(lastError()) }

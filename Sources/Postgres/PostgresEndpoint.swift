@@ -40,7 +40,7 @@ public struct PostgresEndpoint: Sendable, Hashable {
         var verifies: Bool { self == .verifyCA || self == .verifyFull }
     }
 
-    /// The servers, tried in this order until one lets us in and, where ``requiresWritable``, can be written to.
+    /// The servers, tried in this order until one accepts the login and, where ``requiresWritable``, can be written to.
     public var hosts: [Host]
     /// The database to connect to.
     public var database: String

@@ -119,6 +119,6 @@ extension RehearsalTests {
         #expect(try await Lab.sql("SELECT count(*) FROM accounts", database: "chatwoot") == before.accounts)
         #expect(try await Lab.sql("SELECT count(*) FROM conversations", database: "chatwoot") == before.conversations)
         #expect(try await Platform.migrations().keys.sorted() == before.jobs)
-        #expect(try await !onboarding(), "nobody may be let in as the administrator of what is there")
+        #expect(try await !onboarding(), "nobody may become administrator of what is there")
     }
 }

@@ -165,7 +165,7 @@ extension RehearsalTests {
         #expect(try await Stored.rows() == rows)
         #expect(
             try await Lab.call("redis-cli", "exists", "alfred:CHATWOOT_INSTALLATION_ONBOARDING").contains("0"),
-            "with users there, nobody may be let in by the onboarding page")
+            "with users there, nobody may become administrator on the onboarding page")
         for node in Lab.nodes { #expect(try await Platform.page(through: node).status == "200") }
     }
 }

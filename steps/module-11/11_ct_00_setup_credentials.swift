@@ -3,7 +3,7 @@ import Postgres
 import Redis
 import StepKit
 
-/// Makes Chatwoot's database, role and extensions, and proves that PostgreSQL and Redis let it in.
+/// Makes Chatwoot's database, role and extensions, and proves that PostgreSQL and Redis accept its login.
 ///
 /// The role's password is generated once and never changed again: the old script made a new one at every run, and every
 /// running pod lost its database.

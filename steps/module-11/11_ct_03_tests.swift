@@ -23,7 +23,7 @@ struct ProveService: PageAsker, NamedStep {
             })
     }
 
-    /// Nothing to change: what is missing comes about by itself, or verify says why not.
+    /// Nothing to change: what is missing appears by itself, or verify says why not.
     func apply(_ changes: [Change], to site: SiteWriter) async throws {}
 
     func verify(_ site: SiteReader) async throws {

@@ -26,7 +26,7 @@ struct PostgresTrust {
         case .system: variables["PGSSLROOTCERT"] = Self.systemFile
         case .file: variables["PGSSLROOTCERT"] = "\(Self.directory)/\(Self.file)"
         }
-        // Without it libpq takes the first host that lets it in, be it a standby, on which nothing can be written.
+        // Without it libpq takes the first host that accepts the login, even a standby, on which nothing can be written.
         if service.hosts.count > 1 { variables["PGTARGETSESSIONATTRS"] = "read-write" }
         return variables
     }

@@ -47,14 +47,14 @@ public final class LoginWindow: Sendable {
         var free: Int
         /// In the order in which they came.
         var waiting: [Wait] = []
-        /// When those began to connect whose servers have not said anything yet, for ``patience`` at most.
+        /// When those began to connect whose servers have not said anything yet, for ``gracePeriod`` at most.
         var connecting: [ObjectIdentifier: ContinuousClock.Instant] = [:]
         /// Those who are to connect.
         var beginners: [Wait] = []
     }
 
     /// How long a server that says nothing keeps others from beginning.
-    private static let patience = Duration.seconds(1)
+    private static let gracePeriod = Duration.seconds(1)
 
     /// What is used where nobody says otherwise.
     ///
@@ -81,13 +81,13 @@ public final class LoginWindow: Sendable {
             let wait = Wait()
             let next = state.withLock { state -> ContinuousClock.Instant? in
                 let now = ContinuousClock.now
-                state.connecting = state.connecting.filter { now - $0.value < Self.patience }
+                state.connecting = state.connecting.filter { now - $0.value < Self.gracePeriod }
                 if state.connecting.count < limit {
                     state.connecting[place] = now
                     return nil
                 }
                 state.beginners.append(wait)
-                return state.connecting.values.min().map { $0 + Self.patience }
+                return state.connecting.values.min().map { $0 + Self.gracePeriod }
             }
             guard let next else { return }
             let end = await loop.wait(wait, until: next, isolation: isolation)
@@ -114,9 +114,9 @@ public final class LoginWindow: Sendable {
             state.waiting.append(wait)
             return false
         }
+        if isFree { return }
         // Bounded by the limits of the logins before it, and by nothing else.
         let day = Duration.seconds(86_400)
-        if isFree { return }
         if await loop.wait(wait, until: .now + day, isolation: isolation) == .signalled { return }
         let wasPassedOver = state.withLock { state in
             guard let number = state.waiting.firstIndex(where: { $0 === wait }) else { return false }

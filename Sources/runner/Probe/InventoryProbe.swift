@@ -4,7 +4,7 @@ import Kubernetes
 import SSH
 import StepKit
 
-/// Asks everything that an inventory names whether it is there and lets us in; changes nothing.
+/// Asks everything that an inventory names whether it is there and accepts our login; changes nothing.
 struct InventoryProbe: Sendable {
     /// What came of logging in to a host.
     private struct Answer: Sendable {

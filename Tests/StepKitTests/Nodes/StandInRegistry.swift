@@ -12,13 +12,13 @@ final class StandInRegistry {
         var scheme: String
         var username = "keybuzz"
         var token: String
-        /// The status for who is let in.
+        /// The status for accepted credentials.
         var status = 200
         /// The digest that it tells of the image; `nil` where it tells none.
         var digest: String? = StandInRegistry.digest
         /// The manifest.
         var manifest = "{}"
-        /// The status of the token endpoint for who is let in there.
+        /// The status of the token endpoint for accepted credentials.
         var tokenStatus = 200
         /// The body of the token endpoint, `TOKEN` standing for the token.
         var tokenBody = #"{"token":"TOKEN","expires_in":300}"#

@@ -38,7 +38,7 @@ extension DatabaseState {
     /// A load leaves alone what lies elsewhere than where Chatwoot looks; it is saved all the same.
     var savesFirst: Bool { task == .keep || hasData }
 
-    /// Whether the onboarding page would let anybody in although there are users, as after a restore.
+    /// Whether anybody could become administrator on the onboarding page although there are users, as after a restore.
     var isOpenToStrangers: Bool { task == .keep && hasUsers && isOnboarding }
 
     /// What the image's task has to do before new code serves, seen by what earlier runs recorded.
