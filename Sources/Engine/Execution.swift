@@ -81,10 +81,7 @@ struct Execution: Sendable {
         let problems = try await runner.module.runPreflight(site)
         try Task.checkCancellation()
         guard problems.isEmpty else { throw CombinedFailure("run the preflight checks", problems) }
-        try await journal.record(
-            .preflight, result: "passed",
-            details: site.absentNodes.isEmpty
-                ? nil : ["absent": site.absentNodes.map(\.name).joined(separator: " ")])
+        try await journal.record(.preflight(PreflightResult(absent: site.absentNodes.map(\.name))))
     }
 
     /// Where the run carries out a plan: compares what all steps find with it, before the first of them.
@@ -95,7 +92,7 @@ struct Execution: Sendable {
         } onFailover: { lost, _ in
             try await warn(lost)
         }
-        try await journal.record(.planComparison, result: "unmoved")
+        try await journal.record(.planComparison)
     }
 
     /// One step, from its check to its checkpoint or its failure.
@@ -144,7 +141,7 @@ struct Execution: Sendable {
         await notes.allRecorded()
         do {
             try await journal.failStep(
-                step.id.rawValue, result: failure.isInterruption ? "interrupted" : "failed",
+                step.id.rawValue, result: failure.isInterruption ? .interrupted : .failed,
                 error: failure.message)
         } catch {
             // The step's own failure is the news; that it could not be recorded is told beside it.
@@ -178,6 +175,6 @@ struct Execution: Sendable {
 
     private func warn(_ text: String, step: StepID? = nil) async throws {
         runner.events(.warning(text))
-        try await journal.record(.warning, step: step?.rawValue, text: text)
+        try await journal.record(.warning(text), step: step?.rawValue)
     }
 }

@@ -112,7 +112,8 @@ struct LeaseKeeper: Sendable {
     private func record(_ lease: LeaseTaking) async throws {
         if let previous = lease.takenOverFrom {
             events(.warning("the lease was taken over from \(previous)"))
-            try await journal.record(.lockTakeover, text: "taken over from \(previous)", durable: true)
+            try await journal.record(
+                .lockTakeover(LeaseHolder("taken over from \(previous)", holder: previous)), durable: true)
         } else {
             try await journal.record(.lockTaken)
         }

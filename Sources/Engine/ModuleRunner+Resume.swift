@@ -81,8 +81,11 @@ extension ModuleRunner {
     /// What holds a run to its plan also now; its log is whole, since the journal was reopened.
     func planGuard(for plan: ModulePlan, of run: RunReader) async throws -> PlanGuard {
         let entries = try await runBlocking { try run.entries() }
-        let begun = entries.filter { $0.kind == .stepCheck && $0.result != "in place" }
-        return PlanGuard(plan, begun: Set(begun.compactMap(\.step).map { StepID($0) }), redactor: redactor)
+        let begun = entries.compactMap { entry -> StepID? in
+            guard case .stepCheck(let finding) = entry.content, finding.result == .drifted else { return nil }
+            return entry.step.map { StepID($0) }
+        }
+        return PlanGuard(plan, begun: Set(begun), redactor: redactor)
     }
 
     /// What the run's earlier processes noted for its end.

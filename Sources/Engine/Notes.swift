@@ -30,14 +30,14 @@ final class Notes: Sendable {
         } warning: { [self] warning in
             guard isNew(warning.subject) else { return }
             events(.warning(warning.text))
-            record(warning.text, as: .warning, of: step)
+            record(.warning(warning.text), of: step)
         } note: { [self] text in
             let isNew = texts.withLock { texts in
                 if texts.contains(text) { return false }
                 texts.append(text)
                 return true
             }
-            if isNew { record(text, as: .note, of: step) }
+            if isNew { record(.note(text), of: step) }
         }
     }
 
@@ -47,12 +47,12 @@ final class Notes: Sendable {
     /// Waits until all that was said so far is recorded.
     func allRecorded() async { await records.allDone() }
 
-    private func record(_ text: String, as kind: AuditKind, of step: StepID?) {
+    private func record(_ content: AuditContent, of step: StepID?) {
         records.add { [journal, events] in
             do {
-                try await journal.record(kind, step: step?.rawValue, text: text)
+                try await journal.record(content, step: step?.rawValue)
             } catch {
-                events(.warning("the \(kind.rawValue) could not be recorded: \(error)"))
+                events(.warning("the \(content.kind.rawValue) could not be recorded: \(error)"))
             }
         }
     }

@@ -21,26 +21,26 @@ struct StepAttempt {
         try await journal.beginStep(name)
         let finding = try await step.check(site.reader)
         try planGuard?.admit(finding, of: step.id)
-        let summaries = finding.changes.map(\.summary)
-        try await journal.recordCheck(of: name, inPlace: finding == .inPlace, changes: summaries)
-        guard case .drifted(let changes) = finding else {
+        let changes = finding.changes.map(RecordedChange.init)
+        try await journal.recordCheck(of: name, inPlace: finding == .inPlace, changes: changes)
+        guard case .drifted(let missing) = finding else {
             await notes.allRecorded()
             if !hasCheckpoint { try await journal.finishStep(name, .inPlace) }
             return .inPlace
         }
         if hasCheckpoint {
-            try await journal.withdrawCheckpoint(of: name, because: summaries.joined(separator: "; "))
+            try await journal.withdrawCheckpoint(of: name, because: changes.map(\.words).joined(separator: "; "))
             hasCheckpoint = false
         }
         try Task.checkCancellation()
-        let count = "\(changes.count) \(changes.count == 1 ? "change" : "changes")"
+        let count = "\(missing.count) \(missing.count == 1 ? "change" : "changes")"
         events(.stepProgress(step.id, .init("applying \(count)")))
         await site.reader.forgetPrefetch()
-        try await step.apply(changes, to: site)
+        try await step.apply(missing, to: site)
         events(.stepProgress(step.id, .init("verifying")))
         try await step.verify(site.reader)
         await notes.allRecorded()
-        try await journal.finishStep(name, .applied, changes: summaries)
-        return .applied(changes)
+        try await journal.finishStep(name, .applied, changes: changes)
+        return .applied(missing)
     }
 }

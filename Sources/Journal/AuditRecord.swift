@@ -26,6 +26,15 @@ public struct AuditRecord: Sendable {
         }
     }
 
+    /// What a line of formats 1 and 2 carries besides its envelope.
+    func earlierFields() throws(JournalError) -> EarlierFields {
+        do {
+            return try SealedJSON.decode(EarlierFields.self, from: bytes)
+        } catch {
+            throw unreadable("\(error)")
+        }
+    }
+
     /// The files that it announces, read without the rest of it.
     func files() throws(JournalError) -> [FileRecord] {
         guard let list = content.value("files") else { return [] }

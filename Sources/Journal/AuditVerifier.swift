@@ -41,7 +41,8 @@ public struct AuditVerifier: Sendable {
                 do throws(JournalError) {
                     try ledger.read(record)
                     switch record.kind {
-                    case .setAside: asides += [SetAsideDirectory(try record.entry())].compactMap(\.self)
+                    case .setAside:
+                        if case .setAside(let directory) = try record.entry().content { asides.append(directory) }
                     case .damage:
                         let text = record.content.text("text") ?? "something is damaged"
                         notes.append("record \(record.number) says: \(text)")

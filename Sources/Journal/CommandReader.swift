@@ -34,13 +34,13 @@ public struct CommandReader {
     private mutating func read(_ record: AuditRecord) throws(JournalError) {
         guard record.kind == .commandStart || record.kind == .commandEnd else { return }
         let entry = try record.entry()
-        if let start = entry.command {
+        if case .commandStart(let start) = entry.content {
             if waiting.isEmpty { waiting = [] }
             places[entry.sequence] = waiting.endIndex
             waiting.append(
                 RecordedCommand(
                     sequence: entry.sequence, time: entry.time, step: entry.step, start: start, end: nil))
-        } else if let end = entry.end, let place = places[end.start] {
+        } else if case .commandEnd(let end) = entry.content, let place = places[end.start] {
             waiting[place].end = end
         }
     }

@@ -13,7 +13,7 @@ struct FormatOneFiles {
     private var withdrawals: [String: Int] = [:]
     private var checkpoints: [String: FileRecord] = [:]
     /// What the records say that end a process's part of the run, by number.
-    private var ends: [Int: AuditEntry] = [:]
+    private var ends: [Int: (step: String?, ending: RunEnding)] = [:]
     private var commands: [String: [CommandEnd]] = [:]
 
     init(_ run: RunReader) {
@@ -32,28 +32,32 @@ struct FormatOneFiles {
         goesOn(with: record.kind)
         last = (record.number, record.kind)
         switch record.kind {
-        case .checkpoint, .checkpointWithdrawn, .evidence, .tornTail: return try announced(record.entry())
+        case .checkpoint, .checkpointWithdrawn, .evidence, .tornTail: return try announced(by: record)
         case .commandEnd:
             let entry = try record.entry()
-            if let end = entry.end, end.transcriptFailure == nil {
+            if case .commandEnd(let end) = entry.content, end.transcriptFailure == nil {
                 commands["steps/\(entry.step ?? RunReader.outside).log", default: []].append(end)
             }
-        case .runEnd: ends[record.number] = try record.entry()
+        case .runEnd:
+            let entry = try record.entry()
+            if case .runEnd(let ending) = entry.content { ends[record.number] = (entry.step, ending) }
         case .runStart:
-            guard let plan = try record.entry().details?["plan"] else { break }
+            guard case .runStart(let opening) = try record.entry().content, let plan = opening.plan else { break }
             return [FileRecord(path: RunReader.planFile, bytes: -1, sha256: plan)]
         default: break
         }
         return []
     }
 
-    private mutating func announced(_ entry: AuditEntry) -> [FileRecord] {
-        let digest = entry.details?["sha256"] ?? ""
-        guard let step = entry.step, entry.kind == .checkpoint || entry.kind == .checkpointWithdrawn else {
-            return entry.details?["file"].map { [FileRecord(path: $0, bytes: -1, sha256: digest)] } ?? []
+    private mutating func announced(by record: AuditRecord) throws(JournalError) -> [FileRecord] {
+        let facts = try record.earlierFields().details
+        let digest = facts?["sha256"] ?? ""
+        let isCheckpoint = record.kind == .checkpoint || record.kind == .checkpointWithdrawn
+        guard isCheckpoint, let step = record.content.text("step") else {
+            return facts?["file"].map { [FileRecord(path: $0, bytes: -1, sha256: digest)] } ?? []
         }
         let path = "checkpoints/\(step).json"
-        if entry.kind == .checkpoint {
+        if record.kind == .checkpoint {
             let file = FileRecord(path: path, bytes: -1, sha256: digest)
             checkpoints[step] = file
             return [file]
@@ -79,7 +83,7 @@ struct FormatOneFiles {
             }
             known.insert(path)
             let record = missing.removeValue(forKey: outcome.audit.sequence)
-            if record.map({ !outcome.fits($0) }) ?? true {
+            if record.map({ !outcome.fits($0.ending, of: $0.step) }) ?? true {
                 findings.append(AuditFinding(path, "it does not say what the log's last record says"))
             }
         }
@@ -116,8 +120,7 @@ struct FormatOneFiles {
 extension RunOutcome {
     /// Whether the record that ended the run says the same; format 1 did not announce outcomes by
     /// their digests.
-    fileprivate func fits(_ record: AuditEntry) -> Bool {
-        record.result == result.rawValue && record.text == error && record.step == step
-            && record.details == RunEndDetails.make(exitCode: exitCode, counts: counts)
+    fileprivate func fits(_ ending: RunEnding, of step: String?) -> Bool {
+        ending == RunEnding(result: result, exitCode: exitCode, error: error, counts: counts) && self.step == step
     }
 }

@@ -43,9 +43,9 @@ actor JournalOpener {
         let damage = predecessor?.damage.map { "\(predecessor?.warning ?? ""): \($0.problem)" }
         let journal = RunJournal(
             id: id, state: state, log: log, redactor: redactor, executor: executor,
-            warnings: [damage].compactMap(\.self) + asides.map(\.words))
+            warnings: [damage].compactMap(\.self) + asides.map(\.text))
         try await journal.recordOpening(
-            .runStart, description.origin, plan: header.plan,
+            .runStart(RunOpening(who: description.origin, plan: header.plan)),
             files: description.plan.map { [FileRecord(RunReader.planFile, $0)] })
         if let damage { try await journal.recordDamage(damage) }
         for aside in asides { try await journal.record(aside) }
@@ -128,11 +128,9 @@ actor JournalOpener {
 
 extension RunJournal {
     fileprivate func recordOpening(
-        _ kind: AuditKind, _ origin: Origin, plan: String? = nil, files: [FileRecord]? = nil
+        _ content: AuditContent, files: [FileRecord]? = nil
     ) throws(JournalError) {
-        var entry = blank(kind, step: nil)
-        entry.who = origin
-        entry.details = plan.map { ["plan": $0] }
+        var entry = blank(content, step: nil)
         entry.files = files
         try append(entry, durable: true)
         try heads.append(id, log.head)
@@ -145,7 +143,7 @@ extension RunJournal {
             let number = try reader.earlierOutcomes().count + 1
             files.append(FileRecord(RunReader.earlierOutcome(number), outcome, was: "outcome.json"))
         }
-        try recordOpening(.runResume, origin, files: files.isEmpty ? nil : files)
+        try recordOpening(.runResume(RunOpening(who: origin)), files: files.isEmpty ? nil : files)
         for file in files {
             guard let was = file.was else { continue }
             try disk.setAside("\(path)/\(was)", as: "\(path)/\(file.path)")
@@ -154,30 +152,18 @@ extension RunJournal {
 
     fileprivate func record(_ torn: LogRecovery.Torn) throws(JournalError) {
         let tail = torn.tail
-        var entry = blank(.tornTail, step: nil)
-        entry.text = "line \(tail.line) was cut off; its \(tail.bytes) bytes are in \(tail.file)"
-        entry.details = ["line": "\(tail.line)"]
+        let text = "line \(tail.line) was cut off; its \(tail.bytes) bytes are in \(tail.file)"
+        var entry = blank(.tornTail(TornLine(text: text, line: tail.line)), step: nil)
         entry.files = [torn.record]
         try append(entry, durable: true)
         try disk.commit(torn.staged)
     }
 
     fileprivate func recordDamage(_ text: String) throws(JournalError) {
-        try write(.damage, step: nil, text: text, durable: true)
+        try write(.damage(text), step: nil, durable: true)
     }
 
     fileprivate func record(_ aside: SetAsideDirectory) throws(JournalError) {
-        try write(
-            .setAside, step: nil, text: aside.words, result: aside.result,
-            facts: ["name": aside.name, "sha256": aside.sha256], durable: true)
-    }
-}
-
-extension SetAsideDirectory {
-    /// What was done, in a sentence.
-    fileprivate var words: String {
-        isDamaged
-            ? "a run's directory without run.json was found and is called runs/\(name) now: files of it were removed"
-            : "what is left of a run that was cut off before its first record is called runs/\(name) now"
+        try write(.setAside(aside), step: nil, durable: true)
     }
 }

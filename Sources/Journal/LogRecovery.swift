@@ -102,10 +102,10 @@ private struct OpenCommands {
     mutating func read(_ record: AuditRecord) throws(JournalError) {
         guard record.kind == .commandStart || record.kind == .commandEnd else { return }
         let entry = try record.entry()
-        if let start = entry.command {
+        if case .commandStart(let start) = entry.content {
             open[record.number] = RecordedCommand(
                 sequence: record.number, time: entry.time, step: entry.step, start: start, end: nil)
-        } else if let end = entry.end {
+        } else if case .commandEnd(let end) = entry.content {
             open[end.start] = nil
         }
     }

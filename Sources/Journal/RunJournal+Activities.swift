@@ -26,10 +26,10 @@ extension RunJournal: ActivityObserver {
         let closing = "#\(recorder.command) end \(word) \(value.split(separator: "\n").joined(separator: " "))"
         recorder.transcript.write(Array("\(closing) after \(milliseconds) ms\n".utf8))
         let failure = recorder.transcript.failure
-        var entry = blank(.commandEnd, step: recorder.step)
-        entry.end = CommandEnd(
+        let end = CommandEnd(
             start: recorder.command, outcome: word, value: value, durationMilliseconds: milliseconds, stdout: stdout,
             stderr: stderr, transcriptFailure: failure?.cause)
+        var entry = blank(.commandEnd(end), step: recorder.step)
         entry.files = [recorder.transcript.announcement]
         try append(entry, durable: activity.effect == .change)
         if let failure { throw failure }
@@ -45,8 +45,7 @@ extension RunJournal: ActivityObserver {
         let recorder = ActivityRecorder(
             command: log.head.sequence + 1, step: step, transcript: try transcript(of: step ?? RunReader.outside),
             redactor: redactor, isSecret: activity.outputIsSecret)
-        var entry = blank(.commandStart, step: step)
-        entry.command = start
+        var entry = blank(.commandStart(start), step: step)
         // Written first, so that the record announces these lines.
         recorder.begin(start, at: entry.time)
         if let failure = recorder.transcript.failure {

@@ -7,20 +7,22 @@ extension RunJournal {
     public func beginStep(_ step: String) throws(JournalError) {
         try checkName(step)
         currentStep = step
-        try record(.stepStart, step: step)
+        try write(.stepStart, step: step, durable: false)
     }
 
     /// A step's check answered; durable where changes are about to follow.
-    public func recordCheck(of step: String, inPlace: Bool, changes: [String] = []) throws(JournalError) {
-        try write(
-            .stepCheck, step: step, result: inPlace ? "in place" : "drifted", changes: changes.isEmpty ? nil : changes,
-            durable: !inPlace)
+    public func recordCheck(of step: String, inPlace: Bool, changes: [RecordedChange] = []) throws(JournalError) {
+        let finding = StepFinding(
+            result: inPlace ? .inPlace : .drifted, changes: changes.isEmpty ? nil : changes)
+        try write(.stepCheck(finding), step: step, durable: !inPlace)
     }
 
     /// A step did not come to its end; nothing is written but the record.
-    public func failStep(_ step: String, result: String = "failed", error: String) throws(JournalError) {
+    public func failStep(
+        _ step: String, result: StepEnding.Result = .failed, error: String
+    ) throws(JournalError) {
         try usingReserve { () throws(JournalError) in
-            _ = try record(.stepEnd, step: step, text: error, result: result, durable: true)
+            _ = try write(.stepEnd(StepEnding(result: result, error: error)), step: step, durable: true)
         }
     }
 
@@ -30,14 +32,15 @@ extension RunJournal {
     /// the log does not know was not written by a run.
     @discardableResult
     public func finishStep(
-        _ step: String, _ completion: StepCompletion, changes: [String] = []
+        _ step: String, _ completion: StepCompletion, changes: [RecordedChange] = []
     ) throws(JournalError) -> Checkpoint {
         try checkName(step)
-        let changes = changes.map(redactor.redact)
-        let end = try write(
-            .stepEnd, step: step, result: completion.rawValue, changes: changes.isEmpty ? nil : changes, durable: false)
+        let ending = StepEnding(
+            result: completion == .applied ? .applied : .inPlace, changes: changes.isEmpty ? nil : changes)
+        let end = try write(.stepEnd(ending), step: step, durable: false)
         let checkpoint = Checkpoint(
-            format: 2, run: id, step: step, completion: completion, time: Date(), changes: changes, audit: end)
+            format: 2, run: id, step: step, completion: completion, time: Date(),
+            changes: changes.map { redactor.redact($0.words) }, audit: end)
         let record = blank(.checkpoint, step: step)
         try keep(SealedJSON.file(checkpoint), as: "checkpoints/\(step).json", announcedBy: record)
         return checkpoint
@@ -50,8 +53,7 @@ extension RunJournal {
         let file = "checkpoints/\(step).json"
         guard let content = try Disk.read("\(path)/\(file)") else { return }
         let aside = String(Disk.freeName("\(path)/\(file).withdrawn-").dropFirst(path.count + 1))
-        var entry = blank(.checkpointWithdrawn, step: step)
-        entry.text = redactor.redact(reason)
+        var entry = blank(.checkpointWithdrawn(redactor.redact(reason)), step: step)
         entry.files = [FileRecord(aside, content, was: file)]
         try append(entry, durable: true)
         try disk.setAside("\(path)/\(file)", as: "\(path)/\(aside)")

@@ -57,50 +57,34 @@ public actor RunJournal {
     /// The files of the run, for reading.
     public nonisolated var reader: RunReader { RunReader(id: id, path: path) }
 
-    /// Appends a record.
+    /// Appends a record, without the secrets that the redactor knows.
     ///
     /// A record that is not `durable` reaches the disk with the next one that is; that is enough
     /// for what only reads.
     ///
     /// - Parameters:
-    ///   - kind: What it tells of.
+    ///   - content: What it tells.
     ///   - step: The step; without it the one that was begun last.
-    ///   - text: A sentence for people; redacted like all texts here.
-    ///   - result: How it went, in one or two words.
-    ///   - changes: What is different or was changed, in words.
-    ///   - details: Further facts by name.
     ///   - durable: Whether to return only when it is on the disk.
     /// - Returns: Where the log stands after it.
     @discardableResult
     public func record(
-        _ kind: AuditKind, step: String? = nil, text: String? = nil, result: String? = nil, changes: [String]? = nil,
-        details: [String: String]? = nil, durable: Bool = false
+        _ content: AuditContent, step: String? = nil, durable: Bool = false
     ) throws(JournalError) -> AuditHead {
-        try write(
-            kind, step: step ?? currentStep, text: text, result: result.map(redactor.redact), changes: changes,
-            facts: details.map { $0.mapValues(redactor.redact) }, durable: durable)
+        try write(content, step: step ?? currentStep, durable: durable)
     }
 
-    /// Appends a record whose result and facts are the journal's own: a digest that happens to hold
-    /// the digits of a short secret must stay as it is.
+    /// Appends a record of `step`, or of none.
     @discardableResult
-    func write(
-        _ kind: AuditKind, step: String?, text: String? = nil, result: String? = nil, changes: [String]? = nil,
-        facts: [String: String]? = nil, durable: Bool
-    ) throws(JournalError) -> AuditHead {
-        var entry = blank(kind, step: step)
-        entry.text = text.map(redactor.redact)
-        entry.result = result
-        entry.changes = changes.map { $0.map(redactor.redact) }
-        entry.details = facts
-        return try append(entry, durable: durable)
+    func write(_ content: AuditContent, step: String?, durable: Bool) throws(JournalError) -> AuditHead {
+        try append(blank(content.redacted(by: redactor), step: step), durable: durable)
     }
 
-    /// An entry without content; the log fills in number and chain.
-    func blank(_ kind: AuditKind, step: String?) -> AuditEntry {
+    /// An entry whose content the caller has redacted; the log fills in number and chain.
+    func blank(_ content: AuditContent, step: String?) -> AuditEntry {
         let elapsed = (ContinuousClock.now - started) / .milliseconds(1)
         return AuditEntry(
-            sequence: 0, time: Date(), elapsed: Int(elapsed), run: id, kind: kind, step: step, previous: "")
+            sequence: 0, time: Date(), elapsed: Int(elapsed), run: id, step: step, content: content, previous: "")
     }
 
     @discardableResult
@@ -144,10 +128,8 @@ public actor RunJournal {
             format: 2, run: id, result: result, exitCode: exitCode, error: error.map(redactor.redact), step: step,
             ended: Date(), counts: counts, audit: log.head)
         let bytes = try SealedJSON.file(outcome)
-        var entry = blank(.runEnd, step: step)
-        entry.text = outcome.error
-        entry.result = result.rawValue
-        entry.details = RunEndDetails.make(exitCode: exitCode, counts: counts)
+        let ending = RunEnding(result: result, exitCode: exitCode, error: outcome.error, counts: counts)
+        let entry = blank(.runEnd(ending), step: step)
         try usingReserve { () throws(JournalError) in
             try keep(bytes, as: "outcome.json", announcedBy: entry, with: transcripts.values.map(\.announcement))
         }
@@ -167,14 +149,5 @@ public actor RunJournal {
         } catch  where error.isDiskFull {
             return try write()
         }
-    }
-}
-
-/// What the last record says besides its result; the verifier compares outcome.json with it.
-enum RunEndDetails {
-    static func make(exitCode: Int32, counts: [String: Int]) -> [String: String] {
-        var details = ["exit_code": "\(exitCode)"]
-        for (name, count) in counts { details["count.\(name)"] = "\(count)" }
-        return details
     }
 }

@@ -2,29 +2,44 @@ import ClientKit
 import Glibc
 
 /// A directory under runs/ that a run gave another name, as its record tells.
-struct SetAsideDirectory: Sendable, Hashable, Codable {
-    /// The name that it got.
-    let name: String
-    /// Its ``DirectoryDigest`` then.
-    let sha256: String
-    /// Whether a run had begun in it: then files of it were removed.
-    let isDamaged: Bool
+public struct SetAsideDirectory: Sendable, Hashable, Codable {
+    /// What a directory without run.json is.
+    public enum Result: String, Sendable, Codable {
+        /// A run had begun in it: files of it were removed.
+        case damaged
+        /// Its run was cut off before its first record.
+        case neverBegan = "never began"
+    }
 
-    init(name: String, sha256: String, isDamaged: Bool) {
+    /// The name that it got.
+    public let name: String
+    /// One digest over all of its files then: that of what `find -type f -printf '%P\n' | LC_ALL=C
+    /// sort | xargs sha256sum` prints.
+    public let sha256: String
+    /// What it is.
+    public let result: Result
+    /// What was done, in a sentence.
+    public let text: String
+
+    init(name: String, sha256: String, result: Result) {
+        let what =
+            switch result {
+            case .damaged: "a run's directory without run.json was found and is called"
+            case .neverBegan: "what is left of a run that was cut off before its first record is called"
+            }
+        let why = result == .damaged ? ": files of it were removed" : ""
+        self.init(name: name, sha256: sha256, result: result, text: "\(what) runs/\(name) now\(why)")
+    }
+
+    init(name: String, sha256: String, result: Result, text: String) {
         self.name = name
         self.sha256 = sha256
-        self.isDamaged = isDamaged
+        self.result = result
+        self.text = text
     }
 
-    init?(_ entry: AuditEntry) {
-        guard let name = entry.details?["name"], let sha256 = entry.details?["sha256"] else { return nil }
-        self.init(name: name, sha256: sha256, isDamaged: entry.result == Self.damaged)
-    }
-
-    /// The result in the record.
-    var result: String { isDamaged ? Self.damaged : "never began" }
-
-    private static let damaged = "damaged"
+    /// Whether a run had begun in it.
+    var isDamaged: Bool { result == .damaged }
 }
 
 /// One digest over all files of a directory: that of what `find -type f -printf '%P\n' | LC_ALL=C

@@ -82,7 +82,8 @@ extension StateDirectory {
             try disk.setAside(run.path, as: other)
             asides.append(
                 SetAsideDirectory(
-                    name: Disk.split(other).name, sha256: digest.sha256, isDamaged: remains == .damaged))
+                    name: Disk.split(other).name, sha256: digest.sha256,
+                    result: remains == .damaged ? .damaged : .neverBegan))
         }
         return asides
     }

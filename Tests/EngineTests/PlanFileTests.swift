@@ -168,7 +168,11 @@ import Testing
         #expect(try await bench.run(plan: plan).failure == nil)
         let run = try bench.newest()
         #expect(try run.header().content?.plan == plan.sha256)
-        #expect(try run.entries().first?.details?["plan"] == plan.sha256)
+        guard case .runStart(let opening) = try run.entries().first?.content else {
+            Issue.record("the first record opens the run")
+            return
+        }
+        #expect(opening.plan == plan.sha256)
         #expect(try run.plan(ModulePlan.self).content?.steps.map(\.step) == ["first", "second", "third"])
         let kept = try Data(contentsOf: URL(filePath: "\(run.path)/plan.json"))
         #expect([UInt8](kept) == plan.bytes)

@@ -70,7 +70,7 @@ import Testing
             let entries = try bench.newest().entries()
             #expect(entries.suffix(2).map(\.kind) == [.stepStart, .stepCheck])
             #expect(entries.last?.step == "first")
-            #expect(entries.last?.changes == ["mend first"])
+            #expect(entries.last?.changes?.map(\.words) == ["mend first"])
             #expect(try bench.newest().checkpoints().isEmpty)
         }
         bench.world.on("second.check") { _ in
@@ -127,7 +127,7 @@ import Testing
         #expect(try await bench.run().failure == nil)
         #expect(bench.events.warnings == ["k8s-worker-03 does not answer: no route to host"])
         let preflight = try #require(try bench.newest().entries().first { $0.kind == .preflight })
-        #expect(preflight.details == ["absent": "k8s-worker-03"])
+        #expect(preflight.content == .preflight(PreflightResult(absent: ["k8s-worker-03"])))
     }
 
     /// The preflight tells of a node that is absent, and steps that miss it do not tell again; nor do they repeat their own words.

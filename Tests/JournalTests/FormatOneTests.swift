@@ -4,18 +4,18 @@ import Testing
 
 @testable import Journal
 
-/// A state directory that version 0.1.0 wrote, in format 1.
-private func formatOne() throws -> StateDirectory {
+/// A state directory that an earlier version wrote, in format 1 or 2.
+func earlierState(format: Int) throws -> StateDirectory {
     let fixture = try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil))
     let path = "\(try Scratch().path)/state"
-    try FileManager.default.copyItem(atPath: fixture.appending(path: "format-1").path, toPath: path)
+    try FileManager.default.copyItem(atPath: fixture.appending(path: "format-\(format)").path, toPath: path)
     try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: path)
     return try StateDirectory.prepare(path)
 }
 
 @Suite struct FormatOneTests {
     @Test func theRecordsOfEarlierVersionsAreReadAndVerified() throws {
-        let state = try formatOne()
+        let state = try earlierState(format: 1)
         let report = try AuditVerifier(state).verifyAll()
         #expect(report.runs.flatMap(\.findings).map(\.description) == [])
         #expect(report.findings.map(\.description) == [])
@@ -29,7 +29,7 @@ private func formatOne() throws -> StateDirectory {
     }
 
     @Test func whatIsRemovedOrEditedInThemIsFound() throws {
-        let state = try formatOne()
+        let state = try earlierState(format: 1)
         let run = try #require(try state.runs().last)
         for name in try RichState.files(of: run) {
             let path = "\(run.path)/\(name)"
@@ -49,7 +49,7 @@ private func formatOne() throws -> StateDirectory {
     }
 
     @Test func aRunOfAnEarlierVersionGoesOnAndANewOneFollowsIt() async throws {
-        let state = try formatOne()
+        let state = try earlierState(format: 1)
         let run = try #require(try state.newestUnfinishedRun(module: "11"))
         let reopened = try await RunJournal.reopen(run, in: state, redactor: Redactor())
         #expect(Array(reopened.finished.keys) == [allSteps[0]])

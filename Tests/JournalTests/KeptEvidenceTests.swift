@@ -20,7 +20,8 @@ import Testing
         #expect(try RunTree(aside).files.sorted() == before)
         #expect(next.warnings.count == 1 && next.warnings[0].contains("\(run.id).set-aside-1"))
         let record = try #require(try next.reader.entries().first { $0.kind == .setAside })
-        #expect(record.result == "damaged" && record.details?["name"] == "\(run.id).set-aside-1")
+        guard case .setAside(let directory) = record.content else { return }
+        #expect(directory.result == .damaged && directory.name == "\(run.id).set-aside-1")
         let report = try AuditVerifier(rich.state).verifyAll()
         #expect(report.findings.map(\.file) == ["runs/\(run.id)", "runs/\(run.id).set-aside-1"])
         // What was set aside cannot be edited or removed either.

@@ -17,7 +17,7 @@ struct RichState {
         let redactor = Redactor([Secret("hunter22")])
         let plan = try SealedFile(sealing: ["module": "11"]).bytes
         let first = try await newRun(Self.description(plan: plan), in: state, redactor: redactor)
-        try await first.record(.preflight, result: "passed")
+        try await first.record(.preflight(PreflightResult(absent: ["k8s-worker-03"])))
         try await first.play(activity(["uname", "-r"], for: "look outside a step"), output: ["6.1\n"])
         try await first.playStep(allSteps[0])
         try await first.beginStep(allSteps[1])
@@ -31,7 +31,7 @@ struct RichState {
         let again = try await RunJournal.reopen(finished, in: state, redactor: redactor)
         try await again.journal.withdrawCheckpoint(of: allSteps[0], because: "the rule was removed by hand")
         try await again.journal.beginStep(allSteps[0])
-        try await again.journal.record(.warning, text: "k8s-worker-04 does not answer", durable: true)
+        try await again.journal.record(.warning("k8s-worker-04 does not answer"), durable: true)
         let log = "\(finished.path)/audit.jsonl"
         try overwrite(log, contents(log) + Array("{\"elapsed_ms\":12,\"kind\":\"step.ch".utf8))
         let third = try await RunJournal.reopen(finished, in: state, redactor: redactor)

@@ -44,7 +44,7 @@ extension RunJournalTests {
                 host: "h-\(secret)"),
             output: [String(encoded.prefix(9)), String(encoded.dropFirst(9)), "\n", secret], errors: [secret],
             status: .unknown("lost \(secret)"))
-        try await journal.record(.warning, text: secret, result: secret, details: ["a": secret])
+        try await journal.record(.lockBroken(LeaseHolder(secret, holder: secret, run: secret)))
         try await journal.saveEvidence(Array("log \(secret)".utf8), named: "pods.txt", of: allSteps[0])
         try await journal.finishStep(allSteps[0], .applied, changes: ["set \(secret)"])
         try await journal.finish(.failed, exitCode: 1, error: "bad \(secret)")
@@ -131,11 +131,11 @@ extension RunJournalTests {
         let journal = try await newRun(in: state)
         let before = journal.syncCount
         var start = ContinuousClock.now
-        for _ in 0..<1000 { try await journal.record(.warning, text: "something an auditor should know") }
+        for _ in 0..<1000 { try await journal.record(.warning("something an auditor should know")) }
         print("1000 records: \(ContinuousClock.now - start)")
         #expect(journal.syncCount == before)
         start = ContinuousClock.now
-        for _ in 0..<100 { try await journal.record(.warning, text: "durable", durable: true) }
+        for _ in 0..<100 { try await journal.record(.warning("durable"), durable: true) }
         print("100 durable records: \(ContinuousClock.now - start)")
         #expect(journal.syncCount == before + 100)
         start = ContinuousClock.now

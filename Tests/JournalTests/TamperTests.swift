@@ -17,7 +17,7 @@ private struct Sample {
         if finished {
             try await journal.finish(.succeeded, exitCode: 0, counts: ["applied": steps])
         } else {
-            try await journal.record(.warning, text: "the last record", durable: true)
+            try await journal.record(.warning("the last record"), durable: true)
         }
         run = try #require(try state.runs().first)
         lines = try contents("\(run.path)/audit.jsonl").split(separator: UInt8(ascii: "\n")).map(Array.init)
@@ -120,7 +120,7 @@ private func forge(_ bytes: [UInt8], _ text: String, _ other: String) -> [UInt8]
         let last = try SealedJSON.decode(AuditEntry.self, from: sample.lines[sample.lines.count - 1][...])
         var added = last
         added.sequence += 1
-        added.kind = .warning
+        added.content = .warning("all is well")
         added.previous = SHA256.hash(data: sample.lines[sample.lines.count - 1]).hex
         let first = try #require(try sample.findings(sample.lines + [SealedJSON.line(added)]).first)
         #expect(first.line == sample.lines.count + 1)

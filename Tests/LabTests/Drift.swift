@@ -134,7 +134,7 @@ struct Honesty {
         #expect(ends.count == plan.steps.count)
         for step in plan.steps {
             let end = ends.first { $0["step"] as? String == step.step }
-            var done = end?["changes"] as? [String] ?? []
+            var done = end.map(Platform.changes) ?? []
             for change in step.changes where change.isKnown {
                 if let index = done.firstIndex(of: change.summary) {
                     done.remove(at: index)

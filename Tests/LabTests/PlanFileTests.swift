@@ -65,7 +65,7 @@ extension RehearsalTests {
         var done: [String: Set<String>] = [:]
         for line in try Platform.auditLines() where line["kind"] as? String == "step.check" {
             guard let step = line["step"] as? String else { continue }
-            done[step, default: []].formUnion(line["changes"] as? [String] ?? [])
+            done[step, default: []].formUnion(Platform.changes(line))
         }
         for step in plan["steps"] as? [[String: Any]] ?? [] {
             let changes = step["changes"] as? [[String: Any]] ?? []

@@ -152,6 +152,11 @@ enum Platform {
         return try entries(of: newest)
     }
 
+    /// The words of the changes that a record tells.
+    static func changes(_ line: [String: Any]) -> [String] {
+        (line["changes"] as? [[String: Any]] ?? []).compactMap { $0["words"] as? String }
+    }
+
     /// The whole lines of a run's audit log.
     static func entries(of run: String) throws -> [[String: Any]] {
         guard let bytes = FileManager.default.contents(atPath: "\(Lab.state)/runs/\(run)/audit.jsonl"),

@@ -21,9 +21,11 @@ struct AuditShowCommand: AsyncParsableCommand {
                 let isGrowing = try reader.isUnderWay(in: state)
                 let records = try reader.records()
                 try EntryPrinter.print(as: format) {
-                    try records.next(isGrowing: isGrowing)?.entry()
+                    try records.next(isGrowing: isGrowing)
                 } line: {
-                    "\($0.words)"
+                    "\(try $0.entry().words)"
+                } json: {
+                    String(decoding: $0.bytes, as: UTF8.self)
                 }
             }
         }
@@ -32,15 +34,16 @@ struct AuditShowCommand: AsyncParsableCommand {
 
 /// Prints entries one by one; where the log is damaged, those before the damage, and then the error.
 enum EntryPrinter {
-    static func print<Entry: Encodable>(
-        as format: FormatOptions.Format, next: () throws -> Entry?, line: (Entry) -> TerminalText
+    static func print<Entry>(
+        as format: FormatOptions.Format, next: () throws -> Entry?, line: (Entry) throws -> TerminalText,
+        json: (Entry) throws -> String
     ) throws {
         guard format == .json else {
             while let entry = try next() { try StandardOutput.write(line(entry)) }
             return
         }
         var list = try JSONList()
-        let printing = Result { while let entry = try next() { try list.append(entry) } }
+        let printing = Result { while let entry = try next() { try list.append(json: json(entry)) } }
         try list.close()
         try printing.get()
     }
@@ -50,12 +53,22 @@ extension AuditEntry {
     fileprivate var words: String {
         var parts = ["\(sequence)", time.formatted(.iso8601), kind.rawValue]
         if let step { parts.append(step) }
-        if let who { parts.append("\(who.login) as \(who.user) on \(who.machine)") }
+        if case .runStart(let opening) = content { parts.append(opening.who.words) }
+        if case .runResume(let opening) = content { parts.append(opening.who.words) }
         if let result { parts.append(result) }
         if let text { parts.append(text) }
-        if let changes { parts.append(changes.joined(separator: "; ")) }
-        if let command { parts.append("\(command.host): \(command.command.joined(separator: " "))") }
-        if let end { parts.append("of \(end.start): \(end.outcome) \(end.value), \(end.durationMilliseconds) ms") }
+        if let changes { parts.append(changes.map(\.words).joined(separator: "; ")) }
+        if case .commandStart(let command) = content {
+            parts.append("\(command.host): \(command.command.joined(separator: " "))")
+        }
+        if case .commandEnd(let end) = content {
+            parts.append("of \(end.start): \(end.outcome) \(end.value), \(end.durationMilliseconds) ms")
+        }
         return parts.joined(separator: "  ").visibleOnOneLine
     }
+}
+
+extension Origin {
+    /// `alice as root on install-01`.
+    fileprivate var words: String { "\(login) as \(user) on \(machine)" }
 }

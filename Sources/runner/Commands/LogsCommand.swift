@@ -38,6 +38,8 @@ struct LogsCommand: AsyncParsableCommand {
                         try poll.next { try commands.next(isGrowing: $0, isWaiting: $1) }.map(CommandRecord.init)
                     } line: {
                         "\($0.line(isVerbose: isVerbose))"
+                    } json: {
+                        try JSONOutput.string($0)
                     }
                 }
             }

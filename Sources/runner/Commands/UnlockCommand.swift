@@ -69,9 +69,8 @@ struct UnlockCommand: AsyncParsableCommand {
                 cause: "\(holder) holds it with run \(lease.runID ?? "unknown"), not with \(run)",
                 remedy: "make sure that its process is gone, then unlock that run", kind: .badInput)
         }
-        try await journal.record(
-            .lockBroken, text: "the lock of run \(run), held by \(holder), is about to be broken",
-            durable: true)
+        let text = "the lock of run \(run), held by \(holder), is about to be broken"
+        try await journal.record(.lockBroken(LeaseHolder(text, holder: holder, run: run)), durable: true)
         try await cluster.breakLease(lease, ofModule: module)
         return holder
     }

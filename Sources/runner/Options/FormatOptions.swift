@@ -40,7 +40,7 @@ enum JSONOutput {
 
 extension String {
     /// JSON text with escapes for what a terminal would obey or hide; that stands in strings only.
-    fileprivate var escapedWhereHidden: String {
+    var escapedWhereHidden: String {
         guard unicodeScalars.contains(where: \.isHidden) else { return self }
         var escaped = ""
         for scalar in unicodeScalars {

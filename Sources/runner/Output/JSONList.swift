@@ -9,8 +9,13 @@ struct JSONList {
 
     /// Prints one element.
     mutating func append(_ value: some Encodable) throws {
+        try append(json: JSONOutput.string(value))
+    }
+
+    /// Prints one element that is JSON already.
+    mutating func append(json: String) throws {
         try StandardOutput.write("\(isEmpty ? "" : ",")")
-        try StandardOutput.write(Array(JSONOutput.string(value).utf8))
+        try StandardOutput.write(Array(json.escapedWhereHidden.utf8))
         isEmpty = false
     }
 

@@ -1,0 +1,113 @@
+/// What the record says with which a process opens a run.
+public struct RunOpening: Codable, Sendable, Hashable {
+    /// Who, and from where.
+    public var who: Origin
+    /// SHA-256 of plan.json, where the run carries out a plan.
+    public var plan: String?
+}
+
+/// What the last record of a process's part of a run says.
+public struct RunEnding: Codable, Sendable, Hashable {
+    /// How it ended.
+    public var result: RunResult
+    /// The exit status of `runner`.
+    public var exitCode: Int32
+    /// The error as the operator saw it, redacted.
+    public var error: String?
+    /// How many of what.
+    public var counts: [String: Int]
+
+    enum CodingKeys: String, CodingKey {
+        case result, counts
+        case exitCode = "exit_code"
+        case error = "text"
+    }
+}
+
+/// What the preflight found.
+public struct PreflightResult: Codable, Sendable, Hashable {
+    /// The nodes that do not answer and that the run can do without.
+    public var absent: [String]
+    private let result: Result
+
+    private enum Result: String, Codable { case passed }
+
+    /// The preflight passed.
+    public init(absent: [String] = []) {
+        self.absent = absent
+        result = .passed
+    }
+}
+
+/// Whose Lease was taken over or broken.
+public struct LeaseHolder: Codable, Sendable, Hashable {
+    /// What was done, in a sentence.
+    public var text: String
+    /// Who held it; nil where nobody knows, and in formats 1 and 2.
+    public var holder: String?
+    /// The run that held it.
+    public var run: String?
+
+    enum CodingKeys: String, CodingKey {
+        case text, holder
+        case run = "holder_run"
+    }
+
+    /// Puts the words and the facts together.
+    public init(_ text: String, holder: String? = nil, run: String? = nil) {
+        self.text = text
+        self.holder = holder
+        self.run = run
+    }
+}
+
+/// What a step's check answered.
+public struct StepFinding: Codable, Sendable, Hashable {
+    /// Whether something is to be done.
+    public enum Result: String, Codable, Sendable {
+        /// Everything is as it must be.
+        case inPlace = "in place"
+        /// Something is not as it must be.
+        case drifted
+    }
+
+    /// Whether something is to be done.
+    public var result: Result
+    /// What is different; nil where nothing is.
+    public var changes: [RecordedChange]?
+}
+
+/// How a step ended.
+public struct StepEnding: Codable, Sendable, Hashable {
+    /// How a step can end.
+    public enum Result: String, Codable, Sendable {
+        /// Everything was as it must be already.
+        case inPlace = "in place"
+        /// Changes were applied and verified.
+        case applied
+        /// It did not come to its end.
+        case failed
+        /// A signal or the operator stopped it.
+        case interrupted
+    }
+
+    /// How it ended.
+    public var result: Result
+    /// Why it did not come to its end.
+    public var error: String?
+    /// What was changed; nil where nothing was.
+    public var changes: [RecordedChange]?
+
+    enum CodingKeys: String, CodingKey {
+        case result, changes
+        case error = "text"
+    }
+}
+
+/// The end of a log that a crash cut off.
+public struct TornLine: Codable, Sendable, Hashable {
+    /// What was found, in a sentence.
+    public var text: String
+    /// The number of the line that is not whole.
+    public var line: Int
+}
