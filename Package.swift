@@ -24,6 +24,7 @@ let package = Package(
         .systemLibrary(name: "CLibSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLinux"),
         .target(name: "ClientKit", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(name: "SSH", dependencies: ["CLibSSH2", "ClientKit"], swiftSettings: strict),
         .target(name: "Postgres", dependencies: ["CLibPQ", "ClientKit"], swiftSettings: strict),
@@ -33,7 +34,7 @@ let package = Package(
             name: "StepKit",
             dependencies: ["ClientKit", "SSH", "Kubernetes", "Postgres", "Redis", yams],
             swiftSettings: strict),
-        .target(name: "Journal", dependencies: ["ClientKit"], swiftSettings: strict),
+        .target(name: "Journal", dependencies: ["CLinux", "ClientKit"], swiftSettings: strict),
         .target(name: "Engine", dependencies: ["ClientKit", "StepKit", "Journal"], swiftSettings: strict),
         .target(
             name: "Steps", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "StepKit", yams],

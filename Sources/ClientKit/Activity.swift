@@ -20,6 +20,23 @@ public struct Activity: Sendable, Identifiable {
         case redis
     }
 
+    /// As whom something is done.
+    public struct Login: Sendable {
+        /// The remote account, role or user; `nil` where the server asks for none.
+        public let user: String?
+        /// `SHA256:…` of the operator's key, where one proved who it is and its file shows it.
+        public let keyFingerprint: String?
+        /// The database, where there are several.
+        public let database: String?
+
+        /// Describes a login; see the properties.
+        public init(user: String?, keyFingerprint: String? = nil, database: String? = nil) {
+            self.user = user
+            self.keyFingerprint = keyFingerprint
+            self.database = database
+        }
+    }
+
     /// Unique within a run.
     public let id: UUID
     /// The client that does it.
@@ -28,6 +45,8 @@ public struct Activity: Sendable, Identifiable {
     public let host: String
     /// `SHA256:…` of the verified SSH host key, where the channel is ``Channel/ssh``.
     public let hostKeyFingerprint: String?
+    /// As whom, and with which key or database.
+    public let login: Login?
     /// What it is for, in words: `list pods in support`; `nil` where the command itself says enough.
     public let purpose: String?
     /// The exact argument vector, or the SQL text with `$1` placeholders as its only element, without secrets.
@@ -41,7 +60,8 @@ public struct Activity: Sendable, Identifiable {
 
     /// Describes one activity; see the properties.
     public init(
-        channel: Channel, host: String, hostKeyFingerprint: String? = nil, for purpose: String? = nil,
+        channel: Channel, host: String, hostKeyFingerprint: String? = nil, as login: Login? = nil,
+        for purpose: String? = nil,
         command: [String],
         standardInput: [UInt8] = [], effect: Effect, outputIsSecret: Bool = false
     ) {
@@ -49,6 +69,7 @@ public struct Activity: Sendable, Identifiable {
         self.channel = channel
         self.host = host
         self.hostKeyFingerprint = hostKeyFingerprint
+        self.login = login
         self.purpose = purpose
         self.command = command
         self.standardInput = standardInput

@@ -52,7 +52,7 @@ public struct ModuleRunner: Sendable {
     /// another module, inventory or list of steps is refused with an error of kind `badInput`.
     public func run(
         _ selection: StepSelection, plan: ModulePlan.File? = nil,
-        options: RunOptions = RunOptions(), in state: StateDirectory
+        options: RunOptions = RunOptions(), why: RunReason = RunReason(), in state: StateDirectory
     ) async throws -> RunSummary {
         let steps = try selection.steps(of: module, options: options)
         try plan?.content.require(for: module, inventory: inventory, version: version)
@@ -62,7 +62,7 @@ public struct ModuleRunner: Sendable {
         let description = RunDescription(
             module: moduleName, steps: steps.map(\.id.rawValue), options: options.record,
             runnerVersion: version, inventoryPath: inventory.path,
-            inventoryDigest: inventory.digest, plan: plan?.bytes)
+            inventoryDigest: inventory.digest, why: why, plan: plan?.bytes)
         let journal = try await RunJournal.create(
             description, in: state, holding: lock, redactor: redactor)
         for text in journal.warnings { events(.warning(text)) }
@@ -75,7 +75,9 @@ public struct ModuleRunner: Sendable {
     }
 
     /// Goes on with `id`, or with the newest unfinished run of the module; `nil` where there is none.
-    public func resume(_ id: RunID?, in state: StateDirectory) async throws -> RunSummary? {
+    public func resume(
+        _ id: RunID?, why: RunReason = RunReason(), in state: StateDirectory
+    ) async throws -> RunSummary? {
         let lock = try await acquireLock(in: state)
         defer { release(lock) }
         guard let run = try await unfinishedRun(id, in: state) else { return nil }
@@ -83,7 +85,7 @@ public struct ModuleRunner: Sendable {
         let plan = try await plan(of: run)
         try await runBlocking { try lock.assign(to: run.id) }
         let endedRuns = try await earlierRuns(in: state)
-        let reopened = try await RunJournal.reopen(run, in: state, redactor: redactor)
+        let reopened = try await RunJournal.reopen(run, in: state, redactor: redactor, why: why)
         warn(of: reopened)
         let journal = reopened.journal
         var planGuard: PlanGuard?

@@ -28,6 +28,12 @@ public struct CommandStart: Codable, Sendable, Hashable {
     public let channel: Activity.Channel
     /// The verified SSH host key, where the channel is SSH.
     public let hostKey: String?
+    /// The remote account, role or user, where the server asks for one.
+    public let user: String?
+    /// `SHA256:…` of the operator's SSH key, where its file shows it.
+    public let userKey: String?
+    /// The database of a statement or request.
+    public let database: String?
     /// What it is for, in words; nil where nobody said so.
     public let purpose: String?
     /// The exact argument vector, redacted.
@@ -38,8 +44,9 @@ public struct CommandStart: Codable, Sendable, Hashable {
     public let stdin: ContentDigest?
 
     enum CodingKeys: String, CodingKey {
-        case host, channel, purpose, command, effect, stdin
+        case host, channel, user, database, purpose, command, effect, stdin
         case hostKey = "host_key"
+        case userKey = "user_key"
     }
 }
 

@@ -64,9 +64,20 @@ extension AuditContent {
         case .runEnd(var ending):
             ending.error = ending.error.map(redactor.redact)
             return .runEnd(ending)
-        case .runStart, .runResume, .planComparison, .lockTaken, .lockReleased, .stepStart, .commandStart, .commandEnd,
+        case .runStart(let opening): return .runStart(opening.redacted(by: redactor))
+        case .runResume(let opening): return .runResume(opening.redacted(by: redactor))
+        case .planComparison, .lockTaken, .lockReleased, .stepStart, .commandStart, .commandEnd,
             .checkpoint, .evidence, .tornTail, .setAside, .other:
             return self
         }
+    }
+}
+
+extension RunOpening {
+    fileprivate func redacted(by redactor: Redactor) -> RunOpening {
+        var safe = self
+        safe.ticket = ticket.map(redactor.redact)
+        safe.reason = reason.map(redactor.redact)
+        return safe
     }
 }

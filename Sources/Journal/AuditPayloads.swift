@@ -2,8 +2,22 @@
 public struct RunOpening: Codable, Sendable, Hashable {
     /// Who, and from where.
     public var who: Origin
+    /// The ticket or approval, as the operator gave it.
+    public var ticket: String?
+    /// Why, as the operator gave it.
+    public var reason: String?
+    /// What the kernel knows of its clock; nil where it does not tell, and in formats 1 and 2.
+    public var clock: ClockState?
     /// SHA-256 of plan.json, where the run carries out a plan.
     public var plan: String?
+
+    init(who: Origin, why: RunReason = RunReason(), clock: ClockState? = nil, plan: String? = nil) {
+        self.who = who
+        ticket = why.ticket
+        reason = why.reason
+        self.clock = clock
+        self.plan = plan
+    }
 }
 
 /// What the last record of a process's part of a run says.

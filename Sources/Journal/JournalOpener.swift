@@ -45,7 +45,9 @@ actor JournalOpener {
             id: id, state: state, log: log, redactor: redactor, executor: executor,
             warnings: [damage].compactMap(\.self) + asides.map(\.text))
         try await journal.recordOpening(
-            .runStart(RunOpening(who: description.origin, plan: header.plan)),
+            .runStart(
+                RunOpening(
+                    who: description.origin, why: description.why, clock: .current(), plan: header.plan)),
             files: description.plan.map { [FileRecord(RunReader.planFile, $0)] })
         if let damage { try await journal.recordDamage(damage) }
         for aside in asides { try await journal.record(aside) }
@@ -65,7 +67,9 @@ actor JournalOpener {
         return path
     }
 
-    func reopen(_ run: RunReader, _ origin: Origin) async throws(JournalError) -> RunJournal.Reopened {
+    func reopen(
+        _ run: RunReader, by origin: Origin, why: RunReason
+    ) async throws(JournalError) -> RunJournal.Reopened {
         guard let header = try run.header().content else {
             throw .badState(
                 "resume", "\(run.path)/run.json", "it is missing or was edited",
@@ -92,7 +96,7 @@ actor JournalOpener {
             id: run.id, state: state, log: log, redactor: redactor, executor: executor,
             warnings: recovered.findings.map(\.description))
         if let torn = recovered.tornTail { try await journal.record(torn) }
-        try await journal.goOn(origin, leftovers: recovered.leftovers)
+        try await journal.goOn(origin, why: why, leftovers: recovered.leftovers)
         for finding in recovered.findings { try await journal.recordDamage(finding.description) }
         for (step, why) in damaged.sorted(by: { $0.key < $1.key }) {
             try await journal.withdrawCheckpoint(of: step, because: why)
@@ -130,20 +134,21 @@ extension RunJournal {
     fileprivate func recordOpening(
         _ content: AuditContent, files: [FileRecord]? = nil
     ) throws(JournalError) {
-        var entry = blank(content, step: nil)
+        var entry = blank(content.redacted(by: redactor), step: nil)
         entry.files = files
         try append(entry, durable: true)
         try heads.append(id, log.head)
     }
 
     /// The first record of a later process; then the outcome of the one before gets another name.
-    fileprivate func goOn(_ origin: Origin, leftovers: [FileRecord]) throws(JournalError) {
+    fileprivate func goOn(_ origin: Origin, why: RunReason, leftovers: [FileRecord]) throws(JournalError) {
         var files = leftovers
         if let outcome = try Disk.read("\(path)/outcome.json") {
             let number = try reader.earlierOutcomes().count + 1
             files.append(FileRecord(RunReader.earlierOutcome(number), outcome, was: "outcome.json"))
         }
-        try recordOpening(.runResume(RunOpening(who: origin)), files: files.isEmpty ? nil : files)
+        try recordOpening(
+            .runResume(RunOpening(who: origin, why: why, clock: .current())), files: files.isEmpty ? nil : files)
         for file in files {
             guard let was = file.was else { continue }
             try disk.setAside("\(path)/\(was)", as: "\(path)/\(file.path)")

@@ -12,6 +12,16 @@ public struct RecordedChange: Codable, Sendable, Hashable {
     public var before: String?
     /// What it became.
     public var after: String?
+    /// Of a secret, whose values are not recorded: whether it became another.
+    public var secret: Comparison?
+
+    /// How two values that are not recorded compare.
+    public enum Comparison: String, Codable, Sendable {
+        /// It stays what it was.
+        case same
+        /// It becomes another.
+        case different
+    }
 
     /// Describes a change; see the properties.
     public init(
@@ -26,11 +36,18 @@ public struct RecordedChange: Codable, Sendable, Hashable {
         self.after = after
     }
 
-    /// The same without the secrets that `redactor` knows.
+    /// The same without the secrets that `redactor` knows; of these only whether they differ.
     func redacted(by redactor: Redactor) -> RecordedChange {
-        RecordedChange(
+        var safe = RecordedChange(
             redactor.redact(words), action: action, object: object.map(redactor.redact),
             field: field.map(redactor.redact), before: before.map(redactor.redact), after: after.map(redactor.redact))
+        guard let before, let after,
+            [safe.before, safe.after].contains(where: { $0?.contains(Redactor.mask) ?? false })
+        else { return safe }
+        // What was hidden before it got here is told as a change because it differs.
+        let isUnknown = before == Redactor.mask && after == Redactor.mask
+        safe.secret = isUnknown || before != after ? .different : .same
+        return safe
     }
 }
 

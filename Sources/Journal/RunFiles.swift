@@ -18,6 +18,8 @@ public struct RunDescription: Sendable {
     public var inventoryDigest: String
     /// Who runs it, and from where.
     public var origin: Origin
+    /// Why it is run; told in the run's first record.
+    public var why: RunReason
     /// The bytes of the sealed plan that it carries out, where it carries out one.
     public var plan: [UInt8]?
 
@@ -25,7 +27,7 @@ public struct RunDescription: Sendable {
     public init(
         module: String, steps: [String], options: [String] = [], runnerVersion: String,
         arguments: [String] = CommandLine.arguments, inventoryPath: String, inventoryDigest: String,
-        origin: Origin = .current(), plan: [UInt8]? = nil
+        origin: Origin = .current(), why: RunReason = RunReason(), plan: [UInt8]? = nil
     ) {
         self.module = module
         self.steps = steps
@@ -35,6 +37,7 @@ public struct RunDescription: Sendable {
         self.inventoryPath = inventoryPath
         self.inventoryDigest = inventoryDigest
         self.origin = origin
+        self.why = why
         self.plan = plan
     }
 }

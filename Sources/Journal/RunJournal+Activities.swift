@@ -40,7 +40,9 @@ extension RunJournal: ActivityObserver {
         let stdin: ContentDigest? = activity.standardInput.isEmpty ? nil : digest(activity.standardInput)
         let start = CommandStart(
             host: redactor.redact(activity.host), channel: activity.channel, hostKey: activity.hostKeyFingerprint,
-            purpose: activity.purpose.map(redactor.redact), command: activity.command.map(redactor.redact),
+            user: activity.login?.user.map(redactor.redact), userKey: activity.login?.keyFingerprint,
+            database: activity.login?.database.map(redactor.redact), purpose: activity.purpose.map(redactor.redact),
+            command: activity.command.map(redactor.redact),
             effect: activity.effect, stdin: stdin)
         let recorder = ActivityRecorder(
             command: log.head.sequence + 1, step: step, transcript: try transcript(of: step ?? RunReader.outside),

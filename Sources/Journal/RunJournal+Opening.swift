@@ -17,13 +17,14 @@ extension RunJournal {
     ///
     /// What a crash may leave is repaired, anything else refused. The caller holds the module's lock.
     public static func reopen(
-        _ run: RunReader, in state: StateDirectory, redactor: Redactor, origin: Origin = .current()
+        _ run: RunReader, in state: StateDirectory, redactor: Redactor, origin: Origin = .current(),
+        why: RunReason = RunReason()
     ) async throws(JournalError) -> Reopened {
         let opener = JournalOpener(state: state, redactor: redactor)
-        return try await opener.reopen(run, origin)
+        return try await opener.reopen(run, by: origin, why: why)
     }
 
-    /// What ``reopen(_:in:redactor:origin:)`` found.
+    /// What ``reopen(_:in:redactor:origin:why:)`` found.
     public struct Reopened: Sendable {
         /// The journal, ready to append.
         public let journal: RunJournal

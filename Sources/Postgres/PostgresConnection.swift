@@ -60,7 +60,8 @@ public actor PostgresConnection {
                 remedy: "correct the inventory or the credentials file")
         }
         let activity = Activity(
-            channel: .postgres, host: place, for: attempt, command: ["CONNECT AS \(endpoint.user)"], effect: .read)
+            channel: .postgres, host: place, as: login, for: attempt, command: ["CONNECT AS \(endpoint.user)"],
+            effect: .read)
         _ = try await observing(activity, attempt: attempt, hiding: [endpoint.password.reveal()]) {
             Result { () throws(PostgresError) in
                 let opened = try SessionOpener(endpoint: endpoint, access: access, attempt: attempt).open()
@@ -77,12 +78,14 @@ public actor PostgresConnection {
             throw PostgresError(invalid: mistake, attempt: statement.attempt, host: place)
         }
         let activity = Activity(
-            channel: .postgres, host: place, for: statement.purpose, command: [statement.shown],
+            channel: .postgres, host: place, as: login, for: statement.purpose, command: [statement.shown],
             effect: statement.effect)
         return try await observing(activity, attempt: statement.attempt, hiding: statement.secrets) {
             perform(statement)
         }
     }
+
+    private var login: Activity.Login { .init(user: endpoint.user, database: endpoint.database) }
 
     private func observing(
         _ activity: Activity, attempt: String, hiding secrets: [String],

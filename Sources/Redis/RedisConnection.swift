@@ -71,7 +71,8 @@ public actor RedisConnection {
     ) async throws(RedisError) -> RESPValue {
         let place = endpoint.place
         let activity = Activity(
-            channel: .redis, host: place, for: command.purpose, command: command.shown, effect: command.effect)
+            channel: .redis, host: place, as: .init(user: endpoint.user, database: "\(endpoint.database)"),
+            for: command.purpose, command: command.shown, effect: command.effect)
         do {
             try await observer.willBegin(activity)
         } catch {

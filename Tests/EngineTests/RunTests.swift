@@ -63,6 +63,24 @@ import Testing
         #expect(header.runner.version == "1.0-test")
     }
 
+    @Test func theFirstRecordOfEachProcessTellsWhy() async throws {
+        let bench = try Bench()
+        bench.world.on("second.apply") { visit in if visit.number == 1 { throw failure(.failed) } }
+        defer { bench.world.calm() }
+        let first = RunReason(ticket: "OPS-7", reason: "the certificate expires")
+        _ = try await bench.runner.run(StepSelection(), why: first, in: bench.state)
+        _ = try await bench.runner.resume(nil, why: RunReason(ticket: "OPS-8"), in: bench.state)
+        let openings = try bench.newest().entries().compactMap { entry -> RunOpening? in
+            switch entry.content {
+            case .runStart(let opening), .runResume(let opening): opening
+            default: nil
+            }
+        }
+        #expect(openings.map(\.ticket) == ["OPS-7", "OPS-8"])
+        #expect(openings.map(\.reason) == ["the certificate expires", nil])
+        #expect(openings.allSatisfy { $0.clock != nil })
+    }
+
     @Test func recordsTheChangesBeforeItMakesThem() async throws {
         let bench = try Bench()
         defer { bench.world.calm() }

@@ -58,7 +58,8 @@ func activity(
     host: String = "k8s-master-01"
 ) -> Activity {
     Activity(
-        channel: .ssh, host: host, hostKeyFingerprint: "SHA256:uNiVztksCsDhcc0u9e8BrwX", for: purpose,
+        channel: .ssh, host: host, hostKeyFingerprint: "SHA256:uNiVztksCsDhcc0u9e8BrwX",
+        as: .init(user: "root", keyFingerprint: "SHA256:4fXq0aBnqe8lnSNbKDWb0Y"), for: purpose,
         command: command, standardInput: Array(stdin.utf8), effect: effect)
 }
 

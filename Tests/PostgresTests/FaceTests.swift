@@ -96,6 +96,7 @@ extension PostgresServerTests {
             #expect(entries.map(\.ends) == [[.exited(0)], [.exited(0)], [.refused(code: "22012")]])
             #expect(entries[1].output == "secretless\t\\N\tx\\ty\n")
             #expect(entries.allSatisfy { $0.activity.channel == .postgres })
+            #expect(entries.allSatisfy { $0.activity.login?.database == "postgres" && $0.activity.login?.user != nil })
             #expect(entries.allSatisfy { $0.activity.host == "127.0.0.1:\(server.port)/postgres" })
         }
 

@@ -16,6 +16,8 @@ import Testing
         #expect(activity.channel == .ssh)
         #expect(activity.host == "master-01")
         #expect(activity.hostKeyFingerprint == (await connection.hostKeyFingerprint))
+        #expect(activity.login?.user == connection.destination.user)
+        #expect(activity.login?.keyFingerprint?.hasPrefix("SHA256:") == true)
         #expect(activity.command == ["sh", "-c", "cat; echo err >&2; exit 4"])
         #expect(activity.standardInput == Array("in".utf8))
         #expect(activity.effect == .change)

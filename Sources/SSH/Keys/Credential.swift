@@ -13,6 +13,14 @@ enum Credential: Sendable {
         case .agent(_, let key): "\(key.type) \(key.fingerprint) of the SSH agent"
         }
     }
+
+    /// The key's `SHA256:…`; nil where its file does not show the public half.
+    var fingerprint: String? {
+        switch self {
+        case .file(let file, _): file.publicKey?.fingerprint
+        case .agent(_, let key): key.fingerprint
+        }
+    }
 }
 
 extension SSHDestination {

@@ -11,7 +11,8 @@ extension SSHConnection {
         let shell = try await takeShell(for: command, claim: claim)
         let lines = try parts(of: command, on: shell, nonce: nonce)
         let activity = Activity(
-            channel: .ssh, host: hostName, hostKeyFingerprint: hostKeyFingerprint, for: command.purpose,
+            channel: .ssh, host: hostName, hostKeyFingerprint: hostKeyFingerprint,
+            as: .init(user: destination.user, keyFingerprint: links.credential?.fingerprint), for: command.purpose,
             command: command.arguments, standardInput: command.standardInput, effect: command.effect,
             outputIsSecret: command.outputIsSecret)
         do {

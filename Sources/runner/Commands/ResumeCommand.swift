@@ -11,6 +11,7 @@ struct ResumeCommand: AsyncParsableCommand {
         abstract: "Continue an interrupted run: finished steps are checked again, not repeated.")
 
     @Argument(help: "The run (default: the newest unfinished one).") var run: String?
+    @OptionGroup var reasonOptions: ReasonOptions
     @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var stateOptions: StateOptions
     @OptionGroup var formatOptions: FormatOptions
@@ -30,7 +31,11 @@ struct ResumeCommand: AsyncParsableCommand {
             return try await withSignalsAsCancellation(tellingOn: console.terminal) {
                 for module in modules {
                     let runner = console.runner(of: module, on: inventory)
-                    if let summary = try await runner.resume(id, in: state) { return summary }
+                    if let summary = try await runner.resume(
+                        id, why: reasonOptions.why, in: state)
+                    {
+                        return summary
+                    }
                 }
                 return nil
             }

@@ -16,6 +16,7 @@ struct RunCommand: AsyncParsableCommand {
         help: "Carry out this plan and nothing else; stop if it is stale.")
     var plan: String?
     @OptionGroup var resetOptions: ResetOptions
+    @OptionGroup var reasonOptions: ReasonOptions
     @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var stateOptions: StateOptions
     @OptionGroup var formatOptions: FormatOptions
@@ -44,7 +45,8 @@ struct RunCommand: AsyncParsableCommand {
             let state = try await stateOptions.prepared(console.terminal)
             let runner = console.runner(of: module, on: inventory)
             return try await withSignalsAsCancellation(tellingOn: console.terminal) {
-                try await runner.run(selection, plan: plan, options: options, in: state)
+                try await runner.run(
+                    selection, plan: plan, options: options, why: reasonOptions.why, in: state)
             }
         }
         try console.finish(with: summary)

@@ -13,6 +13,7 @@ struct UnlockCommand: AsyncParsableCommand {
         discussion: "A run on this machine needs no unlocking: `runner resume` takes over its lock.")
 
     @Argument(help: "The run that holds the lock, as named by the refused run.") var run: String
+    @OptionGroup var reasonOptions: ReasonOptions
     @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var stateOptions: StateOptions
 
@@ -29,7 +30,8 @@ struct UnlockCommand: AsyncParsableCommand {
             let lock = try await runBlocking { try ModuleLock.acquire(module: name, in: state) }
             let description = RunDescription(
                 module: name, steps: [], runnerVersion: Runner.version,
-                inventoryPath: inventory.path, inventoryDigest: inventory.digest)
+                inventoryPath: inventory.path, inventoryDigest: inventory.digest,
+                why: reasonOptions.why)
             let journal = try await RunJournal.create(
                 description, in: state, holding: lock, redactor: redactor)
             do {
