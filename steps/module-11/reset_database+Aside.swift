@@ -1,3 +1,4 @@
+import ClientKit
 import Postgres
 import Redis
 import StepKit
@@ -5,7 +6,7 @@ import StepKit
 extension ResetDatabase {
     /// Why the administrator may not set the database aside; `nil` where he may.
     ///
-    /// PostgreSQL asks for the owner's rights to shut the door, and for CREATEDB beside them to rename.
+    /// PostgreSQL requires the owner's rights to refuse connections, and CREATEDB as well to rename.
     static func refusal(_ facts: ServerFacts, adminDatabase: String) -> DatabaseRefusal? {
         let reader = facts.reader
         guard let database = facts.database, !reader.attributes.isSuperuser else { return nil }
@@ -57,7 +58,7 @@ extension ResetDatabase {
                 + "that process during the reset")
     }
 
-    /// Notes how the old database is had back.
+    /// Notes how to go back to the old database.
     func tellTheWayBack(_ site: SiteReader) {
         let (chatwoot, aside) = (site.inventory.chatwoot, Self.nameAside(site))
         let scale =
@@ -68,10 +69,96 @@ extension ResetDatabase {
             the old database is "\(aside)"; to go back to it:
               on a master: \(scale)
               in database \(site.inventory.postgres.adminDatabase), as administrator:
-              ALTER DATABASE "\(chatwoot.database)" RENAME TO "\(Self.nameAside(chatwoot.database, run: "anew"))";
+              ALTER DATABASE "\(chatwoot.database)" RENAME TO "\(Self.nameAside(chatwoot.database, run: "again"))";
               ALTER DATABASE "\(aside)" RENAME TO "\(chatwoot.database)";
               \(site.commandLine(.run))
             """)
+    }
+
+    /// Refuses connections to the database, ends Chatwoot's sessions, renames it once nobody is connected, and allows
+    /// connections to it under its new name.
+    ///
+    /// Where that fails or the run is interrupted, connections are allowed again, unless they were refused before; where that
+    /// fails as well, a note has the statement.
+    func setAside(_ database: DatabaseFacts, as aside: String, on site: SiteWriter) async throws {
+        let login = DatabaseLogin.admin(database: site.reader.inventory.postgres.adminDatabase)
+        // An earlier process of this run may have been killed before it could allow them again.
+        let allowed = database.allowsConnections || site.reader.options.isResumed
+        do {
+            let admin = try await site.postgres(login)
+            try await admin.allowConnections(false, to: database.name)
+            try await renameWhenFree(database.name, to: aside, by: admin, on: site.reader)
+            try await admin.allowConnections(true, to: aside)
+        } catch {
+            // A task of its own, because an interruption of the run would end this one at its first wait.
+            let second = await Task {
+                await restoreConnections(to: database.name, allowed: allowed, or: aside, on: site)
+            }.value
+            if let first = error as? any ExplainedError, let second {
+                throw CombinedFailure(first.attempt, [first, second])
+            }
+            throw error
+        }
+    }
+
+    /// Allows connections under the name that the database has now, unless they were refused before the reset; returns why
+    /// that failed.
+    private func restoreConnections(
+        to name: String, allowed: Bool, or aside: String, on site: SiteWriter
+    ) async -> (any ExplainedError)? {
+        var present = name
+        do {
+            // The connection of before may be what broke.
+            let admin = try await site.postgres(.admin(database: site.reader.inventory.postgres.adminDatabase))
+            let isRenamed = try await admin.databaseState(name) == nil
+            if isRenamed { present = aside }
+            if isRenamed || allowed { try await admin.allowConnections(true, to: present) }
+            return nil
+        } catch {
+            let adminDatabase = site.reader.inventory.postgres.adminDatabase
+            site.reader.reporter.notes(
+                """
+                connections to the database "\(present)" are still refused; to allow them:
+                  in database \(adminDatabase), as administrator:
+                  ALTER DATABASE \(quoted(present)) ALLOW_CONNECTIONS true;
+                """)
+            return error as? any ExplainedError
+                ?? StepFailure(
+                    "allow connections to the database \(present)", host: site.reader.postgresWords,
+                    cause: "\(error)", remedy: "allow them as the note says")
+        }
+    }
+
+    /// Waits for the sessions of other roles than Chatwoot's, which are not the runner's to end, and names those that stay.
+    private func renameWhenFree(
+        _ name: String, to aside: String, by admin: PostgresWriter, on site: SiteReader
+    ) async throws {
+        var sessions: [DatabaseSession] = []
+        let isDone = try await poll(within: site.inventory.limits.service) { left in
+            let state = try await DatabaseState.readSessions(site, isBeforeReset: true)
+            sessions = state.sessions
+            if sessions.contains(where: { $0.user == state.role }) {
+                try await admin.endSessions(of: state.role, on: name)
+            }
+            guard sessions.isEmpty else {
+                site.reporter.says("waiting for \(sessions.count) sessions on \(name) to end", left: left)
+                return false
+            }
+            do {
+                try await admin.renameDatabase(name, to: aside)
+                return true
+            } catch let error as PostgresError where error.sqlState == "55006" {
+                // A session that began before connections were refused shows only now.
+                return false
+            }
+        }
+        guard isDone else {
+            throw StepFailure(
+                "set the database \(name) aside", host: site.postgresWords,
+                cause:
+                    "it is in use: \(sessions.map(\.description).joined(separator: "; ")); Chatwoot's pods are stopped",
+                remedy: site.remedy("terminate these sessions and \(.resume), or \(.run) to start Chatwoot as it was"))
+        }
     }
 }
 

@@ -5,9 +5,9 @@ import StepKit
 
 /// Sets the database aside under a name with the date, so that the next steps make a new one.
 ///
-/// Nothing is dropped. First the door is shut, so that no session can begin between a look and the renaming; then the database is
-/// renamed, all at once; the keys in Redis go last, when the database they belong to is safe under its new name. Where that
-/// name exists, everything before it was done, however the run was interrupted.
+/// Nothing is dropped. Connections are refused first, so that no session can begin between the check and the renaming; then the
+/// database is renamed, which is atomic; the keys in Redis go last, once the database they belong to has its new name. Where
+/// that name exists, everything before it was done, however the run was interrupted.
 struct ResetDatabase: StepOnRequest, NamedStep {
     static let id: StepID = "reset_database"
     let summary = "only with --reset-database: stops the pods, sets the database aside, removes its keys from Redis"
@@ -27,9 +27,14 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         let running = try await RunningPods(site).deployments()
         var changes: [Change] = []
         if !running.isEmpty { changes.append(Change("scale \(running.joined(separator: " and ")) to 0", .predicted)) }
-        guard state.server.database != nil else { return Finding(changes: changes + keyChanges(keys, on: site)) }
+        guard let database = state.server.database else {
+            return Finding(changes: changes + keyChanges(keys, on: site))
+        }
+        let ending = "end the sessions of \"\(state.role)\""
         changes.append(
-            Change("refuse connections to database \"\(name)\" and end the sessions of \"\(state.role)\"", .proved))
+            Change(
+                database.allowsConnections ? "refuse connections to database \"\(name)\" and \(ending)" : ending,
+                .proved))
         // The time is the run's, which no plan knows.
         let stem = Self.nameAside(name, run: "…")
         changes.append(Change("rename database \"\(name)\" to \"\(stem)\"; nothing is dropped", .predicted))
@@ -38,19 +43,20 @@ struct ResetDatabase: StepOnRequest, NamedStep {
 
     func apply(_ changes: [Change], to site: SiteWriter) async throws {
         let state = try await DatabaseState.readOutside(site.reader)
-        let (name, aside) = (state.database, Self.nameAside(site.reader))
-        let admin = try await site.postgres(.admin(database: state.adminDatabase))
+        let aside = Self.nameAside(site.reader)
         if state.aside == nil {
             // Refused before anything is changed where another application's jobs are among them.
             let keys = try await Self.keys(site.reader)
             try requireRight(state, beside: keys, on: site.reader)
             try await MigrationJob(site).settleEarlier()
             try await RunningPods(site.reader).stop(on: site)
-            if state.server.database != nil { try await setAside(name, as: aside, by: admin, on: site.reader) }
+            if let database = state.server.database { try await setAside(database, as: aside, on: site) }
         }
         let after = try await DatabaseState.readOutside(site.reader)
-        if after.aside != nil { try await admin.allowConnections(true, to: aside) }
-        // Keys beside a database that was made since are that one's.
+        if after.aside != nil {
+            try await site.postgres(.admin(database: state.adminDatabase)).allowConnections(true, to: aside)
+        }
+        // Keys beside a database that was created since belong to that one.
         guard after.server.database == nil else { return }
         let keys = try await Self.keys(site.reader)
         site.reader.reporter.says("removing from Redis: \(keys.words)")
@@ -62,7 +68,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         let (name, aside) = (state.database, Self.nameAside(site))
         let isFree = state.server.database == nil
         let left = try await Self.keys(site).all
-        // There is no old one where only its keys were left.
+        // There is no old one if only its keys were left.
         guard state.aside?.allowsConnections != false, isFree, left.isEmpty else {
             let found = state.aside.map { $0.allowsConnections ? "is there" : "accepts no connections" } ?? "is missing"
             throw StepFailure(
@@ -112,57 +118,6 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         if let own { setup.refusals.insert(own, at: 0) }
         guard setup.refusals.isEmpty else {
             throw setup.failure(site, of: "reset the database \(state.database)")
-        }
-    }
-
-    /// Shuts the door, ends what Chatwoot left open, and renames once nobody is connected; where that fails, the door is opened
-    /// again, so that the database is as it was.
-    private func setAside(
-        _ name: String, as aside: String, by admin: PostgresWriter, on site: SiteReader
-    ) async throws {
-        try await admin.allowConnections(false, to: name)
-        do {
-            try await renameWhenFree(name, to: aside, by: admin, on: site)
-        } catch let error as any ExplainedError {
-            do {
-                let state = try await DatabaseState.readOutside(site)
-                if state.server.database != nil { try await admin.allowConnections(true, to: name) }
-            } catch let second as any ExplainedError {
-                throw CombinedFailure(error.attempt, [error, second])
-            }
-            throw error
-        }
-    }
-
-    /// Sessions of others than Chatwoot are theirs to end: they are waited for, and named where they stay.
-    private func renameWhenFree(
-        _ name: String, to aside: String, by admin: PostgresWriter, on site: SiteReader
-    ) async throws {
-        var sessions: [DatabaseSession] = []
-        let isDone = try await poll(within: site.inventory.limits.service) { left in
-            let state = try await DatabaseState.readSessions(site, isBeforeReset: true)
-            sessions = state.sessions
-            if sessions.contains(where: { $0.user == state.role }) {
-                try await admin.endSessions(of: state.role, on: name)
-            }
-            guard sessions.isEmpty else {
-                site.reporter.says("waiting for \(sessions.count) sessions on \(name) to end", left: left)
-                return false
-            }
-            do {
-                try await admin.renameDatabase(name, to: aside)
-                return true
-            } catch let error as PostgresError where error.sqlState == "55006" {
-                // A session that had begun before the door was shut shows only now.
-                return false
-            }
-        }
-        guard isDone else {
-            throw StepFailure(
-                "set the database \(name) aside", host: site.postgresWords,
-                cause:
-                    "it is in use: \(sessions.map(\.description).joined(separator: "; ")); Chatwoot's pods are stopped",
-                remedy: site.remedy("terminate these sessions and \(.resume), or \(.run) to start Chatwoot as it was"))
         }
     }
 }
