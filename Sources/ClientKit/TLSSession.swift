@@ -8,7 +8,7 @@ public enum TLSFailure: Error, Sendable, Hashable {
         case unknownAuthority
         /// Its time, or that of an authority between, is over.
         case expired
-        /// Its time has not begun.
+        /// Its validity period has not started.
         case notYetValid
         /// It is for another name or address.
         case otherName
@@ -66,9 +66,9 @@ public final class TLSSession {
         SSL_CTX_free(context)
     }
 
-    /// Goes on with the handshake; what is to be sent comes back, whether it is done, failed or wants more.
+    /// Continues the handshake and returns the bytes to send, whether it is complete, has failed or needs more input.
     ///
-    /// After a failure the bytes are the alert that tells the peer.
+    /// After a failure the bytes are the alert for the peer.
     public func shakeHands(with received: [UInt8]) -> (toSend: [UInt8], result: Result<Bool, TLSFailure>) {
         take(received)
         ERR_clear_error()
@@ -164,11 +164,11 @@ extension TLSFailure.Fault {
     /// What to do about it; `key` is where the inventory names the authorities.
     public func remedy(key: String) -> String {
         switch self {
-        case .unknownAuthority: "Name the file of the authority that signed it as \(key) in the inventory."
-        case .expired: "Renew the certificate on the server, and load it there."
-        case .notYetValid: "Correct the clock of this machine or the server."
-        case .otherName: "Name the host in the inventory as the certificate does, or have one made for this name."
-        case .other: "Look at it with `openssl s_client`, and have it made anew."
+        case .unknownAuthority: "name the file of the authority that signed it as \(key) in the inventory"
+        case .expired: "renew the certificate on the server, and reload it there"
+        case .notYetValid: "correct the clock of this machine or of the server"
+        case .otherName: "use the name of the certificate as the host in the inventory, or have a certificate issued for this one"
+        case .other: "inspect it with `openssl s_client`, and have a new one issued"
         }
     }
 }

@@ -41,6 +41,9 @@ import Testing
             "Failure(\n    attempt: \"\(text)\")",
             "Failure(\n    remedy:\n        isBusy ? \"wait\" : \"\(text)\")",
             "StepFailure(\"\(text)\", cause: \"y\")",
+            "var remedy: String { \"\(text)\" }",
+            "func remedy(key: String) -> String {\n switch self { case .a: \"\(text)\" }\n }",
+            "var attempt: String {\n if isBusy { return \"wait\" }\n return \"\(text)\"\n }",
         ] {
             let faults = MessageScanner.messages(in: code).compactMap(MessageContract.fault)
             #expect(faults == [fault], "\(code)")

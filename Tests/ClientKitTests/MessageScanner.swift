@@ -1,7 +1,8 @@
 import Foundation
 
 /// Finds the literals of attempts and remedies in Swift source: those behind `attempt:` and
-/// `remedy:`, and the first argument of a `StepFailure`.
+/// `remedy:`, the first argument of a `StepFailure`, and what properties and functions of these
+/// names return.
 struct MessageScanner {
     private enum Token {
         case literal(String)
@@ -88,8 +89,71 @@ struct MessageScanner {
             for mark in ["remedy:", "attempt:", "StepFailure("] where ends(with: mark, at: index) {
                 found += literals(from: index + 1)
             }
+            for name in ["remedy", "attempt"] {
+                if continues("var\(name):String{", to: index)
+                    || continues("var\(name):Remedy{", to: index)
+                {
+                    found += results(from: index)
+                }
+                if continues("func\(name)(", to: index), let body = body(after: index) {
+                    found += results(from: body)
+                }
+            }
         }
         return found
+    }
+
+    /// Whether `text` is in front of the token at `index` and ends with it.
+    private func continues(_ text: String, to index: Int) -> Bool {
+        let bytes = Array(text.utf8)
+        let start = index - bytes.count + 1
+        return start >= 0 && zip(start...index, bytes).allSatisfy { byte(at: $0) == $1 }
+    }
+
+    /// The brace that opens the body of a function with a text as its result; `index` is the
+    /// parenthesis of its parameters.
+    private func body(after index: Int) -> Int? {
+        var depth = 1
+        var end = index + 1
+        while end < tokens.count, depth > 0 {
+            if byte(at: end) == UInt8(ascii: "(") { depth += 1 }
+            if byte(at: end) == UInt8(ascii: ")") { depth -= 1 }
+            end += 1
+        }
+        let result = Array("->String{".utf8)
+        guard result.indices.allSatisfy({ byte(at: end + $0) == result[$0] }) else { return nil }
+        return end + result.count - 1
+    }
+
+    /// The literals that the body with its brace at `start` may return, without those of calls,
+    /// patterns and conditions in it.
+    private func results(from start: Int) -> [MessageContract.Message] {
+        var found: [MessageContract.Message] = []
+        var (braces, calls) = (1, 0)
+        var index = start + 1
+        while index < tokens.count, braces > 0 {
+            switch tokens[index] {
+            case .literal(let text):
+                // What an arm of a switch, `return`, or one side of `?` and `+` consists of.
+                let isResult =
+                    byte(at: index - 1).map(":{?+n".utf8.contains) == true
+                    && !continues("??", to: index - 1)
+                if calls == 0, isResult { found.append(message(text, at: index)) }
+            case .byte(let byte):
+                if "([".utf8.contains(byte) { calls += 1 }
+                if ")]".utf8.contains(byte) { calls -= 1 }
+                if byte == UInt8(ascii: "{") { braces += 1 }
+                if byte == UInt8(ascii: "}") { braces -= 1 }
+            }
+            index += 1
+        }
+        return found
+    }
+
+    private func message(_ text: String, at index: Int) -> MessageContract.Message {
+        .init(
+            text: text, begins: byte(at: index - 1) != UInt8(ascii: "+"),
+            ends: byte(at: index + 1) != UInt8(ascii: "+"))
     }
 
     /// Whether the token at `index` is the last byte of `mark`, and that is no part of a longer
@@ -117,10 +181,7 @@ struct MessageScanner {
             switch tokens[index] {
             case .literal(let text):
                 guard depth == 0, byte(at: index - 1) != UInt8(ascii: "=") else { continue }
-                found.append(
-                    .init(
-                        text: text, begins: byte(at: index - 1) != UInt8(ascii: "+"),
-                        ends: byte(at: index + 1) != UInt8(ascii: "+")))
+                found.append(message(text, at: index))
             case .byte(let byte):
                 if "([{".utf8.contains(byte) { depth += 1 }
                 if ")]}".utf8.contains(byte) { depth -= 1 }
