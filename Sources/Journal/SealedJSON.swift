@@ -17,11 +17,6 @@ enum SealedJSON {
         try seal(value, prettyEncoder, dropping: 2, FileShape.before, FileShape.after)
     }
 
-    /// For people and other programs, without a seal.
-    static func unsealed(_ value: some Encodable) throws(JournalError) -> String {
-        String(decoding: try encode(value, prettyEncoder), as: UTF8.self)
-    }
-
     /// Whether a file is as it was written.
     static func isWhole(_ bytes: ArraySlice<UInt8>) -> Bool {
         sealed(bytes, FileShape.before, FileShape.after) != nil

@@ -19,7 +19,7 @@ import Testing
             path: InventorySample.package + "inventory.json", for: InventorySample.modules)
         #expect(inventory.masters.map(\.address) == ["10.0.0.100", "10.0.0.101", "10.0.0.102"])
         #expect(inventory.workers.map(\.address) == (110...114).map { "10.0.0.\($0)" })
-        #expect(inventory.operators.map(\.name) == ["install-01"])
+        #expect(inventory.hosts.filter { $0.roles == [.operator] }.map(\.name) == ["install-01"])
         #expect(inventory.nodes.count == 8)
         #expect(inventory.cluster.podCIDR == CIDR("10.233.0.0/16"))
         #expect(inventory.cluster.serviceCIDR == CIDR("10.96.0.0/12"))
@@ -75,7 +75,7 @@ import Testing
         ])
         let inventory = try InventorySample.parse(text)
         #expect(inventory.masters.first.map { "\($0.user)@\($0.address):\($0.port)" } == "admin@10.0.0.100:2222")
-        #expect(inventory.operators.first.map { "\($0.user)@\($0.address):\($0.port)" } == "ops@install.keybuzz.io:22")
+        #expect(inventory.hosts.first { $0.roles == [.operator] }.map { "\($0.user)@\($0.address):\($0.port)" } == "ops@install.keybuzz.io:22")
     }
 
     @Test func hostsGoThroughTheirOwnJumpHostOrThatOfAllOrNone() throws {

@@ -44,8 +44,6 @@ public struct Inventory: Sendable {
     public var nodes: [Host] { masters + workers }
     /// The host that keeps backups.
     public var backupHost: Host? { hosts.first { $0.name == backup?.host } }
-    /// The installation hosts.
-    public var operators: [Host] { hosts.filter { $0.roles.contains(.operator) } }
 
     private init(_ reader: ObjectReader, for modules: [Module], path: String, digest: String) {
         self.path = path
