@@ -38,7 +38,7 @@ import Testing
         Place("module-11/page/RequestPath.swift", deploy): (1, [prove]),
         Place("module-11/page/RequestPath+Causes.swift", deploy): (1, [prove]),
         Place("module-11/page/RequestPath+Causes.swift", firewall): (1, [prove]),
-        Place("module-11/page/RequestPath+Ingress.swift", deploy): (1, [prove]),
+        Place("module-11/page/IngressFacts.swift", deploy): (1, [prove]),
         Place("module-11/11_ct_03_tests.swift", deploy): (2, [prove]),
         // What the pods of the migration and of the deployment tell, and what their logs say.
         Place("module-11/PodTroubles.swift", firewall): (2, [migrate, deploy, prove]),

@@ -1,7 +1,7 @@
 import Foundation
 import Kubernetes
 
-/// A pod that serves Ingresses, known by what it is: manifests label it in many ways.
+/// A pod that serves Ingresses, recognised by what it runs: manifests label it in many ways.
 struct IngressController: Sendable, Hashable {
     let name: String
     let namespace: String
@@ -60,7 +60,7 @@ struct IngressController: Sendable, Hashable {
         do {
             return try Date(text, strategy: .iso8601)
         } catch {
-            // A time that cannot be read makes no controller young.
+            // A time that cannot be parsed does not make a controller young.
             return nil
         }
     }

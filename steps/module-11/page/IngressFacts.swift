@@ -2,7 +2,7 @@ import Foundation
 import Kubernetes
 import StepKit
 
-/// What is known of the way through one node's ingress when pods and Service are well: it tells why the page breaks there.
+/// What is known of the path through one node's ingress while pods and Service are healthy: it shows why the page fails there.
 struct IngressFacts: Sendable {
     /// The node that asked its own ingress.
     let node: String
@@ -24,7 +24,7 @@ struct IngressFacts: Sendable {
         /// What follows the symptom, as the end of a sentence.
         let words: String
         let remedy: Remedy
-        /// Whether it passes by itself, within minutes.
+        /// Whether it resolves on its own, within minutes.
         var passes = false
         /// Whether waiting on is pointless.
         var isFinal = false

@@ -1,7 +1,7 @@
 import Foundation
 import StepKit
 
-/// Tells Chatwoot's answers from others, and what each other answer means.
+/// Distinguishes Chatwoot's answers from others, and explains those.
 enum PageJudge {
     /// What is wrong with an answer.
     struct Problem: Sendable, Hashable {
@@ -10,7 +10,7 @@ enum PageJudge {
         let remedy: String
     }
 
-    /// Judges `/api`, which tells its own version and the health of queue and database.
+    /// Judges `/api`, which reports its version and the health of queue and database.
     static func api(_ answer: HTTPAnswer) -> Problem? {
         guard answer.status == 200, answer.curlCode == 0 else { return Problem(what: "API", answer) }
         struct API: Decodable {

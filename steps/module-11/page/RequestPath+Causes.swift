@@ -4,7 +4,7 @@ import Kubernetes
 import StepKit
 
 extension RequestPath {
-    /// Why the Service has too few endpoints: what keeps the pods.
+    /// Why the Service has too few endpoints: what is wrong with the pods.
     func explainingEndpoints(_ missing: Fault) async throws -> Fault {
         var explained = missing
         let namespace = site.inventory.chatwoot.namespace
@@ -33,7 +33,7 @@ extension RequestPath {
     /// Tries the links below the one that broke, the innermost first.
     struct Explanation: Sendable {
         let path: RequestPath
-        /// Whether some node gets the page, so that pods and application are well.
+        /// Whether some node gets the page, so that pods and application are healthy.
         let worksElsewhere: Bool
 
         private var site: SiteReader { path.site }
@@ -88,7 +88,7 @@ extension RequestPath {
             }
         }
 
-        /// A pod that is reached and answers badly.
+        /// A pod that responds with an error.
         private func explainApplication(_ fault: inout Fault, by sick: HTTPAnswer) async throws {
             let problem = PageJudge.api(sick)
             let name = path.pod(at: sick.probe)?["metadata", "name"]?.string ?? sick.probe.url
@@ -97,7 +97,7 @@ extension RequestPath {
             try await addLog(of: name, to: &fault)
         }
 
-        /// Pods and Service are well: the ingress itself, or a page that only breaks behind it.
+        /// Pods and Service are healthy: the ingress itself, or a page that fails only through it.
         private func explainIngress(
             _ fault: inout Fault, by symptom: HTTPAnswer, from node: NodeReader, isPage: Bool
         ) async throws {
@@ -132,7 +132,7 @@ extension RequestPath {
                 fault.found += "; \(cause.cause)"
                 fault.remedy = cause.remedy
             }
-            // A pod that is asked all the time says mostly that it was.
+            // The log of a serving pod consists mostly of requests.
             let complaints = lines.filter { $0.contains("FATAL") || $0.contains("ERROR") || $0.contains("Error") }
             let last = (complaints.isEmpty ? lines : complaints).suffix(3).map { String($0.prefix(300)) }
             if !last.isEmpty { fault.found += "; its log says: " + last.joined(separator: " ⏎ ") }

@@ -2,13 +2,13 @@ import Foundation
 import Kubernetes
 import StepKit
 
-/// The way of a request to Chatwoot, node by node: ingress → Service → pod → application → database and Redis.
+/// The path of a request to Chatwoot, node by node: ingress → Service → pod → application → database and Redis.
 struct RequestPath: Sendable {
     let site: SiteReader
     /// Deployments, their autoscalers, pods, Services, endpoints and Ingresses of Chatwoot's namespace.
     let objects: [JSONValue]
 
-    /// Something on the way that is not as it must be.
+    /// Something wrong on the path.
     struct Fault: Sendable, Hashable {
         /// What must be true, or what the ``nodes`` must get: `Chatwoot's page through the ingress`.
         let subject: String
@@ -16,9 +16,9 @@ struct RequestPath: Sendable {
         var nodes: [String] = []
         /// What is there instead, or why.
         var found: String
-        /// What mends it.
+        /// How to fix it.
         var remedy: String
-        /// How long it must last until waiting on is pointless.
+        /// How long it must last until further waiting is pointless.
         var gracePeriod: Duration = .seconds(10)
 
         /// What must be true, as the end of a sentence.
@@ -63,7 +63,7 @@ struct RequestPath: Sendable {
         ]
     }
 
-    /// With FORCE_SSL Chatwoot answers only who says that he came by https, and sends others there.
+    /// With FORCE_SSL Chatwoot only answers requests that say they came by https, and redirects others.
     private var saysHTTPS: Bool { site.inventory.chatwoot.forcesSSL }
 
     /// Whether a redirect to https is as wanted: FORCE_SSL is on, or the Ingress has TLS.
@@ -149,7 +149,7 @@ struct RequestPath: Sendable {
 }
 
 extension [RequestPath.Fault] {
-    /// The same faults, those with one cause on several nodes told once.
+    /// The same faults, those with one cause on several nodes combined.
     func toldOnce() -> [RequestPath.Fault] {
         var told: [RequestPath.Fault] = []
         for one in self {
@@ -172,7 +172,7 @@ extension JSONValue {
         (self["status", "containerStatuses"]?.elements ?? []).contains { $0["state", "running"] != nil }
     }
 
-    /// Whether this is a web or worker Pod that runs or will run: neither on its way out nor ended, as an evicted one is.
+    /// Whether this is a web or worker Pod that runs or will run: neither terminating nor ended, as an evicted one is.
     var isLivePod: Bool {
         self["kind"]?.string == "Pod" && self["metadata", "deletionTimestamp"] == nil && !isEndedPod
             && ["web", "worker"].contains(self["metadata", "labels", "component"]?.string)
