@@ -55,7 +55,8 @@ public struct Activity: Sendable, Identifiable {
     public let standardInput: [UInt8]
     /// Whether it may change anything.
     public let effect: Effect
-    /// Whether the output holds secrets that nobody may know yet (a Secret read from the cluster): digest and size only.
+    /// Whether the output contains secrets that the redactor may not know yet, as when a Secret is read: only its digest
+    /// and size are kept.
     public let outputIsSecret: Bool
 
     /// Describes one activity; see the properties.

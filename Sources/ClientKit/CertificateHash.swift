@@ -1,6 +1,7 @@
 internal import COpenSSL
 
-/// The first certificate of the PEM `text`, named as OpenSSL looks for it in a folder of authorities; nil where there is none.
+/// The file name by which OpenSSL finds the first certificate of the PEM `text` in a directory of authorities; nil
+    /// if there is none.
 public func certificateFileName(_ text: String) -> String? {
     guard let bio = BIO_new_mem_buf(text, Int32(text.utf8.count)) else { return nil }
     defer { BIO_free(bio) }

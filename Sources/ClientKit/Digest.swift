@@ -21,7 +21,7 @@ public struct Digest: Hashable, Sendable {
 
 /// SHA-256 of bytes that arrive in pieces, computed by the system's OpenSSL.
 ///
-/// A value like any other: a copy goes on independently.
+/// Has value semantics: a copy continues independently.
 public struct SHA256: Sendable {
     private var context = DigestContext()
 

@@ -3,7 +3,7 @@ public actor KeyedCache<Key: Hashable & Sendable, Value: Sendable> {
     private var made: [Key: Task<Value, any Error>] = [:]
     private let isUsable: @Sendable (Value) async -> Bool
 
-    /// A value is made again once it is not usable any more.
+    /// A value is created again once it is no longer usable.
     public init(while isUsable: @escaping @Sendable (Value) async -> Bool = { _ in true }) {
         self.isUsable = isUsable
     }
@@ -22,7 +22,7 @@ public actor KeyedCache<Key: Hashable & Sendable, Value: Sendable> {
         return try await result(of: making, for: key)
     }
 
-    /// Forgets all values and returns them; one that is still being made is given up.
+    /// Removes and returns all values; one that is still being created is discarded.
     public func takeAll() async -> [Value] {
         let tasks = Array(made.values)
         made = [:]

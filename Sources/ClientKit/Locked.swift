@@ -9,7 +9,7 @@ public final class Locked<Value>: @unchecked Sendable {
     private let lock = NSLock()
     private var value: Value
 
-    /// Takes over a value that nobody else refers to.
+    /// Takes ownership of a value to which there is no other reference.
     public init(_ value: sending Value) {
         self.value = value
     }

@@ -129,7 +129,7 @@ public final class TCPStream {
         return bytes
     }
 
-    /// What lies there; empty at the end of the stream, nil where nothing does after all.
+    /// The bytes available now; empty at the end of the stream, nil if there are none after all.
     private func receivedNow() -> [UInt8]? {
         var chunk = [UInt8](repeating: 0, count: 64 << 10)
         let count = recv(descriptor, &chunk, chunk.count, 0)

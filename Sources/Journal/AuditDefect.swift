@@ -36,12 +36,12 @@ struct AuditDefect: Error, Sendable, Hashable {
         case .cut: "the last line is incomplete"
         case .zeros: "it holds zeros instead of a record"
         case .edited: "it does not match its own digest"
-        case .tooLong: "it is longer than \(LineReader.longestLine >> 20) MiB, as no record is"
+        case .tooLong: "it is longer than \(LineReader.longestLine >> 20) MiB, the limit of a record"
         case .unreadable(let why): "it cannot be read: \(why)"
         case .otherRun(let run): "it is a record of run \(run)"
         case .sequence(let found) where found > line: "it is number \(found): lines before it were removed or moved"
         case .sequence(let found): "it is number \(found): it was inserted, repeated or moved"
-        case .link: "its digest is not the one that the next record of the chain carries"
+        case .link: "its digest does not match the one in the next record"
         }
     }
 
@@ -61,10 +61,10 @@ struct AuditDefect: Error, Sendable, Hashable {
     func error(_ attempt: String, _ run: RunReader) -> JournalError {
         let remedy =
             isCrash
-            ? "a run that was cut off goes on with `runner resume \(run.id)`"
-            : "keep \(run.path) for the auditor, who sees all that is wrong with `runner audit verify \(run.id)`"
+            ? "continue the interrupted run with `runner resume \(run.id)`"
+            : "keep \(run.path) for the auditor, and list everything that is wrong with `runner audit verify \(run.id)`"
         if line == 0 {
-            let cause = "the audit log's first line carries another digest of it"
+            let cause = "its digest does not match the one in the audit log's first line"
             return .badState(attempt, "\(run.path)/run.json", cause, remedy: remedy)
         }
         let path = "\(run.path)/audit.jsonl"

@@ -32,7 +32,7 @@ extension RunHeader.Predecessor {
     /// What is wrong with it, as the beginning of a sentence.
     var warning: String {
         damage?.mayGrow == true
-            ? "the log of the run before, \(run), has the end of a run that was cut off"
-            : "the log of the run before, \(run), is damaged, and this run follows its record \(audit.sequence)"
+            ? "the log of the previous run, \(run), ends where that run was cut off"
+            : "the log of the previous run, \(run), is damaged, and this run follows its record \(audit.sequence)"
     }
 }

@@ -49,7 +49,7 @@ public struct DatabaseFacts: Sendable, Hashable {
     public let encoding: String
     /// Whether anybody may connect who can log in at all.
     public let publicMayConnect: Bool
-    /// Whether its owner has the right to connect by itself, not as one of everybody: it can be taken from an owner too.
+    /// Whether its owner has CONNECT itself and not only through PUBLIC: it can be revoked from an owner too.
     public let ownerMayConnect: Bool
     /// Whether connections are allowed at all.
     public let allowsConnections: Bool
@@ -88,7 +88,7 @@ public struct ExtensionState: Sendable, Hashable {
     public let installedVersion: String?
     /// The version that the server's files would create; `nil` when its package is not installed there.
     public let availableVersion: String?
-    /// The schema it lies in; `nil` when it is not created in the database.
+    /// Its schema; `nil` when it is not created in the database.
     public let schema: String?
     /// Whether only a superuser may create it.
     public let needsSuperuser: Bool
@@ -167,7 +167,7 @@ extension PostgresReading {
     /// Reads what the connected database and its server have of each of `names`, in the same order.
     public func extensionStates(_ names: [String]) async throws(PostgresError) -> [ExtensionState] {
         var states: [ExtensionState] = []
-        // One query for all; `unnest` keeps the order and answers for names that nobody knows.
+        // One query for all; `unnest` keeps the order and returns a row for unknown names too.
         let list = "{" + names.map(arrayElement).joined(separator: ",") + "}"
         let rows = try await query(
             """

@@ -1,4 +1,4 @@
-/// What the connected database holds, as its catalogue says it to whoever is logged in.
+/// What the connected database contains, as far as the logged-in role can see it in the catalogue.
 public struct DatabaseContents: Sendable, Hashable {
     /// The role that read it.
     public var reader: String
@@ -37,7 +37,7 @@ public struct SchemaFacts: Sendable, Hashable, Decodable {
     public var roleMayUse: Bool
     /// Whether the role may create tables in it.
     public var roleMayCreate: Bool
-    /// Whether whoever reads may grant rights on it.
+    /// Whether the reader may grant privileges on it.
     public var readerMayGrant: Bool
 
     /// Describes a schema; see the properties.
@@ -54,7 +54,7 @@ public struct SchemaFacts: Sendable, Hashable, Decodable {
 public struct OwnedObject: Sendable, Hashable, Decodable {
     /// What it is, as in `ALTER TABLE`.
     public var kind: String
-    /// The schema it lies in.
+    /// Its schema.
     public var schema: String
     /// Its name, as people write it.
     public var name: String
@@ -62,7 +62,7 @@ public struct OwnedObject: Sendable, Hashable, Decodable {
     public var owner: String
     /// Whether that role is a superuser.
     public var ownerIsSuperuser: Bool
-    /// Whether whoever reads has the owner's rights.
+    /// Whether the reader has the owner's privileges.
     public var readerHasOwnersRights: Bool
     /// `ALTER … OWNER TO …` for the role asked for, quoted by the server.
     public var takeOver: String
@@ -106,11 +106,11 @@ public struct RelationFacts: Sendable, Hashable {
         case none
         /// At least one; how many where they were counted, which ends at ``RelationFacts/countLimit``.
         case some(counted: Int?)
-        /// Whoever reads may not see them, and their file is not empty.
+        /// The reader may not see them, and their file is not empty.
         case unseen
     }
 
-    /// Counting ends here, so that it costs the same whatever a table holds.
+    /// Counting stops here, so that it costs the same for tables of any size.
     public static let countLimit = 1000
 
     /// Its kind.
@@ -119,7 +119,7 @@ public struct RelationFacts: Sendable, Hashable {
     public var object: OwnedObject
     /// The size of its file; 0 where no row was ever written.
     public var bytes: Int
-    /// Whether whoever reads sees all of its rows.
+    /// Whether the reader sees all of its rows.
     public var readerSeesRows: Bool
     /// Whether the role asked for sees all of its rows.
     public var roleSeesRows: Bool
@@ -219,7 +219,7 @@ extension PostgresReading {
         try await qualified(relation.object.name, in: relation.object.schema)
     }
 
-    /// The schemas that are nobody's but the server's are left out everywhere.
+    /// The server's own schemas are always left out.
     private static var contentsQuery: String {
         """
         WITH role AS (SELECT (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1) AS oid), \

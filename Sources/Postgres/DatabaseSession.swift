@@ -1,6 +1,6 @@
-/// A session that is open on a server, as it shows it to whoever asks.
+/// A session on a server, as pg_stat_activity shows it to the reader.
 ///
-/// Of roles whose rights the reader does not have, the server tells neither address nor state nor statement; locks it
+/// For roles whose privileges the reader lacks, the server shows neither address nor state nor statement; locks it
 /// shows to everybody.
 public struct DatabaseSession: Sendable, Hashable, Decodable, CustomStringConvertible {
     /// The server's process.
@@ -15,7 +15,7 @@ public struct DatabaseSession: Sendable, Hashable, Decodable, CustomStringConver
     public var application: String
     /// When it began: `2026-01-31 12:00:00 UTC`.
     public var since: String
-    /// `active`, `idle`, `idle in transaction` …; `unknown` where the server does not tell.
+    /// `active`, `idle`, `idle in transaction` …; `unknown` where the server does not show it.
     public var state: String
     /// The keys of the advisory locks that it holds, of those with one 64-bit key.
     public var advisoryLocks: Set<Int64>
@@ -50,7 +50,7 @@ extension PostgresReading {
     /// The sessions on the database `name`, and those of `role` wherever they are, but for this connection's own.
     ///
     /// Locks and changes of tables are only read of those on the database. Workers of autovacuum are no sessions: they
-    /// belong to no role, and give way to whoever renames or drops the database.
+    /// belong to no role, and do not prevent renaming or dropping the database.
     public func sessions(
         on name: String, orOf role: String? = nil
     ) async throws(PostgresError) -> [DatabaseSession] {

@@ -41,7 +41,7 @@ final class LibPQHandle {
 
     /// Whether the connection is up as far as this side knows: no round trip is made.
     var isAlive: Bool {
-        // A server that has left (or a load balancer that has cut the idle line) is heard by reading all that lies there:
+        // A server that has left (or a load balancer that has cut the idle line) is noticed by reading everything that has arrived:
         // its farewell first, the end of the stream after it.
         while PQstatus(pointer) == CONNECTION_OK {
             var entry = pollfd(fd: PQsocket(pointer), events: Int16(POLLIN), revents: 0)

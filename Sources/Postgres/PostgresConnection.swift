@@ -1,9 +1,9 @@
 import ClientKit
 
-/// One session on a PostgreSQL server, on a thread of its own, so that waiting for the server blocks nobody else.
+/// One session on a PostgreSQL server, on its own thread, so that waiting for the server blocks nothing else.
 ///
-/// Made and used through its two faces, ``PostgresReader`` and ``PostgresWriter``. Statements of one connection run one after
-/// another, each in its own transaction. A broken connection stays broken: connect again, and look at the catalogue before
+/// Created and used through ``PostgresReader`` and ``PostgresWriter``. Statements of one connection run one after
+/// another, each in its own transaction. A broken connection stays broken: connect again, and read the catalogue before
 /// anything is repeated.
 public actor PostgresConnection {
     enum Access: Sendable { case reading, writing }
@@ -38,16 +38,16 @@ public actor PostgresConnection {
     /// Whether the connection is up as far as this side knows; no round trip is made.
     public var isAlive: Bool { handle?.isAlive ?? false }
 
-    /// Whether a pooler such as PgBouncer stands in between, so that nothing of a session outlasts a transaction.
+    /// Whether a pooler such as PgBouncer is in between, so that no session state outlasts a transaction.
     public var isPooled: Bool { session?.isPooled ?? false }
 
     /// The server's version as a number, such as 150020 for 15.20.
     public var serverVersion: Int { session?.serverVersion ?? 0 }
 
-    /// The server that let us in: `address:port/database`.
+    /// The server that accepted the login: `address:port/database`.
     public var place: String { session?.place ?? endpoint.hosts.map(endpoint.place).joined(separator: ", ") }
 
-    /// Says goodbye to the server; what is called afterwards throws.
+    /// Closes the connection; later calls throw.
     public func close() {
         handle = nil
     }
@@ -118,7 +118,7 @@ public actor PostgresConnection {
 
     private func perform(_ statement: Statement) -> Result<Reply, PostgresError> {
         guard let handle else { return .failure(statement.error(.notSent("the connection is closed"), host: place)) }
-        // The server's own limit comes first; a silent server is waited for a little longer and then given up.
+        // The server's own limit comes first; for a silent server we wait a little longer and then close the connection.
         let deadline = ContinuousClock.now + endpoint.statementTimeout + .seconds(2)
         let isGuarded = statement.effect == .change || session?.isReadOnly == true
         do throws(StatementFailure) {
@@ -128,7 +128,7 @@ public actor PostgresConnection {
                 : try handle.runReadOnly(statement.sql, with: statement.parameters, until: deadline)
             return .success(reply)
         } catch {
-            // An answer that is still on its way would be taken for the answer to the next statement.
+            // An answer that arrives later would be taken for the answer to the next statement.
             if !handle.isIdle { self.handle = nil }
             return .failure(statement.error(error, host: place))
         }

@@ -32,7 +32,7 @@ public struct PostgresEndpoint: Sendable, Hashable {
         case prefer
         /// TLS or nothing, still without verifying anybody.
         case require
-        /// TLS with a certificate that ``PostgresEndpoint/rootCertificate`` signed, for whatever name.
+        /// TLS with a certificate that ``PostgresEndpoint/rootCertificate`` signed, for any name.
         case verifyCA = "verify-ca"
         /// TLS with a certificate that ``PostgresEndpoint/rootCertificate`` signed for the host's name.
         case verifyFull = "verify-full"
@@ -52,9 +52,9 @@ public struct PostgresEndpoint: Sendable, Hashable {
     public var tls: TLSMode
     /// The file of the certificates that are trusted; needed for the two verifying modes.
     public var rootCertificate: String?
-    /// How long each server may take to let us in, at each of its addresses.
+    /// How long each server may take to accept the login, at each of its addresses.
     public var connectTimeout: Duration
-    /// How long one statement may take: the server ends it then, and a silent server is given up a little later.
+    /// How long one statement may take: the server ends it then, and the connection to a silent server is closed a little later.
     public var statementTimeout: Duration
     /// Whether a server that only reads (a standby, or read-only by configuration) is passed over.
     public var requiresWritable: Bool
@@ -96,7 +96,7 @@ extension PostgresEndpoint {
     ///
     /// libpq takes an option that is missing *or empty* from `PG…` variables, so each gets a value that is neither.
     func parameters(host: Host, address: String) -> [(String, String)] {
-        // Below a file that is no directory there is nothing, so libpq finds no such certificate and goes on without.
+        // Below a file that is no directory there is nothing, so libpq finds no such certificate and continues without one.
         let nothing = "/dev/null/none"
         return [
             ("host", host.name), ("hostaddr", address), ("port", String(host.dialPort ?? host.port)),
@@ -105,7 +105,7 @@ extension PostgresEndpoint {
             ("sslmode", tls.rawValue), ("sslrootcert", rootCertificate ?? nothing), ("sslcert", nothing),
             ("sslkey", nothing), ("sslcrl", nothing), ("ssl_min_protocol_version", "TLSv1.2"),
             ("gssencmode", "disable"), ("channel_binding", tls == .disable ? "disable" : "prefer"),
-            // Read-only servers are told apart by our own first query, which also says why they are read-only.
+            // Read-only servers are detected by our own first query, which also says why they are read-only.
             ("target_session_attrs", "any"),
             // A peer that vanished is noticed within about half a minute even between statements.
             ("keepalives", "1"), ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),

@@ -10,7 +10,7 @@ public struct PostgresError: ExplainedError {
         case nameNotFound
         /// No TCP connection came about.
         case cannotConnect
-        /// The server did not let us in within the connect deadline.
+        /// The server did not accept the login within the connect deadline.
         case connectDeadline
         /// The peer took the TCP connection and closed it before PostgreSQL said anything.
         case closedBeforeLogin

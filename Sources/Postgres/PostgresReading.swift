@@ -1,14 +1,14 @@
 public import ClientKit
 
-/// A face of a connection with which a database can be read.
+/// A connection through which a database can be read.
 public protocol PostgresReading: Sendable {
-    /// The connection behind it.
+    /// The underlying connection.
     var connection: PostgresConnection { get }
 }
 
-/// The face for `check` and `verify`: it has no way to change anything, and the server refuses it as well.
+/// The connection for `check` and `verify`: it has no method that changes anything, and its session is read-only.
 public struct PostgresReader: PostgresReading {
-    /// The connection behind it.
+    /// The underlying connection.
     public let connection: PostgresConnection
 
     /// Connects and logs in; the session runs with `default_transaction_read_only=on`.
@@ -19,9 +19,9 @@ public struct PostgresReader: PostgresReading {
     }
 }
 
-/// The face for `apply`: reads like ``PostgresReader`` (in transactions that only read), and changes.
+/// The connection for `apply`: reads like ``PostgresReader`` (in transactions that only read), and changes.
 public struct PostgresWriter: PostgresReading {
-    /// The connection behind it.
+    /// The underlying connection.
     public let connection: PostgresConnection
 
     /// Connects and logs in.

@@ -1,9 +1,9 @@
 import ClientKit
 
 extension PostgresWriter {
-    /// Sees to it that a database exists, is UTF8 and belongs to `owner`, and returns it as read back.
+    /// Ensures that a database exists, is UTF8 and belongs to `owner`, and returns it as read back.
     ///
-    /// A new one is made from template0, so that nothing a local template1 holds gets into it, unless that is what is wanted.
+    /// A new one is created from template0, so that it contains nothing of a local template1, unless `fromTemplate1`.
     @discardableResult
     public func ensureDatabase(
         _ name: String, owner: String, fromTemplate1: Bool = false
@@ -33,14 +33,13 @@ extension PostgresWriter {
         return state
     }
 
-    /// Gives a database another name; where there is a database of the new name already, SQLSTATE 42P04, and where somebody is
-    /// connected, 55006.
+    /// Renames a database; fails with SQLSTATE 42P04 if the name is taken, and with 55006 while sessions are connected.
     public func renameDatabase(_ name: String, to newName: String) async throws(PostgresError) {
         try await execute(
             "ALTER DATABASE \(connection.identifier(name)) RENAME TO \(connection.identifier(newName))")
     }
 
-    /// Takes the right to connect to a database from PUBLIC; owner and superusers keep it.
+    /// Revokes CONNECT on a database from PUBLIC; owner and superusers keep it.
     public func revokeConnectFromPublic(on database: String) async throws(PostgresError) {
         if try await databaseState(database)?.publicMayConnect == false { return }
         try await execute("REVOKE CONNECT ON DATABASE \(connection.identifier(database)) FROM PUBLIC")
@@ -52,7 +51,7 @@ extension PostgresWriter {
         }
     }
 
-    /// Gives a database's owner the right to connect to it back.
+    /// Grants CONNECT on a database to its owner again.
     public func grantConnectToOwner(of database: String) async throws(PostgresError) {
         guard let state = try await databaseState(database), !state.ownerMayConnect else { return }
         try await execute(
@@ -80,7 +79,7 @@ extension PostgresWriter {
         }
     }
 
-    /// Makes an extension in the connected database where it is missing, in `schema` where one is given; returns it as read back.
+    /// Creates an extension in the connected database if it is missing, in `schema` if one is given; returns it as read back.
     @discardableResult
     public func ensureExtension(_ name: String, in schema: String? = nil) async throws(PostgresError) -> ExtensionState
     {

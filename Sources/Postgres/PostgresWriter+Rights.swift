@@ -1,7 +1,7 @@
 extension PostgresWriter {
-    /// Makes whoever is logged in a member of `role`, with its rights and with leave to become it.
+    /// Makes the logged-in role a member of `role` that inherits its privileges and may SET ROLE to it.
     public func join(_ role: String) async throws(PostgresError) {
-        // From 16 on the membership itself says what it is good for.
+        // From 16 on, these are options of the membership itself.
         let options = await connection.serverVersion < 160_000 ? "" : " WITH INHERIT TRUE, SET TRUE"
         try await execute("GRANT \(connection.identifier(role)) TO CURRENT_USER\(options)")
     }
@@ -27,7 +27,7 @@ extension PostgresWriter {
             """, [database, role])
     }
 
-    /// Gives an object of the connected database to the role that its statement names.
+    /// Transfers an object of the connected database to the role that its statement names.
     public func takeOver(_ object: OwnedObject) async throws(PostgresError) {
         try await execute(object.takeOver)
     }

@@ -1,9 +1,9 @@
 public import ClientKit
 
 extension PostgresWriter {
-    /// Sees to it that a role exists with these attributes and a password that never ends, and returns it as read back.
+    /// Ensures that a role exists with these attributes and a password that never expires, and returns it as read back.
     ///
-    /// The password is set only where the role is created here: use ``setPassword(_:of:)`` to change one.
+    /// The password is set only when the role is created here: use ``setPassword(_:of:)`` to change one.
     @discardableResult
     public func ensureRole(
         _ name: String, attributes wanted: RoleAttributes = RoleAttributes(), password: Secret
@@ -22,7 +22,7 @@ extension PostgresWriter {
         return state
     }
 
-    /// Sets a role's password; the server gets its SCRAM verifier only.
+    /// Sets a role's password; only its SCRAM verifier is sent to the server.
     public func setPassword(_ password: Secret, of name: String) async throws(PostgresError) {
         let verifier = try await connection.verifier(of: password, role: name)
         let sql = try await "ALTER ROLE \(connection.identifier(name)) PASSWORD \(connection.literal(verifier))"
@@ -41,9 +41,9 @@ extension PostgresWriter {
         try await accepting(duplicates: Statement(sql, effect: .change, secrets: [verifier]))
     }
 
-    /// Runs a statement that creates something, content when somebody else has created it meanwhile.
+    /// Runs a CREATE statement, and accepts that something else created the object in the meantime.
     ///
-    /// What is there is read afterwards in either case. 23505 is how two that create at the same instant collide.
+    /// Callers read the object back in either case. 23505 is the error of two that create it at the same instant.
     func accepting(duplicates statement: Statement) async throws(PostgresError) {
         do throws(PostgresError) {
             _ = try await rows(statement)
@@ -63,7 +63,7 @@ extension PostgresWriter {
 extension RoleAttributes {
     /// The options that turn `present` into these attributes.
     ///
-    /// Options that are right already are left out: naming SUPERUSER or REPLICATION at all takes a superuser.
+    /// Options that are already right are left out: even naming SUPERUSER or REPLICATION requires a superuser.
     public func options(besides present: RoleAttributes) -> String {
         var options: [String] = []
         func add(_ keyword: String, wanted: Bool, present: Bool) {

@@ -1,10 +1,10 @@
 import ClientKit
 
-/// What a server says about one database and one role to whoever is logged in, and what the latter may do with them.
+/// What a server shows the logged-in role about one database and one role, and what it may do with them.
 public struct ServerFacts: Sendable, Hashable {
     /// The version as a number, such as 150020 for 15.20.
     public var version: Int
-    /// Whoever asked.
+    /// The logged-in role.
     public var reader: Reader
     /// The role; `nil` where there is none.
     public var role: RoleState?
@@ -45,7 +45,7 @@ public struct ServerFacts: Sendable, Hashable {
     public struct RightsOnRole: Sendable, Hashable {
         /// It has the other's rights without becoming it.
         public var hasItsRights: Bool
-        /// It may become the other, which PostgreSQL asks of whoever gives the other an object.
+        /// It may SET ROLE to the other, which PostgreSQL requires for transferring an object to it.
         public var mayBecome: Bool
         /// It may make itself and others members of it, and before PostgreSQL 16 CREATEROLE is enough for that.
         public var mayGrant: Bool
@@ -114,7 +114,7 @@ extension PostgresReading {
         return facts
     }
 
-    /// From 16 on a membership says by itself whether it lets become, and only ADMIN OPTION lets grant; before, any membership
+    /// From 16 on a membership has its own SET option, and only ADMIN OPTION allows granting; before, any membership
     /// and CREATEROLE did.
     private static var serverQuery: String {
         func attributes(of table: String, prefix: String) -> String {

@@ -1,6 +1,6 @@
 import ClientKit
 
-/// What the first query on a new connection told.
+/// What the first query on a new connection returned.
 struct Session: Sendable {
     let place: String
     let serverVersion: Int
@@ -72,7 +72,7 @@ struct SessionOpener {
 
     /// Asks who answers, and sets the session's limits if it is the server itself.
     ///
-    /// Behind a pooler (the process that answers is not the one that libpq was told of) a setting would stay on a server
+    /// Behind a pooler (the backend that answers is not the one that libpq reports) a setting would stay on a server
     /// connection that others get next, so nothing is set there.
     private static let introduction = """
         SELECT pg_backend_pid() <> $1::int AS pooled, current_setting('server_version_num')::int AS version, \
@@ -122,7 +122,7 @@ struct SessionOpener {
 }
 
 extension PostgresError {
-    /// Whether another host of the same service may let us in although this one does not.
+    /// Whether another host of the same service may accept the login although this one does not.
     public var allowsAnotherHost: Bool {
         switch reason {
         case .interrupted, .invalidInput: false

@@ -1,7 +1,7 @@
 import ClientKit
 import Dispatch
 
-/// Asks a server again, after libpq got no TLS with it, for what libpq's text does not tell: which test its certificate fails.
+/// Asks a server again, after libpq got no TLS with it, for what libpq's text does not say: which check its certificate fails.
 struct TLSProbe {
     enum Finding {
         /// The server has no TLS at all.
@@ -13,7 +13,7 @@ struct TLSProbe {
     let host: PostgresEndpoint.Host
     let address: String
 
-    /// What is wrong; nil where nothing is found, or nobody answers any more.
+    /// What is wrong; nil if nothing is found, or the server no longer answers.
     func finding(until deadline: ContinuousClock.Instant) -> Finding? {
         guard let trusted = endpoint.rootCertificate ?? systemTrustFile() else { return nil }
         do {

@@ -1,2 +1,2 @@
-/// An identifier as it stands in a statement that a person is told to run.
+/// An identifier quoted for a statement that an operator is asked to run.
 public func quoted(_ name: String) -> String { "\"\(name.replacing("\"", with: "\"\""))\"" }

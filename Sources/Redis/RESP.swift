@@ -15,7 +15,7 @@ struct RESPViolation: Error, Hashable {
 
 /// Takes bytes as they come and gives whole values.
 ///
-/// Whatever the peer is, its claims of size are refused before anything is kept for them.
+/// Sizes beyond the limits are refused before memory is allocated for them, whatever the peer is.
 struct RESPParser {
     /// The longest string that is accepted.
     static let bulkLimit = 16 << 20

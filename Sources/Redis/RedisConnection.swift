@@ -1,8 +1,8 @@
 import ClientKit
 
-/// One connection to a Redis server, on a thread of its own, so that waiting for the server blocks nobody else.
+/// One connection to a Redis server, on its own thread, so that waiting for the server blocks nothing else.
 ///
-/// Made and used through its two faces, ``RedisReader`` and ``RedisWriter``. A broken connection stays broken: connect again.
+/// Created and used through ``RedisReader`` and ``RedisWriter``. A broken connection stays broken: connect again.
 public actor RedisConnection {
     /// Where the connection was asked to go.
     public nonisolated let endpoint: RedisEndpoint
@@ -54,7 +54,7 @@ public actor RedisConnection {
                 remedy: "add the user's password to the credentials file", kind: .badInput)
         }
         do throws(RedisError) {
-            // The first command dials, so that the record has one entry for the login, whatever comes of it.
+            // The first command dials, so that the record has one entry for the login, whatever its result.
             _ = try await run(first) { () throws(RedisError) in
                 socket = try dial(attempt: first.attempt)
             }
@@ -97,7 +97,7 @@ public actor RedisConnection {
         return try result.get()
     }
 
-    /// `refusal` of the login, or the cause behind it where the peer itself shows another one.
+    /// `refusal` of the login, or the underlying cause where the peer shows another one.
     private func explained(_ refusal: RedisError) async -> RedisError {
         guard refusal.code == "ERR" else {
             // A tunnel is for one connection, which is used up; see `RedisEndpoint.connect(through:open:)`.
@@ -183,7 +183,7 @@ public actor RedisConnection {
         do {
             value = try exchange(command, on: socket)
         } catch {
-            // An answer that is still on its way would be taken for the answer to the next command.
+            // An answer that arrives later would be taken for the answer to the next command.
             self.socket = nil
             throw RedisError(error, command: command, host: place, hadAnswered: hasAnswered)
         }

@@ -12,7 +12,7 @@ public struct RedisEndpoint: Sendable, Hashable {
     public var dialPort: UInt16?
     /// The ACL user; `nil` for the default user, who has only a password.
     public var user: String?
-    /// The password; `nil` for a server that wants none.
+    /// The password; `nil` for a server that requires none.
     public var password: Secret?
     /// The number of the database to select.
     public var database: Int

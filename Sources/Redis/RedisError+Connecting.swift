@@ -51,12 +51,12 @@ extension RedisError {
             }
     }
 
-    /// The same failure, told with the cause of each address.
+    /// The same failure with the cause of each address.
     func with(cause: String) -> RedisError {
         RedisError(reason, attempt: attempt, host: host ?? "", cause: cause, remedy: remedy, kind: kind)
     }
 
-    /// The same failure with the cause behind it.
+    /// The same failure with its underlying cause.
     func because(_ reason: Reason) -> RedisError {
         let (cause, remedy): (String, String) =
             switch reason {

@@ -119,7 +119,7 @@ extension RedisError {
             remedy: "check that it listens there, and that no firewall is in the way", kind: .unreachable)
     }
 
-    /// What all Sentinels together leave: the failure that tells most, with the others behind it.
+    /// The failure of all Sentinels together: the most informative one, followed by the others.
     init(_ failures: [RedisError], asking group: RedisSentinels) {
         func rank(_ error: RedisError) -> Int {
             switch error.reason {

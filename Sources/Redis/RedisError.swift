@@ -38,7 +38,7 @@ public struct RedisError: ExplainedError {
         case masterDown
         /// The address that Sentinels name as the master's does not answer.
         case masterUnreachable
-        /// The server that a Sentinel names as the master is none.
+        /// The server that a Sentinel names as the master is not one.
         case staleSentinel
         /// A node of a Redis Cluster, which Sidekiq cannot use.
         case isClusterNode

@@ -1,14 +1,14 @@
 public import ClientKit
 
-/// A face of a connection with which keys can be read.
+/// A connection through which keys can be read.
 public protocol RedisReading: Sendable {
-    /// The connection behind it.
+    /// The underlying connection.
     var connection: RedisConnection { get }
 }
 
-/// The face for `check` and `verify`: it has no way to change anything.
+/// The connection for `check` and `verify`: it has no method that changes anything.
 public struct RedisReader: RedisReading {
-    /// The connection behind it.
+    /// The underlying connection.
     public let connection: RedisConnection
 
     /// Connects, authenticates, selects the database, and proves with PING that the server answers.
@@ -19,9 +19,9 @@ public struct RedisReader: RedisReading {
     }
 }
 
-/// The face for `apply`: reads like ``RedisReader``, and changes keys.
+/// The connection for `apply`: reads like ``RedisReader``, and changes keys.
 public struct RedisWriter: RedisReading {
-    /// The connection behind it.
+    /// The underlying connection.
     public let connection: RedisConnection
 
     /// Connects, authenticates, selects the database, and proves with PING that the server answers.
@@ -31,7 +31,7 @@ public struct RedisWriter: RedisReading {
         RedisWriter(connection: try await .open(endpoint, observer: observer))
     }
 
-    /// Sets a key to a string, whatever it held before.
+    /// Sets a key to a string, replacing any value.
     public func set(_ key: String, to value: String) async throws(RedisError) {
         _ = try await connection.run(Command(["SET", key, value], .change))
     }
@@ -46,7 +46,7 @@ public struct RedisWriter: RedisReading {
     @discardableResult
     public func delete(_ keys: [String]) async throws(RedisError) -> Int {
         var removed = 0
-        // Some at a time: a server that is busy with one command serves nobody else.
+        // In batches: a server that is busy with one command serves no other client.
         for start in stride(from: 0, to: keys.count, by: 500) {
             let some = keys[start..<min(start + 500, keys.count)]
             removed += try await integer(["UNLINK"] + some, .change)
@@ -94,7 +94,7 @@ extension RedisReading {
     }
 
     /// Asks the server about itself, and throws where an application cannot work with it: no master by itself, or below `minimum`
-    /// (Sidekiq wants 6.2).
+    /// (Sidekiq requires 6.2).
     @discardableResult
     public func requireVersion(_ minimum: String = "6.2") async throws(RedisError) -> RedisInfo {
         let info = try await info()

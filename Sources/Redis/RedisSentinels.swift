@@ -34,7 +34,7 @@ public struct RedisSentinels: Sendable, Hashable {
     public let places: [Place]
     /// The name under which they watch the master.
     public let masterName: String
-    /// The Sentinels' own password; `nil` where they want none.
+    /// The Sentinels' own password; `nil` where they require none.
     public let password: Secret?
     /// How long each Sentinel may take to accept the connection, and for each answer.
     public let timeout: Duration

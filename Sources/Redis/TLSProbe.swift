@@ -6,7 +6,7 @@ struct TLSProbe {
     /// The numeric address to dial.
     let address: String
 
-    /// `refusal`, or the cause behind it where the peer itself shows another one.
+    /// `refusal`, or the underlying cause where the peer shows another one.
     func explained(_ refusal: RedisError) -> RedisError {
         guard let reason = refusal.suspicion(at: endpoint) else { return refusal }
         return (reason == .wantsTLS ? wantsTLS() : isPlainRedis()) ? refusal.because(reason) : refusal

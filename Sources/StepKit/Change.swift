@@ -6,7 +6,7 @@ public enum Certainty: String, Sendable, Codable, CaseIterable {
     case proved
     /// It follows from what was read, and nothing has tried it, or it depends on something that an earlier step will make.
     case predicted
-    /// Only carrying it out can tell.
+    /// Only a run can show it.
     case knownAfterApply = "cannot be known before"
 
     /// The word for people; the raw value is that of the files of plans, which does not change.
@@ -18,21 +18,21 @@ public enum Certainty: String, Sendable, Codable, CaseIterable {
     }
 }
 
-/// One thing that is not as it should be: what it is about as values, and words that an operator can judge.
+/// One difference from the desired state: its values for code, and its words for the operator.
 ///
-/// Whatever has to be decided of a change is decided from its values; nothing reads its words again.
+/// Code decides by a change's values; nothing parses its words.
 public struct Change: Sendable, Hashable, Codable {
     /// What is done to a subject, or to its field where one is named.
     public enum Action: String, Sendable, Codable {
-        /// It is missing and is made.
+        /// It is missing and is created.
         case create
-        /// It gets another content, in place.
+        /// It is changed in place.
         case change
-        /// It cannot be changed in place: it is removed and made anew.
+        /// It cannot be changed in place: it is deleted and recreated.
         case replace
-        /// It goes.
+        /// It is removed.
         case remove
-        /// Something is done with it that leaves it what it is: a Job is run, a proof is made, pods are waited for.
+        /// Something is done that does not change it: a Job runs, a result is verified, a rollout is waited for.
         case run
     }
 
@@ -74,25 +74,25 @@ public struct Change: Sendable, Hashable, Codable {
 
     /// What is done.
     public let action: Action
-    /// What it is done to; `nil` where only the words tell.
+    /// What it is done to; `nil` if only the words say so.
     public let subject: Subject?
     /// The part of the subject: an object's field as `spec.replicas`, or a property such as `owner`; `nil` for all of it.
     public let field: String?
-    /// What the field is, `nil` where it is absent or nobody can tell, `•••` where it must not be shown.
+    /// The field's value now, `nil` if it is absent or unknown, `•••` if it must not be shown.
     public let old: String?
-    /// What it shall be, in the same notation.
+    /// Its value after the change, in the same notation.
     public let new: String?
     /// What would be done, as a phrase: `create database "support" owned by "support"`.
     public let summary: String
     /// How sure that is.
     public let certainty: Certainty
-    /// What tells the state it was found in from others that look the same, such as the resourceVersion of a Secret whose
+    /// What distinguishes the state it was found in from others that look the same, such as the resourceVersion of a Secret whose
     /// value must not be shown; compared when a plan is carried out, and never shown to people.
     public let startingPoint: String?
 
     /// Describes a change in words of its own; see the properties.
     ///
-    /// Without `subject` two changes are the same where their words are.
+    /// Without `subject` two changes are the same if their words are.
     public init(
         _ summary: String, _ certainty: Certainty, _ action: Action = .change, _ subject: Subject? = nil,
         field: String? = nil, old: String? = nil, new: String? = nil, startingPoint: String? = nil

@@ -1,4 +1,4 @@
-/// What one question about the platform was answered: the line that `runner doctor` and `runner inventory check --probe` print.
+/// The answer to one question about the platform: the line that `runner doctor` and `runner inventory check --probe` print.
 public struct Diagnosis: Sendable, Hashable, Encodable {
     /// How the question came out.
     public enum Verdict: String, Sendable, Encodable, CaseIterable {
@@ -36,7 +36,7 @@ public struct Diagnosis: Sendable, Hashable, Encodable {
         Diagnosis(subject, .ok, found: found, remedy: nil)
     }
 
-    /// Something is wrong, and `remedy` mends it.
+    /// Something is wrong, and `remedy` fixes it.
     public static func failed(_ subject: String, _ found: String, remedy: String) -> Diagnosis {
         Diagnosis(subject, .failed, found: found, remedy: remedy)
     }

@@ -2,7 +2,7 @@
 public struct Evidence: Sendable {
     /// The file's name: letters, digits, `.`, `_` and `-`.
     public let name: String
-    /// What it holds; secrets are taken out by whoever writes it.
+    /// What it holds; secrets are redacted when it is written.
     public let contents: [UInt8]
 
     /// Names some contents.

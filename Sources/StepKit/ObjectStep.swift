@@ -27,7 +27,7 @@ extension ObjectStep {
 }
 
 extension SiteWriter {
-    /// Brings the cluster's objects to what `desired` says; what has to be waited for is told.
+    /// Applies what `desired` says to the cluster's objects; waits are reported.
     public func apply(_ desired: [any Manifest]) async throws {
         try await cluster.apply(desired, telling: { reader.reporter.says($0, left: $1) })
     }

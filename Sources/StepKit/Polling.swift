@@ -1,6 +1,6 @@
-/// Looks again and again until `look` says that it is done or `limit` is over; whether it was done.
+/// Calls `look` until it returns true or `limit` is over; returns whether it did.
 ///
-/// `look` is told how long is left. It is asked at least once, and once more at the end of the limit.
+/// `look` gets the time that is left. It is called at least once, and once more at the end of the limit.
 public func poll(
     within limit: Duration, every interval: Duration = .milliseconds(500), _ look: (Duration) async throws -> Bool
 ) async throws -> Bool {

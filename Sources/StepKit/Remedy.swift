@@ -1,4 +1,4 @@
-/// What an operator is told to do next: a command of `runner`, words, or words with commands in them.
+/// What the operator should do next: a command of `runner`, words, or words with commands in them.
 ///
 /// It names steps by their type and knows no module's number. The site of a run renders it with the number of
 /// that run's module: `site.remedy("free space on the server, then \(.run)")`.
@@ -11,7 +11,7 @@ public indirect enum Remedy: Sendable, Hashable {
     case runFrom(StepID)
     /// Run the module with a new database; the old one is kept aside.
     case runWithNewDatabase
-    /// Go on with the interrupted run.
+    /// Continue the interrupted run.
     case resume
     /// Show what a run would change.
     case plan

@@ -54,19 +54,19 @@ public enum Finding: Sendable, Hashable {
 /// One idempotent unit of a module.
 ///
 /// The engine calls `check`; where that finds drift, `apply` and then `verify`; and writes the checkpoint itself. A step holds
-/// no state, prints nothing, waits only with a deadline, and may be begun again at any point.
+/// no state, prints nothing, waits only with a deadline, and may be started again at any point.
 public protocol Step: Sendable {
     /// The step's name.
     var id: StepID { get }
     /// What the step is for, in one phrase.
     var summary: String { get }
-    /// Whether the step changes nothing itself: it proves what the steps before it brought about.
+    /// Whether the step changes nothing itself: it verifies the result of the steps before it.
     var isProof: Bool { get }
-    /// Looks, and tells what is missing; a ``SiteReader`` cannot change anything.
+    /// Returns what is missing; a ``SiteReader`` cannot change anything.
     func check(_ site: SiteReader) async throws -> Finding
-    /// Brings about what `check` found missing; may be repeated at any point.
+    /// Makes the changes that `check` found missing; may be repeated at any point.
     func apply(_ changes: [Change], to site: SiteWriter) async throws
-    /// Proves the result within a deadline, and on failure throws the cause, not the symptom.
+    /// Verifies the result within a deadline, and on failure throws the cause, not the symptom.
     func verify(_ site: SiteReader) async throws
 }
 
@@ -86,7 +86,7 @@ extension Step {
     public var isProof: Bool { false }
 }
 
-/// A module: its number, what it installs, its section of the inventory, and its steps in the only order there is.
+/// A module: its number, what it installs, its section of the inventory, and its steps in order.
 public struct Module: Sendable {
     /// The number an operator types: 11.
     public let number: Int
@@ -94,17 +94,17 @@ public struct Module: Sendable {
     public let summary: String
     /// Its own section of the inventory; nil where it has none.
     package let section: (any InventorySection.Type)?
-    /// What it installs, as an inventory wants it.
+    /// What it installs, as the inventory describes it.
     public let application: @Sendable (Inventory) -> Application
     /// The steps, first to last.
     public let steps: [any Step]
     /// Why the order is what it is, where it differs from the old scripts.
     public let orderNote: String
-    /// Looks, before the first step, for everything that would stop one later; reads only, tells all of it at once.
+    /// Checks before the first step for everything that would stop a later one; only reads, and returns all problems together.
     public let preflight: @Sendable (SiteReader) async -> [any ExplainedError]
-    /// Asks everything that tells whether the module is well, at any time; reads only.
+    /// Checks whether the module is healthy, at any time; only reads.
     public let diagnose: @Sendable (SiteReader) async -> [Diagnosis]
-    /// Gathers what shows how things stand, for whoever looks into a failure later; reads only.
+    /// Gathers the state of the platform for the analysis of a failure; only reads.
     public let evidence: @Sendable (SiteReader) async -> [Evidence]
 
     /// Describes a module; see the properties.

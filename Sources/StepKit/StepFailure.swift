@@ -25,7 +25,7 @@ public struct StepFailure: ExplainedError {
     }
 }
 
-/// Several independent failures told together, so that one host's error does not hide the others'.
+/// Several independent failures in one, so that one host's error does not hide the others'.
 public struct CombinedFailure: ExplainedError {
     /// The failures, at least one.
     public let failures: [any ExplainedError]

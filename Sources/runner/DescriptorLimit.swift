@@ -1,11 +1,11 @@
 import Glibc
 
-/// How many files this process may have open at once.
+/// The limit of files that this process may have open.
 enum DescriptorLimit {
-    /// Raises it to what the system permits without asking: each host needs a few, and the usual 1024 end
+    /// Raises it to the hard limit: each host needs a few, and the usual 1024 run out
     /// at some hundred hosts.
     ///
-    /// What is lacking all the same is named where it is lacking, with the remedy.
+    /// If it is still too low, the error at that place says so, with the remedy.
     static func raise() {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }

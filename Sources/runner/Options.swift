@@ -12,10 +12,10 @@ extension StepID: ExpressibleByArgument {
     }
 }
 
-/// The secrets of this process: whatever is printed or recorded passes through it.
+/// The secrets of this process: everything printed or recorded passes through it.
 let redactor = Redactor()
 
-/// Prints an error as the whole tool prints errors, and turns it into the promised exit status.
+/// Prints an error as the whole tool prints errors, and turns it into the documented exit status.
 func reporting<Value>(_ work: () async throws -> Value) async throws -> Value {
     do {
         return try await work()

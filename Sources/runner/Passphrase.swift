@@ -4,7 +4,7 @@ import Glibc
 import Journal
 import Synchronization
 
-/// Asks for keys' passphrases on the terminal, without showing them, each once however many hosts want it.
+/// Asks for keys' passphrases on the terminal, without echo, each once for all hosts that need it.
 actor Passphrase {
     private static let shared = Passphrase()
     /// The terminal's settings while nothing is shown of what is typed.

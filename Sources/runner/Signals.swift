@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 
 /// SIGINT, SIGTERM and SIGHUP turned into cancellation of the run: the first lets it end in order,
-/// the second ends it at once.
+/// the second ends it immediately.
 ///
 /// `@unchecked Sendable` holds: `sources` is written in `init` only, before anybody else has the
 /// object, and never read; it keeps the dispatch sources alive.

@@ -14,9 +14,9 @@ struct FirewallCommands {
     /// How long a node waits for the confirmation of a change; for the words.
     let gracePeriod: Duration
 
-    /// The commands that bring a node in `state` to `policy`; none where it is there.
+    /// The commands that bring a node from `state` to `policy`; none if it is there already.
     ///
-    /// - Parameter exposure: what reaches the node, where UFW is off.
+    /// - Parameter exposure: what can reach the node, if UFW is off.
     func commands(
         for policy: Inventory.Firewall.Policy, in state: FirewallState, exposure: NodeExposure?
     ) -> [Command] {
@@ -29,7 +29,7 @@ struct FirewallCommands {
         }
     }
 
-    /// Traffic that is to pass, in words and in those of UFW.
+    /// Traffic to allow, in words and as UFW's arguments.
     private struct Wanted {
         let words: String
         let traffic: Traffic
@@ -54,9 +54,9 @@ struct FirewallCommands {
         ]
     }
 
-    /// The commands that let traffic pass an active UFW; none where it does.
+    /// The commands that allow traffic on a node with active UFW; none if it is allowed already.
     ///
-    /// A rule that stops it and stands before ours wins, so ours is then put in front; UFW moves none that it has.
+    /// An earlier rule that denies it wins, so ours is then inserted before it; UFW does not move existing rules.
     private func opening(_ wanted: Wanted, in state: FirewallState) -> [Command] {
         let own = state.rule(for: wanted.traffic)
         switch state.fate(of: wanted.traffic) {
@@ -65,16 +65,16 @@ struct FirewallCommands {
             if wanted.traffic.direction == "FWD", state.routedDefault == "allow" { return [] }
             return [Command(words: wanted.words, arguments: wanted.ufw("allow"))]
         case .stopped(let rule) where rule == own:
-            // UFW turns it round where it stands, behind no other that stops all of this.
+            // UFW changes it in place, and no earlier rule denies all of this.
             return [Command(words: "\(wanted.words), which a rule denies", arguments: wanted.ufw("allow"))]
         case .stopped(let rule):
             return overtaking([rule], own: own, with: wanted, to: ["insert", "1"])
         }
     }
 
-    /// The commands that enable UFW such that whatever can reach the node now still can.
+    /// The commands that enable UFW so that everything that can reach the node now still can.
     ///
-    /// Rules that UFW holds while it is off come into force with it; where one of them would stop anything, ours come first.
+    /// Rules that UFW holds while it is off take effect with it; if one of them would deny anything, ours come first.
     private func switchingOn(_ exposure: NodeExposure) -> [Command] {
         let rules = exposure.rules
         let wanted = inputs(exposure) + sending(exposure) + podTraffic

@@ -2,11 +2,11 @@ import ClientKit
 import Kubernetes
 import StepKit
 
-/// UFW of the Kubernetes nodes lets pod traffic pass; where it dropped that, the ingress answered 504 while every pod was Ready.
+/// Ensures that UFW on the Kubernetes nodes allows pod traffic; when it dropped that, the ingress answered 504 while every pod was Ready.
 ///
-/// Pod traffic is routed by the node, so that an input rule alone does nothing for it. Hosts outside Kubernetes are never
-/// touched. Whatever reaches a node goes on reaching it: the node undoes a change of its rules by itself unless the run
-/// confirms it over a new session, and all others wait until the first node's change is proved.
+/// Pod traffic is forwarded by the node, so an input rule alone has no effect on it. Hosts outside Kubernetes are never
+/// touched. What can reach a node can still reach it afterwards: the node undoes a change of its rules unless the run confirms
+/// it over a new session, and the other nodes wait until the first node's change is verified.
 struct FixFirewall: PageAsker, NamedStep {
     static let id: StepID = "fix_ufw_k8s_nodes"
     let summary = "UFW on the Kubernetes nodes allows pod traffic"
@@ -57,7 +57,7 @@ struct FixFirewall: PageAsker, NamedStep {
     private static let remedyForAnotherHand =
         "find out what else manages UFW on the host: ansible, cloud-init, a script at boot"
 
-    /// One node first, one that the run does not depend on; the others when that one is proved.
+    /// One node first, one that the run does not depend on; the others once that one is verified.
     private func applyGuarded(_ plans: [Plan], on site: SiteReader) async throws {
         guard let first = plans.first(where: { $0.node.name != site.master.name }) ?? plans.first else { return }
         let before = try await reachedPods(site)
@@ -69,7 +69,7 @@ struct FixFirewall: PageAsker, NamedStep {
         }
     }
 
-    /// Changes one node; unless everybody still reaches the pods that were reached before, the node is put back as it was.
+    /// Changes one node; if a pod that could be reached before no longer can be, the node is restored.
     private func change(_ plan: Plan, keeping before: Set<PodWay>, on site: SiteReader) async throws {
         try await NodeWriter(plan.node).changeFirewall(
             plan.commands.map(\.arguments), undoneAfter: Self.gracePeriod(site)
@@ -87,18 +87,18 @@ struct FixFirewall: PageAsker, NamedStep {
         }
     }
 
-    /// How long a node waits for the confirmation: for a new session, the proof of the pods' way, and a slow node.
+    /// How long a node waits for the confirmation: enough for a new session, the connections to the pods, and a slow node.
     private static func gracePeriod(_ site: SiteReader) -> Duration {
         site.inventory.limits.connect + .seconds(60)
     }
 
-    /// What is to be done on one node.
+    /// What has to be done on one node.
     private struct Plan: Sendable {
         let node: NodeReader
-        /// When a change was begun that no run has confirmed.
+        /// When an unconfirmed change was started.
         let unconfirmedSince: String?
         let commands: [FirewallCommands.Command]
-        /// Whether the node undoes the change unless it is confirmed; switching UFW off locks nobody out.
+        /// Whether the node undoes the change unless it is confirmed; disabling UFW locks nobody out.
         let isGuarded: Bool
 
         var changes: [Change] {
@@ -123,7 +123,7 @@ struct FixFirewall: PageAsker, NamedStep {
             pods: "\(cluster.podCIDR)", nodes: "\(cluster.nodeNetwork)", gracePeriod: Self.gracePeriod(site))
         let states = await site.firewalls()
         return try await concurrently(states, for: "read the firewall of the Kubernetes nodes") { node, result in
-            // Where UFW is left as it is, nothing depends on what it is.
+            // If UFW is left alone, its state does not matter.
             if policy == .leave, case .failure = result { return nil }
             guard let state = try result.get() else { return nil }
             let isToBeOn = policy == .allowPodNetwork && !state.isActive
@@ -162,7 +162,7 @@ struct FixFirewall: PageAsker, NamedStep {
             })
     }
 
-    /// Connects from every node's own network to every pod that serves; before any exists there is nothing to prove.
+    /// Connects from every node's own network to every ready pod; before any exists there is nothing to verify.
     private func requirePodsReachable(_ site: SiteReader) async throws {
         let answers = try await site.onEveryNode("connect to the pods from every node") { node in
             try await node.fetch(try await probes(site, from: node), stopsAtFailure: true)
@@ -186,7 +186,7 @@ struct FixFirewall: PageAsker, NamedStep {
 }
 
 extension JSONValue {
-    /// Whether a Pod object is ready and not on its way out.
+    /// Whether a Pod object is ready and not terminating.
     var isReadyPod: Bool {
         self["metadata", "deletionTimestamp"] == nil
             && (self["status", "conditions"]?.elements ?? []).contains {

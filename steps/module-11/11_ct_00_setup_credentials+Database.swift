@@ -3,7 +3,7 @@ import Postgres
 import StepKit
 
 extension SetupCredentials {
-    /// What the database lacks; throws where that cannot be done.
+    /// The changes that the database needs; throws if they cannot be made.
     func databaseChanges(_ site: SiteReader) async throws -> [Change] {
         let state = try await DatabaseState.read(site, asksRedis: false)
         let missing = try state.possible(site)
@@ -13,7 +13,7 @@ extension SetupCredentials {
         return missing.map { $0.change.change(in: state, $0.certainty) }
     }
 
-    /// Does what is missing, and looks again: what lies in a database is seen only once it is there and accepts connections.
+    /// Makes the missing changes, and reads again: the contents of a database are seen only once it exists and accepts connections.
     func makeReady(_ site: SiteWriter, with secrets: GeneratedSecrets) async throws {
         for _ in 1...3 {
             let state = try await DatabaseState.read(site.reader, asksRedis: false)
@@ -53,7 +53,7 @@ extension SetupCredentials {
 }
 
 extension DatabaseState {
-    /// What `11_ct_00_setup_credentials` has to do; throws where it cannot do all of it.
+    /// What `11_ct_00_setup_credentials` has to do; throws if it cannot do all of it.
     fileprivate func possible(_ site: SiteReader) throws -> [Setup.Planned] {
         let setup = setup
         guard setup.refusals.isEmpty else {
@@ -64,7 +64,7 @@ extension DatabaseState {
 }
 
 extension DatabaseState.Setup {
-    /// All refusals told together.
+    /// All refusals in one error.
     func failure(
         _ site: SiteReader, of attempt: String = DatabaseState.attempt
     ) -> any ExplainedError {

@@ -5,13 +5,13 @@ import StepKit
 
 /// Everything Chatwoot reads from its environment, in the names that v3.12.0 reads.
 struct ChatwootEnvironment: Sendable {
-    /// What may be seen by anyone who can read a ConfigMap.
+    /// The variables for the ConfigMap.
     let plain: [String: String]
-    /// What may not.
+    /// The variables for the Secret.
     let secret: [String: Secret]
-    /// The certificates that pods find beside it.
+    /// The certificates that pods mount.
     let certificates: [String: String]
-    /// Changes whenever values that somebody else put into the ConfigMap or the Secret are put back; see ``ConfigRepair``.
+    /// Changes whenever foreign values in the ConfigMap or the Secret are restored; see ``ConfigRepair``.
     var repair: String?
 
     /// Derives the environment from the inventory, the credentials files and the generated secrets.
@@ -34,7 +34,7 @@ struct ChatwootEnvironment: Sendable {
             "POSTGRES_PASSWORD": generated.databasePassword,
             "SECRET_KEY_BASE": generated.secretKeyBase,
         ]) { _, own in own }
-        // Without a password there is no such variable; an empty one would be taken for none by Chatwoot alone.
+        // Without a password there is no such variable; only Chatwoot treats an empty one as none.
         secret["REDIS_PASSWORD"] = site.credentials.redis.password
         secret.merge(RedisTrust(site).secrets) { _, own in own }
         if let storage = site.inventory.objectStorage, let keys = site.credentials.objectStorage {

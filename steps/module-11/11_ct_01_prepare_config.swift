@@ -1,7 +1,7 @@
 import Kubernetes
 import StepKit
 
-/// Makes the namespace, and the ConfigMap and Secret that Chatwoot reads, in the variable names it really reads.
+/// Creates the namespace, and the ConfigMap and Secret with the variable names that Chatwoot reads.
 struct PrepareConfig: ObjectOwner, NamedStep {
     static let id: StepID = "11_ct_01_prepare_config"
     let summary = "namespace, ConfigMap and Secret that Chatwoot reads"
@@ -26,7 +26,7 @@ struct PrepareConfig: ObjectOwner, NamedStep {
 }
 
 extension ChatwootEnvironment {
-    /// The environment as far as it is known now: before the secrets exist, with stand-ins for them.
+    /// The environment as far as it is known now: before the secrets exist, with placeholders for them.
     static func present(_ site: SiteReader) async throws -> ChatwootEnvironment {
         let secrets =
             try await site.chatwootSecrets().complete ?? .standIn(for: GeneratedSecret.chatwoot)
@@ -42,7 +42,7 @@ extension SiteReader {
 }
 
 extension SiteWriter {
-    /// The generated secrets, made and written to the credentials file first where they do not exist yet.
+    /// The generated secrets; if they do not exist yet, they are generated and written to the credentials file first.
     func ensureChatwootSecrets() async throws -> GeneratedSecrets {
         try await ensureGeneratedSecrets(.chatwoot(reader.inventory))
     }

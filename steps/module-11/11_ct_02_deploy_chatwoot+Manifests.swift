@@ -43,7 +43,7 @@ struct ChatwootDeployment {
                     labels: ChatwootNames.selector(component),
                     annotations: [ChatwootNames.checksum: checksum], spec: pods),
                 strategy: .rolling(maxUnavailable: 0, maxSurge: 1),
-                // A worker has nothing to probe: one that dies at once must not count as available for a moment.
+                // A worker has nothing to probe: one that crashes immediately must not count as available for a moment.
                 minReadySeconds: component == "worker" ? 5 : nil,
                 revisionHistoryLimit: 5))
     }
@@ -54,14 +54,14 @@ struct ChatwootDeployment {
         container.ports = [ContainerPort(name: "http", containerPort: ChatwootNames.port)]
         // With a Host other than FRONTEND_URL's, /api looks into the table `portals` on every probe.
         var headers = [Probe.Header(name: "Host", value: site.inventory.chatwoot.domain)]
-        // The kubelet takes a redirect to another host for success: then a pod would be ready that was never asked.
+        // The kubelet counts a redirect to another host as success: then a pod would be ready without having answered.
         if site.inventory.chatwoot.forcesSSL { headers.append(.init(name: "X-Forwarded-Proto", value: "https")) }
         let api = Probe.HTTPGet(path: "/api", port: "http", httpHeaders: headers)
         container.startupProbe = Probe(httpGet: api, periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 90)
         container.readinessProbe = Probe(httpGet: api, periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 3)
         container.livenessProbe = Probe(
             tcpSocket: .init(port: "http"), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3)
-        // The ingress controllers need a moment to learn that a pod is going: it serves on until they have.
+        // The ingress controllers need a moment to notice that a pod is terminating: it keeps serving until they have.
         container.lifecycle = Lifecycle(preStop: ["sleep", "5"])
         return container
     }

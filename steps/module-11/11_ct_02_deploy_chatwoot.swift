@@ -1,7 +1,7 @@
 import Kubernetes
 import StepKit
 
-/// Deploys web and worker with Service, Ingress and disruption budgets, and watches the rollout to its end.
+/// Deploys web and worker with Service, Ingress and disruption budgets, and waits for the rollout.
 ///
 /// Comes after the migration, so that new code never meets an old schema.
 struct DeployChatwoot: ObjectOwner, NamedStep {
@@ -53,7 +53,7 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
         try await RunMigrations.requireMigrated(site.reader)
         try await site.apply(desired(site.reader))
         try await bringBack(site)
-        // The kubelet would try again after up to five minutes; these pods have never run.
+        // The kubelet would retry after up to five minutes; these pods have never run.
         try await site.cluster.delete(stuckPods(site.reader))
         try await site.cluster.retryRefusedPods(
             of: [ChatwootNames.web, ChatwootNames.worker], namespace: site.reader.inventory.chatwoot.namespace)
@@ -64,7 +64,7 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
         try await site.wait(for: deployments, within: site.inventory.limits.rollout)
     }
 
-    /// Gives Deployments that a reset left without pods those that they had, where the inventory gives no number.
+    /// Restores the number of pods of Deployments that a reset scaled to 0, if the inventory gives none.
     private func bringBack(_ site: SiteWriter) async throws {
         let namespace = site.reader.inventory.chatwoot.namespace
         let scaling = try await Scaling(site.reader)
@@ -78,7 +78,7 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
         }
     }
 
-    /// The pods of web and worker that wait for another try to pull their image.
+    /// The pods of web and worker that are backing off from pulling their image.
     private func stuckPods(_ site: SiteReader) async throws -> [ObjectReference] {
         let namespace = site.inventory.chatwoot.namespace
         let pods = try await site.cluster.list(["pods"], namespace: namespace)
@@ -110,7 +110,7 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
 }
 
 extension WaitOptions {
-    /// A wait of at most `limit` that tells `reporter` what it waits for, what it saw last and how long is left.
+    /// A wait of at most `limit` that reports what it waits for, what it saw last and how long is left.
     static func telling(_ reporter: Reporter, limit: Duration, accepted: AcceptedPull?) -> WaitOptions {
         WaitOptions(limit: limit, accepted: accepted) { progress in
             let problem = progress.problem.map { "; \($0.summary)" } ?? ""

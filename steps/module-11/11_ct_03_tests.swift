@@ -4,7 +4,7 @@ import Postgres
 import Redis
 import StepKit
 
-/// Proves that Chatwoot is served: from every node, through the Service and through the ingress, with its workers alive.
+/// Verifies that Chatwoot is served: from every node, through the Service and through the ingress, with its workers alive.
 ///
 /// The old script printed errors and exited 0; here each failure is a failure, with its cause.
 struct ProveService: PageAsker, NamedStep {
@@ -23,7 +23,7 @@ struct ProveService: PageAsker, NamedStep {
             })
     }
 
-    /// Nothing to change: what is missing appears by itself, or verify says why not.
+    /// Nothing to change: what is missing appears on its own, or verify says why not.
     func apply(_ changes: [Change], to site: SiteWriter) async throws {}
 
     func verify(_ site: SiteReader) async throws {
@@ -53,7 +53,7 @@ struct ProveService: PageAsker, NamedStep {
         try await RequestPath(site).probes(from: node)
     }
 
-    /// Everything that is not as it must be; what stands first is nearest to the cause.
+    /// Everything that is wrong; the first is nearest to the cause.
     func faults(
         _ path: RequestPath, explained: Bool = false, workloads: Bool = true
     ) async throws -> [RequestPath.Fault] {
@@ -61,7 +61,7 @@ struct ProveService: PageAsker, NamedStep {
         async let workers = workerFaults(path)
         async let databases = otherDatabases(path)
         let other = try await databases
-        // Pages that come from another database say nothing about this one.
+        // Pages from another database say nothing about this one.
         guard other.isEmpty else { return other }
         return try await pages + (workloads ? workloadFaults(path, running: path.site.chatwootImage()) : []) + workers
     }
@@ -85,9 +85,9 @@ struct ProveService: PageAsker, NamedStep {
         return faults
     }
 
-    /// What there is instead of `wanted` available pods; `nil` where there are so many.
+    /// What there is instead of `wanted` available pods; `nil` if there are that many.
     ///
-    /// The pods themselves are counted too: without a controller manager, the status goes on reporting those that are gone.
+    /// The pods themselves are counted too: without a controller manager, the status keeps reporting those that are gone.
     static func shortage(of name: String, wanted: Int, objects: [JSONValue]) -> String? {
         guard let deployment = objects.first(where: { $0.isObject("Deployment", name) }) else { return "there is none" }
         let available = deployment["status", "availableReplicas"]?.integer ?? 0
@@ -109,7 +109,7 @@ struct ProveService: PageAsker, NamedStep {
         {
             alive.insert(String(process.prefix { $0 != ":" }))
         }
-        // One that has not begun to run has no Sidekiq to blame: what keeps it is told with its Deployment.
+        // A pod that is not running yet has no Sidekiq to blame: its Deployment's failure says why.
         let workers = objects.filter {
             $0.isLivePod && $0.hasRunningContainer && $0["metadata", "labels", "component"]?.string == "worker"
         }
@@ -118,7 +118,7 @@ struct ProveService: PageAsker, NamedStep {
                 subject: "Sidekiq in pod \(pod) has a heartbeat in Redis",
                 found: "it has none",
                 remedy: "read its log: kubectl -n \(site.inventory.chatwoot.namespace) logs \(pod)",
-                // A worker says so only once it has loaded the whole application.
+                // A worker sends one only after it has loaded the whole application.
                 gracePeriod: site.inventory.limits.page)
         }
     }
@@ -134,7 +134,7 @@ struct ProveService: PageAsker, NamedStep {
         by sessions: [DatabaseSession], objects: [JSONValue], _ chatwoot: ChatwootSettings
     ) -> [RequestPath.Fault] {
         let pods = objects.filter(\.isLivePod)
-        // A pod has as many sessions as its threads need, and is one fault all the same.
+        // A pod has as many sessions as its threads need, but counts as one fault.
         var told: Set<[String]> = []
         let distinct = sessions.filter { told.insert([$0.database, $0.application]).inserted }
             .sorted { ($0.database, $0.application) < ($1.database, $1.application) }

@@ -10,22 +10,22 @@ struct MigrationJob {
         self.site = site
     }
 
-    /// Waits until nothing of earlier runs' Jobs works any more; whether one that was waited for was the wanted image's and
-    /// ended well.
+    /// Waits until no Job of an earlier run is working any more; returns whether one of them was of the wanted image and
+    /// succeeded.
     ///
-    /// How an earlier one failed is said, and no reason to fail: its cause may be mended by now.
+    /// A failure of an earlier one is a warning only: its cause may be fixed by now.
     func finishEarlier() async throws -> Bool {
         let image = try await reader.chatwootImage()
         // Jobs of earlier versions name no digest, and do not count.
         return try await EarlierMigrations(site).finish().contains { $0.isCompleteJob && $0.images == [image.name] }
     }
 
-    /// Waits for Jobs that an interrupted run left, however they end: what they work on is about to be set aside.
+    /// Waits for Jobs that an interrupted run left, whatever their result: their database is about to be set aside.
     func settleEarlier() async throws {
         _ = try await EarlierMigrations(site, isBeforeReset: true).finish()
     }
 
-    /// Creates the next Job, which says where the backup lies that was made before it, and waits for it.
+    /// Creates the next Job, annotated with the location of the backup made before it, and waits for it.
     func run(after backup: DumpFile?) async throws {
         let image = try await reader.chatwootImage()
         let stem = Self.stem(of: image)
@@ -36,17 +36,17 @@ struct MigrationJob {
         do throws(KubernetesError) {
             try await site.cluster.create(manifest)
         } catch {
-            // A create of unknown outcome may have come through after all: then the Job is waited for like a new one.
+            // A create of unknown outcome may have succeeded: then the Job is waited for like a new one.
             guard error.serverReason == .alreadyExists,
                 try await reader.cluster.get(manifest.reference)?.images == [image.name]
             else { throw error }
         }
-        // The Job ends by itself at its limit, with the reason that only a look after that shows.
+        // The Job ends at its own limit, and only a read after that shows the reason.
         try await reader.wait(
             for: [.job(manifest.metadata.name)], within: reader.inventory.limits.migration + Self.margin)
     }
 
-    /// What a controller may take to end a Job whose time is over.
+    /// How long a controller may take to end a Job that exceeded its deadline.
     private static let margin = Duration.seconds(10)
 
     private static func stem(of image: ResolvedImage) -> String {
@@ -70,7 +70,7 @@ struct MigrationJob {
                 EnvironmentVariable(name: "RAILS_LOG_TO_STDOUT", value: "true"),
                 // Chatwoot's own 14 s are for requests; a migration of real data takes longer.
                 EnvironmentVariable(name: "POSTGRES_STATEMENT_TIMEOUT", value: "600s"),
-                // By this name the database shows whether it works, also where its node does not tell.
+                // By this name the database shows whether it is working, even if its node does not report.
                 EnvironmentVariable(name: "PGAPPNAME", value: name),
             ],
             envFrom: [.configMap(ChatwootNames.configMap), .secret(ChatwootNames.secret)],

@@ -4,10 +4,10 @@ import Postgres
 import Redis
 import StepKit
 
-/// Brings the database to the schema of the wanted image, by Chatwoot's own task in a Job, before any pod of it serves.
+/// Migrates the database to the schema of the wanted image, with Chatwoot's own task in a Job, before any of its pods serves.
 ///
-/// What is there is judged by SQL; a state in which the task would destroy data is refused. The Job and its log stay for as
-/// long as the inventory says, and a failed one is never repeated blindly: each attempt has a name of its own.
+/// The present state is read with SQL; a state in which the task would destroy data is refused. The Job and its log stay for as
+/// long as the inventory says, and a failed one is never repeated blindly: each attempt has its own name.
 struct RunMigrations: NamedStep {
     static let id: StepID = "11_ct_04_run_migrations"
     let summary = "schema and seed of the wanted image, by Chatwoot's own task in a Job"
@@ -15,7 +15,7 @@ struct RunMigrations: NamedStep {
     func check(_ site: SiteReader) async throws -> Finding {
         let state = try await DatabaseState.read(site)
         let image = site.inventory.chatwoot.image.description
-        /// What only the Job can tell, begun from what the database holds now.
+        /// A change whose result only the Job shows, with the database's present state as its starting point.
         func inAJob(_ words: String) -> Change {
             Change(
                 "\(words), in a Job", .knownAfterApply,
@@ -112,7 +112,7 @@ struct RunMigrations: NamedStep {
     /// Whether the database is what the image makes of it: by the record of an earlier run, which names the image by
     /// its digest, or where there is none by the figures that are known.
     static func isMigrated(_ state: DatabaseState, on site: SiteReader) async throws -> Bool {
-        // The seed fills the settings; where it was cut off before, the task's migration run fills them.
+        // The seed writes the settings; if it was interrupted before, the task's migrations write them.
         guard state.isLoaded, state.hasSettings else { return false }
         let (image, found) = (site.inventory.chatwoot.image, try await SchemaRecord(state, on: site).found(site))
         if case .other = found.author { return false }

@@ -1,7 +1,7 @@
 import StepKit
 
 extension Application {
-    /// Chatwoot, as `inventory` wants it.
+    /// Chatwoot, as `inventory` describes it.
     static func chatwoot(_ inventory: StepKit.Inventory) -> Application {
         Application(
             namespace: inventory.chatwoot.namespace, labels: ChatwootNames.shared,

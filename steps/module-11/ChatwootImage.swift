@@ -2,7 +2,7 @@ import Kubernetes
 import StepKit
 
 extension SiteReader {
-    /// Chatwoot's image, by its digest; what the registry cannot tell, the cluster may know from earlier.
+    /// Chatwoot's image, by its digest; what the registry cannot answer, the cluster may know from an earlier run.
     func chatwootImage() async throws -> ResolvedImage {
         try await resolve(.chatwoot(inventory)) { try await KnownImage(self).digest() }
     }
@@ -15,7 +15,7 @@ extension SiteReader {
     }
 }
 
-/// What the cluster knows of the image that a reference of the inventory stands for.
+/// What the cluster knows of the image that a reference of the inventory resolves to.
 struct KnownImage {
     private let site: SiteReader
 
@@ -45,7 +45,7 @@ struct KnownImage {
         return record["image"] == reference.description ? record["digest"] : nil
     }
 
-    /// The digests that nodes pulled for `reference`, as the statuses of web and worker pods tell.
+    /// The digests that nodes pulled for `reference`, according to the statuses of web and worker pods.
     static func pulled(_ reference: ImageReference, in objects: [JSONValue]) -> Set<String> {
         let containers = objects.filter(\.isLivePod).flatMap { pod in
             let wanted = (pod["spec", "containers"]?.elements ?? []).filter {

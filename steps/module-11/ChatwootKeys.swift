@@ -3,12 +3,12 @@ import StepKit
 
 /// The keys in Redis that belong to a Chatwoot database: its own, and those of its Sidekiq.
 ///
-/// The Redis is shared, so that nothing but what is listed here by name or by Chatwoot's own prefix is ever touched. Sidekiq's
-/// names are the same for every application: another one that is alive in the same database shows by its heartbeat.
+/// The Redis may be shared: only what is listed here, by name or by Chatwoot's own prefix, is ever removed. Sidekiq's
+/// names are the same for every application: another one that is running in the same database is noticed by its heartbeat.
 struct ChatwootKeys: Sendable, Hashable {
     /// What there is, by what it is.
     let groups: [Group]
-    /// Sidekiq processes that live and are none of Chatwoot's workers.
+    /// Running Sidekiq processes that are not Chatwoot's workers.
     let strangers: [String]
 
     struct Group: Sendable, Hashable {
@@ -20,7 +20,7 @@ struct ChatwootKeys: Sendable, Hashable {
 
     var all: [String] { groups.flatMap(\.keys) }
 
-    /// The counts, a kind after the other.
+    /// The counts by kind.
     var words: String {
         groups.filter { !$0.keys.isEmpty }.map { "\($0.keys.count) \($0.words)" }.joined(separator: ", ")
     }
@@ -36,7 +36,7 @@ struct ChatwootKeys: Sendable, Hashable {
         "active_storage_purge", "action_mailbox_incineration", "bulk_reindex_low",
     ]
 
-    /// Looks for all of them, with three walks over the keys' names and single questions otherwise.
+    /// Finds all of them, with three scans of the key names and single lookups otherwise.
     static func list(_ redis: some RedisReading) async throws -> ChatwootKeys {
         var groups: [Group] = []
         for prefix in prefixes {

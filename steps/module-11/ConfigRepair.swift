@@ -8,7 +8,7 @@ import StepKit
 /// A pod reads its environment once. Where such values are put back, the environment is again the one that the pods' checksum
 /// stands for, and without a mark nothing would replace a pod that started in between. The mark is kept in the ConfigMap and is
 /// part of the checksum. It follows from what the cluster holds, so that plan, check and apply find the same one, and it is
-/// written together with the values, so that an interrupted run goes on from it.
+/// written together with the values, so that an interrupted run continues from it.
 struct ConfigRepair {
     private let site: SiteReader
 

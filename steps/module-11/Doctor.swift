@@ -3,9 +3,9 @@ import Kubernetes
 import Redis
 import StepKit
 
-/// Everything Chatwoot needs, asked all at once without changing anything: one line for each, with its cause and remedy.
+/// Everything Chatwoot needs, checked concurrently without changing anything: one line for each, with cause and remedy.
 @Sendable func diagnose(_ site: SiteReader) async -> [Diagnosis] {
-    // Whatever needs the cluster is not asked once more of an API server that does not answer.
+    // What needs the cluster is not asked again of an API server that does not respond.
     let server = await ask("API server through \(site.master.name)") {
         "version \(try await site.serverVersion()), ready"
     }
@@ -91,7 +91,7 @@ private func registry(_ site: SiteReader) async throws -> [Diagnosis] {
     case .accepted(let digest): return [.ok(subject, "accepts the credentials for \(image), \(digest)")]
     case .refused(let failure): throw failure
     case .unreachable(let why):
-        // Nodes may pull through a mirror all the same: the pods tell.
+        // Nodes may still pull through a mirror: the pods show that.
         return [.skipped(subject, "cannot be reached from \(site.master.name): \(why)")]
     }
 }
@@ -163,7 +163,7 @@ private func nodes(_ site: SiteReader) async throws -> [Diagnosis] {
     }
 }
 
-/// Nothing where the control plane has no leases to tell by.
+/// Nothing if the control plane has no leases.
 private func controlPlane(_ site: SiteReader) async throws -> [Diagnosis] {
     let plane = try await site.cluster.controlPlane()
     return plane.found.map { name in
@@ -172,7 +172,7 @@ private func controlPlane(_ site: SiteReader) async throws -> [Diagnosis] {
     }
 }
 
-/// Who else changes how many pods there are; nothing to tell where the inventory alone decides.
+/// What else changes the number of pods; nothing if only the inventory does.
 private func replicas(_ site: SiteReader) async throws -> [Diagnosis] {
     let scaling = try await Scaling(site)
     return scaling.contradictions.map { .failed($0.attempt, $0.cause, remedy: $0.remedy) }

@@ -14,7 +14,7 @@ extension SiteReader {
         return state.refusalOfUse("use the database").map { Cause($0.cause, remedy: remedy($0.cure.remedy)) }
     }
 
-    /// The service answers us and not the pods: what lies in between is a node's firewall or a NetworkPolicy.
+    /// The service responds to the runner and not to the pods: a node's firewall or a NetworkPolicy is in between.
     func closedWay(to service: String) async throws -> Cause? {
         let closed = await nodesDroppingPodTraffic()
         guard !closed.isEmpty else { return nil }
@@ -42,7 +42,7 @@ extension SiteReader {
             + "\"leave\", and run again"
     }
 
-    /// A refused pull, with the step that mends the Secret, or the file that its token comes from.
+    /// A refused pull, with the step that fixes the Secret, or the file of its token.
     private func pullRefusal(_ error: KubernetesError) async throws -> StepFailure? {
         guard let problem = error.problem, [.pullUnauthorized, .pullForbidden].contains(problem.code),
             problem.pendingRetry == nil

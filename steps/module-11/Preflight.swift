@@ -2,7 +2,7 @@ import ClientKit
 import Kubernetes
 import StepKit
 
-/// Looks for everything that would stop a step later on, and tells all of it at once.
+/// Checks for everything that would stop a step later, and returns all of it together.
 @Sendable func preflight(_ site: SiteReader) async -> [any ExplainedError] {
     let questions: [@Sendable () async throws -> Void] = [
         { _ = try await site.serverVersion() },
@@ -23,12 +23,12 @@ import StepKit
         switch result {
         case .success: nil
         case .failure(let error as any ExplainedError): error
-        case .failure(let error): StepFailure("look around", cause: "\(error)", remedy: "report this")
+        case .failure(let error): StepFailure("run the preflight checks", cause: "\(error)", remedy: "report this")
         }
     }
 }
 
-/// What the administrator may not do is told before the firewalls of the nodes are changed, and not only by the step itself.
+/// What the administrator may not do is reported before the nodes' firewalls are changed, and not only by the step itself.
 private func requireDatabaseRights(_ site: SiteReader) async throws {
     // A database that is about to be set aside is judged by the step that does so.
     guard !site.options.resetsDatabase else {
@@ -36,7 +36,7 @@ private func requireDatabaseRights(_ site: SiteReader) async throws {
         return
     }
     var setup = try await DatabaseState.read(site, asksRedis: false).setup
-    // What is wrong otherwise is the step's to tell, with its evidence.
+    // Other failures are reported by the step, with its evidence.
     setup.refusals.removeAll { if case .statements = $0.cure { false } else { true } }
     guard setup.refusals.isEmpty else { throw setup.failure(site) }
 }

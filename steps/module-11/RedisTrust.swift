@@ -45,7 +45,7 @@ struct RedisTrust {
         return variables
     }
 
-    /// The Sentinels' password, empty where they want none: Chatwoot would give them that of Redis, which they refuse.
+    /// The Sentinels' password, empty if they require none: Chatwoot would send them that of Redis, which they reject.
     var secrets: [String: Secret] {
         guard service.sentinel?.isForPods == true else { return [:] }
         return ["REDIS_SENTINEL_PASSWORD": sentinelPassword ?? Secret("")]

@@ -10,13 +10,13 @@ struct RunningPods {
         self.site = site
     }
 
-    /// The Deployments that want pods.
+    /// The Deployments with replicas.
     func deployments() async throws -> [String] {
         let references = [ChatwootNames.web, ChatwootNames.worker].map {
             ObjectReference(apiVersion: "apps/v1", kind: "Deployment", namespace: namespace, name: $0)
         }
         return try await site.cluster.get(references).compactMap { object in
-            // One that says nothing wants one.
+            // Without a number it has one.
             object["spec", "replicas"]?.integer == 0 ? nil : object["metadata", "name"]?.string
         }
     }

@@ -2,7 +2,7 @@ import ClientKit
 import Kubernetes
 import StepKit
 
-/// Who decides how many pods a Deployment of Chatwoot has, and how many it wants now.
+/// What decides how many pods a Deployment of Chatwoot has, and how many it should have now.
 struct Scaling {
     let inventory: Inventory
     /// Deployments and HorizontalPodAutoscalers of Chatwoot's namespace.

@@ -2,7 +2,7 @@ import StepKit
 
 /// What is known of Chatwoot's images and Sentinels.
 enum SentinelAdvice {
-    /// redis-client 0.26.4, of March 2026, mended it; the images before have redis 5.0.6 with an older one, or older still.
+    /// redis-client 0.26.4, of March 2026, fixed it; the images before have redis 5.0.6 with an older one, or older still.
     private static let firstRelease = (major: 4, minor: 12)
 
     /// Warns where pods shall ask Sentinels and the image's tag is that of a release whose client cannot.

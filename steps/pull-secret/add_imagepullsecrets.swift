@@ -3,7 +3,7 @@ import Foundation
 import Kubernetes
 import StepKit
 
-/// Makes the Secret that lets the nodes pull the application's images, and proves that the registry accepts it before any pod starts.
+/// Creates the Secret with which the nodes pull the application's images, and verifies that the registry accepts it before any pod starts.
 ///
 /// The old script patched running Deployments with it; here they have it from the start.
 struct AddImagePullSecrets: ObjectStep, NamedStep {

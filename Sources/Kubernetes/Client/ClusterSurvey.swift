@@ -2,8 +2,8 @@ import ClientKit
 
 /// A cache of everything in one namespace that the steps ask for, read with one command.
 ///
-/// A ``ClusterReader`` answers from it until it is told to forget it, so that many questions about
-/// the same moment cost one command. Whoever changes something, or waits for a change, calls
+/// A ``ClusterReader`` answers from it until it is discarded, so that many questions about
+/// the same moment cost one command. Code that changes something, or waits for a change, calls
 /// ``forget()`` first.
 public actor ClusterSurvey {
     private var namespace: String?

@@ -5,7 +5,7 @@ extension ClusterWriter {
     /// refused.
     ///
     /// The controller backs off for up to 17 minutes, even after the cause is gone, but reacts to a
-    /// change of the ReplicaSet. The annotation written here also tells later checks which refusal
+    /// change of the ReplicaSet. The annotation written here also shows later checks which refusal
     /// is the old one. Where nothing was refused, this only reads.
     public func retryRefusedPods(
         of deployments: [String], namespace: String

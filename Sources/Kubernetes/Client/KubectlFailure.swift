@@ -4,7 +4,7 @@ import ClientKit
 ///
 /// kubectl exits with 1 for nearly everything and has no machine-readable form of its errors. What
 /// the API server refused carries the API's own reason in parentheses; only kubectl's own failures
-/// have to be told apart by their text.
+/// can only be distinguished by their text.
 struct KubectlFailure {
     let code: KubernetesError.Code
     let cause: String

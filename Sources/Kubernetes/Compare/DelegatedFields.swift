@@ -2,7 +2,7 @@
 /// apply of ours set them.
 ///
 /// Server-side apply removes a field that its manager sent before and no longer sends, unless
-/// somebody else owns it too: a Deployment would fall back to one pod. Whoever scales it need not
+/// somebody else owns it too: a Deployment would fall back to one pod. What scales it need not
 /// be an owner, since servers before 1.22 record none for `scale`. We therefore give up the
 /// ownership first, in our entry of `managedFields`, which changes nothing else in the object.
 enum DelegatedFields {

@@ -44,7 +44,7 @@ struct FieldManagers {
     ///
     /// From 1.26 on, `kubectl apply --server-side` does that after a real apply, but not in a dry
     /// run (kubernetes#125607), for each manager that wrote the annotation of client-side apply;
-    /// where nobody owns that annotation, it does nothing.
+    /// where that annotation has no owner, it does nothing.
     var wouldBeMigrated: Bool {
         entries.contains { !$0.isApply && Self.owns(Self.lastApplied[...], in: $0.fields) }
     }

@@ -18,7 +18,7 @@ enum ImmutableFields {
     /// path as the server writes it.
     ///
     /// Covers fields that are not listed here. The server has one reason for everything that is
-    /// invalid, so that only its message tells. Jobs are left out: recreating one would run it
+    /// invalid, so that only the message distinguishes it. Jobs are left out: recreating one would run it
     /// again.
     static func reported(
         by error: KubernetesError, among manifests: [any Manifest]

@@ -151,7 +151,7 @@ struct UnmanagedElements {
     /// Annotations that contradict the manifest.
     ///
     /// What `kubectl apply` once sent as a ConfigMap or Secret is a copy of passwords that may
-    /// still be valid. On other objects the annotation is left to whoever applies there, unless no
+    /// still be valid. On other objects the annotation is left to its manager, unless no
     /// owner of it is recorded: then kubectl would treat everything in it as ours.
     private static func annotations(
         of live: JSONValue, notIn desired: JSONValue, managers: FieldManagers

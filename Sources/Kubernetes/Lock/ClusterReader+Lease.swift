@@ -9,7 +9,7 @@ extension ClusterReader {
         LeaseObservation(record: try await lease(ofModule: module))
     }
 
-    /// The lease of `module`; `nil` where nobody ever held it.
+    /// The lease of `module`; `nil` if it was never held.
     public func lease(ofModule module: String) async throws(KubernetesError) -> LeaseRecord? {
         try await get(Lease.reference(forModule: module)).flatMap { LeaseRecord($0) }
     }

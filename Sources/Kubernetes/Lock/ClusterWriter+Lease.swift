@@ -33,7 +33,7 @@ extension ClusterWriter {
     private func acquire(
         _ request: LeaseRequest, from present: LeaseRecord?
     ) async throws(KubernetesError) -> HeldLease {
-        // Our own clock until a server's time is known: a lease that nobody holds needs no server
+        // Our own clock until a server's time is known: a lease without a holder needs no server
         // time.
         var clock = ServerClock(read: Date(), at: .now)
         if let present, present.holder != nil, !request.mayTakeOver(present) {
@@ -199,7 +199,7 @@ extension ClusterWriter {
     }
 }
 
-/// What is known of the run that wants a lease.
+/// Describes the run that requests a lease.
 private struct LeaseRequest {
     let module: String
     let holder: String

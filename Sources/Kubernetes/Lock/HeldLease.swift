@@ -8,7 +8,7 @@ public struct HeldLease: Sendable {
     public let record: LeaseRecord
     /// The previous holder's lease, where it had not been released.
     public let takenOverFrom: LeaseRecord?
-    /// Whether it was acquired as it had been observed, so that nobody held it in between.
+    /// Whether it was acquired as it had been observed, so that nothing else held it in between.
     public internal(set) var isUndisturbed = true
     /// The API server's clock.
     let clock: ServerClock

@@ -8,7 +8,7 @@ struct Lease: Manifest {
     var spec: Spec
 
     struct Spec: Encodable, Sendable, Hashable {
-        /// `nil` when nobody holds it: newer servers refuse an empty string.
+        /// `nil` when it is not held: newer servers refuse an empty string.
         var holderIdentity: String?
         var leaseDurationSeconds: Int
         var acquireTime: String?

@@ -21,7 +21,7 @@ public struct LeaseRecord: Sendable, Hashable {
     /// Identifies the object: it changes when the object is deleted and created again.
     let uid: String
 
-    /// When it expires unless it is renewed; `nil` when nobody holds it.
+    /// When it expires unless it is renewed; `nil` when it is not held.
     public var expiresAt: Date? {
         holder == nil
             ? nil

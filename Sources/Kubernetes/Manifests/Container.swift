@@ -22,7 +22,7 @@ public struct Container: Encodable, Sendable, Hashable {
     public var startupProbe: Probe?
     /// While this fails, no requests are sent to it.
     public var readinessProbe: Probe?
-    /// When this fails, it is started anew.
+    /// When this fails, the container is restarted.
     public var livenessProbe: Probe?
     /// What runs before its end.
     public var lifecycle: Lifecycle?

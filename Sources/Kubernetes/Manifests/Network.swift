@@ -19,7 +19,7 @@ public struct Service: Manifest {
     public struct Spec: Encodable, Sendable, Hashable {
         /// `ClusterIP` and the like.
         public var type: String
-        /// Labels of the pods behind it.
+        /// Labels of the pods that it selects.
         public var selector: [String: String]
         /// The ports.
         public var ports: [Port]
@@ -107,13 +107,13 @@ public struct Ingress: Manifest {
         public var paths: [Path]
     }
 
-    /// One path and the Service behind it.
+    /// One path and its backend Service.
     public struct Path: Encodable, Sendable, Hashable {
         /// The path.
         public var path: String
         /// `Prefix` or `Exact`.
         public var pathType: String
-        /// The Service behind it.
+        /// The backend Service.
         public var backend: Backend
 
         /// Sends requests below `path` to a port of a Service.

@@ -89,10 +89,10 @@ public struct Probe: Encodable, Sendable, Hashable {
 
 /// What runs when a container is about to end.
 public struct Lifecycle: Encodable, Sendable, Hashable {
-    /// Runs before the container is told to end.
+    /// Runs before the container gets its termination signal.
     public var preStop: Handler
 
-    /// Runs `command` before the container is told to end.
+    /// Runs `command` before the container gets its termination signal.
     public init(preStop command: [String]) {
         self.preStop = Handler(exec: Probe.Exec(command: command))
     }

@@ -98,7 +98,7 @@ public struct Job: Manifest {
         public var template: PodTemplate
         /// How many failed pods are replaced.
         public var backoffLimit: Int
-        /// How many pods run at once.
+        /// How many pods run in parallel.
         public var parallelism: Int
         /// How many pods must succeed.
         public var completions: Int
@@ -122,7 +122,7 @@ public struct Job: Manifest {
     }
 }
 
-/// A PodDisruptionBudget: how many pods a drained node may take away at once.
+/// A PodDisruptionBudget: how many pods may be evicted at the same time.
 public struct PodDisruptionBudget: Manifest {
     /// `policy/v1`, or on a server before 1.21 `policy/v1beta1`; no server from 1.25 on knows both.
     public let apiVersion: String

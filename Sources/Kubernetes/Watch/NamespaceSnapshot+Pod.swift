@@ -134,7 +134,7 @@ extension NamespaceSnapshot {
                 remedy: "correct the container's command or image", pod: pod.name,
                 gracePeriod: gracePeriod)
         }
-        // Only an event tells that the kubelet killed the container because of a probe.
+        // Only an event shows that the kubelet killed the container because of a probe.
         let kills = events(about: pod.uid, reasons: "Killing")
         if let killing = kills.last(where: { $0.message.contains("probe") }) {
             let probe = events(about: pod.uid, reasons: "Unhealthy").last?.message

@@ -4,7 +4,7 @@ import Foundation
 struct NamespaceSnapshot {
     private let objects: [String: [JSONValue]]
 
-    /// The resources that a snapshot is made of.
+    /// The resources in a snapshot.
     static let resources = [
         "deployments.apps", "replicasets.apps", "jobs.batch", "pods", "events", "nodes",
     ]

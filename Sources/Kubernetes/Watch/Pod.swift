@@ -1,6 +1,6 @@
 import Foundation
 
-/// What the status of a pod tells about why it is or is not running.
+/// What a pod's status says about why it is or is not running.
 struct Pod: CustomStringConvertible {
     let name: String
     let uid: String?

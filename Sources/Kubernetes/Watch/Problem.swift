@@ -82,7 +82,7 @@ public struct Problem: Sendable, Hashable {
     /// How long it has to last before waiting any longer is pointless; `nil` where it may pass on
     /// its own.
     public let gracePeriod: Duration?
-    /// The log that may tell more, where there is one.
+    /// The log that may explain it, if there is one.
     public let log: LogSource?
     /// The image that could not be pulled and its pull Secrets, where that is the problem.
     public let pull: PullAttempt?

@@ -32,9 +32,9 @@ public struct PostgresCredentials: Sendable {
 
 /// How to authenticate to Redis.
 public struct RedisCredentials: Sendable {
-    /// The password; nil for a server that wants none.
+    /// The password; nil for a server that requires none.
     public let password: Secret?
-    /// The Sentinels' own password; nil where they want none.
+    /// The Sentinels' own password; nil where they require none.
     public let sentinelPassword: Secret?
     /// The host the file names, which the inventory overrides.
     public let host: String?
@@ -72,7 +72,7 @@ extension Credentials {
     /// The variables of `file`.
     public subscript(file: CredentialsFile) -> [String: Secret] { variables[file.name] ?? [:] }
 
-    /// Every secret there is, for whoever must keep them out of records.
+    /// All secrets, for the redactor.
     public var allSecrets: [Secret] {
         [postgres.password, registry.token]
             + [redis.password, redis.sentinelPassword, objectStorage?.secretKey].compactMap { $0 }

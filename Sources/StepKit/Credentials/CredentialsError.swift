@@ -8,7 +8,7 @@ public struct CredentialsProblem: Error, Sendable, Hashable {
     public let line: Int?
     /// What is wrong.
     public let message: String
-    /// What mends it.
+    /// How to fix it.
     public let remedy: String
 }
 
@@ -21,18 +21,18 @@ public struct CredentialsError: ExplainedError {
     /// `FailureKind.badInput` for what cannot be read, `FailureKind.stateNotWritable` for what cannot be written.
     public let kind: FailureKind
 
-    /// Always nil: the files lie on the operator's machine.
+    /// Always nil: the files are on the operator's machine.
     public var host: String? { nil }
     /// All mistakes, one after the other.
     public var cause: String { problems.map(Self.text).joined(separator: "; ") }
-    /// What mends them all.
+    /// How to fix them all.
     public var remedy: String {
         problems.map(\.remedy).reduce(into: []) { list, remedy in
             if !list.contains(remedy) { list.append(remedy) }
         }.joined(separator: "; ")
     }
 
-    /// One line that says what was tried, then one line for each mistake with what mends it.
+    /// One line that says what was tried, then one line for each mistake with its fix.
     public var description: String {
         (["\(attempt):"] + problems.map { "  \(Self.text($0)) → \($0.remedy)" }).joined(separator: "\n")
     }

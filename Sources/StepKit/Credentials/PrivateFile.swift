@@ -47,7 +47,7 @@ enum PrivateFile {
 
     /// Puts `bytes` in the place of `path`, readable by the owner only unless `mode` lets others too.
     ///
-    /// Whatever happens on the way, the file is the old or the new one. Where `isNew`, one that exists stays, and is an error
+    /// The replacement is atomic: the file is always the old or the new one. Where `isNew`, one that exists stays, and is an error
     /// of code `EEXIST`.
     static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o600, isNew: Bool = false) throws {
         let folder = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])

@@ -11,7 +11,7 @@ enum ShellWord {
         }
     }
 
-    /// Removes the quotes of `text`, the rest of a line, and whatever comment follows the word.
+    /// Removes the quotes of `text`, the rest of a line, and a comment after the word.
     static func unquote(_ text: Substring.UnicodeScalarView) throws(NeedsShell) -> Secret {
         var word = ""
         var rest = text
@@ -76,7 +76,7 @@ enum ShellWord {
         throw NeedsShell("a double quote is not closed on the line")
     }
 
-    /// Takes a dollar sign that stands for itself; one that begins an expansion, like a backtick, needs a shell.
+    /// Takes a literal dollar sign; one that begins an expansion, like a backtick, needs a shell.
     private static func takeDollar(
         _ rest: inout Substring.UnicodeScalarView, into word: inout String, isQuoted: Bool
     ) throws(NeedsShell) {

@@ -1,7 +1,7 @@
 /// Text that is JSON, rewritten so that a YAML reader gives it the meaning JSON has, with every token in its place.
 ///
 /// - An object `{ "a": 1 }` becomes `[ "a": 1 ]`, in YAML a list of pairs: unlike a mapping it keeps a key that is
-///   written twice, so that both places can be named. Only `{ }` stays, to be told from `[ ]`.
+///   written twice, so that both places can be named. Only `{ }` stays, to be distinguished from `[ ]`.
 /// - Tabs between tokens become spaces: YAML takes a leading tab for an error.
 /// - A surrogate pair of escapes becomes the one escape YAML has for it; the columns this saves are filled up after the
 ///   closing quote.
@@ -117,7 +117,7 @@ struct FlowText {
         }
     }
 
-    /// Writes `scalar` for the one at `index`, and goes on.
+    /// Writes `scalar` for the one at `index`, and advances.
     private mutating func emit(_ scalar: Unicode.Scalar) {
         yaml.unicodeScalars.append(scalar)
         skip(1)

@@ -89,12 +89,12 @@ public struct CIDR: Sendable, Hashable, CustomStringConvertible {
         prefixLength = length
     }
 
-    /// Whether `address` lies in the network.
+    /// Whether `address` is in the network.
     public func contains(_ address: IPAddress) -> Bool {
         address.bytes.count == network.bytes.count && address.masked(to: prefixLength) == network.bytes
     }
 
-    /// Whether any address lies in both networks.
+    /// Whether the networks overlap.
     public func overlaps(_ other: CIDR) -> Bool {
         prefixLength <= other.prefixLength ? contains(other.network) : other.contains(network)
     }

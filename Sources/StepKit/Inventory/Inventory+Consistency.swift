@@ -63,7 +63,7 @@ extension Inventory {
         return nil
     }
 
-    /// Reports each of the hosts' `values` that an earlier host has too; an empty one stands in for a mistake.
+    /// Reports each of the hosts' `values` that an earlier host has too; an empty one is a placeholder for a mistake.
     private func reportRepeated(_ key: String, _ values: [String], _ session: ReadingSession) {
         var owners: [String: Int] = [:]
         for (index, value) in values.enumerated() where !value.isEmpty {

@@ -73,7 +73,7 @@ extension Inventory {
         /// The name of the host that this one is reached through; nil where it is reached straight.
         public let via: String?
 
-        /// What stands for no host at all in `via`.
+        /// The value of `via` that means no jump host.
         static let straight = "direct"
 
         init(_ reader: ObjectReader, defaults: SSHSettings) {

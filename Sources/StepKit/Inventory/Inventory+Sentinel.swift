@@ -72,7 +72,7 @@ extension Rule<(host: String, port: Int?)> {
 }
 
 extension Rule<String> {
-    /// A name that Sentinel accepts for a master, and that stands in a URL as it is.
+    /// A name that Sentinel accepts for a master, and that needs no escaping in a URL.
     static var sentinelMaster: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             guard text.wholeMatch(of: /[A-Za-z0-9._\-]+/) != nil else {

@@ -56,7 +56,7 @@ public struct InventoryError: ExplainedError {
 
     /// `read the inventory FILE`.
     public var attempt: String { "read the inventory \(file)" }
-    /// Always nil: the file lies on the operator's machine.
+    /// Always nil: the file is on the operator's machine.
     public var host: String? { nil }
     /// The number of mistakes, or the only one.
     public var cause: String {

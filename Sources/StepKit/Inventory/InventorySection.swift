@@ -5,7 +5,7 @@
 package protocol InventorySection: Sendable, Hashable {
     /// The key of the object.
     static var key: String { get }
-    /// What `runner inventory import` must be told.
+    /// What must be given to `runner inventory import`.
     static var importedKeys: [ImportedKey] { get }
     /// Reads the object.
     init(_ reader: ObjectReader)

@@ -1,7 +1,7 @@
 /// Reads the members of one JSON object, collecting every mistake instead of stopping at the first.
 ///
 /// A member that is missing or wrong is reported and read as its rule's placeholder: the result of a reading with
-/// mistakes is never handed out. Keys nobody asked for are reported by ``finish()``.
+/// mistakes is never handed out. Unknown keys are reported by ``finish()``.
 package final class ObjectReader {
     let session: ReadingSession
     let path: String
@@ -13,7 +13,7 @@ package final class ObjectReader {
     /// Whether the object itself is absent, so that what it lacks is no further mistake.
     private let isAbsent: Bool
 
-    /// Reads `node`, which should be an object; nil stands for one that is absent.
+    /// Reads `node`, which should be an object; nil means that it is absent.
     init(_ node: JSONNode?, path: String, pattern: String, session: ReadingSession) {
         self.session = session
         self.path = path
@@ -142,7 +142,7 @@ package final class ObjectReader {
         }
     }
 
-    /// Reports the keys nobody asked for.
+    /// Reports the unknown keys.
     func finish() {
         for (key, position) in keyPositions where !asked.contains(key) {
             let hint = suggestion(for: key, among: asked.filter { !has($0) }).map { "did you mean \"\($0)\"?" }

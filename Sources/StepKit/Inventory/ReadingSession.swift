@@ -14,7 +14,7 @@ package final class ReadingSession {
 
     /// Where relative paths begin.
     let folder: String
-    /// What `~` stands for.
+    /// What `~` expands to.
     let home: String
     /// Whether optional parts that are absent are read too, for the sake of ``keys``.
     let isProbe: Bool

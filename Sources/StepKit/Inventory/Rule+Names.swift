@@ -87,7 +87,7 @@ extension Rule<String> {
         }
     }
 
-    /// The name of a Redis user, as it stands in REDIS_URL, where redis-rb decodes no `%40`.
+    /// The name of a Redis user, unescaped in REDIS_URL, because redis-rb decodes no `%40`.
     package static var redisUser: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             guard text.wholeMatch(of: /[A-Za-z0-9._~\-]+/) != nil else {

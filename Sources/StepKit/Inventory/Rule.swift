@@ -3,7 +3,7 @@ package struct Rule<Value> {
     let kind: JSONKind
     let choices: [String]?
     package let range: ClosedRange<Int>?
-    /// Stands in for a value that was reported as missing or wrong.
+    /// The placeholder for a value that was reported as missing or wrong.
     let placeholder: Value
     package let read: (InventoryValue) throws(Mistake) -> Value
 
@@ -23,7 +23,7 @@ package struct Rule<Value> {
 /// What a value begins with that `runner inventory import` could not know; the rest says what belongs there.
 let blank = "FILL IN: "
 
-/// Why a value is not what a rule wants.
+/// Why a value violates a rule.
 package struct Mistake: Error {
     let message: String
 

@@ -11,7 +11,7 @@ public struct BackupHostReader: Sendable {
     var certificates: String?
     let shell: any RemoteShell
 
-    /// Looks whether the host can save `source` now, and where the copy will lie; throws with what is missing.
+    /// Checks whether the host can save `source` now, and returns the path of the copy; throws with what is missing.
     ///
     /// Nothing there is ever overwritten: `title`, with a number where it is taken, becomes the file's name.
     public func place(for source: DumpSource, title: String) async throws -> DumpFile {

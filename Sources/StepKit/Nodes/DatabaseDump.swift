@@ -15,7 +15,7 @@ public struct DumpSource: Sendable {
     /// The server's version: `15.20 (Debian 15.20-0+deb12u1)`.
     public let serverVersion: String
 
-    /// A table with the schema it lies in.
+    /// A table with its schema.
     public struct Table: Sendable, Hashable, CustomStringConvertible {
         let schema: String
         let name: String

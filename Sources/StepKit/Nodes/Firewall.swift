@@ -11,7 +11,7 @@ public struct FirewallState: Sendable, Hashable {
     public let incomingDefault: String
     /// The rules for IPv4, as UFW lists them.
     public let rules: [Rule]
-    /// When a change was begun that no run has confirmed, if there is one; the state is then the one before it.
+    /// When an unconfirmed change was started, if there is one; the state is then the one before it.
     public let unconfirmedSince: String?
     /// The networks and addresses that the host reaches without another router, with their interfaces.
     public let links: [Link]
@@ -24,10 +24,10 @@ public struct FirewallState: Sendable, Hashable {
         public let interface: String
     }
 
-    /// Reads the output of `LC_ALL=C ufw status verbose`, or returns `nil` where it is none.
+    /// Reads the output of `LC_ALL=C ufw status verbose`, or returns `nil` if it is something else.
     ///
     /// UFW has no machine-readable form; the column layout is that of UFW 0.36, unchanged since 2008. What
-    /// ``NodeReader/firewall()`` reads besides may stand before or behind it.
+    /// ``NodeReader/firewall()`` reads as well may precede or follow it.
     public init?(ufwStatus text: String) {
         var headings: [Substring: String] = [:]
         var defaults: [String: String] = [:]
@@ -75,7 +75,7 @@ public struct FirewallState: Sendable, Hashable {
         return .undecided
     }
 
-    /// The rule for exactly this traffic whatever its interfaces, of which UFW keeps one.
+    /// The rule for exactly this traffic on any interface; UFW keeps only one.
     public func rule(for traffic: Traffic) -> Rule? {
         rules.first { $0.isExactly(traffic) }
     }

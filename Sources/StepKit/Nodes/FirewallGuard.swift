@@ -6,7 +6,7 @@ import SSH
 /// What UFW was is kept in ``kept`` for as long as the change is not confirmed, also across a restart of the node. UFW is
 /// started without being enabled at boot, which only the confirmation does.
 enum FirewallGuard {
-    /// Where a node keeps what UFW was; it exists while a change is not confirmed, and is made and removed by one rename.
+    /// Where a node keeps UFW's earlier state; it exists while a change is unconfirmed, and is created and removed by one rename.
     static let kept = "/etc/ufw/keybuzz-runner-unconfirmed"
 
     /// Waits until no change of UFW, no confirmation and no restoring runs, and keeps others from beginning.
@@ -99,9 +99,9 @@ enum FirewallGuard {
 }
 
 extension NodeWriter {
-    /// Carries out UFW commands such that the node undoes them by itself after `limit`, unless `proof` succeeds before.
+    /// Runs UFW commands that the node undoes automatically after `limit`, unless `proof` succeeds first.
     ///
-    /// The confirmation travels over a new session. Where something fails UFW is put back at once, if the node is still reached.
+    /// The confirmation uses a new session. If something fails, UFW is restored immediately, provided that the node can still be reached.
     public func changeFirewall(
         _ commands: [[String]], undoneAfter limit: Duration, unless proof: () async throws -> Void
     ) async throws {

@@ -25,7 +25,7 @@ extension FirewallState {
         /// Whether the rule is about IPv6 alone.
         var isIPv6: Bool { destination.isIPv6 || source.isIPv6 }
 
-        /// By which interface the traffic comes in: UFW tells it with the source of what is routed, else with the destination.
+        /// The incoming interface: UFW shows it with the source of routed traffic, otherwise with the destination.
         var entry: String? { direction == "FWD" ? source.interface : destination.interface }
         /// By which interface the traffic goes out.
         var exit: String? { direction == "FWD" ? destination.interface : source.interface }

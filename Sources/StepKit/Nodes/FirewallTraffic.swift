@@ -73,7 +73,7 @@ public struct Traffic: Sendable, Hashable {
         "ovn-k8s-mp",
     ]
 
-    /// Whether `pattern`, in which a last `+` stands for any ending, names every interface that leads to pods in `pods`.
+    /// Whether `pattern`, in which a final `+` matches any ending, names every interface that leads to pods in `pods`.
     ///
     /// On a host that has no pod yet, by the names that network plugins use.
     private static func isPods(_ pattern: String, of pods: String, among links: [FirewallState.Link]) -> Bool {

@@ -60,7 +60,7 @@ public struct HTTPAnswer: Sendable, Hashable {
         self.didConnect = didConnect
     }
 
-    /// The answer in a few words: `HTTP 504`, curl's message where there is none, both where the answer broke off.
+    /// The answer in a few words: `HTTP 504`, curl's message if there is none, both if the answer was cut off.
     public var words: String {
         switch (status, curlCode) {
         case (0, _): curlMessage

@@ -29,7 +29,7 @@ public struct NodeExposure: Sendable, Hashable {
     /// Whether UFW would drop what the node routes unless a rule says otherwise.
     public let dropsRoutedByDefault: Bool
 
-    /// Reads the answer to ``script``, or returns `nil` where it is none.
+    /// Reads the answer to ``script``, or returns `nil` if it is something else.
     init?(_ text: String) {
         let parts = text.split(separator: "\n\(Self.mark)\n", omittingEmptySubsequences: false)
         guard parts.count == 5 else { return nil }
@@ -85,7 +85,7 @@ public struct NodeExposure: Sendable, Hashable {
 
     static let mark = "-- keybuzz --"
 
-    /// Where a change that is not confirmed has begun, what UFW held before it counts.
+    /// While a change is unconfirmed, UFW's state before it counts.
     static let script = #"""
         kept=$1 mark=$2
         printf '%s\n%s\n' "$SSH_CONNECTION" "$mark"

@@ -2,7 +2,7 @@ import ClientKit
 import RegexBuilder
 import SSH
 
-/// What one command told of a node: its programs, its firewall, and the pages it gets; answers hold until forgotten.
+/// What one command read from a node: its programs, its firewall and the pages it gets; kept until discarded.
 public actor NodeSurvey {
     private var missing: Set<String>?
     private var firewall: CommandResult?
@@ -17,7 +17,7 @@ public actor NodeSurvey {
     func remember(missing: Set<String>, firewall: CommandResult, answers: [HTTPAnswer]) {
         self.missing = missing
         self.firewall = firewall
-        // A failure is looked at again by whoever needs it, who has more patience.
+        // A failure is retried by the caller that needs the answer, with a longer time limit.
         self.answers = Dictionary(answers.filter { $0.status != 0 && $0.curlCode == 0 }.map { ($0.probe, $0) }) {
             first, _ in first
         }
@@ -42,9 +42,9 @@ public actor NodeSurvey {
 }
 
 extension NodeReader {
-    /// Looks at programs, firewall and pages with one command, and keeps the answers for whoever asks later.
+    /// Reads programs, firewall and pages with one command, and keeps the answers for later callers.
     func makeSurvey(probes: [HTTPProbe]) async throws {
-        // Whoever finds a page missing asks again, with more patience.
+        // A caller that needs a missing page asks again, with a longer time limit.
         let batch = CurlBatch(probes, connectTimeout: 1, totalTimeout: 5, stopsAtFailure: true)
         let command = RemoteCommand(
             ["sh", "-c", Self.surveyScript, "sh", batch.marker, probes.isEmpty ? "no" : "yes"] + NodeSurvey.programs,
@@ -52,7 +52,7 @@ extension NodeReader {
             standardInput: Array(batch.configuration.utf8), effect: .read,
             timeout: .seconds(batch.totalTimeout * probes.count + 15), environment: ["LC_ALL": "C"])
         let text = try await shell.run(command).outputText
-        // An answer that cannot be taken apart is no answer: whoever asks later finds out why.
+        // An answer that cannot be parsed is not kept: the next caller reports why.
         guard let match = text.firstMatch(of: Self.surveyMarks(batch.marker)), let status = Int32(match.3),
             let answers = batch.answers(from: String(text[match.range.upperBound...]))
         else { return }

@@ -2,7 +2,7 @@ import ClientKit
 
 /// An image by its digest: a tag may be pushed again, and two registries may give one tag to two images.
 public struct ResolvedImage: Sendable, Hashable, CustomStringConvertible {
-    /// Who says which digest the reference stands for.
+    /// Where the digest of the reference comes from.
     public enum Source: Sendable, Hashable {
         /// The inventory names it.
         case inventory
@@ -65,10 +65,10 @@ extension SiteReader {
         for image in application.images { try await RegistryProof(self, of: image).require() }
     }
 
-    /// Which image the reference of `wanted` stands for; the same for the whole run.
+    /// The image that the reference of `wanted` resolves to; the same for the whole run.
     ///
-    /// Where the registry cannot be asked, `known` may tell the digest that the cluster has of this very reference. Throws
-    /// where nobody knows.
+    /// Where the registry cannot be asked, `known` may return the digest that the cluster has for the same reference. Throws
+    /// if neither knows it.
     public func resolve(
         _ wanted: Application.Image, orElse known: () async throws -> String?
     ) async throws -> ResolvedImage {

@@ -1,6 +1,6 @@
 import ClientKit
 
-/// Does the same for every item at once, in the items' order; all failures are told together.
+/// Does `work` for all items concurrently; returns the answers in the items' order, or throws all failures together.
 public func concurrently<Item: Sendable, Answer: Sendable>(
     _ items: [Item], for attempt: String, work: @escaping @Sendable (Item) async throws -> Answer
 ) async throws -> [Answer] {
@@ -17,7 +17,7 @@ public func concurrently<Item: Sendable, Answer: Sendable>(
     return answers
 }
 
-/// Does the same for every item at once; what became of each, in the items' order.
+/// Does `work` for all items concurrently; returns the result of each, in the items' order.
 public func results<Item: Sendable, Answer: Sendable>(
     of items: [Item], work: @escaping @Sendable (Item) async throws -> Answer
 ) async -> [Result<Answer, any Error>] {

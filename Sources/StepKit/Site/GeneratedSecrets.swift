@@ -9,7 +9,7 @@ public struct GeneratedSecrets: Sendable {
         self.values = values
     }
 
-    /// Values that nobody uses, in the shape of the real ones: for comparing what a plan can know before they exist.
+    /// Placeholders in the form of the real values: for comparing what a plan can know before they exist.
     public static func standIn(for secrets: [GeneratedSecret]) -> GeneratedSecrets {
         GeneratedSecrets(making: secrets, unlessIn: [:])
     }
@@ -59,7 +59,7 @@ public actor GeneratedSecretsStore {
     private var known: [GeneratedFile: Found] = [:]
     private var completed: [GeneratedFile: GeneratedSecrets] = [:]
 
-    /// Takes what the files had when they were read, by their names; tells `register` every secret it learns before
+    /// Takes what the files had when they were read, by their names; passes every secret it learns to `register` before
     /// anyone else sees it.
     public init(
         directory: CredentialsDirectory, filed: [String: [GeneratedSecret: Secret]],
@@ -98,7 +98,7 @@ public actor GeneratedSecretsStore {
     /// Makes what is missing and writes all of it to the credentials file, durably, before returning it for use anywhere.
     func complete(_ found: Found) async throws -> GeneratedSecrets {
         let file = found.file
-        // Whoever asks at the same time gets the same ones, not others.
+        // Concurrent callers get the same ones.
         let secrets =
             completed[file] ?? GeneratedSecrets(making: file.secrets, unlessIn: found.values)
         completed[file] = secrets

@@ -8,29 +8,29 @@ public protocol PageAsker: Step {
 }
 
 extension Module {
-    /// Reads for all steps at once, then checks for everything that would stop one of them, and
+    /// Reads once for all steps, then checks for everything that would stop one of them, and
     /// returns that.
     ///
-    /// Throws where a host is lost: the caller may know another one.
+    /// Throws if a host is lost: the caller may have another one.
     public func runPreflight(_ site: SiteReader) async throws -> [any ExplainedError] {
         do {
             try await prefetch(site)
         } catch let error as any ExplainedError where error.kind != .unreachable {
-            // What was not read is read, and its trouble told, by the preflight or the step that needs it.
+            // What could not be read is read again by the preflight or the step that needs it, which reports why.
         }
         return await preflight(site)
     }
 
-    /// Reads for all questions at once, then tells whether the module is well; hosts that do not answer
-    /// are part of the answer.
+    /// Reads once for all questions, then checks whether the module is healthy; hosts that do not
+    /// respond are part of the answer.
     ///
-    /// Throws where a host is lost: the caller may know another one.
+    /// Throws if a host is lost: the caller may have another one.
     public func examine(_ site: SiteReader) async throws -> [Diagnosis] {
         try await site.cluster.requireReady()
         do {
             try await prefetch(site)
         } catch let error as any ExplainedError where error.kind != .unreachable {
-            // What was not read is asked, and its trouble told, by the question that needs it.
+            // What could not be read is read again by the question that needs it, which reports why.
         }
         let hosts =
             site.nodes.map { Diagnosis.ok("\($0.name) over SSH", "responds at \($0.address)") }

@@ -1,10 +1,10 @@
 import ClientKit
 public import Kubernetes
 
-/// What was read before the first step, for all steps at once, so that a run with nothing to do needs
-/// few commands; forgotten at the run's first change, after which each step reads for itself.
+/// What was read before the first step, once for all steps, so that a run with nothing to do needs
+/// few commands. It is discarded at the run's first change, after which each step reads for itself.
 ///
-/// Only the API server's version and the registry's answers hold for the whole run.
+/// Only the API server's version and the registry's answers are kept for the whole run.
 public actor Prefetch {
     /// Everything of the module's namespace.
     public nonisolated let cluster = ClusterSurvey()
@@ -15,22 +15,22 @@ public actor Prefetch {
     private var isForgotten = false
     private var version: ServerVersion?
     private let registry = KeyedCache<ImageReference, RegistryProof.Answer>()
-    /// The images that the inventory wants, once they are known by their digests.
+    /// The images of the inventory, once their digests are known.
     private(set) var images: [ImageReference: ResolvedImage] = [:]
 
-    /// Knows nothing yet.
+    /// Starts empty.
     public init() {}
 
-    /// Forgets what a change may have made untrue, and keeps nothing any more.
+    /// Discards what a change may have made stale, and stores nothing from now on.
     public func forget() async {
         isForgotten = true
         await discard()
     }
 
-    /// Drops what was read, where not all of it could be.
+    /// Discards what was read, if not everything could be.
     func discard() async {
         known = [:]
-        // Whoever waits for one that was begun still gets it.
+        // A caller that waits for one in progress still gets it.
         readings = KeyedCache()
         await cluster.forget()
         for survey in nodes.values { await survey.forget() }
@@ -50,7 +50,7 @@ public actor Prefetch {
         }
     }
 
-    /// The differences of `desired`, where every object of it was compared in this very form.
+    /// The differences of `desired`, if every object was compared in exactly this form.
     func differences(of desired: [any Manifest]) -> [ObjectDifference]? {
         var differences: [ObjectDifference] = []
         for manifest in desired {
@@ -60,7 +60,7 @@ public actor Prefetch {
         return differences
     }
 
-    /// What `read` returns, once for all who ask before the first change, also at the same time; what fails is not kept.
+    /// What `read` returns, once for all callers before the first change, also concurrent ones; failures are not kept.
     func value<Value: Sendable>(_ read: @escaping @Sendable () async throws -> Value) async throws -> Value {
         guard !isForgotten else { return try await read() }
         let value = try await readings.value(for: ObjectIdentifier(Value.self), make: read)
@@ -77,7 +77,7 @@ public actor Prefetch {
 
     func remember(_ image: ResolvedImage) { images[image.reference] = image }
 
-    /// The registry's answer about an image; what fails is not kept.
+    /// The registry's answer about an image; failures are not kept.
     func registryAnswer(
         about image: ImageReference,
         _ ask: @escaping @Sendable () async throws -> RegistryProof.Answer

@@ -1,10 +1,10 @@
-/// Where a step says what it is doing and waiting for; the engine decides who sees it.
+/// Where a step reports what it is doing and waiting for; the engine decides who sees it.
 public struct Reporter: Sendable {
     /// What is being done or waited for.
     public struct Progress: Sendable, Hashable {
         /// What it is; the same for as long as the same is waited for.
         public let text: String
-        /// How long the wait may go on, where there is a limit; it shrinks from one look to the next.
+        /// How long the wait may last, if there is a limit; it shrinks with each check.
         public let left: Duration?
 
         /// Describes progress; see the properties.
@@ -41,7 +41,7 @@ public struct Reporter: Sendable {
         }
     }
 
-    /// Tells nobody.
+    /// Discards everything.
     public static let silent = Reporter(progress: { _ in }, warning: { _ in })
 
     private let progress: @Sendable (Progress) -> Void
@@ -58,19 +58,19 @@ public struct Reporter: Sendable {
         self.note = note
     }
 
-    /// Says what is being done or waited for now, and how long that may go on.
+    /// Reports what is being done or waited for now, and how long that may take.
     ///
     /// `text` holds nothing that changes with the time alone: a run without a terminal prints it again whenever it changes.
     public func says(_ text: String, left: Duration? = nil) {
         progress(Progress(text, left: left))
     }
 
-    /// Says something an operator should know that does not fail the step; it is told and recorded once a run.
+    /// Warns of something that does not fail the step; shown and recorded once a run.
     public func warns(_ text: String, about subject: Warning.Subject? = nil) {
         warning(Warning(text, about: subject))
     }
 
-    /// Says something an operator needs after the run, such as the way back; it is recorded, and told at the end.
+    /// Notes something the operator needs after the run, such as how to go back; recorded, and shown at the end.
     public func notes(_ text: String) {
         note(text)
     }

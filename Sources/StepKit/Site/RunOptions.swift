@@ -7,7 +7,7 @@ public struct RunOptions: Sendable, Hashable {
     public var skipsBackup: Bool
     /// The run's id, which names what belongs to it; `nil` for a plan.
     public internal(set) var run: String?
-    /// Whether the run was begun before: what a step finds done may be its own work.
+    /// Whether the run was started earlier: what a step finds done may be its own work.
     public internal(set) var isResumed = false
 
     /// Whether this is a plan of a run that resets the database: what is in it now will be gone then.
@@ -30,7 +30,7 @@ public struct RunOptions: Sendable, Hashable {
         (resetsDatabase ? [Self.resetDatabase] : []) + (skipsBackup ? [Self.noBackup] : [])
     }
 
-    /// The same options of the run `id`, which was begun before where it `isResumed`.
+    /// The same options of the run `id`, which was started earlier if `isResumed`.
     public func of(run id: String, isResumed: Bool = false) -> RunOptions {
         var options = self
         options.run = id

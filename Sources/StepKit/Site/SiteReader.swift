@@ -6,9 +6,9 @@ public import Redis
 public struct SiteReader: Sendable {
     /// The module that this is about.
     public let module: Module
-    /// What the module installs, as the inventory wants it.
+    /// What the module installs, as the inventory describes it.
     public let application: Application
-    /// What the operator wants.
+    /// The inventory.
     public let inventory: Inventory
     /// What the credentials files say.
     public let credentials: Credentials
@@ -28,7 +28,7 @@ public struct SiteReader: Sendable {
     let generated: GeneratedSecretsStore
     let prefetch: Prefetch
 
-    /// Puts a site together; see the properties.
+    /// Describes a site; see the properties.
     public init(
         module: Module, inventory: Inventory, credentials: Credentials, cluster: ClusterReader, master: NodeReader,
         nodes: [NodeReader], absentNodes: [AbsentNode], services: any DataServices, generated: GeneratedSecretsStore,
@@ -71,7 +71,7 @@ public struct SiteReader: Sendable {
         try await prefetch.serverVersion(cluster)
     }
 
-    /// Asks every node that answers the same thing at once; what fails is told together.
+    /// Asks every connected node concurrently; all failures are thrown together.
     public func onEveryNode<Answer: Sendable>(
         _ attempt: String, ask: @escaping @Sendable (NodeReader) async throws -> Answer
     ) async throws -> [(node: NodeReader, answer: Answer)] {

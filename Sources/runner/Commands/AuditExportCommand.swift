@@ -17,7 +17,7 @@ struct AuditExportCommand: AsyncParsableCommand {
             try await runBlocking {
                 let isGrowing = try reader.isUnderWay(in: state)
                 try reader.exportLog { try StandardOutput.write($0) }
-                // What was printed is what is there; whether that is a whole record is the exit status.
+                // Everything is printed as it is; the exit status says whether the record is intact.
                 let records = try reader.records()
                 while try records.next(isGrowing: isGrowing) != nil {}
             }

@@ -25,7 +25,7 @@ struct DoctorCommand: AsyncParsableCommand {
         if status != 0 { throw ExitCode(status) }
     }
 
-    /// What there is to say, and the exit status: 0 where all is well, else that of what keeps us
+    /// The diagnoses, and the exit status: 0 if all is well, else that of what keeps us
     /// out, else 1.
     private static func examine(
         _ module: StepKit.Module, on inventory: StepKit.Inventory
@@ -43,7 +43,7 @@ struct DoctorCommand: AsyncParsableCommand {
         }
     }
 
-    /// Through the first master that serves; those lost on the way are part of the answer.
+    /// Through the first master that is ready; those lost meanwhile are part of the answer.
     private static func examine(
         _ module: StepKit.Module, through site: any OpenSite
     ) async throws -> [Diagnosis] {

@@ -7,7 +7,7 @@ import StepKit
 struct InventoryCheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Report every mistake of the inventory at once, each with its JSON path and line.",
+        abstract: "Report all mistakes in the inventory, each with its JSON path and line.",
         discussion: "With --probe, also connects and logs in to everything it names; changes nothing.")
 
     @Flag(name: .long, help: "Connect to every host, PostgreSQL, Redis, the API servers and the registry too.")
@@ -28,7 +28,7 @@ struct InventoryCheckCommand: AsyncParsableCommand {
         }
     }
 
-    /// Tells each finding as it is made; JSON is one document, and comes at the end.
+    /// Prints each finding as soon as it is known; JSON is one document, printed at the end.
     private func probe(_ inventory: StepKit.Inventory) async throws {
         let lines = DiagnosisLines()
         let result = try await InventoryProbe(inventory, redactor: redactor, passphrase: Passphrase.ask).run {

@@ -77,7 +77,7 @@ struct RunPoll {
         isUnderWay = try run.isUnderWay(in: state)
     }
 
-    /// What `read` gives.
+    /// Returns what `read` returns.
     ///
     /// Where the run is followed, waits for it, and blocks the thread.
     ///
@@ -90,7 +90,7 @@ struct RunPoll {
             if let value = try read(isUnderWay, isUnderWay && isFollowing) { return value }
             guard isUnderWay, isFollowing else { return nil }
             usleep(300_000)
-            // Asked before the next look: what is written until the run is over is read.
+            // Asked before the next read, so that nothing written before the run ends is missed.
             isUnderWay = try run.isUnderWay(in: state)
         }
     }

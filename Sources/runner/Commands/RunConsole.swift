@@ -2,7 +2,7 @@ import ArgumentParser
 import Engine
 import StepKit
 
-/// Where `run` and `resume` show their progress and their result.
+/// Shows the progress and the result of `run` and `resume`.
 struct RunConsole {
     let terminal: Terminal
     private let formatOptions: FormatOptions
@@ -25,10 +25,10 @@ struct RunConsole {
             events: { [lines] in lines.show($0) })
     }
 
-    /// Prints the result where it is wanted as JSON, and ends with the promised exit status.
+    /// Prints the result if JSON is asked for, and exits with the documented status.
     func finish(with summary: RunSummary) throws {
         let printing = Result { try formatOptions.print(SummaryRecord(summary), text: { "" }) }
-        // How the run ended is the greater news.
+        // How the run ended is more important.
         if let failure = summary.failure {
             throw ExitCode(failure.exitStatus(interrupted: Signals.exitStatus))
         }

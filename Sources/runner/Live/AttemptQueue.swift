@@ -1,6 +1,6 @@
-/// Lets one attempt at a time go on, in the order in which they came.
+/// Runs one attempt at a time, in order of arrival.
 ///
-/// Who waited while one failed gets its error: there is nothing to be learned from trying again.
+/// Callers that waited while one failed get its error: another attempt would fail the same way.
 actor AttemptQueue {
     private var isTaken = false
     private var waiting: [CheckedContinuation<Void, Never>] = []

@@ -4,7 +4,7 @@ import Redis
 import SSH
 import StepKit
 
-/// Connections to PostgreSQL, Redis and hosts outside Kubernetes, each made when first asked for and kept for the run.
+/// Connections to PostgreSQL, Redis and hosts outside Kubernetes, each opened on first use and kept for the run.
 actor LiveDataServices: DataServices {
     private let inventory: Inventory
     private let observer: any ActivityObserver
@@ -77,7 +77,7 @@ actor LiveDataServices: DataServices {
         try await shells.value(for: host.name) { [hosts] in try await hosts.connect(to: host).get() }
     }
 
-    /// Turns to another master; connections through the old one are dropped with it.
+    /// Switches to another master; connections through the old one are closed.
     func tunnel(through master: SSHConnection) async {
         guard master !== tunnel else { return }
         let isFirst = tunnel == nil
@@ -86,9 +86,9 @@ actor LiveDataServices: DataServices {
         if !isFirst, hasTunnels { await close() }
     }
 
-    /// The master that tunnels go through, where `error` may come of its loss and it no longer answers.
+    /// The master that tunnels go through, if `error` may be caused by its loss and it no longer responds.
     ///
-    /// Its keepalives may need longer to say so than a statement waits.
+    /// Its keepalives may take longer to notice than a statement waits.
     func lostTunnel(after error: any ExplainedError) async -> SSHError? {
         guard hasTunnels, let tunnel, error.mayComeOfATunnel else { return nil }
         do throws(SSHError) {

@@ -2,7 +2,7 @@ import ClientKit
 import SSH
 import StepKit
 
-/// The way to each host of the inventory: straight, or through jump hosts, whose sessions all hosts behind them share.
+/// The connection to each host of the inventory: direct, or through jump hosts, whose sessions are shared by all hosts behind them.
 struct LiveHosts: Sendable {
     private let inventory: StepKit.Inventory
     private let observer: any ActivityObserver
@@ -10,7 +10,7 @@ struct LiveHosts: Sendable {
     private let jumpHosts: [String: JumpHost]
     private let window: LoginWindow
 
-    /// Nothing is connected yet; `window` is how many logins may be under way at once.
+    /// Nothing is connected yet; `window` is how many logins may be in progress concurrently.
     init(
         _ inventory: StepKit.Inventory, observer: any ActivityObserver,
         window: LoginWindow = LoginWindow(), passphrase: @escaping @Sendable (String) async -> Secret?
@@ -20,7 +20,7 @@ struct LiveHosts: Sendable {
         self.observer = observer
         self.passphrase = passphrase
         var jumpHosts: [String: JumpHost] = [:]
-        // The inventory has been checked for ways that go round in a circle.
+        // The inventory has been checked for loops of jump hosts.
         func jumpHost(_ name: String) -> JumpHost? {
             if let known = jumpHosts[name] { return known }
             guard let host = inventory.hosts.first(where: { $0.name == name }) else { return nil }
@@ -37,7 +37,7 @@ struct LiveHosts: Sendable {
     /// The names of the jump hosts.
     var jumpHostNames: Set<String> { Set(jumpHosts.keys) }
 
-    /// Connects to `hosts` at once; each with its connection or the error, in their order.
+    /// Connects to `hosts` concurrently; returns the connection or the error of each, in their order.
     func connect(
         to hosts: [StepKit.Inventory.Host]
     ) async -> [(host: StepKit.Inventory.Host, result: Result<SSHConnection, SSHError>)] {
@@ -50,7 +50,7 @@ struct LiveHosts: Sendable {
         return hosts.compactMap { host in results[host.name].map { (host, $0) } }
     }
 
-    /// Asks all of `hosts` at once; `answered` gets each answer as soon as it is there.
+    /// Asks `hosts` concurrently; `answered` gets each answer as soon as it arrives.
     func ask<Answer: Sendable>(
         _ hosts: [StepKit.Inventory.Host], _ question: @escaping @Sendable (StepKit.Inventory.Host) async -> Answer,
         answered: (Answer) throws -> Void
@@ -65,7 +65,7 @@ struct LiveHosts: Sendable {
         }
     }
 
-    /// Ends the sessions to the jump hosts, and with them whatever goes through them.
+    /// Closes the sessions to the jump hosts, and with them all connections through them.
     func close() async {
         for jumpHost in jumpHosts.values { await jumpHost.close() }
     }

@@ -5,7 +5,7 @@ import Journal
 import SSH
 import StepKit
 
-/// The one place where live clients are put together: SSH to every node, kubectl over the master in use, PostgreSQL and Redis.
+/// The one place where live clients are created: SSH to every node, kubectl over the master in use, PostgreSQL and Redis.
 struct LiveProvider: SiteProvider {
     let inventory: Inventory
     let module: StepKit.Module
@@ -32,7 +32,7 @@ struct LiveProvider: SiteProvider {
             inventory: inventory, credentials: credentials, generated: generated, hosts: hosts,
             connections: connections, absent: absent, observer: observer, module: module)
         do {
-            // A host that is not who it says it is, or does not know us, is never passed over.
+            // A host whose key is wrong, or that rejects the login, is never skipped.
             guard refusals.isEmpty else {
                 throw CombinedFailure("connect to the Kubernetes nodes", refusals.withoutRepetitions)
             }
@@ -104,7 +104,7 @@ extension Credentials {
 }
 
 extension [any ExplainedError] {
-    /// Each once: what is wrong with a jump host is wrong for all hosts behind it.
+    /// Each once: the failure of a jump host affects all hosts behind it.
     var withoutRepetitions: Self {
         var seen: Set<String> = []
         return filter { seen.insert($0.description).inserted }

@@ -22,7 +22,7 @@ actor LiveSite: OpenSite {
     private let prefetch = Prefetch()
     private static let leaseDuration = Duration.seconds(60)
     private let module: StepKit.Module
-    /// What the module's lease is named after.
+    /// The module in the lease's name.
     private var moduleName: String { String(module.number) }
 
     init(
@@ -41,7 +41,7 @@ actor LiveSite: OpenSite {
         self.observer = observer
     }
 
-    /// Turns to the first master that answers; throws where none does.
+    /// Switches to the first master that responds; throws if none does.
     func chooseMaster() async throws {
         await services.tunnel(through: try masterInUse())
     }
@@ -127,7 +127,7 @@ actor LiveSite: OpenSite {
         connections.filter { isMaster($0.hostName) && withoutAPI[$0.hostName] == nil }
     }
 
-    /// Asks all masters at once what they lack, since the others may lack what the lost one does, such as etcd.
+    /// Asks all masters concurrently what is wrong, since the others may lack what the lost one does, such as etcd.
     private func leaveMastersThatCannotServe() async {
         let masters = connections.filter { isMaster($0.hostName) }
         let kubeconfig = inventory.cluster.kubeconfig

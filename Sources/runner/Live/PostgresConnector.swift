@@ -61,7 +61,7 @@ struct PostgresConnector: Sendable {
         }
     }
 
-    /// Connects to one host: straight, or through tunnels in the ways that libpq would try.
+    /// Connects to one host: directly, or through tunnels in the modes that libpq would try.
     private func connect<Face: Sendable>(
         to name: String, as login: DatabaseLogin, _ open: Open<Face>
     ) async throws -> Face {

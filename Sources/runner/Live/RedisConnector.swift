@@ -59,7 +59,7 @@ struct RedisConnector: Sendable {
         return answers
     }
 
-    /// A connection to the inventory's address, whatever Sentinels say.
+    /// A connection to the inventory's address, regardless of Sentinels.
     func connectToHost() async throws -> RedisReader {
         try await endpoint().connect(through: forward) { (endpoint) throws(RedisError) in
             try await RedisReader.connect(to: endpoint, observer: observer)
@@ -76,7 +76,7 @@ struct RedisConnector: Sendable {
         }
     }
 
-    /// A far end that the master does not reach is one of several, and no loss of the master.
+    /// A service that the master cannot reach is one of several, and not the loss of the master.
     private var collectedForward: RedisSentinels.Forward {
         { [forward] place in
             do {

@@ -9,7 +9,7 @@ actor ServiceAddresses {
     private let search = AttemptQueue()
     private var good: String?
 
-    /// `goesOn` says whether another address may do after an error.
+    /// `goesOn` says whether to try another address after an error.
     init(_ addresses: [String], attempt: String, goesOn: @escaping @Sendable (any ExplainedError) -> Bool) {
         self.attempt = attempt
         self.addresses = addresses

@@ -2,10 +2,10 @@ import ClientKit
 import SSH
 import StepKit
 
-/// Ways through a master, each place with an SSH session of its own.
+/// Tunnels through a master, with a separate SSH session for each target.
 ///
-/// While sshd tries to reach a place where packets vanish, which takes it minutes, libssh2 opens no other channel of that
-/// session: nothing else may depend on it.
+/// While sshd tries to reach an address where packets are dropped, which takes minutes, libssh2 opens no other channel
+/// of that session: nothing else may depend on it.
 actor Tunnels {
     private let hosts: LiveHosts
     private var sessions: [String: SSHConnection] = [:]
@@ -16,14 +16,14 @@ actor Tunnels {
         self.hosts = hosts
     }
 
-    /// Turns to `master`; ways through another one end.
+    /// Switches to `master`; tunnels through another one are closed.
     func lead(through master: StepKit.Inventory.Host?) async {
         guard master != self.master else { return }
         self.master = master
         await close()
     }
 
-    /// A way to `port` of `host`, as the master reaches it; for one connection.
+    /// A tunnel to `port` of `host`, as the master reaches it; for one connection.
     func forward(toHost host: String, port: UInt16) async throws -> LocalForward {
         guard let master else { throw NoMasterLeft(failures: []) }
         let place = "\(host) \(port)"

@@ -30,7 +30,7 @@ struct ModuleList: Sendable {
     /// The modules in the order in which `resume` tries them: that of the newest unfinished run in
     /// `state` first, those without one last.
     ///
-    /// They are all tried, since only who holds a module's lock knows that it has no unfinished run.
+    /// They are all tried, since only the holder of a module's lock knows that it has no unfinished run.
     func toResume(in state: StateDirectory) throws(JournalError) -> [StepKit.Module] {
         var unfinished: [(run: RunID, module: StepKit.Module)] = []
         var others: [StepKit.Module] = []

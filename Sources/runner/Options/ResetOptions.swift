@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import StepKit
 
-/// What may be asked of a run beyond the inventory.
+/// Options of a run that are not in the inventory.
 struct ResetOptions: ParsableArguments {
     @Flag(
         name: .long,

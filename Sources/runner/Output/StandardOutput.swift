@@ -5,9 +5,9 @@ import Synchronization
 
 /// Where results go.
 ///
-/// That they cannot be written is an error, as for any program in a pipeline.
+/// A failed write is an error, as for any program in a pipeline.
 enum StandardOutput {
-    /// Whether the program was started without it.
+    /// Whether the program was started with it closed.
     private static let isClosed = Mutex(false)
 
     /// Takes the numbers of the standard streams that are closed, so that no file of a run gets one of

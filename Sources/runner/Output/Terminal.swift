@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// Where progress goes: standard error, with colour and animation only on a terminal that wants them.
+/// Where progress goes: standard error, with colour and animation only on a terminal that supports them.
 final class Terminal: Sendable {
     /// Whether lines may be redrawn and coloured.
     let isAnimated: Bool

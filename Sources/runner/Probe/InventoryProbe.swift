@@ -32,7 +32,7 @@ struct InventoryProbe: Sendable {
         hosts = LiveHosts(inventory, observer: IgnoringObserver(), passphrase: passphrase)
     }
 
-    /// Asks: the hosts at once, then at once all that may need one of them; `tell` gets each finding as it is made.
+    /// Asks the hosts concurrently, then everything that may depend on them; `tell` gets each finding as soon as it is known.
     func run(telling tell: (Diagnosis) throws -> Void) async throws -> ProbeResult {
         try await withCleanup({ await hosts.close() }) {
             let (access, finding) = await credentials()
@@ -146,7 +146,7 @@ struct InventoryProbe: Sendable {
     }
 }
 
-/// Asks all of `items` at once; the answers in their order.
+/// Asks all `items` concurrently; returns the answers in their order.
 func allAnswers<Item: Sendable, Answer: Sendable>(
     of items: [Item], ask: @escaping @Sendable (Item) async -> Answer
 ) async -> [Answer] {

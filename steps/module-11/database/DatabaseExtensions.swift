@@ -4,7 +4,7 @@ import StepKit
 struct Extensions: Sendable, Hashable {
     /// Those without which its schema cannot be loaded or migrated.
     let required: [String]
-    /// Those that it wants if it is of a version that its tag does not tell: made where the server has them.
+    /// Those that it may need if its tag does not show the version: created if the server has them.
     let useful: [String]
 
     var all: [String] { required + useful }

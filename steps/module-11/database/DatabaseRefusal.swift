@@ -1,6 +1,6 @@
 import StepKit
 
-/// Why a step does not go on with a database as it is, and who can change that.
+/// Why a step refuses a database as it is, and who can change that.
 struct DatabaseRefusal: Sendable, Hashable {
     let attempt: String
     let cause: String
@@ -12,7 +12,7 @@ struct DatabaseRefusal: Sendable, Hashable {
     enum Cure: Sendable, Hashable {
         /// A step of this module.
         case step(StepID)
-        /// Statements for somebody with more rights, in a database, after which the run goes on.
+        /// Statements for a superuser, in a database, after which the run can continue.
         case statements([String], database: String)
         /// Something else that a person does.
         case person(Remedy)

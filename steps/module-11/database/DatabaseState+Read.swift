@@ -23,7 +23,7 @@ extension DatabaseState {
 
     /// The server as it is at this moment, the sessions on the database, and what a new database would have.
     ///
-    /// Nobody connects to Chatwoot's database for it: a session of the runner's own would keep it from being renamed.
+    /// This does not connect to Chatwoot's database: a session of the runner would prevent its renaming.
     static func readOutside(_ site: SiteReader) async throws -> DatabaseState {
         var (state, _) = try await readServer(site)
         try await state.readTemplate(site)
@@ -31,10 +31,10 @@ extension DatabaseState {
         return state
     }
 
-    /// The server and the sessions as they are at this moment, these as whoever sees most of them; nothing of what the
-    /// database holds.
+    /// The server and the sessions as they are now, read with the login that sees most of them; nothing of the database's
+    /// contents.
     ///
-    /// Before a reset that is the administrator, whatever he sees: the role's own session would be in the reset's way.
+    /// Before a reset that is always the administrator: a session of the role would block the reset.
     static func readSessions(_ site: SiteReader, isBeforeReset: Bool = false) async throws -> DatabaseState {
         var (state, password) = try await readServer(site)
         let admin = try await site.postgres(.admin(database: state.adminDatabase))
@@ -72,20 +72,20 @@ extension DatabaseState {
         return try await site.postgres(.admin(database: database))
     }
 
-    /// A database that is made anew has what the server's files have, or what template1 already has.
+    /// A new database gets what the server's files offer, or what template1 already has.
     private mutating func readTemplate(_ site: SiteReader) async throws {
         let admin = try await site.postgres(.admin(database: adminDatabase))
         template = try await admin.extensionStates(extensions.all)
         guard !server.reader.attributes.isSuperuser, template.contains(where: \.needsSuperuser) else { return }
         let reader = try await site.postgres(.admin(database: "template1"))
         template = try await reader.extensionStates(extensions.all)
-        // Nobody may be connected to what a database is copied from.
+        // A database cannot be copied from a template with open sessions.
         await reader.connection.close()
     }
 
     /// Logs in as Chatwoot does, where there is something to log in to; what is not the role's own failure is thrown.
     private mutating func logIn(_ site: SiteReader, _ password: Secret?) async throws -> PostgresReader? {
-        // Whoever asks now is told that the database accepts no connections, whatever his rights.
+        // The server now rejects every login because the database accepts no connections.
         guard let password, server.role != nil, server.database?.allowsConnections == true else { return nil }
         do {
             let reader = try await site.postgres(.owner(of: .chatwoot(site.inventory), password: password))
@@ -114,7 +114,7 @@ extension DatabaseState {
         }
         self.contents = contents
         try await readMigrations(inside: admin, own: own)
-        // Only whoever is told of them needs figures.
+        // Only a refusal needs the figures.
         guard case .refuse = task else { return }
         try await first.countRows(in: &contents.relations)
         self.contents = contents

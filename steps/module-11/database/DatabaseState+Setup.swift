@@ -104,7 +104,7 @@ extension DatabaseState {
                 change: .join(administrator: administrator), certainty: server.role == nil ? .predicted : .proved)
             return setup.changes.insert(planned, at: place)
         }
-        // Whoever may not even create the role has been told so.
+        // The missing right to create the role was reported above.
         guard server.role != nil else { return }
         let options = server.version < 160_000 ? "" : " WITH ADMIN TRUE, INHERIT TRUE, SET TRUE"
         refuse(

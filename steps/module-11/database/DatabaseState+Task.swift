@@ -8,13 +8,13 @@ extension DatabaseState {
         case load
         /// Tables without a row, of a load that was cut off: the task drops them and loads again.
         case loadAgain
-        /// The schema is there and the seed never ran to its end: the task would skip it, and nobody could sign up.
+        /// The schema is loaded and the seed never finished: the task would skip it, and nobody could sign up.
         case seed
         /// Schema and seed are there; migrations of a newer image may be missing.
         case keep
         /// The task would destroy data, or make it anybody's.
         case refuse(DatabaseRefusal)
-        /// Nobody can look into the database yet.
+        /// The database cannot be read yet.
         case unknown
     }
 
@@ -91,7 +91,7 @@ extension DatabaseState {
             attempt: attempt, cause: first.change.missing(in: self), cure: .step(SetupCredentials.id))
     }
 
-    /// Why new code may not serve on it yet: what the migration's own step would refuse is told instead of that step.
+    /// Why new code must not use it yet: if the migration step itself would refuse, the reason for that.
     func notMigrated(_ attempt: String) -> DatabaseRefusal {
         if case .refuse(let refusal) = task { return refusal }
         return DatabaseRefusal(

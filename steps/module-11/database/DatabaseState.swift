@@ -14,15 +14,15 @@ struct DatabaseState: Sendable, Hashable {
     var adminDatabase = "postgres"
     /// The extensions that the image wants; see ``Extensions``.
     var extensions = Extensions(image: nil)
-    /// What the server says to the administrator.
+    /// What the server shows the administrator.
     var server: ServerFacts
     /// Whether a password for the role has been generated or given yet.
     var hasPassword = true
-    /// What came of logging in as Chatwoot does.
+    /// The result of logging in as Chatwoot does.
     var login = Login.untried
-    /// What lies in the database; `nil` where there is none, or where nobody who may log in can look.
+    /// The contents of the database; `nil` if there is none, or if neither login can read them.
     var contents: DatabaseContents?
-    /// What the server's files and template1 have of the extensions, for a database that is yet to be made.
+    /// What the server's files and template1 have of the extensions, for a database that is to be created.
     var template: [ExtensionState] = []
     /// `search_path` as Chatwoot's session has it; `nil` where it does not log in.
     var sessionPath: String?
@@ -42,9 +42,9 @@ struct DatabaseState: Sendable, Hashable {
         let newest: String
     }
 
-    /// What came of logging in as Chatwoot's role, with the password of the cluster.
+    /// The result of logging in as Chatwoot's role, with the password of the cluster.
     enum Login: Sendable, Hashable {
-        /// There is no database, no password, or nobody may connect now.
+        /// There is no database, no password, or connections are refused.
         case untried
         case accepted
         /// The server's answer.
@@ -107,20 +107,20 @@ extension DatabaseState {
         }
     }
 
-    /// What holds rows, or may hold some that nobody who reads can see; but for the tables of Rails.
+    /// What contains rows, or may contain rows that the readers cannot see; without the tables of Rails.
     var data: [RelationFacts] {
         (contents?.relations ?? []).filter {
             $0.keepsRows && $0.rows != .none && !Self.railsTables.contains($0.object.name)
         }
     }
 
-    /// Whether anything in the database would be missed, wherever it lies.
+    /// Whether the database contains any data, in any schema.
     var hasData: Bool { !data.isEmpty || contents?.hasLargeObjects == true }
 
     /// Whether Rails would take the schema for loaded: it writes `ar_internal_metadata` after the last table.
     var isLoaded: Bool { table("ar_internal_metadata") != nil }
 
-    /// Whether there are users; where nobody may look, there are.
+    /// Whether there are users; assumed if they cannot be read.
     var hasUsers: Bool { (table("users")?.rows ?? .none) != .none }
 
     /// Whether there are settings, which the seed makes and the task's migration run too.

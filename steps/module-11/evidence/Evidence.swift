@@ -51,7 +51,7 @@ private func events(_ objects: [JSONValue]) -> String {
     }.sorted().joined(separator: "\n") + "\n"
 }
 
-/// The end of every container's log, and of the one before it where it was started anew.
+/// The end of every container's log, and of the previous one if it was restarted.
 private func logs(of objects: [JSONValue], on site: SiteReader) async -> [Evidence] {
     var found: [Evidence] = []
     for pod in objects where pod["kind"]?.string == "Pod" {

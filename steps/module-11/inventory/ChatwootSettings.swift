@@ -69,7 +69,7 @@ extension ChatwootSettings {
     enum ReplicaCount: Sendable, Hashable {
         /// This many.
         case exactly(Int)
-        /// As many as whoever scales it by hand, or its autoscaler, says.
+        /// The number is set by hand or by an autoscaler.
         case leave
 
         /// The number that a manifest sends; `nil` for a count that is left alone.

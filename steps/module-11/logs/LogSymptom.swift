@@ -1,7 +1,7 @@
 import ClientKit
 import StepKit
 
-/// What an exception in the log of Chatwoot's pods shows, and the cause behind it: a row of ``table``.
+/// What an exception in the log of Chatwoot's pods shows, and its cause: a row of ``table``.
 ///
 /// Several exceptions name a symptom and hide the cause; for those the row looks where they point.
 struct LogSymptom: Sendable {
@@ -30,7 +30,7 @@ struct LogSymptom: Sendable {
         case schemaAhead
         /// A statement took longer than it may, or waited for a lock.
         case statementTimeout
-        /// Two transactions or migrations stand in each other's way.
+        /// Two transactions or migrations block each other.
         case concurrentMigration
         /// PostgreSQL's disk or memory is full.
         case databaseFull
@@ -61,7 +61,7 @@ struct LogSymptom: Sendable {
         case nameUnknown
         /// TLS is not agreed on.
         case tls
-        /// The process wants more memory than it may have.
+        /// The process needs more memory than its limit.
         case memory
         /// A folder of the container cannot be written to, or its disk is full.
         case containerDisk
@@ -75,7 +75,7 @@ struct LogSymptom: Sendable {
         case valueBreaksFile
     }
 
-    /// Whose log it is: no step is told as the remedy for its own failure.
+    /// Whose log it is: a step is never the remedy for its own failure.
     enum Place: Sendable {
         /// The Job that migrates the database.
         case migration
@@ -83,7 +83,7 @@ struct LogSymptom: Sendable {
         case pods
     }
 
-    /// Classes of exceptions, and what the server's words name where the class alone does not tell enough.
+    /// Classes of exceptions, and what the server's message names if the class alone is not specific enough.
     struct Pattern: Sendable {
         let classes: Set<String>
         let mention: Mention

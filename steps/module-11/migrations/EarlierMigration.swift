@@ -1,17 +1,17 @@
 import Kubernetes
 import StepKit
 
-/// How far a Job of an earlier run has come, judged by what the cluster shows: whether anything of it may still work.
+/// The state of an earlier run's Job, according to the cluster: whether anything of it may still be working.
 enum EarlierMigration: Sendable, Hashable {
-    /// Nothing of it is left that could work.
+    /// Nothing of it could still be working.
     case over
-    /// It is ended, and these pods of it have not gone yet; they may take `grace` seconds for it.
+    /// It has ended, and these pods of it are still terminating, for up to `grace` seconds.
     case leaving([String], grace: Int)
     /// None of its containers has ever started.
     case notStarted
-    /// A container of it works, as its node says.
+    /// One of its containers is running, according to its node.
     case running
-    /// It may work; the node of this pod does not say.
+    /// It may be running; the node of this pod does not report.
     case unseen(pod: String, node: String)
 
     /// Judges a Job by its pods, those that outlived their Job included, and by the cluster's nodes.
@@ -47,13 +47,13 @@ extension JSONValue {
         }
     }
 
-    /// Whether a Job has ended well.
+    /// Whether a Job has succeeded.
     var isCompleteJob: Bool { isTrue("Complete") }
 
     /// Whether a Job has ended.
     var isFinishedJob: Bool { isTrue("Complete") || isTrue("Failed") }
 
-    /// Whether a Job has ended, or only waits for its pods to go: newer clusters say so by FailureTarget and SuccessCriteriaMet.
+    /// Whether a Job has ended, or is only waiting for its pods to terminate: newer clusters show that as FailureTarget and SuccessCriteriaMet.
     fileprivate var isEndingJob: Bool { isFinishedJob || isTrue("FailureTarget") || isTrue("SuccessCriteriaMet") }
 
     /// Whether a container of a pod has ever been started, as the pod's node said last.

@@ -3,14 +3,14 @@ import Kubernetes
 import Postgres
 import StepKit
 
-/// What earlier runs, or anybody else, have left of migrations: waited for until nothing of it works any more.
+/// The migrations that earlier runs, or somebody by hand, have started: waited for until none of them is working.
 struct EarlierMigrations {
     private let site: SiteWriter
     private var reader: SiteReader { site.reader }
     private var limits: Inventory.Limits { reader.inventory.limits }
     private var namespace: String { reader.inventory.chatwoot.namespace }
 
-    /// Whether what they work on is about to be set aside, so that it need not be mended for them.
+    /// Whether their database is about to be set aside, so that their failures need no fix.
     private let isBeforeReset: Bool
 
     init(_ site: SiteWriter, isBeforeReset: Bool = false) {
@@ -29,11 +29,11 @@ struct EarlierMigrations {
         try await objects().filter { $0["kind"]?.string == "Job" && $0.isOfMigrations }
     }
 
-    /// Waits until nothing works any more, in the cluster and in the database; the Jobs that it waited for and that are
-    /// there still, as they ended.
+    /// Waits until none is working, in the cluster and in the database; returns the Jobs that it waited for and that still
+    /// exist, as they ended.
     ///
-    /// Only a Job none of whose containers ever started is removed. What may work and is out of sight is waited for, and
-    /// then left to a person.
+    /// Only a Job none of whose containers ever started is removed. One that may be working without being visible is waited for,
+    /// and then left to a person.
     func finish() async throws -> [JSONValue] {
         var ended: [JSONValue] = []
         for name in try await names() {
@@ -94,7 +94,7 @@ struct EarlierMigrations {
         return true
     }
 
-    /// Waits for a Job that goes on; one that fails meanwhile is said, and begun anew by whoever wants it.
+    /// Waits for a Job that is running; if it fails, that is a warning, and the caller starts another one.
     private func watch(_ name: String) async throws {
         reader.reporter.says("waiting for Job \(name), which an earlier run began")
         do {
@@ -109,7 +109,7 @@ struct EarlierMigrations {
         }
     }
 
-    /// What keeps a Job from ending, as the step that waits for it says: a reset comes before the steps that would mend it.
+    /// Why a Job does not end, for the step that waits for it: a reset comes before the steps that would fix it.
     func told(_ error: any ExplainedError, of name: String) -> any ExplainedError {
         guard isBeforeReset else { return error }
         return StepFailure(
@@ -119,7 +119,7 @@ struct EarlierMigrations {
                     + "\(name); then \(.resume)"), kind: error.kind)
     }
 
-    /// Whether no container of the Job can start, so that what was corrected since can only help a new one.
+    /// Whether no container of the Job can start, so that a correction made since only helps a new one.
     private func isStuck(_ name: String) async throws -> Bool {
         let verdicts = try await reader.cluster.verdicts(on: [.job(name)], namespace: namespace)
         guard case .waiting(_, let trouble?) = verdicts.first else { return false }
@@ -134,12 +134,12 @@ struct EarlierMigrations {
         do throws(KubernetesError) {
             try await site.cluster.deleteUnchanged(job: job)
         } catch {
-            // Looked at again by the caller.
+            // The caller reads it again.
             guard [.conflict, .notFound].contains(error.serverReason) else { throw error }
         }
     }
 
-    /// Waits until the pods of a Job that is ended are gone: their containers work until then.
+    /// Waits until the pods of an ended Job are gone: their containers run until then.
     private func waitUntilGone(_ name: String, pods: [String], grace: Int) async throws {
         let limit = Duration.seconds(grace) + Self.margin
         let words = pods.joined(separator: ", ")

@@ -14,7 +14,7 @@ struct MigrationBackup {
         self.state = state
     }
 
-    /// What the plan says of it; throws where it cannot be made, so that the migration is not begun.
+    /// The change in the plan; throws if it cannot be made, so that the migration is not started.
     func changes() async throws -> [Change] {
         guard !site.options.skipsBackup else { return [] }
         return [
@@ -24,14 +24,14 @@ struct MigrationBackup {
         ]
     }
 
-    /// The directory that would hold it; throws where it cannot be made.
+    /// The directory for it; throws if it cannot be made.
     func place() async throws -> String {
         let file = try await host().place(for: source(), title: title)
         // A run's file has its name from the run, which no plan knows.
         return "\(file.host):\(site.inventory.backup?.directory ?? "")"
     }
 
-    /// Makes it and tells how it is restored; `nil` where the operator wants none, which is recorded.
+    /// Makes it and notes how to restore it; `nil` if the operator asked for none, which is recorded.
     func make(on writable: SiteWriter) async throws -> DumpFile? {
         guard !site.options.skipsBackup else {
             site.reporter.warns("database \"\(chatwoot.database)\" is migrated without a backup, as --no-backup asks")

@@ -1,8 +1,8 @@
 import Postgres
 
-/// How a session shows that it is a migration's.
+/// How to recognise a migration's session.
 enum MigrationSessions {
-    /// How the Jobs' sessions are called in the database; see ``MigrationJob``.
+    /// The application_name of the Jobs' sessions; see ``MigrationJob``.
     static let applicationName = "chatwoot-migrations-"
 
     /// The key of the advisory lock that Rails' migrations take: a number of its own times the CRC-32 of the database's name.
@@ -22,7 +22,7 @@ extension DatabaseState {
     /// Chatwoot's role changes tables there now.
     ///
     /// The last is how `db:chatwoot_prepare`, started by hand, shows while it loads the schema, which Rails does without a lock
-    /// and in one short transaction a table. Pods that serve never change a table.
+    /// and in one short transaction a table. Serving pods never alter a table.
     var migrationSessions: [DatabaseSession] {
         sessions.filter { session in
             session.application.hasPrefix(MigrationSessions.applicationName) || holdsMigrationLock(session)

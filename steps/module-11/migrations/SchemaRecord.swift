@@ -7,13 +7,13 @@ struct SchemaRecord {
     let data: [String: String]
     let manifest: any Manifest
 
-    /// Whose migration the record tells of, seen from the image that is wanted now.
+    /// Which image migrated the database according to the record, compared with the wanted one.
     enum Author: Sendable, Hashable {
         /// This very image's.
         case wanted
         /// Another one's; the end of a sentence that says which.
         case other(String)
-        /// Nobody knows: there is no record, or it does not say.
+        /// Unknown: there is no record, or it does not say.
         case unknown
     }
 
@@ -26,7 +26,7 @@ struct SchemaRecord {
         manifest = ConfigMap(metadata: .chatwoot(ChatwootNames.schemaRecord, in: site), data: data)
     }
 
-    /// Whether the cluster holds the record as it shall be; read without a dry run, for the many runs that find it so.
+    /// Whether the cluster has the right record; read without a dry run, since most runs find it so.
     func isInPlace(_ site: SiteReader) async throws -> Bool {
         guard let live = try await live(site), live["data"]?.strings == data else { return false }
         let labels = live["metadata", "labels"]?.strings ?? [:]
@@ -45,7 +45,7 @@ struct SchemaRecord {
         return (Self.author(of: record, wanted: image, pulled: pulled), isUnchanged)
     }
 
-    /// Whose migration `record` tells of.
+    /// Which image migrated the database according to `record`.
     ///
     /// Records of earlier versions name no digest: there the digests count that nodes `pulled` for the image.
     static func author(of record: [String: String], wanted: ResolvedImage, pulled: Set<String>) -> Author {

@@ -1,7 +1,7 @@
 import Kubernetes
 import StepKit
 
-/// A migration whose node does not say whether it works: the database is asked, and a person decides.
+/// A migration whose node does not report whether it is running: the database is checked, and a person decides.
 struct UnseenMigration {
     private let site: SiteReader
     private let job: String
@@ -15,8 +15,8 @@ struct UnseenMigration {
         self.isBeforeReset = isBeforeReset
     }
 
-    /// Waits until the node tells again: as long as a migration may take while the database shows this one at work, and as
-    /// long as a rollout where it does not.
+    /// Waits until the node reports again: as long as a migration may take while the database shows this one working, and as
+    /// long as a rollout if it does not.
     func wait(until isSeen: (String) async throws -> Bool) async throws {
         let limits = site.inventory.limits
         let began = ContinuousClock.now

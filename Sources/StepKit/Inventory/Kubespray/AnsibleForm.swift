@@ -34,7 +34,7 @@ enum AnsibleForm {
         return nil
     }
 
-    /// A name beside `file` for what is made of it.
+    /// The path next to `file` for the converted file.
     private static func output(of file: String) -> String {
         let folder = file.lastIndex(of: "/").map { file[...$0] } ?? ""
         let name = file.dropFirst(folder.count)

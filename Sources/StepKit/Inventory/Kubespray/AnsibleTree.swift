@@ -1,6 +1,6 @@
 import Yams
 
-/// The groups of an Ansible inventory as they are written: each may stand in several places, and only be named in some.
+/// The groups of an Ansible inventory as they are written: each may appear in several places, and only be referenced in some.
 struct AnsibleTree {
     private struct Group {
         var hosts: Set<String> = []

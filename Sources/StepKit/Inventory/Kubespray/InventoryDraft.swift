@@ -32,7 +32,7 @@ struct InventoryDraft {
             path = path[..<cut]
         }
         let origin = origins[String(path)]
-        // A place in the document, which nobody has seen yet, would mislead.
+        // A position in the document, which the operator has not seen yet, would be misleading.
         let message = problem.message.replacing(/\ \(line \d+\)/, with: "")
         return InventoryProblem(path: origin?.path ?? problem.path, at: origin?.position, message)
     }
@@ -53,7 +53,7 @@ struct InventoryDraft {
         root["ssh.port"] = .number("\(common.port)")
         if let old = root["ssh.via"]?.text, via == nil {
             note(
-                "ssh.via of the inventory that is followed (\(old)) is left out: none of kubespray's hosts uses a jump host"
+                "ssh.via of the --like inventory (\(old)) is left out: none of kubespray's hosts uses a jump host"
             )
         }
         root["ssh.via"] = via.map(InventoryValue.string)
@@ -96,7 +96,7 @@ struct InventoryDraft {
         }
         for entry in kept {
             note(
-                "the host \(entry.value["name"]?.text ?? ""), outside Kubernetes, is that of the inventory that is followed"
+                "the host \(entry.value["name"]?.text ?? ""), outside Kubernetes, is taken from the --like inventory"
             )
         }
         return kept.map { entry in

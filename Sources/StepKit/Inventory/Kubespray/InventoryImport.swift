@@ -20,7 +20,7 @@ public struct InventoryImport: Sendable {
         public let blanks: [String]
     }
 
-    /// What the import must be told, in the order of the document.
+    /// What must be given to the import, in the order of the document.
     private static func keys(for modules: [Module]) -> [ImportedKey] {
         [
             ImportedKey("name", hint: "the platform's name"),
@@ -47,7 +47,7 @@ public struct InventoryImport: Sendable {
     private let modules: [Module]
 
     /// Takes `values` for keys, then those of the inventory in the file `like`; the result, an inventory for
-    /// `modules`, will lie in `folder`.
+    /// `modules`, will be in `folder`.
     ///
     /// Blocks on the file: call it off the cooperative pool.
     public init(
@@ -87,7 +87,7 @@ public struct InventoryImport: Sendable {
         }
     }
 
-    /// Converts the YAML text of `file`; every mistake in it is reported at once.
+    /// Converts the YAML text of `file`; all mistakes in it are reported together.
     public func convert(_ yaml: String, file: String) throws(InventoryError) -> Result {
         if let objection = AnsibleForm.objection(to: yaml, file: file) { throw failure(of: file, [objection]) }
         let found = KubesprayHosts(yaml: yaml)

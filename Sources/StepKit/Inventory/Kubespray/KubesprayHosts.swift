@@ -93,7 +93,7 @@ struct KubesprayHosts {
             let problem = InventoryProblem(
                 path: variable.path, at: variable.position,
                 "is vaulted, and the runner has no vault password: show the value with `ansible -i FILE \(host.name) "
-                    + "-m debug -a var=\(name) --ask-vault-pass`, and write it in plain")
+                    + "-m debug -a var=\(name) --ask-vault-pass`, and write it in plain text")
             // What a group says is said once, not once a host.
             if !problems.contains(where: { $0.path == problem.path }) { problems.append(problem) }
         }
@@ -117,7 +117,7 @@ struct KubesprayHosts {
         }
     }
 
-    /// Whether Ansible gets root's rights by sudo, which it does unless told otherwise; other ways are noted.
+    /// Whether Ansible becomes root with sudo, its default method; other methods are noted.
     private mutating func becomes(_ host: AnsibleInventory.Host) -> Bool {
         guard let become = host.variable("ansible_become", "ansible_sudo"),
             ["true", "yes", "on", "1"].contains(become.text.lowercased())
@@ -158,7 +158,7 @@ struct KubesprayHosts {
         if !isNamed, bastions.count == 1, bastions[0].name != host.name {
             hosts[index].via = bastions[0].name
             note(
-                "is the bastion: the others are reached through it",
+                "is the bastion: the other hosts are reached through it",
                 of: bastions[0].origins[""]?.path ?? "", at: bastions[0].origins[""]?.position ?? .start)
         }
     }
