@@ -18,8 +18,8 @@ final class DatabasePlatform: DataServices {
     let chatwoot = GeneratedSecrets.standIn()
     /// The databases that were connected to for reading.
     let read = Mutex<[String]>([])
-    /// What a step noted for the operator.
-    let notes = Mutex<[String]>([])
+    /// What a step warned of.
+    let warnings = Mutex<[String]>([])
 
     init(_ installation: PostgresInstallation, administrator options: String) async throws {
         server = try PostgresServer(programs: installation.programs)
@@ -77,9 +77,9 @@ final class DatabasePlatform: DataServices {
             module: module11, inventory: inventory, credentials: SiteSample.credentials(),
             cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node,
             nodes: [node], absentNodes: [], services: self, generated: store, prefetch: Prefetch(),
-            reporter: Reporter(progress: { _ in }, warning: { _ in }) { text in
-                self.notes.withLock { $0.append(text) }
-            })
+            reporter: Reporter(progress: { _ in }, warning: { warning in
+                self.warnings.withLock { $0.append(warning.text) }
+            }))
         return SiteWriter(
             reader: reader, cluster: ClusterWriter(shell: shell, kubeconfig: inventory.cluster.kubeconfig))
     }

@@ -38,25 +38,40 @@ import Testing
         let (platform, session) = try await platformInUse()
         let reset = try await beginReset(platform)
         reset.cancel()
-        await #expect(throws: CancellationError.self) { try await reset.value }
+        await #expect(throws: (any Error).self) { try await reset.value }
         #expect(try await facts(platform).allowsConnections)
-        #expect(platform.notes.withLock { $0 }.isEmpty)
+        #expect(platform.warnings.withLock { $0 }.isEmpty)
         await session.connection.close()
     }
 
-    @Test func whereConnectionsCannotBeAllowedAgainTheStatementIsNoted() async throws {
+    @Test func whereConnectionsCannotBeAllowedAgainAWarningHasTheStatement() async throws {
         let (platform, session) = try await platformInUse()
         let reset = try await beginReset(platform)
         let superuser = try await platform.superuser("postgres")
-        try await superuser.execute("ALTER DATABASE chatwoot OWNER TO postgres")
+        for statement in ["CREATE ROLE another", "ALTER DATABASE chatwoot OWNER TO another"] {
+            try await superuser.execute(statement)
+        }
         reset.cancel()
-        _ = await reset.result
+        await #expect(throws: (any Error).self) { try await reset.value }
         #expect(try await !facts(platform).allowsConnections)
-        let note = try #require(platform.notes.withLock { $0 }.first)
-        let statement = try #require(note.split(separator: "\n").last)
-        try await superuser.execute(String(statement))
+        let warning = try #require(platform.warnings.withLock { $0 }.first)
+        #expect(warning.contains("`runner resume` or `runner run 11`"), "\(warning)")
+        let statement = try #require(warning.firstRange(of: "ALTER DATABASE")).lowerBound
+        try await superuser.execute(String(warning[statement...]))
         #expect(try await facts(platform).allowsConnections)
         await session.connection.close()
+    }
+
+    /// The connection that refused connections is gone; another one allows them again.
+    @Test func aBrokenConnectionAllowsThemAgainThroughAnother() async throws {
+        let (platform, session) = try await platformInUse()
+        let reset = try await beginReset(platform)
+        let superuser = try await platform.superuser("postgres")
+        try await superuser.endSessions(of: "runner_admin", on: "postgres")
+        await session.connection.close()
+        await #expect(throws: PostgresError.self) { try await reset.value }
+        #expect(try await facts(platform).allowsConnections)
+        #expect(platform.warnings.withLock { $0 }.isEmpty)
     }
 
     /// Somebody had refused connections before; that the renaming fails does not undo it.

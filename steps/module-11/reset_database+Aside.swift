@@ -78,8 +78,8 @@ extension ResetDatabase {
     /// Refuses connections to the database, ends Chatwoot's sessions, renames it once nobody is connected, and allows
     /// connections to it under its new name.
     ///
-    /// Where that fails or the run is interrupted, connections are allowed again, unless they were refused before; where that
-    /// fails as well, a note has the statement.
+    /// If that fails or the run is interrupted, connections are allowed again, unless they were refused before; if that fails
+    /// as well, a warning has the statement.
     func setAside(_ database: DatabaseFacts, as aside: String, on site: SiteWriter) async throws {
         let login = DatabaseLogin.admin(database: site.reader.inventory.postgres.adminDatabase)
         // An earlier process of this run may have been killed before it could allow them again.
@@ -116,16 +116,17 @@ extension ResetDatabase {
             return nil
         } catch {
             let adminDatabase = site.reader.inventory.postgres.adminDatabase
-            site.reader.reporter.notes(
-                """
-                connections to the database "\(present)" are still refused; to allow them:
-                  in database \(adminDatabase), as administrator:
-                  ALTER DATABASE \(quoted(present)) ALLOW_CONNECTIONS true;
-                """)
+            let statement = "ALTER DATABASE \(quoted(present)) ALLOW_CONNECTIONS true"
+            // Shown and recorded also where the run was interrupted, which has no other message.
+            site.reader.reporter.warns(
+                "connections to the database \(present) are still refused; "
+                    + site.reader.remedy("\(.resume) or \(.run) allows them, and so does an administrator in ")
+                    + "database \(adminDatabase): \(statement)",
+                about: .thing(.database(name: present), words: "connections"))
             return error as? any ExplainedError
                 ?? StepFailure(
                     "allow connections to the database \(present)", host: site.reader.postgresWords,
-                    cause: "\(error)", remedy: "allow them as the note says")
+                    cause: "\(error)", remedy: "run in database \(adminDatabase): \(statement)")
         }
     }
 
