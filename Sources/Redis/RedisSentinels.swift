@@ -27,8 +27,22 @@ public struct RedisSentinels: Sendable, Hashable {
         let isDisconnected: Bool
     }
 
-    /// Where to dial for a place; `nil` for the place itself.
-    public typealias Forward = @Sendable (Place) async throws -> (address: String, port: UInt16)?
+    /// A port of this machine that leads to a place, for one connection.
+    public struct Tunnel: Sendable {
+        let address: String
+        let port: UInt16
+        let close: @Sendable () async -> Void
+
+        /// Describes a tunnel; `close` ends one to which nothing has connected.
+        public init(address: String, port: UInt16, close: @escaping @Sendable () async -> Void = {}) {
+            self.address = address
+            self.port = port
+            self.close = close
+        }
+    }
+
+    /// Opens a tunnel to a place; `nil` if the place itself is dialled.
+    public typealias Forward = @Sendable (Place) async throws -> Tunnel?
 
     /// The Sentinels, asked in this order.
     public let places: [Place]

@@ -64,26 +64,32 @@ extension RedisEndpoint {
         through forward: RedisSentinels.Forward,
         open: (RedisEndpoint) async throws(RedisError) -> Connection
     ) async throws -> Connection {
-        let first = try await dialled(through: forward)
+        let place = RedisSentinels.Place(host: host, port: port)
+        guard let first = try await forward(place) else { return try await open(self) }
+        let endpoint = dialling(first)
         do throws(RedisError) {
-            return try await open(first)
+            return try await open(endpoint)
         } catch let refusal {
-            guard first.dialPort != nil, refusal.suspicion(at: first) != nil else { throw refusal }
-            let second: RedisEndpoint
+            // Nothing may have connected to it.
+            await first.close()
+            guard refusal.suspicion(at: endpoint) != nil else { throw refusal }
+            let second: RedisSentinels.Tunnel?
             do {
-                second = try await dialled(through: forward)
+                second = try await forward(place)
             } catch {
-                // Without a second way the first failure is all that is known.
+                // Without a second tunnel the first failure is all that is known.
                 throw refusal
             }
-            throw await RedisConnection.explained(refusal, at: second)
+            guard let second else { throw refusal }
+            let explained = await RedisConnection.explained(refusal, at: dialling(second))
+            await second.close()
+            throw explained
         }
     }
 
-    private func dialled(through forward: RedisSentinels.Forward) async throws -> RedisEndpoint {
-        guard let way = try await forward(.init(host: host, port: port)) else { return self }
+    private func dialling(_ tunnel: RedisSentinels.Tunnel) -> RedisEndpoint {
         var endpoint = self
-        (endpoint.dialAddress, endpoint.dialPort) = way
+        (endpoint.dialAddress, endpoint.dialPort) = (tunnel.address, tunnel.port)
         return endpoint
     }
 }

@@ -116,7 +116,7 @@ import Testing
         let nowhere = freePort()
         let master = group.master.port
         let error = try await refusal(group.group()) { place in
-            place.port == master ? ("127.0.0.1", nowhere) : nil
+            place.port == master ? .init(address: "127.0.0.1", port: nowhere) : nil
         }
         #expect(error.reason == .masterUnreachable && error.kind == .unreachable)
         #expect(error.host == "127.0.0.1:\(master)")

@@ -16,10 +16,13 @@ private final class OneTimeWays: Sendable {
 
     var count: Int { relays.withLock { $0.count } }
 
-    func next() -> (address: String, port: UInt16) {
+    /// How many were closed by their user.
+    let closed = Mutex(0)
+
+    func next() -> RedisSentinels.Tunnel {
         let relay = Relay(to: target, most: 1)
         relays.withLock { $0.append(relay) }
-        return ("127.0.0.1", relay.port)
+        return .init(address: "127.0.0.1", port: relay.port) { self.closed.withLock { $0 += 1 } }
     }
 }
 
@@ -37,6 +40,15 @@ private final class OneTimeWays: Sendable {
         RedisEndpoint(
             host: "redis.test", password: Secret(RedisServer.password), trusted: trusted, connectTimeout: limit,
             commandTimeout: limit)
+    }
+
+    /// What fails before it dials leaves nothing that listens.
+    @Test func aTunnelThatNothingConnectedToIsClosed() async throws {
+        let ways = OneTimeWays(to: freePort())
+        let mistaken = RedisEndpoint(
+            host: "redis.test", password: Secret(""), connectTimeout: .seconds(5), commandTimeout: .seconds(5))
+        #expect(await refusal(mistaken) { _ in ways.next() }?.reason == .invalidInput)
+        #expect(ways.count == 1 && ways.closed.withLock { $0 } == 1)
     }
 
     @Test func aServerWithTLSOnlySaysSo() async throws {

@@ -18,6 +18,36 @@ import Testing
         postgres: String = "\"hosts\": [\"127.0.0.1\"]", redis: String = "\"host\": \"127.0.0.1\"",
         _ use: (LiveDataServices) async throws -> Value
     ) async throws -> Value {
+        try await withPlatform(postgres: postgres, redis: redis) { inventory, credentials, hosts in
+            let services = LiveDataServices(
+                inventory: inventory, credentials: credentials, hosts: hosts, observer: IgnoringObserver())
+            let master = try await hosts.connect(to: inventory.hosts[0]).get()
+            await services.tunnel(through: master)
+            let value = try await use(services)
+            await services.close()
+            await master.close()
+            return value
+        }
+    }
+
+    private func withTunnels(
+        to port: UInt16, _ use: (PostgresConnector) async throws -> Void
+    ) async throws {
+        let service = "\"hosts\": [\"127.0.0.1\"], \"port\": \(port), \"sslmode\": \"disable\""
+        try await withPlatform(postgres: service) { inventory, credentials, hosts in
+            let tunnels = Tunnels(hosts)
+            await tunnels.lead(through: inventory.hosts[0])
+            try await use(
+                PostgresConnector(
+                    inventory, credentials: credentials.postgres, through: tunnels, observer: IgnoringObserver()))
+            await tunnels.close()
+        }
+    }
+
+    private func withPlatform<Value: Sendable>(
+        postgres: String = "\"hosts\": [\"127.0.0.1\"]", redis: String = "\"host\": \"127.0.0.1\"",
+        _ use: (StepKit.Inventory, Credentials, LiveHosts) async throws -> Value
+    ) async throws -> Value {
         let sshd = try SSHServer()
         defer { sshd.stop() }
         let changes = [
@@ -39,15 +69,8 @@ import Testing
                 user: "kb_admin", password: Secret(PostgresServer.adminPassword), host: nil, port: nil),
             redis: RedisCredentials(password: Secret(RedisServer.password)),
             registry: RegistryCredentials(username: "nobody", token: Secret("none")), objectStorage: nil)
-        let hosts = LiveHosts(inventory, observer: IgnoringObserver()) { _ in nil }
-        let master = try await hosts.connect(to: inventory.hosts[0]).get()
-        let services = LiveDataServices(
-            inventory: inventory, credentials: credentials, hosts: hosts, observer: IgnoringObserver())
-        await services.tunnel(through: master)
-        let value = try await use(services)
-        await services.close()
-        await master.close()
-        return value
+        return try await use(
+            inventory, credentials, LiveHosts(inventory, observer: IgnoringObserver()) { _ in nil })
     }
 
     private func redisRefusal(_ redis: String) async throws -> RedisError? {
@@ -97,6 +120,27 @@ import Testing
         let sentinel = "\"hosts\": [\"127.0.0.1:\(group.sentinels[0])\"], \"master\": \"\(SentinelGroup.masterName)\""
         let error = try await redisRefusal("\"host\": \"127.0.0.1\", \"sentinel\": { \(sentinel) }")
         #expect(error?.reason == .wantsTLS && error?.host == "127.0.0.1:\(server.port)", "\(String(describing: error))")
+    }
+
+    /// What fails before it dials leaves nothing that listens.
+    @Test func aTunnelThatNothingConnectedToIsClosed() async throws {
+        let server = try PostgresServer()
+        defer { server.stop() }
+        let dialled = Locked<UInt16?>(nil)
+        try await withTunnels(to: server.port) { connector in
+            let error = await #expect(throws: PostgresError.self) {
+                try await connector.connect(as: .admin(database: "postgres")) {
+                    (endpoint) throws(PostgresError) in
+                    dialled.withLock { $0 = endpoint.hosts[0].dialPort }
+                    var mistaken = endpoint
+                    mistaken.user = ""
+                    return try await PostgresReader.connect(to: mistaken, observer: IgnoringObserver())
+                }
+            }
+            #expect(error?.reason == .invalidInput)
+            let port = try #require(dialled.withLock { $0 })
+            #expect(!isListening(port))
+        }
     }
 
     @Test func postgresTellsTheFaultOfItsCertificate() async throws {

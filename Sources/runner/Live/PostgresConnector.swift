@@ -80,29 +80,28 @@ struct PostgresConnector: Sendable {
     private func connectTunnelled<Face: Sendable>(
         _ endpoint: PostgresEndpoint, tls mode: PostgresEndpoint.TLSMode, _ open: Open<Face>
     ) async throws -> Face {
+        let first = try await tunnel(to: endpoint)
         do {
-            return try await open(tunnelled(endpoint, tls: mode))
-        } catch let refusal as PostgresError where refusal.reason == .tls {
-            let another: PostgresEndpoint
+            return try await open(endpoint.dialling(first, tls: mode))
+        } catch let refusal {
+            // Nothing may have connected to it.
+            await first.close()
+            guard refusal.reason == .tls else { throw refusal }
+            let second: LocalForward
             do {
-                another = try await tunnelled(endpoint, tls: mode)
+                second = try await tunnel(to: endpoint)
             } catch {
                 // Without another tunnel the first failure is all that is known.
                 throw refusal
             }
-            throw await refusal.tlsCause(through: another)
+            let explained = await refusal.tlsCause(through: endpoint.dialling(second, tls: mode))
+            await second.close()
+            throw explained
         }
     }
 
-    private func tunnelled(
-        _ endpoint: PostgresEndpoint, tls mode: PostgresEndpoint.TLSMode
-    ) async throws -> PostgresEndpoint {
-        var endpoint = endpoint
-        let host = endpoint.hosts[0]
-        endpoint.tls = mode
-        endpoint.hosts[0].dialAddress = "127.0.0.1"
-        endpoint.hosts[0].dialPort = try await tunnels.forward(toHost: host.name, port: host.port).port
-        return endpoint
+    private func tunnel(to endpoint: PostgresEndpoint) async throws -> LocalForward {
+        try await tunnels.forward(toHost: endpoint.hosts[0].name, port: endpoint.hosts[0].port)
     }
 
     private func endpoint(of name: String, as login: DatabaseLogin) -> PostgresEndpoint {
@@ -115,6 +114,16 @@ struct PostgresConnector: Sendable {
             hosts: [.init(name, port: UInt16(clamping: service.port))], database: database, user: user,
             password: password, tls: PostgresEndpoint.TLSMode(service.sslmode),
             rootCertificate: service.rootCertificate.flatMap(\.path), connectTimeout: limit)
+    }
+}
+
+extension PostgresEndpoint {
+    fileprivate func dialling(_ tunnel: LocalForward, tls mode: TLSMode) -> PostgresEndpoint {
+        var endpoint = self
+        endpoint.tls = mode
+        endpoint.hosts[0].dialAddress = "127.0.0.1"
+        endpoint.hosts[0].dialPort = tunnel.port
+        return endpoint
     }
 }
 

@@ -23,7 +23,8 @@ struct RedisConnector: Sendable {
         let isTunnelled = inventory.redis.via == .ssh
         forward = { place in
             guard isTunnelled else { return nil }
-            return ("127.0.0.1", try await tunnels.forward(toHost: place.host, port: place.port).port)
+            let tunnel = try await tunnels.forward(toHost: place.host, port: place.port)
+            return .init(address: "127.0.0.1", port: tunnel.port) { await tunnel.close() }
         }
     }
 
