@@ -6,13 +6,14 @@ import Testing
 @testable import Steps
 
 @Suite struct ModuleTests {
-    @Test func hasTheStepsInTheOrderOfTheDesign() {
-        #expect(
-            module11.steps.map(\.id) == [
-                "fix_ufw_k8s_nodes", "reset_database", "11_ct_00_setup_credentials", "11_ct_01_prepare_config",
-                "add_imagepullsecrets",
-                "11_ct_04_run_migrations", "11_ct_02_deploy_chatwoot", "11_ct_03_tests",
-            ])
+    /// Checkpoints and audit logs carry the names, and the order has its reasons; a step beside these changes neither.
+    @Test func theShippedStepsKeepTheirNamesAndTheirOrder() {
+        let shipped: [StepID] = [
+            "fix_ufw_k8s_nodes", "reset_database", "11_ct_00_setup_credentials", "11_ct_01_prepare_config",
+            "add_imagepullsecrets", "11_ct_04_run_migrations", "11_ct_02_deploy_chatwoot", "11_ct_03_tests",
+        ]
+        #expect(module11.steps.map(\.id).filter(shipped.contains) == shipped)
+        #expect(Set(module11.steps.map(\.id)).count == module11.steps.count)
         #expect(module11.number == 11)
     }
 
