@@ -87,7 +87,7 @@ extension JournalError {
         case ENOSPC, EDQUOT:
             "free space on the file system of \(path) (check `df \(path)`), then run `runner resume`"
         case EIO:
-            "the disk under \(path) reports errors: check `dmesg`, or point --state-dir at another disk"
+            "check `dmesg`, or use --state-dir on another disk: the disk of \(path) reports errors"
         case EROFS:
             "mount the file system of \(path) writable, or choose another directory with --state-dir"
         case EACCES, EPERM:
