@@ -167,7 +167,7 @@ extension TLSFailure.Fault {
         case .unknownAuthority: "name the file of the authority that signed it as \(key) in the inventory"
         case .expired: "renew the certificate on the server, and reload it there"
         case .notYetValid: "correct the clock of this machine or of the server"
-        case .otherName: "use the name of the certificate as the host in the inventory, or have a certificate issued for this one"
+        case .otherName: "name the host in the inventory as the certificate does, or have one issued for this name"
         case .other: "inspect it with `openssl s_client`, and have a new one issued"
         }
     }

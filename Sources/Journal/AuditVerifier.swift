@@ -113,7 +113,8 @@ public struct AuditVerifier: Sendable {
         if let damage = previous.damage, !damage.mayGrow {
             let found = try FileFacts(of: "\(before.path)/audit.jsonl")
             if found != FileFacts(bytes: damage.bytes, sha256: damage.sha256) {
-                let problem = "the log of the run before it, \(before.id), was already damaged then, and has changed since"
+                let problem =
+                    "the log of the run before it, \(before.id), was already damaged then, and has changed since"
                 findings.append(
                     AuditFinding("run.json", problem, expected: damage.sha256, found: found?.sha256))
             }

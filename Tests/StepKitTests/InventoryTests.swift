@@ -75,7 +75,9 @@ import Testing
         ])
         let inventory = try InventorySample.parse(text)
         #expect(inventory.masters.first.map { "\($0.user)@\($0.address):\($0.port)" } == "admin@10.0.0.100:2222")
-        #expect(inventory.hosts.first { $0.roles == [.operator] }.map { "\($0.user)@\($0.address):\($0.port)" } == "ops@install.keybuzz.io:22")
+        #expect(
+            inventory.hosts.first { $0.roles == [.operator] }.map { "\($0.user)@\($0.address):\($0.port)" }
+                == "ops@install.keybuzz.io:22")
     }
 
     @Test func hostsGoThroughTheirOwnJumpHostOrThatOfAllOrNone() throws {

@@ -77,9 +77,11 @@ final class DatabasePlatform: DataServices {
             module: module11, inventory: inventory, credentials: SiteSample.credentials(),
             cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node,
             nodes: [node], absentNodes: [], services: self, generated: store, prefetch: Prefetch(),
-            reporter: Reporter(progress: { _ in }, warning: { warning in
-                self.warnings.withLock { $0.append(warning.text) }
-            }))
+            reporter: Reporter(
+                progress: { _ in },
+                warning: { warning in
+                    self.warnings.withLock { $0.append(warning.text) }
+                }))
         return SiteWriter(
             reader: reader, cluster: ClusterWriter(shell: shell, kubeconfig: inventory.cluster.kubeconfig))
     }
