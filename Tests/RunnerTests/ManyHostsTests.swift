@@ -101,7 +101,7 @@ private final class Scratch {
         let output = path("output-\(UUID().uuidString.prefix(8))")
         try #require(FileManager.default.createFile(atPath: output, contents: nil))
         let status = path("status-\(UUID().uuidString.prefix(8))")
-        let script = "\(limits); \"$@\" >\(output); echo $? >\(status)"
+        let script = "\(limits); \"$@\" >\(output); echo $? >\(status).new; mv \(status).new \(status)"
         let runner = Program.runner.file.path
         let command = ["sh", "-c", script, "sh", runner, "inventory", "check", "--probe", "--inventory", inventory]
         let began = ContinuousClock.now

@@ -11,7 +11,7 @@ import Testing
             let server = try await TestServer()
             let (destination, jump) = (try server.destination(), JumpHost(try server.destination()))
             let hoard = Descriptors()
-            for left in 0...8 {
+            for left in 0...24 {
                 hoard.leave(left)
                 let errors = [
                     await errorOfConnecting(to: destination),
@@ -22,11 +22,66 @@ import Testing
                     print("with \(left) descriptors left: \(error)")
                     exit(2)
                 }
-                // One is not enough for anything, whoever asks.
-                if left < 2, errors.contains(where: { $0 == nil }) { exit(3) }
+                // The reserve is for others.
+                if left <= 16, errors.contains(where: { $0 == nil }) { exit(3) }
             }
             let connection = try await SSHConnection.open(to: destination, through: jump)
             guard try await connection.run(RemoteCommand(["true"], effect: .read)).exitStatus == 0 else { exit(4) }
+            server.process.end()
+            exit(0)
+        }
+    }
+
+    /// libdispatch ends the process where it has none left for itself.
+    @Test func connectionsLeaveTheLastDescriptorsToOthers() async {
+        await #expect(processExitsWith: .exitCode(0)) {
+            let server = try await TestServer()
+            let destination = try server.destination()
+            let hoard = Descriptors()
+            hoard.leave(30)
+            var open: [SSHConnection] = []
+            for _ in 0..<30 {
+                do throws(SSHError) {
+                    open.append(try await SSHConnection.open(to: destination))
+                } catch {
+                    guard error.kind == .failed, error.cause == "Too many open files" else {
+                        print(error)
+                        exit(2)
+                    }
+                }
+            }
+            guard !open.isEmpty, open.count < 20 else { exit(3) }
+            let others = Descriptors()
+            guard others.takeAll() >= 12 else { exit(4) }
+            others.releaseAll()
+            hoard.releaseAll()
+            server.process.end()
+            exit(0)
+        }
+    }
+
+    /// Files are read out of the reserve; where that is used up as well, no key and no host is to blame.
+    @Test func filesThatCannotBeOpenedForWantOfDescriptorsAreNamed() async {
+        await #expect(processExitsWith: .exitCode(0)) {
+            let server = try await TestServer()
+            let (known, unread) = (try server.destination(), try server.destination())
+            // The thread has its descriptor, and the known hosts are read.
+            let connection = try await SSHConnection.open(to: known)
+            try await Task.sleep(for: .seconds(2.5))
+            await (try SSHConnection.open(to: known)).close()
+            let hoard = Descriptors()
+            hoard.leave(0)
+            let errors = [await errorOfConnecting(to: unread), await errorOfConnecting(to: known)]
+            hoard.releaseAll()
+            for (error, attempt) in zip(errors, ["read the known hosts", "use the SSH key \(server.userKey)"]) {
+                guard let error, error.kind == .failed, error.phase != .hostKey, error.attempt == attempt,
+                    error.cause.contains("Too many open files"), error.remedy.contains("ulimit -n")
+                else {
+                    print(errors)
+                    exit(2)
+                }
+            }
+            await connection.close()
             server.process.end()
             exit(0)
         }
@@ -71,9 +126,15 @@ private func errorOfConnecting(to destination: SSHDestination, through: JumpHost
 private final class Descriptors {
     private var taken: [Int32] = []
 
+    /// Takes all there are, and returns how many those were.
+    func takeAll() -> Int {
+        while case let descriptor = open("/dev/null", O_RDONLY), descriptor >= 0 { taken.append(descriptor) }
+        return taken.count
+    }
+
     /// Takes all but `count`.
     func leave(_ count: Int) {
-        while case let descriptor = open("/dev/null", O_RDONLY), descriptor >= 0 { taken.append(descriptor) }
+        _ = takeAll()
         for descriptor in taken.suffix(count) { close(descriptor) }
         taken.removeLast(count)
     }

@@ -84,7 +84,8 @@ final class ForwardPump {
     }
 
     private func accept(_ listener: Int32) {
-        let socket = CLibSSH2.accept4(listener, nil, nil, Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue))
+        let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        let socket = DescriptorReserve.keeping(CLibSSH2.accept4(listener, nil, nil, flags))
         guard socket >= 0 else {
             // What cannot be accepted now would be there again at once, without end.
             if ![EAGAIN, EINTR, ECONNABORTED].contains(errno) { abandon() }

@@ -76,6 +76,11 @@ extension SSHConnection {
             link.closeLater(channel)
             throw .socket(code)
         }
+        guard !ends.contains(where: DescriptorReserve.isReserved) else {
+            for end in ends { Glibc.close(end) }
+            link.closeLater(channel)
+            throw .socket(EMFILE)
+        }
         link.add(ForwardPump(channel: channel, session: link.session, socket: ends[0]))
         return ends[1]
     }

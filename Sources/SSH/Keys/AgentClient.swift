@@ -20,6 +20,12 @@ struct AgentClient: Sendable {
             case .malformed: "its answer is malformed"
             }
         }
+
+        /// The error number, where this process or machine has no more of what is needed to ask it.
+        var shortage: Int32? {
+            guard case .unreachable(_, let code) = self, Errno(code: code).isShortage else { return nil }
+            return code
+        }
     }
 
     private enum Message {
@@ -94,7 +100,8 @@ struct AgentClient: Sendable {
             throw .unreachable(socketPath, ENAMETOOLONG)
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let descriptor = DescriptorReserve.keeping(
+            socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0))
         guard descriptor >= 0 else { throw .unreachable(socketPath, errno) }
         var limit = Self.limit
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))

@@ -36,7 +36,7 @@ extension SSHDestination {
             } catch {
                 throw failure(
                     .authentication, attempt: "use the SSH key \(path)", cause: error.cause, remedy: error.remedy,
-                    kind: error.isMissing ? .badInput : .refused)
+                    kind: error.kind)
             }
             guard file.isEncrypted else { return .file(file, passphrase: Secret("")) }
             guard let given = await passphrase(path), !given.isEmpty else {
@@ -77,7 +77,9 @@ extension SSHDestination {
         case .failure(let error):
             throw failure(
                 .authentication, attempt: attempt, cause: error.explanation,
-                remedy: "start an agent (eval $(ssh-agent)) and load the key with \(add)", kind: .refused)
+                remedy: error.shortage.map(Self.remedy(forShortage:))
+                    ?? "start an agent (eval $(ssh-agent)) and load the key with \(add)",
+                kind: error.shortage == nil ? .refused : .failed)
         }
         guard let key = keys.first(where: { $0.fingerprint == fingerprint }) else {
             let held = keys.map { "\($0.type) \($0.fingerprint)" }.joined(separator: ", ")

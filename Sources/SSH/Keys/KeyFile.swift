@@ -8,7 +8,7 @@ struct KeyFile: Sendable {
     struct Problem: Error, Hashable {
         let cause: String
         let remedy: String
-        var isMissing = false
+        var kind = FailureKind.refused
     }
 
     let path: String
@@ -86,7 +86,7 @@ struct KeyFile: Sendable {
             throw Problem(
                 cause: "\(path): \(errnoText(error.code))",
                 remedy: error.isShortage ? SSHDestination.remedy(forShortage: error.code) : correct,
-                isMissing: error.code == ENOENT)
+                kind: error.isShortage ? .failed : error.code == ENOENT ? .badInput : .refused)
         }
         guard status.st_mode & S_IFMT == S_IFREG, bytes.count < 1 << 20 else {
             throw Problem(cause: "\(path) is not a key file", remedy: correct)

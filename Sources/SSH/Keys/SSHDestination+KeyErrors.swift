@@ -15,7 +15,9 @@ extension SSHDestination {
     func agentRefusal(_ failure: AgentClient.Failure, attempt: String) -> SSHError {
         self.failure(
             .authentication, attempt: attempt, cause: "the agent did not sign: \(failure.explanation)",
-            remedy: "confirm the use of the key, or load it again with ssh-add", kind: .refused)
+            remedy: failure.shortage.map(Self.remedy(forShortage:))
+                ?? "confirm the use of the key, or load it again with ssh-add",
+            kind: failure.shortage == nil ? .refused : .failed)
     }
 
     /// An error about a key file that libssh2 does not read.

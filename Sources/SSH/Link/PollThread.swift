@@ -29,7 +29,7 @@ final class PollThread: Sendable {
     private let wakeUp: Int32
 
     private init() throws(Errno) {
-        wakeUp = eventfd(0, O_CLOEXEC | O_NONBLOCK)
+        wakeUp = DescriptorReserve.keeping(eventfd(0, O_CLOEXEC | O_NONBLOCK))
         guard wakeUp >= 0 else { throw Errno(code: errno) }
         do throws(Errno) {
             try startThread("ssh") { [self] in

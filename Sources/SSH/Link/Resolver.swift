@@ -19,6 +19,11 @@ enum Resolver {
     ) async throws(Failure) -> [TCPSocket.Address] {
         // What is an address already needs no thread.
         if case .success(let found) = lookUp(host, port: port, flags: AI_NUMERICHOST) { return found }
+        do {
+            try DescriptorReserve.requireMore()
+        } catch {
+            throw .lookUp(.socket(error.code))
+        }
         let result: Result<[TCPSocket.Address], Failure>
         do {
             // `getaddrinfo` cannot be interrupted, and waits for a silent name server as resolv.conf says.

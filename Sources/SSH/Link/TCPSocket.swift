@@ -17,7 +17,7 @@ enum TCPSocket {
 
     /// A socket that has begun to connect, or the errno.
     static func startConnecting(to address: Address) -> Result<Int32, Errno> {
-        let descriptor = socket(address.family, flags, 0)
+        let descriptor = DescriptorReserve.keeping(socket(address.family, flags, 0))
         guard descriptor >= 0 else { return .failure(Errno(code: errno)) }
         setOption(TCP_NODELAY, of: descriptor, level: Int32(IPPROTO_TCP), to: 1)
         let result = withSocketAddress(address.bytes) { connect(descriptor, $0, $1) }
@@ -42,7 +42,7 @@ enum TCPSocket {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        let descriptor = socket(AF_INET, flags, 0)
+        let descriptor = DescriptorReserve.keeping(socket(AF_INET, flags, 0))
         guard descriptor >= 0 else { return .failure(Errno(code: errno)) }
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isBound = withUnsafeMutablePointer(to: &address) {
