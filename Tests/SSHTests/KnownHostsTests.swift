@@ -1,5 +1,6 @@
 import ClientKit
 import Foundation
+import Glibc
 import Testing
 
 @testable import SSH
@@ -15,7 +16,7 @@ import Testing
 
     private func verdict(_ text: String, host: String = "10.0.0.100", port: UInt16 = 22) -> KnownHosts.Verdict {
         var known = KnownHosts()
-        known.add(Array(text.utf8), from: "kh")
+        known.add(KnownHostsFile(Array(text.utf8), name: "kh"))
         return known.verdict(on: key, host: host, port: port)
     }
 
@@ -105,7 +106,7 @@ import Testing
 
     @Test func knownTypesAreAskedForFirst() {
         var known = KnownHosts()
-        known.add(Array("10.0.0.100 \(ecdsa.line)".utf8), from: "kh")
+        known.add(KnownHostsFile(Array("10.0.0.100 \(ecdsa.line)".utf8), name: "kh"))
         let destination = SSHDestination(
             name: "m", address: "10.0.0.100", user: "root", identity: .keyFile("x"), knownHosts: [])
         #expect(destination.hostKeyPreference(known).hasPrefix("ecdsa-sha2-nistp256,ssh-ed25519,"))
@@ -120,9 +121,27 @@ import Testing
         let contents = try String(contentsOfFile: file, encoding: .utf8)
         #expect(contents.hasPrefix("|1|"))
         var known = KnownHosts()
-        known.add(Array(contents.utf8), from: "kh")
+        known.add(KnownHostsFile(Array(contents.utf8), name: "kh"))
         #expect(known.verdict(on: key, host: "master-01", port: 2222) == .trusted(at(1)))
         #expect(known.verdict(on: key, host: "10.0.0.100", port: 22) == .trusted(at(2)))
         #expect(known.verdict(on: key, host: "master-01", port: 22) == .unknown)
+    }
+
+    @Test func aFileIsReadOnceAndAgainWhenItChanges() async throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "kh-\(UUID())").path
+        defer { unlink(file) }
+        try Data("10.0.0.100 \(key.line)\n".utf8).write(to: URL(fileURLWithPath: file))
+        // One that was written a moment ago may be written again in the same moment.
+        try await eventually("it counts as old") {
+            try KnownHostsFile.read(file) === KnownHostsFile.read(file)
+        }
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: file))
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data("@revoked * \(key.line)\n".utf8))
+        var known = KnownHosts()
+        known.add(try KnownHostsFile.read(file))
+        #expect(known.verdict(on: key, host: "10.0.0.100", port: 22) == .revoked(.init(file: file, line: 2)))
+        unlink(file)
+        #expect(throws: Errno(code: ENOENT)) { try KnownHostsFile.read(file) }
     }
 }

@@ -11,11 +11,11 @@ extension SSHDestination {
         var known = KnownHosts()
         for path in knownHosts {
             do throws(Errno) {
-                known.add(try readFile(path).bytes, from: path, for: self)
+                known.add(try KnownHostsFile.read(path))
             } catch {
                 if error.code == ENOENT { continue }
                 throw failure(
-                    .hostKey, attempt: "read the known hosts", cause: "\(path): \(errnoText(error.code))",
+                    error.isShortage ? .connect : .hostKey, attempt: "read the known hosts", cause: "\(path): \(errnoText(error.code))",
                     remedy: error.isShortage
                         ? Self.remedy(forShortage: error.code) : "make \(path) a file that this user can read",
                     kind: error.isShortage ? .failed : .badInput)

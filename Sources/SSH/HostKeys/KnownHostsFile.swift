@@ -1,0 +1,112 @@
+import ClientKit
+import Glibc
+
+/// The entries of one `known_hosts` file, which all connections share.
+final class KnownHostsFile: Sendable {
+    /// What a line says.
+    enum Content: Sendable {
+        case key(PublicKey)
+        case authority
+        case revoked(PublicKey)
+        case unreadableMarker
+    }
+
+    /// A line.
+    struct Entry: Sendable {
+        let content: Content
+        let location: KnownHosts.Location
+    }
+
+    private let lines: [Entry]
+    /// The numbers of the entries that list a name as it is.
+    private let plain: [Substring: [Int]]
+    /// The other entries, which are looked through.
+    private let patterns: [(hosts: HostPatterns, number: Int)]
+
+    /// Reads the contents of a file; `name` is what errors call it.
+    init(_ contents: some Collection<UInt8>, name: String) {
+        var lines: [Entry] = []
+        var plain: [Substring: [Int]] = [:]
+        var patterns: [(hosts: HostPatterns, number: Int)] = []
+        let texts = contents.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for (index, text) in texts.enumerated() {
+            guard let (hosts, content) = Self.entry(String(decoding: text, as: UTF8.self)) else { continue }
+            let location = KnownHosts.Location(file: name, line: index + 1)
+            if let names = hosts.plainNames {
+                for name in Set(names) { plain[name, default: []].append(lines.count) }
+            } else {
+                patterns.append((hosts, lines.count))
+            }
+            lines.append(Entry(content: content, location: location))
+        }
+        (self.lines, self.plain, self.patterns) = (lines, plain, patterns)
+    }
+
+    /// The entries that concern `name`, which must be in lower case, in the order of their lines.
+    func entries(for name: String) -> [Entry] {
+        let found = patterns.filter { $0.hosts.match(name) }.map(\.number)
+        return ((plain[name[...]] ?? []) + found).sorted().map { lines[$0] }
+    }
+
+    private static func entry(_ line: String) -> (hosts: HostPatterns, content: Content)? {
+        var fields = line.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "\r" || $0 == "\r\n" })[...]
+        guard let first = fields.first, !first.hasPrefix("#") else { return nil }
+        let marker = first.hasPrefix("@") ? fields.removeFirst() : ""
+        let hosts = fields.popFirst().flatMap(HostPatterns.init)
+        let key =
+            fields.count >= 2 ? PublicKey(type: fields[fields.startIndex], base64: fields[fields.startIndex + 1]) : nil
+        switch (marker, hosts, key) {
+        case ("", let hosts?, let key?): return (hosts, .key(key))
+        case ("", _, _): return nil
+        case ("@revoked", let hosts?, let key?): return (hosts, .revoked(key))
+        case ("@cert-authority", let hosts?, _): return (hosts, .authority)
+        default: return (hosts ?? .everyHost, .unreadableMarker)
+        }
+    }
+}
+
+/// The files that were read, each once and not once a host, and again when it has changed.
+extension KnownHostsFile {
+    private struct Reading {
+        let file: KnownHostsFile
+        let version: Version
+        let time: Int
+    }
+
+    /// What changes whenever the file does.
+    private struct Version: Hashable {
+        let device: UInt
+        let number: UInt
+        let size: Int
+        let changed: Int
+        let changedNanoseconds: Int
+
+        init(_ status: stat) {
+            device = status.st_dev
+            number = status.st_ino
+            size = status.st_size
+            changed = status.st_ctim.tv_sec
+            changedNanoseconds = status.st_ctim.tv_nsec
+        }
+    }
+
+    private static let readings = Locked<[String: Reading]>([:])
+
+    /// The file at `path`.
+    static func read(_ path: String) throws(Errno) -> KnownHostsFile {
+        // Whoever comes meanwhile waits for this reading, instead of doing the same.
+        try readings.withLock { (readings) throws(Errno) in
+            var status = stat()
+            guard stat(path, &status) == 0 else { throw Errno(code: errno) }
+            // Within the same second it may have changed again, and look the same.
+            if let known = readings[path], known.version == Version(status), known.version.changed + 1 < known.time {
+                return known.file
+            }
+            let now = time(nil)
+            let (bytes, opened) = try readFile(path)
+            let file = KnownHostsFile(bytes, name: path)
+            readings[path] = Reading(file: file, version: Version(opened), time: now)
+            return file
+        }
+    }
+}
