@@ -51,8 +51,9 @@ public struct Activity: Sendable, Identifiable {
     public let purpose: String?
     /// The exact argument vector, or the SQL text with `$1` placeholders as its only element, without secrets.
     public let command: [String]
-    /// What is sent on standard input, for its digest alone: observers must never write these bytes anywhere.
-    public let standardInput: [UInt8]
+    /// Size and digest of what is sent on standard input, as the observer's ``InputDigester`` makes them; `nil` where
+    /// nothing is sent, or the observer has none.
+    public let standardInput: ContentDigest?
     /// Whether it may change anything.
     public let effect: Effect
     /// Whether the output contains secrets that the redactor may not know yet, as when a Secret is read: only its digest
@@ -64,7 +65,7 @@ public struct Activity: Sendable, Identifiable {
         channel: Channel, host: String, hostKeyFingerprint: String? = nil, as login: Login? = nil,
         for purpose: String? = nil,
         command: [String],
-        standardInput: [UInt8] = [], effect: Effect, outputIsSecret: Bool = false
+        standardInput: ContentDigest? = nil, effect: Effect, outputIsSecret: Bool = false
     ) {
         self.id = UUID()
         self.channel = channel
@@ -113,8 +114,30 @@ public enum OutputStream: String, Sendable, Codable {
     case stderr
 }
 
+/// What is known of bytes that are not kept.
+public struct ContentDigest: Codable, Sendable, Hashable {
+    /// How many bytes, after redaction.
+    public let bytes: Int
+    /// SHA-256 of them in hexadecimal digits.
+    public let sha256: String
+
+    /// Describes bytes; see the properties.
+    public init(bytes: Int, sha256: String) {
+        self.bytes = bytes
+        self.sha256 = sha256
+    }
+}
+
+/// Someone who knows the secrets, and makes of a command's input what observers may know of it.
+public protocol InputDigester: Sendable {
+    /// Size and digest of `input` after redaction: the digest of a short secret would tell it to whoever tries all.
+    func digest(ofInput input: [UInt8]) -> ContentDigest
+}
+
 /// Someone who must know of every ``Activity`` before it happens and after it ended, such as the journal.
 public protocol ActivityObserver: Sendable {
+    /// Who makes the digests of what commands read; observers never get the bytes. `nil`: nobody asks for them.
+    var inputDigester: (any InputDigester)? { get }
     /// Called before anything is sent. Throwing forbids the activity: where it cannot be recorded, it is not done.
     nonisolated(nonsending) func willBegin(_ activity: Activity) async throws
     /// Called with each chunk of output in the order it came, between ``willBegin(_:)`` and ``didEnd(_:_:)``, from the
@@ -126,6 +149,9 @@ public protocol ActivityObserver: Sendable {
 
 /// An observer that lets everything pass and remembers nothing, for tests of clients and for probes outside a run.
 public struct IgnoringObserver: ActivityObserver {
+    /// None.
+    public var inputDigester: (any InputDigester)? { nil }
+
     /// Makes one.
     public init() {}
     /// Does nothing.

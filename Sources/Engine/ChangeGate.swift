@@ -11,6 +11,8 @@ struct ChangeGate: ActivityObserver {
     /// safe at any time.
     @TaskLocal static var isWritingLease = false
 
+    var inputDigester: (any InputDigester)? { journal.inputDigester }
+
     nonisolated(nonsending) func willBegin(_ activity: Activity) async throws {
         try requireTime(for: activity)
         try await journal.willBegin(activity)

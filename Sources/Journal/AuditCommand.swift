@@ -1,13 +1,5 @@
 public import ClientKit
 
-/// Size and SHA-256 of bytes after redaction.
-public struct ContentDigest: Codable, Sendable, Hashable {
-    /// How many bytes, after redaction.
-    public let bytes: Int
-    /// SHA-256 of them in hexadecimal digits.
-    public let sha256: String
-}
-
 /// A file of the run, as a record announces it before the file gets its name.
 public struct FileRecord: Codable, Sendable, Hashable {
     /// Where it is, relative to the run's directory.

@@ -81,6 +81,24 @@ public final class Redactor: Sendable {
     }
 }
 
+extension Redactor: InputDigester {
+    /// Of the redacted bytes, without a second copy of them.
+    public func digest(ofInput input: [UInt8]) -> ContentDigest {
+        let table = table
+        var stream = RedactionStream()
+        var hash = SHA256()
+        var count = 0
+        let size = 1 << 16
+        for start in stride(from: 0, to: input.count, by: size) {
+            let end = min(start + size, input.count)
+            let safe = stream.feed(input[start..<end], table, end == input.count ? .complete : .open)
+            hash.update(data: safe)
+            count += safe.count
+        }
+        return ContentDigest(bytes: count, sha256: hash.finalize().hex)
+    }
+}
+
 /// Redacts bytes that come in pieces: what may be the beginning of a secret is held back until the
 /// next piece tells.
 struct RedactionStream {

@@ -1,7 +1,9 @@
 public import ClientKit
-import Foundation
 
 extension RunJournal: ActivityObserver {
+    /// The redactor.
+    public nonisolated var inputDigester: (any InputDigester)? { redactor }
+
     /// Records that `activity` is about to be sent; durably where it may change anything.
     public func willBegin(_ activity: Activity) throws(JournalError) {
         try begin(activity)
@@ -37,13 +39,12 @@ extension RunJournal: ActivityObserver {
 
     private func begin(_ activity: Activity) throws(JournalError) {
         let step = currentStep
-        let stdin: ContentDigest? = activity.standardInput.isEmpty ? nil : digest(activity.standardInput)
         let start = CommandStart(
             host: redactor.redact(activity.host), channel: activity.channel, hostKey: activity.hostKeyFingerprint,
             user: activity.login?.user.map(redactor.redact), userKey: activity.login?.keyFingerprint,
             database: activity.login?.database.map(redactor.redact), purpose: activity.purpose.map(redactor.redact),
             command: activity.command.map(redactor.redact),
-            effect: activity.effect, stdin: stdin)
+            effect: activity.effect, stdin: activity.standardInput)
         let recorder = ActivityRecorder(
             command: log.head.sequence + 1, step: step, transcript: try transcript(of: step ?? RunReader.outside),
             redactor: redactor, isSecret: activity.outputIsSecret)
@@ -66,23 +67,6 @@ extension RunJournal: ActivityObserver {
         let transcript = try Transcript("steps/\(step).log", in: path, disk: disk)
         transcripts[step] = transcript
         return transcript
-    }
-
-    /// Of the redacted bytes, so that a short secret cannot be found by trying; without a second
-    /// copy of them.
-    private func digest(_ bytes: [UInt8]) -> ContentDigest {
-        let table = redactor.table
-        var stream = RedactionStream()
-        var hash = SHA256()
-        var count = 0
-        let size = 1 << 16
-        for start in stride(from: 0, to: bytes.count, by: size) {
-            let end = min(start + size, bytes.count)
-            let safe = stream.feed(bytes[start..<end], table, end == bytes.count ? .complete : .open)
-            hash.update(data: safe)
-            count += safe.count
-        }
-        return ContentDigest(bytes: count, sha256: hash.finalize().hex)
     }
 
     private func words(for status: ActivityOutcome.Status) -> (outcome: String, value: String) {

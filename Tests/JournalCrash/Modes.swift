@@ -45,7 +45,7 @@ private func work(_ journal: RunJournal, finished: [String: Checkpoint]) async t
 private func command(_ journal: RunJournal, _ effect: Effect) async throws {
     let activity = Activity(
         channel: .ssh, host: "k8s-master-01", command: ["kubectl", "apply", "-f", "-"],
-        standardInput: Array("password: hunter22".utf8), effect: effect)
+        standardInput: journal.inputDigester?.digest(ofInput: Array("password: hunter22".utf8)), effect: effect)
     try await journal.willBegin(activity)
     if effect == .change { say("head \(await journal.head)") }
     journal.didReceive(Array("applied with hunter22\n".utf8)[...], from: .stdout, of: activity)

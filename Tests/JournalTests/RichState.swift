@@ -22,7 +22,7 @@ struct RichState {
         try await first.playStep(allSteps[0])
         try await first.beginStep(allSteps[1])
         try await first.play(
-            activity(["sh", "-c", "echo hunter22"], stdin: "hunter22", effect: .change),
+            activity(["sh", "-c", "echo hunter22"], stdin: "hunter22", effect: .change, redactor: redactor),
             output: ["with hunter22\nhalf"], errors: ["lost"], status: .unknown("the link was lost"))
         try await first.saveEvidence(Array("pod web: CrashLoopBackOff\n".utf8), named: "pods.txt", of: allSteps[1])
         try await first.failStep(allSteps[1], error: "the link was lost")

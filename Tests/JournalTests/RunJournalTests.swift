@@ -41,7 +41,7 @@ extension RunJournalTests {
         try await journal.play(
             activity(
                 ["sh", "-c", "echo \(secret) \(encoded)"], for: "say \(secret)", stdin: secret, effect: .change,
-                host: "h-\(secret)"),
+                host: "h-\(secret)", redactor: redactor),
             output: [String(encoded.prefix(9)), String(encoded.dropFirst(9)), "\n", secret], errors: [secret],
             status: .unknown("lost \(secret)"))
         try await journal.record(.lockBroken(LeaseHolder(secret, holder: secret, run: secret)))

@@ -55,12 +55,13 @@ func newRun(
 func activity(
     _ command: [String] = ["kubectl", "get", "pods"], for purpose: String? = nil, stdin: String = "",
     effect: Effect = .read,
-    host: String = "k8s-master-01"
+    host: String = "k8s-master-01", redactor: Redactor = Redactor()
 ) -> Activity {
     Activity(
         channel: .ssh, host: host, hostKeyFingerprint: "SHA256:uNiVztksCsDhcc0u9e8BrwX",
         as: .init(user: "root", keyFingerprint: "SHA256:4fXq0aBnqe8lnSNbKDWb0Y"), for: purpose,
-        command: command, standardInput: Array(stdin.utf8), effect: effect)
+        command: command, standardInput: stdin.isEmpty ? nil : redactor.digest(ofInput: Array(stdin.utf8)),
+        effect: effect)
 }
 
 extension RunJournal {

@@ -19,7 +19,8 @@ import Testing
         #expect(activity.login?.user == connection.destination.user)
         #expect(activity.login?.keyFingerprint?.hasPrefix("SHA256:") == true)
         #expect(activity.command == ["sh", "-c", "cat; echo err >&2; exit 4"])
-        #expect(activity.standardInput == Array("in".utf8))
+        #expect(
+            activity.standardInput == ContentDigest(bytes: 2, sha256: SHA256.hash(data: Array("in".utf8)).hex))
         #expect(activity.effect == .change)
         #expect(observer.ended == [.exited(4)])
         #expect(observer.entries.first?.output == "in")

@@ -25,6 +25,17 @@ public final class RecordingObserver: ActivityObserver {
         }
     }
 
+    /// Digests input as it is.
+    public struct Digester: InputDigester {
+        /// Size and SHA-256.
+        public func digest(ofInput input: [UInt8]) -> ContentDigest {
+            ContentDigest(bytes: input.count, sha256: SHA256.hash(data: input).hex)
+        }
+    }
+
+    /// One that knows no secrets.
+    public var inputDigester: (any InputDigester)? { Digester() }
+
     /// An error that says the disk is full.
     public struct Full: ExplainedError {
         /// Nothing special.

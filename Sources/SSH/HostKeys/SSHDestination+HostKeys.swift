@@ -15,7 +15,8 @@ extension SSHDestination {
             } catch {
                 if error.code == ENOENT { continue }
                 throw failure(
-                    error.isShortage ? .connect : .hostKey, attempt: "read the known hosts", cause: "\(path): \(errnoText(error.code))",
+                    error.isShortage ? .connect : .hostKey, attempt: "read the known hosts",
+                    cause: "\(path): \(errnoText(error.code))",
                     remedy: error.isShortage
                         ? Self.remedy(forShortage: error.code) : "make \(path) a file that this user can read",
                     kind: error.isShortage ? .failed : .badInput)

@@ -10,11 +10,13 @@ extension SSHConnection {
         defer { returnShell(of: claim) }
         let shell = try await takeShell(for: command, claim: claim)
         let lines = try parts(of: command, on: shell, nonce: nonce)
+        let input = command.standardInput
         let activity = Activity(
             channel: .ssh, host: hostName, hostKeyFingerprint: hostKeyFingerprint,
             as: .init(user: destination.user, keyFingerprint: links.credential?.fingerprint), for: command.purpose,
-            command: command.arguments, standardInput: command.standardInput, effect: command.effect,
-            outputIsSecret: command.outputIsSecret)
+            command: command.arguments,
+            standardInput: input.isEmpty ? nil : observer.inputDigester?.digest(ofInput: input),
+            effect: command.effect, outputIsSecret: command.outputIsSecret)
         do {
             try await observer.willBegin(activity)
         } catch {
