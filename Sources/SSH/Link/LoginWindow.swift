@@ -56,17 +56,11 @@ public final class LoginWindow: Sendable {
     /// How long a server that says nothing keeps others from beginning.
     private static let gracePeriod = Duration.seconds(1)
 
-    /// What is used where nobody says otherwise.
-    ///
-    /// On one machine, processors set the pace: 300 logins took 3.1 to 3.4 s with windows of 4, 32 and 300 alike. Over
-    /// a distance it is the window: at 100 ms a login of eight round trips takes 0.8 s, and 32 at once are 40 a second.
-    public static let defaultLimit = 32
-
     private let state: Locked<State>
     private let limit: Int
 
     /// A window for `limit` logins.
-    public init(limit: Int = defaultLimit) {
+    public init(limit: Int) {
         self.limit = max(1, limit)
         state = Locked(State(free: max(1, limit)))
     }

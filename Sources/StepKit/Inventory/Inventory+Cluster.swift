@@ -18,7 +18,7 @@ extension Inventory {
         }
     }
 
-    /// How long anything may take before it counts as failed.
+    /// How long anything may take before it counts as failed, and how many logins there may be at once.
     public struct Limits: Sendable, Hashable {
         /// Opening a connection and logging in.
         public let connect: Duration
@@ -32,6 +32,8 @@ extension Inventory {
         public let page: Duration
         /// One answer of PostgreSQL, Redis, the registry or the object storage.
         public let service: Duration
+        /// How many hosts may be logged in to at the same time.
+        public let logins: Int
 
         init(_ reader: ObjectReader) {
             connect = reader.value("connect", .seconds(), default: 10)
@@ -40,6 +42,7 @@ extension Inventory {
             backup = reader.value("backup", .seconds(), default: 3600)
             page = reader.value("page", .seconds(), default: 60)
             service = reader.value("service", .seconds(), default: 15)
+            logins = reader.value("logins", .integer(1...1000), default: 32)
         }
     }
 }

@@ -10,13 +10,13 @@ struct LiveHosts: Sendable {
     private let jumpHosts: [String: JumpHost]
     private let window: LoginWindow
 
-    /// Nothing is connected yet; `window` is how many logins may be in progress concurrently.
+    /// Nothing is connected yet.
     init(
         _ inventory: StepKit.Inventory, observer: any ActivityObserver,
-        window: LoginWindow = LoginWindow(), passphrase: @escaping @Sendable (String) async -> Secret?
+        passphrase: @escaping @Sendable (String) async -> Secret?
     ) {
         self.inventory = inventory
-        self.window = window
+        window = LoginWindow(limit: inventory.limits.logins)
         self.observer = observer
         self.passphrase = passphrase
         var jumpHosts: [String: JumpHost] = [:]
