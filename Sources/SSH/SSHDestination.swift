@@ -51,15 +51,15 @@ public struct SSHDestination: Sendable {
     public var knownHosts: [String]
     /// How long things may take, and how many there may be.
     public var limits: Limits
-    /// The file on the host whose lock a changing command holds.
-    public var lockFile: String
+    /// The file on the host whose lock a changing command holds; nil for ``lock``'s choice.
+    public var lockFile: String?
     /// The socket of the SSH agent; `SSH_AUTH_SOCK` where nil.
     public var agentSocket: String?
 
     /// Describes a destination; see the properties.
     public init(
         name: String, address: String, port: UInt16 = 22, user: String, identity: Identity, knownHosts: [String],
-        limits: Limits = Limits(), lockFile: String = "/run/keybuzz-runner.lock", agentSocket: String? = nil,
+        limits: Limits = Limits(), lockFile: String? = nil, agentSocket: String? = nil,
         become: Become? = nil
     ) {
         self.name = name
@@ -76,6 +76,13 @@ public struct SSHDestination: Sendable {
 
     /// Whether remote shells are started by sudo.
     var usesSudo: Bool { become == .sudo && user != "root" }
+
+    /// The file whose lock is held; `~/` is the home directory that the login has there.
+    ///
+    /// Only root may write in /run. A directory of logind's is gone with the last session, though a command may go on.
+    var lock: String {
+        lockFile ?? (user == "root" || usesSudo ? "/run/keybuzz-runner.lock" : "~/.keybuzz-runner.lock")
+    }
 
     /// `address:port`.
     var endpoint: String {

@@ -1,11 +1,13 @@
 import ClientKit
 import Foundation
+import Glibc
 import SSH
 import Testing
 
 /// Hosts to which somebody logs in who is not root.
 @Suite struct SudoTests {
     private let name = "kb-admin"
+    private let home = "/mnt"
 
     /// A server that knows a user of that name.
     private func server(_ more: [String: String] = [:]) async throws -> TestServer {
@@ -14,16 +16,17 @@ import Testing
         }
         let server = try await TestServer(
             files: [
-                "/etc/passwd": own("/etc/passwd", "\(name):x:4242:4242::/tmp:/bin/sh"),
+                "/etc/passwd": own("/etc/passwd", "\(name):x:4242:4242::\(home):/bin/sh"),
                 "/etc/group": own("/etc/group", "\(name):x:4242:"),
                 "/etc/shadow": own("/etc/shadow", "\(name):*:19000:0:99999:7:::"),
-                "/etc/sudoers.d/": "", "/usr/local/bin/": "",
+                "/etc/sudoers.d/": "", "/usr/local/bin/": "", "\(home)/": "",
             ].merging(more) { $1 })
         _ = try server.write("#!/bin/sh\n", to: "_usr_local_bin_/kb-tool", mode: 0o755)
         for path in more.keys {
             try FileManager.default.setAttributes(
                 [.posixPermissions: 0o755], ofItemAtPath: server.path(path.replacing("/", with: "_")))
         }
+        try #require(chown(server.path("_mnt_"), 4242, 4242) == 0)
         // sshd reads the authorized keys as that user.
         try FileManager.default.setAttributes([.posixPermissions: 0o711], ofItemAtPath: server.directory.path)
         try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: server.path("authorized_keys"))
@@ -132,9 +135,32 @@ import Testing
         let server = try await server()
         let connection = try await SSHConnection.open(to: destination(server, nil))
         #expect(try await connection.run(RemoteCommand(["id", "-u"], effect: .read)).outputText == "4242\n")
+        // TestServer's own lock is in a folder where only root may write.
         let error = try await failure(of: RemoteCommand(["true"], effect: .change), on: connection)
         #expect(error.kind == .failed)
         #expect(error.remedy.contains("\"become\": \"sudo\""))
+    }
+
+    @Test func withoutItTheLockIsInTheirHome() async throws {
+        let server = try await server()
+        var destination = try destination(server, nil)
+        destination.lockFile = nil
+        destination.limits.lock = .seconds(1)
+        let first = try await SSHConnection.open(to: destination)
+        let go = server.path("_mnt_/go")
+        let holder = Task {
+            let script = "id -u; touch held; until [ -e go ]; do sleep 0.1; done"
+            return try await first.run(RemoteCommand(["sh", "-c", script], effect: .change))
+        }
+        try await eventually("the holder runs") { FileManager.default.fileExists(atPath: server.path("_mnt_/held")) }
+        let second = try await SSHConnection.open(to: destination)
+        let error = try await failure(of: RemoteCommand(["true"], effect: .change), on: second)
+        #expect(error.kind == .busy)
+        #expect(error.cause.contains("holds ~/.keybuzz-runner.lock"))
+        #expect(FileManager.default.createFile(atPath: go, contents: nil))
+        #expect(try await holder.value.outputText == "4242\n")
+        #expect(try await second.run(RemoteCommand(["true"], effect: .change)).exitStatus == 0)
+        #expect(FileManager.default.fileExists(atPath: server.path("_mnt_/.keybuzz-runner.lock")))
     }
 
     @Test func rootNeedsNone() async throws {

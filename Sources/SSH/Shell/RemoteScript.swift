@@ -31,7 +31,10 @@ enum RemoteScript {
     /// `secure_path` is.
     static func preamble(token: String, lockFile: String) throws(Failure) -> [UInt8] {
         let text = start + input + lock
-        return Array(token.utf8) + text.utf8.filter { $0 != newline[0] } + (try word(lockFile)) + newline
+        // The shell knows where home is; the rest of the path is a word like any other.
+        let home = lockFile.hasPrefix("~/") ? #""$HOME"/"# : ""
+        let path = home.isEmpty ? lockFile : String(lockFile.dropFirst(2))
+        return Array(token.utf8) + text.utf8.filter { $0 != newline[0] } + home.utf8 + (try word(path)) + newline
     }
 
     /// The status of a command whose input cannot be handed on, after which the shell ends.

@@ -70,13 +70,13 @@ extension SSHConnection {
             case "busy":
                 notRun(
                     command,
-                    because: "an earlier command is still running there and holds \(destination.lockFile)"
+                    because: "an earlier command is still running there and holds \(destination.lock)"
                         + (said.isEmpty ? "" : ": \(said)"),
                     remedy: "wait until it has ended, then resume", kind: .busy)
             case "nolock":
                 notRun(
                     command,
-                    because: "the lock \(destination.lockFile) cannot be taken" + (said.isEmpty ? "" : ": \(said)"),
+                    because: "the lock \(destination.lock) cannot be taken" + (said.isEmpty ? "" : ": \(said)"),
                     remedy: destination.user == "root" || destination.usesSudo
                         ? "allow root to write there"
                         : "set \"become\": \"sudo\" in the inventory, or allow \(destination.user) to write there",

@@ -50,7 +50,7 @@ extension SSHConnection {
         let attempt = "start the remote shell"
         let preamble: [UInt8]
         do {
-            preamble = try RemoteScript.preamble(token: token, lockFile: destination.lockFile)
+            preamble = try RemoteScript.preamble(token: token, lockFile: destination.lock)
         } catch {
             throw destination.failure(
                 .channel, attempt: attempt, cause: "the path of the lock file contains a NUL byte",
