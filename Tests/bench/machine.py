@@ -35,6 +35,11 @@ def busy_share(seconds=3):
     return 1 - (idle_after - idle_before) / (all_after - all_before)
 
 
+def package(name):
+    """The version of what was installed from PyPI."""
+    return first_line(str(PROGRAMS / "pip"), "show", name, pattern=r"(?<=Version: )\S+")
+
+
 def facts():
     revision = first_line("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
     changed = subprocess.run(
@@ -48,6 +53,8 @@ def facts():
         "libssh2": first_line("dpkg-query", "-W", "-f", "${Version}", "libssh2-1"),
         "ansible-core": first_line(str(PROGRAMS / "ansible"), "--version", pattern=r"(?<=core )[0-9.]+"),
         "pyinfra": first_line(str(PROGRAMS / "pyinfra"), "--version", pattern=r"[0-9][0-9.]+"),
+        "asyncssh": package("asyncssh"),
+        "parallel-ssh": package("parallel-ssh"),
         "kubectl": first_line("kubectl", "version", "--client", pattern=r"v[0-9]\S*"),
         "Swift": first_line("swift", "--version", pattern=r"(?<=Swift version )\S+") + ", release build",
     }

@@ -25,7 +25,7 @@ class ManyHosts:
         for name in ("ansible", "pyinfra"):
             (folder / name).mkdir()
         self.ansible = Ansible(folder / "ansible", servers, COMMANDS)
-        self.pyinfra = Pyinfra(folder / "pyinfra", servers, COMMANDS)
+        self.pyinfra = Pyinfra(folder / "pyinfra", servers.access, servers.hosts, COMMANDS)
         self.output = folder / "shells"
         self.output.mkdir()
 

@@ -9,7 +9,8 @@ from ssh import require_same
 from timing import run
 
 HERE = Path(__file__).resolve().parent
-PROGRAMS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keybuzz-runner-bench/venv/bin"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keybuzz-runner-bench"
+PROGRAMS = CACHE / "venv/bin"
 
 
 def environment(folder, **more):
@@ -63,22 +64,25 @@ class Ansible:
 
 
 class Pyinfra:
-    def __init__(self, folder, servers, commands):
-        self.folder, self.hosts = folder, servers.hosts
-        access = servers.access
-        hosts = [(host.name, {"ssh_hostname": host.address, "ssh_port": host.port}) for host in self.hosts]
+    def __init__(self, folder, access, hosts, commands):
+        self.folder, self.hosts = folder, hosts
+        hosts = [(host.name, {"ssh_hostname": host.address, "ssh_port": host.port}) for host in hosts]
         data = {"ssh_user": access.user, "ssh_key": str(access.key), "ssh_known_hosts_file": str(access.known_hosts),
                 "ssh_strict_host_key_checking": "yes", "ssh_allow_agent": False, "ssh_look_for_keys": False,
                 "bench_commands": [shlex.join(command) for command in commands], "bench_record": str(folder)}
         (folder / "inventory.py").write_text(f"hosts = ({hosts!r}, {data!r})\n")
         self.environment = environment(folder)
 
-    def carry_out(self, expected):
+    def answers(self):
+        """Its run, and what each command of each host said."""
         for host in self.hosts:
             (self.folder / f"{host.name}.json").unlink(missing_ok=True)
         done = run([PROGRAMS / "pyinfra", "-y", "--parallel", len(self.hosts), self.folder / "inventory.py",
                     HERE / "pyinfra_deploy.py"], environment=self.environment).require_success()
+        return done, {host.name: json.loads((self.folder / f"{host.name}.json").read_text()) for host in self.hosts}
+
+    def carry_out(self, expected):
+        done, answers = self.answers()
         for host in self.hosts:
-            said = json.loads((self.folder / f"{host.name}.json").read_text())
-            require_same(f"pyinfra on {host.name}", said, expected[host.name])
+            require_same(f"pyinfra on {host.name}", answers[host.name], expected[host.name])
         return done.seconds

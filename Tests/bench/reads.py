@@ -51,7 +51,7 @@ class Reads:
         self.expected, _ = self.on_the_host()
         objects = [json.loads(answer) for answer in self.expected[1:]]
         self.access.bench_plan(self.folder / "reads.json", [MASTER], self.commands)
-        self.access.bench_plan(self.folder / "at-once.json", [MASTER], self.commands, at_once=AT_ONCE)
+        self.access.bench_plan(self.folder / "at-once.json", [MASTER], self.commands, atOnce=AT_ONCE)
         self.write_calls()
         self.access.bench_plan(
             self.folder / "batch.json", [MASTER], kubeconfig=KUBECONFIG,

@@ -1,6 +1,7 @@
 """The figures as a table: on the terminal, and in docs/performance.md between two marks; the rest of that page is written by hand."""
 
 from pathlib import Path
+from statistics import median
 
 from reads import AT_ONCE, at_once
 
@@ -25,7 +26,7 @@ def ways_table(ways):
           len(way.seconds), way.includes] for way in ways])
 
 
-def figures(facts, busy, targets, reads, many, idle, doctor):
+def figures(facts, busy, targets, reads, many, idle, doctor, fan):
     parts = [f"Taken {facts.pop('date')} with `make bench`, {facts.pop('source')}."]
     if busy > 0.25:
         parts.append(f"**The machine was busy with other work: {busy:.0%} of its processors' time before the start.**")
@@ -37,6 +38,8 @@ def figures(facts, busy, targets, reads, many, idle, doctor):
         parts += ["## 20 kubectl reads on one master", ways_table(reads), share_of_kubectl(reads)]
     if many:
         parts += ["## 10 hosts × 20 trivial commands", ways_table(many)]
+    if fan:
+        parts += ["## Hundreds of hosts, one command each"] + fan_out_tables(fan)
     if idle:
         low, high = min(idle["spread"]), max(idle["spread"])
         parts += ["## A run with nothing to do", table(["", "", ""], [
@@ -47,6 +50,26 @@ def figures(facts, busy, targets, reads, many, idle, doctor):
             ["`runner doctor 11`", "not there" if doctor is None else f"{sorted(doctor)[len(doctor) // 2]:.2f} s",
              "median, the whole process"]])]
     return "\n\n".join(parts)
+
+
+def fan_out_tables(fan):
+    """A table for each login shell: medians of whole processes, and what the largest number of hosts took of this machine."""
+    parts = []
+    for shell, sizes in fan.items():
+        most = list(sizes)[-1]
+        head = ["way", *(f"{size} hosts" for size in sizes), f"processor time a host, of {most}", f"peak, {most}",
+                "what it includes"]
+        rows = []
+        for place, way in enumerate(sizes[most]["ways"]):
+            rows.append([
+                way["name"], *(f"{median(figures['ways'][place]['seconds']):.2f} s" for figures in sizes.values()),
+                f"{median(way['cpu']) * 1000:.1f} ms", f"{way['peak'] * 1.048576:.0f} MB", way["includes"]])
+        rounds = len(sizes[most]["ways"][0]["seconds"])
+        all_open = sizes[most]["allOpen"] * 1.048576
+        parts += [
+            f"With a {shell} login shell, {rounds} rounds:", table(head, rows),
+            f"With all {most} sessions open at the same time, the runner's peak is {all_open:.1f} MB."]
+    return parts
 
 
 def share_of_kubectl(reads):

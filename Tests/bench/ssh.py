@@ -33,11 +33,12 @@ class Access:
                 "-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={self.known_hosts}",
                 "-o", "GlobalKnownHostsFile=/dev/null", "-p", str(host.port), *options, f"{self.user}@{host.address}"]
 
-    def bench_plan(self, path, hosts, commands=(), objects=(), kubeconfig="", at_once=1):
+    def bench_plan(self, path, hosts, commands=(), objects=(), kubeconfig="", **more):
+        """Writes a plan; `more` are its other keys, see `Plan`."""
         path.write_text(json.dumps({
             "user": self.user, "key": str(self.key), "knownHosts": str(self.known_hosts),
             "hosts": [vars(host) for host in hosts], "commands": list(commands), "objects": list(objects),
-            "kubeconfig": kubeconfig, "atOnce": at_once}))
+            "kubeconfig": kubeconfig, **more}))
         return path
 
 

@@ -1,7 +1,9 @@
 """What the figures must be."""
 
 from dataclasses import dataclass
+from statistics import median
 
+from fan_out import IN_C, RUNNER
 from reads import at_once
 
 
@@ -29,7 +31,7 @@ def at_least(what, value, limit):
     return Target(what, f"{value:.2f}×", value >= limit)
 
 
-def judge(reads, many, idle, doctor):
+def judge(reads, many, idle, doctor, fan):
     targets = []
     if reads:
         of = {way.name: way.median for way in reads}
@@ -44,7 +46,7 @@ def judge(reads, many, idle, doctor):
         of = {way.name: way.median for way in many}
         runner = of["runner's SSH layer"]
         targets += [
-            at_least("10 hosts × 20 commands: at least 8× faster than pyinfra", of["pyinfra"] / runner, 8),
+            at_least("10 hosts × 20 commands: at least 10× faster than pyinfra", of["pyinfra"] / runner, 10),
             at_least("10 hosts × 20 commands: at least 100× faster than Ansible with pipelining",
                      of["Ansible, pipelining"] / runner, 100),
         ]
@@ -56,4 +58,25 @@ def judge(reads, many, idle, doctor):
             Target("`runner doctor 11`: under 3 s", None, True) if doctor is None
             else below("`runner doctor 11`: under 3 s", sorted(doctor)[len(doctor) // 2], 3, " s"),
         ]
-    return targets
+    return targets + (judge_fan_out(fan) if fan else [])
+
+
+def judge_fan_out(fan):
+    """Each size and login shell counts on its own; the figure that is told is the worst of them."""
+    sizes = [(by_name(figures["ways"]), int(size), figures) for sizes in fan.values() for size, figures in sizes.items()]
+    targets = []
+    for peer in ("asyncssh", "parallel-ssh", "pyinfra"):
+        least = min(ways[peer]["seconds"] / ways[RUNNER]["seconds"] for ways, _, _ in sizes)
+        targets.append(Target(f"hundreds of hosts: faster than {peer}", f"{least:.2f}×", least > 1))
+    cpu = max(ways[RUNNER]["cpu"] / ways[IN_C]["cpu"] for ways, _, _ in sizes)
+    most = max(size for _, size, _ in sizes)
+    peak = max(figures["allOpen"] * 1.048576 for _, size, figures in sizes if size == most)
+    return targets + [
+        at_most("the client's processor time for each of them: at most 1.5× of C on libssh2", cpu, 1.5, "×"),
+        below(f"sessions to {most} hosts at the same time: under 60 MB at its peak", peak, 60, " MB"),
+    ]
+
+
+def by_name(ways):
+    """The medians of each way."""
+    return {way["name"]: {"seconds": median(way["seconds"]), "cpu": median(way["cpu"])} for way in ways}

@@ -19,6 +19,8 @@ class Run:
     argv: list
     status: int
     seconds: float
+    # Of the processors, in the program itself and what it started and waited for.
+    cpu_seconds: float
     peak_mib: float
     output: str
     errors: str
@@ -44,7 +46,9 @@ def run(argv, *, text="", environment=None, limit=300):
         seconds = time.perf_counter() - start
         output.seek(0)
         errors.seek(0)
-        return Run(argv, process.returncode, seconds, usage.ru_maxrss / 1024, output.read(), errors.read())
+        return Run(
+            argv, process.returncode, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024,
+            output.read(), errors.read())
 
 
 def wait(process, limit):

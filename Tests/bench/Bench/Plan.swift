@@ -27,6 +27,8 @@ struct Plan: Decodable {
     let atOnce: Int?
     /// How many logins are under way at once; nil for all.
     let logins: Int?
+    /// Whether each session stays open until the last host has answered.
+    let keepsOpen: Bool?
     let objects: [Object]
     let kubeconfig: String
 
@@ -37,16 +39,22 @@ struct Plan: Decodable {
     /// Does it on all hosts at once, and returns what each answered.
     func carryOut() async throws -> [String: [Answer]] {
         let window = logins.map { LoginWindow(limit: $0) }
-        var tasks: [(String, Task<[Answer], any Error>)] = []
+        var tasks: [(String, Task<([Answer], SSHConnection), any Error>)] = []
         for host in hosts {
             tasks.append((host.name, Task { try await work(on: host, window: window) }))
         }
         var answers: [String: [Answer]] = [:]
-        for (name, task) in tasks { answers[name] = try await task.value }
+        var open: [SSHConnection] = []
+        for (name, task) in tasks {
+            let connection: SSHConnection
+            (answers[name], connection) = try await task.value
+            if keepsOpen == true { open.append(connection) }
+        }
+        for connection in open { await connection.close() }
         return answers
     }
 
-    private func work(on host: Host, window: LoginWindow?) async throws -> [Answer] {
+    private func work(on host: Host, window: LoginWindow?) async throws -> ([Answer], SSHConnection) {
         let connection = try await SSHConnection.open(
             to: SSHDestination(
                 name: host.name, address: host.address, port: host.port, user: user, identity: .keyFile(key),
@@ -64,8 +72,8 @@ struct Plan: Decodable {
                 Answer(status: 0, output: String(decoding: try JSONEncoder().encode($0), as: UTF8.self))
             }
         }
-        await connection.close()
-        return answers
+        if keepsOpen != true { await connection.close() }
+        return (answers, connection)
     }
 
     /// One after the other, on the connection's own thread: no change of threads between two commands.
