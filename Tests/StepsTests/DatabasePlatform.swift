@@ -21,8 +21,10 @@ final class DatabasePlatform: DataServices {
     /// What a step warned of.
     let warnings = Mutex<[String]>([])
 
-    init(_ installation: PostgresInstallation, administrator options: String) async throws {
-        server = try PostgresServer(programs: installation.programs)
+    init(
+        _ installation: PostgresInstallation, administrator options: String, settings: String = ""
+    ) async throws {
+        server = try PostgresServer(settings: settings, programs: installation.programs)
         let superuser = try await superuser("postgres")
         try await superuser.execute("CREATE ROLE runner_admin LOGIN \(options) PASSWORD 'admin-pw'")
     }
@@ -62,8 +64,8 @@ final class DatabasePlatform: DataServices {
     func addressAnswers() async -> [ServiceAnswer] { [] }
     func shell(on host: Inventory.Host) async throws -> any RemoteShell { ForbiddenShell() }
 
-    func site() async throws -> SiteWriter {
-        let (inventory, shell) = (try SiteSample.inventory(), ForbiddenShell())
+    func site(_ changes: [(old: String, new: String)] = []) async throws -> SiteWriter {
+        let (inventory, shell) = (try SiteSample.inventory(changes), ForbiddenShell())
         let filed: [GeneratedSecret: Secret] = [
             .databasePassword: chatwoot.databasePassword, .secretKeyBase: chatwoot.secretKeyBase,
         ]

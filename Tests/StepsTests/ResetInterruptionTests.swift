@@ -12,8 +12,11 @@ import Testing
     private let aside = "chatwoot_before_20261124t120000z"
 
     /// A platform with Chatwoot's database, which somebody else than Chatwoot uses.
-    private func platformInUse() async throws -> (platform: DatabasePlatform, session: PostgresWriter) {
-        let platform = try await DatabasePlatform(.system, administrator: "CREATEDB CREATEROLE")
+    private func platformInUse(
+        settings: String = ""
+    ) async throws -> (platform: DatabasePlatform, session: PostgresWriter) {
+        let platform = try await DatabasePlatform(
+            .system, administrator: "CREATEDB CREATEROLE", settings: settings)
         try await platform.superuser("template1").execute("CREATE EXTENSION pg_stat_statements")
         try await SetupCredentials().makeReady(platform.site(), with: platform.chatwoot)
         return (platform, try await platform.superuser("chatwoot"))
@@ -72,6 +75,23 @@ import Testing
         await #expect(throws: PostgresError.self) { try await reset.value }
         #expect(try await facts(platform).allowsConnections)
         #expect(platform.warnings.withLock { $0 }.isEmpty)
+    }
+
+    /// It keeps the database from being renamed, and is no session.
+    @Test func aPreparedTransactionIsNamed() async throws {
+        let (platform, session) = try await platformInUse(settings: "max_prepared_transactions = 1")
+        for statement in ["BEGIN", "CREATE TABLE t ()", "PREPARE TRANSACTION 'left'"] {
+            try await session.execute(statement)
+        }
+        await session.connection.close()
+        let site = try await platform.site([(#""service": 15"#, #""service": 2"#)])
+        let database = try await facts(platform)
+        let error = await #expect(throws: StepFailure.self) {
+            try await ResetDatabase().setAside(database, as: aside, on: site)
+        }
+        #expect(error?.cause.contains("1 prepared transaction") == true, "\(error?.cause ?? "")")
+        #expect(error?.remedy.contains("pg_prepared_xacts") == true)
+        #expect(try await facts(platform).allowsConnections)
     }
 
     /// Somebody had refused connections before; that the renaming fails does not undo it.

@@ -135,6 +135,7 @@ extension ResetDatabase {
         _ name: String, to aside: String, by admin: PostgresWriter, on site: SiteReader
     ) async throws {
         var sessions: [DatabaseSession] = []
+        var refusal: PostgresError?
         let isDone = try await poll(within: site.inventory.limits.service) { left in
             let state = try await DatabaseState.readSessions(site, isBeforeReset: true)
             sessions = state.sessions
@@ -149,16 +150,29 @@ extension ResetDatabase {
                 try await admin.renameDatabase(name, to: aside)
                 return true
             } catch let error as PostgresError where error.sqlState == "55006" {
-                // A session that began before connections were refused shows only now.
+                // A session that began before connections were refused shows only now; prepared transactions and
+                // background workers are never among the sessions.
+                refusal = error
                 return false
             }
         }
         guard isDone else {
+            let (users, ending): (String, String) =
+                if let refusal, sessions.isEmpty {
+                    (
+                        refusal.cause,
+                        "end what uses it (see pg_prepared_xacts, and background workers in pg_stat_activity)"
+                    )
+                } else {
+                    (
+                        "it is in use: \(sessions.map(\.description).joined(separator: "; "))",
+                        "terminate these sessions"
+                    )
+                }
             throw StepFailure(
                 "set the database \(name) aside", host: site.postgresWords,
-                cause:
-                    "it is in use: \(sessions.map(\.description).joined(separator: "; ")); Chatwoot's pods are stopped",
-                remedy: site.remedy("terminate these sessions and \(.resume), or \(.run) to start Chatwoot as it was"))
+                cause: "\(users); Chatwoot's pods are stopped",
+                remedy: site.remedy("\(ending) and \(.resume), or \(.run) to start Chatwoot as it was"))
         }
     }
 }
