@@ -83,7 +83,7 @@ import Testing
         #expect(
             notes
                 == ["install-01", "backup-01"].map {
-                    "the host \($0), outside Kubernetes, is that of the inventory that is followed"
+                    "the host \($0), outside Kubernetes, is taken from the --like inventory"
                 })
     }
 
