@@ -54,6 +54,7 @@ import Testing
         Place("module-11/Doctor.swift", firewall): (2, []),
     ]
 
+    /// The types that remedies may name; one that is missing here is found where a remedy names it.
     private static let types: [String: StepID] = [
         "FixFirewall": firewall, "ResetDatabase": reset, "SetupCredentials": credentials, "PrepareConfig": config,
         "AddImagePullSecrets": pull, "RunMigrations": migrate, "DeployChatwoot": deploy, "ProveService": prove,
@@ -99,7 +100,7 @@ import Testing
 
     @Test func noStepNamesItselfOrALaterOne() throws {
         let order = module11.steps.map(\.id)
-        #expect(Set(order) == Set(Self.types.values))
+        #expect(Set(Self.types.values).isSubset(of: order))
         for (place, entry) in Self.places {
             let named = try #require(order.firstIndex(of: place.named))
             for teller in entry.tellers {
