@@ -114,13 +114,20 @@ struct Command {
             process.executableURL = URL(filePath: command.arguments[0])
             process.arguments = Array(command.arguments.dropFirst())
             process.environment = ProcessInfo.processInfo.environment.merging(command.environment) { _, own in own }
-            process.standardInput = try FileHandle(forReadingFrom: input)
-            process.standardOutput = try FileHandle(forWritingTo: folder.appending(path: "out"))
-            process.standardError = try FileHandle(forWritingTo: folder.appending(path: "err"))
+            let files = (
+                input: try FileHandle(forReadingFrom: input),
+                output: try FileHandle(forWritingTo: folder.appending(path: "out")),
+                error: try FileHandle(forWritingTo: folder.appending(path: "err"))
+            )
+            process.standardInput = files.input
+            process.standardOutput = files.output
+            process.standardError = files.error
             let (stream, continuation) = AsyncStream<Void>.makeStream()
             ended = stream
             process.terminationHandler = { _ in continuation.finish() }
             try process.run()
+            // The process has copies of its own; Foundation keeps these open for as long as the tests run.
+            for file in [files.input, files.output, files.error] { try file.close() }
         }
 
         func send(_ signal: Int32) {

@@ -70,7 +70,7 @@ extension RehearsalTests {
             // What stays open in a daemon would keep Foundation waiting for the end of the command.
             try await Lab.call(
                 "shell", host, "python3", "-c",
-                "import os; os.closerange(3, 4096); os.execvp('redis-server', "
+                "import os; os.closerange(3, os.sysconf('SC_OPEN_MAX')); os.execvp('redis-server', "
                     + "['redis-server', '\(file)', '--sentinel'])")
             let sentinel = Sentinel()
             try await eventually("the Sentinel sees the master") {
