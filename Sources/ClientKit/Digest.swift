@@ -46,6 +46,14 @@ public struct SHA256: Sendable {
     public func finalize() -> Digest { DigestContext(copying: context).finish() }
 }
 
+/// SHA-512 of `data`, which OpenSSH signs instead of a long message.
+public func sha512(of data: [UInt8]) -> Digest {
+    var digest = [UInt8](repeating: 0, count: 64)
+    let done = EVP_Digest(data, data.count, &digest, nil, EVP_sha512(), nil)
+    precondition(done == 1, "the system's OpenSSL cannot compute SHA-512")
+    return Digest(bytes: digest)
+}
+
 /// HMAC with SHA-1, which `known_hosts` prescribes for hashed names; it protects nothing else.
 public func hmacSHA1(_ text: String, salt: some Sequence<UInt8>) -> Digest {
     var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))

@@ -10,14 +10,17 @@ struct AgentClient: Sendable {
         case unreachable(String, Int32)
         case refused
         case malformed
+        case lacksKey
 
         /// The cause in words.
         var explanation: String {
             switch self {
             case .noSocket: "SSH_AUTH_SOCK is not set: there is no agent"
+            case .unreachable(_, EAGAIN): "it gave no answer in time"
             case .unreachable(let path, let code): "the agent at \(path) does not respond: \(errnoText(code))"
             case .refused: "it refused"
             case .malformed: "its answer is malformed"
+            case .lacksKey: "it does not have the key"
             }
         }
 
@@ -35,13 +38,13 @@ struct AgentClient: Sendable {
         static let signature: UInt8 = 14
     }
 
-    /// After this long a thread is given up, for which nobody waits any more.
-    private static let limit = timeval(tv_sec: 60, tv_usec: 0)
-
     let socketPath: String
+    /// After so many seconds without an answer the agent is given up.
+    private let patience: Int
 
     /// Uses the agent at `socketPath`, or the one that the environment names.
-    init(socketPath: String?) throws(Failure) {
+    init(socketPath: String?, patience: Int = 60) throws(Failure) {
+        self.patience = patience
         guard let path = socketPath ?? getenv("SSH_AUTH_SOCK").map({ String(cString: $0) }), !path.isEmpty else {
             throw .noSocket
         }
@@ -60,16 +63,22 @@ struct AgentClient: Sendable {
         return keys
     }
 
-    /// The bare signature over `data`, without the name of its algorithm.
+    /// The bare signature over a login request, without the name of its algorithm.
     func sign(_ data: [UInt8], with key: PublicKey) throws(Failure) -> [UInt8] {
+        try sign(data, with: key, flags: Self.flags(for: data)).bytes
+    }
+
+    /// The signature over any data; RSA with SHA-512.
+    func signature(over data: [UInt8], with key: PublicKey) throws(Failure) -> KeySignature {
+        try sign(data, with: key, flags: Self.hashFlags["rsa-sha2-512"] ?? 0)
+    }
+
+    private func sign(_ data: [UInt8], with key: PublicKey, flags: UInt32) throws(Failure) -> KeySignature {
         let message =
-            [Message.signRequest] + WireReader.string(key.blob) + WireReader.string(data)
-            + WireReader.uint32(Self.flags(for: data))
+            [Message.signRequest] + WireReader.string(key.blob) + WireReader.string(data) + WireReader.uint32(flags)
         var reader = try request(message, expecting: Message.signature)
-        guard let signature = reader.string() else { throw .malformed }
-        var inner = WireReader(signature)
-        guard inner.string() != nil, let bare = inner.string() else { throw .malformed }
-        return bare
+        guard let answer = reader.string(), let signature = KeySignature(wire: answer) else { throw .malformed }
+        return signature
     }
 
     /// For RSA the agent must be told which hash: the one that the signed request itself names.
@@ -78,8 +87,10 @@ struct AgentClient: Sendable {
         guard reader.string() != nil, reader.byte() != nil, reader.string() != nil, reader.string() != nil,
             reader.string() != nil, reader.byte() != nil, let algorithm = reader.text()
         else { return 0 }
-        return ["rsa-sha2-256": 2, "rsa-sha2-512": 4][algorithm] ?? 0
+        return hashFlags[algorithm] ?? 0
     }
+
+    private static let hashFlags: [String: UInt32] = ["rsa-sha2-256": 2, "rsa-sha2-512": 4]
 
     private func request(_ message: [UInt8], expecting type: UInt8) throws(Failure) -> WireReader {
         let descriptor = try connect()
@@ -103,7 +114,7 @@ struct AgentClient: Sendable {
         let descriptor = DescriptorReserve.keeping(
             socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0))
         guard descriptor >= 0 else { throw .unreachable(socketPath, errno) }
-        var limit = Self.limit
+        var limit = timeval(tv_sec: patience, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         let result = withUnsafePointer(to: &address) {

@@ -123,7 +123,7 @@ struct KeyFile: Sendable {
         return (cipher, PublicKey(blob: blob))
     }
 
-    private static func body(_ text: String) -> [UInt8] {
+    static func body(_ text: String) -> [UInt8] {
         let lines = text.split(whereSeparator: \.isNewline).filter { !$0.hasPrefix("-----") }
         return Data(base64Encoded: lines.joined(), options: .ignoreUnknownCharacters).map { [UInt8]($0) } ?? []
     }

@@ -12,6 +12,11 @@ struct PublicKey: Hashable, Sendable {
         return reader.text() ?? "?"
     }
 
+    /// Whether the text is the name of a kind of key that OpenSSH knows.
+    static func isType(_ text: String) -> Bool {
+        ["ssh-", "ecdsa-", "sk-"].contains { text.hasPrefix($0) }
+    }
+
     /// Whether libssh2 can prove that one has it; it cannot for security keys and certificates.
     var isUsable: Bool {
         let curves = ["nistp256", "nistp384", "nistp521"].map { "ecdsa-sha2-\($0)" }
