@@ -13,6 +13,7 @@ public struct ModuleRunner: Sendable {
     let interruptionStatus: @Sendable () -> Int32
     let events: @Sendable (EngineEvent) -> Void
     let clock: LeaseClock
+    let signer: (any HeadSigner)?
 
     /// Puts a runner together.
     ///
@@ -25,11 +26,12 @@ public struct ModuleRunner: Sendable {
     ///   - interruptionStatus: The exit status of a run that was cancelled: 130 or 143, by the signal that did it.
     ///   - events: Told everything, in order, from any thread, and without secrets.
     ///   - clock: What the lease's term is measured on.
+    ///   - signer: Signs the audit log's head at the end of each step and run; nil for none.
     public init(
         module: Module, inventory: Inventory, redactor: Redactor, provider: any SiteProvider,
         version: String, interruptionStatus: @escaping @Sendable () -> Int32,
         events: @escaping @Sendable (EngineEvent) -> Void,
-        clock: LeaseClock = .continuous
+        clock: LeaseClock = .continuous, signer: (any HeadSigner)? = nil
     ) {
         self.module = module
         self.inventory = inventory
@@ -39,6 +41,7 @@ public struct ModuleRunner: Sendable {
         self.interruptionStatus = interruptionStatus
         self.events = { events($0.redacted(by: redactor)) }
         self.clock = clock
+        self.signer = signer.map { [events = self.events] in ReportingSigner($0, events: events) }
     }
 
     var moduleName: String { String(module.number) }
@@ -65,6 +68,7 @@ public struct ModuleRunner: Sendable {
             inventoryDigest: inventory.digest, why: why, plan: plan?.bytes)
         let journal = try await RunJournal.create(
             description, in: state, holding: lock, redactor: redactor)
+        if let signer { await journal.sign(with: signer) }
         for text in journal.warnings { events(.warning(text)) }
         let execution = Execution(
             runner: self, journal: journal, steps: steps, options: options, finished: [],
@@ -88,6 +92,7 @@ public struct ModuleRunner: Sendable {
         let reopened = try await RunJournal.reopen(run, in: state, redactor: redactor, why: why)
         warn(of: reopened)
         let journal = reopened.journal
+        if let signer { await journal.sign(with: signer) }
         var planGuard: PlanGuard?
         if let plan { planGuard = try await self.planGuard(for: plan, of: run) }
         let execution = Execution(

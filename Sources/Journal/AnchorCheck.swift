@@ -27,7 +27,10 @@ struct AnchorCheck {
         count = head.sequence
         // Its first records come before it gives the outcome another name.
         if ![.tornTail, .runResume].contains(record.kind) {
-            for end in ends.compactMap(\.end) where end < count && added[end] == nil { added[end] = count }
+            for end in ends.compactMap(\.end) where end < count && added[end] == nil {
+                // The one record that may follow says whether the end was signed.
+                if !record.kind.isOfSignature || count > end + 1 { added[end] = count }
+            }
         }
         for anchor in bySequence[head.sequence] ?? [] {
             if anchor.hash == head.hash {
@@ -51,7 +54,8 @@ struct AnchorCheck {
         for (sequence, anchors) in bySequence where sequence > count || sequence < 0 {
             for anchor in anchors {
                 let problem = "the log was cut: \(anchor.source) knows its record \(sequence)"
-                findings.append(AuditFinding("audit.jsonl", line: count + 1, problem, expected: anchor.hash))
+                findings.append(
+                    AuditFinding("audit.jsonl", line: count + 1, problem, expected: anchor.hash, isGap: true))
             }
         }
         for anchor in unplaced {
@@ -65,7 +69,7 @@ struct AnchorCheck {
                 findings.append(AuditFinding("audit.jsonl", line: line, problem))
             } else if end > count {
                 let problem = "the log was cut: \(anchor.source) knows its last record, number \(end)"
-                findings.append(AuditFinding("audit.jsonl", line: count + 1, problem))
+                findings.append(AuditFinding("audit.jsonl", line: count + 1, problem, isGap: true))
             }
         }
         return findings.sorted { ($0.line ?? 0, $0.problem) < ($1.line ?? 0, $1.problem) }

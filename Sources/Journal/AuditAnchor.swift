@@ -48,6 +48,10 @@ public struct AuditAnchor: Sendable, Hashable {
             guard let content = file.content else { continue }
             anchors.append(AuditAnchor(content.audit, source: "checkpoints/\(step).json"))
         }
+        for (sequence, file) in try run.signedHeads().sorted(by: { $0.key < $1.key }) {
+            guard let content = file.content, content.head.sequence == sequence else { continue }
+            anchors.append(AuditAnchor(content.head, source: HeadSigning.statement(sequence)))
+        }
         return anchors
     }
 }

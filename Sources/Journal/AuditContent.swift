@@ -45,6 +45,10 @@ public enum AuditContent: Sendable, Hashable {
     case damage(String)
     /// A directory of a run without run.json got another name, so that nobody takes it for a run.
     case setAside(SetAsideDirectory)
+    /// The head before was signed: announces the statement and its signature.
+    case headSigned(HeadRecord)
+    /// The head before was to be signed and was not, for a reason.
+    case headUnsigned(HeadRecord)
     /// A kind that a later version writes; what it holds is in the record's bytes.
     case other(AuditKind)
 
@@ -73,6 +77,8 @@ public enum AuditContent: Sendable, Hashable {
         case .tornTail: .tornTail
         case .damage: .damage
         case .setAside: .setAside
+        case .headSigned: .headSigned
+        case .headUnsigned: .headUnsigned
         case .other(let kind): kind
         }
     }
@@ -104,6 +110,8 @@ extension AuditContent {
             case .tornTail: .tornTail(try TornLine(from: decoder))
             case .damage: .damage(try Self.member(.text, of: decoder))
             case .setAside: .setAside(try SetAsideDirectory(from: decoder))
+            case .headSigned: .headSigned(try HeadRecord(from: decoder))
+            case .headUnsigned: .headUnsigned(try HeadRecord(from: decoder))
             default: .other(kind)
             }
     }
@@ -122,6 +130,7 @@ extension AuditContent {
             try encode(text, as: .text, to: encoder)
         case .tornTail(let line): try line.encode(to: encoder)
         case .setAside(let directory): try directory.encode(to: encoder)
+        case .headSigned(let record), .headUnsigned(let record): try record.encode(to: encoder)
         case .planComparison, .lockTaken, .lockReleased, .stepStart, .checkpoint, .evidence, .other: break
         }
     }

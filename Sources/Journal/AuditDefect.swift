@@ -48,7 +48,7 @@ struct AuditDefect: Error, Sendable, Hashable {
     /// The defect as a finding of the verifier.
     var finding: AuditFinding {
         guard case .link(let expected, let found) = problem else {
-            return AuditFinding("audit.jsonl", line: line, cause)
+            return AuditFinding("audit.jsonl", line: line, cause, isGap: isCrash)
         }
         guard line > 0 else {
             let problem = "its digest is not the one in the first line of the log"

@@ -8,6 +8,7 @@ extension AuditEntry {
         case .checkpointWithdrawn(let text), .warning(let text), .note(let text), .damage(let text): text
         case .tornTail(let line): line.text
         case .setAside(let directory): directory.text
+        case .headSigned(let record), .headUnsigned(let record): record.text
         default: nil
         }
     }
@@ -61,13 +62,16 @@ extension AuditContent {
         case .warning(let text): return .warning(redactor.redact(text))
         case .note(let text): return .note(redactor.redact(text))
         case .damage(let text): return .damage(redactor.redact(text))
+        case .headUnsigned(var record):
+            record.text = redactor.redact(record.text)
+            return .headUnsigned(record)
         case .runEnd(var ending):
             ending.error = ending.error.map(redactor.redact)
             return .runEnd(ending)
         case .runStart(let opening): return .runStart(opening.redacted(by: redactor))
         case .runResume(let opening): return .runResume(opening.redacted(by: redactor))
         case .planComparison, .lockTaken, .lockReleased, .stepStart, .commandStart, .commandEnd,
-            .checkpoint, .evidence, .tornTail, .setAside, .other:
+            .checkpoint, .evidence, .tornTail, .setAside, .headSigned, .other:
             return self
         }
     }

@@ -1,6 +1,6 @@
 /// What an ``AuditEntry`` tells of.
 ///
-/// The set is open: a reader passes over kinds that a later version writes, such as signatures.
+/// The set is open: a reader passes over kinds that a later version writes.
 public struct AuditKind: RawRepresentable, Codable, Hashable, Sendable {
     /// The word in the log.
     public let rawValue: String
@@ -53,4 +53,8 @@ public struct AuditKind: RawRepresentable, Codable, Hashable, Sendable {
     public static let damage = AuditKind(rawValue: "damage")
     /// A directory of a run without run.json got another name, so that nobody takes it for a run.
     public static let setAside = AuditKind(rawValue: "directory.set-aside")
+    /// The head before was signed; announces the statement and its signature.
+    public static let headSigned = AuditKind(rawValue: "head.signed")
+    /// The head before was to be signed and was not; says why.
+    public static let headUnsigned = AuditKind(rawValue: "head.unsigned")
 }

@@ -8,6 +8,8 @@ final class AuditLog {
     private let disk: Disk
     private let file: Descriptor
     private var length: Int
+    /// How many bytes the lines have.
+    var size: Int { length }
     private var isUnsynced = false
     private var broken: JournalError?
     private(set) var head: AuditHead

@@ -125,3 +125,13 @@ public struct TornLine: Codable, Sendable, Hashable {
     /// The number of the line that is not whole.
     public var line: Int
 }
+
+/// What became of the signature over the head before.
+public struct HeadRecord: Codable, Sendable, Hashable {
+    /// With which key it was signed, or why it was not, in a sentence.
+    public var text: String
+    /// The head.
+    public var head: AuditHead
+    /// The type and fingerprint of the key; nil where nothing was signed.
+    public var key: String?
+}

@@ -11,6 +11,8 @@ public struct AuditFinding: Sendable, Hashable, Codable, CustomStringConvertible
     public let expected: String?
     /// What it is.
     public let found: String?
+    /// Whether something is missing, rather than edited or foreign.
+    public let isGap: Bool
 
     /// `audit.jsonl, line 7: …`.
     public var description: String {
@@ -19,12 +21,13 @@ public struct AuditFinding: Sendable, Hashable, Codable, CustomStringConvertible
         return "\(place): \(problem)\(detail)"
     }
 
-    init(_ file: String, line: Int? = nil, _ problem: String, expected: String? = nil, found: String? = nil) {
+    init(_ file: String, line: Int? = nil, _ problem: String, expected: String? = nil, found: String? = nil, isGap: Bool = false) {
         self.file = file
         self.line = line
         self.problem = problem
         self.expected = expected
         self.found = found
+        self.isGap = isGap
     }
 }
 
@@ -43,11 +46,16 @@ public struct AuditReport: Sendable, Hashable, Codable {
     /// The number of the last line that something outside the log vouches for: what comes after it
     /// could have been cut off or rewritten without a trace, unless the caller knows a later head.
     public let anchoredUpTo: Int
+    /// Whether the operator's key vouches for the log; nil where nobody asked.
+    public let authenticity: Authenticity?
     /// The directories that the run set aside when it began.
     let setAside: [SetAsideDirectory]
 
-    /// Whether nothing is wrong.
+    /// Whether nothing is wrong with the record and the files of the run.
     public var isIntact: Bool { findings.isEmpty }
+
+    /// Whether all that was asked for holds.
+    public var holds: Bool { isIntact && authenticity?.holds ?? true }
 }
 
 /// What ``AuditVerifier`` says about a state directory.
@@ -68,4 +76,7 @@ public struct StateReport: Sendable, Codable {
 
     /// Whether nothing is wrong.
     public var isIntact: Bool { findings.isEmpty && runs.allSatisfy(\.isIntact) }
+
+    /// Whether all that was asked for holds.
+    public var holds: Bool { findings.isEmpty && runs.allSatisfy(\.holds) }
 }

@@ -27,17 +27,22 @@ public struct AuditVerifier: Sendable {
     /// - Parameters:
     ///   - run: From ``StateDirectory/runs()``.
     ///   - anchors: Heads that are known from elsewhere.
-    public func verify(_ run: RunReader, anchors: [AuditAnchor] = []) throws(JournalError) -> AuditReport {
+    ///   - judge: Who knows whose signatures count; without one no signature is judged.
+    public func verify(
+        _ run: RunReader, anchors: [AuditAnchor] = [], signatures judge: (any SignatureJudge)? = nil
+    ) throws(JournalError) -> AuditReport {
         let all = try AuditAnchor.own(of: run) + witnesses.anchors(of: run.id) + anchors
         let chain = try AuditChain(run, known: all)
         var check = AnchorCheck(all, genesis: chain.genesis)
         var ledger = FileLedger(run)
+        var signatures = try judge.map { judge throws(JournalError) in try SignatureCheck(run, judge) }
         var asides: [SetAsideDirectory] = []
         var findings: [AuditFinding] = []
         var notes: [String] = []
         do throws(ChainFailure) {
             while let record = try chain.step() {
                 check.read(record)
+                signatures?.read(record)
                 do throws(JournalError) {
                     try ledger.read(record)
                     switch record.kind {
@@ -53,7 +58,7 @@ public struct AuditVerifier: Sendable {
                 }
             }
             if chain.isMissing, !witnesses.neverBegan(run) {
-                findings.append(AuditFinding("audit.jsonl", "it is missing"))
+                findings.append(AuditFinding("audit.jsonl", "it is missing", isGap: true))
             }
             findings += check.findings()
             do throws(JournalError) {
@@ -72,13 +77,15 @@ public struct AuditVerifier: Sendable {
         findings += witnesses.findings(on: run, records: chain.head.sequence)
         return AuditReport(
             run: run.id, lines: chain.head.sequence, head: chain.head, findings: findings, notes: notes,
-            anchoredUpTo: check.anchoredUpTo, setAside: asides)
+            anchoredUpTo: check.anchoredUpTo, authenticity: signatures?.result(), setAside: asides)
     }
 
     /// Verifies all runs, newest first, and the state directory itself.
-    public func verifyAll() throws(JournalError) -> StateReport {
+    public func verifyAll(
+        signatures judge: (any SignatureJudge)? = nil
+    ) throws(JournalError) -> StateReport {
         let reports = try state.runs().filter { witnesses.hasBegun($0.id) }
-            .map { run throws(JournalError) in try verify(run) }
+            .map { run throws(JournalError) in try verify(run, signatures: judge) }
         let (findings, notes) = try witnesses.judge(
             setAside: reports.flatMap { report in
                 report.setAside.map { (report.run, $0) }
@@ -89,7 +96,7 @@ public struct AuditVerifier: Sendable {
     private func judgeHeader(_ run: RunReader) throws(JournalError) -> [AuditFinding] {
         let header: RunHeader
         switch try run.header() {
-        case .missing: return [AuditFinding("run.json", "it is missing")]
+        case .missing: return [AuditFinding("run.json", "it is missing", isGap: true)]
         case .damaged(let why): return [AuditFinding("run.json", why)]
         case .whole(let content): header = content
         }
@@ -98,7 +105,8 @@ public struct AuditVerifier: Sendable {
         }
         guard let previous = header.previous else { return [] }
         guard let before = state.run(previous.run) else {
-            return [AuditFinding("run.json", "the run before it, \(previous.run), was removed")]
+            let problem = "the run before it, \(previous.run), was removed"
+            return [AuditFinding("run.json", problem, isGap: true)]
         }
         return try judge(previous, before)
     }

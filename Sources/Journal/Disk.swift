@@ -76,6 +76,11 @@ final class Disk: Sendable {
         guard unlink(staged.temporary) == 0 else { throw failure("remove", staged.temporary) }
     }
 
+    /// Removes a staged file that was not announced.
+    func remove(_ staged: Staged) throws(JournalError) {
+        guard unlink(staged.temporary) == 0 else { throw failure("remove", staged.temporary) }
+    }
+
     private static func temporaryName(_ path: String) -> String {
         let (folder, name) = split(path)
         return "\(folder)/.\(name).\(UInt32.random(in: 0...UInt32.max)).tmp"

@@ -37,7 +37,7 @@ struct FileLedger {
     /// Takes the next record of the log.
     mutating func read(_ record: AuditRecord) throws(JournalError) {
         renames = []
-        hasEnded = record.kind == .runEnd
+        hasEnded = record.kind == .runEnd || (hasEnded && record.kind.isOfSignature)
         if record.content.integer("v") == 1 {
             for file in try formatOne.read(record) { expect(file, record.number) }
         } else {
@@ -80,7 +80,7 @@ struct FileLedger {
                 judgement.findings.append(AuditFinding(path, "it is foreign: no record of the run announces it"))
             }
         }
-        let folders = Set(known.map { Disk.split($0).folder } + ["checkpoints", "steps", "evidence"])
+        let folders = Set(known.map { Disk.split($0).folder } + ["checkpoints", "steps", "evidence", HeadSigning.folder])
         for path in tree.folders.subtracting(folders).sorted() where !Self.mayBeEmpty(path) {
             judgement.findings.append(AuditFinding(path, "it is foreign: no run creates such a folder"))
         }
@@ -110,7 +110,8 @@ struct FileLedger {
             return
         }
         if formatOne.mayBeMissing(file, record) { return }
-        judgement.findings.append(AuditFinding(file.path, "it was removed: record \(record) announces it"))
+        judgement.findings.append(
+            AuditFinding(file.path, "it was removed: record \(record) announces it", isGap: true))
     }
 }
 

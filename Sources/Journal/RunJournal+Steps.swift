@@ -20,10 +20,11 @@ extension RunJournal {
     /// A step did not come to its end; nothing is written but the record.
     public func failStep(
         _ step: String, result: StepEnding.Result = .failed, error: String
-    ) throws(JournalError) {
+    ) async throws(JournalError) {
         try usingReserve { () throws(JournalError) in
             _ = try write(.stepEnd(StepEnding(result: result, error: error)), step: step, durable: true)
         }
+        try await signHead(step: step)
     }
 
     /// A step is finished: its end record, and then the checkpoint that makes it so.
@@ -33,7 +34,7 @@ extension RunJournal {
     @discardableResult
     public func finishStep(
         _ step: String, _ completion: StepCompletion, changes: [RecordedChange] = []
-    ) throws(JournalError) -> Checkpoint {
+    ) async throws(JournalError) -> Checkpoint {
         try checkName(step)
         let ending = StepEnding(
             result: completion == .applied ? .applied : .inPlace, changes: changes.isEmpty ? nil : changes)
@@ -43,6 +44,7 @@ extension RunJournal {
             changes: changes.map { redactor.redact($0.words) }, audit: end)
         let record = blank(.checkpoint, step: step)
         try keep(SealedJSON.file(checkpoint), as: "checkpoints/\(step).json", announcedBy: record)
+        try await signHead(step: step)
         return checkpoint
     }
 

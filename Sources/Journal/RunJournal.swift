@@ -32,6 +32,7 @@ public actor RunJournal {
     var currentStep: String?
     var commands = 0
     var isFinished = false
+    var signer: (any HeadSigner)?
     private let started = ContinuousClock.now
 
     init(
@@ -109,7 +110,7 @@ public actor RunJournal {
     }
 
     /// Ends the run: outcome.json is written, the last record announces it and every transcript,
-    /// and it gets its name.
+    /// and it gets its name; then the head is signed.
     ///
     /// - Parameters:
     ///   - result: How it ended.
@@ -120,7 +121,7 @@ public actor RunJournal {
     @discardableResult
     public func finish(
         _ result: RunResult, exitCode: Int32, error: String? = nil, step: String? = nil, counts: [String: Int] = [:]
-    ) throws(JournalError) -> RunOutcome {
+    ) async throws(JournalError) -> RunOutcome {
         currentStep = nil
         let own = ["records": log.appended + 1, "commands": commands, "syncs": disk.syncCount]
         let counts = counts.merging(own) { _, own in own }
@@ -135,6 +136,7 @@ public actor RunJournal {
         }
         isFinished = true
         try disk.syncDirectory(path)
+        try await signHead(step: nil)
         try usingReserve { () throws(JournalError) in try heads.append(id, log.head) }
         try log.close()
         transcripts = [:]

@@ -59,7 +59,8 @@ struct StateWitnesses: Sendable {
     /// A run's second record comes after the list knows its first.
     func findings(on run: RunReader, records: Int) -> [AuditFinding] {
         guard records > 1, formats[run.id] ?? 0 >= 2, heads[run.id] == nil else { return [] }
-        return [AuditFinding(HeadList.name, "it does not know run \(run.id): lines of it were removed")]
+        let problem = "it does not know run \(run.id): lines of it were removed"
+        return [AuditFinding(HeadList.name, problem, isGap: true)]
     }
 
     /// Judges the directory itself.
@@ -71,7 +72,8 @@ struct StateWitnesses: Sendable {
         var findings = listFindings
         var notes: [String] = []
         for run in heads.keys.sorted() where state.run(run) == nil {
-            findings.append(AuditFinding("runs/\(run)", "the run was removed: \(HeadList.name) knows it"))
+            let problem = "the run was removed: \(HeadList.name) knows it"
+            findings.append(AuditFinding("runs/\(run)", problem, isGap: true))
         }
         for name in foreign.sorted() {
             findings.append(AuditFinding("runs/\(name)", "it is foreign: no run created it"))

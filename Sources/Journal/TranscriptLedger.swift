@@ -63,7 +63,8 @@ struct TranscriptLedger {
         cursor.isBad = true
         if cursor.position < file.bytes {
             let problem = "it was cut or removed: record \(record) announces \(file.bytes) bytes of it"
-            findings.append(AuditFinding(file.path, problem, found: "\(cursor.position) bytes"))
+            findings.append(
+                AuditFinding(file.path, problem, found: "\(cursor.position) bytes", isGap: true))
         } else {
             let part = "between byte \(begin + 1) and byte \(file.bytes), which record \(record) announces"
             findings.append(

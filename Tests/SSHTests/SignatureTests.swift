@@ -70,7 +70,7 @@ struct TestAgent {
             for passphrase in form.isEmpty ? [""] : ["", "with spaces & ünïcode"] {
                 let path = try await keys.make(kind + form, passphrase: passphrase)
                 let key = OperatorKey(.keyFile(path)) { _ in Secret(passphrase) }
-                try await expectAccepted(key, of: path, keys)
+                try await expectAccepted(key, of: path, keys, isOpen: passphrase.isEmpty)
             }
         }
     }
@@ -85,7 +85,7 @@ struct TestAgent {
         try await expectAccepted(key, of: path, keys)
     }
 
-    private func expectAccepted(_ key: OperatorKey, of path: String, _ keys: SigningKeys) async throws {
+    private func expectAccepted(_ key: OperatorKey, of path: String, _ keys: SigningKeys, isOpen: Bool = true) async throws {
         let message = Array("a head\n".utf8)
         let signature = try await key.sign(message, namespace: SigningKeys.namespace)
         let allowed = try "operator \(keys.publicKey(path))\n"
@@ -95,8 +95,8 @@ struct TestAgent {
         #expect(read == signature && read.isRight(over: message) && !read.isRight(over: message + [0]))
         #expect(try signature.keyLine == keys.publicKey(path))
         // What ssh-keygen signs, this program accepts.
+        guard isOpen else { return }
         try Data(message).write(to: URL(filePath: "\(path).message"))
-        guard try await shell("/usr/bin/ssh-keygen", ["-y", "-P", "", "-f", path]).isEmpty == false else { return }
         try await shell(
             "/usr/bin/ssh-keygen", ["-q", "-Y", "sign", "-f", path, "-n", SigningKeys.namespace, "\(path).message"])
         let theirs = try #require(SSHSignature(try String(contentsOfFile: "\(path).message.sig", encoding: .utf8)))

@@ -11,7 +11,7 @@ struct AuditVerifyCommand: AsyncParsableCommand {
         discussion: """
             Without a run, verifies all of them and the state directory itself. What it cannot know: whoever can write all \
             of the state directory can rewrite it, or remove the newest run with its lines in heads.jsonl; compare with a \
-            head that is kept elsewhere, such as on the Lease.
+            head that is kept elsewhere, such as on the Lease, or have the signatures checked with --allowed-signers.
             """)
 
     @Argument(help: "The run (default: all runs).") var run: String?
@@ -19,6 +19,10 @@ struct AuditVerifyCommand: AsyncParsableCommand {
         name: .long,
         help: "A head known from elsewhere that the run's log must contain, as NUMBER:HASH or HASH.")
     var expectHead: String?
+    @Option(
+        name: .long,
+        help: "Require signatures of these operators, a file as ssh-keygen(1) describes under ALLOWED SIGNERS.")
+    var allowedSigners: String?
     @OptionGroup var stateOptions: StateOptions
     @OptionGroup var formatOptions: FormatOptions
 
@@ -33,18 +37,20 @@ struct AuditVerifyCommand: AsyncParsableCommand {
     func run() async throws {
         let report = try await reporting {
             let state = try await stateOptions.existing
+            let judge: (any SignatureJudge)? =
+                if let allowedSigners { try await AllowedSignersJudge(path: allowedSigners) } else { nil }
             let anchors = [expectHead.flatMap(AuditAnchor.init(expecting:))].compactMap(\.self)
             guard run != nil else {
-                return try await runBlocking { try AuditVerifier(state).verifyAll() }
+                return try await runBlocking { try AuditVerifier(state).verifyAll(signatures: judge) }
             }
             let reader = try await stateOptions.run(run)
             return try await runBlocking {
-                let report = try AuditVerifier(state).verify(reader, anchors: anchors)
+                let report = try AuditVerifier(state).verify(reader, anchors: anchors, signatures: judge)
                 return StateReport(runs: [report], findings: [], notes: [])
             }
         }
         try formatOptions.print(report) { report.words }
-        if !report.isIntact { throw ExitCode(65) }
+        if !report.holds { throw ExitCode(65) }
     }
 }
 
@@ -58,11 +64,26 @@ extension StateReport {
 
 extension AuditReport {
     fileprivate var words: String {
-        let notes = notes.map { "\n  note: \($0)" }.joined()
-        guard isIntact else {
-            return "\(run): NOT INTACT\n" + findings.map { "  \($0)" }.joined(separator: "\n") + notes
-        }
+        let notes = (notes + (authenticity?.notes ?? [])).map { "\n  note: \($0)" }.joined()
+        let verdicts = [integrity, completeness, authenticity?.verdict].compactMap(\.self).joined(separator: ", ")
         let limit = anchoredUpTo < lines ? ", vouched for up to line \(anchoredUpTo)" : ""
-        return "\(run): intact, \(lines) records, head \(head)\(limit)" + notes
+        let place = isIntact ? ", \(lines) records, head \(head)\(limit)" : ""
+        let all = findings + (authenticity?.findings ?? [])
+        return "\(run): \(verdicts)\(place)" + all.map { "\n  \($0)" }.joined() + notes
+    }
+
+    /// Whether what is there was edited.
+    private var integrity: String { findings.contains { !$0.isGap } ? "NOT INTACT" : "intact" }
+
+    /// Whether all is there.
+    private var completeness: String { findings.contains(where: \.isGap) ? "INCOMPLETE" : "complete" }
+}
+
+extension Authenticity {
+    /// Who vouches for the log.
+    fileprivate var verdict: String {
+        let by = signers.isEmpty ? "" : " by \(signers.joined(separator: " and "))"
+        if holds { return "authentic\(by)" }
+        return signedUpTo > 0 ? "NOT AUTHENTIC, signed up to line \(signedUpTo)\(by)" : "NOT AUTHENTIC"
     }
 }

@@ -22,7 +22,8 @@ struct RunConsole {
                 inventory: inventory, module: module, redactor: redactor,
                 passphrase: Passphrase.ask),
             version: Runner.version, interruptionStatus: { Signals.exitStatus },
-            events: { [lines] in lines.show($0) })
+            events: { [lines] in lines.show($0) },
+            signer: OperatorSigner(inventory, passphrase: Passphrase.ask))
     }
 
     /// Prints the result if JSON is asked for, and exits with the documented status.

@@ -34,6 +34,7 @@ struct UnlockCommand: AsyncParsableCommand {
                 why: reasonOptions.why)
             let journal = try await RunJournal.create(
                 description, in: state, holding: lock, redactor: redactor)
+            await journal.sign(with: OperatorSigner(inventory, passphrase: Passphrase.ask))
             do {
                 let provider = LiveProvider(
                     inventory: inventory, module: module, redactor: redactor,

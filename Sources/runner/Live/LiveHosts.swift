@@ -94,16 +94,22 @@ struct LiveHosts: Sendable {
 extension SSHDestination {
     /// The destination of an inventory host.
     init(_ host: StepKit.Inventory.Host, of inventory: Inventory) {
-        let identity: Identity =
-            switch inventory.ssh.identity {
-            case .file(let path): .keyFile(path)
-            case .agent(let publicKey): .agent(publicKey: publicKey)
-            }
         var limits = Limits()
         limits.connect = inventory.limits.connect
         self.init(
             name: host.name, address: host.address, port: UInt16(clamping: host.port), user: host.user,
-            identity: identity, knownHosts: inventory.ssh.knownHosts, limits: limits,
+            identity: Identity(inventory.ssh.identity), knownHosts: inventory.ssh.knownHosts, limits: limits,
             become: host.become == .sudo ? .sudo : nil)
+    }
+}
+
+extension SSHDestination.Identity {
+    /// The key that the inventory names.
+    init(_ identity: Inventory.SSHSettings.Identity) {
+        self =
+            switch identity {
+            case .file(let path): .keyFile(path)
+            case .agent(let publicKey): .agent(publicKey: publicKey)
+            }
     }
 }

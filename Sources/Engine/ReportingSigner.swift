@@ -1,0 +1,24 @@
+import ClientKit
+import Journal
+
+/// A signer whose refusals are told to the operator, each reason once.
+struct ReportingSigner: HeadSigner {
+    private let signer: any HeadSigner
+    private let events: @Sendable (EngineEvent) -> Void
+    private let told = Locked<Set<String>>([])
+
+    init(_ signer: any HeadSigner, events: @escaping @Sendable (EngineEvent) -> Void) {
+        self.signer = signer
+        self.events = events
+    }
+
+    func sign(_ statement: [UInt8]) async throws(SigningRefusal) -> HeadSignature {
+        do throws(SigningRefusal) {
+            return try await signer.sign(statement)
+        } catch {
+            let isNew = told.withLock { $0.insert(error.cause).inserted }
+            if isNew { events(.warning("the audit log is not signed: \(error.cause); \(error.remedy)")) }
+            throw error
+        }
+    }
+}

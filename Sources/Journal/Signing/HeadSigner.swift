@@ -1,0 +1,63 @@
+public import Foundation
+
+/// What is signed at the end of each step and of the run: where the log stood, how long it was, and
+/// when.
+public struct HeadStatement: Codable, Sendable, Hashable {
+    /// The version of the file's format.
+    public let format: Int
+    /// The run.
+    public let run: RunID
+    /// The step that ended; nil at the end of the run.
+    public let step: String?
+    /// The last record, which all records before it are chained to.
+    public let head: AuditHead
+    /// How many bytes the log had up to there.
+    public let bytes: Int
+    /// When it was signed, by the wall clock.
+    public let time: Date
+}
+
+/// A signature over a ``HeadStatement``.
+public struct HeadSignature: Sendable, Hashable {
+    /// The key in words: its type and fingerprint.
+    public let key: String
+    /// The signature in the form that `ssh-keygen -Y verify` reads.
+    public let text: String
+
+    /// Takes what a key signed.
+    public init(key: String, text: String) { (self.key, self.text) = (key, text) }
+}
+
+/// Why a head was not signed; the log says so, and the run goes on.
+public struct SigningRefusal: Error, Sendable, Hashable {
+    /// What came back, in words.
+    public let cause: String
+    /// What to do, in words.
+    public let remedy: String
+
+    /// Describes a refusal.
+    public init(cause: String, remedy: String) { (self.cause, self.remedy) = (cause, remedy) }
+}
+
+/// The operator's key, as the journal uses it.
+public protocol HeadSigner: Sendable {
+    /// Signs the bytes of a ``HeadStatement`` for ``HeadSigning/namespace``.
+    func sign(_ statement: [UInt8]) async throws(SigningRefusal) -> HeadSignature
+}
+
+/// Names that signers, the verifier and auditors agree on.
+public enum HeadSigning {
+    /// What signatures are for; one that was made for something else does not count.
+    public static let namespace = "keybuzz-runner"
+
+    /// The folder of the statements and their signatures.
+    static let folder = "signatures"
+
+    static func statement(_ sequence: Int) -> String { "\(folder)/\(sequence).json" }
+    static func signature(_ sequence: Int) -> String { "\(folder)/\(sequence).json.sig" }
+}
+
+extension AuditKind {
+    /// Whether it tells of a head's signature, as the one record does that follows the end of a run.
+    var isOfSignature: Bool { self == .headSigned || self == .headUnsigned }
+}

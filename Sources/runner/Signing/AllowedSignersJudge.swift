@@ -1,0 +1,43 @@
+import ClientKit
+import Foundation
+import Journal
+import SSH
+import StepKit
+
+/// Judges signatures by a file of allowed signers.
+struct AllowedSignersJudge: SignatureJudge {
+    private let allowed: AllowedSigners
+
+    init(path: String) async throws {
+        let attempt = "read the allowed signers \(path)"
+        let text: String
+        do {
+            text = try await runBlocking { try String(contentsOfFile: path, encoding: .utf8) }
+        } catch {
+            throw StepFailure(
+                attempt, cause: error.localizedDescription, remedy: "correct the path of the file", kind: .badInput)
+        }
+        do throws(AllowedSigners.Problem) {
+            allowed = try AllowedSigners(text)
+        } catch {
+            throw StepFailure(
+                attempt, cause: "line \(error.line): \(error.cause)",
+                remedy: "write it as ssh-keygen(1) says under ALLOWED SIGNERS", kind: .badInput)
+        }
+    }
+
+    func judge(_ signature: String, over statement: [UInt8], at time: Date) -> SignatureVerdict {
+        guard let read = SSHSignature(signature) else { return .wrong("it is no SSH signature") }
+        guard read.namespace == HeadSigning.namespace else {
+            return .wrong("it was made for \(read.namespace), not for \(HeadSigning.namespace)")
+        }
+        guard read.isRight(over: statement) else {
+            return .wrong("\(read.keyName) did not sign this statement")
+        }
+        switch allowed.answer(on: read, at: time) {
+        case .allowed(let principal): return .valid(signer: principal, key: read.keyName)
+        case .unknown: return .unknownSigner(key: read.keyName, reason: "no allowed signer has this key")
+        case .notForThis(let why): return .unknownSigner(key: read.keyName, reason: why)
+        }
+    }
+}

@@ -1,0 +1,24 @@
+import ClientKit
+import Journal
+import SSH
+import StepKit
+
+/// Signs the audit log's heads with the key that the inventory names for logging in.
+struct OperatorSigner: HeadSigner {
+    let key: OperatorKey
+
+    func sign(_ statement: [UInt8]) async throws(SigningRefusal) -> HeadSignature {
+        do throws(OperatorKey.Refusal) {
+            let signature = try await key.sign(statement, namespace: HeadSigning.namespace)
+            return HeadSignature(key: signature.keyName, text: signature.armored)
+        } catch {
+            throw SigningRefusal(cause: error.cause, remedy: error.remedy)
+        }
+    }
+}
+
+extension OperatorSigner {
+    init(_ inventory: StepKit.Inventory, passphrase: @escaping @Sendable (String) async -> Secret?) {
+        key = OperatorKey(SSHDestination.Identity(inventory.ssh.identity), passphrase: passphrase)
+    }
+}

@@ -1,0 +1,159 @@
+import ClientKit
+import Foundation
+import Glibc
+import SSH
+import Testing
+
+@testable import Journal
+@testable import RunnerCommands
+
+/// What the operator's signatures prove about a run.
+@Suite(.timeLimit(.minutes(20))) struct AuthenticityTests {
+    private func finding(_ report: AuditReport) -> String {
+        report.authenticity?.findings.map(\.description).joined(separator: "\n") ?? "nobody asked"
+    }
+
+    @Test func eachStepsEndAndTheRunsEndAreSigned() async throws {
+        let signed = try await SignedRun()
+        let report = try await signed.verify()
+        #expect(report.findings == [] && report.holds, "\(finding(report))")
+        let entries = try signed.run.entries()
+        // Two steps, one that failed, the run's end, and again a step and the end.
+        #expect(entries.filter { $0.kind == .headSigned }.count == 6)
+        #expect(entries.last?.kind == .headSigned)
+        #expect(report.authenticity?.signedUpTo == entries.count - 1)
+        let fingerprint = SSHSignature(
+            try String(contentsOfFile: "\(signed.run.path)/signatures/\(entries.count - 1).json.sig", encoding: .utf8))
+        #expect(report.authenticity?.signers == ["operator, ssh-ed25519 \(fingerprint?.fingerprint ?? "?")"])
+    }
+
+    @Test func sshKeygenAcceptsEverySignature() async throws {
+        let signed = try await SignedRun()
+        let folder = "\(signed.run.path)/signatures"
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".json") }
+        #expect(names.count == 6)
+        for name in names {
+            let check = "ssh-keygen -Y verify -q -f \(signed.allowed) -I operator -n keybuzz-runner -s \(name).sig < \(name)"
+            try runTool("/bin/sh", ["-c", "cd \(folder) && \(check)"])
+        }
+    }
+
+    @Test func anUnsignedRunAndAnUnknownSignerAndAForgedSignatureAreToldApart() async throws {
+        let signed = try await SignedRun()
+        try "operator \(signed.publicKey("stranger"))".write(
+            toFile: "\(signed.path)/others", atomically: true, encoding: .utf8)
+        let unknown = try await signed.verify(allowed: "\(signed.path)/others")
+        #expect(unknown.isIntact && !unknown.holds && finding(unknown).contains("signer unknown: ssh-ed25519 SHA256:"))
+        try await signed.addRun(signer: nil)
+        let unsigned = try await signed.verify()
+        #expect(unsigned.isIntact && !unsigned.holds && finding(unsigned).contains("unsigned from here"))
+        try await signed.addRun(signer: OperatorSigner(key: signed.key("operator")))
+        let last = try signed.run.entries().count - 1
+        let path = "\(signed.run.path)/signatures/\(last).json"
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        try text.replacing("\"format\" : 1", with: "\"format\" : 2").write(toFile: path, atomically: true, encoding: .utf8)
+        let forged = try await signed.verify()
+        #expect(!forged.isIntact && !forged.holds)
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        // A right signature, but over something else.
+        let other = "\(signed.run.path)/signatures/\(last).json.sig"
+        let another = try await signed.key("operator").sign(Array("x".utf8), namespace: "keybuzz-runner")
+        try another.armored.write(toFile: other, atomically: true, encoding: .utf8)
+        #expect(try await finding(signed.verify()).contains("signature does not match"))
+    }
+
+    @Test func withoutTheAgentTheLogSaysWhyAndALaterSignatureCoversIt() async throws {
+        let signed = try await SignedRun()
+        let socket = "/tmp/agent-\(UUID().uuidString)"
+        defer { unlink(socket) }
+        let identity = SSHDestination.Identity.agent(publicKey: "\(signed.keyFile("operator")).pub")
+        let key = OperatorKey(identity, agentSocket: socket) { _ in nil }
+        let agent = Process()
+        agent.executableURL = URL(filePath: "/usr/bin/ssh-agent")
+        agent.arguments = ["-D", "-a", socket]
+        agent.standardOutput = FileHandle.nullDevice
+        try agent.run()
+        let deadline = ContinuousClock.now + .seconds(60)
+        while access(socket, F_OK) != 0, .now < deadline { try await Task.sleep(for: .milliseconds(5)) }
+        try runTool("/usr/bin/ssh-add", ["-q", signed.keyFile("operator")], environment: ["SSH_AUTH_SOCK": socket])
+        try await signed.addRun(signer: OperatorSigner(key: key)) { step in
+            guard step == signed.steps[0] else { return }
+            // A thread of Dispatch blocks SIGTERM, and the agent inherited that.
+            kill(agent.processIdentifier, SIGKILL)
+            agent.waitUntilExit()
+        }
+        let report = try await signed.verify()
+        #expect(report.isIntact && !report.holds)
+        #expect(finding(report).contains("unsigned from here") && finding(report).contains("the agent did not sign"))
+        let entries = try signed.run.entries()
+        #expect(entries.filter { $0.kind == .headSigned }.count == 1)
+        #expect(entries.filter { $0.kind == .headUnsigned }.count == 5)
+        #expect(entries.last?.text?.contains("ssh-add \(signed.keyFile("operator"))") == true)
+        let again = try await RunJournal.reopen(signed.run, in: signed.state, redactor: Redactor()).journal
+        await again.sign(with: OperatorSigner(key: signed.key("operator")))
+        try await again.finish(.succeeded, exitCode: 0)
+        let covered = try await signed.verify()
+        #expect(covered.holds, "\(finding(covered))")
+        #expect(covered.authenticity?.notes.count == 5)
+    }
+
+    /// Rewrites the whole record after an edit, as somebody can who has the operator's disk but not
+    /// the key: the record is intact then, and the signature tells.
+    @Test func aRewrittenRecordIsFoundByTheSignature() async throws {
+        let signed = try await SignedRun()
+        let other = signed.run
+        try await signed.addRun(signer: OperatorSigner(key: signed.key("operator")))
+        let stranger = signed.key("stranger")
+        var forger = try ForgedChain(signed.run, in: signed.state, borrowing: other) { statement in
+            try await stranger.sign(statement, namespace: "keybuzz-runner").armored
+        }
+        let seed = UInt64.random(in: 0...UInt64.max)
+        print("seed \(seed)")
+        var random = SeededGenerator(seed: seed)
+        let judge = try await AllowedSignersJudge(path: signed.allowed)
+        let lines = forger.lines
+        // What follows the last signed record is the record of that signature.
+        let records = lines.count - 1
+        var (found, intact) = (0, 0)
+        for round in 0..<1000 {
+            let way = ForgedChain.Way.allCases[round % ForgedChain.Way.allCases.count]
+            let number = Int.random(in: 0...records, using: &random)
+            try await forger.forge(record: number, way) { Self.edit($0, &random) }
+            let report = try AuditVerifier(signed.state).verify(signed.run, signatures: judge)
+            if report.isIntact { intact += 1 }
+            if report.authenticity?.holds == false { found += 1 } else { print("missed: \(way), record \(number)") }
+            try forger.restore()
+        }
+        print("found \(found) of 1000 rewritten records; \(intact) of them are intact but for the signature")
+        #expect(found == 1000 && intact > 500)
+        #expect(try AuditVerifier(signed.state).verify(signed.run, signatures: judge).holds)
+    }
+
+    /// Changes one digit or letter of a value, so that the record still reads well.
+    private static func edit(_ text: String, _ random: inout SeededGenerator) -> String {
+        let values = text.matches(of: /(?:elapsed_ms|duration_ms|login|text|purpose|machine)" ?: ?"?([a-z0-9 ]+)/)
+        guard let value = values.randomElement(using: &random)?.output.1,
+            let place = value.indices.randomElement(using: &random)
+        else { return text + "" }
+        let digits = "123456789"
+        let letters = "abcdefghijklmnopqrstuvwxyz"
+        let old = text[place]
+        let new = (old.isNumber ? digits : letters).filter { $0 != old }.randomElement(using: &random) ?? "x"
+        return text.replacingCharacters(in: place...place, with: String(new))
+    }
+}
+
+/// A generator that gives the same numbers for the same seed (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
