@@ -47,7 +47,12 @@ let package = Package(
                 "ClientKit", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit",
                 argumentParser,
             ],
-            path: "Sources/runner", exclude: ["Main"], swiftSettings: strict),
+            path: "Sources/runner", exclude: ["Main"],
+            resources: [
+                .embedInCode("Export/verify.sh"), .embedInCode("Export/README.export.md"),
+                .embedInCode("Export/audit.schema.json"),
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "runner", dependencies: ["RunnerCommands", "Steps"], path: "Sources/runner/Main",
             swiftSettings: strict),

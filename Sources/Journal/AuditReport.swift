@@ -21,7 +21,10 @@ public struct AuditFinding: Sendable, Hashable, Codable, CustomStringConvertible
         return "\(place): \(problem)\(detail)"
     }
 
-    init(_ file: String, line: Int? = nil, _ problem: String, expected: String? = nil, found: String? = nil, isGap: Bool = false) {
+    init(
+        _ file: String, line: Int? = nil, _ problem: String, expected: String? = nil, found: String? = nil,
+        isGap: Bool = false
+    ) {
         self.file = file
         self.line = line
         self.problem = problem

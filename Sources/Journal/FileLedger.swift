@@ -80,7 +80,8 @@ struct FileLedger {
                 judgement.findings.append(AuditFinding(path, "it is foreign: no record of the run announces it"))
             }
         }
-        let folders = Set(known.map { Disk.split($0).folder } + ["checkpoints", "steps", "evidence", HeadSigning.folder])
+        let own = ["checkpoints", "steps", "evidence", HeadSigning.folder]
+        let folders = Set(known.map { Disk.split($0).folder } + own)
         for path in tree.folders.subtracting(folders).sorted() where !Self.mayBeEmpty(path) {
             judgement.findings.append(AuditFinding(path, "it is foreign: no run creates such a folder"))
         }

@@ -107,12 +107,6 @@ public struct RunReader: Sendable {
         return try ModuleLock.holder(of: id.module, in: state)?.run == id
     }
 
-    /// Gives the bytes of the audit log, piece by piece.
-    public func exportLog(_ body: ([UInt8]) throws -> Void) throws {
-        let file = try Descriptor("\(path)/audit.jsonl", O_RDONLY)
-        while case let piece = try file.read(upTo: 1 << 18), !piece.isEmpty { try body(piece) }
-    }
-
     /// Whether the log holds this place; false also where it is damaged before it.
     func chainHolds(_ head: AuditHead) throws(JournalError) -> Bool {
         let chain = try AuditChain(self)

@@ -20,6 +20,7 @@ import Testing
     private func allKinds() async throws -> [RunReader] {
         let rich = try await RichState()
         let journal = try await newRun(described, in: rich.state, redactor: Redactor([Secret("hunter22")]))
+        await journal.sign(with: EverySecond())
         try await journal.record(.planComparison)
         try await journal.record(.lockTaken)
         try await journal.record(.lockTakeover(LeaseHolder("taken over", holder: "bob@laptop 7", run: "unknown")))
@@ -98,5 +99,16 @@ import Testing
             let start = "\(file), line \(index + 1): "
             #expect(found.lines.contains { $0.hasPrefix(start) }, "\(place) was changed")
         }
+    }
+}
+
+/// Stands for a key that an agent lends every second time only.
+private actor EverySecond: HeadSigner {
+    private var isWilling = false
+
+    func sign(_ statement: [UInt8]) async throws(SigningRefusal) -> HeadSignature {
+        isWilling.toggle()
+        guard isWilling else { throw SigningRefusal(cause: "it refused", remedy: "ask again") }
+        return HeadSignature(key: "ssh-ed25519 SHA256:x", text: "a signature\n")
     }
 }

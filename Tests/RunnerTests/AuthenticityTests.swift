@@ -33,7 +33,8 @@ import Testing
         let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".json") }
         #expect(names.count == 6)
         for name in names {
-            let check = "ssh-keygen -Y verify -q -f \(signed.allowed) -I operator -n keybuzz-runner -s \(name).sig < \(name)"
+            let check =
+                "ssh-keygen -Y verify -q -f \(signed.allowed) -I operator -n keybuzz-runner -s \(name).sig < \(name)"
             try runTool("/bin/sh", ["-c", "cd \(folder) && \(check)"])
         }
     }
@@ -51,7 +52,8 @@ import Testing
         let last = try signed.run.entries().count - 1
         let path = "\(signed.run.path)/signatures/\(last).json"
         let text = try String(contentsOfFile: path, encoding: .utf8)
-        try text.replacing("\"format\" : 1", with: "\"format\" : 2").write(toFile: path, atomically: true, encoding: .utf8)
+        try text.replacing("\"format\" : 1", with: "\"format\" : 2").write(
+            toFile: path, atomically: true, encoding: .utf8)
         let forged = try await signed.verify()
         #expect(!forged.isIntact && !forged.holds)
         try text.write(toFile: path, atomically: true, encoding: .utf8)

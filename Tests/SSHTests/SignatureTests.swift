@@ -85,7 +85,9 @@ struct TestAgent {
         try await expectAccepted(key, of: path, keys)
     }
 
-    private func expectAccepted(_ key: OperatorKey, of path: String, _ keys: SigningKeys, isOpen: Bool = true) async throws {
+    private func expectAccepted(_ key: OperatorKey, of path: String, _ keys: SigningKeys, isOpen: Bool = true)
+        async throws
+    {
         let message = Array("a head\n".utf8)
         let signature = try await key.sign(message, namespace: SigningKeys.namespace)
         let allowed = try "operator \(keys.publicKey(path))\n"

@@ -1,26 +1,43 @@
 import ArgumentParser
 import ClientKit
 import Journal
+import StepKit
 
 /// `runner audit export`.
 struct AuditExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "export", abstract: "Print a run's audit log byte for byte, one JSON record a line.")
+        commandName: "export",
+        abstract: "Write one archive of a run's record, files and signatures, which verifies itself.",
+        discussion: """
+            The archive holds the run's files byte for byte, a README, and verify.sh, which needs sh, sha256sum, ssh-keygen \
+            and jq. The same run gives the same bytes. A run that is not intact is exported as it is, with exit status 65.
+            """)
 
     @Argument(help: "The run (default: the newest).") var run: String?
+    @Option(name: .shortAndLong, help: "The file to write (default: keybuzz-runner-RUN.tar.gz here).")
+    var output: String?
     @OptionGroup var stateOptions: StateOptions
 
     func run() async throws {
-        try await reporting {
+        let report = try await reporting {
             let reader = try await stateOptions.run(run)
             let state = try await stateOptions.existing
-            try await runBlocking {
-                let isGrowing = try reader.isUnderWay(in: state)
-                try reader.exportLog { try StandardOutput.write($0) }
-                // Everything is printed as it is; the exit status says whether the record is intact.
-                let records = try reader.records()
-                while try records.next(isGrowing: isGrowing) != nil {}
+            let archive = RunArchive(run: reader)
+            let path = output ?? archive.fileName
+            return try await runBlocking {
+                if try reader.isUnderWay(in: state) {
+                    throw StepFailure(
+                        "export run \(reader.id)", cause: "it is under way", remedy: "export it once it has ended",
+                        kind: .busy)
+                }
+                try archive.write(to: path)
+                try StandardOutput.write("\(path)")
+                return try AuditVerifier(state).verify(reader)
             }
+        }
+        guard report.isIntact else {
+            Terminal(isQuiet: false).line("warning: the run is not intact: \(report.findings[0])")
+            throw ExitCode(65)
         }
     }
 }

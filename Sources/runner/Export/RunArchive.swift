@@ -1,0 +1,79 @@
+import ClientKit
+import Foundation
+import Glibc
+import Journal
+import StepKit
+
+/// A run as an auditor gets it: one archive of its files byte for byte, what they mean, and a
+/// script that verifies them.
+///
+/// The same run gives the same bytes: names in order, one time, one owner.
+struct RunArchive {
+    let run: RunReader
+
+    /// The name of the one folder in the archive.
+    private var folder: String { "keybuzz-runner-\(run.id)" }
+
+    /// What the archive is called where nobody says otherwise.
+    var fileName: String { "\(folder).tar.gz" }
+
+    /// Writes the archive to `path`, in place of what has that name only once it is whole.
+    func write(to path: String) throws {
+        let staging = NSTemporaryDirectory() + "keybuzz-export-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(
+            atPath: "\(staging)/\(folder)", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let result = Result { try write(to: path, staging: staging) }
+        try FileManager.default.removeItem(atPath: staging)
+        try result.get()
+    }
+
+    private func write(to path: String, staging: String) throws {
+        for (name, content) in [
+            ("verify.sh", PackageResources.verify_sh), ("README.md", PackageResources.README_export_md),
+            ("audit.schema.json", PackageResources.audit_schema_json),
+        ] {
+            try Data(content).write(to: URL(filePath: "\(staging)/\(folder)/\(name)"))
+        }
+        let part = "\(path).part"
+        let runs = URL(filePath: run.path).deletingLastPathComponent().path
+        do {
+            try tar([
+                "--create", "--gzip", "--file", part, "--format=posix", "--sort=name", "--mtime=@0", "--owner=0",
+                "--group=0", "--numeric-owner", "--mode=u+rwX,go-rwx",
+                "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
+                "--transform=flags=r;s,^\(run.id),\(folder)/run,",
+                "--directory=\(staging)", folder, "--directory=\(runs)", "\(run.id)",
+            ])
+            guard rename(part, path) == 0 else { throw refusal(String(cString: strerror(errno)), path) }
+        } catch {
+            unlink(part)
+            throw error
+        }
+    }
+
+    private func tar(_ arguments: [String]) throws {
+        let process = Process()
+        let errors = Pipe()
+        process.executableURL = URL(filePath: "/bin/tar")
+        process.arguments = arguments
+        process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C"]
+        process.standardError = errors
+        do {
+            try process.run()
+        } catch {
+            throw refusal("GNU tar does not start: \(error.localizedDescription)", "/bin/tar")
+        }
+        let text = String(decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            throw refusal(
+                "tar exited with \(process.terminationStatus): \(text.trimmingCharacters(in: .newlines))", run.path)
+        }
+    }
+
+    private func refusal(_ cause: String, _ subject: String) -> StepFailure {
+        StepFailure(
+            "export run \(run.id) (\(subject))", cause: cause,
+            remedy: "check the disk's space and the folder's rights, or name another file with -o", kind: .failed)
+    }
+}

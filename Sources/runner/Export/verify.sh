@@ -1,0 +1,203 @@
+#!/bin/sh
+# Verifies an exported run with sh, sha256sum, ssh-keygen and jq, and nothing else.
+#
+#   sh verify.sh [ALLOWED_SIGNERS]
+#
+# Exits with 0 if everything that was asked for holds, 1 if not, 2 if it cannot tell. What comes from the record is
+# printed without the characters that a terminal would obey.
+set -u
+LC_ALL=C
+export LC_ALL
+umask 077
+newline='
+'
+allowed=${1-}
+case $allowed in '' | /*) ;; *) allowed=$PWD/$allowed ;; esac
+case $0 in */*) cd "${0%/*}" || exit 2 ;; esac
+bad=0
+
+for tool in sha256sum ssh-keygen jq; do
+    command -v "$tool" >/dev/null || { printf '%s is missing\n' "$tool" >&2; exit 2; }
+done
+if [ -n "$allowed" ] && [ ! -r "$allowed" ]; then
+    printf 'the file of allowed signers cannot be read\n' >&2
+    exit 2
+fi
+
+# Of a value the plain ASCII; not with jq's gsub, which not every jq has, nor its --ascii-output, with which 1.6 crashes.
+plain='def plain: tostring | explode | map(if . < 32 or . > 126 then 63 else . end) | implode;'
+word='def word: tostring | explode | map(if . < 33 or . > 126 then 63 else . end) | implode;'
+
+# Prints a text with everything but plain ASCII made visible.
+shown() { printf '%s' "$1" | jq -R -s -r "$plain plain"; }
+
+# wrong ASPECT PLACE PROBLEM
+wrong() {
+    bad=1
+    printf '%s: %s: %s\n' "$1" "$(shown "$2")" "$3"
+}
+
+digest_of_text() {
+    found=$(printf '%s' "$1" | sha256sum)
+    found=${found%% *}
+}
+
+digest_of_file() {
+    found=$(sha256sum <"$1")
+    found=${found%% *}
+}
+
+# 1. Each line matches its own digest and carries that of the line before; the first that of run.json.
+[ -f run/run.json ] || { wrong integrity run/run.json 'it was removed'; exit 1; }
+[ -f run/audit.jsonl ] || { wrong integrity run/audit.jsonl 'it was removed'; exit 1; }
+id=$(jq -r "$word"' .run | strings | word' run/run.json 2>/dev/null) || id=
+[ -n "$id" ] || { wrong integrity run/run.json 'it cannot be read'; exit 1; }
+digest_of_file run/run.json
+head=$found
+heads=$newline
+number=0
+last=0
+ended=no
+exec 3<run/audit.jsonl
+while read -r sequence previous run kind version; do
+    number=$((number + 1))
+    IFS= read -r line <&3 || { wrong integrity "run/audit.jsonl, line $number" 'it is cut: it has no end'; break; }
+    before=${line%',"whole":"'*}
+    seal=${line#"$before"}
+    digest_of_text "$before"
+    if [ "$seal" != ",\"whole\":\"$found\"}" ]; then
+        wrong integrity "run/audit.jsonl, line $number" 'it was edited: it does not match its own digest'
+        break
+    fi
+    if [ "$version" = 1 ]; then
+        printf 'the record is of format 1, which does not announce files: use runner audit verify\n' >&2
+        exit 2
+    fi
+    if [ "$sequence" != "$number" ] || [ "$run" != "$id" ]; then
+        wrong integrity "run/audit.jsonl, line $number" 'a line was removed, inserted, doubled or moved'
+        break
+    fi
+    if [ "$previous" != "$head" ]; then
+        if [ "$number" = 1 ]; then place=run/run.json; else place="run/audit.jsonl, line $((number - 1))"; fi
+        wrong integrity "$place" 'it was edited: the next line carries another digest of it'
+        break
+    fi
+    digest_of_text "$line"
+    head=$found
+    heads="$heads$number:$head$newline"
+    case $kind in
+    run.end) ended=yes last=$number ;;
+    head.signed | head.unsigned) ;;
+    *) ended=no last=$number ;;
+    esac
+done <<END
+$(jq -R -r "$word"' (try fromjson catch {}) | if type == "object" then . else {} end
+    | [.seq, .prev, .run, .kind, .v] | map(word) | join(" ")' run/audit.jsonl)
+END
+exec 3<&-
+if [ "$bad" != 0 ]; then
+    printf 'run %s: DOES NOT HOLD\n' "$id"
+    exit 1
+fi
+
+# 2. Each file that a line announces is there, as announced, and no other.
+expected="$newline"run/run.json"$newline"run/audit.jsonl"$newline"
+uncovered=
+while read -r line digest path; do
+    case $path in '' | /* | *..* | *[!0-9A-Za-z._/-]*) continue ;; esac
+    expected="$expected"run/$path$newline
+    if [ ! -f "run/$path" ]; then
+        wrong completeness "run/$path" "it was removed: line $line announces it"
+        continue
+    fi
+    digest_of_file "run/$path"
+    [ "$found" = "$digest" ] && continue
+    case $ended,$path in
+    # Only its beginning is announced, until the run ends.
+    no,steps/*) uncovered="$uncovered run/$path" ;;
+    *) wrong integrity "run/$path" "it was edited after line $line announced it" ;;
+    esac
+done <<END
+$(jq -R -n -r 'reduce (inputs | try fromjson catch empty | objects) as $record ({};
+    reduce ($record.files // [] | arrays | .[] | objects) as $file (.;
+        (if $file.was then del(.[$file.was]) else . end)
+        | .[$file.path | tostring] = [$record.seq, $file.sha256]))
+    | to_entries[] | "\(.value[0]) \(.value[1]) \(.key)"' run/audit.jsonl)
+END
+
+look() {
+    for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+        if [ -h "$entry" ]; then
+            wrong integrity "$entry" 'it is foreign: no run makes links'
+        elif [ -d "$entry" ]; then
+            look "$entry"
+        elif [ -e "$entry" ]; then
+            case $expected in *"$newline$entry$newline"*) continue ;; esac
+            case $entry,$ended in
+            run/steps/*.log,no | */.*.tmp,no) uncovered="$uncovered $entry" ;;
+            *) wrong integrity "$entry" 'it is foreign: no line announces it' ;;
+            esac
+        fi
+    done
+}
+look run
+
+# 3. Each signature is right, is over the record that is there, and is that of somebody who may sign.
+signed=0
+signers=
+for statement in run/signatures/*.json; do
+    [ -f "$statement" ] || continue
+    read -r sequence hash run time <<END
+$(jq -r "$word"' [.head.seq, .head.hash, .run,
+    (.time | tostring | .[0:19] | explode | map(select(. >= 48 and . <= 57)) | implode)]
+    | map(word) | join(" ")' "$statement" 2>/dev/null)
+END
+    if [ "$statement" != "run/signatures/$sequence.json" ] || [ "$run" != "$id" ]; then
+        wrong authenticity "$statement" "it is no statement about this run's record"
+        continue
+    fi
+    if [ ! -f "$statement.sig" ]; then
+        wrong authenticity "$statement" 'unsigned: the signature was removed'
+        continue
+    fi
+    ssh-keygen -Y check-novalidate -q -n keybuzz-runner -s "$statement.sig" <"$statement" >/dev/null 2>&1 || {
+        wrong authenticity "$statement.sig" 'signature does not match'
+        continue
+    }
+    if [ -n "$allowed" ]; then
+        name=$(ssh-keygen -Y find-principals -f "$allowed" -s "$statement.sig" \
+            -O "verify-time=${time}Z" 2>/dev/null)
+        name=${name%%"$newline"*}
+        name=${name%%,*}
+        if [ -z "$name" ] || ! ssh-keygen -Y verify -q -f "$allowed" -I "$name" -n keybuzz-runner \
+            -s "$statement.sig" -O "verify-time=${time}Z" <"$statement" >/dev/null 2>&1; then
+            wrong authenticity "$statement.sig" 'signer unknown: no allowed signer made it'
+            continue
+        fi
+        case "$newline$signers" in *"$newline$name$newline"*) ;; *) signers="$signers$name$newline" ;; esac
+    fi
+    case $heads in
+    *"$newline$sequence:$hash$newline"*) [ "$sequence" -gt "$signed" ] && signed=$sequence ;;
+    *) wrong authenticity "run/audit.jsonl, line $sequence" 'signature does not match: another record was signed here' ;;
+    esac
+done
+if [ -n "$allowed" ] && [ "$signed" -lt "$last" ]; then
+    wrong authenticity "run/audit.jsonl, line $((signed + 1))" "unsigned from here to line $last"
+fi
+
+# 4. What that means.
+for entry in $uncovered; do
+    printf 'note: %s has an end that no line covers: the run was cut off while it was written\n' "$(shown "$entry")"
+done
+[ "$ended" = yes ] || printf 'note: the run has no end: it was cut off\n'
+if [ "$bad" != 0 ]; then
+    printf 'run %s: DOES NOT HOLD\n' "$id"
+    exit 1
+fi
+if [ -n "$allowed" ]; then
+    printf 'run %s: intact, complete, %s records, signed by %s\n' "$id" "$number" "$(shown "${signers%"$newline"}")"
+else
+    printf 'run %s: intact, complete, %s records, head %s:%s\n' "$id" "$number" "$number" "$head"
+    printf 'note: %s signed; whose signatures these are, nobody asked: sh verify.sh ALLOWED_SIGNERS\n' \
+        "$([ "$signed" = 0 ] && printf nothing || printf 'up to line %s' "$signed") is"
+fi

@@ -1,0 +1,188 @@
+import ClientKit
+import Foundation
+import SSH
+import Testing
+
+@testable import Journal
+@testable import RunnerCommands
+
+/// An exported run that was unpacked, and the few programs that verify it.
+private struct Exported {
+    let folder: String
+    let tools: String
+
+    /// Exports the run of `signed`, and unpacks the archive.
+    init(_ signed: SignedRun, shell: [String]) throws {
+        let root = "\(signed.path)/export-\(UUID().uuidString)"
+        let archive = RunArchive(run: signed.run)
+        try FileManager.default.createDirectory(atPath: "\(root)/bin", withIntermediateDirectories: true)
+        try archive.write(to: "\(root)/\(archive.fileName)")
+        try runTool("/bin/tar", ["-xzf", "\(root)/\(archive.fileName)", "-C", root])
+        folder = "\(root)/keybuzz-runner-\(signed.run.id)"
+        tools = "\(root)/bin"
+        for tool in ["sha256sum", "ssh-keygen", "jq"] { try link("/usr/bin/\(tool)", as: tool) }
+        try link(shell[0], as: "sh")
+    }
+
+    private func link(_ program: String, as name: String) throws {
+        try FileManager.default.createSymbolicLink(atPath: "\(tools)/\(name)", withDestinationPath: program)
+    }
+
+    /// What verify.sh prints and exits with, where there are only those programs.
+    func verify(allowed: String? = nil) throws -> (status: Int32, output: String) {
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(filePath: "\(tools)/sh")
+        process.arguments = ["\(folder)/verify.sh"] + (allowed.map { [$0] } ?? [])
+        process.environment = ["PATH": tools]
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: bytes, as: UTF8.self))
+    }
+
+    var files: [String] {
+        get throws { try RunTree("\(folder)/run").files.sorted() }
+    }
+}
+
+@Suite(.timeLimit(.minutes(20))) struct ExportTests {
+    private static let shells = [["/usr/bin/dash"], ["/usr/bin/busybox"]]
+
+    @Test(arguments: shells) func verifyAcceptsAnUntouchedRun(shell: [String]) async throws {
+        let signed = try await SignedRun()
+        let exported = try Exported(signed, shell: shell)
+        let plain = try exported.verify()
+        #expect(plain.status == 0 && plain.output.contains("intact, complete"), "\(plain.output)")
+        let full = try exported.verify(allowed: signed.allowed)
+        #expect(full.status == 0 && full.output.contains("signed by operator"), "\(full.output)")
+        #expect(try exported.files == RunTree(signed.run.path).files.sorted())
+    }
+
+    @Test(arguments: shells) func verifyNamesTheFirstBadLineOrFile(shell: [String]) async throws {
+        let signed = try await SignedRun()
+        let exported = try Exported(signed, shell: shell)
+        let newline = UInt8(ascii: "\n")
+        for name in try exported.files {
+            let path = "\(exported.folder)/run/\(name)"
+            let bytes = try #require(try Disk.read(path))
+            try FileManager.default.removeItem(atPath: path)
+            let removed = try exported.verify()
+            #expect(
+                removed.status == 1 && removed.output.contains("run/\(name): it was removed"),
+                "\(name): \(removed.output)")
+            for index in [0, bytes.count / 2, bytes.count - 2] {
+                var changed = bytes
+                changed[index] ^= 1
+                try Data(changed).write(to: URL(filePath: path))
+                let edited = try exported.verify()
+                let line = bytes.prefix(index).count { $0 == newline } + 1
+                let place =
+                    switch name {
+                    case "audit.jsonl": "run/audit.jsonl, line \(line):"
+                    default: "run/\(name):"
+                    }
+                #expect(edited.status == 1 && edited.output.contains(place), "\(name), byte \(index): \(edited.output)")
+            }
+            try Data(bytes).write(to: URL(filePath: path))
+        }
+        for name in ["notes.txt", ".hidden", "steps/x.log", "evidence/a/b/c/d.txt"] {
+            let path = "\(exported.folder)/run/\(name)"
+            try FileManager.default.createDirectory(
+                atPath: Disk.split(path).folder, withIntermediateDirectories: true)
+            try Data().write(to: URL(filePath: path))
+            let foreign = try exported.verify()
+            #expect(foreign.status == 1 && foreign.output.contains("run/\(name): it is foreign"), "\(foreign.output)")
+            try FileManager.default.removeItem(atPath: path)
+        }
+        #expect(try exported.verify(allowed: signed.allowed).status == 0)
+    }
+
+    @Test(arguments: shells) func verifyTellsMovedLinesAndSignaturesApart(shell: [String]) async throws {
+        let signed = try await SignedRun()
+        let exported = try Exported(signed, shell: shell)
+        let log = "\(exported.folder)/run/audit.jsonl"
+        let lines = try #require(try Disk.read(log)).split(separator: UInt8(ascii: "\n")).map(Array.init)
+        func write(_ lines: [[UInt8]]) throws {
+            try Data(lines.flatMap { $0 + [UInt8(ascii: "\n")] }).write(to: URL(filePath: log))
+        }
+        for index in [0, 5, lines.count - 2] {
+            var changed = lines
+            changed.swapAt(index, index + 1)
+            try write(changed)
+            #expect(try exported.verify().output.contains("run/audit.jsonl, line \(index + 1): a line was removed"))
+            changed = lines
+            changed.remove(at: index)
+            try write(changed)
+            #expect(try exported.verify().output.contains("run/audit.jsonl, line \(index + 1): a line was removed"))
+        }
+        // Cut after the last but one step: what is left has no announcement.
+        try write(Array(lines[..<5]))
+        #expect(try exported.verify().output.contains("it is foreign"))
+        try write(lines)
+        let strangers = "\(signed.path)/strangers"
+        try "operator \(signed.publicKey("stranger"))".write(toFile: strangers, atomically: true, encoding: .utf8)
+        let unknown = try exported.verify(allowed: strangers)
+        #expect(
+            unknown.status == 1 && unknown.output.contains("authenticity:") && unknown.output.contains("signer unknown")
+        )
+        try await signed.addRun(signer: nil)
+        let unsigned = try Exported(signed, shell: shell).verify(allowed: signed.allowed)
+        #expect(
+            unsigned.status == 1 && unsigned.output.contains("line 1: unsigned from here to line"), "\(unsigned.output)"
+        )
+        #expect(try Exported(signed, shell: shell).verify().status == 0)
+    }
+
+    /// What somebody with the disk but not the key rewrites, verify.sh finds by the signature.
+    @Test func verifyFindsARewrittenRecordByTheSignature() async throws {
+        let signed = try await SignedRun()
+        let other = signed.run
+        try await signed.addRun(signer: OperatorSigner(key: signed.key("operator")))
+        let stranger = signed.key("stranger")
+        var forger = try ForgedChain(signed.run, in: signed.state, borrowing: other) { statement in
+            try await stranger.sign(statement, namespace: "keybuzz-runner").armored
+        }
+        for way in ForgedChain.Way.allCases {
+            try await forger.forge(record: 4, way) { $0.replacing("\"elapsed_ms\":", with: "\"elapsed_ms\":9") }
+            let answer = try Exported(signed, shell: Self.shells[0]).verify(allowed: signed.allowed)
+            #expect(answer.status == 1 && answer.output.contains("authenticity:"), "\(way): \(answer.output)")
+            try forger.restore()
+        }
+    }
+
+    @Test(arguments: shells) func nothingFromTheRecordReachesTheTerminalAsItIs(shell: [String]) async throws {
+        let signed = try await SignedRun()
+        let exported = try Exported(signed, shell: shell)
+        let hostile = "x\u{1B}]0;owned\u{07}\u{9B}31m\u{202E}\u{7F}y"
+        try Data().write(to: URL(filePath: "\(exported.folder)/run/\(hostile)"))
+        let header = "\(exported.folder)/run/run.json"
+        let text = try String(contentsOfFile: header, encoding: .utf8)
+        try text.replacing(
+            "\(signed.run.id)",
+            with: "\\u001b[2J\(hostile.replacing("\u{1B}", with: "\\u001b").replacing("\u{07}", with: ""))"
+        )
+        .write(toFile: header, atomically: true, encoding: .utf8)
+        for _ in 0..<2 {
+            let answer = try exported.verify()
+            #expect(answer.status == 1)
+            #expect(
+                answer.output.utf8.allSatisfy { $0 == 10 || (0x20..<0x7F).contains($0) }, "\(Array(answer.output.utf8))"
+            )
+            try text.write(toFile: header, atomically: true, encoding: .utf8)
+        }
+    }
+
+    @Test func theSameRunGivesTheSameBytes() async throws {
+        let signed = try await SignedRun()
+        let archive = RunArchive(run: signed.run)
+        try archive.write(to: "\(signed.path)/one.tar.gz")
+        try runTool("/usr/bin/touch", ["\(signed.run.path)/run.json"])
+        try archive.write(to: "\(signed.path)/two.tar.gz")
+        let one = try Data(contentsOf: URL(filePath: "\(signed.path)/one.tar.gz"))
+        #expect(try one == Data(contentsOf: URL(filePath: "\(signed.path)/two.tar.gz")))
+        #expect(throws: (any Error).self) { try archive.write(to: "/none/x.tar.gz") }
+    }
+}
