@@ -16,9 +16,22 @@ struct ReportingSigner: HeadSigner {
         do throws(SigningRefusal) {
             return try await signer.sign(statement)
         } catch {
-            let isNew = told.withLock { $0.insert(error.cause).inserted }
-            if isNew { events(.warning("the audit log is not signed: \(error.cause); \(error.remedy)")) }
+            tell(error)
             throw error
         }
+    }
+
+    func signBare(_ data: [UInt8]) async throws(SigningRefusal) -> [UInt8]? {
+        do throws(SigningRefusal) {
+            return try await signer.signBare(data)
+        } catch {
+            tell(error)
+            throw error
+        }
+    }
+
+    private func tell(_ refusal: SigningRefusal) {
+        let isNew = told.withLock { $0.insert(refusal.cause).inserted }
+        if isNew { events(.warning("the audit log is not signed: \(refusal.cause); \(refusal.remedy)")) }
     }
 }

@@ -44,7 +44,7 @@ extension RunJournal {
             changes: changes.map { redactor.redact($0.words) }, audit: end)
         let record = blank(.checkpoint, step: step)
         try keep(SealedJSON.file(checkpoint), as: "checkpoints/\(step).json", announcedBy: record)
-        try await signHead(step: step)
+        try await signHead(step: step, end: end, changes: changes)
         return checkpoint
     }
 

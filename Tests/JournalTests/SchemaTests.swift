@@ -111,4 +111,6 @@ private actor EverySecond: HeadSigner {
         guard isWilling else { throw SigningRefusal(cause: "it refused", remedy: "ask again") }
         return HeadSignature(key: "ssh-ed25519 SHA256:x", text: "a signature\n")
     }
+
+    func signBare(_ data: [UInt8]) async throws(SigningRefusal) -> [UInt8]? { nil }
 }

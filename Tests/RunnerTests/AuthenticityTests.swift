@@ -127,7 +127,7 @@ import Testing
             try forger.restore()
         }
         print("found \(found) of 1000 rewritten records; \(intact) of them are intact but for the signature")
-        #expect(found == 1000 && intact > 500)
+        #expect(found == 1000 && intact >= 400)
         #expect(try AuditVerifier(signed.state).verify(signed.run, signatures: judge).holds)
     }
 

@@ -23,9 +23,13 @@ public struct HeadSignature: Sendable, Hashable {
     public let key: String
     /// The signature in the form that `ssh-keygen -Y verify` reads.
     public let text: String
+    /// The public key, where it is a plain ed25519 key, which in-toto takes.
+    public let ed25519Key: [UInt8]?
 
     /// Takes what a key signed.
-    public init(key: String, text: String) { (self.key, self.text) = (key, text) }
+    public init(key: String, text: String, ed25519Key: [UInt8]? = nil) {
+        (self.key, self.text, self.ed25519Key) = (key, text, ed25519Key)
+    }
 }
 
 /// Why a head was not signed; the log says so, and the run goes on.
@@ -43,6 +47,8 @@ public struct SigningRefusal: Error, Sendable, Hashable {
 public protocol HeadSigner: Sendable {
     /// Signs the bytes of a ``HeadStatement`` for ``HeadSigning/namespace``.
     func sign(_ statement: [UInt8]) async throws(SigningRefusal) -> HeadSignature
+    /// The bare signature of a plain ed25519 key over `data`, for an in-toto link; nil for others.
+    func signBare(_ data: [UInt8]) async throws(SigningRefusal) -> [UInt8]?
 }
 
 /// Names that signers, the verifier and auditors agree on.
@@ -54,6 +60,7 @@ public enum HeadSigning {
     static let folder = "signatures"
 
     static func statement(_ sequence: Int) -> String { "\(folder)/\(sequence).json" }
+    static func link(_ name: String, keyID: String) -> String { "\(folder)/\(name).\(keyID.prefix(8)).link" }
     static func signature(_ sequence: Int) -> String { "\(folder)/\(sequence).json.sig" }
 }
 

@@ -1,3 +1,4 @@
+import ClientKit
 import Foundation
 
 extension RunJournal {
@@ -8,7 +9,14 @@ extension RunJournal {
     ///
     /// The files cannot be announced in the head that they sign: the record after it announces
     /// them, before they get their names.
-    func signHead(step: String?) async throws(JournalError) {
+    ///
+    /// - Parameters:
+    ///   - step: The step that ended; nil at the end of the run.
+    ///   - end: The record that tells what the step changed.
+    ///   - changes: What it changed.
+    func signHead(
+        step: String?, end: AuditHead? = nil, changes: [RecordedChange] = []
+    ) async throws(JournalError) {
         guard let signer else { return }
         let head = log.head
         let statement = try SealedJSON.file(
@@ -26,14 +34,45 @@ extension RunJournal {
             let entry = blank(content.redacted(by: redactor), step: step)
             try usingReserve { () throws(JournalError) in try appendAboutSignature(entry) }
         case .success(let signature):
-            let record = HeadRecord(text: "signed with \(signature.key)", head: head, key: signature.key)
-            let entry = blank(.headSigned(record), step: step)
-            let files = [
+            var text = "signed with \(signature.key)"
+            var files = [
                 (HeadSigning.statement(head.sequence), statement),
                 (HeadSigning.signature(head.sequence), Array(signature.text.utf8)),
             ]
+            if let key = signature.ed25519Key {
+                let link = try link(head, statement, step: step, end: end, changes: changes)
+                let payload = try InTotoLink.encoded(link)
+                var bare: [UInt8]?
+                do throws(SigningRefusal) {
+                    bare = try await signer.signBare(DSSEEnvelope.signedData(payload))
+                } catch {
+                    text += "; without an in-toto link: \(redactor.redact(error.cause))"
+                }
+                if let bare {
+                    let envelope = DSSEEnvelope(payload, key: key, signature: bare)
+                    let name = HeadSigning.link(link.name, keyID: DSSEEnvelope.keyID(ofEd25519: key))
+                    files.append((name, try InTotoLink.encoded(envelope)))
+                }
+            }
+            let record = HeadRecord(text: text, head: head, key: signature.key)
+            let entry = blank(.headSigned(record), step: step)
             try usingReserve { () throws(JournalError) in try keepSignature(files, entry) }
         }
+    }
+
+    private func link(
+        _ head: AuditHead, _ statement: [UInt8], step: String?, end: AuditHead?, changes: [RecordedChange]
+    ) throws(JournalError) -> InTotoLink {
+        let earlier = try reader.signedHeads().keys.filter { $0 < head.sequence }.max().map(HeadSigning.statement)
+        let begin = earlier ?? "run.json"
+        var products = [HeadSigning.statement(head.sequence): ["sha256": SHA256.hash(data: statement).hex]]
+        for change in changes {
+            let object = redactor.redact(change.object ?? change.words)
+            products["object:\(object)"] = ["sha256": end?.hash ?? head.hash]
+        }
+        return InTotoLink(
+            name: "\(head.sequence)-\(step ?? "run")",
+            materials: [begin: ["sha256": try Disk.digest(of: "\(path)/\(begin)") ?? ""]], products: products)
     }
 
     private func keepSignature(

@@ -39,6 +39,16 @@ public struct OperatorKey: Sendable {
         return SSHSignature(key: key, namespace: namespace, signature: signature)
     }
 
+    /// The bare signature of a plain ed25519 key over `data`, and the public key; nil where the key is
+    /// of another kind.
+    public func ed25519Signature(
+        over data: [UInt8]
+    ) async throws(Refusal) -> (key: [UInt8], signature: [UInt8])? {
+        let (key, signature) = try await signature(over: data)
+        guard case .ed25519(let bytes) = key.half else { return nil }
+        return (bytes, signature.bytes)
+    }
+
     private func signature(over data: [UInt8]) async throws(Refusal) -> (PublicKey, KeySignature) {
         switch identity {
         case .agent(let wanted):

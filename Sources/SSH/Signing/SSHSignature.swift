@@ -20,6 +20,12 @@ public struct SSHSignature: Sendable, Hashable {
     /// The type and the key in base64, as a line of allowed signers has them.
     public var keyLine: String { key.line }
 
+    /// The public key, where it is a plain ed25519 key.
+    public var ed25519Key: [UInt8]? {
+        guard case .ed25519(let bytes) = key.half else { return nil }
+        return bytes
+    }
+
     private static let magic = Array("SSHSIG".utf8)
     private static let first = "-----BEGIN SSH SIGNATURE-----"
     private static let last = "-----END SSH SIGNATURE-----"

@@ -1,0 +1,115 @@
+import ClientKit
+import Foundation
+import SSH
+import Testing
+
+@testable import Journal
+@testable import RunnerCommands
+
+/// What in-toto-verify from PyPI says about an exported run and its layout.
+@Suite(.timeLimit(.minutes(10))) struct InTotoTests {
+    /// Installs in-toto-verify where it is not yet; its path.
+    private static func tool() throws -> String {
+        let prepare = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../in-toto/prepare").standardizedFileURL
+        let answer = try run(prepare.path, [], in: "/")
+        try #require(answer.status == 0, "\(answer.output)")
+        return try #require(answer.output.split(separator: "\n").last.map(String.init))
+    }
+
+    private static func run(
+        _ program: String, _ arguments: [String], in folder: String
+    ) throws -> (status: Int32, output: String) {
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(filePath: program)
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(filePath: folder)
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// A run, its layout, and how it is verified.
+    private struct Case {
+        let signed: SignedRun
+        let layout: String
+        let tool: String
+
+        init() async throws {
+            signed = try await SignedRun()
+            tool = try InTotoTests.tool()
+            layout = "\(signed.path)/root.layout"
+            let answer = try InTotoTests.run(
+                Program.runner.file.path,
+                [
+                    "audit", "layout", "--state-dir", signed.state.path, "--allowed-signers", signed.allowed, "--key",
+                    signed.keyFile("stranger"), "-o", layout, "\(signed.run.id)",
+                ], in: signed.path)
+            try #require(answer.status == 0, "\(answer.output)")
+        }
+
+        func export() throws -> String {
+            let root = "\(signed.path)/export-\(UUID().uuidString)"
+            try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+            try RunArchive(run: signed.run).write(to: "\(root)/run.tar.gz")
+            try runTool("/bin/tar", ["-xzf", "\(root)/run.tar.gz", "-C", root])
+            return "\(root)/keybuzz-runner-\(signed.run.id)"
+        }
+
+        func verify(_ folder: String) throws -> (status: Int32, output: String) {
+            try InTotoTests.run(
+                tool,
+                [
+                    "--layout", layout, "--verification-keys", "\(layout).pem", "--link-dir", "run/signatures",
+                    "--inspection-timeout", "120", "-v",
+                ], in: folder)
+        }
+    }
+
+    @Test func inTotoAcceptsARunAndRefusesAnEditedOne() async throws {
+        let sample = try await Case()
+        let folder = try sample.export()
+        let accepted = try sample.verify(folder)
+        #expect(accepted.status == 0, "\(accepted.output)")
+        for name in try RunTree("\(folder)/run").files.sorted() {
+            let path = "\(folder)/run/\(name)"
+            let bytes = try #require(try Disk.read(path))
+            var changed = bytes
+            changed[bytes.count / 2] ^= 1
+            try Data(changed).write(to: URL(filePath: path))
+            let refused = try sample.verify(folder)
+            #expect(refused.status == 1, "\(name): \(refused.output)")
+            try Data(bytes).write(to: URL(filePath: path))
+        }
+        try FileManager.default.removeItem(atPath: "\(folder)/run/signatures")
+        #expect(try sample.verify(folder).output.contains("requires '1' link metadata file(s), found '0'"))
+    }
+
+    /// The script finds a statement that nobody signed; with statements that a stranger signed it is
+    /// content, and the links are not.
+    @Test func inTotoRefusesARewrittenRecord() async throws {
+        let sample = try await Case()
+        let signed = sample.signed
+        let first = signed.run
+        try await signed.addRun(signer: OperatorSigner(key: signed.key("operator")))
+        let stranger = signed.key("stranger")
+        var forger = try ForgedChain(first, in: signed.state, borrowing: signed.run) { statement in
+            try await stranger.sign(statement, namespace: "keybuzz-runner").armored
+        }
+        for way in [ForgedChain.Way.restates, .signsAgain] {
+            try await forger.forge(record: 4, way) { $0.replacing("\"elapsed_ms\":", with: "\"elapsed_ms\":9") }
+            let root = "\(signed.path)/forged-\(way)"
+            try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+            try RunArchive(run: first).write(to: "\(root)/run.tar.gz")
+            try runTool("/bin/tar", ["-xzf", "\(root)/run.tar.gz", "-C", root])
+            let refused = try sample.verify("\(root)/keybuzz-runner-\(first.id)")
+            let reason = way == .restates ? "BadReturnValueError" : "DISALLOW"
+            #expect(refused.status == 1 && refused.output.contains(reason), "\(way): \(refused.output)")
+            try forger.restore()
+        }
+    }
+}
