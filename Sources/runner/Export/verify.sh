@@ -198,6 +198,9 @@ if [ -n "$allowed" ]; then
     printf 'run %s: intact, complete, %s records, signed by %s\n' "$id" "$number" "$(shown "${signers%"$newline"}")"
 else
     printf 'run %s: intact, complete, %s records, head %s:%s\n' "$id" "$number" "$number" "$head"
-    printf 'note: %s signed; whose signatures these are, nobody asked: sh verify.sh ALLOWED_SIGNERS\n' \
-        "$([ "$signed" = 0 ] && printf nothing || printf 'up to line %s' "$signed") is"
+    if [ "$signed" = 0 ]; then
+        printf 'note: nothing is signed\n'
+    else
+        printf 'note: signed up to line %s; who signed is checked by sh verify.sh ALLOWED_SIGNERS\n' "$signed"
+    fi
 fi
