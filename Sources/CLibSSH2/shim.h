@@ -1,11 +1,13 @@
 #include <libssh2.h>
 #include <stddef.h>
+#include <sys/epoll.h>
 
 /* GNU functions that are declared for C only under _GNU_SOURCE, which Swift's Glibc module is not built with.
    Without <sys/socket.h>, or this module would claim its constants, which belong to Glibc. */
 struct sockaddr;
 int accept4(int socket, struct sockaddr *address, unsigned int *length, int flags);
 int eventfd(unsigned int count, int flags);
+size_t malloc_usable_size(void *memory);
 int pthread_setname_np(unsigned long thread, const char *name);
 void *memmem(const void *haystack, size_t haystack_length, const void *needle, size_t needle_length);
 

@@ -65,15 +65,18 @@ import Testing
         await #expect(processExitsWith: .exitCode(0)) {
             let server = try await TestServer()
             let (known, unread) = (try server.destination(), try server.destination())
-            // The thread has its descriptor, and the known hosts are read.
+            var unreadKey = known
+            let key = try String(contentsOfFile: server.userKey, encoding: .utf8)
+            unreadKey.identity = .keyFile(try server.write(key, to: "copy"))
+            // The thread has its descriptors, and the known hosts are read.
             let connection = try await SSHConnection.open(to: known)
             try await Task.sleep(for: .seconds(2.5))
             await (try SSHConnection.open(to: known)).close()
             let hoard = Descriptors()
             hoard.leave(0)
-            let errors = [await errorOfConnecting(to: unread), await errorOfConnecting(to: known)]
+            let errors = [await errorOfConnecting(to: unread), await errorOfConnecting(to: unreadKey)]
             hoard.releaseAll()
-            for (error, attempt) in zip(errors, ["read the known hosts", "use the SSH key \(server.userKey)"]) {
+            for (error, attempt) in zip(errors, ["read the known hosts", "use the SSH key \(server.path("copy"))"]) {
                 guard let error, error.kind == .failed, error.phase != .hostKey, error.attempt == attempt,
                     error.cause.contains("Too many open files"), error.remedy.contains("ulimit -n")
                 else {

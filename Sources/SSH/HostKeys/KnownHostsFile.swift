@@ -1,6 +1,3 @@
-import ClientKit
-import Glibc
-
 /// The entries of one `known_hosts` file, which all connections share.
 final class KnownHostsFile: Sendable {
     /// What a line says.
@@ -16,6 +13,8 @@ final class KnownHostsFile: Sendable {
         let content: Content
         let location: KnownHosts.Location
     }
+
+    private static let files = FileCache<KnownHostsFile>()
 
     private let lines: [Entry]
     /// The numbers of the entries that list a name as it is.
@@ -42,6 +41,13 @@ final class KnownHostsFile: Sendable {
         (self.lines, self.plain, self.patterns) = (lines, plain, patterns)
     }
 
+    /// The file at `path`.
+    static func read(_ path: String) throws(Errno) -> KnownHostsFile {
+        try files.value(at: path) { () throws(Errno) in
+            KnownHostsFile(try readFile(path).bytes, name: path)
+        }
+    }
+
     /// The entries that concern `name`, which must be in lower case, in the order of their lines.
     func entries(for name: String) -> [Entry] {
         let found = patterns.filter { $0.hosts.match(name) }.map(\.number)
@@ -61,52 +67,6 @@ final class KnownHostsFile: Sendable {
         case ("@revoked", let hosts?, let key?): return (hosts, .revoked(key))
         case ("@cert-authority", let hosts?, _): return (hosts, .authority)
         default: return (hosts ?? .everyHost, .unreadableMarker)
-        }
-    }
-}
-
-/// The files that were read, each once and not once a host, and again when it has changed.
-extension KnownHostsFile {
-    private struct Reading {
-        let file: KnownHostsFile
-        let version: Version
-        let time: Int
-    }
-
-    /// What changes whenever the file does.
-    private struct Version: Hashable {
-        let device: UInt
-        let number: UInt
-        let size: Int
-        let changed: Int
-        let changedNanoseconds: Int
-
-        init(_ status: stat) {
-            device = status.st_dev
-            number = status.st_ino
-            size = status.st_size
-            changed = status.st_ctim.tv_sec
-            changedNanoseconds = status.st_ctim.tv_nsec
-        }
-    }
-
-    private static let readings = Locked<[String: Reading]>([:])
-
-    /// The file at `path`.
-    static func read(_ path: String) throws(Errno) -> KnownHostsFile {
-        // Whoever comes meanwhile waits for this reading, instead of doing the same.
-        try readings.withLock { (readings) throws(Errno) in
-            var status = stat()
-            guard stat(path, &status) == 0 else { throw Errno(code: errno) }
-            // Within the same second it may have changed again, and look the same.
-            if let known = readings[path], known.version == Version(status), known.version.changed + 1 < known.time {
-                return known.file
-            }
-            let now = time(nil)
-            let (bytes, opened) = try readFile(path)
-            let file = KnownHostsFile(bytes, name: path)
-            readings[path] = Reading(file: file, version: Version(opened), time: now)
-            return file
         }
     }
 }

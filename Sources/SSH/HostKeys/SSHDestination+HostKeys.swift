@@ -38,7 +38,9 @@ extension SSHDestination {
     }
 
     /// Throws unless `key` is trusted; `offered` are the kinds of keys that the server has.
-    func verify(_ key: PublicKey, against known: KnownHosts, offered kinds: [String]) throws(SSHError) {
+    func verify(
+        _ key: PublicKey, against known: KnownHosts, offered kinds: @autoclosure () -> [String]
+    ) throws(SSHError) {
         let offered = "\(key.type) \(key.fingerprint)"
         let files = knownHosts.joined(separator: ", ")
         let name = KnownHosts.name(host: address, port: port)
@@ -57,7 +59,7 @@ extension SSHDestination {
             cause =
                 "the server offers the key \(offered), and \(location) has only a certificate authority for it: not supported"
             remedy = "compare the fingerprint on the host itself, then add the line: \(name) \(key.line)"
-        case .different(let trusted) where isRSAOnly(trusted, offered: kinds):
+        case .different(let trusted) where isRSAOnly(trusted, offered: kinds()):
             cause =
                 "only its RSA key is known (\(trusted[0].location)), and libssh2 \(Session.version) can verify such a key "
                 + "only with SHA-1, which the server does not offer"

@@ -32,7 +32,7 @@ extension SSHDestination {
         case .keyFile(let path):
             let file: KeyFile
             do {
-                file = try KeyFile(path: path)
+                file = try KeyFile.shared(path)
             } catch {
                 throw failure(
                     .authentication, attempt: "use the SSH key \(path)", cause: error.cause, remedy: error.remedy,

@@ -22,6 +22,13 @@ struct KeyFile: Sendable {
     /// How errors call the key.
     var summary: String { publicKey.map { "\(path), \($0.type) \($0.fingerprint)" } ?? path }
 
+    private static let files = FileCache<KeyFile>()
+
+    /// The file at `path`, read and examined once for all hosts.
+    static func shared(_ path: String) throws(Problem) -> KeyFile {
+        try files.value(at: path) { () throws(Problem) in try KeyFile(path: path) }
+    }
+
     /// Reads and examines the file at `path`.
     init(path: String, supportsRSA: Bool = Session.supportsRSAWithSHA2) throws(Problem) {
         self.path = path

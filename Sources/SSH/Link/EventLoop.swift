@@ -51,6 +51,9 @@ final class EventLoop: SerialExecutor, TaskExecutor {
         thread.leave()
     }
 
+    /// For what is received in a turn; what it holds is gone with the next turn.
+    var scratch: UnsafeMutableRawBufferPointer { thread.scratch }
+
     /// Says what keeps the actor's sockets going.
     ///
     /// `process` gets the descriptors on which something happened, and returns nil when its actor is gone.

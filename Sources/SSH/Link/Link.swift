@@ -42,6 +42,7 @@ final class Link {
 
     /// Notes that authentication is done; those behind `hops` jump hosts wait a little longer for signs of life.
     func noteEstablished(hops: Int) {
+        transport.forgetPreamble()
         // A silent jump host shall be found silent itself, before those behind it.
         let grace = (limits.keepaliveInterval + .seconds(1)) * hops
         heartbeat = Heartbeat(

@@ -134,8 +134,9 @@ extension LinkGroup {
                 .library(code: 0, message: "no host key"), in: .hostKey, attempt: "verify the host key")
         }
         let key = PublicKey(blob: blob)
-        let offered = ServerProposal(preamble: link.transport.preamble)?.hostKeyAlgorithms ?? []
-        try destination.verify(key, against: known, offered: offered)
+        try destination.verify(
+            key, against: known,
+            offered: ServerProposal(preamble: link.transport.preamble)?.hostKeyAlgorithms ?? [])
         hostKeyFingerprint = key.fingerprint
     }
 

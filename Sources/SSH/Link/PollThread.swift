@@ -2,7 +2,7 @@ import CLibSSH2
 import ClientKit
 import Glibc
 
-/// A thread that gives many ``EventLoop``s their turns, and waits in `poll` for the descriptors of all.
+/// A thread that gives many ``EventLoop``s their turns, and waits for the descriptors of all.
 ///
 /// There are a few of them, however many hosts there are: enough that a turn which takes long, such as the one that
 /// decrypts a key file in 90 ms, does not hold up all others.
@@ -16,27 +16,33 @@ final class PollThread: Sendable {
         var isOwnThread: Bool { thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
     }
 
-    /// A loop that has had its turn, and what it waits for.
-    private struct Watched {
-        let loop: EventLoop
-        var request: EventLoop.Request
-    }
-
     private static let pool = Locked<[(thread: PollThread, loops: Int)]>([])
     private static let limit = 4
 
     private let state = Locked(State())
     private let wakeUp: Int32
+    private let polled: Int32
+    /// Where loops receive what they then copy, in their turns; one for all, because most wait for little.
+    ///
+    /// `nonisolated(unsafe)` holds: whoever has a turn is on this thread, one at a time, and keeps nothing of it.
+    nonisolated(unsafe) let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
 
     private init() throws(Errno) {
+        polled = DescriptorReserve.keeping(epoll_create1(Int32(EPOLL_CLOEXEC)))
+        guard polled >= 0 else { throw Errno(code: errno) }
         wakeUp = DescriptorReserve.keeping(eventfd(0, O_CLOEXEC | O_NONBLOCK))
-        guard wakeUp >= 0 else { throw Errno(code: errno) }
+        guard wakeUp >= 0 else {
+            let code = errno
+            Glibc.close(polled)
+            throw Errno(code: code)
+        }
         do throws(Errno) {
             try startThread("ssh") { [self] in
                 state.withLock { $0.thread = pthread_self() }
                 run()
             }
         } catch {
+            Glibc.close(polled)
             Glibc.close(wakeUp)
             throw error
         }
@@ -91,66 +97,20 @@ final class PollThread: Sendable {
     }
 
     private func run() {
-        var watched: [ObjectIdentifier: Watched] = [:]
+        var watched = WatchedLoops(on: polled, wakeUp: wakeUp)
         while true {
-            var (due, events) = wait(for: watched)
-            for loop in state.withLock({ state in
+            var due = watched.wait(forNoTime: state.withLock { !$0.ready.isEmpty })
+            let ready = state.withLock { state in
                 defer { state.ready = [] }
                 return state.ready
-            }) { due[ObjectIdentifier(loop)] = loop }
-            for (id, loop) in due {
+            }
+            for loop in ready where due[ObjectIdentifier(loop)] == nil { due[ObjectIdentifier(loop)] = (loop, []) }
+            for (loop, events) in due.values {
                 state.withLock { $0.current = loop }
-                let request = loop.turn(events[id] ?? [])
+                let request = loop.turn(events)
                 state.withLock { $0.current = nil }
-                watched[id] = request.map { Watched(loop: loop, request: $0) }
+                watched.set(request, of: loop)
             }
         }
-    }
-
-    /// The loops for which something happened or whose time has come, and what happened.
-    private func wait(
-        for watched: [ObjectIdentifier: Watched]
-    ) -> (due: [ObjectIdentifier: EventLoop], events: [ObjectIdentifier: [pollfd]]) {
-        var descriptors = [pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0)]
-        var owners: [ObjectIdentifier] = []
-        var end: ContinuousClock.Instant?
-        for (id, entry) in watched {
-            for descriptor in entry.request.descriptors {
-                descriptors.append(descriptor)
-                owners.append(id)
-            }
-            if let deadline = entry.request.deadline { end = min(end ?? deadline, deadline) }
-        }
-        let isBusy = state.withLock { !$0.ready.isEmpty }
-        // EINTR counts as a wake-up on which nothing happened.
-        let count = poll(&descriptors, nfds_t(descriptors.count), isBusy ? 0 : Self.milliseconds(until: end))
-        var due: [ObjectIdentifier: EventLoop] = [:]
-        var events: [ObjectIdentifier: [pollfd]] = [:]
-        if count > 0 {
-            if descriptors[0].revents != 0 {
-                var count: UInt64 = 0
-                _ = read(wakeUp, &count, MemoryLayout<UInt64>.size)
-            }
-            for (descriptor, owner) in zip(descriptors.dropFirst(), owners) where descriptor.revents != 0 {
-                events[owner, default: []].append(descriptor)
-                due[owner] = watched[owner]?.loop
-            }
-        }
-        if let end, end <= .now {
-            let now = ContinuousClock.now
-            for (id, entry) in watched {
-                if let deadline = entry.request.deadline, deadline <= now { due[id] = entry.loop }
-            }
-        }
-        return (due, events)
-    }
-
-    /// How long `poll` may wait, rounded up, so that the deadline has passed when the wait is over.
-    private static func milliseconds(until end: ContinuousClock.Instant?) -> Int32 {
-        guard let end else { return -1 }
-        let left = max(.zero, end - .now)
-        return Int32(
-            clamping: left.components.seconds * 1000
-                + (left.components.attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
     }
 }

@@ -27,7 +27,8 @@ struct SendQueue {
             sent += taken
         }
         if isEmpty {
-            bytes.removeAll(keepingCapacity: bytes.capacity <= 2 * Self.highWater)
+            // Hundreds of quiet sessions hold little.
+            bytes.removeAll(keepingCapacity: bytes.capacity <= 4096)
             sent = 0
         } else if sent > Self.highWater {
             bytes.removeSubrange(..<sent)

@@ -27,6 +27,7 @@ final class Session {
         guard Self.library == 0,
             let pointer = libssh2_session_init_ex(nil, nil, nil, Unmanaged.passUnretained(transport).toOpaque())
         else { return nil }
+        Self.noteOpened(pointer)
         self.pointer = pointer
         self.transport = transport
         libssh2_session_set_blocking(pointer, 0)
@@ -38,6 +39,7 @@ final class Session {
 
     deinit {
         transport.abandon()
+        Self.noteClosed()
         // With an abandoned transport each call gets further; the bound is for what libssh2 may still hide (its issue 344).
         for _ in 0..<1000 where libssh2_session_free(pointer) != Self.again { break }
     }

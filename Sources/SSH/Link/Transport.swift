@@ -13,8 +13,11 @@ final class Transport {
     /// Counts up with every byte received, so that a waiting operation knows when to try again.
     private(set) var bytesReceived: UInt64 = 0
     private(set) var lastReceived = ContinuousClock.now
-    /// The first bytes from the server, in clear: banner and key exchange proposal, for error messages.
-    private(set) var preamble: [UInt8] = []
+    /// The first bytes from the server, in clear: banner and key exchange proposal, for error messages; nil afterwards.
+    private var firstBytes: [UInt8]? = []
+    /// ``firstBytes``, as long as they are kept.
+    var preamble: [UInt8] { firstBytes ?? [] }
+    private var owesAcknowledgement = false
     /// Set before the session is freed: from then on libssh2 gets an end of file at once and waits for no answer.
     private var isAbandoned = false
 
@@ -41,6 +44,9 @@ final class Transport {
         shutdown(socket, Int32(SHUT_RDWR))
     }
 
+    /// Notes that nobody needs ``preamble`` any more: the server is known, and logged in to.
+    func forgetPreamble() { firstBytes = nil }
+
     /// Sends as much of the queue as the socket takes.
     func flush() {
         guard failure == nil else { return }
@@ -58,6 +64,7 @@ final class Transport {
         guard failure == nil else { return Int(-EAGAIN) }
         let received = recv(socket, buffer, count, Int32(MSG_DONTWAIT))
         guard received > 0 else {
+            acknowledge()
             if received == 0 {
                 fail(.closedByPeer)
             } else if errno != EAGAIN, errno != EINTR {
@@ -67,14 +74,22 @@ final class Transport {
         }
         bytesReceived += UInt64(received)
         lastReceived = .now
-        if preamble.count < Self.preambleLimit {
-            preamble.append(
-                contentsOf: UnsafeRawBufferPointer(start: buffer, count: received).prefix(
-                    Self.preambleLimit - preamble.count))
+        if let room = firstBytes.map({ Self.preambleLimit - $0.count }), room > 0 {
+            firstBytes?.append(contentsOf: UnsafeRawBufferPointer(start: buffer, count: received).prefix(room))
         }
-        // The kernel falls back to delayed acknowledgements by itself; with them sshd's Nagle costs 40 ms on a first channel.
-        setOption(TCP_QUICKACK, of: socket, level: Int32(IPPROTO_TCP), to: 1)
+        owesAcknowledgement = true
         return received
+    }
+
+    /// Acknowledges at once what was received.
+    ///
+    /// The kernel falls back to delayed acknowledgements by itself; with them sshd's Nagle costs 40 ms on a first channel.
+    private func acknowledge() {
+        guard owesAcknowledgement else { return }
+        owesAcknowledgement = false
+        let code = errno
+        setOption(TCP_QUICKACK, of: socket, level: Int32(IPPROTO_TCP), to: 1)
+        errno = code
     }
 
     fileprivate func queue(_ bytes: UnsafeRawBufferPointer) -> Int {

@@ -5,6 +5,7 @@ import ClientKit
 final class ShellChannel {
     let channel: OpaquePointer
     private let session: Session
+    private let scratch: UnsafeMutableRawBufferPointer
     private weak var link: Link?
     /// What precedes each line that the loop evaluates.
     let token: String
@@ -30,6 +31,7 @@ final class ShellChannel {
         self.channel = channel
         self.link = link
         session = link.session
+        scratch = link.loop.scratch
         self.token = token
         self.preamble = preamble
     }
@@ -66,16 +68,11 @@ final class ShellChannel {
     }
 
     private func read(_ streamID: Int32, _ stream: OutputStream) -> Bool {
-        var count = 0
-        let chunk = [UInt8](unsafeUninitializedCapacity: Self.chunkSize) { buffer, initialized in
-            count = buffer.withMemoryRebound(to: CChar.self) {
-                libssh2_channel_read_ex(channel, streamID, $0.baseAddress, Self.chunkSize)
-            }
-            initialized = max(0, count)
-        }
+        let count = libssh2_channel_read_ex(
+            channel, streamID, scratch.baseAddress?.assumingMemoryBound(to: CChar.self), scratch.count)
         if count > 0 {
             // Between commands, this is what a process left running in the background says: no one's output.
-            inFlight?.receive(chunk, from: stream)
+            inFlight?.receive([UInt8](UnsafeRawBufferPointer(rebasing: scratch[..<count])), from: stream)
             return true
         }
         if count < 0, count != Int(Session.again) {
