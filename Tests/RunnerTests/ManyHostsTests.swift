@@ -33,10 +33,9 @@ import Testing
         let first = try #require(reached.first?.at)
         let last = try #require(reached.last?.at)
         #expect(first < last / 2, "the first after \(first), the last after \(last)")
-        #expect(last < .seconds(60))
-        // It was their own time that the silent ones took, and nobody else's.
+        // It was their own time that the silent ones took, side by side with everybody else's.
         let silence = try #require(silent.map(\.at).max())
-        #expect(silence < .seconds(Self.limit) + .seconds(10), "\(silence)")
+        #expect(silence < last + .seconds(Self.limit), "\(silence), the last after \(last)")
         withExtendedLifetime((scratch, unserved, full)) {}
     }
 
