@@ -7,7 +7,7 @@ import Foundation
 /// lets the verifier name the very line. It does not stop a forger, who can seal again; the chain
 /// and its anchors do that.
 enum SealedJSON {
-    /// One line, without its newline.
+    /// One line, without its newline, in which nothing is left that a terminal would obey or hide.
     static func line(_ value: some Encodable) throws(JournalError) -> [UInt8] {
         try seal(value, compactEncoder, dropping: 1, LineShape.before, LineShape.after)
     }
@@ -66,7 +66,9 @@ enum SealedJSON {
     private static func seal(
         _ value: some Encodable, _ encoder: JSONEncoder, dropping tail: Int, _ before: [UInt8], _ after: [UInt8]
     ) throws(JournalError) -> [UInt8] {
-        let content = [UInt8](try encode(value, encoder).dropLast(tail))
+        let json = try encode(value, encoder).dropLast(tail)
+        let isPlain = json.allSatisfy { $0 < 0x7f }
+        let content = isPlain ? [UInt8](json) : Array(String(decoding: json, as: UTF8.self).escapedWhereHidden.utf8)
         return content + before + SHA256.hash(data: content).hex.utf8 + after
     }
 

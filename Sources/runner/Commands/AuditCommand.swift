@@ -3,6 +3,9 @@ import ArgumentParser
 /// `runner audit`.
 struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "audit", abstract: "Verify, show or export a run's audit log.",
-        subcommands: [AuditVerifyCommand.self, AuditShowCommand.self, AuditExportCommand.self, AuditLayoutCommand.self])
+        commandName: "audit", abstract: "List, show, verify and export what runs recorded.",
+        subcommands: [
+            AuditListCommand.self, AuditShowCommand.self, AuditWhyCommand.self, AuditVerifyCommand.self,
+            AuditExportCommand.self, AuditLayoutCommand.self,
+        ])
 }

@@ -6,9 +6,15 @@ import Journal
 /// `runner audit show`.
 struct AuditShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Show who did what, where, when, with what result.")
+        commandName: "show", abstract: "Show who did what, where, when, with what result.",
+        discussion: """
+            Commands that only read are counted, unless --commands or --host asks for them. Times are UTC. --format json \
+            prints the records as they are in the log.
+            """)
 
     @Argument(help: "The run (default: the newest).") var run: String?
+    @OptionGroup var filter: RecordFilter
+    @Flag(name: .long, help: "Show every command, with its exact arguments.") var commands = false
     @OptionGroup var stateOptions: StateOptions
     @OptionGroup var formatOptions: FormatOptions
 
@@ -16,19 +22,52 @@ struct AuditShowCommand: AsyncParsableCommand {
         try await reporting {
             let reader = try await stateOptions.run(run)
             let state = try await stateOptions.existing
-            let format = formatOptions.format
+            let (filter, format, commands) = (filter, formatOptions.format, commands || filter.host != nil)
             try await runBlocking {
-                let isGrowing = try reader.isUnderWay(in: state)
-                let records = try reader.records()
-                try EntryPrinter.print(as: format) {
-                    try records.next(isGrowing: isGrowing)
-                } line: {
-                    "\(try $0.entry().words)"
-                } json: {
-                    String(decoding: $0.bytes, as: UTF8.self)
+                try reader.requireLog(in: state)
+                let records = try Records(reader, in: state, filter: filter)
+                if format == .json {
+                    return try EntryPrinter.print(as: .json) {
+                        try records.next()
+                    } line: { _ in
+                        ""
+                    } json: {
+                        String(decoding: $0.record.bytes, as: UTF8.self)
+                    }
                 }
+                for line in try reader.heading(in: state) { try StandardOutput.write(line) }
+                var account = RunAccount(showsCommands: commands)
+                let reading = Result {
+                    while let next = try records.next() {
+                        for line in account.lines(next.entry) { try StandardOutput.write(line) }
+                    }
+                }
+                for line in account.rest(isUnderWay: records.isGrowing) { try StandardOutput.write(line) }
+                try reading.get()
             }
         }
+    }
+}
+
+/// The records of a run that a filter admits.
+private final class Records {
+    let isGrowing: Bool
+    private let chain: AuditChain
+    private let filter: RecordFilter
+    private var commands: Set<Int> = []
+
+    init(_ run: RunReader, in state: StateDirectory, filter: RecordFilter) throws {
+        isGrowing = try run.isUnderWay(in: state)
+        chain = try run.records()
+        self.filter = filter
+    }
+
+    func next() throws -> (record: AuditRecord, entry: AuditEntry)? {
+        while let record = try chain.next(isGrowing: isGrowing) {
+            let entry = try record.entry()
+            if filter.admits(entry, commands: &commands) { return (record, entry) }
+        }
+        return nil
     }
 }
 
@@ -47,28 +86,4 @@ enum EntryPrinter {
         try list.close()
         try printing.get()
     }
-}
-
-extension AuditEntry {
-    fileprivate var words: String {
-        var parts = ["\(sequence)", time.formatted(.iso8601), kind.rawValue]
-        if let step { parts.append(step) }
-        if case .runStart(let opening) = content { parts.append(opening.who.words) }
-        if case .runResume(let opening) = content { parts.append(opening.who.words) }
-        if let result { parts.append(result) }
-        if let text { parts.append(text) }
-        if let changes { parts.append(changes.map(\.words).joined(separator: "; ")) }
-        if case .commandStart(let command) = content {
-            parts.append("\(command.host): \(command.command.joined(separator: " "))")
-        }
-        if case .commandEnd(let end) = content {
-            parts.append("of \(end.start): \(end.outcome) \(end.value), \(end.durationMilliseconds) ms")
-        }
-        return parts.joined(separator: "  ").visibleOnOneLine
-    }
-}
-
-extension Origin {
-    /// `alice as root on install-01`.
-    fileprivate var words: String { "\(login) as \(user) on \(machine)" }
 }

@@ -56,7 +56,7 @@ struct AuditVerifyCommand: AsyncParsableCommand {
 
 extension StateReport {
     fileprivate var words: String {
-        let directory = findings.map { "NOT INTACT: \($0)" } + notes
+        let directory = findings.map { "NOT INTACT: \($0.line)" } + notes.map(\.visibleOnOneLine)
         let runs = runs.isEmpty ? ["no runs"] : runs.map(\.words)
         return (runs + directory).joined(separator: "\n")
     }
@@ -64,12 +64,12 @@ extension StateReport {
 
 extension AuditReport {
     fileprivate var words: String {
-        let notes = (notes + (authenticity?.notes ?? [])).map { "\n  note: \($0)" }.joined()
+        let notes = (notes + (authenticity?.notes ?? [])).map { "\n  note: \($0.visibleOnOneLine)" }.joined()
         let verdicts = [integrity, completeness, authenticity?.verdict].compactMap(\.self).joined(separator: ", ")
         let limit = anchoredUpTo < lines ? ", vouched for up to line \(anchoredUpTo)" : ""
         let place = isIntact ? ", \(lines) records, head \(head)\(limit)" : ""
         let all = findings + (authenticity?.findings ?? [])
-        return "\(run): \(verdicts)\(place)" + all.map { "\n  \($0)" }.joined() + notes
+        return "\(run): \(verdicts)\(place)" + all.map { "\n  \($0.line)" }.joined() + notes
     }
 
     /// Whether what is there was edited.
@@ -86,4 +86,9 @@ extension Authenticity {
         if holds { return "authentic\(by)" }
         return signedUpTo > 0 ? "NOT AUTHENTIC, signed up to line \(signedUpTo)\(by)" : "NOT AUTHENTIC"
     }
+}
+
+extension AuditFinding {
+    /// On one line, so that no name of a file can pose as a verdict.
+    fileprivate var line: String { description.visibleOnOneLine }
 }

@@ -26,17 +26,7 @@ struct RunStatus: Encodable, Sendable {
         run = reader.id.description
         let header = try reader.header().content
         started = header?.started
-        let outcome = try reader.outcome()
-        switch outcome {
-        case .whole(let outcome):
-            state = outcome.result.rawValue
-            error = outcome.error
-        case .damaged(let why):
-            (state, error) = ("damaged", "outcome.json: \(why)")
-        case .missing:
-            state = try reader.isUnderWay(in: directory) ? "running" : "cut off"
-            error = nil
-        }
+        (state, error) = try Self.state(of: reader, in: directory)
         let checkpoints = try reader.checkpoints()
         steps = (header?.steps ?? []).map { step in
             let state =
@@ -46,6 +36,15 @@ struct RunStatus: Encodable, Sendable {
                 case .missing: "not finished"
                 }
             return Step(step: step, state: state)
+        }
+    }
+
+    /// How the run ended, in a word or two, and the error that ended it.
+    static func state(of run: RunReader, in directory: StateDirectory) throws -> (state: String, error: String?) {
+        switch try run.outcome() {
+        case .whole(let outcome): (outcome.result.rawValue, outcome.error)
+        case .damaged(let why): ("damaged", "outcome.json: \(why)")
+        case .missing: (try run.isUnderWay(in: directory) ? "running" : "cut off", nil)
         }
     }
 

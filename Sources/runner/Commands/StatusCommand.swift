@@ -26,7 +26,7 @@ struct StatusCommand: AsyncParsableCommand {
             return try await runBlocking { try RunStatus(reader, in: state) }
         }
         let lines = record.steps.map { "  \($0.mark) \($0.step)  \($0.state)".visibleOnOneLine }
-        let error = record.error.map { ["  \($0)"] } ?? []
+        let error = (record.error ?? "").split(whereSeparator: \.isNewline).map { "  \($0)" }
         try formatOptions.print(record) { ([record.line] + lines + error).joined(separator: "\n") }
     }
 }

@@ -37,22 +37,3 @@ enum JSONOutput {
         return String(decoding: try encoder.encode(value), as: UTF8.self).escapedWhereHidden
     }
 }
-
-extension String {
-    /// JSON text with escapes for what a terminal would obey or hide; that stands in strings only.
-    var escapedWhereHidden: String {
-        guard unicodeScalars.contains(where: \.isHidden) else { return self }
-        var escaped = ""
-        for scalar in unicodeScalars {
-            guard scalar.isHidden else {
-                escaped.unicodeScalars.append(scalar)
-                continue
-            }
-            for unit in String(scalar).utf16 {
-                let digits = String(unit, radix: 16)
-                escaped += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            }
-        }
-        return escaped
-    }
-}

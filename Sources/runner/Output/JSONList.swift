@@ -1,3 +1,5 @@
+import ClientKit
+
 /// A JSON array that is printed element by element, and is whole also where an error ends it.
 struct JSONList {
     private var isEmpty = true

@@ -1,0 +1,17 @@
+import Glibc
+
+extension RunReader {
+    /// Throws where the run's log was removed or emptied, as anything else that the run left tells; a
+    /// run that was cut off before its first record has none.
+    public func requireLog(in state: StateDirectory) throws(JournalError) {
+        let log = "\(path)/audit.jsonl"
+        var facts = stat()
+        if stat(log, &facts) == 0, facts.st_size > 0 { return }
+        let isKnown = try HeadList.read(state.path).heads[id] != nil
+        let remains = try RunRemains(of: self, isKnown: isKnown)
+        guard remains == .damaged else { return }
+        throw .badState(
+            "read", log, "it was removed or emptied, and the run had begun",
+            remedy: "keep \(path) for the auditor, who sees all that is wrong with `runner audit verify \(id)`")
+    }
+}

@@ -1,0 +1,76 @@
+import ArgumentParser
+import ClientKit
+import Foundation
+import Journal
+
+/// `runner audit why`.
+struct AuditWhyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "why", abstract: "Show every change of an object over all runs: when, by whom, for what.",
+        discussion: """
+            Reads the logs alone, oldest run first. A log that is damaged is read up to the damage, which is told, and the \
+            exit status is 65 then.
+            """)
+
+    @Argument(help: "The object, such as deployment/web, secret/support/web, database/support, or its name alone.")
+    var object: String
+    @OptionGroup var stateOptions: StateOptions
+    @OptionGroup var formatOptions: FormatOptions
+
+    func validate() throws {
+        if ObjectName(object) == nil { throw ValidationError("name an object, such as deployment/web") }
+    }
+
+    func run() async throws {
+        guard let name = ObjectName(object) else { return }
+        let isDamaged = try await reporting {
+            let state = try await stateOptions.existing
+            let format = formatOptions.format
+            return try await runBlocking { try Self.print(name, in: state, as: format) }
+        }
+        if isDamaged { throw ExitCode(65) }
+    }
+
+    /// Prints all changes, and tells whether a log is damaged.
+    private static func print(
+        _ name: ObjectName, in state: StateDirectory, as format: FormatOptions.Format
+    ) throws -> Bool {
+        var runs = try state.runs()[...]
+        var history: ObjectHistory?
+        var isDamaged = false
+        var count = 0
+        try EntryPrinter.print(as: format) {
+            while true {
+                do {
+                    if let change = try history?.next() {
+                        count += 1
+                        return change
+                    }
+                    guard let run = runs.popLast() else { return nil }
+                    try run.requireLog(in: state)
+                    history = try ObjectHistory(of: name, in: run, isGrowing: run.isUnderWay(in: state))
+                } catch let error as JournalError where error.kind == .badInput {
+                    Terminal.write("error: \(error)\n")
+                    (isDamaged, history) = (true, nil)
+                }
+            }
+        } line: {
+            $0.lines
+        } json: {
+            try JSONOutput.string($0)
+        }
+        if count == 0, format == .text { try StandardOutput.write("no run has changed \(name.description)") }
+        return isDamaged
+    }
+}
+
+extension ObjectChange {
+    fileprivate var lines: TerminalText {
+        let what: TerminalText = "\(time.formatted(.iso8601))  \(change.words.visibleOnOneLine)"
+        let facts = [
+            result.rawValue, who?.words, step.map { "step \($0)" }, "record \(record) of run \(run)", ticket, reason,
+            error,
+        ]
+        return what + "\n    \(facts.compactMap { $0?.visibleOnOneLine }.joined(separator: "; "))"
+    }
+}
