@@ -13,6 +13,7 @@ struct Execution: Sendable {
     /// Runs of this state directory, all of which are over.
     let endedRuns: Set<String>
     let isResumed: Bool
+    let lockWait: LockWait
     /// Where the run carries out a plan: holds it to that.
     let planGuard: PlanGuard?
     let notes: Notes
@@ -67,7 +68,9 @@ struct Execution: Sendable {
             try await site.observeLease()
             try await preflight(writer.with(options: runOptions).reader)
             runner.events(.preflightPassed(began.duration(to: .now)))
-            return try await keeper.take(endedRuns: endedRuns)
+            return try await lockWait.retrying(every: .seconds(2)) {
+                try await keeper.take(endedRuns: endedRuns)
+            }
         } onFailover: { lost, _ in
             try await warn(lost)
         }

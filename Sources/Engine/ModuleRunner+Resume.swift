@@ -30,13 +30,32 @@ extension ModuleRunner {
         return run
     }
 
+    /// Refuses a new run beside one that was cut off or interrupted; tells of one that failed, whose
+    /// remedy may have been this very run.
+    func requireNoUnfinishedRun(in state: StateDirectory) async throws {
+        guard let run = try await unfinishedRun(nil, in: state) else { return }
+        let outcome = try await runBlocking { try run.outcome().content }
+        let step = outcome?.step.map { " at step \($0)" } ?? ""
+        guard let outcome, outcome.result == .failed else {
+            throw StepFailure(
+                "start a run of module \(moduleName)",
+                cause: "run \(run.id) was \(outcome == nil ? "cut off" : "interrupted")\(step) and is not finished",
+                remedy: "continue it with `runner resume`, or give --new to leave it as it is and start another",
+                kind: .usage)
+        }
+        events(
+            .warning(
+                "run \(run.id) failed\(step) and is not finished; this is another run, and `runner resume \(run.id)` "
+                    + "would have continued that one"))
+    }
+
     /// The steps the run was started with; refused where the inventory or the list has changed since.
     func steps(of run: RunReader) async throws -> [any Step] {
         let attempt = "resume \(run.id)"
         guard let header = try await runBlocking({ try run.header() }).content else {
             throw StepFailure(
                 attempt, cause: "its run.json is missing or was edited",
-                remedy: "start a new run with `runner run \(module.number)`", kind: .badInput)
+                remedy: "start a new run with `runner run \(module.number) --new`", kind: .badInput)
         }
         guard header.inventory.sha256 == inventory.digest else {
             throw StepFailure(
@@ -45,7 +64,7 @@ extension ModuleRunner {
                     + "\(header.inventory.sha256.prefix(12))…, and \(inventory.path) is now "
                     + "\(inventory.digest.prefix(12))…",
                 remedy: "restore the inventory, or start a new run with "
-                    + "`runner run \(module.number)`, which skips what is in place",
+                    + "`runner run \(module.number) --new`, which skips what is in place",
                 kind: .badInput)
         }
         let known = Dictionary(uniqueKeysWithValues: module.steps.map { ($0.id.rawValue, $0) })
@@ -54,7 +73,7 @@ extension ModuleRunner {
                 attempt,
                 cause: "runner \(header.runner.version) started it, with a step \(unknown) that this "
                     + "version lacks",
-                remedy: "resume it with that version, or start a new run", kind: .badInput)
+                remedy: "resume it with that version, or start a new run with `runner run \(module.number) --new`", kind: .badInput)
         }
         return module.steps.filter { header.steps.contains($0.id.rawValue) }
     }
@@ -68,7 +87,7 @@ extension ModuleRunner {
         func refusal(_ cause: String) -> StepFailure {
             StepFailure(
                 "resume \(run.id)", cause: "its plan.json \(cause)",
-                remedy: "make a new plan and carry it out with `runner run \(module.number) --plan FILE`",
+                remedy: "make a new plan and carry it out with `runner run \(module.number) --new --plan FILE`",
                 kind: .badInput)
         }
         switch plan {

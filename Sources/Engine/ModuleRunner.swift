@@ -13,6 +13,7 @@ public struct ModuleRunner: Sendable {
     let interruptionStatus: @Sendable () -> Int32
     let events: @Sendable (EngineEvent) -> Void
     let clock: LeaseClock
+    let lockWait: Duration
     let signer: (any HeadSigner)?
 
     /// Puts a runner together.
@@ -25,12 +26,13 @@ public struct ModuleRunner: Sendable {
     ///   - version: The version of `runner`, for the record.
     ///   - interruptionStatus: The exit status of a run that was cancelled: 130 or 143, by the signal that did it.
     ///   - events: Told everything, in order, from any thread, and without secrets.
+    ///   - lockWait: How long to wait while another run has the module.
     ///   - clock: What the lease's term is measured on.
     ///   - signer: Signs the audit log's head at the end of each step and run; nil for none.
     public init(
         module: Module, inventory: Inventory, redactor: Redactor, provider: any SiteProvider,
         version: String, interruptionStatus: @escaping @Sendable () -> Int32,
-        events: @escaping @Sendable (EngineEvent) -> Void,
+        events: @escaping @Sendable (EngineEvent) -> Void, lockWait: Duration = .zero,
         clock: LeaseClock = .continuous, signer: (any HeadSigner)? = nil
     ) {
         self.module = module
@@ -40,6 +42,7 @@ public struct ModuleRunner: Sendable {
         self.version = version
         self.interruptionStatus = interruptionStatus
         self.events = { events($0.redacted(by: redactor)) }
+        self.lockWait = lockWait
         self.clock = clock
         self.signer = signer.map { [events = self.events] in ReportingSigner($0, events: events) }
     }
@@ -52,15 +55,19 @@ public struct ModuleRunner: Sendable {
     /// written, another run on this machine); what ends a run is in the summary.
     ///
     /// With a `plan` the run carries out that and nothing else, all of the module's steps; a plan of
-    /// another module, inventory or list of steps is refused with an error of kind `badInput`.
+    /// another module, inventory or list of steps is refused with an error of kind `badInput`. Beside
+    /// a run that was cut off or interrupted, nothing begins unless `isNew` says so.
     public func run(
         _ selection: StepSelection, plan: ModulePlan.File? = nil,
-        options: RunOptions = RunOptions(), why: RunReason = RunReason(), in state: StateDirectory
+        options: RunOptions = RunOptions(), isNew: Bool = false, why: RunReason = RunReason(),
+        in state: StateDirectory
     ) async throws -> RunSummary {
         let steps = try selection.steps(of: module, options: options)
         try plan?.content.require(for: module, inventory: inventory, version: version)
-        let lock = try await acquireLock(in: state)
+        let wait = LockWait(lockWait, events: events)
+        let lock = try await acquireLock(in: state, wait)
         defer { release(lock) }
+        if !isNew { try await requireNoUnfinishedRun(in: state) }
         let endedRuns = try await earlierRuns(in: state)
         let description = RunDescription(
             module: moduleName, steps: steps.map(\.id.rawValue), options: options.record,
@@ -72,7 +79,7 @@ public struct ModuleRunner: Sendable {
         for text in journal.warnings { events(.warning(text)) }
         let execution = Execution(
             runner: self, journal: journal, steps: steps, options: options, finished: [],
-            endedRuns: endedRuns, isResumed: false,
+            endedRuns: endedRuns, isResumed: false, lockWait: wait,
             planGuard: plan.map { PlanGuard($0.content, redactor: redactor) },
             notes: Notes(journal: journal, events: events))
         return await execution.run()
@@ -82,7 +89,8 @@ public struct ModuleRunner: Sendable {
     public func resume(
         _ id: RunID?, why: RunReason = RunReason(), in state: StateDirectory
     ) async throws -> RunSummary? {
-        let lock = try await acquireLock(in: state)
+        let wait = LockWait(lockWait, events: events)
+        let lock = try await acquireLock(in: state, wait)
         defer { release(lock) }
         guard let run = try await unfinishedRun(id, in: state) else { return nil }
         let steps = try await steps(of: run)
@@ -99,7 +107,7 @@ public struct ModuleRunner: Sendable {
             runner: self, journal: journal, steps: steps,
             options: RunOptions(recorded: reopened.header.options ?? []),
             finished: Set(reopened.finished.keys.map { StepID($0) }), endedRuns: endedRuns,
-            isResumed: true, planGuard: planGuard,
+            isResumed: true, lockWait: wait, planGuard: planGuard,
             notes: Notes(journal: journal, earlier: try await notes(of: run), events: events))
         return await execution.run()
     }
@@ -109,9 +117,9 @@ public struct ModuleRunner: Sendable {
         Set(try await runBlocking { try state.runs().map(\.id.description) })
     }
 
-    private func acquireLock(in state: StateDirectory) async throws -> ModuleLock {
-        try await runBlocking { [moduleName] in
-            try ModuleLock.acquire(module: moduleName, in: state)
+    private func acquireLock(in state: StateDirectory, _ wait: LockWait) async throws -> ModuleLock {
+        try await wait.retrying(every: .milliseconds(200)) { [moduleName] in
+            try await runBlocking { try ModuleLock.acquire(module: moduleName, in: state) }
         }
     }
 

@@ -9,10 +9,21 @@ final class Descriptor: Sendable {
     private let closed = Atomic<Bool>(false)
 
     /// Opens `path`; `O_CLOEXEC` is always added, so that no child keeps a file or its lock.
+    ///
+    /// For writing, only a plain file is opened: through a link, a run would write to a file of
+    /// somebody else.
     init(_ path: String, _ flags: Int32, mode: mode_t = 0o600) throws(JournalError) {
+        let writes = flags & (O_WRONLY | O_RDWR | O_CREAT) != 0
         self.path = path
-        number = Glibc.open(path, flags | O_CLOEXEC, mode)
-        guard number >= 0 else { throw .system("open", path, errno) }
+        // A FIFO, too, is refused at once, and not waited for.
+        number = Glibc.open(path, flags | O_CLOEXEC | (writes ? O_NOFOLLOW | O_NONBLOCK : 0), mode)
+        guard number >= 0 else {
+            throw writes && errno == ELOOP ? .notPlain(path, "a symbolic link") : .system("open", path, errno)
+        }
+        guard writes else { return }
+        var facts = stat()
+        guard fstat(number, &facts) == 0 else { throw .system("look at", path, errno) }
+        guard facts.st_mode & S_IFMT == S_IFREG else { throw .notPlain(path, "no plain file") }
     }
 
     /// Opens `path`; nil where there is no such file.

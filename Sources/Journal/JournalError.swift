@@ -66,11 +66,19 @@ extension JournalError {
             path: path)
     }
 
+    /// A file that is to be written and that no run made.
+    static func notPlain(_ path: String, _ what: String) -> JournalError {
+        JournalError(
+            attempt: "open \(path)", cause: "it is \(what), and runner writes to plain files of its own only",
+            remedy: "find out who put it there and remove it, then run the same command again",
+            kind: .stateNotWritable, path: path)
+    }
+
     /// Whether the failed call ran out of space or quota.
     var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
 
     /// Whether there is no such file.
-    var isMissing: Bool { code == ENOENT }
+    var isMissing: Bool { code == ENOENT || code == ENOTDIR }
 
     private static func words(for code: Int32) -> String {
         let name = names[code].map { " (\($0))" } ?? " (errno \(code))"

@@ -18,6 +18,8 @@ actor JournalOpener {
     func create(
         _ description: RunDescription, holding lock: ModuleLock
     ) async throws(JournalError) -> RunJournal {
+        // Before anything is made or locked: reading the whole program takes a while.
+        let program = try Self.executableDigest()
         // Runs of other modules are named and chained to their predecessors here too, one at a time.
         let naming = try Descriptor("\(state.path)/runs.lock", O_RDWR | O_CREAT)
         try naming.lock(within: .seconds(20))
@@ -28,7 +30,7 @@ actor JournalOpener {
         let header = RunHeader(
             format: 2, run: id, module: description.module, started: Date(), who: description.origin,
             runner: .init(
-                version: description.runnerVersion, sha256: try Self.executableDigest(),
+                version: description.runnerVersion, sha256: program,
                 arguments: description.arguments.map(redactor.redact)),
             inventory: .init(path: redactor.redact(description.inventoryPath), sha256: description.inventoryDigest),
             steps: description.steps, plan: description.plan.map { SHA256.hash(data: $0).hex },
@@ -73,7 +75,7 @@ actor JournalOpener {
         guard let header = try run.header().content else {
             throw .badState(
                 "resume", "\(run.path)/run.json", "it is missing or was edited",
-                remedy: "start a new run with `runner run \(run.id.module)`")
+                remedy: "start a new run with `runner run \(run.id.module) --new`")
         }
         let known = try HeadList.read(state.path).heads[run.id] ?? []
         let recovered = try LogRecovery(run: run, disk: disk)
@@ -107,10 +109,14 @@ actor JournalOpener {
     }
 
     private func newID(module: String) throws(JournalError) -> RunID {
-        guard let id = RunID(module: module, time: Date(), after: try state.newestRun()?.id) else {
+        let newest = try state.newestRun()
+        if let id = RunID(module: module, time: Date(), after: newest?.id) { return id }
+        guard RunID.isModule(module), let newest else {
             throw .defect("name a run of", "module \(module)", "that is not a valid module name")
         }
-        return id
+        throw .badState(
+            "name a run after", newest.path, "no id is later than that one: it was made by a clock that was wrong",
+            remedy: "keep \(state.path) for the auditor, and choose another directory with --state-dir")
     }
 
     /// The newest run there is, and where its log stands: the new run carries it, so that removing

@@ -87,7 +87,7 @@ struct LogRecovery {
     }
 
     private var remedy: String {
-        "keep \(run.path) for the auditor (`runner audit verify \(run.id)`) and start a new run"
+        "keep \(run.path) for the auditor (`runner audit verify \(run.id)`) and start a new run with `runner run \(run.id.module) --new`"
     }
 
     private func refusal(_ error: JournalError) -> JournalError {

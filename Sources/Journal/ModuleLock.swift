@@ -6,14 +6,20 @@ import Glibc
 public struct LockHolder: Codable, Sendable, Hashable, CustomStringConvertible {
     /// The process, user, machine and boot.
     public let who: Origin
-    /// Its run.
-    public let run: RunID
+    /// Its run; nil for the moment until it has one.
+    public let run: RunID?
     /// Since when.
     public let since: Date
 
     /// `run … of alice on install-01 (process 4711), since …`.
     public var description: String {
-        "run \(run) of \(who.login) on \(who.machine) (process \(who.pid)), since \(RecordTimestamp.text(since))"
+        "\(run.map { "run \($0) of " } ?? "")\(who.login) on \(who.machine) (process \(who.pid)), "
+            + "since \(RecordTimestamp.text(since))"
+    }
+
+    /// Whether a process of this boot wrote it that is gone.
+    fileprivate var isGone: Bool {
+        who.boot != nil && who.boot == Origin.bootID && kill(who.pid, 0) != 0 && errno == ESRCH
     }
 }
 
@@ -23,14 +29,15 @@ public struct LockHolder: Codable, Sendable, Hashable, CustomStringConvertible {
 /// kernel frees it however the process ends. Runs with other state directories are held off by the Lease in the cluster.
 public final class ModuleLock: Sendable {
     private let file: Descriptor
+    private let since = Date()
 
     private init(_ file: Descriptor) { self.file = file }
 
-    /// Takes the module, or throws an error of kind `busy` that names who holds it.
+    /// Takes the module, or throws an error of kind `busy` that names who holds it, and its step.
     ///
     /// Which run it is taken for is decided under the lock, by ``assign(to:origin:)``.
     public static func acquire(
-        module: String, in state: StateDirectory
+        module: String, in state: StateDirectory, origin: Origin = .current()
     ) throws(JournalError) -> ModuleLock {
         let path = Self.path(of: module, in: state)
         let file = try Descriptor(path, O_RDWR | O_CREAT)
@@ -38,21 +45,52 @@ public final class ModuleLock: Sendable {
             let code = errno
             if code == EINTR { continue }
             guard code == EWOULDBLOCK else { throw .system("lock", path, code) }
-            let holder = try readHolder(path)
-            throw JournalError(
-                attempt: "take module \(module)",
-                cause: holder.map { "\($0) holds it" } ?? "another run holds it and has only just started",
-                remedy: "wait until that run ends; `runner status` shows its progress", kind: .busy, path: path,
-                holder: holder)
+            throw try busy(module, path, in: state)
         }
-        try file.truncate(to: 0)
-        return ModuleLock(file)
+        let lock = ModuleLock(file)
+        try lock.write(nil, origin)
+        return lock
+    }
+
+    private static func busy(
+        _ module: String, _ path: String, in state: StateDirectory
+    ) throws(JournalError) -> JournalError {
+        let holder = try holder(writtenTo: path, within: .seconds(1))
+        var step: String?
+        if let run = holder?.run { step = try state.run(run)?.stepUnderWay() }
+        let place = step.map { ", and is at step \($0)" } ?? ""
+        return JournalError(
+            attempt: "take module \(module)",
+            cause: holder.map { "\($0) holds it\(place)" } ?? "another process holds it, and \(path) does not say which",
+            remedy: "wait until that run ends, with --lock-wait or by hand; `runner status` shows its progress",
+            kind: .busy, path: path, holder: holder)
+    }
+
+    /// Who says in the lock file to hold it, which a process does as soon as it has the lock.
+    ///
+    /// Blocks the thread.
+    private static func holder(
+        writtenTo path: String, within limit: Duration
+    ) throws(JournalError) -> LockHolder? {
+        let deadline = ContinuousClock.now + limit
+        while true {
+            let holder = try readHolder(path)
+            // One that is gone held the lock before, and one that has only just begun has no run yet.
+            if let holder, !holder.isGone, holder.run != nil { return holder }
+            if ContinuousClock.now >= deadline { return holder }
+            usleep(5000)
+        }
     }
 
     /// Names the run that holds the module, for those who are turned away.
     public func assign(to run: RunID, origin: Origin = .current()) throws(JournalError) {
+        try write(run, origin)
+    }
+
+    private func write(_ run: RunID?, _ origin: Origin) throws(JournalError) {
+        try file.seek(to: 0)
         try file.truncate(to: 0)
-        try file.write(SealedJSON.file(LockHolder(who: origin, run: run, since: Date())))
+        try file.write(SealedJSON.file(LockHolder(who: origin, run: run, since: since)))
     }
 
     /// Who holds the module now, or nil; looks without touching the lock, so that no run is turned away by it.

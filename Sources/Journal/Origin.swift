@@ -43,9 +43,12 @@ public struct Origin: Codable, Sendable, Hashable {
         }
         return Origin(
             user: user, uid: geteuid(), login: login, loginSource: source, machine: machineName(), pid: getpid(),
-            boot: firstLine(of: "/proc/sys/kernel/random/boot_id"), terminal: terminalName(),
+            boot: bootID, terminal: terminalName(),
             sshConnection: environment["SSH_CONNECTION"])
     }
+
+    /// The boot of this machine.
+    static var bootID: String? { firstLine(of: "/proc/sys/kernel/random/boot_id") }
 
     private static func name(of id: uid_t) -> String {
         var entry = passwd()

@@ -20,16 +20,21 @@ public struct RunID: Hashable, Comparable, Sendable, CustomStringConvertible, Lo
 
     /// Makes the id of a run that begins at `time`, later than `newest`.
     ///
-    /// Where the clock went back, or the same second saw a run already, the id takes the second after `newest`: the order
-    /// of ids is the order of runs, and each run is chained to the one before it.
+    /// Where the clock went back, or the same second saw a run already, the id takes the second after `newest`, or the
+    /// number after its own where no second follows: the order of ids is the order of runs, and each run is chained to the
+    /// one before it. Nil where no id is later.
     init?(module: String, time: Date, after newest: RunID?) {
         let suffix = String(UInt32.random(in: 0x10000...0x1ffff), radix: 16).dropFirst()
-        let candidate = "\(Self.stamp(time))-\(module)-\(suffix)"
-        if let newest, candidate <= newest.description, let before = newest.second {
-            self.init("\(Self.stamp(before.addingTimeInterval(1)))-\(module)-\(suffix)")
-        } else {
-            self.init(candidate)
-        }
+        let next = newest?.second.map { Self.stamp($0.addingTimeInterval(1)) }
+        let number = newest.flatMap { UInt32($0.description.suffix(4), radix: 16) }
+        let following = String(0x10000 + ((number ?? 0) + 1), radix: 16).dropFirst()
+        let candidates = [
+            "\(Self.stamp(time))-\(module)-\(suffix)", next.map { "\($0)-\(module)-\(suffix)" },
+            newest.map { "\($0.description.prefix(16))-\(module)-\(following)" },
+        ]
+        let id = candidates.lazy.compactMap { $0.flatMap(RunID.init) }.first { id in newest.map { $0 < id } ?? true }
+        guard let id else { return nil }
+        self = id
     }
 
     /// Earlier runs first.

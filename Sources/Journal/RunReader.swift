@@ -101,6 +101,25 @@ public struct RunReader: Sendable {
         return all
     }
 
+    /// The step that the run is in while it is under way; nil between steps, or where the log does
+    /// not tell.
+    func stepUnderWay() throws(JournalError) -> String? {
+        let chain = try AuditChain(self)
+        var step: String?
+        do throws(ChainFailure) {
+            while let record = try chain.step(isGrowing: true) {
+                switch record.kind {
+                case .stepStart: step = record.content.text("step")
+                case .stepEnd, .runResume, .runEnd: step = nil
+                default: break
+                }
+            }
+        } catch {
+            if case .system(let error) = error { throw error }
+        }
+        return step
+    }
+
     /// Whether a process works on the run: then its files grow.
     public func isUnderWay(in state: StateDirectory) throws(JournalError) -> Bool {
         guard case .missing = try outcome() else { return false }

@@ -11,6 +11,10 @@ enum RunRemains {
     ///
     /// - Parameter isKnown: Whether the list of heads knows a record of the run.
     init(of run: RunReader, isKnown: Bool) throws(JournalError) {
+        guard RunTree.isFolder(run.path) else {
+            self = .foreign
+            return
+        }
         let tree = try RunTree(run.path)
         let files = tree.files.filter { !RunTree.isTemporary($0) }
         let isEmpty = try FileFacts(of: "\(run.path)/audit.jsonl").map { $0.bytes == 0 } ?? true

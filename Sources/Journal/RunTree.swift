@@ -13,6 +13,12 @@ struct RunTree {
         try list(root, "")
     }
 
+    /// Whether `path` is a folder, and not a link to one.
+    static func isFolder(_ path: String) -> Bool {
+        var facts = stat()
+        return lstat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFDIR
+    }
+
     private mutating func list(_ root: String, _ prefix: String) throws(JournalError) {
         for name in try Disk.names(in: "\(root)/\(prefix)", hidden: true) {
             let path = prefix + name

@@ -6,10 +6,12 @@ extension StateDirectory {
         try Disk.names(in: "\(path)/runs").compactMap(RunID.init).sorted(by: >).map(reader)
     }
 
-    /// The newest run; reads no other.
+    /// The newest run; reads no other. A directory without run.json is none.
     public func newestRun() throws(JournalError) -> RunReader? {
         for name in try Disk.names(in: "\(path)/runs").reversed() {
-            if let id = RunID(name) { return reader(id) }
+            guard let id = RunID(name) else { continue }
+            let run = reader(id)
+            if access("\(run.path)/run.json", F_OK) == 0 { return run }
         }
         return nil
     }
@@ -74,6 +76,7 @@ extension StateDirectory {
                 continue
             }
             let run = RunReader(id: id, path: "\(path)/runs/\(name)")
+            guard RunTree.isFolder(run.path) else { continue }
             guard isNew || access("\(run.path)/run.json", F_OK) != 0 else { continue }
             let remains = isNew ? .stillborn : try RunRemains(of: run, isKnown: heads[id] != nil)
             if remains == .foreign { continue }

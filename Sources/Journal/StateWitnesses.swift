@@ -53,8 +53,11 @@ struct StateWitnesses: Sendable {
     /// Whether the directory called like `run` is one in which a run has begun.
     func hasBegun(_ run: RunID) -> Bool { !foreign.contains(run.description) && !stillborn.contains(run.description) }
 
-    /// Whether nothing knows of a record of the run: it was cut off before its first one.
-    func neverBegan(_ run: RunReader) -> Bool { formats[run.id] ?? 0 >= 2 && anchors(of: run.id).isEmpty }
+    /// Whether nothing knows of a record of the run: it was cut off before its first one. The next run
+    /// then knows of its run.json alone.
+    func neverBegan(_ run: RunReader) -> Bool {
+        formats[run.id] ?? 0 >= 2 && anchors(of: run.id).allSatisfy { $0.sequence == 0 }
+    }
 
     /// A run's second record comes after the list knows its first.
     func findings(on run: RunReader, records: Int) -> [AuditFinding] {

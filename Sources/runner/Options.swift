@@ -22,6 +22,8 @@ func reporting<Value>(_ work: () async throws -> Value) async throws -> Value {
     } catch let error as any ExplainedError {
         Terminal.write("error: \(redactor.redact(error.description))\n")
         throw ExitCode(error.kind.exitStatus)
+    } catch is CancellationError {
+        throw ExitCode(Signals.exitStatus)
     } catch let error as CocoaError {
         Terminal.write("error: \(redactor.redact(error.localizedDescription))\n")
         throw ExitCode(FailureKind.badInput.exitStatus)

@@ -41,4 +41,64 @@ import Testing
         try second.release()
         #expect(try await bench.runner.resume(nil, in: bench.state) == nil)
     }
+
+    @Test func aRunBesideOneThatWasCutOffIsRefusedUnlessItIsAskedFor() async throws {
+        let bench = try Bench()
+        let left = Box<Bench>()
+        bench.world.on("second.apply") { _ in
+            left.value = try bench.crashed()
+            throw failure(.failed)
+        }
+        _ = try await bench.run()
+        bench.world.calm()
+        bench.world.forgetCalls()
+        let cutOff = try #require(left.value)
+        let id = try cutOff.newest().id
+        let error = await #expect(throws: StepFailure.self) { try await cutOff.run() }
+        #expect(error?.kind == .usage)
+        #expect(error?.cause == "run \(id) was cut off and is not finished")
+        #expect(error?.remedy.contains("--new") == true)
+        #expect(bench.world.calls.isEmpty)
+        #expect(try cutOff.state.runs().map(\.id) == [id])
+        #expect(try await cutOff.run(isNew: true).failure == nil)
+        // Which settles it.
+        #expect(try await cutOff.run().failure == nil)
+        #expect(try cutOff.state.runs().count == 3)
+    }
+
+    @Test func aRunBesideOneThatWasInterruptedIsRefused() async throws {
+        let bench = try Bench()
+        bench.world.on("second.apply", hang)
+        let ended = try await bench.cancelled(at: "second.apply") { try await bench.run() }
+        #expect(ended.failure?.exitStatus(interrupted: 130) == 130)
+        bench.world.calm()
+        let error = await #expect(throws: StepFailure.self) { try await bench.run() }
+        #expect(error?.cause.contains("was interrupted at step second and is not finished") == true)
+        #expect(try await bench.resume().failure == nil)
+        #expect(try await bench.run().failure == nil)
+    }
+
+    /// Its remedy may be a run of its own, such as one from an earlier step.
+    @Test func aRunBesideOneThatFailedNamesIt() async throws {
+        let bench = try Bench()
+        bench.world.on("second.apply") { _ in throw failure(.failed) }
+        let failed = try await bench.run()
+        bench.world.calm()
+        #expect(try await bench.run().failure == nil)
+        let warning = try #require(bench.events.warnings.last)
+        #expect(warning.hasPrefix("run \(failed.runID) failed at step second and is not finished"))
+        #expect(warning.contains("`runner resume \(failed.runID)`"))
+    }
+
+    @Test func whoWaitsForTheLeaseGetsItWhenTheOtherHasReleasedIt() async throws {
+        var bench = try Bench()
+        bench.lockWait = .seconds(100)
+        bench.world.on("takeLease") { visit in
+            if visit.number < 3 { throw failure(.busy, "bob@install-02 4711 holds it") }
+        }
+        #expect(try await bench.run().failure == nil)
+        #expect(bench.world.count("takeLease") == 3)
+        #expect(
+            bench.events.warnings == ["bob@install-02 4711 holds it; waiting up to 100 s for it to end"])
+    }
 }

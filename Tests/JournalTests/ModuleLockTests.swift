@@ -15,7 +15,8 @@ import Testing
         let early = #expect(throws: JournalError.self) {
             try ModuleLock.acquire(module: "11", in: state)
         }
-        #expect(early?.cause == "another run holds it and has only just started")
+        #expect(early?.cause.contains("(process \(getpid())), since ") == true)
+        #expect(early?.holder?.run == nil)
         try first.assign(to: id, origin: origin)
         let error = #expect(throws: JournalError.self) {
             try ModuleLock.acquire(module: "11", in: state)
@@ -48,6 +49,51 @@ import Testing
         kill(child, SIGKILL)
     }
 
+    @Test func theStepThatTheHolderIsAtIsTold() async throws {
+        let state = try Scratch().state()
+        let lock = try ModuleLock.acquire(module: "11", in: state)
+        let journal = try await RunJournal.create(
+            RunDescription(
+                module: "11", steps: allSteps, runnerVersion: "1.0", inventoryPath: "/i.json",
+                inventoryDigest: "00"),
+            in: state, holding: lock, redactor: Redactor())
+        func told() throws -> String {
+            let error = #expect(throws: JournalError.self) { try ModuleLock.acquire(module: "11", in: state) }
+            return error?.cause ?? ""
+        }
+        #expect(try told().hasSuffix(" holds it"))
+        try await journal.beginStep(allSteps[1])
+        // The log's end is in memory until something makes it durable.
+        try await journal.recordCheck(of: allSteps[1], inPlace: false)
+        #expect(try told().hasSuffix(" holds it, and is at step \(allSteps[1])"))
+        try await journal.failStep(allSteps[1], error: "it broke")
+        #expect(try told().hasSuffix(" holds it"))
+        try lock.release()
+    }
+
+    /// What a process that was killed left in the file is not taken for the one that holds the lock.
+    @Test func theHolderIsNotTheOneBefore() throws {
+        let state = try Scratch().state()
+        let (process, output) = try launch(helper, ["hold", state.path], input: Pipe())
+        _ = output.fileHandleForReading.availableData
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        let path = "\(state.path)/module-11.lock"
+        let left = try contents(path)
+        let lock = try ModuleLock.acquire(module: "11", in: state)
+        let own = try contents(path)
+        // As it is for a moment, between the lock and the first byte.
+        try overwriteInPlace(path, left)
+        let writer = Thread {
+            usleep(200_000)
+            do { try overwriteInPlace(path, own) } catch { Issue.record("\(error)") }
+        }
+        writer.start()
+        let error = #expect(throws: JournalError.self) { try ModuleLock.acquire(module: "11", in: state) }
+        #expect(error?.holder?.who.pid == getpid())
+        try lock.release()
+    }
+
     /// Runs of different modules do not exclude each other, and share one chain.
     @Test func runsThatBeginTogetherAreNamedAndChainedInOneOrder() async throws {
         let state = try Scratch().state()
@@ -72,4 +118,12 @@ import Testing
         #expect(predecessors == runs.dropFirst().map(\.id) + [nil])
         for run in runs { #expect(try AuditVerifier(state).verify(run).findings.isEmpty) }
     }
+}
+
+/// Another content for the same file, whose lock stays.
+private func overwriteInPlace(_ path: String, _ bytes: [UInt8]) throws {
+    let file = try FileHandle(forWritingTo: URL(filePath: path))
+    try file.truncate(atOffset: 0)
+    try file.write(contentsOf: bytes)
+    try file.close()
 }

@@ -15,7 +15,7 @@ extension RehearsalTests {
 
         // One way out: the old database is wanted after all.
         let first = try await killBeforeTheKeys()
-        let refused = try await Lab.runner("run", "11")
+        let refused = try await Lab.runner("run", "11", "--new")
         #expect(refused.status == 1, "\(refused.error)")
         for words in [
             Self.refusal, "1 queues of Sidekiq", "`runner run 11 --reset-database` removes these keys",
@@ -36,7 +36,7 @@ extension RehearsalTests {
 
         // The other: the reset was meant.
         let second = try await killBeforeTheKeys()
-        #expect(try await Lab.runner("run", "11").status == 1)
+        #expect(try await Lab.runner("run", "11", "--new").status == 1)
         let finishing = ["run", "11", "--reset-database", "--yes-reset=chatwoot"]
         let finished = try await Command([Lab.command, "run", Lab.runner] + finishing).run()
         #expect(finished.status == 0, "\(finished.error)")

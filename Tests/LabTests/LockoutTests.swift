@@ -70,7 +70,7 @@ extension RehearsalTests {
 
     /// Starts a run, and stops it when the first node has switched UFW on and nobody has confirmed that.
     private func stoppedBeforeItConfirms(_ inventory: String) async throws -> (run: Command.Running, node: String) {
-        let run = try Lab.start("run", "11", "--inventory", inventory)
+        let run = try Lab.start("run", "11", "--new", "--inventory", inventory)
         var node = ""
         try await eventually("a node keeps what UFW was") {
             node =
@@ -112,7 +112,7 @@ extension RehearsalTests {
         let (second, again) = try await stoppedBeforeItConfirms(inventory)
         second.send(SIGKILL)
         _ = try await second.wait()
-        let resumed = try await Lab.runner("run", "11", "--inventory", inventory)
+        let resumed = try await Lab.runner("run", "11", "--new", "--inventory", inventory)
         #expect(resumed.status == 0, "\(resumed.error)")
         #expect(resumed.error.contains("\(again): restore UFW to its state before the change"), "\(resumed.error)")
         for node in Self.nodes { try await requireOpen(node) }

@@ -15,6 +15,9 @@ struct RunCommand: AsyncParsableCommand {
         name: .long,
         help: "Carry out this plan and nothing else; stop if it is stale.")
     var plan: String?
+    @Flag(name: .long, help: "Start a new run although an earlier one was interrupted and is not finished.")
+    var new = false
+    @OptionGroup var lockOptions: LockOptions
     @OptionGroup var resetOptions: ResetOptions
     @OptionGroup var reasonOptions: ReasonOptions
     @OptionGroup var inventoryOptions: InventoryOptions
@@ -43,10 +46,12 @@ struct RunCommand: AsyncParsableCommand {
             let plan: ModulePlan.File? =
                 if let plan { try await ModulePlan.read(from: plan, for: module) } else { nil }
             let state = try await stateOptions.prepared(console.terminal)
-            let runner = console.runner(of: module, on: inventory)
+            let runner = console.runner(of: module, on: inventory, lockWait: lockOptions.wait)
+            let isNew = new
             return try await withSignalsAsCancellation(tellingOn: console.terminal) {
                 try await runner.run(
-                    selection, plan: plan, options: options, why: reasonOptions.why, in: state)
+                    selection, plan: plan, options: options, isNew: isNew, why: reasonOptions.why,
+                    in: state)
             }
         }
         try console.finish(with: summary)

@@ -15,14 +15,16 @@ struct RunConsole {
     }
 
     /// A runner on the real platform, whose events are shown here.
-    func runner(of module: StepKit.Module, on inventory: StepKit.Inventory) -> ModuleRunner {
+    func runner(
+        of module: StepKit.Module, on inventory: StepKit.Inventory, lockWait: Duration
+    ) -> ModuleRunner {
         ModuleRunner(
             module: module, inventory: inventory, redactor: redactor,
             provider: LiveProvider(
                 inventory: inventory, module: module, redactor: redactor,
                 passphrase: Passphrase.ask),
             version: Runner.version, interruptionStatus: { Signals.exitStatus },
-            events: { [lines] in lines.show($0) },
+            events: { [lines] in lines.show($0) }, lockWait: lockWait,
             signer: OperatorSigner(inventory, passphrase: Passphrase.ask))
     }
 

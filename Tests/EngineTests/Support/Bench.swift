@@ -71,6 +71,7 @@ struct Bench: Sendable {
     var inventory: Inventory
     var lease = Duration.seconds(60)
     let clock = StandingClock()
+    var lockWait = Duration.zero
     var interruptionStatus: Int32 = 130
     var version = "1.0-test"
     var proofs: Set<String> = []
@@ -125,13 +126,14 @@ struct Bench: Sendable {
         let (events, status) = (events, interruptionStatus)
         return ModuleRunner(
             module: fakeModule, inventory: inventory, redactor: redactor, provider: provider, version: version,
-            interruptionStatus: { status }, events: { events.add($0) }, clock: clock.leaseClock)
+            interruptionStatus: { status }, events: { events.add($0) }, lockWait: lockWait,
+            clock: clock.leaseClock)
     }
 
     func run(
-        _ selection: StepSelection = StepSelection(), plan: ModulePlan.File? = nil
+        _ selection: StepSelection = StepSelection(), plan: ModulePlan.File? = nil, isNew: Bool = false
     ) async throws -> RunSummary {
-        try await runner.run(selection, plan: plan, in: state)
+        try await runner.run(selection, plan: plan, isNew: isNew, in: state)
     }
 
     func plan(

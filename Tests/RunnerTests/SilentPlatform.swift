@@ -1,0 +1,145 @@
+import DataServers
+import Foundation
+import Glibc
+import Journal
+import TestSupport
+import Testing
+
+/// An inventory of hosts that accept connections and never say a word, so that a run of it has the
+/// module for as long as a test needs; with a state directory.
+final class SilentPlatform {
+    let folder: URL
+    let inventory: String
+    let state: StateDirectory
+    private let port = UnservedPort()
+
+    /// - Parameter limit: How many seconds a run waits for the hosts.
+    init(limit: Int) throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "silent-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(
+            at: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        state = try StateDirectory.prepare(folder.appending(path: "state").path)
+        for (name, text) in [
+            "postgres.env": "POSTGRES_SUPERUSER=kb_admin\nPOSTGRES_SUPERPASS=Kq8-vT3-mWz\n",
+            "redis.env": "REDIS_PASSWORD=Rd7-xN2-tQp\n",
+            "ghcr.env": "GHCR_USERNAME=robot\nGHCR_TOKEN=ghp_0123456789abcdef\n",
+        ] {
+            let file = folder.appending(path: name)
+            try Data(text.utf8).write(to: file)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+        }
+        inventory = folder.appending(path: "inventory.json").path
+        let key = folder.appending(path: "id").path
+        try Self.makeKey(key)
+        let host = try String(contentsOfFile: "\(key).pub", encoding: .utf8)
+        let (folder, port) = (folder, port.port)
+        try Shipped.writeInventory(to: URL(filePath: inventory)) { object in
+            var hosts = try #require(object["hosts"] as? [[String: Any]])
+            var known = ""
+            for index in hosts.indices {
+                hosts[index]["address"] = "127.0.0.\(index + 2)"
+                hosts[index]["port"] = Int(port)
+                known += "[127.0.0.\(index + 2)]:\(port) \(host)"
+            }
+            let knownHosts = folder.appending(path: "known_hosts")
+            try Data(known.utf8).write(to: knownHosts)
+            object["ssh"] = ["user": "root", "key": key, "knownHosts": [knownHosts.path]] as [String: Any]
+            object["hosts"] = hosts
+            object["cluster"] = [
+                "nodeNetwork": "127.0.0.0/8", "podCIDR": "10.233.0.0/16", "serviceCIDR": "10.96.0.0/12",
+            ]
+            object["postgres"] = ["hosts": ["127.0.0.1"]]
+            object["redis"] = ["host": "127.0.0.1"]
+            object["credentials"] = ["directory": folder.path]
+            object["limits"] = ["connect": limit]
+        }
+    }
+
+    deinit {
+        do { try FileManager.default.removeItem(at: folder) } catch { print("left behind: \(folder.path): \(error)") }
+    }
+
+    private static func makeKey(_ path: String) throws {
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/ssh-keygen")
+        process.arguments = ["-q", "-t", "ed25519", "-N", "", "-f", path]
+        try process.run()
+        process.waitUntilExit()
+        try #require(process.terminationStatus == 0)
+    }
+
+    /// Starts `runner`; its output goes to a file of its own.
+    func start(_ arguments: [String]) throws -> Started {
+        try Started(arguments + ["--inventory", inventory, "--state-dir", state.path], in: folder)
+    }
+
+    /// Runs `runner` to its end on the state directory.
+    func runner(_ arguments: String...) throws -> (output: String, status: Int32) {
+        try Program.runner.run(arguments + ["--state-dir", state.path])
+    }
+
+    /// A process of `runner`.
+    final class Started {
+        let process = Process()
+        private let file: URL
+
+        fileprivate init(_ arguments: [String], in folder: URL) throws {
+            file = folder.appending(path: "output-\(UUID().uuidString)")
+            try Data().write(to: file)
+            let output = try FileHandle(forWritingTo: file)
+            process.executableURL = Program.runner.file
+            process.arguments = arguments
+            process.standardOutput = output
+            process.standardError = output
+            try process.run()
+        }
+
+        var pid: Int32 { process.processIdentifier }
+        var isRunning: Bool { process.isRunning }
+        func kill() { Glibc.kill(pid, SIGKILL) }
+
+        /// Everything that it has written so far.
+        var output: String {
+            get throws { try String(contentsOf: file, encoding: .utf8) }
+        }
+
+        /// Waits for its end; the exit status, or 128 and the signal.
+        func wait() -> Int32 {
+            process.waitUntilExit()
+            return process.terminationStatus + (process.terminationReason == .uncaughtSignal ? 128 : 0)
+        }
+    }
+}
+
+/// Waits until `condition` holds, and fails the test when it does not within `limit`.
+func eventually(
+    _ what: String, within limit: Duration = .seconds(60), _ condition: () throws -> Bool
+) async throws {
+    let deadline = ContinuousClock.now + limit
+    while try !condition() {
+        try #require(ContinuousClock.now < deadline, "\(what)")
+        try await Task.sleep(for: .milliseconds(5))
+    }
+}
+
+/// Random numbers that a seed repeats; printed, so that a failure can be.
+struct SeededNumbers: RandomNumberGenerator {
+    let seed: UInt64
+    private var state: UInt64
+
+    /// The seed is that of the environment's `RUNNER_TEST_SEED`, or a new one.
+    init() {
+        let given = ProcessInfo.processInfo.environment["RUNNER_TEST_SEED"].flatMap { UInt64($0) }
+        seed = given ?? UInt64.random(in: 0...UInt64(UInt32.max))
+        state = seed
+        print("RUNNER_TEST_SEED=\(seed)")
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}

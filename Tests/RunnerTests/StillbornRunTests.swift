@@ -1,0 +1,46 @@
+import Foundation
+import Glibc
+import Journal
+import Testing
+
+/// Runs that are killed while they begin.
+@Suite(.timeLimit(.minutes(10))) struct StillbornRunTests {
+    @Test func aRunThatIsKilledAtAnyMomentOfItsStartLeavesAnIntactRecord() async throws {
+        let platform = try SilentPlatform(limit: 600)
+        let began = ContinuousClock.now
+        try await kill(platform) { try platform.state.newestRun().map { try !$0.entries().isEmpty } ?? false }
+        let whole = began.duration(to: .now)
+        var numbers = SeededNumbers()
+        var found = ["no directory": 0, "no record": 0, "records": 0]
+        for round in 1...80 {
+            let before = try FileManager.default.contentsOfDirectory(atPath: "\(platform.state.path)/runs").count
+            let moment = whole * Double.random(in: 0...1.5, using: &numbers)
+            let deadline = ContinuousClock.now + moment
+            try await kill(platform) { ContinuousClock.now >= deadline }
+            let report = try AuditVerifier(platform.state).verifyAll()
+            let findings = (report.findings + report.runs.flatMap(\.findings)).map(\.description)
+            #expect(findings.isEmpty, "round \(round), killed after \(moment): \(findings)")
+            let names = try FileManager.default.contentsOfDirectory(atPath: "\(platform.state.path)/runs")
+            let newest = try platform.state.newestRun()
+            let isThere = names.count > before
+            let hasRecords = try newest.map { try !$0.entries().isEmpty } ?? false
+            found[!isThere ? "no directory" : hasRecords ? "records" : "no record", default: 0] += 1
+        }
+        print("seed \(numbers.seed), a start took \(whole); killed with \(found)")
+        let verified = try platform.runner("audit", "verify")
+        #expect(verified.status == 0, "\(verified.output)")
+        // Whatever was left, one command goes on.
+        let resumed = try platform.start(["resume"])
+        try await eventually("a run goes on") { try resumed.output.contains("resume 20") }
+        resumed.kill()
+        _ = resumed.wait()
+    }
+
+    private func kill(_ platform: SilentPlatform, when condition: () throws -> Bool) async throws {
+        let run = try platform.start(["run", "11", "--new"])
+        defer { run.kill() }
+        try await eventually("the moment", condition)
+        run.kill()
+        _ = run.wait()
+    }
+}
