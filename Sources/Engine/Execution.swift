@@ -10,8 +10,6 @@ struct Execution: Sendable {
     let options: RunOptions
     /// The steps whose checkpoints an earlier process left.
     let finished: Set<StepID>
-    /// Runs of this state directory, all of which are over.
-    let endedRuns: Set<String>
     let isResumed: Bool
     let lockWait: LockWait
     /// Where the run carries out a plan: holds it to that.
@@ -48,7 +46,7 @@ struct Execution: Sendable {
         try await runner.provider.withSite(observer: gate) { site in
             let keeper = LeaseKeeper(
                 module: runner.module.number, site: site, journal: journal, term: term,
-                events: runner.events)
+                progress: progress, events: runner.events)
             let lease = try await preflightAndLock(site, keeper: keeper, began: began)
             try await keeper.withLeaseRenewal(of: lease) {
                 try await requireUnmoved(site)
@@ -69,7 +67,7 @@ struct Execution: Sendable {
             try await preflight(writer.with(options: runOptions).reader)
             runner.events(.preflightPassed(began.duration(to: .now)))
             return try await lockWait.retrying(every: .seconds(2)) {
-                try await keeper.take(endedRuns: endedRuns)
+                try await keeper.take()
             }
         } onFailover: { lost, _ in
             try await warn(lost)

@@ -8,13 +8,14 @@ struct LeaseKeeper: Sendable {
     let site: any OpenSite
     let journal: RunJournal
     let term: LeaseTerm
+    let progress: RunProgress
     let events: @Sendable (EngineEvent) -> Void
 
     /// Takes the lease; throws an error of kind `busy` that names who holds it.
-    func take(endedRuns: Set<String>) async throws -> LeaseTaking {
+    func take() async throws -> LeaseTaking {
         let asked = term.clock.now()
         let lease = try await ChangeGate.$isWritingLease.withValue(true) {
-            try await site.takeLease(run: journal.id.description, endedRuns: endedRuns)
+            try await site.takeLease(run: journal.id.description)
         }
         try term.begin(asked: asked, duration: lease.duration)
         return lease
@@ -93,7 +94,8 @@ struct LeaseKeeper: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await ChangeGate.$isWritingLease.withValue(true) {
-                    try await site.renewLease(auditHead: journal.head.description)
+                    try await site.renewLease(
+                        step: progress.current?.rawValue, auditHead: journal.head.description)
                 }
             }
             group.addTask {

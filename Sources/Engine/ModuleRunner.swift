@@ -68,7 +68,6 @@ public struct ModuleRunner: Sendable {
         let lock = try await acquireLock(in: state, wait)
         defer { release(lock) }
         if !isNew { try await requireNoUnfinishedRun(in: state) }
-        let endedRuns = try await earlierRuns(in: state)
         let description = RunDescription(
             module: moduleName, steps: steps.map(\.id.rawValue), options: options.record,
             runnerVersion: version, inventoryPath: inventory.path,
@@ -79,7 +78,7 @@ public struct ModuleRunner: Sendable {
         for text in journal.warnings { events(.warning(text)) }
         let execution = Execution(
             runner: self, journal: journal, steps: steps, options: options, finished: [],
-            endedRuns: endedRuns, isResumed: false, lockWait: wait,
+            isResumed: false, lockWait: wait,
             planGuard: plan.map { PlanGuard($0.content, redactor: redactor) },
             notes: Notes(journal: journal, events: events))
         return await execution.run()
@@ -96,7 +95,6 @@ public struct ModuleRunner: Sendable {
         let steps = try await steps(of: run)
         let plan = try await plan(of: run)
         try await runBlocking { try lock.assign(to: run.id) }
-        let endedRuns = try await earlierRuns(in: state)
         let reopened = try await RunJournal.reopen(run, in: state, redactor: redactor, why: why)
         warn(of: reopened)
         let journal = reopened.journal
@@ -106,15 +104,10 @@ public struct ModuleRunner: Sendable {
         let execution = Execution(
             runner: self, journal: journal, steps: steps,
             options: RunOptions(recorded: reopened.header.options ?? []),
-            finished: Set(reopened.finished.keys.map { StepID($0) }), endedRuns: endedRuns,
+            finished: Set(reopened.finished.keys.map { StepID($0) }),
             isResumed: true, lockWait: wait, planGuard: planGuard,
             notes: Notes(journal: journal, earlier: try await notes(of: run), events: events))
         return await execution.run()
-    }
-
-    /// Runs of this directory: whoever holds its lock knows that all the others are over.
-    private func earlierRuns(in state: StateDirectory) async throws -> Set<String> {
-        Set(try await runBlocking { try state.runs().map(\.id.description) })
     }
 
     private func acquireLock(in state: StateDirectory, _ wait: LockWait) async throws -> ModuleLock {

@@ -37,12 +37,10 @@ public protocol OpenSite: Sendable {
     /// Takes the module's lease in the cluster; throws an error of kind `busy` that names who holds it.
     ///
     /// What was read since ``observeLease()`` is forgotten where another run had the lease in between.
-    /// A lease held by one of `endedRuns`, runs of this state directory that are known to be over, is
-    /// taken over at once.
-    func takeLease(run: String, endedRuns: Set<String>) async throws -> LeaseTaking
-    /// Renews the lease with the audit log's head on it; throws an error of kind `busy` when it is no
-    /// longer ours.
-    func renewLease(auditHead: String) async throws
+    func takeLease(run: String) async throws -> LeaseTaking
+    /// Renews the lease with the step and the audit log's head on it; throws an error of kind `busy`
+    /// when it is no longer ours.
+    func renewLease(step: String?, auditHead: String) async throws
     /// Releases the lease, with the audit log's head on it.
     func releaseLease(auditHead: String) async throws
     /// Closes every connection.

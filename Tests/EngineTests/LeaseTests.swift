@@ -38,6 +38,7 @@ import Testing
         }
         #expect(try await bench.run().failure == nil)
         #expect(bench.events.warnings.isEmpty)
+        #expect(Set(bench.world.renewalSteps) == ["second"])
         let renewals = bench.world.count("renewLease")
         #expect(bench.world.calls.suffix(2) == ["releaseLease", "close"])
         #expect(bench.world.count("renewLease") == renewals)

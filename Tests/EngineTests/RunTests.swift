@@ -108,7 +108,6 @@ import Testing
         #expect((summary.inPlace, summary.applied) == (3, 0))
         #expect(bench.world.stepCalls == ["first.check", "second.check", "third.check"])
         #expect(try bench.state.runs().count == 2)
-        #expect(bench.world.endedRuns == [[], [try #require(try bench.state.runs().last).id.description]])
         try bench.expectIntact()
     }
 

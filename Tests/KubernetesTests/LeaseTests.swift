@@ -12,11 +12,12 @@ extension ServerTests {
         }
 
         private func acquire(
-            _ module: String, run: String, duration: Duration = .seconds(60), endedRuns: Set<String> = []
+            _ module: String, run: String, duration: Duration = .seconds(60),
+            process: ProcessIdentity? = .current()
         ) async throws(KubernetesError) -> HeldLease {
             try await writer.acquireLease(
                 ofModule: module, holder: "root@install-01 \(run)", runID: run, duration: duration,
-                endedRuns: endedRuns)
+                process: process)
         }
 
         @Test func aFreshLeaseIsHeldRenewedAndReleased() async throws {
@@ -106,10 +107,63 @@ extension ServerTests {
             #expect(again.record.auditHead == "sha256:1")
         }
 
-        @Test func aRunKnownToBeOverIsSuperseded() async throws {
-            _ = try await acquire("over", run: "a")
-            let next = try await acquire("over", run: "b", endedRuns: ["a"])
+        /// As after `kill -9`: the run that goes on need not wait for the term.
+        @Test(arguments: ["a", "b"]) func aProcessOfThisMachineThatIsGoneIsSuperseded(run: String) async throws {
+            _ = try await acquire("gone-\(run)", run: "a", process: try Self.gone())
+            let next = try await acquire("gone-\(run)", run: run)
             #expect(next.takenOverFrom?.runID == "a")
+            #expect(next.record.process == .current())
+        }
+
+        enum Elsewhere: CaseIterable {
+            case machine, boot, namespace, living, unknown
+
+            /// The process that holds the lease.
+            func process() throws -> ProcessIdentity? {
+                let gone = try LeaseTests.gone()
+                return switch self {
+                case .machine:
+                    ProcessIdentity(machine: "other", boot: gone.boot, namespace: gone.namespace, pid: gone.pid)
+                case .boot:
+                    ProcessIdentity(machine: gone.machine, boot: "other", namespace: gone.namespace, pid: gone.pid)
+                case .namespace:
+                    ProcessIdentity(machine: gone.machine, boot: gone.boot, namespace: "pid:[1]", pid: gone.pid)
+                case .living:
+                    ProcessIdentity(
+                        machine: gone.machine, boot: gone.boot, namespace: gone.namespace, pid: getppid())
+                case .unknown: nil
+                }
+            }
+        }
+
+        /// A copy of the state directory has the run's id as well.
+        @Test(arguments: Elsewhere.allCases)
+        func aLeaseThatMayBeAliveIsNotTakenOverByItsOwnRunFromElsewhere(_ elsewhere: Elsewhere) async throws {
+            let module = "copied-\(elsewhere)"
+            let held = try await acquire(module, run: "a", process: try elsewhere.process())
+            let error = await #expect(throws: KubernetesError.self) { try await acquire(module, run: "a") }
+            #expect(error?.kind == .busy)
+            // Which still has it.
+            _ = try await writer.renew(held)
+        }
+
+        @Test func theStepOfTheLastRenewalIsTold() async throws {
+            let held = try await acquire("step", run: "a", process: nil)
+            let renewed = try await writer.renew(held, step: "11_ct_04_run_migrations", auditHead: "1:a")
+            #expect(renewed.record.step == "11_ct_04_run_migrations")
+            let error = await #expect(throws: KubernetesError.self) { try await acquire("step", run: "b") }
+            #expect(error?.cause.contains("with run a, at step 11_ct_04_run_migrations; it") == true)
+        }
+
+        /// A process of this machine that has ended.
+        private static func gone() throws -> ProcessIdentity {
+            let process = Process()
+            process.executableURL = URL(filePath: "/bin/true")
+            try process.run()
+            process.waitUntilExit()
+            let own = try #require(ProcessIdentity.current())
+            return ProcessIdentity(
+                machine: own.machine, boot: own.boot, namespace: own.namespace, pid: process.processIdentifier)
         }
 
         @Test func aStrangersNoteDoesNotLoseTheLease() async throws {

@@ -1,21 +1,21 @@
-import ClientKit
+public import ClientKit
 import Foundation
 
 extension ClusterWriter {
     /// Acquires the lease of `module`; where somebody else holds it, the error has kind
     /// ``ClientKit/FailureKind/busy``.
     ///
-    /// An expired lease is taken over, and so is one of `runID` itself or of a run in `endedRuns`:
-    /// runs that the caller knows to be over, since their process on this machine is gone.
-    /// ``HeldLease/takenOverFrom`` then names the previous holder. Expiry is judged by the API
-    /// server's clock alone. Passing `observed` saves a read; where the lease changed since,
+    /// An expired lease is taken over, and so is one of a process of this machine that is gone, or of
+    /// `runID` and this very `process`: no run id proves that its run is over, since a copy of its
+    /// state directory has it too. ``HeldLease/takenOverFrom`` then names the previous holder. Expiry
+    /// is judged by the API server's clock alone. Passing `observed` saves a read; where the lease changed since,
     /// ``HeldLease/isUndisturbed`` is false.
     public func acquireLease(
         ofModule module: String, holder: String, runID: String, duration: Duration = .seconds(60),
-        endedRuns: Set<String> = [], observed: LeaseObservation? = nil
+        process: ProcessIdentity? = .current(), observed: LeaseObservation? = nil
     ) async throws(KubernetesError) -> HeldLease {
         let request = LeaseRequest(
-            module: module, holder: holder, runID: runID, duration: duration, endedRuns: endedRuns)
+            module: module, holder: holder, runID: runID, duration: duration, process: process)
         guard let observed else {
             return try await acquire(request, from: try await reader.lease(ofModule: module))
         }
@@ -44,6 +44,7 @@ extension ClusterWriter {
         }
         let desired = Lease(
             module: request.module, holder: request.holder, runID: request.runID,
+            process: request.process,
             auditHead: present?.runID == request.runID ? present?.auditHead : nil,
             duration: Int(max(1, request.duration.components.seconds)), acquiredAt: clock.now,
             renewedAt: clock.now, transitions: present.map { $0.transitions + 1 } ?? 0)
@@ -86,17 +87,17 @@ extension ClusterWriter {
         }
     }
 
-    /// Renews a lease, and records the head of the audit log in it where one is given.
+    /// Renews a lease, and records the step and the head of the audit log in it where they are given.
     ///
     /// Where somebody else has taken it, the error's code is
     /// ``KubernetesError/Code/leaseLost(_:)``.
     public func renew(
-        _ lease: HeldLease, auditHead: String? = nil
+        _ lease: HeldLease, step: String? = nil, auditHead: String? = nil
     ) async throws(KubernetesError) -> HeldLease {
         try await update(lease) { present in
             Lease(
                 module: lease.module, renewing: present, holder: present.holder,
-                at: lease.clock.now, auditHead: auditHead)
+                at: lease.clock.now, step: step, auditHead: auditHead)
         }
     }
 
@@ -119,7 +120,7 @@ extension ClusterWriter {
         _ record: LeaseRecord, ofModule module: String
     ) async throws(KubernetesError) {
         let released = Lease(
-            module: module, holder: nil, runID: record.runID, auditHead: record.auditHead,
+            module: module, holder: nil, runID: record.runID, process: record.process, auditHead: record.auditHead,
             duration: max(1, record.duration), acquiredAt: record.acquiredAt,
             renewedAt: record.renewedAt, transitions: record.transitions)
         try await replace(released, resourceVersion: record.resourceVersion, uid: record.uid)
@@ -146,7 +147,7 @@ extension ClusterWriter {
                     throw lostError("it was deleted", record: nil, ofModule: lease.module)
                 }
                 guard now.runID == lease.record.runID, now.holder == lease.record.holder,
-                    !isLastTry
+                    now.process == lease.record.process, !isLastTry
                 else {
                     let holder = now.holder.map {
                         "\($0) holds it now, for run \(now.runID ?? "unknown")"
@@ -182,8 +183,8 @@ extension ClusterWriter {
             .leaseHeld(record), attempt: "take the lease of module \(module)",
             host: reader.hostName,
             cause: "held by \(record.holder ?? "somebody")\(since) "
-                + "with run \(record.runID ?? "unknown"); it expires in \(left) s unless renewed",
-            remedy: "wait for that run to finish; if its process is gone, wait \(left) s or use "
+                + "with run \(record.runID ?? "unknown")\(record.step.map { ", at step \($0)" } ?? ""); it expires in \(left) s unless renewed",
+            remedy: "wait for that run to finish, with --lock-wait or by hand; if its process is gone, wait \(left) s or use "
                 + "`runner unlock \(record.runID ?? "RUN")`",
             kind: .busy)
     }
@@ -205,11 +206,12 @@ private struct LeaseRequest {
     let holder: String
     let runID: String
     let duration: Duration
-    let endedRuns: Set<String>
+    let process: ProcessIdentity?
 
-    /// Whether the lease belongs to the run itself or to one that is over.
+    /// Whether the lease is this process's own, or that of one that is gone.
     func mayTakeOver(_ present: LeaseRecord) -> Bool {
-        present.runID.map { $0 == runID || endedRuns.contains($0) } ?? false
+        guard let other = present.process else { return false }
+        return other.isGone || (other == process && present.runID == runID)
     }
 }
 

@@ -1,3 +1,4 @@
+import ClientKit
 import Foundation
 
 /// A Lease object as the runner writes it.
@@ -21,6 +22,8 @@ extension Lease {
     /// The annotations that a module's lease has.
     enum Annotation {
         static let runID = "runner.keybuzz.io/run-id"
+        static let process = "runner.keybuzz.io/process"
+        static let step = "runner.keybuzz.io/step"
         static let auditHead = "runner.keybuzz.io/audit-head"
     }
 
@@ -33,11 +36,13 @@ extension Lease {
 
     /// The lease of `module` with these contents; `duration` is in seconds.
     init(
-        module: String, holder: String?, runID: String?, auditHead: String?, duration: Int,
-        acquiredAt: Date?, renewedAt: Date?, transitions: Int
+        module: String, holder: String?, runID: String?, process: ProcessIdentity?, step: String? = nil,
+        auditHead: String?, duration: Int, acquiredAt: Date?, renewedAt: Date?, transitions: Int
     ) {
         var annotations: [String: String] = [:]
         annotations[Annotation.runID] = runID
+        annotations[Annotation.process] = process?.description
+        annotations[Annotation.step] = step
         annotations[Annotation.auditHead] = auditHead
         self.init(
             metadata: ObjectMeta(
@@ -49,14 +54,14 @@ extension Lease {
                 renewTime: renewedAt.map(Timestamp.microText), leaseTransitions: transitions))
     }
 
-    /// The lease of `module` as `record` has it, renewed at `time` and with another audit head if
-    /// given.
+    /// The lease of `module` as `record` has it, renewed at `time` and with another step and audit
+    /// head if given.
     init(
         module: String, renewing record: LeaseRecord, holder: String?, at time: Date?,
-        auditHead: String? = nil
+        step: String? = nil, auditHead: String? = nil
     ) {
         self.init(
-            module: module, holder: holder, runID: record.runID,
+            module: module, holder: holder, runID: record.runID, process: record.process, step: step,
             auditHead: auditHead ?? record.auditHead, duration: record.duration,
             acquiredAt: record.acquiredAt, renewedAt: time, transitions: record.transitions)
     }

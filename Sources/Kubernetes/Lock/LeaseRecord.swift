@@ -1,3 +1,4 @@
+public import ClientKit
 public import Foundation
 
 /// The contents of a module's lease.
@@ -6,6 +7,10 @@ public struct LeaseRecord: Sendable, Hashable {
     public let holder: String?
     /// The run that holds it or held it last.
     public let runID: String?
+    /// The process that holds it or held it last; `nil` where its system did not tell.
+    public let process: ProcessIdentity?
+    /// The step that the run was at when it last renewed the lease.
+    public let step: String?
     /// The head of that run's audit log, as it was last recorded in the cluster.
     public let auditHead: String?
     /// Since when, by the API server's clock.
@@ -43,6 +48,8 @@ public struct LeaseRecord: Sendable, Hashable {
         self.resourceVersion = resourceVersion
         holder = object["spec", "holderIdentity"]?.string.flatMap { $0.isEmpty ? nil : $0 }
         runID = annotations[Lease.Annotation.runID]
+        process = annotations[Lease.Annotation.process].flatMap(ProcessIdentity.init)
+        step = annotations[Lease.Annotation.step]
         auditHead = annotations[Lease.Annotation.auditHead]
         acquiredAt = object["spec", "acquireTime"]?.string.flatMap(Timestamp.date)
         renewedAt = object["spec", "renewTime"]?.string.flatMap(Timestamp.date)

@@ -88,11 +88,11 @@ actor LiveSite: OpenSite {
         observedLease = try await leaseWriter().reader.quick(.seconds(5)).observeLease(ofModule: moduleName)
     }
 
-    func takeLease(run: String, endedRuns: Set<String>) async throws -> LeaseTaking {
+    func takeLease(run: String) async throws -> LeaseTaking {
         let origin = Origin.current()
         let held = try await leaseWriter().acquireLease(
             ofModule: moduleName, holder: "\(origin.user)@\(origin.machine) \(origin.pid)", runID: run,
-            duration: Self.leaseDuration, endedRuns: endedRuns, observed: observedLease)
+            duration: Self.leaseDuration, observed: observedLease)
         lease = held
         if !held.isUndisturbed {
             await prefetch.forget()
@@ -103,9 +103,9 @@ actor LiveSite: OpenSite {
             duration: Self.leaseDuration)
     }
 
-    func renewLease(auditHead: String) async throws {
+    func renewLease(step: String?, auditHead: String) async throws {
         guard let lease else { return }
-        self.lease = try await leaseWriter().renew(lease, auditHead: auditHead)
+        self.lease = try await leaseWriter().renew(lease, step: step, auditHead: auditHead)
     }
 
     func releaseLease(auditHead: String) async throws {

@@ -50,16 +50,16 @@ struct FakeSite: OpenSite {
 
     func observeLease() async throws { try await world.arrive("observeLease") }
 
-    func takeLease(run: String, endedRuns: Set<String>) async throws -> LeaseTaking {
+    func takeLease(run: String) async throws -> LeaseTaking {
         #expect(RunID(run) != nil)
-        world.noteEndedRuns(endedRuns)
         try await world.arrive("takeLease")
         try await world.send("create the lease", .change)
         return LeaseTaking(takenOverFrom: world.takenOverFrom, duration: leaseDuration)
     }
 
-    func renewLease(auditHead: String) async throws {
+    func renewLease(step: String?, auditHead: String) async throws {
         #expect(AuditHead(auditHead) != nil)
+        world.noteRenewal(at: step)
         try await world.arrive("renewLease")
         try await world.send("renew the lease", .change)
     }

@@ -23,7 +23,7 @@ final class World: Sendable {
         var findings: [String: [Change]] = [:]
         var hooks: [String: Hook] = [:]
         var failover: Failover?
-        var endedRuns: [Set<String>] = []
+        var renewalSteps: [String?] = []
         var options: Set<RunOptions> = []
         var takenOverFrom: String?
         var absent: [AbsentNode] = []
@@ -39,8 +39,8 @@ final class World: Sendable {
     var calls: [String] { state.withLock { $0.calls.filter { $0 != "renewLease" } } }
     /// The calls of steps alone.
     var stepCalls: [String] { calls.filter { $0.contains(".") } }
-    /// The runs that each taking of the lease called over.
-    var endedRuns: [Set<String>] { state.withLock { $0.endedRuns } }
+    /// The step that each renewal of the lease told.
+    var renewalSteps: [String?] { state.withLock { $0.renewalSteps } }
 
     func count(_ call: String) -> Int { state.withLock { $0.calls.count { $0 == call } } }
 
@@ -109,7 +109,7 @@ final class World: Sendable {
     /// The commands that were sent.
     var sent: [String] { state.withLock { $0.sent } }
 
-    func noteEndedRuns(_ runs: Set<String>) { state.withLock { $0.endedRuns.append(runs) } }
+    func noteRenewal(at step: String?) { state.withLock { $0.renewalSteps.append(step) } }
 
     /// Notes the call and does what the test told for it.
     func arrive(_ call: String, _ reporter: Reporter? = nil) async throws {

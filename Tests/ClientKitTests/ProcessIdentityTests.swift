@@ -1,0 +1,35 @@
+import ClientKit
+import Foundation
+import Glibc
+import Testing
+
+@Suite struct ProcessIdentityTests {
+    @Test func isReadAsItIsWritten() throws {
+        let own = try #require(ProcessIdentity.current())
+        #expect(own.pid == getpid())
+        #expect(ProcessIdentity(own.description) == own)
+        #expect(!own.isGone)
+        for text in ["", "a b c", "a b c d", "a b c 0", "a b c -1", "a b  1", "a b c 1 e"] {
+            #expect(ProcessIdentity(text) == nil, "\(text)")
+        }
+    }
+
+    @Test func onlyAProcessOfThisMachineBootAndNamespaceIsKnownToBeGone() throws {
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/true")
+        try process.run()
+        process.waitUntilExit()
+        let pid = process.processIdentifier
+        let own = try #require(ProcessIdentity.current())
+        func isGone(machine: String? = nil, boot: String? = nil, namespace: String? = nil) -> Bool {
+            ProcessIdentity(
+                machine: machine ?? own.machine, boot: boot ?? own.boot,
+                namespace: namespace ?? own.namespace, pid: pid
+            ).isGone
+        }
+        #expect(isGone())
+        #expect(!isGone(machine: "other"))
+        #expect(!isGone(boot: "other"))
+        #expect(!isGone(namespace: "other"))
+    }
+}
