@@ -95,7 +95,12 @@ public struct ModuleRunner: Sendable {
         let steps = try await steps(of: run)
         let plan = try await plan(of: run)
         try await runBlocking { try lock.assign(to: run.id) }
-        let reopened = try await RunJournal.reopen(run, in: state, redactor: redactor, why: why)
+        let reopened = try await RunJournal.reopen(
+            run, in: state,
+            by: RunProcess(
+                runnerVersion: version, inventoryPath: inventory.path, inventoryDigest: inventory.digest,
+                why: why),
+            redactor: redactor)
         warn(of: reopened)
         let journal = reopened.journal
         if let signer { await journal.sign(with: signer) }

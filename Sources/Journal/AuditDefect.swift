@@ -11,6 +11,8 @@ struct AuditDefect: Error, Sendable, Hashable {
         case tooLong
         /// The line is whole, and still no record.
         case unreadable(String)
+        /// The line has a format that this version does not know.
+        case format(Int)
         /// The line carries this number instead of its own.
         case sequence(found: Int)
         /// The line belongs to another run.
@@ -38,6 +40,7 @@ struct AuditDefect: Error, Sendable, Hashable {
         case .edited: "it does not match its own digest"
         case .tooLong: "it is longer than \(LineReader.longestLine >> 20) MiB, the limit of a record"
         case .unreadable(let why): "it cannot be read: \(why)"
+        case .format(let format): FormatCheck.words(format, known: AuditEntry.formats)
         case .otherRun(let run): "it is a record of run \(run)"
         case .sequence(let found) where found > line: "it is number \(found): lines before it were removed or moved"
         case .sequence(let found): "it is number \(found): it was inserted, repeated or moved"
@@ -68,6 +71,9 @@ struct AuditDefect: Error, Sendable, Hashable {
             return .badState(attempt, "\(run.path)/run.json", cause, remedy: remedy)
         }
         let path = "\(run.path)/audit.jsonl"
+        if case .format(let format) = problem {
+            return .unknownFormat(path, format: format, known: AuditEntry.formats, line: line)
+        }
         return .badState(attempt, path, "line \(line) is damaged: \(cause)", remedy: remedy, line: line)
     }
 }

@@ -28,6 +28,9 @@ public struct AuditEntry: Sendable, Hashable {
     /// The version that this program writes.
     public static let current = 3
 
+    /// The versions that this program reads.
+    static let formats = 1...current
+
     /// The word in the log for what it tells of.
     public var kind: AuditKind { content.kind }
 

@@ -10,13 +10,22 @@ public struct RunOpening: Codable, Sendable, Hashable {
     public var clock: ClockState?
     /// SHA-256 of plan.json, where the run carries out a plan.
     public var plan: String?
+    /// The program that goes on with the run; of the one that began it, run.json tells.
+    public var runner: RunHeader.Program?
+    /// The inventory that it goes on with.
+    public var inventory: RunHeader.InventoryFile?
 
-    init(who: Origin, why: RunReason = RunReason(), clock: ClockState? = nil, plan: String? = nil) {
+    init(
+        who: Origin, why: RunReason = RunReason(), clock: ClockState? = nil, plan: String? = nil,
+        runner: RunHeader.Program? = nil, inventory: RunHeader.InventoryFile? = nil
+    ) {
         self.who = who
         ticket = why.ticket
         reason = why.reason
         self.clock = clock
         self.plan = plan
+        self.runner = runner
+        self.inventory = inventory
     }
 }
 

@@ -91,6 +91,8 @@ extension AuditRecord {
         guard let sequence = content.integer("seq"), let previous = content.plainText("prev"),
             let run = content.plainText("run"), let kind = content.plainText("kind")
         else { throw AuditDefect.Unfit(problem: .unreadable("it lacks its number, run, kind or the digest before it")) }
+        let format = content.integer("v") ?? 0
+        guard AuditEntry.formats.contains(format) else { throw AuditDefect.Unfit(problem: .format(format)) }
         return Candidate(
             content: content, digest: digest, sequence: sequence, previous: previous, run: run, kind: kind)
     }

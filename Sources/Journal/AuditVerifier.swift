@@ -31,6 +31,21 @@ public struct AuditVerifier: Sendable {
     public func verify(
         _ run: RunReader, anchors: [AuditAnchor] = [], signatures judge: (any SignatureJudge)? = nil
     ) throws(JournalError) -> AuditReport {
+        do throws(JournalError) {
+            return try compare(run, anchors, signatures: judge)
+        } catch {
+            guard error.format != nil, error.path.hasPrefix("\(run.path)/") else { throw error }
+            let file = String(error.path.dropFirst(run.path.count + 1))
+            return AuditReport(
+                run: run.id, lines: 0, head: AuditHead(sequence: 0, hash: ""),
+                findings: [AuditFinding(file, line: error.line, error.cause)], notes: [], anchoredUpTo: 0,
+                authenticity: nil, setAside: [])
+        }
+    }
+
+    private func compare(
+        _ run: RunReader, _ anchors: [AuditAnchor], signatures judge: (any SignatureJudge)?
+    ) throws(JournalError) -> AuditReport {
         let all = try AuditAnchor.own(of: run) + witnesses.anchors(of: run.id) + anchors
         let chain = try AuditChain(run, known: all)
         var check = AnchorCheck(all, genesis: chain.genesis)

@@ -11,9 +11,15 @@ import Glibc
 struct HeadList {
     /// One line.
     struct Line: Codable, Sendable {
+        /// The version of the line's format; nil is 1.
+        var format: Int?
         let run: RunID
         let audit: AuditHead
         let time: Date
+    }
+
+    private struct UnknownFormat: Error {
+        let format: Int
     }
 
     static let name = "heads.jsonl"
@@ -58,7 +64,11 @@ struct HeadList {
                 do {
                     _ = try StrictJSON.members(of: bytes)
                     let line = try SealedJSON.decode(Line.self, from: bytes)
+                    if let format = line.format, format != 1 { throw UnknownFormat(format: format) }
                     heads[line.run, default: []].append(line.audit)
+                } catch let unknown as UnknownFormat {
+                    throw JournalError.unknownFormat(
+                        "\(state)/\(name)", format: unknown.format, known: 1...1, line: number)
                 } catch {
                     findings.append(AuditFinding(name, line: number, "it cannot be read: \(error)"))
                 }

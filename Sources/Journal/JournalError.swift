@@ -17,6 +17,8 @@ public struct JournalError: ExplainedError {
     public let line: Int?
     /// The `errno` of the system call that failed, where one did.
     public let code: Int32?
+    /// The format of the file, where this version does not know it.
+    public let format: Int?
     /// Who holds the module, where `kind` is `busy` and the lock file tells.
     public let holder: LockHolder?
 
@@ -25,7 +27,7 @@ public struct JournalError: ExplainedError {
 
     init(
         attempt: String, cause: String, remedy: String, kind: FailureKind, path: String, line: Int? = nil,
-        code: Int32? = nil, holder: LockHolder? = nil
+        code: Int32? = nil, format: Int? = nil, holder: LockHolder? = nil
     ) {
         self.attempt = attempt
         self.cause = cause
@@ -34,6 +36,7 @@ public struct JournalError: ExplainedError {
         self.path = path
         self.line = line
         self.code = code
+        self.format = format
         self.holder = holder
     }
 }
@@ -52,6 +55,16 @@ extension JournalError {
     {
         JournalError(
             attempt: "\(attempt) \(path)", cause: cause, remedy: remedy, kind: .badInput, path: path, line: line)
+    }
+
+    /// A file or line that another version of `runner` wrote, in a format of its own.
+    static func unknownFormat(
+        _ path: String, format: Int, known: ClosedRange<Int>, line: Int? = nil
+    ) -> JournalError {
+        JournalError(
+            attempt: "read \(path)", cause: FormatCheck.words(format, known: known),
+            remedy: "use the version of runner that wrote it, or choose another directory with --state-dir",
+            kind: .badInput, path: path, line: line, format: format)
     }
 
     /// A call that the rest of the program must not make.

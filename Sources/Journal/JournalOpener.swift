@@ -19,7 +19,7 @@ actor JournalOpener {
         _ description: RunDescription, holding lock: ModuleLock
     ) async throws(JournalError) -> RunJournal {
         // Before anything is made or locked: reading the whole program takes a while.
-        let program = try Self.executableDigest()
+        let program = try program(description.runnerVersion, description.arguments)
         // Runs of other modules are named and chained to their predecessors here too, one at a time.
         let naming = try Descriptor("\(state.path)/runs.lock", O_RDWR | O_CREAT)
         try naming.lock(within: .seconds(20))
@@ -29,9 +29,7 @@ actor JournalOpener {
         let predecessor = try predecessor()
         let header = RunHeader(
             format: 2, run: id, module: description.module, started: Date(), who: description.origin,
-            runner: .init(
-                version: description.runnerVersion, sha256: program,
-                arguments: description.arguments.map(redactor.redact)),
+            runner: program,
             inventory: .init(path: redactor.redact(description.inventoryPath), sha256: description.inventoryDigest),
             steps: description.steps, plan: description.plan.map { SHA256.hash(data: $0).hex },
             options: description.options.isEmpty ? nil : description.options, previous: predecessor)
@@ -70,13 +68,16 @@ actor JournalOpener {
     }
 
     func reopen(
-        _ run: RunReader, by origin: Origin, why: RunReason
+        _ run: RunReader, by process: RunProcess
     ) async throws(JournalError) -> RunJournal.Reopened {
         guard let header = try run.header().content else {
             throw .badState(
                 "resume", "\(run.path)/run.json", "it is missing or was edited",
                 remedy: "start a new run with `runner run \(run.id.module) --new`")
         }
+        // Before anything is repaired or appended: whatever a later version wrote is not ours to go on with.
+        _ = try (run.outcome(), run.earlierOutcomes(), run.checkpoints())
+        let program = try program(process.runnerVersion, process.arguments)
         let known = try HeadList.read(state.path).heads[run.id] ?? []
         let recovered = try LogRecovery(run: run, disk: disk)
             .repair(knownHeads: known.map { AuditAnchor($0, source: HeadList.name) })
@@ -98,13 +99,18 @@ actor JournalOpener {
             id: run.id, state: state, log: log, redactor: redactor, executor: executor,
             warnings: recovered.findings.map(\.description))
         if let torn = recovered.tornTail { try await journal.record(torn) }
-        try await journal.goOn(origin, why: why, leftovers: recovered.leftovers)
+        let inventory = RunHeader.InventoryFile(
+            path: redactor.redact(process.inventoryPath), sha256: process.inventoryDigest)
+        try await journal.goOn(
+            RunOpening(
+                who: process.origin, why: process.why, clock: .current(), runner: program, inventory: inventory),
+            leftovers: recovered.leftovers)
         for finding in recovered.findings { try await journal.recordDamage(finding.description) }
         for (step, why) in damaged.sorted(by: { $0.key < $1.key }) {
             try await journal.withdrawCheckpoint(of: step, because: why)
         }
         return RunJournal.Reopened(
-            journal: journal, header: header, tornTail: recovered.tornTail?.tail, finished: finished,
+            journal: journal, header: header, program: program, tornTail: recovered.tornTail?.tail, finished: finished,
             damaged: damaged, unknown: recovered.unknown)
     }
 
@@ -128,11 +134,12 @@ actor JournalOpener {
         return nil
     }
 
-    private static func executableDigest() throws(JournalError) -> String {
+    /// This program, as it was called.
+    private func program(_ version: String, _ arguments: [String]) throws(JournalError) -> RunHeader.Program {
         guard let digest = try FileFacts(following: "/proc/self/exe")?.sha256 else {
             throw .system("open", "/proc/self/exe", ENOENT)
         }
-        return digest
+        return RunHeader.Program(version: version, sha256: digest, arguments: arguments.map(redactor.redact))
     }
 }
 
@@ -147,14 +154,13 @@ extension RunJournal {
     }
 
     /// The first record of a later process; then the outcome of the one before gets another name.
-    fileprivate func goOn(_ origin: Origin, why: RunReason, leftovers: [FileRecord]) throws(JournalError) {
+    fileprivate func goOn(_ opening: RunOpening, leftovers: [FileRecord]) throws(JournalError) {
         var files = leftovers
         if let outcome = try Disk.read("\(path)/outcome.json") {
             let number = try reader.earlierOutcomes().count + 1
             files.append(FileRecord(RunReader.earlierOutcome(number), outcome, was: "outcome.json"))
         }
-        try recordOpening(
-            .runResume(RunOpening(who: origin, why: why, clock: .current())), files: files.isEmpty ? nil : files)
+        try recordOpening(.runResume(opening), files: files.isEmpty ? nil : files)
         for file in files {
             guard let was = file.was else { continue }
             try disk.setAside("\(path)/\(was)", as: "\(path)/\(file.path)")

@@ -91,7 +91,8 @@ struct LogRecovery {
     }
 
     private func refusal(_ error: JournalError) -> JournalError {
-        .badState("go on with", error.path, error.cause, remedy: remedy, line: error.line)
+        if error.format != nil { return error }
+        return .badState("go on with", error.path, error.cause, remedy: remedy, line: error.line)
     }
 }
 

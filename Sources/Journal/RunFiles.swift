@@ -42,6 +42,35 @@ public struct RunDescription: Sendable {
     }
 }
 
+/// A process that goes on with a run.
+public struct RunProcess: Sendable {
+    /// The version of `runner`.
+    public var runnerVersion: String
+    /// The command line, without secrets; redacted once more.
+    public var arguments: [String]
+    /// The path of the inventory file.
+    public var inventoryPath: String
+    /// SHA-256 of the inventory file in hexadecimal digits.
+    public var inventoryDigest: String
+    /// Who runs it, and from where.
+    public var origin: Origin
+    /// Why, as the operator gave it.
+    public var why: RunReason
+
+    /// Describes a process; see the properties.
+    public init(
+        runnerVersion: String, arguments: [String] = CommandLine.arguments, inventoryPath: String,
+        inventoryDigest: String, origin: Origin = .current(), why: RunReason = RunReason()
+    ) {
+        self.runnerVersion = runnerVersion
+        self.arguments = arguments
+        self.inventoryPath = inventoryPath
+        self.inventoryDigest = inventoryDigest
+        self.origin = origin
+        self.why = why
+    }
+}
+
 /// The content of run.json.
 public struct RunHeader: Codable, Sendable, Hashable {
     /// The program that made the run.

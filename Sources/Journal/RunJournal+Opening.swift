@@ -17,19 +17,20 @@ extension RunJournal {
     ///
     /// What a crash may leave is repaired, anything else refused. The caller holds the module's lock.
     public static func reopen(
-        _ run: RunReader, in state: StateDirectory, redactor: Redactor, origin: Origin = .current(),
-        why: RunReason = RunReason()
+        _ run: RunReader, in state: StateDirectory, by process: RunProcess, redactor: Redactor
     ) async throws(JournalError) -> Reopened {
         let opener = JournalOpener(state: state, redactor: redactor)
-        return try await opener.reopen(run, by: origin, why: why)
+        return try await opener.reopen(run, by: process)
     }
 
-    /// What ``reopen(_:in:redactor:origin:why:)`` found.
+    /// What ``reopen(_:in:by:redactor:)`` found.
     public struct Reopened: Sendable {
         /// The journal, ready to append.
         public let journal: RunJournal
         /// What the run was made with.
         public let header: RunHeader
+        /// The program that goes on with it.
+        public let program: RunHeader.Program
         /// The pieces of records that a crash left at the log's end, where any were: set aside, to be told.
         public let tornTail: TornTail?
         /// The steps whose checkpoints are whole.

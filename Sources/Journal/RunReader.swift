@@ -154,8 +154,12 @@ public struct RunReader: Sendable {
 
     static func earlierOutcome(_ number: Int) -> String { "outcome.\(number).json" }
 
-    func stored<T: Decodable & Sendable>(_ type: T.Type, _ name: String) throws(JournalError) -> StoredFile<T> {
+    /// Throws where the file has a format that this version does not know.
+    func stored<T: Decodable & Sendable & Versioned>(
+        _ type: T.Type, _ name: String
+    ) throws(JournalError) -> StoredFile<T> {
         guard let bytes = try Disk.read("\(path)/\(name)") else { return .missing }
+        try FormatCheck.require(T.formats, of: bytes, at: "\(path)/\(name)")
         return SealedJSON.file(type, bytes)
     }
 }

@@ -31,7 +31,15 @@ struct StateWitnesses: Sendable {
     }
 
     private mutating func look(at run: RunReader) throws(JournalError) {
-        if let header = try run.header().content {
+        let file: StoredFile<RunHeader>
+        do throws(JournalError) {
+            file = try run.header()
+        } catch {
+            // The run's own report says so.
+            if error.format != nil { return }
+            throw error
+        }
+        if let header = file.content {
             formats[run.id] = header.format
             guard let previous = header.previous else { return }
             let anchor = AuditAnchor(previous.audit, source: "run.json of run \(run.id)")

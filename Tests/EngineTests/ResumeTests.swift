@@ -227,7 +227,11 @@ import Testing
         bench.world.calm("first.apply")
         bench.world.forgetCalls()
         let crashed = try #require(left.value)
-        let journal = try await RunJournal.reopen(try crashed.newest(), in: crashed.state, redactor: Redactor()).journal
+        let journal = try await RunJournal.reopen(
+            try crashed.newest(), in: crashed.state,
+            by: RunProcess(runnerVersion: "1.0-test", inventoryPath: "/i.json", inventoryDigest: "00"),
+            redactor: Redactor()
+        ).journal
         try await journal.willBegin(
             Activity(channel: .ssh, host: "k8s-worker-01", command: ["ufw", "--force", "disable"], effect: .change))
         return crashed

@@ -12,7 +12,9 @@ func run(in state: StateDirectory) async throws {
     let redactor = Redactor([Secret("hunter22")])
     let lock = try ModuleLock.acquire(module: "11", in: state)
     if let unfinished = try state.newestUnfinishedRun(module: "11") {
-        let reopened = try await RunJournal.reopen(unfinished, in: state, redactor: redactor)
+        let reopened = try await RunJournal.reopen(
+            unfinished, in: state,
+            by: RunProcess(runnerVersion: "test", inventoryPath: "/i.json", inventoryDigest: "00"), redactor: redactor)
         say("run \(unfinished.id)")
         try await work(reopened.journal, finished: reopened.finished)
     } else {

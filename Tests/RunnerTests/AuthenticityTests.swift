@@ -91,7 +91,9 @@ import Testing
         #expect(entries.filter { $0.kind == .headSigned }.count == 1)
         #expect(entries.filter { $0.kind == .headUnsigned }.count == 5)
         #expect(entries.last?.text?.contains("ssh-add \(signed.keyFile("operator"))") == true)
-        let again = try await RunJournal.reopen(signed.run, in: signed.state, redactor: Redactor()).journal
+        let again = try await RunJournal.reopen(
+            signed.run, in: signed.state,
+            by: RunProcess(runnerVersion: "1.0", inventoryPath: "/i.json", inventoryDigest: "00"), redactor: Redactor()).journal
         await again.sign(with: OperatorSigner(key: signed.key("operator")))
         try await again.finish(.succeeded, exitCode: 0)
         let covered = try await signed.verify()

@@ -48,5 +48,25 @@ struct RunStatus: Encodable, Sendable {
         }
     }
 
+    /// A run that another version of `runner` made, of which `error` tells.
+    private init(_ reader: RunReader, unreadable error: JournalError) {
+        run = reader.id.description
+        started = nil
+        state = "unknown format"
+        self.error = "\(error.path): \(error.cause)"
+        steps = []
+    }
+
+    /// All runs of `directory`, also those that another version made.
+    static func all(in directory: StateDirectory) throws -> [RunStatus] {
+        try directory.runs().map { reader in
+            do {
+                return try RunStatus(reader, in: directory)
+            } catch let error as JournalError where error.format != nil {
+                return RunStatus(reader, unreadable: error)
+            }
+        }
+    }
+
     var line: String { "\(run)  \(state)  \(started.map { $0.formatted(.iso8601) } ?? "run.json missing or edited")" }
 }

@@ -17,7 +17,7 @@ struct StatusCommand: AsyncParsableCommand {
         let state = try await reporting { try await stateOptions.existing }
         if all {
             let records = try await reporting {
-                try await runBlocking { try state.runs().map { try RunStatus($0, in: state) } }
+                try await runBlocking { try RunStatus.all(in: state) }
             }
             return try formatOptions.print(records) { records.map(\.line.visibleOnOneLine).joined(separator: "\n") }
         }
