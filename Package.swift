@@ -15,7 +15,10 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let package = Package(
     name: "runner",
     platforms: [.macOS(.v15)],
-    products: [.executable(name: "runner", targets: ["runner"])],
+    products: [
+        .executable(name: "runner", targets: ["runner"]),
+        .library(name: "FaultyCalls", type: .dynamic, targets: ["FaultyCalls"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -60,11 +63,13 @@ let package = Package(
         .testTarget(
             name: "SSHTests", dependencies: ["COpenSSL", "ClientKit", "SSH", "TestSupport"],
             swiftSettings: strict),
+        // Loaded into processes of the tests, whose file calls it lets fail.
+        .target(name: "FaultyCalls", path: "Tests/FaultyCalls"),
         .executableTarget(
             name: "JournalCrash", dependencies: ["ClientKit", "Journal"], path: "Tests/JournalCrash",
             swiftSettings: strict),
         .testTarget(
-            name: "JournalTests", dependencies: ["ClientKit", "Journal", "JournalCrash"],
+            name: "JournalTests", dependencies: ["ClientKit", "FaultyCalls", "Journal", "JournalCrash"],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["ClientKit", "Postgres", "Redis", "SSH", "StepKit"],

@@ -25,48 +25,66 @@ private struct Promises {
     }
 }
 
-/// Runs the helper with every system call of some kinds hit in turn, until it no longer is; after
-/// each, all that was promised must hold, and a second run must end well without doing finished
-/// steps again.
-@Suite(.serialized, .enabled(if: canTrace)) struct CrashTests {
-    @Test(arguments: ["write", "fdatasync", "fsync", "link", "unlink", "ftruncate", "mkdir", "fallocate"])
-    func aRunKilledAtAnyCallKeepsWhatItPromisedAndGoesOn(call: String) throws {
-        try sweep(call, "signal=KILL")
+/// Runs the helper with each of its file calls hit in turn, counted over the whole process; after
+/// each, all that was promised must hold, and a second run must end well without doing finished steps
+/// again.
+@Suite(.serialized) struct CrashTests {
+    private static let calls = [
+        "write", "fdatasync", "fsync", "link", "unlink", "rename", "ftruncate", "mkdir", "fallocate",
+    ]
+
+    @Test(arguments: calls, [Fault.kill, .killed])
+    func aRunKilledAtAnyCallKeepsWhatItPromisedAndGoesOn(call: String, fault: Fault) throws {
+        try sweep(call, fault)
     }
 
     @Test(arguments: ["fsync", "fdatasync"]) func aFailedSyncStopsTheRunAndIsNeverTriedAgain(call: String) throws {
-        try sweep(call, "error=EIO") { scratch, finished in
+        try sweep(call, .inputOutputError) { finished, calls in
             #expect(finished.lines.contains { $0.contains("EIO") })
-            let log = String(decoding: try contents("\(scratch.path)/trace"), as: UTF8.self)
-            let calls = log.split(separator: "\n").map(String.init)
-            let failed = try #require(calls.firstIndex { $0.contains("INJECTED") })
-            let file = try #require(calls[failed].firstMatch(of: /<(.*)>/)?.output.1)
-            #expect(!calls[(failed + 1)...].contains { $0.contains("<\(file)>") && !file.hasSuffix("/runs") })
+            let failed = try #require(calls.firstIndex { $0.isHit })
+            let file = calls[failed].file
+            let later = calls[(failed + 1)...].filter { ["fsync", "fdatasync"].contains($0.name) }
+            #expect(!later.contains { $0.file == file && file != "/runs" }, "\(file)")
         }
     }
 
     @Test func aDiskThatIsFullAtAnyWriteStopsTheRun() throws {
-        try sweep("write", "error=ENOSPC")
+        try sweep("write", .noSpace)
+    }
+
+    @Test func aWriteOfWhichTheSystemTakesAPartIsGoneOnWith() throws {
+        let place = try Scratch()
+        let whole = try runHelper(on: "\(place.path)/state").calls.filter { $0.name == "write" }
+        for number in 1...whole.count {
+            let scratch = try Scratch()
+            let (finished, calls) = try runHelper(
+                on: "\(scratch.path)/state", .short, call: "write", number: number)
+            #expect(finished.status == 0 && Promises(finished.lines).isDone, "write \(number)")
+            #expect(calls.contains { $0.isHit }, "write \(number)")
+            try judge(Promises(finished.lines), StateDirectory.reading("\(scratch.path)/state"), "write \(number)")
+        }
     }
 
     private func sweep(
-        _ call: String, _ fault: String, check: (Scratch, Finished) throws -> Void = { _, _ in }
+        _ call: String, _ fault: Fault, check: (Finished, [FileCall]) throws -> Void = { _, _ in }
     ) throws {
-        for number in 1...200 {
+        let place = try Scratch()
+        let undisturbed = try runHelper(on: "\(place.path)/state")
+        #expect(Promises(undisturbed.finished.lines).isDone)
+        let all = undisturbed.calls.filter { $0.name == call }
+        #expect(all.map(\.number) == Array(1...all.count), "\(call) is counted over the whole process")
+        var hit: [String] = []
+        for number in 1...all.count {
             let scratch = try Scratch()
             let state = "\(scratch.path)/state"
-            let trace = ["-f", "-y", "-qq", "-e", "trace=\(call)", "-e", "inject=\(call):\(fault):when=\(number)"]
-            let first = try runToEnd(
-                "/usr/bin/strace", trace + ["-o", "\(scratch.path)/trace", helper, "run", state])
+            let (first, calls) = try runHelper(on: state, fault, call: call, number: number)
             let promised = Promises(first.lines)
-            let log = String(decoding: try contents("\(scratch.path)/trace"), as: UTF8.self)
-            let isHit = log.contains("INJECTED") || log.contains("killed by SIGKILL")
-            if !isHit {
-                #expect(promised.isDone, "\(call) \(number): \(first.lines)")
-                #expect(number > 1, "\(call) was never made")
-                return
+            hit += calls.filter(\.isHit).map(\.place)
+            if fault == .kill || fault == .killed {
+                #expect(first.wasKilled, "\(call) \(number)")
+            } else if first.status == 1 {
+                try check(first, calls)
             }
-            if fault.hasPrefix("error"), first.status == 1 { try check(scratch, first) }
             try judge(promised, StateDirectory.reading(state), "\(call) \(number)")
             let second = try runToEnd(helper, ["run", state])
             #expect(second.status == 0, "\(call) \(number): \(second.lines)")
@@ -76,7 +94,9 @@ private struct Promises {
             if again.run == promised.run { #expect(Set(again.steps).isDisjoint(with: promised.steps)) }
             try judge(again, StateDirectory.reading(state), "\(call) \(number), resumed")
         }
-        Issue.record("\(call) was hit 200 times")
+        // Every call of an undisturbed run was hit, and each of them once.
+        #expect(hit == all.map(\.place))
+        print("\(call), \(fault): each of \(all.count) calls was hit")
     }
 
     private func judge(_ promised: Promises, _ state: StateDirectory, _ place: String) throws {

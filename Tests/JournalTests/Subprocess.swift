@@ -11,8 +11,11 @@ struct Finished {
 /// Where SwiftPM put the helper, beside the test bundle.
 let helper = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "JournalCrash").path
 
-func launch(_ path: String, _ arguments: [String], input: Pipe? = nil) throws -> (process: Process, output: Pipe) {
+func launch(
+    _ path: String, _ arguments: [String], environment: [String: String] = [:], input: Pipe? = nil
+) throws -> (process: Process, output: Pipe) {
     let process = Process()
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let output = Pipe()
     process.executableURL = URL(filePath: path)
     process.arguments = arguments
@@ -23,17 +26,16 @@ func launch(_ path: String, _ arguments: [String], input: Pipe? = nil) throws ->
     return (process, output)
 }
 
-func runToEnd(_ path: String, _ arguments: [String]) throws -> Finished {
-    let (process, output) = try launch(path, arguments)
+func runToEnd(
+    _ path: String, _ arguments: [String], environment: [String: String] = [:]
+) throws -> Finished {
+    let (process, output) = try launch(path, arguments, environment: environment)
     let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
     return Finished(
         status: process.terminationStatus, wasKilled: process.terminationReason == .uncaughtSignal,
         lines: String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init))
 }
-
-/// Whether system calls can be intercepted here.
-let canTrace = access("/usr/bin/strace", X_OK) == 0
 
 /// Whether file systems can be mounted here.
 let canMount = geteuid() == 0 && access("/usr/bin/mount", X_OK) == 0
