@@ -49,33 +49,73 @@ extension ModuleRunner {
                     + "would have continued that one"))
     }
 
-    /// The steps the run was started with; refused where the inventory or the list has changed since.
-    func steps(of run: RunReader) async throws -> [any Step] {
+    /// The steps the run was started with, and what has changed since in words; refused where it is
+    /// not safe to go on.
+    func steps(of run: RunReader) async throws -> (steps: [any Step], changes: [String]) {
         let attempt = "resume \(run.id)"
         guard let header = try await runBlocking({ try run.header() }).content else {
             throw StepFailure(
                 attempt, cause: "its run.json is missing or was edited",
                 remedy: "start a new run with `runner run \(module.number) --new`", kind: .badInput)
         }
-        guard header.inventory.sha256 == inventory.digest else {
-            throw StepFailure(
-                attempt,
-                cause: "it was started with the inventory \(header.inventory.path) of SHA-256 "
-                    + "\(header.inventory.sha256.prefix(12))…, and \(inventory.path) is now "
-                    + "\(inventory.digest.prefix(12))…",
-                remedy: "restore the inventory, or start a new run with "
-                    + "`runner run \(module.number) --new`, which skips what is in place",
-                kind: .badInput)
-        }
+        let changes = try await inventoryChanges(since: header, of: run)
         let known = Dictionary(uniqueKeysWithValues: module.steps.map { ($0.id.rawValue, $0) })
         if let unknown = header.steps.first(where: { known[$0] == nil }) {
             throw StepFailure(
                 attempt,
                 cause: "runner \(header.runner.version) started it, with a step \(unknown) that this "
                     + "version lacks",
-                remedy: "resume it with that version, or start a new run with `runner run \(module.number) --new`", kind: .badInput)
+                remedy: "resume it with that version, or start a new run with `runner run \(module.number) --new`",
+                kind: .badInput)
         }
-        return module.steps.filter { header.steps.contains($0.id.rawValue) }
+        return (module.steps.filter { header.steps.contains($0.id.rawValue) }, changes)
+    }
+
+    /// What has changed in the inventory; refused where that names another platform, or where nobody
+    /// knows what it was.
+    private func inventoryChanges(since header: RunHeader, of run: RunReader) async throws -> [String] {
+        guard header.inventory.sha256 != inventory.digest else { return [] }
+        let old = try await runBlocking { try run.inventory() }
+        let changes = old.flatMap { InventoryChanges(from: $0, to: redactor.redact(cut: inventory.bytes)) }
+        let unsafe = header.plan == nil ? changes?.elsewhere : changes?.all
+        guard let changes, let unsafe, unsafe.isEmpty else {
+            let words = (unsafe ?? []).map(\.words).joined(separator: ", ")
+            throw StepFailure(
+                "resume \(run.id)",
+                cause: "it was started with the inventory \(header.inventory.path) of SHA-256 "
+                    + "\(header.inventory.sha256.prefix(12))…, and \(inventory.path) is now "
+                    + "\(inventory.digest.prefix(12))…" + (words.isEmpty ? "" : ": \(words)"),
+                remedy: "restore the inventory, or start a new run with "
+                    + "`runner run \(module.number) --new`, which skips what is in place",
+                kind: .badInput)
+        }
+        guard !changes.all.isEmpty else { return [] }
+        return changes.all.map { "changed in the inventory since the run began: \($0.words)" }
+            + ["finished steps are checked with the new inventory, and done again where they are not in place"]
+    }
+
+    /// What has changed in the program, in words.
+    func programChanges(since reopened: RunJournal.Reopened) -> [String] {
+        let (old, new) = (reopened.header.runner, reopened.program)
+        var changes: [String] = []
+        if old.version != new.version {
+            changes.append("runner \(old.version) started the run, and runner \(new.version) goes on with it")
+        } else if old.sha256 != new.sha256 {
+            changes.append(
+                "another build of runner \(old.version) started the run (SHA-256 \(old.sha256.prefix(12))…, "
+                    + "and this is \(new.sha256.prefix(12))…)")
+        }
+        guard old.version != new.version else { return changes }
+        let (begun, present) = (reopened.header.steps, module.steps.map(\.id.rawValue))
+        let order = present.filter(begun.contains)
+        if order != begun { changes.append("its steps have another order now: \(order.joined(separator: ", "))") }
+        let others = present.filter { !begun.contains($0) }
+        if !others.isEmpty {
+            changes.append(
+                "the run does not have the steps \(others.joined(separator: ", ")): "
+                    + "`runner run \(module.number)` does them afterwards")
+        }
+        return changes
     }
 
     /// The plan that a run carries out; refused where it is gone.

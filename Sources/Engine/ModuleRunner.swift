@@ -71,7 +71,7 @@ public struct ModuleRunner: Sendable {
         let description = RunDescription(
             module: moduleName, steps: steps.map(\.id.rawValue), options: options.record,
             runnerVersion: version, inventoryPath: inventory.path,
-            inventoryDigest: inventory.digest, why: why, plan: plan?.bytes)
+            inventoryDigest: inventory.digest, inventory: inventory.bytes, why: why, plan: plan?.bytes)
         let journal = try await RunJournal.create(
             description, in: state, holding: lock, redactor: redactor)
         if let signer { await journal.sign(with: signer) }
@@ -92,7 +92,7 @@ public struct ModuleRunner: Sendable {
         let lock = try await acquireLock(in: state, wait)
         defer { release(lock) }
         guard let run = try await unfinishedRun(id, in: state) else { return nil }
-        let steps = try await steps(of: run)
+        let (steps, changes) = try await steps(of: run)
         let plan = try await plan(of: run)
         try await runBlocking { try lock.assign(to: run.id) }
         let reopened = try await RunJournal.reopen(
@@ -102,6 +102,10 @@ public struct ModuleRunner: Sendable {
                 why: why),
             redactor: redactor)
         warn(of: reopened)
+        for text in changes + programChanges(since: reopened) {
+            events(.warning(text))
+            try await reopened.journal.record(.warning(text))
+        }
         let journal = reopened.journal
         if let signer { await journal.sign(with: signer) }
         var planGuard: PlanGuard?

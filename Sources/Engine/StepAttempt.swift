@@ -29,8 +29,10 @@ struct StepAttempt {
             return .inPlace
         }
         if hasCheckpoint {
-            try await journal.withdrawCheckpoint(of: name, because: changes.map(\.words).joined(separator: "; "))
+            let drift = changes.map(\.words).joined(separator: "; ")
+            try await journal.withdrawCheckpoint(of: name, because: drift)
             hasCheckpoint = false
+            events(.warning("\(name) was finished and is done again: \(drift)"))
         }
         try Task.checkCancellation()
         let count = "\(missing.count) \(missing.count == 1 ? "change" : "changes")"

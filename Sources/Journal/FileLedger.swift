@@ -65,6 +65,9 @@ struct FileLedger {
     mutating func judge() throws(JournalError) -> Judgement {
         let tree = try RunTree(run.path)
         var judgement = Judgement()
+        for file in try run.header().content?.announced ?? [] where expected[file.path] == nil {
+            expected[file.path] = (file, 0)
+        }
         var known: Set = ["run.json", "audit.jsonl"]
         for (path, entry) in expected.sorted(by: { $0.key < $1.key }) {
             known.insert(path)
@@ -88,6 +91,8 @@ struct FileLedger {
         return judgement
     }
 
+    private static func place(_ record: Int) -> String { record == 0 ? "run.json" : "record \(record)" }
+
     /// A step's folder of evidence is made before the first file in it is announced.
     private static func mayBeEmpty(_ folder: String) -> Bool {
         folder.hasPrefix("evidence/") && folder.split(separator: "/").count == 2
@@ -100,7 +105,7 @@ struct FileLedger {
             guard let found = try FileFacts(of: "\(run.path)/\(file.path)"), !file.fits(found) else { return }
             judgement.findings.append(
                 AuditFinding(
-                    file.path, "it was edited after record \(record) announced it", expected: file.sha256,
+                    file.path, "it was edited after \(Self.place(record)) announced it", expected: file.sha256,
                     found: found.sha256))
             return
         }
@@ -111,12 +116,20 @@ struct FileLedger {
             return
         }
         if formatOne.mayBeMissing(file, record) { return }
-        judgement.findings.append(
-            AuditFinding(file.path, "it was removed: record \(record) announces it", isGap: true))
+        let problem = "it was removed: \(Self.place(record)) announces it"
+        judgement.findings.append(AuditFinding(file.path, problem, isGap: true))
     }
 }
 
 extension FileRecord {
     /// Whether a file of this size and digest is the announced one; format 1 did not tell sizes.
     func fits(_ facts: FileFacts) -> Bool { facts.sha256 == sha256 && (bytes == facts.bytes || bytes < 0) }
+}
+
+extension RunHeader {
+    /// The files that are there with run.json, of which a run that was cut off has no record; in
+    /// earlier versions that was the plan alone.
+    fileprivate var announced: [FileRecord] {
+        files ?? plan.map { [FileRecord(path: RunReader.planFile, bytes: -1, sha256: $0)] } ?? []
+    }
 }

@@ -27,14 +27,20 @@ actor JournalOpener {
         try lock.assign(to: id, origin: description.origin)
         let asides = try state.setAside(module: id.module)
         let predecessor = try predecessor()
+        var files = description.plan.map { [(RunReader.planFile, $0)] } ?? []
+        if let inventory = description.inventory {
+            files.append((RunReader.inventoryFile, redactor.redact(cut: inventory)))
+        }
+        let announced = files.isEmpty ? nil : files.map { FileRecord($0.0, $0.1) }
         let header = RunHeader(
             format: 2, run: id, module: description.module, started: Date(), who: description.origin,
             runner: program,
             inventory: .init(path: redactor.redact(description.inventoryPath), sha256: description.inventoryDigest),
             steps: description.steps, plan: description.plan.map { SHA256.hash(data: $0).hex },
-            options: description.options.isEmpty ? nil : description.options, previous: predecessor)
+            options: description.options.isEmpty ? nil : description.options, files: announced,
+            previous: predecessor)
         let bytes = try SealedJSON.file(header)
-        let path = try makeDirectory(id, bytes, plan: description.plan)
+        let path = try makeDirectory(id, bytes, files)
         try naming.unlock()
         try naming.close()
         let genesis = AuditHead(sequence: 0, hash: SHA256.hash(data: bytes).hex)
@@ -48,7 +54,7 @@ actor JournalOpener {
             .runStart(
                 RunOpening(
                     who: description.origin, why: description.why, clock: .current(), plan: header.plan)),
-            files: description.plan.map { [FileRecord(RunReader.planFile, $0)] })
+            files: announced)
         if let damage { try await journal.recordDamage(damage) }
         for aside in asides { try await journal.record(aside) }
         return journal
@@ -56,11 +62,13 @@ actor JournalOpener {
 
     /// Makes the run's directory under another name, so that one with the run's name always has its
     /// run.json.
-    private func makeDirectory(_ id: RunID, _ header: [UInt8], plan: [UInt8]?) throws(JournalError) -> String {
+    private func makeDirectory(
+        _ id: RunID, _ header: [UInt8], _ files: [(name: String, bytes: [UInt8])]
+    ) throws(JournalError) -> String {
         let (nursery, path) = (state.nursery(id), state.reader(id).path)
         guard try disk.makeDirectory(nursery) else { throw .system("create", nursery, EEXIST) }
         for name in ["checkpoints", "steps", "evidence"] { try disk.makeDirectory("\(nursery)/\(name)") }
-        if let plan { try disk.writeWhole(plan, to: "\(nursery)/\(RunReader.planFile)") }
+        for (name, bytes) in files { try disk.writeWhole(bytes, to: "\(nursery)/\(name)") }
         // Syncs the directory too, and with it the names made above.
         try disk.writeWhole(header, to: "\(nursery)/run.json")
         try disk.setAside(nursery, as: path)

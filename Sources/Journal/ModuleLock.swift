@@ -61,7 +61,8 @@ public final class ModuleLock: Sendable {
         let place = step.map { ", and is at step \($0)" } ?? ""
         return JournalError(
             attempt: "take module \(module)",
-            cause: holder.map { "\($0) holds it\(place)" } ?? "another process holds it, and \(path) does not say which",
+            cause: holder.map { "\($0) holds it\(place)" }
+                ?? "another process holds it, and \(path) does not say which",
             remedy: "wait until that run ends, with --lock-wait or by hand; `runner status` shows its progress",
             kind: .busy, path: path, holder: holder)
     }

@@ -16,6 +16,8 @@ public struct RunDescription: Sendable {
     public var inventoryPath: String
     /// SHA-256 of the inventory file in hexadecimal digits.
     public var inventoryDigest: String
+    /// The bytes of the inventory file, of which a redacted copy is kept.
+    public var inventory: [UInt8]?
     /// Who runs it, and from where.
     public var origin: Origin
     /// Why it is run; told in the run's first record.
@@ -27,7 +29,7 @@ public struct RunDescription: Sendable {
     public init(
         module: String, steps: [String], options: [String] = [], runnerVersion: String,
         arguments: [String] = CommandLine.arguments, inventoryPath: String, inventoryDigest: String,
-        origin: Origin = .current(), why: RunReason = RunReason(), plan: [UInt8]? = nil
+        inventory: [UInt8]? = nil, origin: Origin = .current(), why: RunReason = RunReason(), plan: [UInt8]? = nil
     ) {
         self.module = module
         self.steps = steps
@@ -36,6 +38,7 @@ public struct RunDescription: Sendable {
         self.arguments = arguments
         self.inventoryPath = inventoryPath
         self.inventoryDigest = inventoryDigest
+        self.inventory = inventory
         self.origin = origin
         self.why = why
         self.plan = plan
@@ -141,11 +144,13 @@ public struct RunHeader: Codable, Sendable, Hashable {
     public let plan: String?
     /// The options of the run beyond its steps; nil where there are none.
     public let options: [String]?
+    /// The files that were made with this one, before the first record announces them.
+    public let files: [FileRecord]?
     /// The run before; nil for the first run of a state directory.
     public let previous: Predecessor?
 
     enum CodingKeys: String, CodingKey {
-        case format, run, module, started, who, runner, inventory, steps, plan, previous
+        case format, run, module, started, who, runner, inventory, steps, plan, files, previous
         case options = "wishes"
     }
 }

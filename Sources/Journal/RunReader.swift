@@ -152,6 +152,12 @@ public struct RunReader: Sendable {
     /// The copy of the plan that a run carries out.
     static let planFile = "plan.json"
 
+    /// The copy of the inventory that a run began with.
+    static let inventoryFile = "inventory.json"
+
+    /// The inventory that the run began with, without secrets; nil where no copy was kept.
+    public func inventory() throws(JournalError) -> [UInt8]? { try Disk.read("\(path)/\(Self.inventoryFile)") }
+
     static func earlierOutcome(_ number: Int) -> String { "outcome.\(number).json" }
 
     /// Throws where the file has a format that this version does not know.

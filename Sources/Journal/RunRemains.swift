@@ -18,7 +18,10 @@ enum RunRemains {
         let tree = try RunTree(run.path)
         let files = tree.files.filter { !RunTree.isTemporary($0) }
         let isEmpty = try FileFacts(of: "\(run.path)/audit.jsonl").map { $0.bytes == 0 } ?? true
-        let beginning: Set = ["audit.jsonl", RunReader.planFile, "checkpoints", "steps", "evidence"]
+        let beginning: Set = [
+            "audit.jsonl", RunReader.planFile, RunReader.inventoryFile, "checkpoints", "steps",
+            "evidence",
+        ]
         if isKnown {
             self = .damaged
         } else if isEmpty, tree.others.isEmpty, files.union(tree.folders).isSubset(of: beginning) {

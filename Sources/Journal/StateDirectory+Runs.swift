@@ -6,7 +6,9 @@ extension StateDirectory {
         try Disk.names(in: "\(path)/runs").compactMap(RunID.init).sorted(by: >).map(reader)
     }
 
-    /// The newest run; reads no other. A directory without run.json is none.
+    /// The newest run; reads no other.
+    ///
+    /// A directory without run.json is none.
     public func newestRun() throws(JournalError) -> RunReader? {
         for name in try Disk.names(in: "\(path)/runs").reversed() {
             guard let id = RunID(name) else { continue }

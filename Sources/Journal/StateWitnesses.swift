@@ -61,8 +61,9 @@ struct StateWitnesses: Sendable {
     /// Whether the directory called like `run` is one in which a run has begun.
     func hasBegun(_ run: RunID) -> Bool { !foreign.contains(run.description) && !stillborn.contains(run.description) }
 
-    /// Whether nothing knows of a record of the run: it was cut off before its first one. The next run
-    /// then knows of its run.json alone.
+    /// Whether nothing knows of a record of the run: it was cut off before its first one.
+    ///
+    /// The next run then knows of its run.json alone.
     func neverBegan(_ run: RunReader) -> Bool {
         formats[run.id] ?? 0 >= 2 && anchors(of: run.id).allSatisfy { $0.sequence == 0 }
     }

@@ -74,16 +74,6 @@ import Testing
         try bench.expectIntact()
     }
 
-    @Test func refusesAnotherInventory() async throws {
-        var bench = try await Self.failedInSecond()
-        let before = bench.inventory.digest
-        bench.inventory = try Bench.inventory(blanks: 1)
-        let error = try await Self.refusal(bench)
-        #expect(error.cause.contains(before.prefix(12)))
-        #expect(error.cause.contains(bench.inventory.digest.prefix(12)))
-        #expect(before != bench.inventory.digest)
-    }
-
     @Test func refusesAnotherModulesRun() async throws {
         let bench = try await Self.failedInSecond()
         let id = try bench.newest().id

@@ -45,7 +45,10 @@ import Testing
     /// Killed between its name and its first record; the next run knows no more of it than its run.json.
     @Test func aRunThatWasKilledBeforeItsFirstRecordIsNotAccusedOnceAnotherHasFollowed() async throws {
         let state = try Scratch().state()
-        let stillborn = try await newRun(in: state)
+        let description = RunDescription(
+            module: "11", steps: allSteps, runnerVersion: "1.0", inventoryPath: "/i.json", inventoryDigest: "00",
+            inventory: Array("{}".utf8), plan: Array("a plan".utf8))
+        let stillborn = try await newRun(description, in: state)
         unlink("\(stillborn.path)/audit.jsonl")
         unlink("\(state.path)/heads.jsonl")
         #expect(try AuditVerifier(state).verifyAll().isIntact)

@@ -73,7 +73,7 @@ import Testing
             { _ = try await newRun(in: state) }, { _ = try AuditVerifier(state) },
         ] as [() async throws -> Void] {
             let error = await #expect(throws: JournalError.self) { try await work() }
-            #expect(error?.format == 99 && error?.line == 3)
+            #expect(error?.format == 99 && error?.line == 4)
         }
         #expect(try contents(path) == theirs)
     }

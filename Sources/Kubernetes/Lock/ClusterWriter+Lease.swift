@@ -183,9 +183,10 @@ extension ClusterWriter {
             .leaseHeld(record), attempt: "take the lease of module \(module)",
             host: reader.hostName,
             cause: "held by \(record.holder ?? "somebody")\(since) "
-                + "with run \(record.runID ?? "unknown")\(record.step.map { ", at step \($0)" } ?? ""); it expires in \(left) s unless renewed",
-            remedy: "wait for that run to finish, with --lock-wait or by hand; if its process is gone, wait \(left) s or use "
-                + "`runner unlock \(record.runID ?? "RUN")`",
+                + "with run \(record.runID ?? "unknown")"
+                + "\(record.step.map { ", at step \($0)" } ?? ""); it expires in \(left) s unless renewed",
+            remedy: "wait for that run to finish, with --lock-wait or by hand; if its process is gone, "
+                + "wait \(left) s or use `runner unlock \(record.runID ?? "RUN")`",
             kind: .busy)
     }
 

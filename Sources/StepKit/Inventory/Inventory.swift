@@ -33,8 +33,10 @@ public struct Inventory: Sendable {
     let sections: [any InventorySection]
     /// The canonical path of the file.
     public let path: String
+    /// The file's bytes.
+    public let bytes: [UInt8]
     /// The SHA-256 digest of the file's bytes, in lower-case hexadecimal.
-    public let digest: String
+    public var digest: String { SHA256.hash(data: bytes).hex }
 
     /// The hosts that serve the Kubernetes API.
     public var masters: [Host] { hosts.filter { $0.roles.contains(.master) } }
@@ -45,9 +47,9 @@ public struct Inventory: Sendable {
     /// The host that keeps backups.
     public var backupHost: Host? { hosts.first { $0.name == backup?.host } }
 
-    private init(_ reader: ObjectReader, for modules: [Module], path: String, digest: String) {
+    private init(_ reader: ObjectReader, for modules: [Module], path: String, bytes: [UInt8]) {
         self.path = path
-        self.digest = digest
+        self.bytes = bytes
         _ = reader.optional("$schema", .anyText)
         _ = reader.value("version", .integer(1...1))
         name = reader.value("name", .label)
@@ -90,8 +92,7 @@ public struct Inventory: Sendable {
             let root = try JSONNode.read(try utf8Text(bytes))
             session.place("", at: root.position)
             let reader = ObjectReader(root, path: "", pattern: "", session: session)
-            let digest = SHA256.hash(data: bytes).hex
-            let inventory = Inventory(reader, for: modules, path: path, digest: digest)
+            let inventory = Inventory(reader, for: modules, path: path, bytes: bytes)
             reader.finish()
             inventory.checkTogether(session)
             if session.problems.isEmpty {
@@ -107,7 +108,7 @@ public struct Inventory: Sendable {
     static func knownKeys(for modules: [Module]) -> [ReadingSession.Key] {
         let session = ReadingSession(folder: "/", home: "/", isProbe: true)
         let reader = ObjectReader(nil, path: "", pattern: "", session: session)
-        _ = Inventory(reader, for: modules, path: "", digest: "")
+        _ = Inventory(reader, for: modules, path: "", bytes: [])
         return session.keys
     }
 

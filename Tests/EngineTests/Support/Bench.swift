@@ -82,9 +82,12 @@ struct Bench: Sendable {
         inventory = try Self.inventory()
     }
 
-    /// The shipped inventory with some blanks behind it, which change nothing but its digest.
-    static func inventory(blanks: Int = 0) throws -> Inventory {
-        let text = try Shipped.inventoryText()
+    /// The shipped inventory with these changes, and some blanks behind it, which change nothing but its
+    /// digest.
+    static func inventory(
+        blanks: Int = 0, _ changes: [(old: String, new: String)] = []
+    ) throws -> Inventory {
+        let text = try Shipped.inventoryText(changes)
         return try Inventory.parse(
             Array((text + String(repeating: " ", count: blanks)).utf8), path: "/etc/inventory.json", for: [module11])
     }
