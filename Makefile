@@ -10,12 +10,12 @@ PACKAGES := libssh2-1-dev libpq-dev pkg-config shellcheck ruby
 # What shares memory between threads is tested under Thread Sanitizer, and only there; but for two suites that have one
 # thread and take long with it.
 SANITIZED := SSHTests EngineTests JournalTests
-UNSANITIZED_SUITES := ^JournalTests\.(TamperTests|CrashTests)
+UNSANITIZED_SUITES := ^(JournalTests\.(TamperTests|CrashTests|BitFlipTests)|EngineTests\.FailpointTests)
 # One after the other: each starts servers of its own and watches the clock, and the machine has two cores.
 UNIT_TESTS := ^ClientKitTests ^StepKitTests ^StepsTests ^PostgresTests ^RedisTests ^KubernetesTests ^RunnerTests \
 	$(UNSANITIZED_SUITES)
 
-.PHONY: demo test rehearse lint docs bench release packages sanitize
+.PHONY: demo test torture rehearse lint docs bench release packages sanitize
 
 demo: release
 	Tests/lab/demo
@@ -26,6 +26,13 @@ test: packages
 	for tests in $(foreach t,$(UNIT_TESTS),'$(t)'); do swift test --skip-build --filter "$$tests" || exit 1; done
 	$(MAKE) sanitize
 	swift test --skip-build --no-parallel --filter '^LabTests\.RunTests'
+
+# All of what `make test` does a part of: every failpoint each time that it is reached.
+torture: packages
+	swift build --build-tests $(SWIFT_BUILD_FLAGS)
+	RUNNER_TORTURE=1 swift test --skip-build --filter '^EngineTests\.FailpointTests'
+	swift test --skip-build --filter '^JournalTests\.(TamperTests|CrashTests|BitFlipTests)'
+	swift test --skip-build --filter '^RunnerTests\.(StillbornRunTests|ConcurrentRunsTests)'
 
 # The long ones: every failure of the record with its remedy, every kind of drift, plans, backups, resets.
 rehearse: packages

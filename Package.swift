@@ -95,11 +95,17 @@ let package = Package(
                 "ClientKit", "DataServers", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps", "TestSupport",
             ],
             resources: [.copy("Fixtures")], swiftSettings: strict),
+        .executableTarget(
+            name: "EngineCrash",
+            dependencies: [
+                "ClientKit", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps",
+            ],
+            path: "Tests/EngineCrash", swiftSettings: strict),
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "ClientKit", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps",
-                "TestSupport",
+                "ClientKit", "Engine", "EngineCrash", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit",
+                "Steps", "TestSupport",
             ],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(

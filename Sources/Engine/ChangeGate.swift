@@ -14,8 +14,10 @@ struct ChangeGate: ActivityObserver {
     var inputDigester: (any InputDigester)? { journal.inputDigester }
 
     nonisolated(nonsending) func willBegin(_ activity: Activity) async throws {
+        if activity.effect == .change { try failpoint("change.decide") }
         try requireTime(for: activity)
         try await journal.willBegin(activity)
+        if activity.effect == .change { try failpoint("change.recorded") }
         do {
             // To record it may have taken long.
             try requireTime(for: activity)
@@ -33,7 +35,9 @@ struct ChangeGate: ActivityObserver {
     nonisolated(nonsending) func didEnd(
         _ activity: Activity, _ outcome: ActivityOutcome
     ) async throws {
+        if activity.effect == .change { try failpoint("change.made") }
         try await journal.didEnd(activity, outcome)
+        if activity.effect == .change { try failpoint("change.ended") }
     }
 
     private func requireTime(for activity: Activity) throws {

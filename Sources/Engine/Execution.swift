@@ -40,6 +40,7 @@ struct Execution: Sendable {
 
     private func performSteps() async throws {
         runner.events(.preflightBegan)
+        try failpoint("site.open")
         let began = ContinuousClock.now
         let term = LeaseTerm(module: runner.module.number, clock: runner.clock)
         let gate = ChangeGate(journal: journal, term: term)
@@ -63,6 +64,7 @@ struct Execution: Sendable {
         _ site: any OpenSite, keeper: LeaseKeeper, began: ContinuousClock.Instant
     ) async throws -> LeaseTaking {
         try await site.throughMasters(reporter: notes.reporter()) { writer in
+            try failpoint("lease.observe")
             try await site.observeLease()
             try await preflight(writer.with(options: runOptions).reader)
             runner.events(.preflightPassed(began.duration(to: .now)))
@@ -81,6 +83,7 @@ struct Execution: Sendable {
         }
         let problems = try await runner.module.runPreflight(site)
         try Task.checkCancellation()
+        try failpoint("preflight.decide")
         guard problems.isEmpty else { throw CombinedFailure("run the preflight checks", problems) }
         try await journal.record(.preflight(PreflightResult(absent: site.absentNodes.map(\.name))))
     }
@@ -93,6 +96,7 @@ struct Execution: Sendable {
         } onFailover: { lost, _ in
             try await warn(lost)
         }
+        try failpoint("plan.unmoved")
         try await journal.record(.planComparison)
     }
 
@@ -141,6 +145,7 @@ struct Execution: Sendable {
         if !failure.isInterruption { runner.events(.stepFailed(step.id, duration)) }
         await notes.allRecorded()
         do {
+            try failpoint("step.failing")
             try await journal.failStep(
                 step.id.rawValue, result: failure.isInterruption ? .interrupted : .failed,
                 error: failure.message)

@@ -13,10 +13,12 @@ struct LeaseKeeper: Sendable {
 
     /// Takes the lease; throws an error of kind `busy` that names who holds it.
     func take() async throws -> LeaseTaking {
+        try failpoint("lease.take")
         let asked = term.clock.now()
         let lease = try await ChangeGate.$isWritingLease.withValue(true) {
             try await site.takeLease(run: journal.id.description)
         }
+        try failpoint("lease.taken")
         try term.begin(asked: asked, duration: lease.duration)
         return lease
     }
@@ -27,6 +29,7 @@ struct LeaseKeeper: Sendable {
         of lease: LeaseTaking, _ work: @escaping @Sendable () async throws -> Void
     ) async throws {
         try await withCleanup(release) {
+            try failpoint("lease.record")
             try await record(lease)
             try await renewing(lease, during: work)
         }
@@ -123,7 +126,9 @@ struct LeaseKeeper: Sendable {
 
     private func release() async {
         do {
+            try failpoint("lease.release")
             try await journal.record(.lockReleased)
+            try failpoint("lease.release-recorded")
             try await ChangeGate.$isWritingLease.withValue(true) {
                 try await site.releaseLease(auditHead: journal.head.description)
             }

@@ -67,6 +67,7 @@ public struct ModuleRunner: Sendable {
         let wait = LockWait(lockWait, events: events)
         let lock = try await acquireLock(in: state, wait)
         defer { release(lock) }
+        try failpoint("run.decide")
         if !isNew { try await requireNoUnfinishedRun(in: state) }
         let description = RunDescription(
             module: moduleName, steps: steps.map(\.id.rawValue), options: options.record,
@@ -76,6 +77,7 @@ public struct ModuleRunner: Sendable {
             description, in: state, holding: lock, redactor: redactor)
         if let signer { await journal.sign(with: signer) }
         for text in journal.warnings { events(.warning(text)) }
+        try failpoint("run.created")
         let execution = Execution(
             runner: self, journal: journal, steps: steps, options: options, finished: [],
             isResumed: false, lockWait: wait,
@@ -91,7 +93,9 @@ public struct ModuleRunner: Sendable {
         let wait = LockWait(lockWait, events: events)
         let lock = try await acquireLock(in: state, wait)
         defer { release(lock) }
+        try failpoint("resume.decide")
         guard let run = try await unfinishedRun(id, in: state) else { return nil }
+        try failpoint("resume.chosen")
         let (steps, changes) = try await steps(of: run)
         let plan = try await plan(of: run)
         try await runBlocking { try lock.assign(to: run.id) }
@@ -101,6 +105,7 @@ public struct ModuleRunner: Sendable {
                 runnerVersion: version, inventoryPath: inventory.path, inventoryDigest: inventory.digest,
                 why: why),
             redactor: redactor)
+        try failpoint("resume.begun")
         warn(of: reopened)
         for text in changes + programChanges(since: reopened) {
             events(.warning(text))

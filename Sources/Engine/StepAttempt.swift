@@ -18,13 +18,18 @@ struct StepAttempt {
         try Task.checkCancellation()
         if hasCheckpoint, step is any StepOnRequest { return .inPlace }
         let name = step.id.rawValue
+        try failpoint("step.begin")
         try await journal.beginStep(name)
+        try failpoint("step.check")
         let finding = try await step.check(site.reader)
+        try failpoint("step.checked")
         try planGuard?.admit(finding, of: step.id)
         let changes = finding.changes.map(RecordedChange.init)
         try await journal.recordCheck(of: name, inPlace: finding == .inPlace, changes: changes)
+        try failpoint("step.decide")
         guard case .drifted(let missing) = finding else {
             await notes.allRecorded()
+            try failpoint("step.in-place")
             if !hasCheckpoint { try await journal.finishStep(name, .inPlace) }
             return .inPlace
         }
@@ -38,10 +43,13 @@ struct StepAttempt {
         let count = "\(missing.count) \(missing.count == 1 ? "change" : "changes")"
         events(.stepProgress(step.id, .init("applying \(count)")))
         await site.reader.forgetPrefetch()
+        try failpoint("step.apply")
         try await step.apply(missing, to: site)
+        try failpoint("step.applied")
         events(.stepProgress(step.id, .init("verifying")))
         try await step.verify(site.reader)
         await notes.allRecorded()
+        try failpoint("step.verified")
         try await journal.finishStep(name, .applied, changes: changes)
         return .applied(missing)
     }

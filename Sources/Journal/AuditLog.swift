@@ -32,6 +32,7 @@ final class AuditLog {
         entry.sequence = head.sequence + 1
         entry.previous = head.hash
         let line = try SealedJSON.line(entry)
+        try failpoint("record.append")
         do throws(JournalError) {
             try file.write(line + [UInt8(ascii: "\n")])
         } catch {
@@ -53,6 +54,7 @@ final class AuditLog {
         if let broken { throw broken }
         guard isUnsynced else { return }
         do throws(JournalError) {
+            try failpoint("record.sync")
             try disk.syncData(file)
         } catch {
             broken = error

@@ -46,6 +46,7 @@ struct HeadList {
             disk.releaseReserve(after: error)
             throw error
         }
+        try failpoint("head.written")
         try disk.syncData(file)
         if isNew { try disk.syncDirectory(Disk.split(path).folder) }
         try file.close()

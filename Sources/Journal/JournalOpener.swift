@@ -23,6 +23,7 @@ actor JournalOpener {
         // Runs of other modules are named and chained to their predecessors here too, one at a time.
         let naming = try Descriptor("\(state.path)/runs.lock", O_RDWR | O_CREAT)
         try naming.lock(within: .seconds(20))
+        try failpoint("runs.locked")
         let id = try newID(module: description.module)
         try lock.assign(to: id, origin: description.origin)
         let asides = try state.setAside(module: id.module)
@@ -39,13 +40,16 @@ actor JournalOpener {
             steps: description.steps, plan: description.plan.map { SHA256.hash(data: $0).hex },
             options: description.options.isEmpty ? nil : description.options, files: announced,
             previous: predecessor)
+        try failpoint("run.described")
         let bytes = try SealedJSON.file(header)
         let path = try makeDirectory(id, bytes, files)
+        try failpoint("run.named")
         try naming.unlock()
         try naming.close()
         let genesis = AuditHead(sequence: 0, hash: SHA256.hash(data: bytes).hex)
         let log = try AuditLog(path: "\(path)/audit.jsonl", disk: disk, length: 0, head: genesis)
         try disk.syncDirectory(path)
+        try failpoint("run.log-opened")
         let damage = predecessor?.damage.map { "\(predecessor?.warning ?? ""): \($0.problem)" }
         let journal = RunJournal(
             id: id, state: state, log: log, redactor: redactor, executor: executor,
@@ -66,11 +70,14 @@ actor JournalOpener {
         _ id: RunID, _ header: [UInt8], _ files: [(name: String, bytes: [UInt8])]
     ) throws(JournalError) -> String {
         let (nursery, path) = (state.nursery(id), state.reader(id).path)
+        try failpoint("run.directory")
         guard try disk.makeDirectory(nursery) else { throw .system("create", nursery, EEXIST) }
         for name in ["checkpoints", "steps", "evidence"] { try disk.makeDirectory("\(nursery)/\(name)") }
         for (name, bytes) in files { try disk.writeWhole(bytes, to: "\(nursery)/\(name)") }
+        try failpoint("run.header")
         // Syncs the directory too, and with it the names made above.
         try disk.writeWhole(header, to: "\(nursery)/run.json")
+        try failpoint("run.naming")
         try disk.setAside(nursery, as: path)
         return path
     }
@@ -87,10 +94,12 @@ actor JournalOpener {
         _ = try (run.outcome(), run.earlierOutcomes(), run.checkpoints())
         let program = try program(process.runnerVersion, process.arguments)
         let known = try HeadList.read(state.path).heads[run.id] ?? []
+        try failpoint("resume.recover")
         let recovered = try LogRecovery(run: run, disk: disk)
             .repair(knownHeads: known.map { AuditAnchor($0, source: HeadList.name) })
         let log = try AuditLog(
             path: "\(run.path)/audit.jsonl", disk: disk, length: recovered.length, head: recovered.head)
+        try failpoint("resume.recovered")
         // A checkpoint whose name a killed process had not yet made durable is about to be relied
         // upon.
         try disk.syncDirectory("\(run.path)/checkpoints")
@@ -117,6 +126,7 @@ actor JournalOpener {
         for (step, why) in damaged.sorted(by: { $0.key < $1.key }) {
             try await journal.withdrawCheckpoint(of: step, because: why)
         }
+        try failpoint("resume.reopened")
         return RunJournal.Reopened(
             journal: journal, header: header, program: program, tornTail: recovered.tornTail?.tail, finished: finished,
             damaged: damaged, unknown: recovered.unknown)
@@ -158,7 +168,9 @@ extension RunJournal {
         var entry = blank(content.redacted(by: redactor), step: nil)
         entry.files = files
         try append(entry, durable: true)
+        try failpoint("opening.recorded")
         try heads.append(id, log.head)
+        try failpoint("opening.witnessed")
     }
 
     /// The first record of a later process; then the outcome of the one before gets another name.
@@ -171,6 +183,7 @@ extension RunJournal {
         try recordOpening(.runResume(opening), files: files.isEmpty ? nil : files)
         for file in files {
             guard let was = file.was else { continue }
+            try failpoint("outcome.set-aside")
             try disk.setAside("\(path)/\(was)", as: "\(path)/\(file.path)")
         }
     }
@@ -181,6 +194,7 @@ extension RunJournal {
         var entry = blank(.tornTail(TornLine(text: text, line: tail.line)), step: nil)
         entry.files = [torn.record]
         try append(entry, durable: true)
+        try failpoint("torn.recorded")
         try disk.commit(torn.staged)
     }
 

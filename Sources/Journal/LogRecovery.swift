@@ -61,6 +61,7 @@ struct LogRecovery {
         }
         let judgement = try ledger.judge()
         for (file, temporary) in judgement.unfinished {
+            try failpoint("file.finish")
             try disk.setAside("\(run.path)/\(temporary)", as: "\(run.path)/\(file.path)")
         }
         let torn = try defect.map { found throws(JournalError) in try setAside(found, path) }
@@ -79,7 +80,9 @@ struct LogRecovery {
         let file = Disk.freeName("\(run.path)/audit.torn-")
         let record = FileRecord(Disk.split(file).name, torn)
         let staged = try disk.stage(torn, for: file)
+        try failpoint("torn.staged")
         try log.truncate(to: defect.offset)
+        try failpoint("torn.cut")
         try disk.sync(log)
         let tail = RunJournal.TornTail(
             line: defect.line, bytes: torn.count, file: record.path, sha256: record.sha256)

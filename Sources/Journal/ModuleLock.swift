@@ -48,6 +48,7 @@ public final class ModuleLock: Sendable {
             throw try busy(module, path, in: state)
         }
         let lock = ModuleLock(file)
+        try failpoint("lock.taken")
         try lock.write(nil, origin)
         return lock
     }
@@ -85,6 +86,7 @@ public final class ModuleLock: Sendable {
 
     /// Names the run that holds the module, for those who are turned away.
     public func assign(to run: RunID, origin: Origin = .current()) throws(JournalError) {
+        try failpoint("lock.assign")
         try write(run, origin)
     }
 
@@ -111,6 +113,7 @@ public final class ModuleLock: Sendable {
 
     /// Frees the module.
     public func release() throws(JournalError) {
+        try failpoint("lock.release")
         try file.truncate(to: 0)
         try file.unlock()
         try file.close()

@@ -58,6 +58,7 @@ extension RunJournal {
         var entry = blank(.checkpointWithdrawn(redactor.redact(reason)), step: step)
         entry.files = [FileRecord(aside, content, was: file)]
         try append(entry, durable: true)
+        try failpoint("checkpoint.withdraw")
         try disk.setAside("\(path)/\(file)", as: "\(path)/\(aside)")
     }
 
@@ -84,11 +85,15 @@ extension RunJournal {
     func keep(
         _ content: [UInt8], as file: String, announcedBy entry: AuditEntry, with others: [FileRecord] = []
     ) throws(JournalError) {
+        try failpoint("file.stage")
         let staged = try disk.stage(content, for: "\(path)/\(file)")
+        try failpoint("file.announce")
         var entry = entry
         entry.files = [FileRecord(file, content)] + others
         try append(entry, durable: true)
+        try failpoint("file.commit")
         try disk.commit(staged)
+        try failpoint("file.committed")
     }
 
     /// A name that becomes a file's must not lead elsewhere.

@@ -122,6 +122,7 @@ public actor RunJournal {
     public func finish(
         _ result: RunResult, exitCode: Int32, error: String? = nil, step: String? = nil, counts: [String: Int] = [:]
     ) async throws(JournalError) -> RunOutcome {
+        try failpoint("outcome.decide")
         currentStep = nil
         let own = ["records": log.appended + 1, "commands": commands, "syncs": disk.syncCount]
         let counts = counts.merging(own) { _, own in own }
@@ -135,9 +136,11 @@ public actor RunJournal {
             try keep(bytes, as: "outcome.json", announcedBy: entry, with: transcripts.values.map(\.announcement))
         }
         isFinished = true
+        try failpoint("outcome.written")
         try disk.syncDirectory(path)
         try await signHead(step: nil)
         try usingReserve { () throws(JournalError) in try heads.append(id, log.head) }
+        try failpoint("outcome.witnessed")
         try log.close()
         transcripts = [:]
         return outcome

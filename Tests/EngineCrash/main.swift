@@ -1,0 +1,52 @@
+// The engine on a platform of files, in a process of its own, so that it can be killed or stopped at
+// any of its failpoints: `EngineCrash run STATE PLATFORM INVENTORY`, or `resume`.
+//
+// Standard output says how it ended. Exit status 3: something was done twice.
+import ClientKit
+import Engine
+import Foundation
+import Glibc
+import Journal
+import StepKit
+import Steps
+
+let arguments = CommandLine.arguments
+do {
+    let platform = Platform(path: arguments[3])
+    let inventory = try Inventory.load(path: arguments[4], for: [module11])
+    let runner = ModuleRunner(
+        module: platform.module, inventory: inventory, redactor: Redactor(),
+        provider: PlatformProvider(platform: platform, inventory: inventory), version: "1.0-crash",
+        interruptionStatus: { 130 },
+        events: { if case .warning(let text) = $0 { print("warning: \(text)") } })
+    let state = try StateDirectory.prepare(arguments[2], minimumFree: 1 << 16)
+    let plan: ModulePlan.File? =
+        if arguments[1] == "run", arguments.count > 5 {
+            try await ModulePlan.read(from: arguments[5], for: platform.module)
+        } else { nil }
+    switch arguments[1] {
+    case "plan":
+        try await ModulePlan(
+            of: platform.module, inventory: inventory, version: "1.0-crash", redactor: Redactor(),
+            provider: PlatformProvider(platform: platform, inventory: inventory), warn: { print($0) }
+        ).write(to: arguments[5])
+    case "run":
+        let summary = try await runner.run(StepSelection(), plan: plan, isNew: true, in: state)
+        end(with: summary)
+    case "resume":
+        guard let summary = try await runner.resume(nil, in: state) else {
+            print("nothing to resume")
+            exit(0)
+        }
+        end(with: summary)
+    default: exit(64)
+    }
+} catch {
+    print("error: \(error)")
+    exit(1)
+}
+
+func end(with summary: RunSummary) -> Never {
+    print("ended: \(summary.failure?.message ?? "done")")
+    exit(summary.failure?.exitStatus(interrupted: 130) ?? 0)
+}
