@@ -26,7 +26,7 @@
             switch chosen[2] {
             case "kill": kill(getpid(), SIGKILL)
             // To this very thread, which does nothing more before it stops.
-        case "pause": raise(SIGSTOP)
+            case "pause": raise(SIGSTOP)
             default: return true
             }
             return false

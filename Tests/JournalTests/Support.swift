@@ -55,11 +55,11 @@ func newRun(
 extension RunJournal {
     /// Goes on with a run as the same version with the same inventory does.
     static func reopen(
-        _ run: RunReader, in state: StateDirectory, redactor: Redactor
+        _ run: RunReader, in state: StateDirectory, redactor: Redactor, why: RunReason = RunReason()
     ) async throws(JournalError) -> Reopened {
         let process = RunProcess(
             runnerVersion: "1.0", arguments: ["runner", "resume"], inventoryPath: "/etc/inventory.json",
-            inventoryDigest: String(repeating: "0", count: 64))
+            inventoryDigest: String(repeating: "0", count: 64), why: why)
         return try await reopen(run, in: state, by: process, redactor: redactor)
     }
 }

@@ -93,7 +93,8 @@ import Testing
         #expect(entries.last?.text?.contains("ssh-add \(signed.keyFile("operator"))") == true)
         let again = try await RunJournal.reopen(
             signed.run, in: signed.state,
-            by: RunProcess(runnerVersion: "1.0", inventoryPath: "/i.json", inventoryDigest: "00"), redactor: Redactor()).journal
+            by: RunProcess(runnerVersion: "1.0", inventoryPath: "/i.json", inventoryDigest: "00"), redactor: Redactor()
+        ).journal
         await again.sign(with: OperatorSigner(key: signed.key("operator")))
         try await again.finish(.succeeded, exitCode: 0)
         let covered = try await signed.verify()

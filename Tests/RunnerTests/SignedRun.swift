@@ -61,7 +61,8 @@ final class SignedRun {
         try await journal.finish(.failed, exitCode: 1, error: "the link was lost", step: steps[2])
         let again = try await RunJournal.reopen(
             journal.reader, in: state,
-            by: RunProcess(runnerVersion: "1.0", inventoryPath: "/i.json", inventoryDigest: "00"), redactor: Redactor()).journal
+            by: RunProcess(runnerVersion: "1.0", inventoryPath: "/i.json", inventoryDigest: "00"), redactor: Redactor()
+        ).journal
         if let signer { await again.sign(with: signer) }
         try await play(steps[2], in: again)
         try await again.finish(.succeeded, exitCode: 0, counts: ["applied": 3])
