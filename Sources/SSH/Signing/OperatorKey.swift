@@ -140,9 +140,6 @@ public struct OperatorKey: Sendable {
     private func blocking<Value: Sendable>(
         _ work: @escaping @Sendable () throws(Refusal) -> Value
     ) async throws(Refusal) -> Value {
-        let result: Result<Value, Refusal> = await withCheckedContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(returning: Result(catching: work)) }
-        }
-        return try result.get()
+        try await blockingResult(of: work).get()
     }
 }
