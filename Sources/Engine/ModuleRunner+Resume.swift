@@ -34,6 +34,8 @@ extension ModuleRunner {
     /// remedy may have been this very run.
     func requireNoUnfinishedRun(in state: StateDirectory) async throws {
         guard let run = try await unfinishedRun(nil, in: state) else { return }
+        // What was left unfinished then, as a reset that was given up, holds up no later run.
+        if try await runBlocking({ try state.hasSucceeded(since: run.id) }) { return }
         let outcome = try await runBlocking { try run.outcome().content }
         let step = outcome?.step.map { " at step \($0)" } ?? ""
         guard let outcome, outcome.result == .failed else {

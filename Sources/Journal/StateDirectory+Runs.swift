@@ -46,6 +46,15 @@ extension StateDirectory {
         return nil
     }
 
+    /// Whether a run of the same module succeeded after the run `id`.
+    public func hasSucceeded(since id: RunID) throws(JournalError) -> Bool {
+        for run in try runs() where run.id.module == id.module {
+            if run.id == id { return false }
+            if try run.outcome().content?.result == .succeeded { return true }
+        }
+        return false
+    }
+
     func reader(_ id: RunID) -> RunReader {
         RunReader(id: id, path: "\(path)/runs/\(id)")
     }
