@@ -141,7 +141,7 @@ struct TestAgent {
         #expect(try await refusal(key).cause.contains("does not respond"))
         let silent = try SilentUnixListener(path: "\(keys.folder)/silent")
         let waiting = OperatorKey(
-            .agent(publicKey: "\(path).pub"), agentSocket: "\(keys.folder)/silent", patience: 1
+            .agent(publicKey: "\(path).pub"), agentSocket: "\(keys.folder)/silent", answerLimit: 1
         ) { _ in nil }
         let started = ContinuousClock.now
         #expect(try await refusal(waiting).cause == "the agent did not sign: it gave no answer in time")

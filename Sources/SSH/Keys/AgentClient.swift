@@ -40,11 +40,11 @@ struct AgentClient: Sendable {
 
     let socketPath: String
     /// After so many seconds without an answer the agent is given up.
-    private let patience: Int
+    private let answerLimit: Int
 
     /// Uses the agent at `socketPath`, or the one that the environment names.
-    init(socketPath: String?, patience: Int = 60) throws(Failure) {
-        self.patience = patience
+    init(socketPath: String?, answerLimit: Int = 60) throws(Failure) {
+        self.answerLimit = answerLimit
         guard let path = socketPath ?? getenv("SSH_AUTH_SOCK").map({ String(cString: $0) }), !path.isEmpty else {
             throw .noSocket
         }
@@ -114,7 +114,7 @@ struct AgentClient: Sendable {
         let descriptor = DescriptorReserve.keeping(
             socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0))
         guard descriptor >= 0 else { throw .unreachable(socketPath, errno) }
-        var limit = timeval(tv_sec: patience, tv_usec: 0)
+        var limit = timeval(tv_sec: answerLimit, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         let result = withUnsafePointer(to: &address) {

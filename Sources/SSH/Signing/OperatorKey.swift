@@ -13,7 +13,7 @@ public struct OperatorKey: Sendable {
 
     private let identity: SSHDestination.Identity
     private let agentSocket: String?
-    private let patience: Int
+    private let answerLimit: Int
     private let passphrase: @Sendable (String) async -> Secret?
 
     /// Nothing is read or asked yet.
@@ -21,15 +21,15 @@ public struct OperatorKey: Sendable {
     /// - Parameters:
     ///   - identity: The key that hosts are logged in to with.
     ///   - agentSocket: The agent's socket; `SSH_AUTH_SOCK` where nil.
-    ///   - patience: How many seconds the agent may take, which may ask its user.
+    ///   - answerLimit: How many seconds the agent may take, which may ask its user.
     ///   - passphrase: Asks for the passphrase of the key file at a path.
     public init(
-        _ identity: SSHDestination.Identity, agentSocket: String? = nil, patience: Int = 20,
+        _ identity: SSHDestination.Identity, agentSocket: String? = nil, answerLimit: Int = 20,
         passphrase: @escaping @Sendable (String) async -> Secret?
     ) {
         self.identity = identity
         self.agentSocket = agentSocket
-        self.patience = patience
+        self.answerLimit = answerLimit
         self.passphrase = passphrase
     }
 
@@ -107,7 +107,7 @@ public struct OperatorKey: Sendable {
         let name = wanted.hasSuffix(".pub") ? String(wanted.dropLast(4)) : wanted
         let load = wanted.hasPrefix("SHA256:") ? "ssh-add with the file of that key" : "ssh-add \(name)"
         do throws(AgentClient.Failure) {
-            let agent = try AgentClient(socketPath: agentSocket, patience: patience)
+            let agent = try AgentClient(socketPath: agentSocket, answerLimit: answerLimit)
             guard let key = try agent.identities().first(where: { $0.fingerprint == fingerprint }) else {
                 throw .lacksKey
             }
