@@ -43,22 +43,13 @@ import Testing
     }
 
     @Test func aRunBesideOneThatWasCutOffIsRefusedUnlessItIsAskedFor() async throws {
-        let bench = try Bench()
-        let left = Box<Bench>()
-        bench.world.on("second.apply") { _ in
-            left.value = try bench.crashed()
-            throw failure(.failed)
-        }
-        _ = try await bench.run()
-        bench.world.calm()
-        bench.world.forgetCalls()
-        let cutOff = try #require(left.value)
+        let cutOff = try await Bench.killedInSecond()
         let id = try cutOff.newest().id
         let error = await #expect(throws: StepFailure.self) { try await cutOff.run() }
         #expect(error?.kind == .usage)
         #expect(error?.cause == "run \(id) was cut off and is not finished")
         #expect(error?.remedy.contains("--new") == true)
-        #expect(bench.world.calls.isEmpty)
+        #expect(cutOff.world.calls.isEmpty)
         #expect(try cutOff.state.runs().map(\.id) == [id])
         #expect(try await cutOff.run(isNew: true).failure == nil)
         // Which settles it.

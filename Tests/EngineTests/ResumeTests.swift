@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test(arguments: Damage.allCases) func aDamagedCheckpointDoesNotCountAndIsTold(_ damage: Damage) async throws {
-        let bench = try await Self.diedInSecond()
+        let bench = try await Bench.killedInSecond()
         let file = "\(try bench.newest().path)/checkpoints/first.json"
         try Self.rewrite(file, damage.done)
         let summary = try await bench.resume()
@@ -134,7 +134,7 @@ import Testing
     }
 
     @Test func theTornEndOfALogIsKeptAsideAndTold() async throws {
-        let bench = try await Self.diedInSecond()
+        let bench = try await Bench.killedInSecond()
         let log = "\(try bench.newest().path)/audit.jsonl"
         let torn = Array(#"{"v":1,"seq":9,"kind":"st"#.utf8)
         try Self.rewrite(log) { $0 + torn }
@@ -146,7 +146,7 @@ import Testing
     }
 
     @Test func aLogWithABadLineInItsMiddleIsRefused() async throws {
-        let bench = try await Self.diedInSecond()
+        let bench = try await Bench.killedInSecond()
         let log = "\(try bench.newest().path)/audit.jsonl"
         try Self.rewrite(log) { bytes in
             var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
@@ -164,7 +164,7 @@ import Testing
     }
 
     @Test func anEditedHeaderIsRefused() async throws {
-        let bench = try await Self.diedInSecond()
+        let bench = try await Bench.killedInSecond()
         try Self.rewrite("\(try bench.newest().path)/run.json") { bytes in
             Array(String(decoding: bytes, as: UTF8.self).replacing("third", with: "thirt").utf8)
         }
@@ -192,20 +192,6 @@ import Testing
         bench.world.calm("second.apply")
         bench.world.forgetCalls()
         return bench
-    }
-
-    /// What a process leaves that was killed inside the second step's apply.
-    private static func diedInSecond() async throws -> Bench {
-        let bench = try Bench()
-        let left = Box<Bench>()
-        bench.world.on("second.apply") { _ in
-            left.value = try bench.crashed()
-            throw failure(.failed)
-        }
-        _ = try await bench.run()
-        bench.world.calm("second.apply")
-        bench.world.forgetCalls()
-        return try #require(left.value)
     }
 
     /// What a process leaves that was killed while a command of the first step was under way.

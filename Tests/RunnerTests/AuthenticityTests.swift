@@ -75,8 +75,7 @@ import Testing
         agent.arguments = ["-D", "-a", socket]
         agent.standardOutput = FileHandle.nullDevice
         try agent.run()
-        let deadline = ContinuousClock.now + .seconds(60)
-        while access(socket, F_OK) != 0, .now < deadline { try await Task.sleep(for: .milliseconds(5)) }
+        try await eventually("the agent listens") { access(socket, F_OK) == 0 }
         try runTool("/usr/bin/ssh-add", ["-q", signed.keyFile("operator")], environment: ["SSH_AUTH_SOCK": socket])
         try await signed.addRun(signer: OperatorSigner(key: key)) { step in
             guard step == signed.steps[0] else { return }
@@ -91,10 +90,7 @@ import Testing
         #expect(entries.filter { $0.kind == .headSigned }.count == 1)
         #expect(entries.filter { $0.kind == .headUnsigned }.count == 5)
         #expect(entries.last?.text?.contains("ssh-add \(signed.keyFile("operator"))") == true)
-        let again = try await RunJournal.reopen(
-            signed.run, in: signed.state,
-            by: RunProcess(runnerVersion: "1.0", inventoryPath: "/i.json", inventoryDigest: "00"), redactor: Redactor()
-        ).journal
+        let again = try await signed.reopen(signed.run)
         await again.sign(with: OperatorSigner(key: signed.key("operator")))
         try await again.finish(.succeeded, exitCode: 0)
         let covered = try await signed.verify()
@@ -106,15 +102,8 @@ import Testing
     /// the key: the record is intact then, and the signature tells.
     @Test func aRewrittenRecordIsFoundByTheSignature() async throws {
         let signed = try await SignedRun()
-        let other = signed.run
-        try await signed.addRun(signer: OperatorSigner(key: signed.key("operator")))
-        let stranger = signed.key("stranger")
-        var forger = try ForgedChain(signed.run, in: signed.state, borrowing: other) { statement in
-            try await stranger.sign(statement, namespace: "keybuzz-runner").armored
-        }
-        let seed = UInt64.random(in: 0...UInt64.max)
-        print("seed \(seed)")
-        var random = SeededGenerator(seed: seed)
+        var forger = try await signed.forger()
+        var random = SeededNumbers()
         let judge = try await AllowedSignersJudge(path: signed.allowed)
         let lines = forger.lines
         // What follows the last signed record is the record of that signature.
@@ -135,7 +124,7 @@ import Testing
     }
 
     /// Changes one digit or letter of a value, so that the record still reads well.
-    private static func edit(_ text: String, _ random: inout SeededGenerator) -> String {
+    private static func edit(_ text: String, _ random: inout SeededNumbers) -> String {
         let values = text.matches(of: /(?:elapsed_ms|duration_ms|login|text|purpose|machine)" ?: ?"?([a-z0-9 ]+)/)
         guard let value = values.randomElement(using: &random)?.output.1,
             let place = value.indices.randomElement(using: &random)
@@ -145,20 +134,5 @@ import Testing
         let old = text[place]
         let new = (old.isNumber ? digits : letters).filter { $0 != old }.randomElement(using: &random) ?? "x"
         return text.replacingCharacters(in: place...place, with: String(new))
-    }
-}
-
-/// A generator that gives the same numbers for the same seed (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -16,15 +16,7 @@ import Testing
             .appending(path: "common-\(UUID().uuidString)-\(Self.redisPassword)")
         defer { do { try FileManager.default.removeItem(at: scratch) } catch { Issue.record("\(error)") } }
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
-        for (name, text) in [
-            "postgres.env": "POSTGRES_SUPERUSER=kb_admin\nPOSTGRES_SUPERPASS=\(password)\n",
-            "redis.env": "REDIS_PASSWORD=\(Self.redisPassword)\n",
-            "ghcr.env": "GHCR_USERNAME=robot\nGHCR_TOKEN=ghp_0123456789abcdef\n",
-        ] {
-            let file = scratch.appending(path: name)
-            try Data(text.utf8).write(to: file)
-            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
-        }
+        try writeCredentials(in: scratch, postgres: password, redis: Self.redisPassword)
         try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: scratch.path)
         let inventory = try writeInventory(in: scratch)
         let state = scratch.appending(path: "state").path

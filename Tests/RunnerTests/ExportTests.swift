@@ -29,18 +29,10 @@ private struct Exported {
     }
 
     /// What verify.sh prints and exits with, where there are only those programs.
-    func verify(allowed: String? = nil) throws -> (status: Int32, output: String) {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(filePath: "\(tools)/sh")
-        process.arguments = ["\(folder)/verify.sh"] + (allowed.map { [$0] } ?? [])
-        process.environment = ["PATH": tools]
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: bytes, as: UTF8.self))
+    func verify(allowed: String? = nil) throws -> (output: String, status: Int32) {
+        try capture(
+            URL(filePath: "\(tools)/sh"), ["\(folder)/verify.sh"] + (allowed.map { [$0] } ?? []),
+            environment: ["PATH": tools])
     }
 
     var files: [String] {
@@ -139,12 +131,7 @@ private struct Exported {
     /// What somebody with the disk but not the key rewrites, verify.sh finds by the signature.
     @Test func verifyFindsARewrittenRecordByTheSignature() async throws {
         let signed = try await SignedRun()
-        let other = signed.run
-        try await signed.addRun(signer: OperatorSigner(key: signed.key("operator")))
-        let stranger = signed.key("stranger")
-        var forger = try ForgedChain(signed.run, in: signed.state, borrowing: other) { statement in
-            try await stranger.sign(statement, namespace: "keybuzz-runner").armored
-        }
+        var forger = try await signed.forger()
         for way in ForgedChain.Way.allCases {
             try await forger.forge(record: 4, way) { $0.replacing("\"elapsed_ms\":", with: "\"elapsed_ms\":9") }
             let answer = try Exported(signed, shell: Self.shells[0]).verify(allowed: signed.allowed)

@@ -12,25 +12,9 @@ import Testing
     private static func tool() throws -> String {
         let prepare = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "../in-toto/prepare").standardizedFileURL
-        let answer = try run(prepare.path, [], in: "/")
+        let answer = try capture(prepare, [], in: "/")
         try #require(answer.status == 0, "\(answer.output)")
         return try #require(answer.output.split(separator: "\n").last.map(String.init))
-    }
-
-    private static func run(
-        _ program: String, _ arguments: [String], in folder: String
-    ) throws -> (status: Int32, output: String) {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(filePath: program)
-        process.arguments = arguments
-        process.currentDirectoryURL = URL(filePath: folder)
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: bytes, as: UTF8.self))
     }
 
     /// A run, its layout, and how it is verified.
@@ -43,8 +27,8 @@ import Testing
             signed = try await SignedRun()
             tool = try InTotoTests.tool()
             layout = "\(signed.path)/root.layout"
-            let answer = try InTotoTests.run(
-                Program.runner.file.path,
+            let answer = try capture(
+                Program.runner.file,
                 [
                     "audit", "layout", "--state-dir", signed.state.path, "--allowed-signers", signed.allowed, "--key",
                     signed.keyFile("stranger"), "-o", layout, "\(signed.run.id)",
@@ -60,9 +44,9 @@ import Testing
             return "\(root)/keybuzz-runner-\(signed.run.id)"
         }
 
-        func verify(_ folder: String) throws -> (status: Int32, output: String) {
-            try InTotoTests.run(
-                tool,
+        func verify(_ folder: String) throws -> (output: String, status: Int32) {
+            try capture(
+                URL(filePath: tool),
                 [
                     "--layout", layout, "--verification-keys", "\(layout).pem", "--link-dir", "run/signatures",
                     "--inspection-timeout", "120", "-v",

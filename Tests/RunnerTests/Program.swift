@@ -12,15 +12,25 @@ enum Program: String {
 
     /// Runs it; what it wrote to both streams, and its exit status.
     func run(_ arguments: [String]) throws -> (output: String, status: Int32) {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = file
-        process.arguments = arguments
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return (String(decoding: bytes, as: UTF8.self), process.terminationStatus)
+        try capture(file, arguments)
     }
+}
+
+/// Runs a program to its end, in `folder` and with nothing but `environment` where these are given; what it wrote to both
+/// streams, and its exit status.
+func capture(
+    _ program: URL, _ arguments: [String], in folder: String? = nil, environment: [String: String]? = nil
+) throws -> (output: String, status: Int32) {
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = program
+    process.arguments = arguments
+    if let folder { process.currentDirectoryURL = URL(filePath: folder) }
+    if let environment { process.environment = environment }
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return (String(decoding: bytes, as: UTF8.self), process.terminationStatus)
 }

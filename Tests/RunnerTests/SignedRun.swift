@@ -41,6 +41,24 @@ final class SignedRun {
         try String(contentsOfFile: "\(keyFile(name)).pub", encoding: .utf8)
     }
 
+    /// A later process that goes on with `run`, and does not sign yet.
+    func reopen(_ run: RunReader) async throws -> RunJournal {
+        try await RunJournal.reopen(
+            run, in: state,
+            by: RunProcess(runnerVersion: "1.0", inventoryPath: "/i.json", inventoryDigest: "00"), redactor: Redactor()
+        ).journal
+    }
+
+    /// Another signed run, and somebody who rewrites it and has the stranger's key.
+    func forger() async throws -> ForgedChain {
+        let other = run
+        try await addRun(signer: OperatorSigner(key: key("operator")))
+        let stranger = key("stranger")
+        return try ForgedChain(run, in: state, borrowing: other) { statement in
+            try await stranger.sign(statement, namespace: "keybuzz-runner").armored
+        }
+    }
+
     /// Another run of all steps, the last of which fails and is done again by a later process.
     func addRun(
         signer: OperatorSigner?, between: (_ step: String) async throws -> Void = { _ in }
@@ -59,10 +77,7 @@ final class SignedRun {
         try await journal.saveEvidence(Array("pod web: CrashLoopBackOff\n".utf8), named: "pods.txt", of: steps[2])
         try await journal.failStep(steps[2], error: "the link was lost")
         try await journal.finish(.failed, exitCode: 1, error: "the link was lost", step: steps[2])
-        let again = try await RunJournal.reopen(
-            journal.reader, in: state,
-            by: RunProcess(runnerVersion: "1.0", inventoryPath: "/i.json", inventoryDigest: "00"), redactor: Redactor()
-        ).journal
+        let again = try await reopen(journal.reader)
         if let signer { await again.sign(with: signer) }
         try await play(steps[2], in: again)
         try await again.finish(.succeeded, exitCode: 0, counts: ["applied": 3])

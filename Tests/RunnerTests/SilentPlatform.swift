@@ -19,18 +19,10 @@ final class SilentPlatform {
         try FileManager.default.createDirectory(
             at: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
         state = try StateDirectory.prepare(folder.appending(path: "state").path)
-        for (name, text) in [
-            "postgres.env": "POSTGRES_SUPERUSER=kb_admin\nPOSTGRES_SUPERPASS=Kq8-vT3-mWz\n",
-            "redis.env": "REDIS_PASSWORD=Rd7-xN2-tQp\n",
-            "ghcr.env": "GHCR_USERNAME=robot\nGHCR_TOKEN=ghp_0123456789abcdef\n",
-        ] {
-            let file = folder.appending(path: name)
-            try Data(text.utf8).write(to: file)
-            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
-        }
+        try writeCredentials(in: folder, postgres: "Kq8-vT3-mWz", redis: "Rd7-xN2-tQp")
         inventory = folder.appending(path: "inventory.json").path
         let key = folder.appending(path: "id").path
-        try Self.makeKey(key)
+        try runTool("/usr/bin/ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key])
         let host = try String(contentsOfFile: "\(key).pub", encoding: .utf8)
         let (folder, port) = (folder, port.port)
         try Shipped.writeInventory(to: URL(filePath: inventory)) { object in
@@ -57,15 +49,6 @@ final class SilentPlatform {
 
     deinit {
         do { try FileManager.default.removeItem(at: folder) } catch { print("left behind: \(folder.path): \(error)") }
-    }
-
-    private static func makeKey(_ path: String) throws {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/ssh-keygen")
-        process.arguments = ["-q", "-t", "ed25519", "-N", "", "-f", path]
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0)
     }
 
     /// Starts `runner`; its output goes to a file of its own.
@@ -108,6 +91,19 @@ final class SilentPlatform {
             process.waitUntilExit()
             return process.terminationStatus + (process.terminationReason == .uncaughtSignal ? 128 : 0)
         }
+    }
+}
+
+/// Writes the platform's credentials files into `folder`, with these passwords, for their owner alone.
+func writeCredentials(in folder: URL, postgres: String, redis: String) throws {
+    for (name, text) in [
+        "postgres.env": "POSTGRES_SUPERUSER=kb_admin\nPOSTGRES_SUPERPASS=\(postgres)\n",
+        "redis.env": "REDIS_PASSWORD=\(redis)\n",
+        "ghcr.env": "GHCR_USERNAME=robot\nGHCR_TOKEN=ghp_0123456789abcdef\n",
+    ] {
+        let file = folder.appending(path: name)
+        try Data(text.utf8).write(to: file)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
     }
 }
 
