@@ -61,7 +61,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
         .testTarget(
-            name: "SSHTests", dependencies: ["COpenSSL", "ClientKit", "SSH", "TestSupport"],
+            name: "SSHTests", dependencies: ["CLinux", "COpenSSL", "ClientKit", "SSH", "TestSupport"],
             swiftSettings: strict),
         // Loaded into processes of the tests, whose file calls it lets fail.
         .target(name: "FaultyCalls", path: "Tests/FaultyCalls"),
@@ -75,7 +75,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["ClientKit", "Postgres", "Redis", "SSH", "StepKit"],
             path: "Tests/Support", swiftSettings: strict),
         .target(
-            name: "DataServers", dependencies: ["ClientKit", "Postgres", "Redis"], path: "Tests/DataServers",
+            name: "DataServers", dependencies: ["CLinux", "ClientKit", "Postgres", "Redis"], path: "Tests/DataServers",
             swiftSettings: strict),
         .testTarget(
             name: "PostgresTests", dependencies: ["ClientKit", "DataServers", "Postgres", "TestSupport"],

@@ -1,1 +1,5 @@
+#include <spawn.h>
 #include <sys/timex.h>
+
+// Declared here since spawn.h has it under _GNU_SOURCE alone, which Swift does not define.
+int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);

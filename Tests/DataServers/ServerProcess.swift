@@ -1,3 +1,4 @@
+import CLinux
 public import Foundation
 import Synchronization
 
@@ -90,6 +91,8 @@ private func spawn(_ command: [String], input: Int32, output: URL) throws -> pid
     posix_spawn_file_actions_adddup2(&actions, input, 0)
     posix_spawn_file_actions_addopen(&actions, 1, output.path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
     posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    // Pipes of Foundation have no close-on-exec, and a reader would wait for the end of a server that has inherited one.
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3)
     // Threads of the concurrency runtime block signals, and a server that inherits this (as under `Process`) cannot be ended.
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)

@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Glibc
 import Testing
@@ -16,6 +17,8 @@ final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // Pipes of Foundation have no close-on-exec, and a reader would wait for the end of a server that has inherited one.
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         // Dispatch's threads block most signals, and a child inherits that: sshd would never hear of its children's ends.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
