@@ -6,8 +6,10 @@ import StepKit
 extension ModuleRunner {
     /// The run to go on with: `id`, or the newest unfinished one; `nil` where there is none.
     func unfinishedRun(_ id: RunID?, in state: StateDirectory) async throws -> RunReader? {
-        let name = moduleName
-        guard let id else { return try await runBlocking { try state.newestUnfinishedRun(module: name) } }
+        let (name, names) = (moduleName, module.stepNames)
+        guard let id else {
+            return try await runBlocking { try state.newestUnfinishedRun(module: name, steps: names) }
+        }
         let attempt = "resume \(id)"
         guard let run = state.run(id) else {
             throw StepFailure(
@@ -27,15 +29,53 @@ extension ModuleRunner {
                     + "`runner run \(name)`",
                 kind: .badInput)
         }
+        let successes = try await runBlocking { try state.successes(since: run, of: names) }
+        guard successes.isEmpty else {
+            let (runs, have) = (successes.map(\.description), successes.count == 1 ? "has" : "have")
+            throw StepFailure(
+                attempt,
+                cause: "\(runs.joined(separator: ", ")) \(have) succeeded since, which settles it",
+                remedy: "start a new run with `runner run \(name)`, and give it again what only that "
+                    + "run was asked for, if it is still wanted",
+                kind: .badInput)
+        }
         return run
+    }
+
+    /// Refuses to go on with a step on request, as the reset of a database, where another run has
+    /// finished later steps since: what those put there would be lost.
+    func requireNoLaterWork(than run: RunReader, in state: StateDirectory) async throws {
+        let header = try await runBlocking { try run.header().content }
+        let done = try await runBlocking { try run.checkpoints() }
+        let pending = module.steps.firstIndex { step in
+            let id = step.id.rawValue
+            return step is any StepOnRequest && header?.steps.contains(id) == true
+                && done[id]?.content == nil
+        }
+        guard let pending else { return }
+        let later = module.steps[(pending + 1)...].map(\.id.rawValue)
+        let name = moduleName
+        let other = try await runBlocking {
+            try state.runs().first { other in
+                guard other.id.module == name, other.id > run.id else { return false }
+                let checkpoints = try other.checkpoints()
+                return later.contains { checkpoints[$0]?.content != nil }
+            }
+        }
+        guard let other else { return }
+        throw StepFailure(
+            "resume \(run.id)",
+            cause: "it has not finished \(module.steps[pending].id), and run \(other.id) has done "
+                + "later steps since, whose work that would undo",
+            remedy: "start a new run with `runner run \(name) --new`, and give it again what only "
+                + "that run was asked for, if it is still wanted",
+            kind: .badInput)
     }
 
     /// Refuses a new run beside one that was cut off or interrupted; tells of one that failed, whose
     /// remedy may have been this very run.
     func requireNoUnfinishedRun(in state: StateDirectory) async throws {
         guard let run = try await unfinishedRun(nil, in: state) else { return }
-        // What was left unfinished then, as a reset that was given up, holds up no later run.
-        if try await runBlocking({ try state.hasSucceeded(since: run.id) }) { return }
         let outcome = try await runBlocking { try run.outcome().content }
         let step = outcome?.step.map { " at step \($0)" } ?? ""
         guard let outcome, outcome.result == .failed else {

@@ -97,6 +97,7 @@ public struct ModuleRunner: Sendable {
         guard let run = try await unfinishedRun(id, in: state) else { return nil }
         try failpoint("resume.chosen")
         let (steps, changes) = try await steps(of: run)
+        try await requireNoLaterWork(than: run, in: state)
         let plan = try await plan(of: run)
         try await runBlocking { try lock.assign(to: run.id) }
         let reopened = try await RunJournal.reopen(

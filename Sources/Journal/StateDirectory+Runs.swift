@@ -23,38 +23,6 @@ extension StateDirectory {
         access("\(path)/runs/\(id)", F_OK) == 0 ? reader(id) : nil
     }
 
-    /// The run that `resume` goes on with, or nil.
-    ///
-    /// That is the newest run of the module that has no outcome, or failed, or was interrupted.
-    /// Runs that were refused before their first step are passed over; so are directories without
-    /// run.json, whose run never began. A run that succeeded ends the search: what is older than it
-    /// is settled. An outcome that is damaged does not count as one.
-    public func newestUnfinishedRun(module: String) throws(JournalError) -> RunReader? {
-        var settled: Set<String> = []
-        for run in try runs() where run.id.module == module {
-            let header = try run.header()
-            if case .missing = header { continue }
-            let steps = header.content.map { Set($0.steps) }
-            if let steps, steps.isSubset(of: settled) { continue }
-            switch try run.outcome().content?.result {
-            case nil, .failed, .interrupted: return run
-            case .refused: if try run.hasBegunAStep() { return run }
-            case .unlocked: continue
-            case .succeeded: settled.formUnion(steps ?? [])
-            }
-        }
-        return nil
-    }
-
-    /// Whether a run of the same module succeeded after the run `id`.
-    public func hasSucceeded(since id: RunID) throws(JournalError) -> Bool {
-        for run in try runs() where run.id.module == id.module {
-            if run.id == id { return false }
-            if try run.outcome().content?.result == .succeeded { return true }
-        }
-        return false
-    }
-
     func reader(_ id: RunID) -> RunReader {
         RunReader(id: id, path: "\(path)/runs/\(id)")
     }
@@ -100,13 +68,5 @@ extension StateDirectory {
                     result: remains == .damaged ? .damaged : .neverBegan))
         }
         return asides
-    }
-}
-
-extension RunReader {
-    fileprivate func hasBegunAStep() throws(JournalError) -> Bool {
-        let chain = try records()
-        while let record = try chain.next() { if record.kind == .stepStart { return true } }
-        return false
     }
 }

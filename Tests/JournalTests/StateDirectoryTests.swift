@@ -97,6 +97,43 @@ import Testing
         #expect(try state.newestUnfinishedRun(module: "11")?.id == cut.id)
     }
 
+    /// A later success settles what its steps cover, whatever else the earlier run was asked for.
+    @Test(arguments: [
+        (["one", "wipe", "two"], [["one", "two"]], true),
+        (["one", "wipe", "two"], [["one", "wipe", "two"]], true),
+        (["one", "wipe", "two"], [["two"]], false),
+        (["one", "wipe", "two"], [["wipe", "two"]], false),
+        (["one", "wipe", "two"], [["one"], ["two"]], true),
+        (["wipe"], [["two"]], false),
+        (["wipe"], [["wipe"]], true),
+        (["wipe"], [["one", "two"]], true),
+        (["two"], [["one"]], false),
+        (["two"], [["two"]], true),
+        (["one", "gone"], [["one"]], false),
+        (["one", "gone"], [["one", "two"]], true),
+        (["one", "two"], [], false),
+    ]) func aSuccessSettlesWhatItsStepsCover(_ earlier: [String], _ later: [[String]], _ isSettled: Bool) async throws {
+        let names = StepNames(always: ["one", "two"], onRequest: ["wipe"])
+        let state = try Scratch().state()
+        func run(_ steps: [String]) -> RunDescription {
+            RunDescription(
+                module: "11", steps: steps, runnerVersion: "1", inventoryPath: "/i.json",
+                inventoryDigest: "00")
+        }
+        let cut = try await newRun(run(earlier), in: state)
+        var successes: [RunID] = []
+        for steps in later {
+            let journal = try await newRun(run(steps), in: state)
+            try await journal.finish(.succeeded, exitCode: 0)
+            successes.append(journal.id)
+        }
+        let found = try state.newestUnfinishedRun(module: "11", steps: names)
+        #expect(found?.id == (isSettled ? nil : cut.id))
+        let reader = try #require(state.run(cut.id))
+        let settling = try state.successes(since: reader, of: names)
+        #expect(settling == (isSettled ? successes.reversed() : []))
+    }
+
     private func mode(_ path: String) throws -> mode_t {
         var facts = stat()
         try #require(stat(path, &facts) == 0)

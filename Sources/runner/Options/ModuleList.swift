@@ -1,4 +1,5 @@
 import ClientKit
+import Engine
 import Journal
 import StepKit
 
@@ -35,7 +36,8 @@ struct ModuleList: Sendable {
         var unfinished: [(run: RunID, module: StepKit.Module)] = []
         var others: [StepKit.Module] = []
         for module in modules {
-            if let run = try state.newestUnfinishedRun(module: String(module.number)) {
+            let name = String(module.number)
+            if let run = try state.newestUnfinishedRun(module: name, steps: module.stepNames) {
                 unfinished.append((run.id, module))
             } else {
                 others.append(module)
