@@ -35,11 +35,15 @@ import Testing
         let text = try String(contentsOfFile: plain, encoding: .utf8)
         #expect(text.hasPrefix("-----BEGIN EC PARAMETERS-----"))
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: plain)
+        let compressed = server.path("compressed")
+        try await shell(
+            "/usr/bin/openssl", ["ec", "-in", plain, "-conv_form", "compressed", "-out", compressed])
         let publicKey = try await shell("/usr/bin/ssh-keygen", ["-y", "-f", plain])
         let own = try String(contentsOfFile: server.path("authorized_keys"), encoding: .utf8)
         _ = try server.write(own + publicKey + "\n", to: "authorized_keys")
         let ed25519 = try String(contentsOfFile: server.userKey, encoding: .utf8)
-        for key in [text, text.replacing("\n", with: "\r\n"), ed25519.replacing("\n", with: "\r\n")] {
+        let others = [text, ed25519].map { $0.replacing("\n", with: "\r\n") }
+        for key in [text, try String(contentsOfFile: compressed, encoding: .utf8)] + others {
             let path = try server.write(key, to: "key")
             let connection = try await SSHConnection.open(to: server.destination(identity: .keyFile(path)))
             await connection.close()

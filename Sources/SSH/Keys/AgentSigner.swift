@@ -1,5 +1,4 @@
 import CLibSSH2
-import Glibc
 
 /// Signs for libssh2 with a key that an agent holds.
 ///
@@ -20,23 +19,15 @@ final class AgentSigner {
         }
     }
 
-    /// libssh2's side; it frees the signature with the allocator it was given, the C library's.
-    static let callback:
-        @convention(c) (
-            OpaquePointer?, UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>?, UnsafeMutablePointer<Int>?,
-            UnsafePointer<UInt8>?, Int, UnsafeMutablePointer<UnsafeMutableRawPointer?>?
-        ) -> Int32 = { _, signature, signatureCount, data, count, abstract in
-            guard let reference = abstract?.pointee, let signature, let signatureCount else { return -1 }
-            let signer = Unmanaged<AgentSigner>.fromOpaque(reference).takeUnretainedValue()
-            if signer.failure != nil { return -1 }
-            guard let bytes = signer.signature else {
-                signer.request = [UInt8](UnsafeBufferPointer(start: data, count: count))
-                return LIBSSH2_ERROR_EAGAIN
-            }
-            guard let copy = malloc(max(1, bytes.count)) else { return -1 }
-            copy.copyMemory(from: bytes, byteCount: bytes.count)
-            signature.pointee = copy.assumingMemoryBound(to: UInt8.self)
-            signatureCount.pointee = bytes.count
-            return 0
+    /// libssh2's side; its argument is the address of an unretained reference to the signer.
+    static let callback: SigningCallback = { _, signature, signatureCount, data, count, abstract in
+        guard let reference = abstract?.pointee else { return -1 }
+        let signer = Unmanaged<AgentSigner>.fromOpaque(reference).takeUnretainedValue()
+        if signer.failure != nil { return -1 }
+        guard let bytes = signer.signature else {
+            signer.request = [UInt8](UnsafeBufferPointer(start: data, count: count))
+            return LIBSSH2_ERROR_EAGAIN
         }
+        return handOver(bytes, to: signature, count: signatureCount)
+    }
 }

@@ -18,6 +18,8 @@ struct KeyFile: Sendable {
     let isEncrypted: Bool
     /// The public half, where the file shows it.
     let publicKey: PublicKey?
+    /// The key for logins; nil where libssh2 must read the file itself.
+    private(set) var loginKey: LoginKey?
 
     /// How errors call the key.
     var summary: String { publicKey.map { "\(path), \($0.type) \($0.fingerprint)" } ?? path }
@@ -75,6 +77,8 @@ struct KeyFile: Sendable {
             throw Problem(cause: "\(path) is a key of type \(type), which is not supported", remedy: generate)
         }
         if isRSA, !supportsRSA { throw Self.noRSA("\(path) is an RSA key", remedy: generate) }
+        // libssh2 decrypts OpenSSH's own form, and chooses the hash of an RSA signature.
+        if !isEncrypted, !isRSA { loginKey = signatureKey(passphrase: Secret("")).flatMap(LoginKey.init) }
     }
 
     /// Why an RSA key cannot be used with the library that is installed.

@@ -49,14 +49,25 @@ extension LinkGroup {
         let user = destination.user
         switch credential {
         case .file(let file, let passphrase):
+            if let key = file.loginKey {
+                return Self.logIn(
+                    on: session, as: user, with: key.publicKey, signing: LoginKey.callback, by: key)
+            }
             let key = file.contents.reveal()
             return libssh2_userauth_publickey_frommemory(
                 session.pointer, user, user.utf8.count, nil, 0, key, key.utf8.count, passphrase.reveal())
         case .agent(_, let key):
-            // libssh2 keeps the address of this pointer only until the call returns.
-            var reference: UnsafeMutableRawPointer? = Unmanaged.passUnretained(signer).toOpaque()
-            return libssh2_userauth_publickey(
-                session.pointer, user, key.blob, key.blob.count, AgentSigner.callback, &reference)
+            return Self.logIn(on: session, as: user, with: key, signing: AgentSigner.callback, by: signer)
+        }
+    }
+
+    private static func logIn(
+        on session: Session, as user: String, with key: PublicKey, signing: SigningCallback, by signer: AnyObject
+    ) -> Int32 {
+        // libssh2 keeps the address of this pointer only until the call returns.
+        var reference: UnsafeMutableRawPointer? = Unmanaged.passUnretained(signer).toOpaque()
+        return withExtendedLifetime(signer) {
+            libssh2_userauth_publickey(session.pointer, user, key.blob, key.blob.count, signing, &reference)
         }
     }
 
