@@ -21,39 +21,23 @@ extension PatternGraph {
     /// base64 of that, at each of nine.
     mutating func add(base64 text: [UInt8], isNested: Bool) {
         let bytes = text.map { ByteSet($0) }
-        let marks = LineBreakSets(&self)
         for offset in 0..<3 {
             let once = Base64.encode(bytes, after: offset)
-            add(base64Digits: once, marks)
+            add(base64Digits: once)
             guard isNested else { continue }
-            for other in 0..<3 { add(base64Digits: Base64.encode(once, after: other), marks) }
-        }
-    }
-
-    /// The numbers of the sets that line breaks are made of.
-    private struct LineBreakSets {
-        let newline, carriageReturn, indentation, backslash, n, r: Int32
-
-        init(_ graph: inout PatternGraph) {
-            newline = graph.number(of: ByteSet(UInt8(ascii: "\n")))
-            carriageReturn = graph.number(of: ByteSet(UInt8(ascii: "\r")))
-            indentation = graph.number(of: ByteSet(" \t".utf8))
-            backslash = graph.number(of: ByteSet(UInt8(ascii: "\\")))
-            n = graph.number(of: ByteSet(UInt8(ascii: "n")))
-            r = graph.number(of: ByteSet(UInt8(ascii: "r")))
+            for other in 0..<3 { add(base64Digits: Base64.encode(once, after: other)) }
         }
     }
 
     /// Adds digits of base64, which may be escaped as URLs and JSON do it, and broken into lines
     /// anywhere.
-    private mutating func add(base64Digits digits: BytePattern, _ breaks: LineBreakSets) {
+    private mutating func add(base64Digits digits: BytePattern) {
         var from = start()
         for (index, digit) in digits.enumerated() {
             let to = place(reveals: index >= 2 * Self.revealing)
-            let number = number(of: digit)
-            join(from, to: to, byNumber: number)
+            join(from, to: to, by: digit)
             for mark in "+/".utf8 where digit.contains(mark) { joinEscapedMark(from, to: to, mark) }
-            if index > 0 { joinLineBreaks(from, to: to, before: number, breaks) }
+            if index > 0 { allowLineBreak(at: from) }
             from = to
         }
         end(at: from)
@@ -63,32 +47,12 @@ extension PatternGraph {
     private mutating func joinEscapedMark(_ from: Int32, to: Int32, _ mark: UInt8) {
         let digits = [ByteSet.hexDigit(mark >> 4), ByteSet.hexDigit(mark & 15)]
         join(from, to: to, byRow: [ByteSet(UInt8(ascii: "%"))] + digits)
-        let escaped = place(reveals: reveals[Int(from)])
+        let escaped = place(reveals: reveals(at: from))
         join(from, to: escaped, by: ByteSet(UInt8(ascii: "\\")))
         join(escaped, to: escaped, by: ByteSet(UInt8(ascii: "\\")))
         if mark == UInt8(ascii: "/") { join(escaped, to: to, by: ByteSet(mark)) }
         let zero = ByteSet(UInt8(ascii: "0"))
         join(escaped, to: to, byRow: [ByteSet(UInt8(ascii: "u")), zero, zero] + digits)
-    }
-
-    /// A line break, real or escaped, and the indentation after it, before a digit.
-    private mutating func joinLineBreaks(
-        _ from: Int32, to: Int32, before digit: Int32, _ breaks: LineBreakSets
-    ) {
-        let reveals = reveals[Int(from)]
-        let (indent, returned) = (place(reveals: reveals), place(reveals: reveals))
-        let (escaped, again) = (place(reveals: reveals), place(reveals: reveals))
-        join(from, to: indent, byNumber: breaks.newline)
-        join(from, to: returned, byNumber: breaks.carriageReturn)
-        join(returned, to: indent, byNumber: breaks.newline)
-        join(indent, to: indent, byNumber: breaks.indentation)
-        join(indent, to: to, byNumber: digit)
-        join(from, to: escaped, byNumber: breaks.backslash)
-        join(escaped, to: escaped, byNumber: breaks.backslash)
-        join(escaped, to: indent, byNumber: breaks.n)
-        // `\r\n` passes here twice.
-        join(escaped, to: again, byNumber: breaks.r)
-        join(again, to: escaped, byNumber: breaks.backslash)
     }
 
     /// A verifier has 114 characters after the count, and a few more where it is escaped.

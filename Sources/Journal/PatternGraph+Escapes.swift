@@ -39,7 +39,7 @@ extension PatternGraph {
             let double = ByteSet(UInt8(ascii: "\""))
             join(from, to: to, byRow: [quote, quote])
             join(from, to: to, byRow: [quote, double, quote, double, quote])
-            let inside = place(reveals: reveals[Int(from)])
+            let inside = place(reveals: reveals(at: from))
             join(from, to: inside, by: quote)
             for place in run(from: inside) { join(place, to: to, byRow: [quote, quote]) }
         } else if byte == UInt8(ascii: "\"") {
@@ -61,8 +61,8 @@ extension PatternGraph {
         if !ASCII.isAlphanumeric(byte), !isBackslash { letters.insert(byte) }
         for (letter, control) in ASCII.control where control == byte { letters.insert(letter) }
         // All depths go on to the same digits.
-        let hex = place(reveals: reveals[Int(from)])
-        let unit = place(reveals: reveals[Int(from)])
+        let hex = place(reveals: reveals(at: from))
+        let unit = place(reveals: reveals(at: from))
         let digits = [ByteSet.hexDigit(byte >> 4), ByteSet.hexDigit(byte & 15)]
         let zero = ByteSet(UInt8(ascii: "0"))
         join(hex, to: to, byRow: digits)
@@ -80,7 +80,7 @@ extension PatternGraph {
     private mutating func run(from: Int32) -> [Int32] {
         var places: [Int32] = []
         for _ in 1...Self.deepest {
-            let next = place(reveals: reveals[Int(from)])
+            let next = place(reveals: reveals(at: from))
             join(places.last ?? from, to: next, by: Self.backslash)
             places.append(next)
         }
@@ -103,9 +103,9 @@ extension PatternGraph {
     ) {
         var from = from
         for (index, unit) in units.enumerated() {
-            let next = index == units.count - 1 ? to : place(reveals: reveals[Int(from)])
+            let next = index == units.count - 1 ? to : place(reveals: reveals(at: from))
             let row = (0..<digits).reversed().map { ByteSet.hexDigit(UInt8(unit >> (4 * UInt16($0)) & 15)) }
-            let marked = place(reveals: reveals[Int(from)])
+            let marked = place(reveals: reveals(at: from))
             for place in run(from: from) { join(place, to: marked, by: ByteSet(UInt8(ascii: letter))) }
             join(marked, to: next, byRow: row)
             from = next

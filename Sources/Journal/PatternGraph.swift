@@ -18,12 +18,20 @@ struct PatternGraph: Sendable {
     private(set) var ends: [Int32] = []
     /// Whether so much of a secret lies behind a place that a text that ends there must not show
     /// it.
-    private(set) var reveals: [Bool] = []
+    private var reveals: [Bool] = []
+    /// Whether a ``LineBreak`` may come before the digit of base64 that leads on from a place.
+    private(set) var mayBreak: [Bool] = []
     private var setNumbers: [ByteSet: Int32] = [:]
 
     /// Begins with the forms that are secret whatever they hold.
     init() {
+        for edge in LineBreak.edges { _ = number(of: edge.bytes) }
         addVerifiers()
+    }
+
+    /// The edges of a line break, with the numbers of their sets.
+    var breakEdges: [(bytes: Int32, from: LineBreak.Place, to: LineBreak.Place)] {
+        LineBreak.edges.compactMap { edge in setNumbers[edge.bytes].map { ($0, edge.from, edge.to) } }
     }
 
     /// Adds all forms of a secret.
@@ -37,10 +45,22 @@ struct PatternGraph: Sendable {
         for form in SecretForms.all(secret).subtracting(common) { add(base64: form, isNested: false) }
     }
 
+    /// How many places there are; those within line breaks have higher numbers.
+    var count: Int { reveals.count }
+
     /// A new place.
     mutating func place(reveals: Bool = false) -> Int32 {
         self.reveals.append(reveals)
-        return Int32(self.reveals.count - 1)
+        mayBreak.append(false)
+        return Int32(count - 1)
+    }
+
+    /// A line break may come before what the first edge from `place` takes.
+    mutating func allowLineBreak(at place: Int32) { mayBreak[Int(place)] = true }
+
+    /// Whether a text that ends at `place` must not show what led there.
+    func reveals(at place: Int32) -> Bool {
+        reveals[Int(LineBreak.origin(of: place, count: count)?.before ?? place)]
     }
 
     /// A new place where a secret begins.
@@ -53,8 +73,7 @@ struct PatternGraph: Sendable {
     /// A secret may end at `place`.
     mutating func end(at place: Int32) { ends.append(place) }
 
-    /// The number of a set, for ``join(_:to:byNumber:)``.
-    mutating func number(of bytes: ByteSet) -> Int32 {
+    private mutating func number(of bytes: ByteSet) -> Int32 {
         if let known = setNumbers[bytes] { return known }
         let number = Int32(sets.count)
         sets.append(bytes)
@@ -67,16 +86,11 @@ struct PatternGraph: Sendable {
         edges.append(Edge(bytes: number(of: bytes), from: from, to: to))
     }
 
-    /// Joins two places by a set that was numbered before: base64 has many of the same.
-    mutating func join(_ from: Int32, to: Int32, byNumber bytes: Int32) {
-        edges.append(Edge(bytes: bytes, from: from, to: to))
-    }
-
     /// Joins two places by a row of sets, through new places.
     mutating func join(_ from: Int32, to: Int32, byRow row: [ByteSet]) {
         var from = from
         for bytes in row.dropLast() {
-            let next = place(reveals: reveals[Int(from)])
+            let next = place(reveals: reveals(at: from))
             join(from, to: next, by: bytes)
             from = next
         }

@@ -19,6 +19,10 @@ struct PatternMachine {
     /// begun by ``state(of:)``.
     private let entries: [[Int32]]
     private let isGoal: [Bool]
+    private let mayBreak: [Bool]
+    /// Where each set leads to within a line break, by the place in it.
+    private let breakEdges: [[(bytes: Int32, to: LineBreak.Place)]]
+    private let isBackwards: Bool
 
     private var places: [[Int32]] = []
     private var numbers: [[Int32]: Int32] = [:]
@@ -53,7 +57,7 @@ struct PatternMachine {
         self.classes = classes
         self.hits = hits
         width = hits.count
-        var counts = [Int32](repeating: 0, count: graph.reveals.count + 1)
+        var counts = [Int32](repeating: 0, count: graph.count + 1)
         for edge in graph.edges { counts[Int(backwards ? edge.to : edge.from) + 1] += 1 }
         for place in counts.indices.dropFirst() { counts[place] += counts[place - 1] }
         var next = counts
@@ -64,9 +68,18 @@ struct PatternMachine {
             next[place] += 1
         }
         (firstEdge, self.edges) = (counts, edges)
-        var isGoal = [Bool](repeating: false, count: graph.reveals.count)
+        var isGoal = [Bool](repeating: false, count: graph.count)
         for place in backwards ? graph.starts : graph.ends { isGoal[Int(place)] = true }
         self.isGoal = isGoal
+        mayBreak = graph.mayBreak
+        isBackwards = backwards
+        let breaks = graph.breakEdges
+        breakEdges = LineBreak.Place.allCases.map { place in
+            breaks.compactMap { bytes, from, to in
+                if backwards { return to == place ? (bytes, from) : nil }
+                return from == place ? (bytes, to) : nil
+            }
+        }
         entries = backwards ? [] : Self.entries(graph.starts, counts, edges, hits)
         forget()
     }
@@ -154,11 +167,7 @@ struct PatternMachine {
     private mutating func work(_ state: inout Int32, _ kind: UInt8) -> Int32 {
         var next: [Int32] = []
         let hits = hits[Int(kind)]
-        for place in places[Int(state)] {
-            for edge in edges[Int(firstEdge[Int(place)])..<Int(firstEdge[Int(place) + 1])] where hits[Int(edge.bytes)] {
-                next.append(edge.to)
-            }
-        }
+        for place in places[Int(state)] { follow(place, hits, &next) }
         // Where nothing goes on, it is as if the text began here; most texts are of that kind.
         if next.isEmpty, state != Self.idle {
             let index = Int(state) * width + Int(kind)
@@ -170,8 +179,9 @@ struct PatternMachine {
         }
         if !entries.isEmpty { next += entries[Int(kind)] }
         next = Self.sortedOnce(next)
-        let goals = next.filter { isGoal[Int($0)] }
-        let going = next.filter { firstEdge[Int($0)] < firstEdge[Int($0) + 1] }
+        // A line break always goes on, in either direction.
+        let goals = next.filter { $0 < isGoal.count && isGoal[Int($0)] }
+        let going = next.filter { $0 >= isGoal.count || firstEdge[Int($0)] < firstEdge[Int($0) + 1] }
         let number = self.state(of: going)
         let index = Int(state) * width + Int(kind)
         if number <= Int16.max >> 1 { table[index] = Int16(number << 1 | (goals.isEmpty ? 0 : 1)) }
@@ -179,6 +189,34 @@ struct PatternMachine {
         if goals.isEmpty { return -1 }
         reached[index] = self.number(of: goals)
         return reached[index]
+    }
+
+    /// Adds the places that a byte with `hits` leads to from `place`.
+    private func follow(_ place: Int32, _ hits: [Bool], _ next: inout [Int32]) {
+        if let (part, before) = LineBreak.origin(of: place, count: isGoal.count) {
+            followBreak(before: before, at: part, hits, &next)
+            if !isBackwards, part == .indentation {
+                // A place's first edge is its digit's.
+                let digit = edges[Int(firstEdge[Int(before)])]
+                if hits[Int(digit.bytes)] { next.append(digit.to) }
+            }
+            return
+        }
+        for edge in edges[Int(firstEdge[Int(place)])..<Int(firstEdge[Int(place) + 1])] where hits[Int(edge.bytes)] {
+            next.append(edge.to)
+            if isBackwards, mayBreak[Int(edge.to)] {
+                next.append(LineBreak.number(of: .indentation, before: edge.to, count: isGoal.count))
+            }
+        }
+        if mayBreak[Int(place)] { followBreak(before: place, at: .before, hits, &next) }
+    }
+
+    private func followBreak(
+        before place: Int32, at part: LineBreak.Place, _ hits: [Bool], _ next: inout [Int32]
+    ) {
+        for edge in breakEdges[Int(part.rawValue)] where hits[Int(edge.bytes)] {
+            next.append(LineBreak.number(of: edge.to, before: place, count: isGoal.count))
+        }
     }
 
     private mutating func number(of set: [Int32]) -> Int32 {

@@ -58,7 +58,7 @@ final class RedactionTable: Sendable {
             scan.secrets = machines.backwards.ranges(
                 endingAt: ends, of: machines.forwards.goals, in: text)
             if ending == .cut {
-                let shown = open.filter { graph.reveals[Int($0)] }
+                let shown = open.filter(graph.reveals)
                 let begin = machines.backwards.begin(of: shown, in: text)
                 if begin < text.count { scan.secrets.insert(begin..<text.count, at: 0) }
             }
