@@ -29,9 +29,16 @@ struct PatternGraph: Sendable {
         addVerifiers()
     }
 
-    /// The edges of a line break, with the numbers of their sets.
-    var breakEdges: [(bytes: Int32, from: LineBreak.Place, to: LineBreak.Place)] {
-        LineBreak.edges.compactMap { edge in setNumbers[edge.bytes].map { ($0, edge.from, edge.to) } }
+    /// Where each set leads to within a line break, by the place in it.
+    func breakEdges(backwards: Bool) -> [[(bytes: Int32, to: LineBreak.Place)]] {
+        LineBreak.Place.allCases.map { place in
+            LineBreak.edges.compactMap { edge in
+                guard let bytes = setNumbers[edge.bytes], place == (backwards ? edge.to : edge.from) else {
+                    return nil
+                }
+                return (bytes, backwards ? edge.from : edge.to)
+            }
+        }
     }
 
     /// Adds all forms of a secret.

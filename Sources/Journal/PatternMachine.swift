@@ -73,13 +73,7 @@ struct PatternMachine {
         self.isGoal = isGoal
         mayBreak = graph.mayBreak
         isBackwards = backwards
-        let breaks = graph.breakEdges
-        breakEdges = LineBreak.Place.allCases.map { place in
-            breaks.compactMap { bytes, from, to in
-                if backwards { return to == place ? (bytes, from) : nil }
-                return from == place ? (bytes, to) : nil
-            }
-        }
+        breakEdges = graph.breakEdges(backwards: backwards)
         entries = backwards ? [] : Self.entries(graph.starts, counts, edges, hits)
         forget()
     }
@@ -167,7 +161,7 @@ struct PatternMachine {
     private mutating func work(_ state: inout Int32, _ kind: UInt8) -> Int32 {
         var next: [Int32] = []
         let hits = hits[Int(kind)]
-        for place in places[Int(state)] { follow(place, hits, &next) }
+        for place in places[Int(state)] { follow(place, by: hits, into: &next) }
         // Where nothing goes on, it is as if the text began here; most texts are of that kind.
         if next.isEmpty, state != Self.idle {
             let index = Int(state) * width + Int(kind)
@@ -192,9 +186,9 @@ struct PatternMachine {
     }
 
     /// Adds the places that a byte with `hits` leads to from `place`.
-    private func follow(_ place: Int32, _ hits: [Bool], _ next: inout [Int32]) {
+    private func follow(_ place: Int32, by hits: [Bool], into next: inout [Int32]) {
         if let (part, before) = LineBreak.origin(of: place, count: isGoal.count) {
-            followBreak(before: before, at: part, hits, &next)
+            followBreak(before: before, at: part, by: hits, into: &next)
             if !isBackwards, part == .indentation {
                 // A place's first edge is its digit's.
                 let digit = edges[Int(firstEdge[Int(before)])]
@@ -208,11 +202,11 @@ struct PatternMachine {
                 next.append(LineBreak.number(of: .indentation, before: edge.to, count: isGoal.count))
             }
         }
-        if mayBreak[Int(place)] { followBreak(before: place, at: .before, hits, &next) }
+        if mayBreak[Int(place)] { followBreak(before: place, at: .before, by: hits, into: &next) }
     }
 
     private func followBreak(
-        before place: Int32, at part: LineBreak.Place, _ hits: [Bool], _ next: inout [Int32]
+        before place: Int32, at part: LineBreak.Place, by hits: [Bool], into next: inout [Int32]
     ) {
         for edge in breakEdges[Int(part.rawValue)] where hits[Int(edge.bytes)] {
             next.append(LineBreak.number(of: edge.to, before: place, count: isGoal.count))
@@ -224,13 +218,6 @@ struct PatternMachine {
         goals.append(set)
         goalNumbers[set] = Int32(goals.count - 1)
         return Int32(goals.count - 1)
-    }
-
-    /// A place in a text where matches end.
-    struct End {
-        let place: Int
-        /// The number of their goals.
-        let goals: Int32
     }
 
     /// Runs over `text`, and notes where goals are reached.

@@ -87,6 +87,13 @@ final class RedactionTable: Sendable {
 }
 
 extension PatternMachine {
+    /// A place in a text where matches end.
+    struct End {
+        let place: Int
+        /// The number of their goals.
+        let goals: Int32
+    }
+
     /// Where the earliest match begins that has led to `places` at the end of the text; run
     /// backwards.
     fileprivate mutating func begin(of places: [Int32], in text: UnsafeBufferPointer<UInt8>) -> Int {

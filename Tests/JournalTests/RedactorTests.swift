@@ -91,23 +91,6 @@ import Testing
         }
     }
 
-    /// Real breaks with an indentation, and as JSON and shells write them.
-    @Test(arguments: ["\n", "\r\n", "\r\n \t ", "\n      ", #"\n"#, #"\r\n"#, #"\\r\\n"#, #"\n  "#])
-    func base64MayBeBrokenBeforeEachDigit(lineBreak: String) {
-        let redactor = Redactor([Secret("hunter22x")])
-        let once = Data("hunter22x".utf8).base64EncodedString()
-        for digits in [once, Data(once.utf8).base64EncodedString()] {
-            for place in 1..<digits.count {
-                let (first, second) = (digits.prefix(place), digits.dropFirst(place))
-                #expect(redactor.redact("\(first)\(lineBreak)\(second)") == Redactor.mask, "at \(place)")
-                let cut = Array("\(digits.dropLast())\(lineBreak)".utf8)
-                #expect(redactor.redact(cut: cut) == Array(Redactor.mask.utf8))
-            }
-            let all = digits.map(String.init).joined(separator: lineBreak)
-            #expect(redactor.redact(all) == Redactor.mask)
-        }
-    }
-
     @Test(arguments: secrets.prefix(8)) func noFormLeaksAcrossChunksOfAnySize(secret: String) throws {
         let table = Redactor([Secret(secret)]).table
         for (name, form) in try Self.forms(of: secret) {
