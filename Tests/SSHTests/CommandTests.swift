@@ -48,9 +48,50 @@ import Testing
     @Test func theSharedShellIsOutOfReach() async throws {
         let server = try await TestServer()
         let connection = try await server.connect()
-        for command in [["exit", "3"], ["cd", "/"], ["eval", "exit 3"], ["set", "-x"], ["while"], ["_kb_end"]] {
+        let commands = [
+            ["exit", "3"], ["cd", "/"], ["eval", "exit 3"], ["set", "-x"], ["while"], ["_kb_end"], ["exec", "true"],
+            ["umask", "077"], ["trap", "echo", "EXIT"], ["export", "PATH=/"], ["readonly", "PATH"], ["hash", "-r"],
+            ["return"], ["shift"], ["unset", "PATH"], ["break"], ["read", "_kb_line"], ["_kb_nl=x"], ["PATH=/"],
+        ]
+        for command in commands {
             #expect(try await connection.run(RemoteCommand(command, effect: .read)).exitStatus == 127)
         }
+        let state = ["sh", "-c", "umask; pwd"]
+        let read = try await connection.run(RemoteCommand(state, effect: .read)).outputText
+        #expect(try await connection.run(RemoteCommand(state, effect: .change)).outputText == read)
+        // These mean something to the shell itself.
+        let special = ["IFS": "n", "OPTIND": "7", "PATH": "/usr/bin:/nowhere", "PPID": "1", "UID": "5"]
+        let seen = try await connection.run(RemoteCommand(["printenv", "PATH"], effect: .read, environment: special))
+        #expect(seen.outputText == "/usr/bin:/nowhere\n")
+        let own = try await connection.run(RemoteCommand(["printenv", "PATH"], effect: .read))
+        #expect(own.outputText != seen.outputText)
+    }
+
+    /// One that is installed during a run may stand before another on the PATH.
+    @Test func theFirstProgramOnThePathIsTaken() async throws {
+        let folder = URL.temporaryDirectory.appending(path: "path-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (first, second) = (folder.appending(path: "first"), folder.appending(path: "second"))
+        func install(in folder: URL) throws {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            let program = folder.appending(path: "kb-program")
+            try Data("#!/bin/sh\necho \(folder.lastPathComponent)\n".utf8).write(to: program)
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program.path)
+        }
+        let path = "PATH=\(first.path):\(second.path):/usr/bin:/bin"
+        let server = try await TestServer(environment: ["SHLVL=5", path])
+        let connection = try await server.connect()
+        func run() async throws -> CommandResult {
+            try await connection.run(RemoteCommand(["kb-program"], effect: .read))
+        }
+        #expect(try await run().exitStatus == 127)
+        try install(in: second)
+        #expect(try await run().outputText == "second\n")
+        try install(in: first)
+        #expect(try await run().outputText == "first\n")
+        try FileManager.default.removeItem(at: first)
+        #expect(try await run().outputText == "second\n")
+        await connection.close()
     }
 
     @Test func aShellThatWasKilledIsReplaced() async throws {

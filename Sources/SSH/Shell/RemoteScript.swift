@@ -3,7 +3,7 @@ import ClientKit
 /// The shell text that runs on the host: the loop of the remote shell, and the line that each command becomes.
 ///
 /// The loop reads a line, byte by byte as `read` does on a pipe, and evaluates it; what the command may read on standard
-/// input follows the line. The words of the loop and of ``preamble`` are understood by every POSIX `sh`.
+/// input follows the line. The words of the loop and of ``functions(token:lockFile:)`` are understood by every POSIX `sh`.
 enum RemoteScript {
     /// Why a command cannot be written down.
     enum Failure: Error, Hashable {
@@ -12,25 +12,37 @@ enum RemoteScript {
         case variableName(String)
     }
 
+    /// A command as the remote shell reads it.
+    struct Line {
+        let bytes: [UInt8]
+        /// Whether it needs what ``functions(token:lockFile:)`` defines.
+        let needsFunctions: Bool
+    }
+
     /// What is executed on the channel: announces itself with `token`, then evaluates each line that begins with it.
     ///
-    /// Any other line means that the stream is out of step, and bytes meant as input are never evaluated.
+    /// Any other line means that the stream is out of step, and bytes meant as input are never evaluated. Programs of
+    /// administrators, and kubectl where kubespray puts it, are found for every login and whatever sudo's `secure_path`
+    /// is. Where a program was found is forgotten after each command, which may have installed another.
+    ///
+    /// There are no single quotes in it, and what is in them means the same to every login shell.
     static func loop(token: String, usesSudo: Bool) -> String {
         // Without asking for a password, because nobody could type it, and with root's home directory.
         let sudo = usesSudo ? "sudo -n -H -u root " : ""
         return """
             exec \(sudo)sh -c 'printf "%s\\n" \(token);printf "%s\\n" \(token) >&2;\
+            export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin";\
+            _kb_end(){ printf "%s %s\\n" "$2" "$1";printf "%s\\n" "$2" >&2;hash -r 2>/dev/null;};\
             while IFS= read -r _kb_line;do \
             case $_kb_line in \(token)*) eval "${_kb_line#\(token)}";;*) exit 125;;esac;done'
             """
     }
 
-    /// The first line: the functions that command lines use.
+    /// The line that defines the functions of ``Line/needsFunctions``.
     ///
-    /// Programs of administrators, and kubectl where kubespray puts it, are found for every login and whatever sudo's
-    /// `secure_path` is.
-    static func preamble(token: String, lockFile: String) throws(Failure) -> [UInt8] {
-        let text = start + input + lock
+    /// Most shells never need them, and `read` takes a system call for each byte.
+    static func functions(token: String, lockFile: String) throws(Failure) -> [UInt8] {
+        let text = read + input + lock
         // The shell knows where home is; the rest of the path is a word like any other.
         let home = lockFile.hasPrefix("~/") ? #""$HOME"/"# : ""
         let path = home.isEmpty ? lockFile : String(lockFile.dropFirst(2))
@@ -40,9 +52,8 @@ enum RemoteScript {
     /// The status of a command whose input cannot be handed on, after which the shell ends.
     static let noInput = "noinput"
 
-    private static let start = #"""
-        export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin";_kb_nl=$(printf '\nx');_kb_nl=${_kb_nl%x};
-        _kb_end(){ printf '%s %s\n' "$_kb_nonce" "$_kb_status";printf '%s\n' "$_kb_nonce" >&2;};
+    private static let read = #"""
+        _kb_nl=$(printf '\nx');_kb_nl=${_kb_nl%x};
         _kb_read(){ (_kb_body);_kb_status=$?;};
         """#
 
@@ -57,7 +68,7 @@ enum RemoteScript {
          if _kb_exact head -c 1;then _kb_by=head;
          elif _kb_exact dd bs=1 count=1 iflag=fullblock;then _kb_by=blocks;
          elif _kb_exact dd bs=1 count=1;then _kb_by=bytes;
-         else _kb_status=noinput;_kb_end;exit 125;fi;};
+         else _kb_end noinput "$_kb_nonce";exit 125;fi;};
         _kb_take(){ case $_kb_by in
          head) head -c "$1";;
          blocks) [ "$1" -lt 65536 ]||dd bs=65536 count=$(($1/65536)) iflag=fullblock 2>/dev/null;
@@ -97,29 +108,64 @@ enum RemoteScript {
     /// input first, and without one ends the whole process group while the pipe is still open.
     static func line(
         for command: RemoteCommand, token: String, nonce: String, lockWait: Duration
-    ) throws(Failure) -> [UInt8] {
-        guard command.arguments.first?.isEmpty == false else { throw .noProgram }
-        var line = [UInt8]("_kb_nonce=\(nonce);_kb_wait=\(max(1, lockWait.components.seconds));_kb_body(){ ".utf8)
+    ) throws(Failure) -> Line {
+        guard let program = command.arguments.first, !program.isEmpty else { throw .noProgram }
+        var variables: [[UInt8]] = []
         for (name, value) in command.environment.sorted(by: { $0.key < $1.key }) {
             guard isVariableName(name) else { throw .variableName(name) }
-            line += Array("export \(name)=".utf8) + (try word(value)) + Array(";".utf8)
+            variables.append(Array("\(name)=".utf8) + (try word(value)))
         }
-        // `exec` takes programs only: a builtin such as `exit` or `cd` must not act on the shell that everyone shares.
-        line += "exec".utf8
+        var words: [UInt8] = []
         for argument in command.arguments {
-            line += Array(" ".utf8) + (try word(argument))
+            if !words.isEmpty { words.append(space) }
+            words += try word(argument)
         }
-        line += ";};".utf8
+        var line = Array(token.utf8)
+        if isSimple(command, program: program) {
+            for variable in variables { line += variable + [space] }
+            line += words
+            line += " </dev/null;_kb_end $? \(nonce)\n".utf8
+            let texts = command.arguments + command.environment.values
+            return Line(bytes: line, needsFunctions: texts.contains { $0.utf8.contains(newline[0]) })
+        }
+        line += "_kb_nonce=\(nonce);_kb_wait=\(max(1, lockWait.components.seconds));_kb_body(){ ".utf8
+        for variable in variables { line += Array("export ".utf8) + variable + Array(";".utf8) }
+        // `exec` takes programs only: a builtin such as `exit` or `cd` must not act on the shell that everyone shares.
+        line += Array("exec ".utf8) + words + Array(";};".utf8)
         let runner = command.effect == .change ? "_kb_change" : "_kb_read"
+        let end = "_kb_end \"$_kb_status\" \(nonce)"
         if command.standardInput.isEmpty {
-            line += "\(runner) </dev/null;_kb_end".utf8
+            line += "\(runner) </dev/null;\(end)\n".utf8
         } else {
             // What the command leaves unread is read away, or it would be taken for the next line.
             line +=
-                "_kb_prove;_kb_input \(command.standardInput.count) \(token)|{ \(runner);cat >/dev/null;_kb_end;}".utf8
+                "_kb_prove;_kb_input \(command.standardInput.count) \(token)|{ \(runner);cat >/dev/null;\(end);}\n".utf8
         }
-        return Array(token.utf8) + line + newline
+        return Line(bytes: line, needsFunctions: true)
     }
+
+    /// Whether it can be evaluated as it is, without a subshell: that spares the host a fork of the shell, where `sh` has
+    /// `vfork` for plain commands.
+    private static func isSimple(_ command: RemoteCommand, program: String) -> Bool {
+        command.effect == .read && command.standardInput.isEmpty && !builtins.contains(program)
+            && !program.hasPrefix("_kb_") && shellVariables.isDisjoint(with: command.environment.keys)
+    }
+
+    /// What some `sh` goes by itself, or lets nobody set.
+    private static let shellVariables: Set<String> = [
+        "BASHOPTS", "BASH_VERSINFO", "EUID", "IFS", "LINENO", "OPTIND", "PATH", "PPID", "PS4", "SHELLOPTS", "UID",
+    ]
+
+    /// What some `sh` does itself, where it may change the shell.
+    private static let builtins: Set<String> = [
+        ".", ":", "[", "[[", "alias", "autoload", "bg", "bind", "break", "builtin", "caller", "cd", "chdir", "command",
+        "compgen", "complete", "compopt", "continue", "coproc", "declare", "dirs", "disown", "echo", "enable", "eval",
+        "exec", "exit", "export", "false", "fc", "fg", "float", "function", "functions", "getopts", "global", "hash",
+        "help", "hist", "history", "integer", "jobs", "kill", "let", "local", "logout", "mapfile", "nameref", "newgrp",
+        "nohup", "popd", "print", "printf", "pushd", "pwd", "r", "read", "readarray", "readonly", "rehash", "rename",
+        "return", "select", "set", "shift", "shopt", "source", "stop", "suspend", "test", "time", "times", "trap",
+        "true", "type", "typeset", "ulimit", "umask", "unalias", "unset", "wait", "whence",
+    ]
 
     /// What follows the input of a command.
     static func endOfInput(token: String) -> [UInt8] {
@@ -127,6 +173,7 @@ enum RemoteScript {
     }
 
     private static let newline = [UInt8(ascii: "\n")]
+    private static let space = UInt8(ascii: " ")
 
     private static func word(_ text: String) throws(Failure) -> [UInt8] {
         guard let word = ShellQuoting.quote(text.utf8) else { throw .nulByte }

@@ -9,7 +9,7 @@ extension SSHConnection {
         let claim = ShellPool.Claim(effect: command.effect)
         defer { returnShell(of: claim) }
         let shell = try await takeShell(for: command, claim: claim)
-        let lines = try parts(of: command, on: shell, nonce: nonce)
+        let line = try line(for: command, on: shell, nonce: nonce)
         let input = command.standardInput
         let activity = Activity(
             channel: .ssh, host: hostName, hostKeyFingerprint: hostKeyFingerprint,
@@ -30,9 +30,11 @@ extension SSHConnection {
         } else if shell.isEnded {
             end = .shellEnded("the remote shell ended before the command was sent")
         } else {
-            let preamble = shell.takePreamble().map { [$0] } ?? []
+            var parts = [line.bytes]
+            if line.needsFunctions, let functions = shell.takeFunctions() { parts.insert(functions, at: 0) }
+            if !input.isEmpty { parts += [input, RemoteScript.endOfInput(token: shell.token)] }
             let started = InFlightCommand(
-                sending: preamble + lines, nonce: nonce, outputLimit: command.outputLimit
+                sending: parts, nonce: nonce, outputLimit: command.outputLimit
             ) { [observer] bytes, stream in
                 observer.didReceive(bytes, from: stream, of: activity)
             }
@@ -43,18 +45,12 @@ extension SSHConnection {
         return try await conclude(command, activity: activity, inFlight: inFlight, end: end)
     }
 
-    private func parts(
-        of command: RemoteCommand, on shell: ShellChannel, nonce: String
-    ) throws(SSHError) -> [[UInt8]] {
+    private func line(
+        for command: RemoteCommand, on shell: ShellChannel, nonce: String
+    ) throws(SSHError) -> RemoteScript.Line {
         do {
-            var parts = [
-                try RemoteScript.line(
-                    for: command, token: shell.token, nonce: nonce, lockWait: destination.limits.lock)
-            ]
-            if !command.standardInput.isEmpty {
-                parts += [command.standardInput, RemoteScript.endOfInput(token: shell.token)]
-            }
-            return parts
+            return try RemoteScript.line(
+                for: command, token: shell.token, nonce: nonce, lockWait: destination.limits.lock)
         } catch {
             let cause =
                 switch error {

@@ -48,9 +48,9 @@ extension SSHConnection {
     func openShell(until deadline: Deadline) async throws(SSHError) {
         let token = Self.freshNonce()
         let attempt = "start the remote shell"
-        let preamble: [UInt8]
+        let functions: [UInt8]
         do {
-            preamble = try RemoteScript.preamble(token: token, lockFile: destination.lock)
+            functions = try RemoteScript.functions(token: token, lockFile: destination.lock)
         } catch {
             throw destination.failure(
                 .channel, attempt: attempt, cause: "the path of the lock file contains a NUL byte",
@@ -70,7 +70,7 @@ extension SSHConnection {
             }
             throw destination.linkError(error, in: .channel, attempt: attempt)
         }
-        let shell = ShellChannel(channel: channel, link: link, token: token, preamble: preamble)
+        let shell = ShellChannel(channel: channel, link: link, token: token, functions: functions)
         link.add(shell)
         pool.append(shell)
         try await awaitLoop(on: shell, attempt: attempt, until: deadline)

@@ -9,8 +9,8 @@ final class ShellChannel {
     private weak var link: Link?
     /// What precedes each line that the loop evaluates.
     let token: String
-    // Sent together with the first command, which saves a round trip.
-    private var preamble: [UInt8]?
+    // Sent together with the first command that needs them, which saves a round trip.
+    private var functions: [UInt8]?
     /// The command in flight.
     var inFlight: InFlightCommand?
     /// Whether it has started and no command has it.
@@ -27,19 +27,19 @@ final class ShellChannel {
     private static let rounds = 32
     private static let endPause = Duration.seconds(1)
 
-    init(channel: OpaquePointer, link: Link, token: String, preamble: [UInt8]) {
+    init(channel: OpaquePointer, link: Link, token: String, functions: [UInt8]) {
         self.channel = channel
         self.link = link
         session = link.session
         scratch = link.loop.scratch
         self.token = token
-        self.preamble = preamble
+        self.functions = functions
     }
 
-    /// What must be sent before the first command; nil after that.
-    func takePreamble() -> [UInt8]? {
-        defer { preamble = nil }
-        return preamble
+    /// What must be sent before the first command that needs it; nil after that.
+    func takeFunctions() -> [UInt8]? {
+        defer { functions = nil }
+        return functions
     }
 
     /// Closes the channel.
