@@ -67,7 +67,7 @@ public struct Activity: Sendable, Identifiable {
         command: [String],
         standardInput: ContentDigest? = nil, effect: Effect, outputIsSecret: Bool = false
     ) {
-        self.id = UUID()
+        self.id = .random()
         self.channel = channel
         self.host = host
         self.hostKeyFingerprint = hostKeyFingerprint
@@ -77,6 +77,17 @@ public struct Activity: Sendable, Identifiable {
         self.standardInput = standardInput
         self.effect = effect
         self.outputIsSecret = outputIsSecret
+    }
+}
+
+extension UUID {
+    /// A random one (version 4), without opening /dev/urandom as `UUID()` does.
+    static func random() -> UUID {
+        let high = UInt64.random(in: .min ... .max) & ~(0xf << 12) | 0x4 << 12
+        let low = UInt64.random(in: .min ... .max) & ~(0b11 << 62) | 0b10 << 62
+        return withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { bytes in
+            UUID(uuid: bytes.loadUnaligned(as: uuid_t.self))
+        }
     }
 }
 

@@ -109,11 +109,20 @@ final class EventLoop: SerialExecutor, TaskExecutor {
 
     /// Ends the waits that are over, runs the jobs, and keeps the sockets going; returns what to wait for, or nil
     /// when it was stopped.
+    ///
+    /// What moves on the sockets makes jobs, such as that of a command which has its answer: they run in the same turn.
     func turn(_ events: [pollfd]) -> Request? {
         endWaits(after: events)
-        if runJobs() { return nil }
-        let process = state.withLock { $0.process }
-        var request = process?(events) ?? Request()
+        var events = events
+        var request = Request()
+        var isResting = false
+        for _ in 0..<Self.rounds where !isResting {
+            if runJobs() { return nil }
+            request = state.withLock { $0.process }?(events) ?? Request()
+            events = []
+            isResting = isAtRest()
+        }
+        if !isResting { thread.schedule(self) }
         for pending in state.withLock({ $0.pending }) {
             request.descriptors += pending.descriptors
             request.deadline = min(request.deadline ?? pending.end, pending.end)
@@ -121,13 +130,24 @@ final class EventLoop: SerialExecutor, TaskExecutor {
         return request
     }
 
+    /// How often jobs and sockets have their turn before those of other loops.
+    private static let rounds = 4
+
+    /// Whether there are no jobs; whatever comes from then on needs another turn.
+    private func isAtRest() -> Bool {
+        state.withLock { state in
+            state.isScheduled = !state.jobs.isEmpty
+            return state.jobs.isEmpty
+        }
+    }
+
     /// Runs jobs until none is left, and tells whether the loop is stopped.
     private func runJobs() -> Bool {
         while true {
             let (jobs, isStopped) = state.withLock { state in
                 defer { state.jobs = [] }
-                // Whatever comes from now on needs another turn.
-                if state.jobs.isEmpty { state.isScheduled = false }
+                // Until this turn ends, it sees what is added.
+                state.isScheduled = !state.jobs.isEmpty || !state.isStopped
                 return (state.jobs, state.isStopped)
             }
             if jobs.isEmpty { return isStopped }

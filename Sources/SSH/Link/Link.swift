@@ -121,13 +121,14 @@ extension Link {
     /// Returns whether something may move at once.
     func process(_ events: [pollfd]) -> Bool {
         guard failure == nil else { return false }
+        let isReadable = events.contains { $0.fd == transport.socket }
+        if isReadable { transport.noteEvent() }
         let hangUp = Int16(POLLHUP | POLLERR)
         if !isListening, events.contains(where: { $0.fd == transport.socket && $0.revents & hangUp != 0 }) {
             transport.fail(.closedByPeer)
         }
         let isMoving = isEstablished && move()
         watchClock()
-        let isReadable = events.contains { $0.fd == transport.socket }
         let received = transport.bytesReceived
         if isReadable || transport.failure != nil || news.contains(where: { $0.seen != received }) { wakeWaiters() }
         transport.flush()

@@ -17,11 +17,16 @@ final class Transport {
     private var firstBytes: [UInt8]? = []
     /// ``firstBytes``, as long as they are kept.
     var preamble: [UInt8] { firstBytes ?? [] }
+    /// What came together with the byte that was asked for: libssh2 reads a server's first line byte by byte.
+    private var readAhead: ArraySlice<UInt8> = []
+    /// Whether the socket had nothing more, and nothing has happened on it since.
+    private var isDrained = false
     private var owesAcknowledgement = false
     /// Set before the session is freed: from then on libssh2 gets an end of file at once and waits for no answer.
     private var isAbandoned = false
 
     private static let preambleLimit = 16 << 10
+    private static let firstLine = 1 << 10
 
     init(socket: Int32) {
         self.socket = socket
@@ -44,6 +49,9 @@ final class Transport {
         shutdown(socket, Int32(SHUT_RDWR))
     }
 
+    /// Notes that something has happened on the socket, so that it is read from again.
+    func noteEvent() { isDrained = false }
+
     /// Notes that nobody needs ``preamble`` any more: the server is known, and logged in to.
     func forgetPreamble() { firstBytes = nil }
 
@@ -61,13 +69,33 @@ final class Transport {
 
     fileprivate func receive(into buffer: UnsafeMutableRawPointer, count: Int) -> Int {
         if isAbandoned { return 0 }
-        guard failure == nil else { return Int(-EAGAIN) }
+        if !readAhead.isEmpty {
+            let taken = readAhead.prefix(count)
+            readAhead.removeFirst(taken.count)
+            UnsafeMutableRawBufferPointer(start: buffer, count: count).copyBytes(from: taken)
+            return taken.count
+        }
+        guard failure == nil, !isDrained else { return Int(-EAGAIN) }
+        guard count == 1 else { return receiveNow(into: buffer, count: count) }
+        return withUnsafeTemporaryAllocation(byteCount: Self.firstLine, alignment: 1) { room in
+            guard let start = room.baseAddress else { return Int(-EAGAIN) }
+            let received = receiveNow(into: start, count: room.count)
+            guard received > 0 else { return received }
+            buffer.copyMemory(from: start, byteCount: 1)
+            readAhead = [UInt8](room[1..<received])[...]
+            return 1
+        }
+    }
+
+    private func receiveNow(into buffer: UnsafeMutableRawPointer, count: Int) -> Int {
         let received = recv(socket, buffer, count, Int32(MSG_DONTWAIT))
         guard received > 0 else {
             acknowledge()
             if received == 0 {
                 fail(.closedByPeer)
-            } else if errno != EAGAIN, errno != EINTR {
+            } else if errno == EAGAIN {
+                isDrained = true
+            } else if errno != EINTR {
                 fail(.socket(errno))
             }
             return Int(-EAGAIN)
