@@ -22,8 +22,8 @@ struct HostPatterns: Sendable {
 
     /// Reads the field; nil where it is a hash that cannot be one.
     init?(_ field: Substring) {
-        guard field.hasPrefix("|") else {
-            form = .list(field.lowercased().split(separator: ","))
+        guard field.utf8.first == UInt8(ascii: "|") else {
+            form = .list(field.lowercased().utf8.split(separator: UInt8(ascii: ",")).map { Substring($0) })
             return
         }
         let parts = field.split(separator: "|", omittingEmptySubsequences: false)

@@ -41,8 +41,7 @@ extension SSHDestination {
     func verify(
         _ key: PublicKey, against known: KnownHosts, offered kinds: @autoclosure () -> [String]
     ) throws(SSHError) {
-        let offered = "\(key.type) \(key.fingerprint)"
-        let files = knownHosts.joined(separator: ", ")
+        var offered: String { "\(key.type) \(key.fingerprint)" }
         let name = KnownHosts.name(host: address, port: port)
         let cause: String
         let remedy: String
@@ -75,7 +74,9 @@ extension SSHDestination {
                 "find out why: the host has a new key, or someone intercepts the connection; if the key is new, remove the old one with "
                 + "ssh-keygen -R '\(name)' -f \(trusted.first?.location.file ?? "known_hosts") and add the new one"
         case .unknown:
-            cause = "the server offers the key \(offered), and no key for \(name) is in \(files)"
+            cause =
+                "the server offers the key \(offered), and no key for \(name) is in "
+                + knownHosts.joined(separator: ", ")
             remedy =
                 "get the key with ssh-keyscan\(port == 22 ? "" : " -p \(port)") \(address), compare its fingerprint "
                 + "(ssh-keygen -lf) on the host itself, then add it to \(knownHosts.first ?? "a known hosts file")"

@@ -34,7 +34,11 @@ final class LinkGroup {
     /// Why nobody needs to try again.
     private var refusal: SSHError?
     private(set) var isClosed = false
-    var credential: Credential?
+    var credential: Credential? {
+        didSet { keyFingerprint = credential?.fingerprint }
+    }
+    /// That of the credential, which every command is recorded with.
+    private(set) var keyFingerprint: String?
     /// The fingerprint of the host key that was verified last.
     var hostKeyFingerprint = ""
 

@@ -13,7 +13,7 @@ extension SSHConnection {
         let input = command.standardInput
         let activity = Activity(
             channel: .ssh, host: hostName, hostKeyFingerprint: hostKeyFingerprint,
-            as: .init(user: destination.user, keyFingerprint: links.credential?.fingerprint), for: command.purpose,
+            as: .init(user: destination.user, keyFingerprint: links.keyFingerprint), for: command.purpose,
             command: command.arguments,
             standardInput: input.isEmpty ? nil : observer.inputDigester?.digest(ofInput: input),
             effect: command.effect, outputIsSecret: command.outputIsSecret)
