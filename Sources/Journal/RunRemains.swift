@@ -18,8 +18,9 @@ enum RunRemains {
         let tree = try RunTree(run.path)
         let files = tree.files.filter { !RunTree.isTemporary($0) }
         let isEmpty = try FileFacts(of: "\(run.path)/audit.jsonl").map { $0.bytes == 0 } ?? true
+        // A directory that never got its run's name has its run.json already.
         let beginning: Set = [
-            "audit.jsonl", RunReader.planFile, RunReader.inventoryFile, "checkpoints", "steps",
+            "run.json", "audit.jsonl", RunReader.planFile, RunReader.inventoryFile, "checkpoints", "steps",
             "evidence",
         ]
         if isKnown {

@@ -40,33 +40,4 @@ extension StateDirectory {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 2 && RunID(String(parts[0])) != nil && parts[1].hasPrefix("set-aside-")
     }
-
-    /// Gives other names to the directories of runs of `module` that never began, or whose run.json
-    /// was removed.
-    ///
-    /// The caller holds the module's lock, and so knows that nobody works in them. Nothing in them
-    /// is touched.
-    func setAside(module: String) throws(JournalError) -> [SetAsideDirectory] {
-        let heads = try HeadList.read(path).heads
-        var asides: [SetAsideDirectory] = []
-        for name in try Disk.names(in: "\(path)/runs", hidden: true) {
-            let isNew = Self.isBeingMade(name)
-            guard let id = RunID(isNew ? String(name.dropFirst().dropLast(4)) : name), id.module == module else {
-                continue
-            }
-            let run = RunReader(id: id, path: "\(path)/runs/\(name)")
-            guard RunTree.isFolder(run.path) else { continue }
-            guard isNew || access("\(run.path)/run.json", F_OK) != 0 else { continue }
-            let remains = isNew ? .stillborn : try RunRemains(of: run, isKnown: heads[id] != nil)
-            if remains == .foreign { continue }
-            guard let digest = try DirectoryDigest(of: run.path) else { continue }
-            let other = Disk.freeName("\(path)/runs/\(id).set-aside-")
-            try disk.setAside(run.path, as: other)
-            asides.append(
-                SetAsideDirectory(
-                    name: Disk.split(other).name, sha256: digest.sha256,
-                    result: remains == .damaged ? .damaged : .neverBegan))
-        }
-        return asides
-    }
 }

@@ -53,6 +53,14 @@ struct StateWitnesses: Sendable {
         }
     }
 
+    private static let cutOff = "is what is left of a run that was cut off before its first record"
+
+    private func isStillborn(aside name: String) throws(JournalError) -> Bool {
+        guard let id = RunID(String(name.prefix { $0 != "." })) else { return false }
+        let run = RunReader(id: id, path: "\(state.path)/runs/\(name)")
+        return try RunRemains(of: run, isKnown: heads[id] != nil) == .stillborn
+    }
+
     /// What others know of the run's log.
     func anchors(of run: RunID) -> [AuditAnchor] {
         (heads[run] ?? []).map { AuditAnchor($0, source: HeadList.name) } + (successors[run] ?? [])
@@ -91,10 +99,15 @@ struct StateWitnesses: Sendable {
             findings.append(AuditFinding("runs/\(name)", "it is foreign: no run created it"))
         }
         for name in stillborn.sorted() {
-            notes.append("runs/\(name) is what is left of a run that was cut off before its first record")
+            notes.append("runs/\(name) \(Self.cutOff)")
         }
         for name in asides.sorted() where !recorded.contains(where: { $0.directory.name == name }) {
-            findings.append(AuditFinding("runs/\(name)", "it is foreign: no run set it aside"))
+            // The next run tells of it, where the one that renamed it was cut off too.
+            if try isStillborn(aside: name) {
+                notes.append("runs/\(name) \(Self.cutOff)")
+            } else {
+                findings.append(AuditFinding("runs/\(name)", "it is foreign: no run set it aside"))
+            }
         }
         for (run, directory) in recorded {
             let found = try DirectoryDigest(of: "\(state.path)/runs/\(directory.name)")

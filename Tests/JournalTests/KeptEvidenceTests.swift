@@ -51,6 +51,27 @@ import Testing
         #expect(try next.reader.header().content?.previous?.run == rich.unfinished.id)
     }
 
+    /// As where the disk is full twice: the run that renamed a directory was cut off before it told.
+    @Test func aDirectoryThatWasSetAsideBeforeTheDiskWasFullIsToldOfByTheNextRun() async throws {
+        let rich = try await RichState()
+        let id = "20270101T000000Z-11-aaaa"
+        let path = "\(rich.state.path)/runs/.\(id).new"
+        try FileManager.default.createDirectory(
+            atPath: "\(path)/steps", withIntermediateDirectories: true)
+        try overwrite("\(path)/run.json", Array("{}".utf8))
+        let asides = try rich.state.setAside(module: "11")
+        #expect(asides.map(\.name) == ["\(id).set-aside-1"])
+        let before = try AuditVerifier(rich.state).verifyAll()
+        #expect(before.isIntact && before.notes.count == 1, "\(before)")
+        for warnings in [1, 0] {
+            let next = try await newRun(in: rich.state)
+            #expect(next.warnings.count == warnings)
+            try await next.finish(.refused, exitCode: 69)
+            let report = try AuditVerifier(rich.state).verifyAll()
+            #expect(report.isIntact && report.notes.count == 1, "\(report)")
+        }
+    }
+
     @Test func aForeignFolderIsLeftAloneAndNamed() async throws {
         let rich = try await RichState()
         let names = ["20270101T000000Z-11-aaaa", "backup", "20260101T000000Z-11-aaaa.set-aside-1"]
