@@ -17,6 +17,8 @@ public enum FailureKind: Sendable, Hashable {
     case busy
     /// A host key or an authentication was refused (exit 77).
     case refused
+    /// The time that the operator gave the command has run out (exit 124).
+    case outOfTime
     /// The command was sent and its result never came back: neither success nor failure; the step's
     /// check decides.
     case unknownOutcome

@@ -27,7 +27,7 @@ struct Execution: Sendable {
         do {
             try await performSteps()
         } catch {
-            failure = RunFailure(error, isCancelled: Task.isCancelled)
+            failure = self.failure(for: error)
         }
         failure = await finish(failure)?.redacted(by: runner.redactor)
         let summary = RunSummary(
@@ -141,7 +141,7 @@ struct Execution: Sendable {
     }
 
     private func record(_ error: any Error, of step: any Step, after duration: Duration) async {
-        let failure = RunFailure(error, isCancelled: Task.isCancelled)
+        let failure = failure(for: error)
         if !failure.isInterruption { runner.events(.stepFailed(step.id, duration)) }
         await notes.allRecorded()
         do {
@@ -166,7 +166,7 @@ struct Execution: Sendable {
         await notes.allRecorded()
         do {
             try await journal.finish(
-                result, exitCode: failure?.exitStatus(interrupted: runner.interruptionStatus()) ?? 0,
+                result, exitCode: failure?.exitStatus ?? 0,
                 error: failure?.message, step: progress.current?.rawValue,
                 counts: ["in place": progress.inPlace, "applied": progress.applied])
             return failure
@@ -175,6 +175,10 @@ struct Execution: Sendable {
             runner.events(.warning("the outcome could not be recorded: \(error)"))
             return failure
         }
+    }
+
+    private func failure(for error: any Error) -> RunFailure {
+        RunFailure(error, isCancelled: Task.isCancelled, by: runner.interruption())
     }
 
     private var runOptions: RunOptions { options.of(run: journal.id.description, isResumed: isResumed) }

@@ -11,6 +11,7 @@ extension FailureKind {
         case .stateNotWritable: 73
         case .busy: 75
         case .refused: 77
+        case .outOfTime: 124
         }
     }
 }

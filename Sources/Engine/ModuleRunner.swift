@@ -10,7 +10,7 @@ public struct ModuleRunner: Sendable {
     let redactor: Redactor
     let provider: any SiteProvider
     let version: String
-    let interruptionStatus: @Sendable () -> Int32
+    let interruption: @Sendable () -> Interruption
     let events: @Sendable (EngineEvent) -> Void
     let clock: LeaseClock
     let lockWait: Duration
@@ -24,14 +24,14 @@ public struct ModuleRunner: Sendable {
     ///   - redactor: Knows the secrets that must not get into any file.
     ///   - provider: Makes the connections.
     ///   - version: The version of `runner`, for the record.
-    ///   - interruptionStatus: The exit status of a run that was cancelled: 130 or 143, by the signal that did it.
+    ///   - interruption: Why a run was cancelled, asked once it is.
     ///   - events: Told everything, in order, from any thread, and without secrets.
     ///   - lockWait: How long to wait while another run has the module.
     ///   - clock: What the lease's term is measured on.
     ///   - signer: Signs the audit log's head at the end of each step and run; nil for none.
     public init(
         module: Module, inventory: Inventory, redactor: Redactor, provider: any SiteProvider,
-        version: String, interruptionStatus: @escaping @Sendable () -> Int32,
+        version: String, interruption: @escaping @Sendable () -> Interruption,
         events: @escaping @Sendable (EngineEvent) -> Void, lockWait: Duration = .zero,
         clock: LeaseClock = .continuous, signer: (any HeadSigner)? = nil
     ) {
@@ -40,7 +40,7 @@ public struct ModuleRunner: Sendable {
         self.redactor = redactor
         self.provider = provider
         self.version = version
-        self.interruptionStatus = interruptionStatus
+        self.interruption = interruption
         self.events = { events($0.redacted(by: redactor)) }
         self.lockWait = lockWait
         self.clock = clock

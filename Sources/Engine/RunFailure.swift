@@ -8,14 +8,14 @@ public enum RunFailure: Error, Sendable {
     /// An error of a kind nobody foresaw, in its own words.
     case unforeseen(String)
     /// The operator, or the system, asked the run to stop.
-    case interrupted
+    case interrupted(Interruption)
 
     /// What to tell the operator.
     public var message: String {
         switch self {
         case .failed(let error): error.description
         case .unforeseen(let text): text
-        case .interrupted: "interrupted; `runner resume` continues where it stopped"
+        case .interrupted(let why): "\(why.words); `runner resume` continues where it stopped"
         }
     }
 }
@@ -26,14 +26,15 @@ extension RunFailure {
         switch self {
         case .failed(let error): .failed(RedactedError(error, by: redactor))
         case .unforeseen(let text): .unforeseen(redactor.redact(text))
-        case .interrupted: .interrupted
+        case .interrupted: self
         }
     }
 
-    /// Sorts an error; whatever happens after a cancellation is its consequence.
-    init(_ error: any Error, isCancelled: Bool) {
+    /// Sorts an error; whatever happens after a cancellation, which is because of `interruption`, is
+    /// its consequence.
+    init(_ error: any Error, isCancelled: Bool, by interruption: Interruption) {
         if isCancelled || error is CancellationError {
-            self = .interrupted
+            self = .interrupted(interruption)
         } else if let explained = error as? any ExplainedError {
             self = .failed(explained)
         } else {
@@ -45,10 +46,10 @@ extension RunFailure {
         if case .interrupted = self { true } else { false }
     }
 
-    /// The exit status of a process that ends with this failure; `interrupted` is that of the signal.
-    public func exitStatus(interrupted: Int32) -> Int32 {
+    /// The exit status of a process that ends with this failure.
+    public var exitStatus: Int32 {
         switch self {
-        case .interrupted: interrupted
+        case .interrupted(let why): why.exitStatus
         case .unforeseen: 1
         case .failed(let error): error.kind.exitStatus
         }

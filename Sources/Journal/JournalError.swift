@@ -101,6 +101,7 @@ extension JournalError {
     private static let names: [Int32: String] = [
         ENOSPC: "ENOSPC", EDQUOT: "EDQUOT", EIO: "EIO", EROFS: "EROFS", EACCES: "EACCES", EPERM: "EPERM",
         ENOENT: "ENOENT", EEXIST: "EEXIST", ENOTDIR: "ENOTDIR", EMFILE: "EMFILE", ENFILE: "ENFILE",
+        EFBIG: "EFBIG",
     ]
 
     private static func remedy(for code: Int32, _ path: String) -> String {
@@ -113,6 +114,8 @@ extension JournalError {
             "mount the file system of \(path) writable, or choose another directory with --state-dir"
         case EACCES, EPERM:
             "run as the user who owns \(path), or choose another directory with --state-dir"
+        case EFBIG:
+            "raise the limit of a file's size (`ulimit -f unlimited`), then run `runner resume`"
         case EMFILE, ENFILE:
             "raise the limit of open files (`ulimit -n`)"
         default:

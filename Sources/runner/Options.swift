@@ -23,7 +23,7 @@ func reporting<Value>(_ work: () async throws -> Value) async throws -> Value {
         Terminal.write("error: \(redactor.redact(error.description))\n")
         throw ExitCode(error.kind.exitStatus)
     } catch is CancellationError {
-        throw ExitCode(Signals.exitStatus)
+        throw ExitCode(Interruptions.first.exitStatus)
     } catch let error as CocoaError {
         Terminal.write("error: \(redactor.redact(error.localizedDescription))\n")
         throw ExitCode(FailureKind.badInput.exitStatus)

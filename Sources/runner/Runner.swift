@@ -9,6 +9,8 @@ public func runCommand(for modules: [StepKit.Module]) -> Never {
     // Before the first task: its executor opens files, which would get the numbers of closed streams.
     StandardOutput.claimStreams()
     DescriptorLimit.raise()
+    // A file that may not grow is an error of the write, as a full disk is.
+    signal(SIGXFSZ, SIG_IGN)
     Runner.known.withLock { $0 = ModuleList(modules: modules) }
     Task {
         await Runner.main(nil)
@@ -31,7 +33,7 @@ struct Runner: AsyncParsableCommand {
         discussion: """
             Results go to stdout, progress to stderr. Exit status: 0 done or nothing to do, 1 a step failed, 2 drift found \
             (plan --detailed-exitcode), 64 usage, 65 bad inventory, credentials or state file, 69 no master reachable, 73 state \
-            directory not writable, 74 standard output not writable, 75 another run holds the module, 77 host key or authentication refused, 130/143 interrupted.
+            directory not writable, 74 standard output not writable, 75 another run holds the module, 77 host key or authentication refused, 124 --timeout ran out, 130/143/129/152 interrupted.
             """,
         version: version,
         groupedSubcommands: [

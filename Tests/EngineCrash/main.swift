@@ -17,7 +17,7 @@ do {
     let runner = ModuleRunner(
         module: platform.module, inventory: inventory, redactor: Redactor(),
         provider: PlatformProvider(platform: platform, inventory: inventory), version: "1.0-crash",
-        interruptionStatus: { 130 },
+        interruption: { .signal(SIGINT) },
         events: { if case .warning(let text) = $0 { print("warning: \(text)") } })
     let state = try StateDirectory.prepare(arguments[2], minimumFree: 1 << 16)
     let plan: ModulePlan.File? =
@@ -48,5 +48,5 @@ do {
 
 func end(with summary: RunSummary) -> Never {
     print("ended: \(summary.failure?.message ?? "done")")
-    exit(summary.failure?.exitStatus(interrupted: 130) ?? 0)
+    exit(summary.failure?.exitStatus ?? 0)
 }

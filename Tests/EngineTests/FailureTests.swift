@@ -20,7 +20,7 @@ import Testing
         bench.world.on("second.\(phase)") { _ in throw failure(expected.kind, "the \(phase) broke") }
         let summary = try await bench.run()
         let error = try #require(summary.failure)
-        #expect(error.exitStatus(interrupted: 130) == expected.status)
+        #expect(error.exitStatus == expected.status)
         #expect(error.message.contains("the \(phase) broke"))
         #expect((summary.inPlace, summary.applied) == (0, 1))
         let phases = ["check", "apply", "verify"]
@@ -44,7 +44,7 @@ import Testing
         let summary = try await bench.run()
         let error = try #require(summary.failure)
         #expect(error.message.contains("the moon"))
-        #expect(error.exitStatus(interrupted: 130) == 1)
+        #expect(error.exitStatus == 1)
         #expect(try bench.outcome().result == .failed)
     }
 
@@ -76,7 +76,7 @@ import Testing
         bench.world.onFailover { _ in throw failure(.noMaster, "no master is left") }
         bench.world.on("second.check") { _ in throw failure(.unreachable, "the link is gone") }
         let summary = try await bench.run()
-        #expect(summary.failure?.exitStatus(interrupted: 130) == 69)
+        #expect(summary.failure?.exitStatus == 69)
         #expect(summary.failure?.message.contains("no master is left") == true)
         #expect(bench.world.count("second.check") == 1)
         #expect(bench.world.count("third.check") == 0)
@@ -106,7 +106,7 @@ import Testing
         let bench = try Bench()
         bench.world.on("second.apply") { _ in throw failure(.unknownOutcome, "no trailer came") }
         let summary = try await bench.run()
-        #expect(summary.failure?.exitStatus(interrupted: 130) == 1)
+        #expect(summary.failure?.exitStatus == 1)
         #expect(bench.world.count("second.apply") == 4)
         #expect(bench.world.count("second.check") == 4)
         #expect(bench.world.count("third.check") == 0)
@@ -129,7 +129,7 @@ import Testing
         }
         #expect(error.kind == .stateNotWritable)
         #expect(error.cause.contains("ENOSPC"))
-        #expect(summary.failure?.exitStatus(interrupted: 130) == 73)
+        #expect(summary.failure?.exitStatus == 73)
         #expect(bench.world.stepCalls == ["first.check", "first.apply", "first.verify", "second.check"])
         #expect(bench.world.calls.last == "close")
         // The reserve was kept for this: the failure itself is on the disk.

@@ -1,5 +1,6 @@
 import ClientKit
 import Engine
+import Glibc
 import Journal
 import StepKit
 import Synchronization
@@ -13,16 +14,16 @@ import Testing
         ("second.verify", "second", ["first applied"]),
     ]
 
-    @Test(arguments: moments, [130, 143] as [Int32])
+    @Test(arguments: moments, [.signal(SIGINT), .signal(SIGTERM), .timeLimit(.seconds(90))] as [Interruption])
     func stopsAtOnceAndResumes(
-        _ moment: (call: String, step: String?, checkpoints: [String]), _ status: Int32
+        _ moment: (call: String, step: String?, checkpoints: [String]), _ interruption: Interruption
     ) async throws {
         var bench = try Bench()
-        bench.interruptionStatus = status
+        bench.interruption = interruption
         bench.world.on(moment.call, hang)
         let summary = try await bench.cancelled(at: moment.call) { [bench] in try await bench.run() }
         #expect(summary.failure?.isInterrupted == true)
-        #expect(summary.failure?.exitStatus(interrupted: status) == status)
+        #expect(summary.failure?.exitStatus == interruption.exitStatus)
         #expect(summary.duration < .seconds(200))
         #expect(bench.world.calls.filter { $0 == "close" } == (moment.call == "open" ? [] : ["close"]))
         let isLeased = moment.step != nil
@@ -30,7 +31,8 @@ import Testing
         #expect(bench.world.count("\(moment.call)") == 1)
         let outcome = try bench.outcome()
         #expect(outcome.result == .interrupted)
-        #expect(outcome.exitCode == status)
+        #expect(outcome.exitCode == interruption.exitStatus)
+        #expect(outcome.error?.hasPrefix(interruption.words) == true)
         #expect(outcome.step == moment.step)
         #expect(try bench.checkpoints() == moment.checkpoints)
         if let step = moment.step { #expect(try bench.records().contains("step.end \(step) interrupted")) }

@@ -16,7 +16,7 @@ import Testing
             try await visit.world.send("after", .change)
         }
         let summary = try await bench.run()
-        #expect(summary.failure?.exitStatus(interrupted: 130) == 75)
+        #expect(summary.failure?.exitStatus == 75)
         #expect(summary.failure?.message.contains("expired") == true)
         #expect(bench.world.sent == ["create the lease", "before", "looked", "release the lease"])
         #expect(bench.world.count("second.verify") == 0)
@@ -52,7 +52,7 @@ import Testing
             try await visit.world.send("late", .change)
         }
         let summary = try await bench.run()
-        #expect(summary.failure?.exitStatus(interrupted: 130) == 75)
+        #expect(summary.failure?.exitStatus == 75)
         #expect(!bench.world.sent.contains("late"))
         let late = try bench.newest().commands().filter { $0.start.command == ["late"] }
         #expect(late.map(\.end?.outcome) == ["refused"])
@@ -72,7 +72,7 @@ import Testing
             }
         }
         let summary = try await bench.run()
-        #expect(summary.failure?.exitStatus(interrupted: 130) == 75)
+        #expect(summary.failure?.exitStatus == 75)
         #expect(try bench.outcome().result == .failed)
     }
 
@@ -100,7 +100,7 @@ import Testing
             try await hang(visit)
         }
         let summary = try await bench.run()
-        #expect(summary.failure?.exitStatus(interrupted: 130) == 75)
+        #expect(summary.failure?.exitStatus == 75)
         #expect(summary.failure?.message.contains("expired") == true)
         #expect(summary.duration < .seconds(200))
     }

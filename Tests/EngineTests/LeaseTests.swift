@@ -9,7 +9,7 @@ import Testing
         let bench = try Bench()
         bench.world.on("takeLease") { _ in throw failure(.busy, "bob@install-02 4711 holds it") }
         let summary = try await bench.run()
-        #expect(summary.failure?.exitStatus(interrupted: 130) == 75)
+        #expect(summary.failure?.exitStatus == 75)
         #expect(summary.failure?.message.contains("bob@install-02") == true)
         #expect(bench.world.calls == ["open", "observeLease", "preflight", "takeLease", "close"])
         #expect(try bench.outcome().result == .refused)
@@ -54,7 +54,7 @@ import Testing
         bench.world.on("renewLease") { _ in throw failure(.busy, "carol@install-03 holds it now") }
         let summary = try await bench.run()
         #expect(summary.duration < .seconds(200))
-        #expect(summary.failure?.exitStatus(interrupted: 130) == 75)
+        #expect(summary.failure?.exitStatus == 75)
         #expect(summary.failure?.message.contains("carol@install-03") == true)
         #expect(summary.applied == 1)
         #expect(bench.world.count("second.verify") == 0)
@@ -93,7 +93,7 @@ import Testing
         }
         let summary = try await bench.run()
         #expect(summary.duration < .seconds(200))
-        #expect(summary.failure?.exitStatus(interrupted: 130) == 1)
+        #expect(summary.failure?.exitStatus == 1)
         #expect(summary.failure?.message.contains("no route") == true)
         #expect(bench.world.count("second.verify") == 0)
         #expect(try bench.outcome().result == .failed)
@@ -108,7 +108,7 @@ import Testing
         }
         let summary = try await bench.run()
         #expect(summary.duration < .seconds(200))
-        #expect(summary.failure?.exitStatus(interrupted: 130) == 1)
+        #expect(summary.failure?.exitStatus == 1)
         #expect(bench.world.calls.last == "close")
         try bench.expectIntact()
     }

@@ -61,7 +61,7 @@ import Testing
         let bench = try Bench()
         bench.world.on("second.apply", hang)
         let ended = try await bench.cancelled(at: "second.apply") { try await bench.run() }
-        #expect(ended.failure?.exitStatus(interrupted: 130) == 130)
+        #expect(ended.failure?.exitStatus == 130)
         bench.world.calm()
         let error = await #expect(throws: StepFailure.self) { try await bench.run() }
         #expect(error?.cause.contains("was interrupted at step second and is not finished") == true)

@@ -170,7 +170,7 @@ import Testing
         let error = try #require(summary.failure)
         #expect(error.message.contains("no PostgreSQL"))
         #expect(error.message.contains("wrong registry password"))
-        #expect(error.exitStatus(interrupted: 130) == 77)
+        #expect(error.exitStatus == 77)
         #expect(bench.world.calls == ["open", "observeLease", "preflight", "close"])
         #expect(try bench.outcome().result == .refused)
         #expect(try bench.outcome().exitCode == 77)
@@ -183,7 +183,7 @@ import Testing
         let bench = try Bench()
         bench.world.on("open") { _ in throw failure(.noMaster, "no master answers") }
         let summary = try await bench.run()
-        #expect(summary.failure?.exitStatus(interrupted: 130) == 69)
+        #expect(summary.failure?.exitStatus == 69)
         #expect(bench.world.calls == ["open"])
         #expect(try bench.outcome().result == .refused)
         try bench.expectIntact()

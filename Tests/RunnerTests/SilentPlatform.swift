@@ -51,9 +51,32 @@ final class SilentPlatform {
         do { try FileManager.default.removeItem(at: folder) } catch { print("left behind: \(folder.path): \(error)") }
     }
 
-    /// Starts `runner`; its output goes to a file of its own.
-    func start(_ arguments: [String]) throws -> Started {
-        try Started(arguments + ["--inventory", inventory, "--state-dir", state.path], in: folder)
+    /// Starts `runner`, after what the shell does first; its output goes to a file of its own.
+    func start(_ arguments: [String], after first: String? = nil) throws -> Started {
+        try Started(words(for: arguments), after: first, in: folder)
+    }
+
+    /// A command with its inventory and its state directory.
+    func words(for arguments: [String]) -> [String] {
+        arguments + ["--inventory", inventory, "--state-dir", state.path]
+    }
+
+    /// The same for a command that has no state directory.
+    func examine(_ arguments: [String]) throws -> Started {
+        try Started(arguments + ["--inventory", inventory], in: folder)
+    }
+
+    /// Starts a run, and waits until its record has begun.
+    func begin(
+        _ arguments: [String] = ["run", "11", "--new"], after first: String? = nil
+    ) async throws -> Started {
+        let before = try state.newestRun()?.id
+        let run = try start(arguments, after: first)
+        try await eventually("its run has begun") {
+            guard let newest = try state.newestRun(), newest.id != before else { return !run.isRunning }
+            return try !newest.entries().isEmpty || !run.isRunning
+        }
+        return run
     }
 
     /// Runs `runner` to its end on the state directory.
@@ -66,12 +89,17 @@ final class SilentPlatform {
         let process = Process()
         private let file: URL
 
-        fileprivate init(_ arguments: [String], in folder: URL) throws {
+        fileprivate init(_ arguments: [String], after first: String? = nil, in folder: URL) throws {
             file = folder.appending(path: "output-\(UUID().uuidString)")
             try Data().write(to: file)
             let output = try FileHandle(forWritingTo: file)
-            process.executableURL = Program.runner.file
-            process.arguments = arguments
+            if let first {
+                process.executableURL = URL(filePath: "/bin/sh")
+                process.arguments = ["-c", "\(first); exec \"$@\"", "sh", Program.runner.file.path] + arguments
+            } else {
+                process.executableURL = Program.runner.file
+                process.arguments = arguments
+            }
             process.standardOutput = output
             process.standardError = output
             try process.run()
@@ -85,6 +113,9 @@ final class SilentPlatform {
         var output: String {
             get throws { try String(contentsOf: file, encoding: .utf8) }
         }
+
+        /// The same for the words of a failed expectation.
+        var told: String { (try? output) ?? "its output is gone" }
 
         /// Waits for its end; the exit status, or 128 and the signal.
         func wait() -> Int32 {

@@ -11,14 +11,17 @@ struct DoctorCommand: AsyncParsableCommand {
         abstract: "Check whether everything is reachable and served, and if not, why; changes nothing.")
 
     @Argument(help: "The module's number.") var module: Int
+    @OptionGroup var timeOptions: TimeOptions
     @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var formatOptions: FormatOptions
 
     func run() async throws {
         let (found, status) = try await reporting {
-            let module = try Runner.modules.module(module)
-            let inventory = try await inventoryOptions.load(for: module)
-            return try await Self.examine(module, on: inventory)
+            try await timeOptions.limiting("examine module \(module)") {
+                let module = try Runner.modules.module(module)
+                let inventory = try await inventoryOptions.load(for: module)
+                return try await Self.examine(module, on: inventory)
+            }
         }
         let told = found.map { $0.mapping(redactor.redact) }
         try formatOptions.print(told, lines: { DiagnosisLines().text(told) })
@@ -37,8 +40,11 @@ struct DoctorCommand: AsyncParsableCommand {
             let found = try await provider.withSite(observer: IgnoringObserver()) { site in
                 try await examine(module, through: site)
             }
+            // What was cut short says nothing of the platform.
+            try Task.checkCancellation()
             return (found, found.contains { $0.verdict == .failed } ? 1 : 0)
         } catch let error as any ExplainedError {
+            try Task.checkCancellation()
             return (error.diagnoses, error.kind.exitStatus)
         }
     }

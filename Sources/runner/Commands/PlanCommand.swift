@@ -12,6 +12,7 @@ struct PlanCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Exit with 2 when there is something to change.") var detailedExitcode = false
     @Option(name: .shortAndLong, help: "Write the plan to this file, for `run --plan`.") var output: String?
     @OptionGroup var resetOptions: ResetOptions
+    @OptionGroup var timeOptions: TimeOptions
     @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var formatOptions: FormatOptions
 
@@ -23,20 +24,24 @@ struct PlanCommand: AsyncParsableCommand {
 
     func run() async throws {
         let plan = try await reporting {
-            let module = try Runner.modules.module(module)
-            let inventory = try await inventoryOptions.load(for: module)
-            let provider = LiveProvider(
-                inventory: inventory, module: module, redactor: redactor,
-                passphrase: Passphrase.ask)
-            let terminal = Terminal(isQuiet: false)
-            let plan = try await ModulePlan(
-                of: module, options: resetOptions.unconfirmed, inventory: inventory,
-                version: Runner.version, redactor: redactor, provider: provider
-            ) { warning in
-                terminal.line("warning: \(warning)")
+            try await timeOptions.limiting("plan module \(module)") {
+                let module = try Runner.modules.module(module)
+                let inventory = try await inventoryOptions.load(for: module)
+                let provider = LiveProvider(
+                    inventory: inventory, module: module, redactor: redactor,
+                    passphrase: Passphrase.ask)
+                let terminal = Terminal(isQuiet: false)
+                let plan = try await ModulePlan(
+                    of: module, options: resetOptions.unconfirmed, inventory: inventory,
+                    version: Runner.version, redactor: redactor, provider: provider
+                ) { warning in
+                    terminal.line("warning: \(warning)")
+                }
+                // What was cut short is no plan.
+                try Task.checkCancellation()
+                if let output, plan.failure == nil { try await plan.write(to: output) }
+                return plan
             }
-            if let output, plan.failure == nil { try await plan.write(to: output) }
-            return plan
         }
         try formatOptions.print(plan, text: { plan.summary })
         if let failure = plan.failure { try await reporting { throw failure } }

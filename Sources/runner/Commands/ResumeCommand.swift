@@ -11,6 +11,7 @@ struct ResumeCommand: AsyncParsableCommand {
         abstract: "Continue an interrupted run: finished steps are checked again, not repeated.")
 
     @Argument(help: "The run (default: the newest unfinished one).") var run: String?
+    @OptionGroup var timeOptions: TimeOptions
     @OptionGroup var lockOptions: LockOptions
     @OptionGroup var reasonOptions: ReasonOptions
     @OptionGroup var inventoryOptions: InventoryOptions
@@ -26,20 +27,22 @@ struct ResumeCommand: AsyncParsableCommand {
             return id
         }
         let summary = try await reporting { () -> RunSummary? in
-            let inventory = try await inventoryOptions.load()
-            let state = try await stateOptions.prepared(console.terminal)
-            let modules = try await modules(of: id, in: state)
-            let wait = lockOptions.wait
-            return try await withSignalsAsCancellation(tellingOn: console.terminal) {
-                for module in modules {
-                    let runner = console.runner(of: module, on: inventory, lockWait: wait)
-                    if let summary = try await runner.resume(
-                        id, why: reasonOptions.why, in: state)
-                    {
-                        return summary
+            try await timeOptions.limiting("resume \(id?.description ?? "the newest unfinished run")") {
+                let inventory = try await inventoryOptions.load()
+                let state = try await stateOptions.prepared(console.terminal)
+                let modules = try await modules(of: id, in: state)
+                let wait = lockOptions.wait
+                return try await withSignalsAsCancellation(tellingOn: console.terminal) {
+                    for module in modules {
+                        let runner = console.runner(of: module, on: inventory, lockWait: wait)
+                        if let summary = try await runner.resume(
+                            id, why: reasonOptions.why, in: state)
+                        {
+                            return summary
+                        }
                     }
+                    return nil
                 }
-                return nil
             }
         }
         guard let summary else {

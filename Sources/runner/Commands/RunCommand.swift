@@ -17,6 +17,7 @@ struct RunCommand: AsyncParsableCommand {
     var plan: String?
     @Flag(name: .long, help: "Start a new run although an earlier one was interrupted and is not finished.")
     var new = false
+    @OptionGroup var timeOptions: TimeOptions
     @OptionGroup var lockOptions: LockOptions
     @OptionGroup var resetOptions: ResetOptions
     @OptionGroup var reasonOptions: ReasonOptions
@@ -39,19 +40,21 @@ struct RunCommand: AsyncParsableCommand {
         let console = RunConsole(formatOptions)
         let selection = StepSelection(from: from, until: until, only: only)
         let summary = try await reporting {
-            let module = try Runner.modules.module(module)
-            let inventory = try await inventoryOptions.load(for: module)
-            await LiveProvider.learnSecrets(of: inventory, for: [module], redactor: redactor)
-            let options = try await resetOptions.confirmed(for: module, on: inventory)
-            let plan: ModulePlan.File? =
-                if let plan { try await ModulePlan.read(from: plan, for: module) } else { nil }
-            let state = try await stateOptions.prepared(console.terminal)
-            let runner = console.runner(of: module, on: inventory, lockWait: lockOptions.wait)
-            let isNew = new
-            return try await withSignalsAsCancellation(tellingOn: console.terminal) {
-                try await runner.run(
-                    selection, plan: plan, options: options, isNew: isNew, why: reasonOptions.why,
-                    in: state)
+            try await timeOptions.limiting("run module \(module)") {
+                let module = try Runner.modules.module(module)
+                let inventory = try await inventoryOptions.load(for: module)
+                await LiveProvider.learnSecrets(of: inventory, for: [module], redactor: redactor)
+                let options = try await resetOptions.confirmed(for: module, on: inventory)
+                let plan: ModulePlan.File? =
+                    if let plan { try await ModulePlan.read(from: plan, for: module) } else { nil }
+                let state = try await stateOptions.prepared(console.terminal)
+                let runner = console.runner(of: module, on: inventory, lockWait: lockOptions.wait)
+                let isNew = new
+                return try await withSignalsAsCancellation(tellingOn: console.terminal) {
+                    try await runner.run(
+                        selection, plan: plan, options: options, isNew: isNew, why: reasonOptions.why,
+                        in: state)
+                }
             }
         }
         try console.finish(with: summary)

@@ -23,7 +23,7 @@ struct RunConsole {
             provider: LiveProvider(
                 inventory: inventory, module: module, redactor: redactor,
                 passphrase: Passphrase.ask),
-            version: Runner.version, interruptionStatus: { Signals.exitStatus },
+            version: Runner.version, interruption: { Interruptions.first },
             events: { [lines] in lines.show($0) }, lockWait: lockWait,
             signer: OperatorSigner(inventory, passphrase: Passphrase.ask))
     }
@@ -33,7 +33,7 @@ struct RunConsole {
         let printing = Result { try formatOptions.print(SummaryRecord(summary), text: { "" }) }
         // How the run ended is more important.
         if let failure = summary.failure {
-            throw ExitCode(failure.exitStatus(interrupted: Signals.exitStatus))
+            throw ExitCode(failure.exitStatus)
         }
         try printing.get()
     }

@@ -98,8 +98,8 @@ final class ProgressLines: Sendable {
         switch summary.failure {
         case nil:
             terminal.line("\(terminal.coloured("done", in: .green)): \(counts)")
-        case .interrupted:
-            let word = terminal.coloured("interrupted", in: .yellow)
+        case .interrupted(let why):
+            let word = terminal.coloured("\(why.words)", in: .yellow)
             terminal.line("\(word): \(counts); continue with: runner resume \(summary.runID)")
         case .some(let failure):
             terminal.line("\(terminal.coloured("failed", in: .red)): \(failure.message)")

@@ -1,6 +1,7 @@
 import ClientKit
 import Engine
 import Foundation
+import Glibc
 import Journal
 import StepKit
 import Steps
@@ -72,7 +73,7 @@ struct Bench: Sendable {
     var lease = Duration.seconds(60)
     let clock = StandingClock()
     var lockWait = Duration.zero
-    var interruptionStatus: Int32 = 130
+    var interruption = Interruption.signal(SIGINT)
     var version = "1.0-test"
     var proofs: Set<String> = []
 
@@ -126,10 +127,10 @@ struct Bench: Sendable {
     }
 
     var runner: ModuleRunner {
-        let (events, status) = (events, interruptionStatus)
+        let (events, interruption) = (events, interruption)
         return ModuleRunner(
             module: fakeModule, inventory: inventory, redactor: redactor, provider: provider, version: version,
-            interruptionStatus: { status }, events: { events.add($0) }, lockWait: lockWait,
+            interruption: { interruption }, events: { events.add($0) }, lockWait: lockWait,
             clock: clock.leaseClock)
     }
 

@@ -1,0 +1,83 @@
+import Dispatch
+import Engine
+import Foundation
+import Synchronization
+
+/// Why this process was asked to stop.
+enum Interruptions {
+    private static let received = Mutex<Interruption?>(nil)
+
+    /// The first of them; Ctrl-C where none has come yet.
+    static var first: Interruption { received.withLock(\.self) ?? .signal(SIGINT) }
+
+    /// Keeps `interruption` if it is the first, and says whether it is.
+    static func note(_ interruption: Interruption) -> Bool {
+        received.withLock { first in
+            defer { if first == nil { first = interruption } }
+            return first == nil
+        }
+    }
+
+    /// Ends the process at once, as the first of them says.
+    static func end() -> Never {
+        Passphrase.restoreTerminal()
+        _exit(first.exitStatus)
+    }
+}
+
+/// Signals turned into cancellation of the run: the first lets it end in order, a second SIGINT or
+/// SIGTERM ends it immediately.
+///
+/// `@unchecked Sendable` holds: `sources` is written in `init` only, before anybody else has the
+/// object, and never read; it keeps the dispatch sources alive.
+final class Signals: @unchecked Sendable {
+    private var sources: [any DispatchSourceSignal] = []
+
+    /// Calls `onFirst` once, from its own queue.
+    init(onFirst: @escaping @Sendable () -> Void) {
+        let queue = DispatchQueue(label: "signals")
+        // A reader that went away is an error of the write, not the end of the run.
+        signal(SIGPIPE, SIG_IGN)
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGXCPU] {
+            let before = signal(number, SIG_IGN)
+            // What `nohup` was asked for stays as it is.
+            if number == SIGHUP, Self.isIgnoring(before) { continue }
+            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+            source.setEventHandler {
+                if Interruptions.note(.signal(number)) {
+                    onFirst()
+                } else if number == SIGINT || number == SIGTERM {
+                    // The others come more than once without anybody being impatient: SIGHUP from
+                    // the shell and from the kernel, SIGXCPU each second.
+                    Interruptions.end()
+                }
+            }
+            source.resume()
+            sources.append(source)
+        }
+    }
+
+    /// A cast because C has no type for it: a handler is a function's address, or 1 for "ignore", which
+    /// is never called here.
+    private static func isIgnoring(_ handler: __sighandler_t?) -> Bool {
+        unsafeBitCast(handler, to: Int.self) == 1
+    }
+}
+
+/// Does `work`, which the first signal cancels.
+func withSignalsAsCancellation<Value: Sendable>(
+    tellingOn terminal: Terminal, _ work: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+    let task = Task { try await work() }
+    let signals = Signals {
+        let why = Interruptions.first.words
+        terminal.line("\(why): stopping; press Ctrl-C again to stop immediately")
+        task.cancel()
+    }
+    defer { withExtendedLifetime(signals) {} }
+    return try await withTaskCancellationHandler {
+        try await task.value
+    } onCancel: {
+        task.cancel()
+    }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import Glibc
+import Journal
+import Testing
+
+/// Signals and limits of the system, which the program itself gets.
+@Suite(.timeLimit(.minutes(10))) struct SignalTests {
+    @Test(arguments: [
+        (SIGINT, "interrupted;"), (SIGTERM, "interrupted by SIGTERM;"),
+        (SIGHUP, "interrupted because the terminal was closed (SIGHUP);"),
+        (SIGXCPU, "interrupted at the limit of processor time, `ulimit -t` (SIGXCPU);"),
+    ]) func aSignalEndsARunInOrder(_ signal: Int32, _ words: String) async throws {
+        let platform = try SilentPlatform(limit: 600)
+        let run = try await platform.begin()
+        defer { run.kill() }
+        kill(run.pid, signal)
+        // Again, as a shell and the kernel do when a terminal is closed, and the kernel each second.
+        if signal == SIGHUP || signal == SIGXCPU { kill(run.pid, signal) }
+        #expect(run.wait() == 128 + signal)
+        let outcome = try #require(try platform.state.newestRun()?.outcome().content)
+        #expect(outcome.result == .interrupted && outcome.exitCode == 128 + signal)
+        #expect(outcome.error?.hasPrefix(words) == true)
+        #expect(try platform.runner("audit", "verify").status == 0)
+        let resumed = try platform.start(["resume", "--timeout", "3"])
+        #expect(resumed.wait() == 124)
+        #expect(try platform.state.runs().count == 1)
+    }
+
+    @Test func aRunUnderNohupGoesOnWhenTheTerminalIsClosed() async throws {
+        let platform = try SilentPlatform(limit: 600)
+        let run = try await platform.begin(after: "trap '' HUP")
+        defer { run.kill() }
+        kill(run.pid, SIGHUP)
+        try await Task.sleep(for: .seconds(2))
+        #expect(run.isRunning)
+        kill(run.pid, SIGTERM)
+        #expect(run.wait() == 143)
+    }
+
+    /// The terminal itself is closed: the signal comes, and nothing can be written to it any more.
+    @Test func aClosedTerminalEndsARunInOrder() async throws {
+        let platform = try SilentPlatform(limit: 600)
+        var (terminal, end): (Int32, Int32) = (-1, -1)
+        try #require(openpty(&terminal, &end, nil, nil, nil) == 0)
+        // No other process of these tests may keep it open.
+        try #require(fcntl(terminal, F_SETFD, FD_CLOEXEC) == 0 && fcntl(end, F_SETFD, FD_CLOEXEC) == 0)
+        let side = FileHandle(fileDescriptor: end, closeOnDealloc: true)
+        let run = Process()
+        run.executableURL = URL(filePath: "/usr/bin/setsid")
+        run.arguments = ["--ctty", "--wait", Program.runner.file.path] + platform.words(for: ["run", "11"])
+        // Lines that are drawn again would fill the terminal, which nobody reads.
+        run.environment = ProcessInfo.processInfo.environment.merging(["NO_COLOR": "1"]) { $1 }
+        (run.standardInput, run.standardOutput, run.standardError) = (side, side, side)
+        try run.run()
+        try side.close()
+        try await eventually("its run has begun") {
+            try platform.state.newestRun().map { try !$0.entries().isEmpty } == true
+        }
+        close(terminal)
+        run.waitUntilExit()
+        let newest = try #require(try platform.state.newestRun())
+        try await eventually("the run has ended") { try newest.outcome().content != nil }
+        #expect(try newest.outcome().content?.exitCode == 129)
+        #expect(try platform.runner("audit", "verify").status == 0)
+    }
+
+    /// Where standard error is a pipe that nobody reads any more, the record is what counts.
+    @Test func aReaderThatWentAwayDoesNotEndARun() throws {
+        let platform = try SilentPlatform(limit: 1)
+        let (run, output) = (Process(), Pipe())
+        run.executableURL = Program.runner.file
+        run.arguments = platform.words(for: ["run", "11"])
+        run.standardError = output
+        try run.run()
+        try output.fileHandleForReading.close()
+        run.waitUntilExit()
+        #expect(run.terminationReason == .exit && run.terminationStatus == 69)
+        #expect(try platform.state.newestRun()?.outcome().content?.result == .refused)
+    }
+
+    /// A limit of a file's size, in blocks of 512 bytes: from where nothing can be written to where a run
+    /// begins.
+    @Test func aFileThatMayNotGrowIsAFullDisk() throws {
+        let platform = try SilentPlatform(limit: 1)
+        var failed = 0
+        for blocks in [0, 1, 2, 3, 4, 6, 8] {
+            let words = platform.words(for: ["run", "11", "--new"])
+            let run = try capture(
+                URL(filePath: "/bin/sh"),
+                ["-c", "ulimit -f \(blocks); exec \"$@\"", "sh", Program.runner.file.path] + words)
+            if run.status == 73 {
+                failed += 1
+                #expect(run.output.contains("(EFBIG) → raise the limit of a file's size (`ulimit -f"), "\(run)")
+            } else {
+                #expect(run.status == 69, "\(blocks): \(run)")
+            }
+            let verified = try platform.runner("audit", "verify")
+            #expect(verified.status == 0, "\(blocks): \(verified.output)")
+        }
+        #expect(failed > 2)
+        let next = try platform.start(["run", "11", "--new"])
+        #expect(next.wait() == 69, "\(next.told)")
+    }
+
+    @Test func aLimitThatComesInTheMiddleLosesTheOutcomeOnly() async throws {
+        let platform = try SilentPlatform(limit: 600)
+        let run = try await platform.begin()
+        defer { run.kill() }
+        let limit = try capture(
+            URL(filePath: "/usr/bin/prlimit"), ["--pid", "\(run.pid)", "--fsize=0:unlimited"])
+        try #require(limit.status == 0, "\(limit)")
+        kill(run.pid, SIGTERM)
+        #expect(run.wait() == 143)
+        #expect(try platform.state.newestRun()?.outcome().content == nil)
+        #expect(try platform.runner("audit", "verify").status == 0)
+        let resumed = try platform.start(["resume", "--timeout", "3"])
+        #expect(resumed.wait() == 124, "\(resumed.told)")
+        #expect(try platform.state.runs().count == 1)
+    }
+}
