@@ -71,8 +71,9 @@ final class Transport {
         if isAbandoned { return 0 }
         if !readAhead.isEmpty {
             let taken = readAhead.prefix(count)
-            readAhead.removeFirst(taken.count)
             UnsafeMutableRawBufferPointer(start: buffer, count: count).copyBytes(from: taken)
+            // The array goes with its last byte: hundreds of sessions hold little.
+            readAhead = taken.count < readAhead.count ? readAhead.dropFirst(taken.count) : []
             return taken.count
         }
         guard failure == nil, !isDrained else { return Int(-EAGAIN) }
