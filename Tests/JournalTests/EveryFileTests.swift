@@ -4,8 +4,9 @@ import Testing
 
 @testable import Journal
 
-/// Every line of every file of a real run is edited, removed, repeated, swapped and cut, one at a
-/// time, and every file removed: each change is found, and its place named.
+/// Every line of every file of a real run is edited, removed, doubled, swapped and cut, one at a
+/// time, made-up lines and lines of another run are inserted, each line is replayed at the end, and
+/// every file removed: each change is found, and its place named.
 @Suite struct EveryFileTests {
     @Test func nothingIsFoundInAStateThatNobodyTouched() async throws {
         let rich = try await RichState()
@@ -39,40 +40,59 @@ import Testing
 
     @Test func everyChangedLineOfEveryFileIsFoundInItsFile() async throws {
         let rich = try await RichState()
-        for run in [rich.finished, rich.unfinished] {
+        var count = 0
+        for (run, other) in [(rich.finished, rich.unfinished), (rich.unfinished, rich.finished)] {
             for name in try RichState.files(of: run) {
                 let path = "\(run.path)/\(name)"
                 let bytes = try contents(path)
-                let known = try AuditVerifier(rich.state).verify(run).anchoredUpTo
-                for (what, index, changed) in Self.changes(of: bytes) {
+                let verifier = try AuditVerifier(rich.state)
+                let known = try verifier.verify(run).anchoredUpTo
+                let foreign = try Disk.read("\(other.path)/\(name)") ?? []
+                for (what, index, place, changed) in Self.changes(of: bytes, foreign: foreign) where changed != bytes {
                     try overwrite(path, changed)
-                    let findings = try AuditVerifier(rich.state).verify(run).findings
+                    count += 1
+                    let findings = try verifier.verify(run).findings
                     // Nothing vouches for the last records of a run that was cut off; the
                     // checkpoint's has its file.
                     let isCut = name == "audit.jsonl" && ["cut", "removed"].contains(what) && index >= known
-                    let isFound = findings.contains { $0.file == name || (isCut && $0.file.hasPrefix("checkpoints/")) }
+                    let isFound = findings.contains { finding in
+                        let isRightLine = name != "audit.jsonl" || isCut || finding.line == place
+                        return (finding.file == name && isRightLine)
+                            || (isCut && finding.file.hasPrefix("checkpoints/"))
+                    }
                     let mayPass = isCut && run.id == rich.unfinished.id && (what == "cut" || index >= known + 2)
                     #expect(isFound || mayPass, "\(name), \(what) \(index): \(findings)")
                 }
                 try overwrite(path, bytes)
             }
         }
+        print("\(count) changes of lines were found")
     }
 
-    /// Each way of changing a line, of each line.
-    private static func changes(of bytes: [UInt8]) -> [(what: String, index: Int, bytes: [UInt8])] {
+    /// Each way of changing a line, of each line, with the number of the first line that is not right then.
+    private static func changes(
+        of bytes: [UInt8], foreign: [UInt8]
+    ) -> [(what: String, index: Int, place: Int, bytes: [UInt8])] {
         let newline = UInt8(ascii: "\n")
         let lines = bytes.split(separator: newline, omittingEmptySubsequences: false).map(Array.init)
-        var changes: [(String, Int, [UInt8])] = []
+        let others = foreign.split(separator: newline).map(Array.init)
+        var changes: [(String, Int, Int, [UInt8])] = []
         for (index, line) in lines.enumerated() where !line.isEmpty {
-            func add(_ what: String, _ change: (inout [[UInt8]]) -> Void) {
+            func add(_ what: String, at place: Int? = nil, _ change: (inout [[UInt8]]) -> Void) {
                 var changed = lines
                 change(&changed)
-                changes.append((what, index, Array(changed.joined(separator: [newline]))))
+                let bytes = Array(changed.joined(separator: [newline]))
+                changes.append((what, index, place ?? index + 1, bytes))
             }
             add("edited") { $0[index][line.count / 2] ^= 1 }
             add("removed") { $0.remove(at: index) }
-            add("doubled") { $0.insert(line, at: index) }
+            add("doubled", at: index + 2) { $0.insert(line, at: index) }
+            add("inserted") { $0.insert(Array("{}".utf8), at: index) }
+            add("replayed", at: lines.count) { $0.insert(line, at: lines.count - 1) }
+            if index < others.count, others[index] != line {
+                add("replaced by another run's") { $0[index] = others[index] }
+                add("preceded by another run's") { $0.insert(others[index], at: index) }
+            }
             add("cut") { $0[index...] = [[]] }
             if index + 1 < lines.count, !lines[index + 1].isEmpty, lines[index + 1] != line {
                 add("swapped") { $0.swapAt(index, index + 1) }
