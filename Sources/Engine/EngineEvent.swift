@@ -7,6 +7,9 @@ public enum StepResult: Sendable, Hashable {
     case inPlace
     /// These changes were made and proved.
     case applied([Change])
+
+    /// Whether anything was changed.
+    var isApplied: Bool { self != .inPlace }
 }
 
 /// What a run tells whoever watches it, in order.

@@ -15,6 +15,7 @@ struct Execution: Sendable {
     /// Where the run carries out a plan: holds it to that.
     let planGuard: PlanGuard?
     let notes: Notes
+    let witnesses: Witnesses
     let progress = RunProgress()
 
     /// Connects, checks, takes the lease, does every step, and writes the outcome.
@@ -47,13 +48,16 @@ struct Execution: Sendable {
         try await runner.provider.withSite(observer: gate) { site in
             let keeper = LeaseKeeper(
                 module: runner.module.number, site: site, journal: journal, term: term,
-                progress: progress, events: runner.events)
+                progress: progress, witnesses: witnesses, events: runner.events)
             let lease = try await preflightAndLock(site, keeper: keeper, began: began)
             try await keeper.withLeaseRenewal(of: lease) {
                 try await requireUnmoved(site)
                 progress.beginSteps()
                 for (index, step) in steps.enumerated() {
-                    try await perform(step, number: index + 1, on: site)
+                    let result = try await perform(step, number: index + 1, on: site)
+                    // The last one covers those after it that had nothing to do.
+                    let isLast = index == steps.count - 1 && progress.applied > 0
+                    if result.isApplied || isLast { try await witnesses.keepHead(on: site) }
                 }
             }
         }
@@ -101,7 +105,7 @@ struct Execution: Sendable {
     }
 
     /// One step, from its check to its checkpoint or its failure.
-    private func perform(_ step: any Step, number: Int, on site: any OpenSite) async throws {
+    private func perform(_ step: any Step, number: Int, on site: any OpenSite) async throws -> StepResult {
         let began = ContinuousClock.now
         runner.events(.stepBegan(step.id, index: number, count: steps.count))
         progress.begin(step.id)
@@ -109,6 +113,7 @@ struct Execution: Sendable {
             let result = try await attempt(step, on: site)
             progress.finish(with: result)
             runner.events(.stepEnded(step.id, result, began.duration(to: .now)))
+            return result
         } catch {
             let failed = await attachingEvidence(to: error, of: step, on: site)
             await record(failed, of: step, after: began.duration(to: .now))
@@ -169,6 +174,7 @@ struct Execution: Sendable {
                 result, exitCode: failure?.exitStatus ?? 0,
                 error: failure?.message, step: progress.current?.rawValue,
                 counts: ["in place": progress.inPlace, "applied": progress.applied])
+            await witnesses.keepLastHead()
             return failure
         } catch {
             guard let failure else { return .failed(error) }

@@ -9,6 +9,7 @@ struct LeaseKeeper: Sendable {
     let journal: RunJournal
     let term: LeaseTerm
     let progress: RunProgress
+    let witnesses: Witnesses
     let events: @Sendable (EngineEvent) -> Void
 
     /// Takes the lease; throws an error of kind `busy` that names who holds it.
@@ -121,6 +122,9 @@ struct LeaseKeeper: Sendable {
                 .lockTakeover(LeaseHolder("taken over from \(previous)", holder: previous)), durable: true)
         } else {
             try await journal.record(.lockTaken)
+        }
+        if let before = lease.before {
+            try await witnesses.recordKnown(run: before.run, head: before.head)
         }
     }
 

@@ -15,6 +15,7 @@ public struct ModuleRunner: Sendable {
     let clock: LeaseClock
     let lockWait: Duration
     let signer: (any HeadSigner)?
+    let syslog: Syslog?
 
     /// Puts a runner together.
     ///
@@ -29,12 +30,14 @@ public struct ModuleRunner: Sendable {
     ///   - lockWait: How long to wait while another run has the module.
     ///   - clock: What the lease's term is measured on.
     ///   - signer: Signs the audit log's head at the end of each step and run; nil for none.
+    ///   - syslog: The local log that also gets heads; nil for none.
     public init(
         module: Module, inventory: Inventory, redactor: Redactor, provider: any SiteProvider,
         version: String, interruption: @escaping @Sendable () -> Interruption,
         events: @escaping @Sendable (EngineEvent) -> Void, lockWait: Duration = .zero,
-        clock: LeaseClock = .continuous, signer: (any HeadSigner)? = nil
+        clock: LeaseClock = .continuous, signer: (any HeadSigner)? = nil, syslog: Syslog? = nil
     ) {
+        self.syslog = syslog
         self.module = module
         self.inventory = inventory
         self.redactor = redactor
@@ -82,7 +85,8 @@ public struct ModuleRunner: Sendable {
             runner: self, journal: journal, steps: steps, options: options, finished: [],
             isResumed: false, lockWait: wait,
             planGuard: plan.map { PlanGuard($0.content, redactor: redactor) },
-            notes: Notes(journal: journal, events: events))
+            notes: Notes(journal: journal, events: events),
+            witnesses: Witnesses(journal: journal, syslog: syslog, events: events))
         return await execution.run()
     }
 
@@ -121,7 +125,8 @@ public struct ModuleRunner: Sendable {
             options: RunOptions(recorded: reopened.header.options ?? []),
             finished: Set(reopened.finished.keys.map { StepID($0) }),
             isResumed: true, lockWait: wait, planGuard: planGuard,
-            notes: Notes(journal: journal, earlier: try await notes(of: run), events: events))
+            notes: Notes(journal: journal, earlier: try await notes(of: run), events: events),
+            witnesses: Witnesses(journal: journal, syslog: syslog, events: events))
         return await execution.run()
     }
 

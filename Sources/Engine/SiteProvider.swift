@@ -43,6 +43,8 @@ public protocol OpenSite: Sendable {
     func renewLease(step: String?, auditHead: String) async throws
     /// Releases the lease, with the audit log's head on it.
     func releaseLease(auditHead: String) async throws
+    /// Who keeps heads of the audit log outside this machine's disk.
+    func witnesses() async -> [any HeadWitness]
     /// Closes every connection.
     func close() async
 }
@@ -75,9 +77,12 @@ public struct LeaseTaking: Sendable {
     public let takenOverFrom: String?
     /// How long it lasts without renewal.
     public let duration: Duration
+    /// The run that had it before, and the head of its audit log, as the lease told then.
+    public let before: (run: String, head: String)?
 
     /// Describes a taking; see the properties.
-    public init(takenOverFrom: String?, duration: Duration) {
+    public init(takenOverFrom: String?, duration: Duration, before: (run: String, head: String)? = nil) {
+        self.before = before
         self.takenOverFrom = takenOverFrom
         self.duration = duration
     }

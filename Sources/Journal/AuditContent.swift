@@ -49,6 +49,8 @@ public enum AuditContent: Sendable, Hashable {
     case headSigned(HeadRecord)
     /// The head before was to be signed and was not, for a reason.
     case headUnsigned(HeadRecord)
+    /// What witnesses outside this machine's disk know of a head.
+    case headWitnessed(WitnessRecord)
     /// A kind that a later version writes; what it holds is in the record's bytes.
     case other(AuditKind)
 
@@ -79,6 +81,7 @@ public enum AuditContent: Sendable, Hashable {
         case .setAside: .setAside
         case .headSigned: .headSigned
         case .headUnsigned: .headUnsigned
+        case .headWitnessed: .headWitnessed
         case .other(let kind): kind
         }
     }
@@ -112,6 +115,7 @@ extension AuditContent {
             case .setAside: .setAside(try SetAsideDirectory(from: decoder))
             case .headSigned: .headSigned(try HeadRecord(from: decoder))
             case .headUnsigned: .headUnsigned(try HeadRecord(from: decoder))
+            case .headWitnessed: .headWitnessed(try WitnessRecord(from: decoder))
             default: .other(kind)
             }
     }
@@ -131,6 +135,7 @@ extension AuditContent {
         case .tornTail(let line): try line.encode(to: encoder)
         case .setAside(let directory): try directory.encode(to: encoder)
         case .headSigned(let record), .headUnsigned(let record): try record.encode(to: encoder)
+        case .headWitnessed(let record): try record.encode(to: encoder)
         case .planComparison, .lockTaken, .lockReleased, .stepStart, .checkpoint, .evidence, .other: break
         }
     }

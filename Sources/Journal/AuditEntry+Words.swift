@@ -9,6 +9,7 @@ extension AuditEntry {
         case .tornTail(let line): line.text
         case .setAside(let directory): directory.text
         case .headSigned(let record), .headUnsigned(let record): record.text
+        case .headWitnessed(let record): record.text
         default: nil
         }
     }
@@ -65,6 +66,7 @@ extension AuditContent {
         case .headUnsigned(var record):
             record.text = redactor.redact(record.text)
             return .headUnsigned(record)
+        case .headWitnessed(let record): return .headWitnessed(record.redacted(by: redactor))
         case .runEnd(var ending):
             ending.error = ending.error.map(redactor.redact)
             return .runEnd(ending)

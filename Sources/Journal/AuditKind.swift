@@ -57,4 +57,6 @@ public struct AuditKind: RawRepresentable, Codable, Hashable, Sendable {
     public static let headSigned = AuditKind(rawValue: "head.signed")
     /// The head before was to be signed and was not; says why.
     public static let headUnsigned = AuditKind(rawValue: "head.unsigned")
+    /// What witnesses outside this machine's disk know of a head.
+    public static let headWitnessed = AuditKind(rawValue: "head.witnessed")
 }

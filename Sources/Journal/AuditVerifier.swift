@@ -96,16 +96,23 @@ public struct AuditVerifier: Sendable {
     }
 
     /// Verifies all runs, newest first, and the state directory itself.
+    ///
+    /// - Parameters:
+    ///   - heads: What witnesses outside this machine's disk know.
+    ///   - judge: Who knows whose signatures count.
     public func verifyAll(
-        signatures judge: (any SignatureJudge)? = nil
+        against heads: [WitnessedHead] = [], signatures judge: (any SignatureJudge)? = nil
     ) throws(JournalError) -> StateReport {
+        let anchors = Dictionary(grouping: heads, by: \.run).mapValues { $0.map(\.anchor) }
         let reports = try state.runs().filter { witnesses.hasBegun($0.id) }
-            .map { run throws(JournalError) in try verify(run, signatures: judge) }
+            .map { run throws(JournalError) in
+                try verify(run, anchors: anchors[run.id] ?? [], signatures: judge)
+            }
         let (findings, notes) = try witnesses.judge(
             setAside: reports.flatMap { report in
                 report.setAside.map { (report.run, $0) }
             })
-        return StateReport(runs: reports, findings: findings, notes: notes)
+        return StateReport(runs: reports, findings: findings + state.missing(heads), notes: notes)
     }
 
     private func judgeHeader(_ run: RunReader) throws(JournalError) -> [AuditFinding] {

@@ -24,6 +24,8 @@ public actor RunJournal {
     /// What was found when the run began or went on, and is recorded: to be told to the operator.
     public nonisolated let warnings: [String]
 
+    /// The state directory that the run is in.
+    public nonisolated let state: StateDirectory
     let disk: Disk
     let heads: HeadList
     let recorders = Locked<[UUID: ActivityRecorder]>([:])
@@ -41,6 +43,7 @@ public actor RunJournal {
     ) {
         self.id = id
         path = state.reader(id).path
+        self.state = state
         disk = state.disk
         heads = HeadList(state.path, state.disk)
         self.warnings = warnings
@@ -51,6 +54,12 @@ public actor RunJournal {
 
     /// Where the audit log stands, for the Lease's annotation and for signatures.
     public var head: AuditHead { log.head }
+
+    /// The same, once the disk has all records up to there.
+    public func durableHead() throws(JournalError) -> AuditHead {
+        try sync()
+        return log.head
+    }
 
     /// How many times this process forced something to the disk.
     public nonisolated var syncCount: Int { disk.syncCount }

@@ -40,6 +40,7 @@ struct PlatformSite: OpenSite {
 
     func failOver(after error: any ExplainedError) async throws -> String? { nil }
     func observeLease() async throws {}
+    func witnesses() -> [any HeadWitness] { [] }
 
     private var lease: URL { URL(filePath: "\(platform.path)/lease") }
 

@@ -25,6 +25,13 @@ import Testing
         try await journal.record(.lockTaken)
         try await journal.record(.lockTakeover(LeaseHolder("taken over", holder: "bob@laptop 7", run: "unknown")))
         try await journal.record(.lockBroken(LeaseHolder("about to be broken")))
+        let head = await journal.head
+        let testimonies = [
+            HeadTestimony(witness: "syslog", .kept, head: head),
+            HeadTestimony(witness: "k8s-master-02", .failed, reason: "no space left"),
+            HeadTestimony(witness: "the Lease", .known, run: "20260101T000000Z-11-0000", head: head),
+        ]
+        try await journal.record(.headWitnessed(WitnessRecord(head, testimonies)))
         try await journal.record(.note("a backup is in /var/backups/one"))
         try await journal.beginStep(allSteps[0])
         try await journal.recordCheck(of: allSteps[0], inPlace: false, changes: changes)

@@ -2,6 +2,8 @@ import ClientKit
 import Foundation
 import Glibc
 import SSH
+import StepKit
+import TestSupport
 import Testing
 
 @testable import Journal
@@ -121,6 +123,52 @@ import Testing
         print("found \(found) of 1000 rewritten records; \(intact) of them are intact but for the signature")
         #expect(found == 1000 && intact >= 400)
         #expect(try AuditVerifier(signed.state).verify(signed.run, signatures: judge).holds)
+    }
+
+    /// With the operator's disk and key as well everything on this machine holds, and a master tells.
+    @Test func aRunRewrittenWithTheKeyIsFoundByAnHonestMaster() async throws {
+        let signed = try await SignedRun()
+        let other = signed.run
+        let file = "\(signed.path)/keybuzz-runner.heads"
+        let master = HeadFile(on: LocalShell(hostName: "k8s-master-02"), path: file)
+        try await signed.addRun(signer: OperatorSigner(key: signed.key("operator"))) { step in
+            guard step == signed.steps[1], let run = try signed.state.newestRun() else { return }
+            let last = try #require(try run.entries().last)
+            let bytes = try #require(try Disk.read("\(run.path)/audit.jsonl"))
+            let line = try #require(bytes.split(separator: UInt8(ascii: "\n")).last)
+            let head = AuditHead(sequence: last.sequence, hash: SHA256.hash(data: Array(line)).hex)
+            let answer = try await master.keep(
+                HeadLine(run: run.id.description, head: head.description, origin: signed.state.label))
+            #expect(answer == .kept(place: "k8s-master-02:\(file)"))
+        }
+        let known = try await master.read()
+        let heads = known.lines.compactMap {
+            WitnessedHead(witness: known.place, run: $0.run, head: $0.head, origin: $0.origin)
+        }
+        let verifier = try AuditVerifier(signed.state)
+        let judge = try await AllowedSignersJudge(path: signed.allowed)
+        #expect(heads.count == 1)
+        #expect(try verifier.verifyAll(against: heads, signatures: judge).holds)
+        let key = signed.key("operator")
+        var forger = try ForgedChain(signed.run, in: signed.state, borrowing: other) { statement in
+            try await key.sign(statement, namespace: "keybuzz-runner").armored
+        }
+        try await forger.forge(record: 4, .signsAgain) { $0.replacing("k8s-master-01", with: "k8s-master-03") }
+        let without = try AuditVerifier(signed.state).verify(signed.run, signatures: judge)
+        #expect(without.findings.filter { !$0.file.hasSuffix(".link") } == [], "\(without.findings)")
+        let found = try AuditVerifier(signed.state).verifyAll(against: heads, signatures: judge)
+        let line = try #require(found.runs.first?.findings.first { $0.file == "audit.jsonl" })
+        #expect(line.line == heads[0].head.sequence)
+        #expect(line.problem == "it is not the record that k8s-master-02:\(file) knows")
+        // The whole run removed, with its lines in heads.jsonl.
+        try FileManager.default.removeItem(atPath: signed.run.path)
+        let list = "\(signed.state.path)/heads.jsonl"
+        let lines = try String(contentsOfFile: list, encoding: .utf8).split(separator: "\n")
+        try lines.filter { !$0.contains(signed.run.id.description) }.map { $0 + "\n" }.joined()
+            .write(toFile: list, atomically: true, encoding: .utf8)
+        #expect(try AuditVerifier(signed.state).verifyAll().findings == [])
+        let removed = try AuditVerifier(signed.state).verifyAll(against: heads).findings
+        #expect(removed.map(\.problem) == ["the run was removed: k8s-master-02:\(file) knows it"])
     }
 
     /// Changes one digit or letter of a value, so that the record still reads well.

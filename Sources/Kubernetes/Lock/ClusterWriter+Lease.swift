@@ -52,7 +52,7 @@ extension ClusterWriter {
             desired, replacing: present, ofModule: request.module, at: clock.now)
         let lease = HeldLease(
             module: request.module, record: try record(answer, ofModule: request.module),
-            takenOverFrom: present?.holder == nil ? nil : present, clock: clock)
+            takenOverFrom: present?.holder == nil ? nil : present, before: present, clock: clock)
         // The server dates every write: where our clock was wrong, renew the lease with the
         // server's.
         guard let written = answer.writeTime, abs(written.timeIntervalSince(clock.now)) > 3 else {
@@ -61,7 +61,7 @@ extension ClusterWriter {
         return try await renew(
             HeldLease(
                 module: request.module, record: lease.record, takenOverFrom: lease.takenOverFrom,
-                clock: ServerClock(read: written, at: .now)))
+                before: lease.before, clock: ServerClock(read: written, at: .now)))
     }
 
     /// Creates the lease, or replaces it unless it changed; where another run was faster, throws
@@ -138,7 +138,7 @@ extension ClusterWriter {
                     desired(present), resourceVersion: present.resourceVersion, uid: present.uid)
                 return HeldLease(
                     module: lease.module, record: try record(answer, ofModule: lease.module),
-                    takenOverFrom: lease.takenOverFrom, clock: lease.clock)
+                    takenOverFrom: lease.takenOverFrom, before: lease.before, clock: lease.clock)
             } catch {
                 guard error.serverReason == .conflict || error.serverReason == .notFound else {
                     throw error

@@ -8,6 +8,8 @@ public struct HeldLease: Sendable {
     public let record: LeaseRecord
     /// The previous holder's lease, where it had not been released.
     public let takenOverFrom: LeaseRecord?
+    /// The lease as it was before, held or released; nil where there was none.
+    public let before: LeaseRecord?
     /// Whether it was acquired as it had been observed, so that nothing else held it in between.
     public internal(set) var isUndisturbed = true
     /// The API server's clock.

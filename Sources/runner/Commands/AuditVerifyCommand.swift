@@ -11,7 +11,8 @@ struct AuditVerifyCommand: AsyncParsableCommand {
         discussion: """
             Without a run, verifies all of them and the state directory itself. What it cannot know: whoever can write all \
             of the state directory can rewrite it, or remove the newest run with its lines in heads.jsonl; compare with a \
-            head that is kept elsewhere, such as on the Lease, or have the signatures checked with --allowed-signers.
+            head that is kept elsewhere (--expect-head), have the signatures checked with --allowed-signers, or compare with \
+            what the masters and the Lease were told during the runs (--against-cluster).
             """)
 
     @Argument(help: "The run (default: all runs).") var run: String?
@@ -23,6 +24,11 @@ struct AuditVerifyCommand: AsyncParsableCommand {
         name: .long,
         help: "Require signatures of these operators, a file as ssh-keygen(1) describes under ALLOWED SIGNERS.")
     var allowedSigners: String?
+    @Flag(
+        name: .long,
+        help: "Compare with the heads that the masters and the Lease keep; needs the inventory, and changes nothing.")
+    var againstCluster = false
+    @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var stateOptions: StateOptions
     @OptionGroup var formatOptions: FormatOptions
 
@@ -39,14 +45,22 @@ struct AuditVerifyCommand: AsyncParsableCommand {
             let state = try await stateOptions.existing
             let judge: (any SignatureJudge)? =
                 if let allowedSigners { try await AllowedSignersJudge(path: allowedSigners) } else { nil }
-            let anchors = [expectHead.flatMap(AuditAnchor.init(expecting:))].compactMap(\.self)
-            guard run != nil else {
-                return try await runBlocking { try AuditVerifier(state).verifyAll(signatures: judge) }
-            }
-            let reader = try await stateOptions.run(run)
+            let reader = if run != nil { try await stateOptions.run(run) } else { RunReader?.none }
+            let cluster =
+                if againstCluster {
+                    try await ClusterHeads(inventoryOptions.load(), passphrase: Passphrase.ask)
+                } else { ClusterHeads?.none }
+            let (heads, notes) = (cluster?.heads ?? [], cluster?.notes ?? [])
+            let expected = expectHead.flatMap(AuditAnchor.init(expecting:))
             return try await runBlocking {
-                let report = try AuditVerifier(state).verify(reader, anchors: anchors, signatures: judge)
-                return StateReport(runs: [report], findings: [], notes: [])
+                let verifier = try AuditVerifier(state)
+                guard let reader else {
+                    return try verifier.verifyAll(against: heads, signatures: judge).with(notes: notes)
+                }
+                let anchors = heads.filter { $0.run == reader.id }.map(\.anchor)
+                let report = try verifier.verify(
+                    reader, anchors: anchors + [expected].compactMap(\.self), signatures: judge)
+                return StateReport(runs: [report], findings: [], notes: notes)
             }
         }
         try formatOptions.print(report) { report.words }
@@ -55,6 +69,11 @@ struct AuditVerifyCommand: AsyncParsableCommand {
 }
 
 extension StateReport {
+    /// The same, and what was learnt while it was made.
+    fileprivate func with(notes more: [String]) -> StateReport {
+        StateReport(runs: runs, findings: findings, notes: notes + more)
+    }
+
     fileprivate var words: String {
         let directory = findings.map { "NOT INTACT: \($0.line)" } + notes.map(\.visibleOnOneLine)
         let runs = runs.isEmpty ? ["no runs"] : runs.map(\.words)
@@ -65,11 +84,15 @@ extension StateReport {
 extension AuditReport {
     fileprivate var words: String {
         let notes = (notes + (authenticity?.notes ?? [])).map { "\n  note: \($0.visibleOnOneLine)" }.joined()
+        let all = findings + (authenticity?.findings ?? [])
+        return "\(run): \(verdicts)" + all.map { "\n  \($0.line)" }.joined() + notes
+    }
+
+    /// Whether it is intact, complete and authentic, and how far.
+    var verdicts: String {
         let verdicts = [integrity, completeness, authenticity?.verdict].compactMap(\.self).joined(separator: ", ")
         let limit = anchoredUpTo < lines ? ", vouched for up to line \(anchoredUpTo)" : ""
-        let place = isIntact ? ", \(lines) records, head \(head)\(limit)" : ""
-        let all = findings + (authenticity?.findings ?? [])
-        return "\(run): \(verdicts)\(place)" + all.map { "\n  \($0.line)" }.joined() + notes
+        return verdicts + (isIntact ? ", \(lines) records, head \(head)\(limit)" : "")
     }
 
     /// Whether what is there was edited.

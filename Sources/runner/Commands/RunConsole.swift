@@ -1,5 +1,6 @@
 import ArgumentParser
 import Engine
+import Journal
 import StepKit
 
 /// Shows the progress and the result of `run` and `resume`.
@@ -25,7 +26,7 @@ struct RunConsole {
                 passphrase: Passphrase.ask),
             version: Runner.version, interruption: { Interruptions.first },
             events: { [lines] in lines.show($0) }, lockWait: lockWait,
-            signer: OperatorSigner(inventory, passphrase: Passphrase.ask))
+            signer: OperatorSigner(inventory, passphrase: Passphrase.ask), syslog: Syslog())
     }
 
     /// Prints the result if JSON is asked for, and exits with the documented status.

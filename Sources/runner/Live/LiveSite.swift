@@ -94,13 +94,15 @@ actor LiveSite: OpenSite {
             ofModule: moduleName, holder: "\(origin.user)@\(origin.machine) \(origin.pid)", runID: run,
             duration: Self.leaseDuration, observed: observedLease)
         lease = held
+        var before: (run: String, head: String)?
+        if let run = held.before?.runID, let head = held.before?.auditHead { before = (run, head) }
         if !held.isUndisturbed {
             await prefetch.forget()
             await generated.forget()
         }
         return LeaseTaking(
             takenOverFrom: held.takenOverFrom.map { "\($0.holder ?? "nobody"), run \($0.runID ?? "unknown")" },
-            duration: Self.leaseDuration)
+            duration: Self.leaseDuration, before: before)
     }
 
     func renewLease(step: String?, auditHead: String) async throws {
@@ -112,6 +114,10 @@ actor LiveSite: OpenSite {
         guard let lease else { return }
         self.lease = nil
         try await leaseWriter().release(lease, auditHead: auditHead)
+    }
+
+    func witnesses() -> [any HeadWitness] {
+        connections.filter { isMaster($0.hostName) }.map { HeadFile(on: $0) }
     }
 
     func close() async {

@@ -56,6 +56,7 @@ struct RunAccount {
         case .setAside(let directory): return line("damage: \(directory.text)")
         case .headSigned(let head): return line("signed: \(head.text)")
         case .headUnsigned(let head): return line("warning: the log's head is not signed: \(head.text)")
+        case .headWitnessed(let record): return line(record.text)
         case .other(let kind):
             return line("record \(entry.sequence) is a \(kind.rawValue), which this version cannot show")
         }

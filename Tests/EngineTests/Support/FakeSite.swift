@@ -54,8 +54,10 @@ struct FakeSite: OpenSite {
         #expect(RunID(run) != nil)
         try await world.arrive("takeLease")
         try await world.send("create the lease", .change)
-        return LeaseTaking(takenOverFrom: world.takenOverFrom, duration: leaseDuration)
+        return LeaseTaking(takenOverFrom: world.takenOverFrom, duration: leaseDuration, before: world.leaseBefore)
     }
+
+    func witnesses() -> [any HeadWitness] { world.witnesses }
 
     func renewLease(step: String?, auditHead: String) async throws {
         #expect(AuditHead(auditHead) != nil)

@@ -26,6 +26,8 @@ final class World: Sendable {
         var renewalSteps: [String?] = []
         var options: Set<RunOptions> = []
         var takenOverFrom: String?
+        var leaseBefore: (run: String, head: String)?
+        var witnesses: [any HeadWitness] = []
         var absent: [AbsentNode] = []
         var problems: [any ExplainedError] = []
         var evidence: [Evidence] = []
@@ -70,6 +72,16 @@ final class World: Sendable {
     var takenOverFrom: String? {
         get { state.withLock { $0.takenOverFrom } }
         set { state.withLock { $0.takenOverFrom = newValue } }
+    }
+    /// The run and head that the lease tells of.
+    var leaseBefore: (run: String, head: String)? {
+        get { state.withLock { $0.leaseBefore } }
+        set { state.withLock { $0.leaseBefore = newValue } }
+    }
+    /// Who keeps heads.
+    var witnesses: [any HeadWitness] {
+        get { state.withLock { $0.witnesses } }
+        set { state.withLock { $0.witnesses = newValue } }
     }
     var absent: [AbsentNode] {
         get { state.withLock { $0.absent } }

@@ -1,0 +1,143 @@
+import ClientKit
+public import SSH
+
+/// A head of a run's audit log on its way to a witness; every field is one word.
+public struct HeadLine: Sendable, Hashable {
+    /// The run.
+    public let run: String
+    /// Where its log stands: `seq:hash`.
+    public let head: String
+    /// The head that the witness must have last of this run; nil where it must have none.
+    public var follows: String?
+    /// The machine and state directory that the run belongs to.
+    public let origin: String
+
+    /// Puts a line together.
+    public init(run: String, head: String, follows: String? = nil, origin: String) {
+        (self.run, self.head, self.follows, self.origin) = (run, head, follows, origin)
+    }
+}
+
+/// What a witness answered.
+public enum HeadAnswer: Sendable, Hashable {
+    /// It keeps the head, at this place.
+    case kept(place: String)
+    /// It has another head last than the one that it was to follow; nil where it has none.
+    case refused(place: String, has: String?)
+}
+
+/// Keeps heads of audit logs where the operator's disk does not reach.
+public protocol HeadWitness: Sendable {
+    /// Its name, for people.
+    var name: String { get }
+    /// Keeps `line`, if it follows the last one of its run.
+    func keep(_ line: HeadLine) async throws -> HeadAnswer
+}
+
+/// The file on a master that heads of audit logs are appended to, and that says what it has.
+///
+/// Root's is `/var/log/keybuzz-runner.heads`, which nothing but appends can change where the file
+/// system knows such files; another login's is below its home.
+public struct HeadFile: HeadWitness {
+    private let shell: any RemoteShell
+    private let path: String
+
+    /// The file on the host of `shell`; `path` is for tests.
+    public init(on shell: any RemoteShell, path: String = "") {
+        self.shell = shell
+        self.path = path
+    }
+
+    /// The host.
+    public var name: String { shell.hostName }
+
+    /// Appends `line` unless it is there; a line that does not follow the last one of its run changes nothing.
+    public func keep(_ line: HeadLine) async throws -> HeadAnswer {
+        let attempt = "keep the audit log's head on \(name)"
+        let result = try await shell.run(
+            RemoteCommand(
+                [
+                    "sh", "-c", Self.place + Self.append, "sh", path, line.run, line.head, line.follows ?? "",
+                    line.origin,
+                ],
+                for: "keep the audit log's head where the operator's disk does not reach", effect: .change,
+                timeout: .seconds(15), environment: ["LC_ALL": "C"]))
+        let words = result.outputText.split(separator: "\n").last?.split(separator: " ").map(String.init) ?? []
+        guard result.exitStatus == 0, words.count >= 2 else {
+            throw refusal(attempt, result)
+        }
+        let place = "\(name):\(words[1])"
+        switch words[0] {
+        case "kept": return .kept(place: place)
+        case "refused": return .refused(place: place, has: words.count > 2 ? words[2] : nil)
+        default: throw refusal(attempt, result)
+        }
+    }
+
+    /// All lines of the file, each with its number, for ``AuditVerifier``; and where it is.
+    public func read() async throws -> (place: String, lines: [HeadLine], unreadable: [Int]) {
+        let attempt = "read the heads of audit logs on \(name)"
+        let result = try await shell.run(
+            RemoteCommand(
+                ["sh", "-c", Self.place + Self.show, "sh", path], for: attempt, effect: .read,
+                timeout: .seconds(30), outputLimit: 64 << 20, environment: ["LC_ALL": "C"]))
+        let all = result.outputText.split(separator: "\n", omittingEmptySubsequences: false)
+        guard result.exitStatus == 0, let place = all.first, !result.isTruncated else {
+            throw refusal(attempt, result)
+        }
+        var (lines, unreadable): ([HeadLine], [Int]) = ([], [])
+        for (index, text) in all.dropFirst().enumerated() where !text.isEmpty {
+            let words = text.split(separator: " ").map(String.init)
+            if words.count == 4 {
+                lines.append(HeadLine(run: words[1], head: words[2], origin: words[3]))
+            } else {
+                unreadable.append(index + 1)
+            }
+        }
+        return ("\(name):\(place)", lines, unreadable)
+    }
+
+    private func refusal(_ attempt: String, _ result: CommandResult) -> StepFailure {
+        StepFailure(
+            attempt, host: name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
+            remedy: "check the file's owner, rights and space there")
+    }
+
+    private static let place = #"""
+        file=$1
+        if [ -z "$file" ]; then
+            if [ "$(id -u)" = 0 ]; then file=/var/log/keybuzz-runner.heads
+            elif [ -d "$HOME" ]; then file=$HOME/.keybuzz-runner.heads
+            else echo 'the login has no home directory, and is not root' >&2; exit 1; fi
+        fi
+        if [ -L "$file" ] || { [ -e "$file" ] && [ ! -f "$file" ]; }; then
+            printf '%s is not a regular file\n' "$file" >&2; exit 1
+        fi
+
+        """#
+
+    private static let append = #"""
+        umask 077
+        run=$2 head=$3 follows=$4 origin=$5 last=
+        if [ -e "$file" ]; then
+            last=$(grep -F -- " $run " "$file" | tail -n 1) && last=${last#* * } last=${last%% *}
+        fi
+        [ "$last" != "$head" ] || { printf 'kept %s\n' "$file"; exit 0; }
+        if [ "$last" != "$follows" ] || [ "${head%%:*}" -le "${follows%%:*}" ] 2>/dev/null; then
+            printf 'refused %s %s\n' "$file" "$last"
+            exit 0
+        fi
+        # What a full disk cut off stays a line of its own.
+        [ ! -s "$file" ] || [ -z "$(tail -c 1 "$file")" ] || echo >> "$file" || exit 1
+        printf '%s %s %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$run" "$head" "$origin" >> "$file" || exit 1
+        sync "$file" || exit 1
+        # Not every file system knows files that can only be appended to, and not every login may make one.
+        chattr +a "$file" 2>/dev/null
+        printf 'kept %s\n' "$file"
+        """#
+
+    private static let show = #"""
+        printf '%s\n' "$file"
+        [ ! -e "$file" ] || cat -- "$file"
+        """#
+}
