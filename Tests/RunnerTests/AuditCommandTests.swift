@@ -13,6 +13,7 @@ import Testing
         "status --format json", "audit verify", "audit verify --format json", "audit list", "audit list --format json",
         "audit show --commands", "audit show --changes-only", "audit show --step fix_ufw_k8s_nodes",
         "audit why deployment/web", "audit why deployment/web --format json",
+        "audit report",
     ]) func nothingFromOutsideReachesATerminalAsItIs(command: String) async throws {
         let sample = try await AuditSample(output: "out \(hostile)\n")
         let (status, output, errors) = try sample.run("$runner \(command)")
@@ -20,7 +21,7 @@ import Testing
         for scalar in hidden {
             #expect(!output.unicodeScalars.contains(scalar), "U+\(String(scalar.value, radix: 16)): \(output)")
         }
-        if ["logs", "audit show", "audit why"].contains(where: command.hasPrefix) {
+        if ["logs", "audit show", "audit why", "audit report"].contains(where: command.hasPrefix) {
             #expect(output.contains(command.contains("json") ? "\\u202e" : "\\u{202e}"))
         }
         if command.contains("json") { _ = try JSONSerialization.jsonObject(with: Data(output.utf8)) }
@@ -60,6 +61,7 @@ import Testing
     @Test(arguments: [
         "audit show", "logs", "logs --step fix_ufw_k8s_nodes", "status", "status --format json", "audit verify",
         "audit export -o $RUNNER_STATE_DIR/x.tar.gz", "audit list", "audit why deployment/web", "steps 11",
+        "audit report",
     ]) func outputThatCannotBeWrittenIsAnError(command: String) async throws {
         let sample = try await AuditSample()
         let full = try sample.run("$runner \(command) >/dev/full")
@@ -117,6 +119,7 @@ import Testing
 
     @Test(arguments: [
         "status", "status --all", "audit verify", "audit show", "audit export", "audit list", "audit why x", "logs",
+        "audit report",
     ])
     func aStateDirectoryThatIsNotThereIsAnError(command: String) async throws {
         let sample = try await AuditSample()

@@ -119,7 +119,7 @@ import Testing
 private func contentsOf(_ path: String) throws -> Data { try Data(contentsOf: URL(filePath: path)) }
 
 /// A state directory with runs that changed something and then failed, removed when the test ends.
-private final class ReadableState {
+final class ReadableState {
     let path = NSTemporaryDirectory() + "runner-tests-\(UUID().uuidString)"
     let state: StateDirectory
 

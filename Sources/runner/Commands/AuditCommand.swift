@@ -6,6 +6,6 @@ struct AuditCommand: AsyncParsableCommand {
         commandName: "audit", abstract: "List, show, verify and export what runs recorded.",
         subcommands: [
             AuditListCommand.self, AuditShowCommand.self, AuditWhyCommand.self, AuditVerifyCommand.self,
-            AuditExportCommand.self, AuditLayoutCommand.self,
+            AuditExportCommand.self, AuditReportCommand.self, AuditLayoutCommand.self,
         ])
 }
