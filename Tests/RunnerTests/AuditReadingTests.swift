@@ -49,7 +49,8 @@ import Testing
         var list = try sample.run("audit list").output.split(separator: "\n")
         #expect(list.count == 2 && list[0] < list[1])
         #expect(
-            list.allSatisfy { $0.hasSuffix("failed  1 applied  OPS-7  the certificate expires  intact") }, "\(list)")
+            list.allSatisfy { $0.hasSuffix("failed  1 applied  OPS-7  the certificate expires  unsigned  intact") },
+            "\(list)")
         let (newest, oldest) = (try #require(try sample.state.runs().first), try #require(try sample.state.runs().last))
         let log = "\(newest.path)/audit.jsonl"
         try Data([UInt8](contentsOf(log)).map { $0 == UInt8(ascii: "7") ? UInt8(ascii: "8") : $0 }).write(

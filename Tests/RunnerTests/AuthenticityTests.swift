@@ -15,6 +15,10 @@ import Testing
         report.authenticity?.findings.map(\.description).joined(separator: "\n") ?? "nobody asked"
     }
 
+    private func listed(_ signed: SignedRun) throws -> String {
+        try ListedRun(signed.run, in: signed.state, verifier: AuditVerifier(signed.state)).line
+    }
+
     @Test func eachStepsEndAndTheRunsEndAreSigned() async throws {
         let signed = try await SignedRun()
         let report = try await signed.verify()
@@ -45,10 +49,12 @@ import Testing
         let signed = try await SignedRun()
         try "operator \(signed.publicKey("stranger"))".write(
             toFile: "\(signed.path)/others", atomically: true, encoding: .utf8)
+        #expect(try listed(signed).hasSuffix("  signed  intact"))
         let unknown = try await signed.verify(allowed: "\(signed.path)/others")
         #expect(unknown.isIntact && !unknown.holds && finding(unknown).contains("signer unknown: ssh-ed25519 SHA256:"))
         try await signed.addRun(signer: nil)
         let unsigned = try await signed.verify()
+        #expect(try listed(signed).hasSuffix("  unsigned  intact"))
         #expect(unsigned.isIntact && !unsigned.holds && finding(unsigned).contains("unsigned from here"))
         try await signed.addRun(signer: OperatorSigner(key: signed.key("operator")))
         let last = try signed.run.entries().count - 1
@@ -87,6 +93,7 @@ import Testing
         }
         let report = try await signed.verify()
         #expect(report.isIntact && !report.holds)
+        #expect(try listed(signed).contains("  signed up to record "))
         #expect(finding(report).contains("unsigned from here") && finding(report).contains("the agent did not sign"))
         let entries = try signed.run.entries()
         #expect(entries.filter { $0.kind == .headSigned }.count == 1)
@@ -97,6 +104,7 @@ import Testing
         try await again.finish(.succeeded, exitCode: 0)
         let covered = try await signed.verify()
         #expect(covered.holds, "\(finding(covered))")
+        #expect(try listed(signed).hasSuffix("  signed  intact"))
         #expect(covered.authenticity?.notes.count == 5)
     }
 

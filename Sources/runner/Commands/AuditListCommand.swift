@@ -6,8 +6,12 @@ import Journal
 /// `runner audit list`.
 struct AuditListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List all runs, newest last: who, what, how it ended, and whether it is intact.",
-        discussion: "Verifies each run; `runner audit verify` names what is wrong.")
+        commandName: "list",
+        abstract: "List all runs, newest last: who, what, how each ended, whether it is signed and intact.",
+        discussion: """
+            Verifies each run; `runner audit verify` names what is wrong, and judges by --allowed-signers whose signatures \
+            count.
+            """)
 
     @OptionGroup var stateOptions: StateOptions
     @OptionGroup var formatOptions: FormatOptions
@@ -42,6 +46,10 @@ struct ListedRun: Encodable {
     let ticket: String?
     let reason: String?
     let counts: [String: Int]?
+    /// The last record that somebody signed; whether that somebody may sign is not judged.
+    let signedUpTo: Int
+    /// Whether nothing but the record of the last signature is unsigned.
+    let isSigned: Bool
     let isIntact: Bool
     /// The first thing that is wrong.
     let finding: String?
@@ -56,6 +64,8 @@ struct ListedRun: Encodable {
         counts = try reader.outcome().content?.counts
         let report = try verifier.verify(reader)
         isIntact = report.isIntact
+        signedUpTo = try reader.newestSignature() ?? 0
+        isSigned = signedUpTo > 0 && signedUpTo >= report.lines - 1
         finding = report.findings.first?.description
         let opening = report.lines > 0 ? try reader.records().next()?.entry().content : nil
         if case .runStart(let opened) = opening {
@@ -69,8 +79,24 @@ struct ListedRun: Encodable {
         let applied = counts?["applied"].map { "\($0) applied" }
         let verdict = isIntact ? "intact" : "NOT INTACT: \(finding ?? "")"
         let facts = [
-            run, started?.formatted(.iso8601), "module \(module)", who, state, applied, ticket, reason, verdict,
+            run, started?.formatted(.iso8601), "module \(module)", who, state, applied, ticket, reason, signed, verdict,
         ]
         return facts.compactMap { $0?.visibleOnOneLine }.joined(separator: "  ")
+    }
+
+    private var signed: String {
+        if isSigned { return "signed" }
+        return signedUpTo > 0 ? "signed up to record \(signedUpTo)" : "unsigned"
+    }
+}
+
+extension RunReader {
+    /// The number of the last record whose signature is there; the verifier judges whether it was announced.
+    fileprivate func newestSignature() throws -> Int? {
+        let folder = "\(path)/signatures"
+        guard FileManager.default.fileExists(atPath: folder) else { return nil }
+        let ending = ".json.sig"
+        return try FileManager.default.contentsOfDirectory(atPath: folder)
+            .compactMap { $0.hasSuffix(ending) ? Int($0.dropLast(ending.count)) : nil }.max()
     }
 }
