@@ -27,12 +27,11 @@ test: packages
 	$(MAKE) sanitize
 	swift test --skip-build --no-parallel --filter '^LabTests\.RunTests'
 
-# All of what `make test` does a part of: every failpoint each time that it is reached.
+# All of what `make test` does a part of: every failpoint each time that it is reached. Writes docs/reliability.md.
 torture: packages
 	swift build --build-tests $(SWIFT_BUILD_FLAGS)
-	RUNNER_TORTURE=1 swift test --skip-build --filter '^EngineTests\.FailpointTests'
-	swift test --skip-build --filter '^JournalTests\.(TamperTests|CrashTests|BitFlipTests)'
-	swift test --skip-build --filter '^RunnerTests\.(StillbornRunTests|ConcurrentRunsTests)'
+	swift test --skip-build --filter '^JournalTests\.TamperTests'
+	/usr/bin/python3 Tests/reliability/run.py
 
 # The long ones: every failure of the record with its remedy, every kind of drift, plans, backups, resets.
 rehearse: packages

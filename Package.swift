@@ -69,7 +69,8 @@ let package = Package(
             name: "JournalCrash", dependencies: ["ClientKit", "Journal"], path: "Tests/JournalCrash",
             swiftSettings: strict),
         .testTarget(
-            name: "JournalTests", dependencies: ["ClientKit", "FaultyCalls", "Journal", "JournalCrash"],
+            name: "JournalTests",
+            dependencies: ["ClientKit", "FaultyCalls", "Journal", "JournalCrash", "TestSupport"],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["ClientKit", "Postgres", "Redis", "SSH", "StepKit"],

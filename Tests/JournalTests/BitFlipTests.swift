@@ -1,5 +1,6 @@
 import ClientKit
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Journal
@@ -30,7 +31,7 @@ import Testing
                 || run.checkpoint(of: allSteps[0]).content == nil
         }
         #expect(missed == [])
-        print("\(name): each of \(count * 8) bits is found")
+        tell(bits: count * 8)
     }
 
     /// The chain needs both of a record's neighbours: the last one has none behind it.
@@ -44,18 +45,28 @@ import Testing
             report.findings.first?.file == "audit.jsonl" && report.findings.first?.line == line
         }
         #expect(missed == [])
-        print("record \(line) of \(ends.count): each of \(range.count * 8) bits is found")
+        tell(bits: range.count * 8)
     }
 
     @Test(arguments: ["run.json", "outcome.json", "checkpoints/\(allSteps[0]).json", "audit.jsonl"])
     func aFileThatIsCutOrDoubledIsFound(name: String) throws {
         let path = "\(run.path)/\(name)"
         let bytes = try contents(path)
-        for damaged in [bytes + bytes, Array(bytes.dropLast()), Array(bytes.prefix(bytes.count / 2)), []] {
+        let damages = [bytes + bytes, Array(bytes.dropLast()), Array(bytes.prefix(bytes.count / 2)), []]
+        for damaged in damages {
             try overwrite(path, damaged)
             let found = try verifier.verify(run).findings.contains { $0.file == name }
             #expect(found, "\(damaged.count) of \(bytes.count) bytes")
         }
+        survived(
+            "a run's file cut, emptied or doubled", times: damages.count,
+            oracle: "`audit verify` names the file")
+    }
+
+    private func tell(bits: Int) {
+        survived(
+            "a bit of a run's file turned over", times: bits,
+            oracle: "`audit verify` names the file, and in a log the line")
     }
 
     /// The bits of `range`, as `BYTE.BIT`, of which `isFound` says no once they are turned over.

@@ -1,5 +1,6 @@
 import ClientKit
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Journal
@@ -63,6 +64,7 @@ private struct Promises {
             #expect(calls.contains { $0.isHit }, "write \(number)")
             try judge(Promises(finished.lines), StateDirectory.reading("\(scratch.path)/state"), "write \(number)")
         }
+        survived(Fault.short.words, times: whole.count, oracle: "the run ends well, and its record is intact")
     }
 
     private func sweep(
@@ -96,7 +98,9 @@ private struct Promises {
         }
         // Every call of an undisturbed run was hit, and each of them once.
         #expect(hit == all.map(\.place))
-        print("\(call), \(fault): each of \(all.count) calls was hit")
+        survived(
+            fault.words, times: all.count,
+            oracle: "what was promised is there, finished steps are not repeated, the record is intact")
     }
 
     private func judge(_ promised: Promises, _ state: StateDirectory, _ place: String) throws {

@@ -32,6 +32,17 @@ enum Fault: String {
     case short
     case inputOutputError = "5"
     case noSpace = "28"
+
+    /// For the list of faults.
+    var words: String {
+        switch self {
+        case .kill: "killed before a file call of the journal"
+        case .killed: "killed after a file call of the journal"
+        case .short: "a write of which the system takes half"
+        case .inputOutputError: "fsync or fdatasync fails (EIO)"
+        case .noSpace: "the disk is full at a write (ENOSPC)"
+        }
+    }
 }
 
 /// Runs the helper on `state`; of its calls named `call`, the one of this number gets `fault`.

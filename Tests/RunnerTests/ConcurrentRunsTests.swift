@@ -2,6 +2,7 @@ import ClientKit
 import Foundation
 import Glibc
 import Journal
+import TestSupport
 import Testing
 
 /// Processes of `runner` that are started together, or beside a run that was cut off.
@@ -40,6 +41,9 @@ import Testing
             winner.kill()
             _ = winner.wait()
         }
+        survived(
+            "`run` or `resume` started twice at the same time", times: 20,
+            oracle: "exactly one wins, and the other names it and ends with 75")
         print("\(first) won \(wins[0]) times, \(second) \(wins[1]) times")
         let verified = try platform.runner("audit", "verify")
         #expect(verified.status == 0, "\(verified.output)")

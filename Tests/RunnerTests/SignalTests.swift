@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Journal
+import TestSupport
 import Testing
 
 /// Signals and limits of the system, which the program itself gets.
@@ -24,6 +25,9 @@ import Testing
         let resumed = try platform.start(["resume", "--timeout", "3"])
         #expect(resumed.wait() == 124)
         #expect(try platform.state.runs().count == 1)
+        survived(
+            "SIGINT, SIGTERM, SIGHUP or SIGXCPU during the preflight", times: 1,
+            oracle: "the run ends in order with the signal's status, and is resumed")
     }
 
     @Test func aRunUnderNohupGoesOnWhenTheTerminalIsClosed() async throws {
@@ -62,6 +66,7 @@ import Testing
         try await eventually("the run has ended") { try newest.outcome().content != nil }
         #expect(try newest.outcome().content?.exitCode == 129)
         #expect(try platform.runner("audit", "verify").status == 0)
+        survived("the terminal is closed", times: 1, oracle: "the run ends in order with 129")
     }
 
     /// Where standard error is a pipe that nobody reads any more, the record is what counts.
@@ -98,6 +103,9 @@ import Testing
             #expect(verified.status == 0, "\(blocks): \(verified.output)")
         }
         #expect(failed > 2)
+        survived(
+            "a limit of a file's size (SIGXFSZ) from the start", times: failed,
+            oracle: "status 73 with the limit's name, the record is intact, and the next run goes on")
         let next = try platform.start(["run", "11", "--new"])
         #expect(next.wait() == 69, "\(next.told)")
     }

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Journal
+import TestSupport
 import Testing
 
 /// Runs that are killed while they begin.
@@ -26,7 +27,10 @@ import Testing
             let hasRecords = try newest.map { try !$0.entries().isEmpty } ?? false
             found[!isThere ? "no directory" : hasRecords ? "records" : "no record", default: 0] += 1
         }
-        print("seed \(numbers.seed), a start took \(whole); killed with \(found)")
+        print("a start took \(whole); killed with \(found)")
+        survived(
+            "kill -9 at a random moment of a start", times: 80,
+            oracle: "the record is intact after each, and one `resume` goes on", seed: numbers.seed)
         let verified = try platform.runner("audit", "verify")
         #expect(verified.status == 0, "\(verified.output)")
         // Whatever was left, one command goes on.
