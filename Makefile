@@ -27,7 +27,7 @@ test: packages
 	$(MAKE) sanitize
 	swift test --skip-build --no-parallel --filter '^LabTests\.RunTests'
 
-# All of what `make test` does a part of: every failpoint each time that it is reached. Writes docs/reliability.md.
+# All of what `make test` does a part of: every failpoint each time that it is reached, more kills. Writes docs/reliability.md.
 torture: packages
 	swift build --build-tests $(SWIFT_BUILD_FLAGS)
 	swift test --skip-build --filter '^JournalTests\.TamperTests'

@@ -22,7 +22,7 @@ import Testing
             defer { for one in both { one.kill() } }
             try await eventually("one of them ends, round \(round)") { both.contains { !$0.isRunning } }
             let loser = try #require(both.firstIndex { !$0.isRunning })
-            let status = both[loser].wait()
+            let status = try await both[loser].wait()
             let told = try both[loser].output
             #expect(status == FailureKind.busy.status, "round \(round): \(told)")
             let winner = both[1 - loser]
@@ -39,7 +39,7 @@ import Testing
                 try platform.state.runs().count == before + (isNew ? 1 : 0)
             }
             winner.kill()
-            _ = winner.wait()
+            _ = try await winner.wait()
         }
         survived(
             "`run` or `resume` started twice at the same time", times: 20,
@@ -57,11 +57,11 @@ import Testing
         }
         let impatient = try platform.start(["run", "11", "--lock-wait", "1"])
         let second = try platform.start(["run", "11", "--lock-wait", "100"])
-        #expect(impatient.wait() == FailureKind.busy.status)
+        #expect(try await impatient.wait() == FailureKind.busy.status)
         #expect(try impatient.output.contains("waiting up to 1 s for it to end"))
         // No host says a word: that ends both, one after the other.
         for one in [first, second] {
-            let status = one.wait()
+            let status = try await one.wait()
             let told = try one.output
             #expect(status == FailureKind.noMaster.status, "\(told)")
         }
@@ -80,21 +80,21 @@ import Testing
         let second = try platform.start(["run", "11", "--lock-wait", "600"])
         try await eventually("the second waits") { try second.output.contains("waiting up to") }
         kill(second.pid, SIGTERM)
-        #expect(second.wait() == 143)
+        #expect(try await second.wait() == 143)
     }
 
     @Test func besideARunThatWasCutOffAnotherIsStartedOnlyWhenAskedFor() async throws {
         let platform = try SilentPlatform(limit: 1)
         let run = try await leaveUnfinishedRun(on: platform)
         let refused = try platform.start(["run", "11"])
-        #expect(refused.wait() == FailureKind.usage.status)
+        #expect(try await refused.wait() == FailureKind.usage.status)
         let told = try refused.output
         for words in ["run \(run) was cut off", "`runner resume`", "--new"] {
             #expect(told.contains(words), "\(told)")
         }
         #expect(try platform.state.runs().count == 1)
         let new = try platform.start(["run", "11", "--new"])
-        #expect(new.wait() == FailureKind.noMaster.status)
+        #expect(try await new.wait() == FailureKind.noMaster.status)
         #expect(try platform.state.runs().count == 2)
     }
 
@@ -105,7 +105,7 @@ import Testing
             try platform.state.newestRun().map { try !$0.entries().isEmpty } ?? false
         }
         run.kill()
-        _ = run.wait()
+        _ = try await run.wait()
         return try #require(try platform.state.newestRun()).id
     }
 

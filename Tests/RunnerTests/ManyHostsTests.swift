@@ -1,3 +1,4 @@
+import ClientKit
 import DataServers
 import Foundation
 import Glibc
@@ -103,6 +104,19 @@ private final class Scratch {
         let script = "\(limits); \"$@\" >\(output); echo $? >\(status).new; mv \(status).new \(status)"
         let runner = Program.runner.file.path
         let command = ["sh", "-c", script, "sh", runner, "inventory", "check", "--probe", "--inventory", inventory]
+        // Off the threads of the concurrency runtime: the tests beside this one block them, and the lines would be late.
+        let lines = try await runBlocking { try Self.lines(of: command, in: output, until: status) }
+        // A program that was ended by a signal has not told everything.
+        let ended = try String(contentsOfFile: status, encoding: .utf8)
+        #expect(
+            Int(ended.trimmingCharacters(in: .whitespacesAndNewlines)).map { $0 < 128 } == true, "exit status \(ended)")
+        return lines
+    }
+
+    /// Runs `command`; the lines of its `output` and when they came, until `status` is there.
+    private static func lines(
+        of command: [String], in output: String, until status: String
+    ) throws -> [(text: String, at: Duration)] {
         let began = ContinuousClock.now
         Thread.detachNewThread {
             do { try runTool(command) } catch { Issue.record("\(error)") }
@@ -114,12 +128,8 @@ private final class Scratch {
             let text = try String(contentsOfFile: output, encoding: .utf8)
             let ended = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
             lines += ended.dropFirst(lines.count).map { (String($0), .now - began) }
-            try await Task.sleep(for: .milliseconds(20))
+            usleep(20_000)
         }
-        // A program that was ended by a signal has not told everything.
-        let ended = try String(contentsOfFile: status, encoding: .utf8)
-        #expect(
-            Int(ended.trimmingCharacters(in: .whitespacesAndNewlines)).map { $0 < 128 } == true, "exit status \(ended)")
         return lines
     }
 }

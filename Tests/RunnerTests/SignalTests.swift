@@ -17,13 +17,13 @@ import Testing
         kill(run.pid, signal)
         // Again, as a shell and the kernel do when a terminal is closed, and the kernel each second.
         if signal == SIGHUP || signal == SIGXCPU { kill(run.pid, signal) }
-        #expect(run.wait() == 128 + signal)
+        #expect(try await run.wait() == 128 + signal)
         let outcome = try #require(try platform.state.newestRun()?.outcome().content)
         #expect(outcome.result == .interrupted && outcome.exitCode == 128 + signal)
         #expect(outcome.error?.hasPrefix(words) == true)
         #expect(try platform.runner("audit", "verify").status == 0)
         let resumed = try platform.start(["resume", "--timeout", "3"])
-        #expect(resumed.wait() == 124)
+        #expect(try await resumed.wait() == 124)
         #expect(try platform.state.runs().count == 1)
         survived(
             "SIGINT, SIGTERM, SIGHUP or SIGXCPU during the preflight", times: 1,
@@ -38,7 +38,7 @@ import Testing
         try await Task.sleep(for: .seconds(2))
         #expect(run.isRunning)
         kill(run.pid, SIGTERM)
-        #expect(run.wait() == 143)
+        #expect(try await run.wait() == 143)
     }
 
     /// The terminal itself is closed: the signal comes, and nothing can be written to it any more.
@@ -70,7 +70,7 @@ import Testing
     }
 
     /// Where standard error is a pipe that nobody reads any more, the record is what counts.
-    @Test func aReaderThatWentAwayDoesNotEndARun() throws {
+    @Test func aReaderThatWentAwayDoesNotEndARun() async throws {
         let platform = try SilentPlatform(limit: 1)
         let (run, output) = (Process(), Pipe())
         run.executableURL = Program.runner.file
@@ -85,7 +85,7 @@ import Testing
 
     /// A limit of a file's size, in blocks of 512 bytes: from where nothing can be written to where a run
     /// begins.
-    @Test func aFileThatMayNotGrowIsAFullDisk() throws {
+    @Test func aFileThatMayNotGrowIsAFullDisk() async throws {
         let platform = try SilentPlatform(limit: 1)
         var failed = 0
         for blocks in [0, 1, 2, 3, 4, 6, 8] {
@@ -107,7 +107,7 @@ import Testing
             "a limit of a file's size (SIGXFSZ) from the start", times: failed,
             oracle: "status 73 with the limit's name, the record is intact, and the next run goes on")
         let next = try platform.start(["run", "11", "--new"])
-        #expect(next.wait() == 69, "\(next.told)")
+        #expect(try await next.wait() == 69, "\(next.told)")
     }
 
     @Test func aLimitThatComesInTheMiddleLosesTheOutcomeOnly() async throws {
@@ -118,11 +118,11 @@ import Testing
             URL(filePath: "/usr/bin/prlimit"), ["--pid", "\(run.pid)", "--fsize=0:unlimited"])
         try #require(limit.status == 0, "\(limit)")
         kill(run.pid, SIGTERM)
-        #expect(run.wait() == 143)
+        #expect(try await run.wait() == 143)
         #expect(try platform.state.newestRun()?.outcome().content == nil)
         #expect(try platform.runner("audit", "verify").status == 0)
         let resumed = try platform.start(["resume", "--timeout", "3"])
-        #expect(resumed.wait() == 124, "\(resumed.told)")
+        #expect(try await resumed.wait() == 124, "\(resumed.told)")
         #expect(try platform.state.runs().count == 1)
     }
 }

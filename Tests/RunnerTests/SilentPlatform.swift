@@ -118,8 +118,10 @@ final class SilentPlatform {
         var told: String { (try? output) ?? "its output is gone" }
 
         /// Waits for its end; the exit status, or 128 and the signal.
-        func wait() -> Int32 {
-            process.waitUntilExit()
+        ///
+        /// It blocks no thread: the tests beside it need those of the concurrency runtime.
+        func wait() async throws -> Int32 {
+            while process.isRunning { try await Task.sleep(for: .milliseconds(5)) }
             return process.terminationStatus + (process.terminationReason == .uncaughtSignal ? 128 : 0)
         }
     }

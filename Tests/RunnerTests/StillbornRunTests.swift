@@ -6,6 +6,8 @@ import Testing
 
 /// Runs that are killed while they begin.
 @Suite(.timeLimit(.minutes(10))) struct StillbornRunTests {
+    private static let rounds = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] == nil ? 24 : 80
+
     @Test func aRunThatIsKilledAtAnyMomentOfItsStartLeavesAnIntactRecord() async throws {
         let platform = try SilentPlatform(limit: 600)
         let began = ContinuousClock.now
@@ -13,7 +15,7 @@ import Testing
         let whole = began.duration(to: .now)
         var numbers = SeededNumbers()
         var found = ["no directory": 0, "no record": 0, "records": 0]
-        for round in 1...80 {
+        for round in 1...Self.rounds {
             let before = try FileManager.default.contentsOfDirectory(atPath: "\(platform.state.path)/runs").count
             let moment = whole * Double.random(in: 0...1.5, using: &numbers)
             let deadline = ContinuousClock.now + moment
@@ -29,7 +31,7 @@ import Testing
         }
         print("a start took \(whole); killed with \(found)")
         survived(
-            "kill -9 at a random moment of a start", times: 80,
+            "kill -9 at a random moment of a start", times: Self.rounds,
             oracle: "the record is intact after each, and one `resume` goes on", seed: numbers.seed)
         let verified = try platform.runner("audit", "verify")
         #expect(verified.status == 0, "\(verified.output)")
@@ -37,7 +39,7 @@ import Testing
         let resumed = try platform.start(["resume"])
         try await eventually("a run goes on") { try resumed.output.contains("resume 20") }
         resumed.kill()
-        _ = resumed.wait()
+        _ = try await resumed.wait()
     }
 
     private func kill(_ platform: SilentPlatform, when condition: () throws -> Bool) async throws {
@@ -45,6 +47,6 @@ import Testing
         defer { run.kill() }
         try await eventually("the moment", condition)
         run.kill()
-        _ = run.wait()
+        _ = try await run.wait()
     }
 }

@@ -8,7 +8,7 @@ import Testing
     @Test func aRunOutOfTimeIsStoppedInOrderAndResumed() async throws {
         let platform = try SilentPlatform(limit: 600)
         let run = try platform.start(["run", "11", "--timeout", "5s"])
-        #expect(run.wait() == 124)
+        #expect(try await run.wait() == 124)
         #expect(run.told.contains("interrupted after the 5 s of --timeout"), "\(run.told)")
         let first = try #require(try platform.state.newestRun())
         let outcome = try #require(try first.outcome().content)
@@ -17,7 +17,7 @@ import Testing
             outcome.error
                 == "interrupted after the 5 s of --timeout; `runner resume` continues where it stopped")
         let resumed = try platform.start(["resume", "--timeout=5"])
-        #expect(resumed.wait() == 124)
+        #expect(try await resumed.wait() == 124)
         #expect(try platform.state.runs().map(\.id) == [first.id])
         #expect(try first.earlierOutcomes().count == 1)
         #expect(try platform.runner("audit", "verify").status == 0)
@@ -26,7 +26,7 @@ import Testing
     @Test func theLimitOfTheInventoryIsNamedWhereItIsTheShorterOne() async throws {
         let platform = try SilentPlatform(limit: 1)
         let run = try platform.start(["run", "11", "--timeout", "5m"])
-        #expect(run.wait() == 69)
+        #expect(try await run.wait() == 69)
         #expect(!run.told.contains("--timeout"), "\(run.told)")
         #expect(run.told.contains("within 1 s"), "\(run.told)")
     }
@@ -36,17 +36,17 @@ import Testing
         let first = try await platform.begin()
         defer { first.kill() }
         let second = try platform.start(["run", "11", "--lock-wait", "600", "--timeout", "3"])
-        #expect(second.wait() == 124)
+        #expect(try await second.wait() == 124)
         let told = second.told
         #expect(told.contains("(process \(first.pid))"), "\(told)")
         #expect(told.contains("run module 11: it was not done within the 3 s of --timeout → "), "\(told)")
         #expect(try platform.state.runs().count == 1)
     }
 
-    @Test(arguments: ["plan", "doctor"]) func whatOnlyReadsEndsWithIt(_ command: String) throws {
+    @Test(arguments: ["plan", "doctor"]) func whatOnlyReadsEndsWithIt(_ command: String) async throws {
         let platform = try SilentPlatform(limit: 600)
         let ended = try platform.examine([command, "11", "--timeout", "3s"])
-        #expect(ended.wait() == 124)
+        #expect(try await ended.wait() == 124)
         #expect(ended.told.contains("it was not done within the 3 s of --timeout"), "\(ended.told)")
         // Half of an answer would be taken for a whole one.
         #expect(!ended.told.contains("failed"), "\(ended.told)")
@@ -54,12 +54,12 @@ import Testing
 
     /// A file that nobody can stop reading: what is not done is left, since every moment of a run can be
     /// its last.
-    @Test func aProcessThatCannotStopIsEnded() throws {
+    @Test func aProcessThatCannotStopIsEnded() async throws {
         let platform = try SilentPlatform(limit: 600)
         let plan = platform.folder.appending(path: "plan.json").path
         try #require(mkfifo(plan, 0o600) == 0)
         let run = try platform.start(["run", "11", "--plan", plan, "--timeout", "1"])
-        #expect(run.wait() == 124)
+        #expect(try await run.wait() == 124)
         #expect(run.told.contains("it did not stop within 30 s after the 1 s of --timeout"))
     }
 

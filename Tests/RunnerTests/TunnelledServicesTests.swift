@@ -51,7 +51,6 @@ import Testing
         let sshd = try SSHServer()
         defer { sshd.stop() }
         let changes = [
-            (#""service": 15"#, #""service": 3"#),
             ("~/.ssh/keybuzz_infra", sshd.userKey), ("~/.ssh/known_hosts", sshd.knownHosts),
             (#""address": "10.0.0.100""#, #""address": "127.0.0.1", "port": \#(sshd.port)"#),
             (
