@@ -17,7 +17,7 @@ PAGE = ROOT / "docs" / "reliability.md"
 SUITES = [
     ("^JournalTests\\.CrashTests", {}),
     ("^JournalTests\\.BitFlipTests", {}),
-    ("^RunnerTests\\.StillbornRunTests", {}),
+    ("^RunnerTests\\.StillbornRunTests", {"RUNNER_TORTURE": "1"}),
     ("^RunnerTests\\.ConcurrentRunsTests", {}),
     ("^RunnerTests\\.SignalTests", {}),
     ("^EngineTests\\.FailpointTests", {"RUNNER_TORTURE": "1"}),
