@@ -27,6 +27,9 @@ own_mounts() {
   install -d /run/host-etc/{upper,work}
   cp -a "$own/etc/." /run/host-etc/upper/
   mount -t overlay -o "lowerdir=/etc,upperdir=/run/host-etc/upper,workdir=/run/host-etc/work" overlay /etc
+  # Masters keep heads of the record there, each its own.
+  install -d /run/host-log/{upper,work}
+  mount -t overlay -o "lowerdir=/var/log,upperdir=/run/host-log/upper,workdir=/run/host-log/work" overlay /var/log
   mount --bind "$own/root" /root
   # Servers that are not root cannot pass the lab's folder, so their data are mounted elsewhere.
   mount --bind "$state/data/$host" /srv
