@@ -63,21 +63,21 @@ final class EventLoop: SerialExecutor, TaskExecutor {
 
     /// Ends the turns after the job that calls this.
     func stop() {
-        let mustSchedule = state.withLock { state in
+        state.withLock { state in
             state.isStopped = true
-            return state.needsTurn()
+            if state.needsTurn() { thread.schedule(self) }
         }
-        if mustSchedule { thread.schedule(self) }
     }
 
     /// Takes a job and ends the wait of the thread.
     func enqueue(_ job: consuming ExecutorJob) {
         let unowned = UnownedJob(job)
-        let mustSchedule = state.withLock { state in
+        state.withLock { state in
             state.jobs.append(unowned)
-            return state.needsTurn()
+            // Under the lock: a turn that is under way may take the job as soon as it can, and nobody may have this loop
+            // any more when the job is done. From here on the thread's queue has it.
+            if state.needsTurn() { thread.schedule(self) }
         }
-        if mustSchedule { thread.schedule(self) }
     }
 
     /// Lets `assumeIsolated` succeed in `process`, which is not a job but runs in the same turn.
