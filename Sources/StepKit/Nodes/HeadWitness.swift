@@ -74,7 +74,7 @@ public struct HeadFile: HeadWitness {
         }
     }
 
-    /// All lines of the file, each with its number, for ``AuditVerifier``; and where it is.
+    /// All lines of the file, each with its number, for `audit verify`; and where it is.
     public func read() async throws -> (place: String, lines: [HeadLine], unreadable: [Int]) {
         let attempt = "read the heads of audit logs on \(name)"
         let result = try await shell.run(
