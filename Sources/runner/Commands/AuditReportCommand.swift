@@ -16,18 +16,14 @@ struct AuditReportCommand: AsyncParsableCommand {
 
     @Argument(help: "The run (default: the newest).") var run: String?
     @Option(name: .shortAndLong, help: "The file to write (default: standard output).") var output: String?
-    @Option(
-        name: .long,
-        help: "Require signatures of these operators, a file as ssh-keygen(1) describes under ALLOWED SIGNERS.")
-    var allowedSigners: String?
+    @OptionGroup var signatureOptions: SignatureOptions
     @OptionGroup var stateOptions: StateOptions
 
     func run() async throws {
         let holds = try await reporting {
             let reader = try await stateOptions.run(run)
             let state = try await stateOptions.existing
-            let judge: (any SignatureJudge)? =
-                if let allowedSigners { try await AllowedSignersJudge(path: allowedSigners) } else { nil }
+            let judge = try await signatureOptions.judge
             return try await runBlocking {
                 try reader.requireLog(in: state)
                 let verified = try AuditVerifier(state).verify(reader, signatures: judge)

@@ -20,10 +20,7 @@ struct AuditVerifyCommand: AsyncParsableCommand {
         name: .long,
         help: "A head known from elsewhere that the run's log must contain, as NUMBER:HASH or HASH.")
     var expectHead: String?
-    @Option(
-        name: .long,
-        help: "Require signatures of these operators, a file as ssh-keygen(1) describes under ALLOWED SIGNERS.")
-    var allowedSigners: String?
+    @OptionGroup var signatureOptions: SignatureOptions
     @Flag(
         name: .long,
         help: "Compare with the heads that the masters and the Lease keep; needs the inventory, and changes nothing.")
@@ -43,8 +40,7 @@ struct AuditVerifyCommand: AsyncParsableCommand {
     func run() async throws {
         let report = try await reporting {
             let state = try await stateOptions.existing
-            let judge: (any SignatureJudge)? =
-                if let allowedSigners { try await AllowedSignersJudge(path: allowedSigners) } else { nil }
+            let judge = try await signatureOptions.judge
             let reader = if run != nil { try await stateOptions.run(run) } else { RunReader?.none }
             let cluster =
                 if againstCluster {
