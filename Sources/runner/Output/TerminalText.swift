@@ -1,49 +1,18 @@
 import ClientKit
 
-/// Text for a terminal: our own words as they are, and what is interpolated with all that a terminal
-/// would obey or hide made visible.
-struct TerminalText: ExpressibleByStringInterpolation, CustomStringConvertible {
-    /// What is written.
-    private(set) var raw: String
+/// Text for a terminal, which obeys control characters and hides others.
+typealias TerminalText = EscapedText<TerminalLanguage>
 
-    init(stringLiteral words: String) {
-        raw = words
-    }
+enum TerminalLanguage: MarkupLanguage {
+    static func escape(_ text: String) -> String { text.visible }
+}
 
-    init(stringInterpolation words: StringInterpolation) {
-        raw = words.raw
-    }
-
-    private init(raw: String) {
-        self.raw = raw
-    }
-
-    var description: String { raw }
-
+extension EscapedText<TerminalLanguage> {
     /// The text in an SGR colour.
     func painted(_ colour: Terminal.Colour) -> TerminalText {
-        TerminalText(raw: "\u{1B}[\(colour.rawValue)m\(raw)\u{1B}[0m")
+        "\u{1B}[\(colour.rawValue)m\(self)\u{1B}[0m"
     }
 
-    /// Puts texts together, with `separator` between them.
-    static func joined(_ texts: [TerminalText], separator: String = "\n") -> TerminalText {
-        TerminalText(raw: texts.map(\.raw).joined(separator: separator))
-    }
-
-    static func + (left: TerminalText, right: TerminalText) -> TerminalText {
-        TerminalText(raw: left.raw + right.raw)
-    }
-
-    struct StringInterpolation: StringInterpolationProtocol {
-        fileprivate var raw = ""
-
-        init(literalCapacity: Int, interpolationCount: Int) {}
-
-        mutating func appendLiteral(_ words: String) { raw += words }
-        mutating func appendInterpolation(_ text: TerminalText) { raw += text.raw }
-        mutating func appendInterpolation(_ value: some CustomStringConvertible) {
-            raw += value.description.visible
-        }
-        mutating func appendInterpolation(_ value: any Error) { raw += "\(value)".visible }
-    }
+    /// Puts texts together, each on a line of its own.
+    static func joined(_ texts: [TerminalText]) -> TerminalText { joined(texts, separator: "\n") }
 }
