@@ -76,6 +76,40 @@ import Testing
         #expect(.now - asked < .seconds(1))
     }
 
+    /// PAM's session modules run between the login and the first channel; sshd answers nothing meanwhile.
+    @Test func aSlowStartOfTheUsersProcessIsNotSilence() async throws {
+        let server = try await slowSessions(seconds: 7)
+        let connection = try await SSHConnection.open(
+            to: server.destination {
+                $0.limits.keepaliveInterval = .seconds(2)
+                $0.limits.silence = .seconds(3)
+            })
+        #expect(try await connection.run(RemoteCommand(["echo", "here"], effect: .read)).outputText == "here\n")
+    }
+
+    @Test func aStartOfTheUsersProcessThatTakesTooLongIsNamed() async throws {
+        let server = try await slowSessions(seconds: 60)
+        let began = ContinuousClock.now
+        let error = try await failure(to: server.destination { $0.limits.connect = .seconds(8) })
+        #expect(.now - began < .seconds(30))
+        #expect(error.phase == .channel)
+        #expect(error.kind == .unreachable)
+        #expect(error.cause.contains("8 s"), "\(error)")
+    }
+
+    private func slowSessions(seconds: Int) async throws -> TestServer {
+        try await TestServer(
+            ["UsePAM yes"],
+            files: [
+                "/etc/pam.d/sshd": """
+                auth required pam_permit.so
+                account required pam_permit.so
+                session required pam_exec.so /bin/sleep \(seconds)
+
+                """
+            ])
+    }
+
     @Test func keepalivesHoldAnIdleSession() async throws {
         let server = try await TestServer()
         let connection = try await SSHConnection.open(

@@ -22,6 +22,12 @@ extension Link {
     /// Without a byte from the server for this long after a question, others are not sent its way.
     private var suspicion: Duration { min(.seconds(5), (heartbeat?.silence ?? .seconds(10)) / 2) }
 
+    /// Whether its first channel is being opened.
+    ///
+    /// Before it answers for that, sshd runs PAM's session modules and starts the user's process: on a host whose
+    /// processors are all taken, or whose logind hangs, that takes many seconds, in which it answers nothing.
+    var isStarting: Bool { isNew && opening?.isAbandoned == false }
+
     /// Whether a channel may be opened now.
     var canOpen: Bool { isEstablished && failure == nil && opening == nil && suspectSince == nil }
 
@@ -42,6 +48,7 @@ extension Link {
                 return channel == nil ? libssh2_session_last_errno(session.pointer) : 0
             }
             opening = nil
+            isNew = false
             guard let channel else { throw status.blamed(session.failure(code)) }
             channels.insert(channel)
             return channel
@@ -55,6 +62,7 @@ extension Link {
     private func answer(
         until deadline: Deadline, isolation: isolated any Actor, _ operation: (Session) -> Int32
     ) async throws(LinkFailure) -> Int32 {
+        guard !isStarting else { return try await complete(until: deadline, isolation: isolation, operation) }
         let asked = ContinuousClock.now
         for isAsked in [false, true] {
             let part = Deadline(in: suspicion / 2)

@@ -19,6 +19,8 @@ final class Link {
     private var closing: [OpaquePointer] = []
     /// The one channel that is being opened: libssh2 has one state for all.
     var opening: Opening?
+    /// Whether the server has not yet answered for a channel.
+    var isNew = true
     /// What has not been answered, by when; until something comes no channel is opened here.
     var suspectSince: ContinuousClock.Instant?
     /// How long the server takes for an answer, as far as is known.
@@ -144,7 +146,7 @@ extension Link {
         request.descriptors.append(pollfd(fd: transport.socket, events: Int16(events), revents: 0))
         request.descriptors += forwards.flatMap(\.interest)
         let ends = shells.filter { !$0.isEnded }.compactMap(\.endDue)
-        for next in ends + [heartbeat?.next(isListening: isListening)].compactMap(\.self) {
+        for next in ends + [heartbeat?.next(isListening: isListening && !isStarting)].compactMap(\.self) {
             request.deadline = min(request.deadline ?? next, next)
         }
     }
@@ -173,7 +175,7 @@ extension Link {
         let now = ContinuousClock.now
         heartbeat.noteReceived(at: transport.lastReceived)
         if let since = suspectSince, transport.lastReceived > since { suspectSince = nil }
-        switch heartbeat.action(at: now, isListening: isListening) {
+        switch heartbeat.action(at: now, isListening: isListening && !isStarting) {
         case .wait: self.heartbeat = heartbeat
         case .ask:
             self.heartbeat = heartbeat
