@@ -15,18 +15,18 @@ extension Link {
         let since = ContinuousClock.now
         /// Set when the server has been asked.
         var target: Target?
-        /// Whether whoever asked for it does not wait any more.
+        /// Whether its caller has stopped waiting.
         var isAbandoned = false
     }
 
-    /// Without a byte from the server for this long after a question, others are not sent its way.
+    /// Where a keepalive has had no answer for this long, no further channels are opened in the session.
     private var suspicion: Duration { min(.seconds(5), (heartbeat?.silence ?? .seconds(10)) / 2) }
 
-    /// Whether its first channel is being opened.
+    /// Whether its first channel is being opened, and the server has sent nothing since the login.
     ///
-    /// Before it answers for that, sshd runs PAM's session modules and starts the user's process: on a host whose
-    /// processors are all taken, or whose logind hangs, that takes many seconds, in which it answers nothing.
-    var isStarting: Bool { isNew && opening?.isAbandoned == false }
+    /// After a login sshd runs PAM's session modules and starts the user's process: on a host whose processors are
+    /// all taken, or whose logind hangs, that takes many seconds, in which it answers nothing.
+    var isStarting: Bool { opening?.isAbandoned == false && transport.lastReceived <= loginTime }
 
     /// Whether a channel may be opened now.
     var canOpen: Bool { isEstablished && failure == nil && opening == nil && suspectSince == nil }
@@ -48,7 +48,6 @@ extension Link {
                 return channel == nil ? libssh2_session_last_errno(session.pointer) : 0
             }
             opening = nil
-            isNew = false
             guard let channel else { throw status.blamed(session.failure(code)) }
             channels.insert(channel)
             return channel
@@ -86,11 +85,11 @@ extension Link {
             opening = nil
             return
         }
-        // libssh2 must come to an end with this one before it can open another; the session itself is sound.
+        // libssh2 must finish this one before it can open another; the session itself works.
         opening?.isAbandoned = true
     }
 
-    /// Goes on with an opening for which nobody waits any more.
+    /// Continues an opening whose caller has stopped waiting.
     func finishAbandonedOpening() {
         guard let target = opening?.target else { return }
         let channel = Self.open(target, in: session)

@@ -8,7 +8,7 @@ final class Link {
     let status: LinkStatus
     let loop: EventLoop
     private let limits: SSHDestination.Limits
-    /// Counts once authentication is done, for then the server owes signs of life.
+    /// Runs once authentication is done: from then on the server must answer keepalives.
     private(set) var heartbeat: Heartbeat?
     private var news: [(wait: Wait, seen: UInt64)] = []
     /// The channels in use, those that are about to be used included.
@@ -19,9 +19,9 @@ final class Link {
     private var closing: [OpaquePointer] = []
     /// The one channel that is being opened: libssh2 has one state for all.
     var opening: Opening?
-    /// Whether the server has not yet answered for a channel.
-    var isNew = true
-    /// What has not been answered, by when; until something comes no channel is opened here.
+    /// When authentication was done.
+    private(set) var loginTime = ContinuousClock.now
+    /// Since when the server has answered nothing; no channel is opened here until it sends something.
     var suspectSince: ContinuousClock.Instant?
     /// How long the server takes for an answer, as far as is known.
     let roundTrip: Duration
@@ -45,7 +45,8 @@ final class Link {
     /// Notes that authentication is done; those behind `hops` jump hosts wait a little longer for signs of life.
     func noteEstablished(hops: Int) {
         transport.forgetPreamble()
-        // A silent jump host shall be found silent itself, before those behind it.
+        loginTime = .now
+        // A silent jump host must be found silent before the hosts behind it.
         let grace = (limits.keepaliveInterval + .seconds(1)) * hops
         heartbeat = Heartbeat(
             interval: max(limits.keepaliveInterval, .seconds(2)), silence: limits.silence + grace, at: .now)
@@ -94,10 +95,10 @@ final class Link {
         closing.append(channel)
     }
 
-    /// Gives the session up: whoever waits for something from it learns why.
+    /// Abandons the session: all who wait for something from it learn why.
     func lose(_ reason: LinkFailure) {
         guard failure == nil else { return }
-        // Before any tunnel is closed, so that whoever travels in one finds the reason.
+        // Before any tunnel is closed, so that the sessions inside find the reason.
         status.lose(reason)
         for shell in shells { shell.lose(status.failure ?? reason) }
         for forward in forwards { forward.abandon() }
@@ -106,7 +107,7 @@ final class Link {
         wakeWaiters()
     }
 
-    /// Takes leave of the server, and gives the session up.
+    /// Disconnects from the server, and abandons the session.
     func close() {
         if failure == nil, isEstablished {
             libssh2_session_disconnect_ex(session.pointer, SSH_DISCONNECT_BY_APPLICATION, "done", "")
@@ -118,7 +119,7 @@ final class Link {
 
 /// What happens between the actor's jobs.
 extension Link {
-    /// Moves everything that can move, looks at the clock, and wakes those who wait.
+    /// Moves everything that can move, checks the clock, and wakes the waiters.
     ///
     /// Returns whether something may move at once.
     func process(_ events: [pollfd]) -> Bool {
@@ -163,9 +164,9 @@ extension Link {
         forwards.removeAll(where: \.isDone)
         closing.removeAll { libssh2_channel_free($0) != Session.again }
         transport.flush()
-        // Whoever reads takes in what came for all: something may lie there for one that had its turn before.
+        // Any read takes in what came for all: there may be something for a channel that had its turn before.
         if transport.bytesReceived != seen { isMoving = true }
-        // What arrived before the end is handed out first.
+        // What arrived before the end is delivered first.
         if !isMoving, let failure = transport.failure { lose(failure) }
         return isMoving
     }
@@ -196,7 +197,7 @@ extension Link {
 
     private func wakeWaiters() {
         let waiting = news
-        // What they wait for is not asked for again before they have had a look.
+        // The waiters check again before anything else is waited for.
         news = []
         for waiter in waiting { waiter.wait.end() }
     }
