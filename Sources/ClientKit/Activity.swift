@@ -141,7 +141,7 @@ public struct ContentDigest: Codable, Sendable, Hashable {
 
 /// Someone who knows the secrets, and makes of a command's input what observers may know of it.
 public protocol InputDigester: Sendable {
-    /// Size and digest of `input` after redaction: the digest of a short secret would tell it to whoever tries all.
+    /// Size and digest of `input` after redaction: a short secret could be guessed from its digest by trying all.
     func digest(ofInput input: [UInt8]) -> ContentDigest
 }
 

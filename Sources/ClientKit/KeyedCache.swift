@@ -1,4 +1,5 @@
-/// Values that are made when first asked for: once, however many ask at the same time, and again when one is of no use any more.
+/// Values that are made when first asked for: once, however many ask at the same time, and again when one can no
+/// longer be used.
 public actor KeyedCache<Key: Hashable & Sendable, Value: Sendable> {
     private var made: [Key: Task<Value, any Error>] = [:]
     private let isUsable: @Sendable (Value) async -> Bool

@@ -34,8 +34,8 @@ public enum LookUpFailure: Error, Sendable, Hashable {
 
 /// The numeric addresses of `name`, at least one, in the order that the system prefers.
 ///
-/// `getaddrinfo` cannot be interrupted, so it runs on a thread of its own, which is left to itself after the deadline: on a
-/// thread that others share, a silent name server would hold up their work too.
+/// `getaddrinfo` cannot be interrupted, so it runs on a thread of its own, which is abandoned after the deadline: on a
+/// thread that others share, a silent name server would delay their work too.
 public func numericAddresses(
     of name: String, until deadline: ContinuousClock.Instant
 ) throws(LookUpFailure) -> [String] {

@@ -12,7 +12,7 @@ public enum StepResult: Sendable, Hashable {
     var isApplied: Bool { self != .inPlace }
 }
 
-/// What a run tells whoever watches it, in order.
+/// What a run reports to its observers, in order.
 public enum EngineEvent: Sendable {
     /// The run exists on disk; `resumed` when it had been begun before.
     case runBegan(runID: String, module: Int, resumed: Bool)

@@ -155,7 +155,7 @@ struct Execution: Sendable {
                 step.id.rawValue, result: failure.isInterruption ? .interrupted : .failed,
                 error: failure.message)
         } catch {
-            // The step's own failure is the news; that it could not be recorded is told beside it.
+            // The step's own failure is what matters; that it could not be recorded is reported beside it.
             runner.events(.warning("the step's failure could not be recorded: \(error)"))
         }
     }

@@ -82,7 +82,7 @@ struct LeaseKeeper: Sendable {
                 where error.kind != .busy && !term.isOver && !Task.isCancelled
             {
                 trouble = error
-                // The step notices a lost master too; until the term is over nobody else gets the lease.
+                // The step notices a lost master too; until the term is over no other run gets the Lease.
                 events(.warning("the lease could not be renewed, trying again: \(error.cause)"))
             } catch {
                 return Task.isCancelled ? nil : error

@@ -93,7 +93,7 @@ public struct ModulePlan: Sendable, Codable {
     /// Checks every step that a run of `module` with `options` would have; no secret that `redactor`
     /// knows is in the plan.
     ///
-    /// `warn` is told what an operator should know.
+    /// `warn` gets what an operator should know.
     public init(
         of module: Module, options: RunOptions = RunOptions(), inventory: Inventory, version: String,
         redactor: Redactor, provider: any SiteProvider, warn: @escaping @Sendable (String) -> Void

@@ -41,7 +41,7 @@ final class Notes: Sendable {
         }
     }
 
-    /// Whether nobody has warned of `subject` yet.
+    /// Whether `subject` has not been warned about yet.
     func isNew(_ subject: Reporter.Warning.Subject) -> Bool { warned.isNew(subject) }
 
     /// Waits until all that was said so far is recorded.

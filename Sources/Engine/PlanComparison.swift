@@ -2,8 +2,8 @@ import StepKit
 
 /// What a step finds, held against what its plan says.
 ///
-/// Changes are told apart by what they are about, and compared by their values; words are compared only of a change that has
-/// no subject. So nothing moves where only who set a field, or when, is told otherwise.
+/// Changes are identified by their subject, and compared by their values; words are compared only for a change that has
+/// no subject. So a plan stays valid where only the words on who set a field, or when, differ.
 struct PlanComparison {
     /// How far the run that carries out the plan has come with the step.
     enum Stage {

@@ -1,7 +1,7 @@
 import ClientKit
 import Journal
 
-/// A signer whose refusals are told to the operator, each reason once.
+/// A signer whose refusals are reported to the operator, each reason once.
 struct ReportingSigner: HeadSigner {
     private let signer: any HeadSigner
     private let events: @Sendable (EngineEvent) -> Void

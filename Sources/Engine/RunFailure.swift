@@ -5,7 +5,7 @@ import Journal
 public enum RunFailure: Error, Sendable {
     /// A step or a client failed.
     case failed(any ExplainedError)
-    /// An error of a kind nobody foresaw, in its own words.
+    /// An unexpected error, in its own words.
     case unforeseen(String)
     /// The operator, or the system, asked the run to stop.
     case interrupted(Interruption)

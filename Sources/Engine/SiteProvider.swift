@@ -53,7 +53,7 @@ extension OpenSite {
     /// Does `work` through the master in use, and again through the next one for as long as it fails
     /// because hosts are lost.
     ///
-    /// `onFailover` is told each time which hosts were given up, and why. Throws what is no such loss,
+    /// `onFailover` gets each time which hosts were abandoned, and why. Throws what is no such loss,
     /// and when no master is left.
     public func throughMasters<Value>(
         reporter: Reporter, _ work: (SiteWriter) async throws -> Value,

@@ -30,7 +30,7 @@ public enum AuditContent: Sendable, Hashable {
     case commandEnd(CommandEnd)
     /// The checkpoint file of a step is about to be written.
     case checkpoint
-    /// A checkpoint does not count any more, for this reason, and was set aside.
+    /// A checkpoint no longer counts, for this reason, and was set aside.
     case checkpointWithdrawn(String)
     /// Evidence of a failure is about to be written.
     case evidence

@@ -60,7 +60,7 @@ struct AuditDefect: Error, Sendable, Hashable {
         return AuditFinding("audit.jsonl", line: line, cause, expected: expected, found: found)
     }
 
-    /// The defect as an error of whoever wanted to read on.
+    /// The defect as the error that reading on throws.
     func error(_ attempt: String, _ run: RunReader) -> JournalError {
         let remedy =
             isCrash

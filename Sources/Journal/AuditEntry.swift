@@ -17,7 +17,7 @@ public struct AuditEntry: Sendable, Hashable {
     public var run: RunID
     /// The step it belongs to.
     public var step: String?
-    /// What it tells of.
+    /// What it records.
     public var content: AuditContent
     /// The files that are about to get their names, and transcripts as far as they are written.
     public var files: [FileRecord]?
@@ -31,7 +31,7 @@ public struct AuditEntry: Sendable, Hashable {
     /// The versions that this program reads.
     static let formats = 1...current
 
-    /// The word in the log for what it tells of.
+    /// The log's word for what it records.
     public var kind: AuditKind { content.kind }
 
     enum CodingKeys: String, CodingKey {

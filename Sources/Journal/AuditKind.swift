@@ -1,4 +1,4 @@
-/// What an ``AuditEntry`` tells of.
+/// What an ``AuditEntry`` records.
 ///
 /// The set is open: a reader passes over kinds that a later version writes.
 public struct AuditKind: RawRepresentable, Codable, Hashable, Sendable {
@@ -38,7 +38,7 @@ public struct AuditKind: RawRepresentable, Codable, Hashable, Sendable {
     public static let commandEnd = AuditKind(rawValue: "command.end")
     /// The checkpoint file of a step is about to be written; carries its digest.
     public static let checkpoint = AuditKind(rawValue: "checkpoint")
-    /// A checkpoint does not count any more, and was set aside.
+    /// A checkpoint no longer counts, and was set aside.
     public static let checkpointWithdrawn = AuditKind(rawValue: "checkpoint.withdrawn")
     /// Evidence of a failure is about to be written; carries its digest.
     public static let evidence = AuditKind(rawValue: "evidence")

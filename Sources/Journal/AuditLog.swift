@@ -46,7 +46,7 @@ final class AuditLog {
         appended += 1
     }
 
-    /// Takes no more lines: what the disk holds of this run is not known any more.
+    /// Takes no more lines: what the disk holds of this run is no longer known.
     func fail(with error: JournalError) { broken = broken ?? error }
 
     /// Makes all lines durable; after a failure the log takes no more.

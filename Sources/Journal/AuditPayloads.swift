@@ -66,7 +66,7 @@ public struct PreflightResult: Codable, Sendable, Hashable {
 public struct LeaseHolder: Codable, Sendable, Hashable {
     /// What was done, in a sentence.
     public var text: String
-    /// Who held it; nil where nobody knows, and in formats 1 and 2.
+    /// Who held it; nil where that is not known, and in formats 1 and 2.
     public var holder: String?
     /// The run that held it.
     public var run: String?
@@ -108,7 +108,7 @@ public struct StepEnding: Codable, Sendable, Hashable {
         case inPlace = "in place"
         /// Changes were applied and verified.
         case applied
-        /// It did not come to its end.
+        /// It did not finish.
         case failed
         /// A signal or the operator stopped it.
         case interrupted
@@ -116,7 +116,7 @@ public struct StepEnding: Codable, Sendable, Hashable {
 
     /// How it ended.
     public var result: Result
-    /// Why it did not come to its end.
+    /// Why it did not finish.
     public var error: String?
     /// What was changed; nil where nothing was.
     public var changes: [RecordedChange]?
@@ -135,7 +135,7 @@ public struct TornLine: Codable, Sendable, Hashable {
     public var line: Int
 }
 
-/// What became of the signature over the head before.
+/// The outcome of signing the head before.
 public struct HeadRecord: Codable, Sendable, Hashable {
     /// With which key it was signed, or why it was not, in a sentence.
     public var text: String

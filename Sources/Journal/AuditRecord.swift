@@ -6,7 +6,7 @@ public struct AuditRecord: Sendable {
     public let number: Int
     /// SHA-256 of the line's bytes in hexadecimal digits.
     public let hash: String
-    /// What it tells of.
+    /// What it records.
     public let kind: AuditKind
     let content: JSONObject
     private let run: RunReader

@@ -22,7 +22,7 @@ final class Descriptor: Sendable {
         }
         guard writes else { return }
         var facts = stat()
-        guard fstat(number, &facts) == 0 else { throw .system("look at", path, errno) }
+        guard fstat(number, &facts) == 0 else { throw .system("stat", path, errno) }
         guard facts.st_mode & S_IFMT == S_IFREG else { throw .notPlain(path, "no plain file") }
     }
 

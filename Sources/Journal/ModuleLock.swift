@@ -84,7 +84,7 @@ public final class ModuleLock: Sendable {
         }
     }
 
-    /// Names the run that holds the module, for those who are turned away.
+    /// Names the run that holds the module, for those that are refused.
     public func assign(to run: RunID, origin: Origin = .current()) throws(JournalError) {
         try failpoint("lock.assign")
         try write(run, origin)
@@ -102,7 +102,7 @@ public final class ModuleLock: Sendable {
         var facts = stat()
         guard stat(path, &facts) == 0 else {
             if errno == ENOENT { return nil }
-            throw .system("look at", path, errno)
+            throw .system("stat", path, errno)
         }
         let locks = String(decoding: try Disk.read("/proc/locks") ?? [], as: UTF8.self)
         let isHeld = locks.split(separator: "\n").contains { line in

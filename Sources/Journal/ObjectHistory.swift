@@ -2,7 +2,7 @@ public import Foundation
 
 /// One change of an object, as the logs tell it.
 public struct ObjectChange: Sendable, Hashable, Encodable {
-    /// What became of it.
+    /// The outcome.
     public enum Result: String, Sendable, Encodable {
         /// It was made, and verified.
         case applied
@@ -18,7 +18,7 @@ public struct ObjectChange: Sendable, Hashable, Encodable {
 
     /// The run.
     public let run: RunID
-    /// The number of the record that tells of it.
+    /// The number of its record.
     public let record: Int
     /// When.
     public let time: Date
@@ -30,7 +30,7 @@ public struct ObjectChange: Sendable, Hashable, Encodable {
     public let ticket: String?
     /// The reason that was given then.
     public let reason: String?
-    /// What became of it.
+    /// The outcome.
     public let result: Result
     /// Why its step failed.
     public let error: String?
@@ -71,7 +71,7 @@ public struct ObjectHistory {
                 }
                 try read(record)
             } catch {
-                // What was about to be done when the log stops being readable is told before that.
+                // A change that had begun where the log stops being readable comes before the defect.
                 guard announced != nil else { throw error }
                 settle(.cutOff)
             }

@@ -10,7 +10,7 @@ public struct RunDescription: Sendable {
     public var options: [String]
     /// The version of `runner`.
     public var runnerVersion: String
-    /// The command line, without secrets; redacted once more.
+    /// The command line, without secrets; redacted again.
     public var arguments: [String]
     /// The path of the inventory file.
     public var inventoryPath: String
@@ -49,7 +49,7 @@ public struct RunDescription: Sendable {
 public struct RunProcess: Sendable {
     /// The version of `runner`.
     public var runnerVersion: String
-    /// The command line, without secrets; redacted once more.
+    /// The command line, without secrets; redacted again.
     public var arguments: [String]
     /// The path of the inventory file.
     public var inventoryPath: String

@@ -17,7 +17,7 @@ extension RunJournal {
         try write(.stepCheck(finding), step: step, durable: !inPlace)
     }
 
-    /// A step did not come to its end; nothing is written but the record.
+    /// A step did not finish; only the record is written.
     public func failStep(
         _ step: String, result: StepEnding.Result = .failed, error: String
     ) async throws(JournalError) {
@@ -48,7 +48,7 @@ extension RunJournal {
         return checkpoint
     }
 
-    /// A finished step turned out not to be in place any more: its checkpoint is set aside, and the
+    /// What a finished step did is no longer in place: its checkpoint is set aside, and the
     /// step is to be done again.
     public func withdrawCheckpoint(of step: String, because reason: String) throws(JournalError) {
         try checkName(step)

@@ -21,7 +21,7 @@ public actor RunJournal {
     /// The journal's own queue.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// What was found when the run began or went on, and is recorded: to be told to the operator.
+    /// What was found and recorded when the run began or was resumed; the operator is told.
     public nonisolated let warnings: [String]
 
     /// The state directory that the run is in.
@@ -155,7 +155,7 @@ public actor RunJournal {
         return outcome
     }
 
-    /// Tries once more when the disk was full: the first failure released the reserve, and what is
+    /// Tries again when the disk was full: the first failure released the reserve, and what is
     /// written here is the record of a failure.
     func usingReserve<T>(_ write: () throws(JournalError) -> T) throws(JournalError) -> T {
         do throws(JournalError) {

@@ -2,7 +2,7 @@ import ClientKit
 public import Foundation
 import Glibc
 
-/// What became of a file that is written once.
+/// The state of a file that is written once.
 public enum StoredFile<Content: Sendable>: Sendable {
     /// There is none.
     case missing

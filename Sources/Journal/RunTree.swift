@@ -26,7 +26,7 @@ struct RunTree {
             guard lstat("\(root)/\(path)", &facts) == 0 else {
                 // A run that is under way renames its temporary files.
                 if errno == ENOENT { continue }
-                throw .system("look at", "\(root)/\(path)", errno)
+                throw .system("stat", "\(root)/\(path)", errno)
             }
             switch facts.st_mode & S_IFMT {
             case S_IFREG: files.insert(path)

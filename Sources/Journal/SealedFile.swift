@@ -2,7 +2,7 @@ import ClientKit
 import Glibc
 
 /// A sealed JSON file outside of the state directory, such as a plan that an operator keeps: one that was cut or edited is
-/// told from one that is as it was written.
+/// distinguished from one that is as it was written.
 public struct SealedFile<Content: Codable & Sendable>: Sendable {
     /// What the file says.
     public let content: Content

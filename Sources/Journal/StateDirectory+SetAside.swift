@@ -40,7 +40,7 @@ extension StateDirectory {
         for run in try runs() where run.id.module == module {
             let chain = try AuditChain(run)
             do throws(ChainFailure) {
-                // A run tells of them before anything else that it does.
+                // A run records them before anything else that it does.
                 let others: [AuditKind] = [.preflight, .lockTaken, .stepStart, .commandStart, .runEnd]
                 while let record = try chain.step(), !others.contains(record.kind) {
                     guard record.kind == .setAside else { continue }

@@ -68,7 +68,7 @@ private struct Successes {
         self.steps.formUnion(steps)
     }
 
-    /// Whether they settle a run of these steps; nil where nobody can read which it had.
+    /// Whether they settle a run of these steps; nil where its steps cannot be read.
     func settle(_ earlier: [String]?) -> Bool {
         if !names.always.isEmpty, names.always.isSubset(of: steps) { return true }
         guard let earlier else { return false }

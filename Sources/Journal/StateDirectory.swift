@@ -54,7 +54,7 @@ public struct StateDirectory: Sendable {
         let remedy = "name the state directory of the runs with --state-dir or RUNNER_STATE_DIR"
         var facts = stat()
         guard stat(path, &facts) == 0 else {
-            if errno != ENOENT { throw .system("look at", path, errno) }
+            if errno != ENOENT { throw .system("stat", path, errno) }
             throw .badState("read the state directory", path, "there is no such directory", remedy: remedy)
         }
         guard access("\(path)/runs", F_OK) == 0 else {
@@ -97,7 +97,7 @@ public struct StateDirectory: Sendable {
 
     private static func checkOwner(_ path: String) throws(JournalError) {
         var facts = stat()
-        guard stat(path, &facts) == 0 else { throw .system("look at", path, errno) }
+        guard stat(path, &facts) == 0 else { throw .system("stat", path, errno) }
         guard facts.st_mode & S_IFMT == S_IFDIR else {
             throw .unusable(path, "it is not a directory", remedy: "choose another directory with --state-dir")
         }
@@ -117,7 +117,7 @@ public struct StateDirectory: Sendable {
     }
 
     private static func checkFileSystem(_ path: String) throws(JournalError) -> [Warning] {
-        guard let real = realpath(path, nil) else { throw .system("look at", path, errno) }
+        guard let real = realpath(path, nil) else { throw .system("stat", path, errno) }
         defer { free(real) }
         let mounts = String(decoding: try Disk.read("/proc/self/mountinfo") ?? [], as: UTF8.self)
         let type = fileSystem(of: String(cString: real), mounts: mounts)

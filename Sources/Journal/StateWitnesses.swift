@@ -102,7 +102,7 @@ struct StateWitnesses: Sendable {
             notes.append("runs/\(name) \(Self.cutOff)")
         }
         for name in asides.sorted() where !recorded.contains(where: { $0.directory.name == name }) {
-            // The next run tells of it, where the one that renamed it was cut off too.
+            // The next run records it, where the one that renamed it was cut off too.
             if try isStillborn(aside: name) {
                 notes.append("runs/\(name) \(Self.cutOff)")
             } else {

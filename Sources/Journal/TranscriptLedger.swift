@@ -16,7 +16,7 @@ struct TranscriptLedger {
     private var findings: [AuditFinding] = []
     /// The transcripts that commands were about to write to, and the commands that have not ended.
     private var begun: Set<String> = []
-    /// Those that records of format 1 tell of, which did not announce them.
+    /// Those that records of format 1 mention, which did not announce them.
     private var unannounced: Set<String> = []
     private var underWay: Set<Int> = []
     private var lastRecord = 0

@@ -98,7 +98,7 @@ extension LibPQHandle {
     private func nextResult(until deadline: ContinuousClock.Instant) throws(StatementFailure) -> OpaquePointer? {
         while PQisBusy(pointer) == 1 {
             try wait(for: Int32(POLLIN), until: deadline)
-            // After a failure the results that came before it are still handed out, and then one that names it.
+            // After a failure the results that came before it are still returned, and then one that names it.
             guard PQconsumeInput(pointer) == 1 else { break }
         }
         return PQgetResult(pointer)

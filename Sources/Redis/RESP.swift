@@ -60,7 +60,7 @@ struct RESPParser {
         case array(count: Int)
     }
 
-    /// Puts an element where it belongs; a value is complete when no array is open any more.
+    /// Puts an element where it belongs; a value is complete when no array is open.
     private mutating func close(_ element: Element) -> RESPValue? {
         var value: RESPValue
         switch element {

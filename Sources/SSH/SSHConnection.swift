@@ -16,7 +16,7 @@ public actor SSHConnection: RemoteShell {
     let loop: EventLoop
     let links: LinkGroup
     let pool: ShellPool
-    /// Why there is no session any more, for those who ask from other threads.
+    /// Why the session is lost, for callers on other threads.
     private nonisolated let lost = Locked<LinkFailure?>(nil)
 
     /// What runs this connection.
@@ -33,7 +33,7 @@ public actor SSHConnection: RemoteShell {
     /// Whether the session is up as far as this side knows; no round trip is made.
     public var isOpen: Bool { links.primary != nil && loss == nil }
 
-    /// Why no command can be run any more.
+    /// Why commands can no longer be run.
     var loss: LinkFailure? { links.isClosed ? .closedHere : links.primary?.failure }
 
     /// Prepares a connection: nothing is sent before somebody asks for something.

@@ -12,7 +12,7 @@ extension SSHDestination {
             kind: kind)
     }
 
-    /// An error about a connection that is of no use any more, or that this side has given up.
+    /// An error about a connection that can no longer be used, or that this side has closed.
     func linkError(_ failure: LinkFailure, in phase: SSHError.Phase, attempt: String) -> SSHError {
         let remedy =
             switch failure {

@@ -1,6 +1,6 @@
 /// Calls `look` until it returns true or `limit` is over; returns whether it did.
 ///
-/// `look` gets the time that is left. It is called at least once, and once more at the end of the limit.
+/// `look` gets the time that is left. It is called at least once, and a last time at the end of the limit.
 public func poll(
     within limit: Duration, every interval: Duration = .milliseconds(500), _ look: (Duration) async throws -> Bool
 ) async throws -> Bool {

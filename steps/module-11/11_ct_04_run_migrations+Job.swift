@@ -10,7 +10,7 @@ struct MigrationJob {
         self.site = site
     }
 
-    /// Waits until no Job of an earlier run is working any more; returns whether one of them was of the wanted image and
+    /// Waits until no Job of an earlier run is still working; returns whether one of them was of the wanted image and
     /// succeeded.
     ///
     /// A failure of an earlier one is a warning only: its cause may be fixed by now.

@@ -65,6 +65,6 @@ public enum HeadSigning {
 }
 
 extension AuditKind {
-    /// Whether it tells of a head's signature, as the one record does that follows the end of a run.
+    /// Whether it records a head's signature, as the one record does that follows the end of a run.
     var isOfSignature: Bool { self == .headSigned || self == .headUnsigned }
 }

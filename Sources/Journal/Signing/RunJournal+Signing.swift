@@ -12,7 +12,7 @@ extension RunJournal {
     ///
     /// - Parameters:
     ///   - step: The step that ended; nil at the end of the run.
-    ///   - end: The record that tells what the step changed.
+    ///   - end: The record of what the step changed.
     ///   - changes: What it changed.
     func signHead(
         step: String?, end: AuditHead? = nil, changes: [RecordedChange] = []

@@ -1,16 +1,16 @@
 public import Foundation
 
-/// What is said about one signature, by whoever knows keys.
+/// The verdict on one signature.
 public enum SignatureVerdict: Sendable, Hashable {
-    /// It is right, and one of those who may sign made it: who, and with which key.
+    /// Valid, by an allowed signer: who, and with which key.
     case valid(signer: String, key: String)
-    /// It is right, and nobody who may sign has this key: why.
+    /// Valid, but the key is not that of an allowed signer: why.
     case unknownSigner(key: String, reason: String)
     /// It is no signature of the key that it names over this statement.
     case wrong(String)
 }
 
-/// Knows who may sign.
+/// Knows the allowed signers.
 public protocol SignatureJudge: Sendable {
     /// Judges the text of a signature over `statement`, which says it was made at `time`.
     func judge(_ signature: String, over statement: [UInt8], at time: Date) -> SignatureVerdict
@@ -27,6 +27,6 @@ public struct Authenticity: Sendable, Hashable, Codable {
     /// Heads that were not signed, and that a later signature covers.
     public let notes: [String]
 
-    /// Whether somebody who may sign vouches for all records.
+    /// Whether an allowed signer vouches for all records.
     public var holds: Bool { findings.isEmpty }
 }

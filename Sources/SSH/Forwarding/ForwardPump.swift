@@ -22,7 +22,7 @@ final class ForwardPump {
     private var toldRemote = false
     private var toldLocal = false
 
-    /// Whether both sides are at an end, or one of them broke.
+    /// Whether both sides have ended, or one of them broke.
     private(set) var isDone = false
 
     /// Waits for one connection to `listener`.
@@ -87,11 +87,11 @@ final class ForwardPump {
         let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let socket = DescriptorReserve.keeping(CLibSSH2.accept4(listener, nil, nil, flags))
         guard socket >= 0 else {
-            // What cannot be accepted now would be there again at once, without end.
+            // A connection that cannot be accepted now would be reported again at once, forever.
             if ![EAGAIN, EINTR, ECONNABORTED].contains(errno) { abandon() }
             return
         }
-        // One connection only: whoever else on this machine tries the port finds it closed.
+        // One connection only: anyone else on this machine who tries the port finds it closed.
         close(listener)
         setOption(TCP_NODELAY, of: socket, level: Int32(IPPROTO_TCP), to: 1)
         local = .connected(socket)

@@ -1,11 +1,11 @@
 public import ClientKit
 
-/// A host that sessions to others travel through, on a session to it that they share.
+/// A host through which sessions to other hosts go, in a session to it that they share.
 ///
 /// The session is opened when the first of them asks, verified and authenticated like any other, and without a remote
-/// shell: what nobody may run commands on can still be a jump host. One that dies is replaced for those who come later.
-/// A host behind it that does not answer keeps its session busy; others then travel on a further one, which is closed
-/// when nobody needs it any more.
+/// shell: a host that allows no commands can still be a jump host. A session that dies is replaced for later targets.
+/// A target that does not answer keeps its session busy; others then use a further one, which is closed
+/// when it is no longer needed.
 public final class JumpHost: Sendable {
     private enum State {
         case unused
@@ -15,14 +15,14 @@ public final class JumpHost: Sendable {
 
     /// The jump host itself.
     public let destination: SSHDestination
-    /// How many jump hosts lie on the way, this one included.
+    /// How many jump hosts there are on the way, this one included.
     let hops: Int
     private let through: JumpHost?
     private let observer: any ActivityObserver
     private let passphrase: @Sendable (String) async -> Secret?
     private let state = Locked(State.unused)
 
-    /// Names the way; nothing is connected yet.
+    /// Nothing is connected yet.
     ///
     /// `through` is what this jump host itself is reached through.
     public init(
@@ -36,7 +36,7 @@ public final class JumpHost: Sendable {
         hops = 1 + (through?.hops ?? 0)
     }
 
-    /// Ends its sessions, and with them those that travel on them; afterwards nothing goes through it any more.
+    /// Ends its sessions and those inside them; no new ones are opened afterwards.
     public func close() async {
         let state = state.withLock { state in
             defer { state = .closed }

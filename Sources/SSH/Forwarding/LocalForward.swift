@@ -4,7 +4,7 @@
 public final class LocalForward: Sendable {
     /// The port on 127.0.0.1.
     ///
-    /// It takes one connection; after that nothing listens there any more.
+    /// It takes one connection, and then stops listening.
     public let port: UInt16
     private let connection: SSHConnection
     private let pump: ObjectIdentifier

@@ -85,7 +85,7 @@ extension SSHConnection {
         return ends[1]
     }
 
-    /// Errors about the way are told to those who asked for a host behind it, so they say what this host is there.
+    /// These errors reach callers that asked for a host behind this one, so they say what this host is for.
     private func asJumpHost(_ error: SSHError) -> SSHError {
         guard error.hostName == hostName else { return error }
         return SSHError(

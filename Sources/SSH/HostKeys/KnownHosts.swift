@@ -1,4 +1,4 @@
-/// The contents of `known_hosts` files, and the judgement on a key that a host offers.
+/// The contents of `known_hosts` files, and the verdict on a key that a host offers.
 ///
 /// It fails closed. It understands what OpenSSH does, except certificate authorities: hashed names, `[host]:port`, lists, wildcards, `!`, `@revoked`.
 /// As in OpenSSH, a malformed line is skipped, which can only make a host unknown; but where it begins with `@`, and so may
@@ -17,7 +17,7 @@ struct KnownHosts: Sendable {
         let location: Location
     }
 
-    /// What is to be thought of an offered key.
+    /// The verdict on an offered key.
     enum Verdict: Hashable, Sendable {
         /// The files have this very key for the host.
         case trusted(Location)
@@ -54,7 +54,7 @@ struct KnownHosts: Sendable {
         return []
     }
 
-    /// The judgement on `key`, offered by a host.
+    /// The verdict on `key`, offered by a host.
     func verdict(on key: PublicKey, host: String, port: UInt16) -> Verdict {
         let concerning = Self.names(host: host, port: port).flatMap(entries)
         for entry in concerning {

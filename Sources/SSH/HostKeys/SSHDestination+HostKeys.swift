@@ -84,7 +84,7 @@ extension SSHDestination {
         throw failure(.hostKey, attempt: "verify the host key", cause: cause, remedy: remedy, kind: .refused)
     }
 
-    /// Whether the host has been known by RSA keys only, and shows another for want of a way to verify those.
+    /// Whether only RSA keys of the host are known, and it shows another because libssh2 cannot verify those.
     private func isRSAOnly(_ trusted: [KnownHosts.Trusted], offered kinds: [String]) -> Bool {
         !Session.supportsRSAWithSHA2 && trusted.allSatisfy { $0.key.type == "ssh-rsa" }
             && !kinds.contains("ssh-rsa") && kinds.contains { $0.hasPrefix("rsa-sha2-") }

@@ -1,8 +1,8 @@
 import Glibc
 
-/// Speaks with an SSH agent over its Unix socket; blocks its thread, for a bounded time.
+/// Talks to an SSH agent over its Unix socket; blocks its thread, for a bounded time.
 ///
-/// libssh2 has a client of its own, which waits without end and leaks its socket into child processes.
+/// libssh2 has a client of its own, which waits forever and leaks its socket into child processes.
 struct AgentClient: Sendable {
     /// Why the agent did not help.
     enum Failure: Error, Hashable {
@@ -24,7 +24,7 @@ struct AgentClient: Sendable {
             }
         }
 
-        /// The error number, where this process or machine has no more of what is needed to ask it.
+        /// The error number, where this process or machine has run out of what is needed to ask it.
         var shortage: Int32? {
             guard case .unreachable(_, let code) = self, Errno(code: code).isShortage else { return nil }
             return code
@@ -39,7 +39,7 @@ struct AgentClient: Sendable {
     }
 
     let socketPath: String
-    /// After so many seconds without an answer the agent is given up.
+    /// How many seconds the agent has for an answer.
     private let answerLimit: Int
 
     /// Uses the agent at `socketPath`, or the one that the environment names.

@@ -2,7 +2,7 @@ import CLibSSH2
 
 /// Signs for libssh2 with a key that an agent holds.
 ///
-/// An agent may ask its user first. libssh2 is told to come again, so that its session goes on meanwhile.
+/// An agent may ask its user first. libssh2 is told to try again, so that its session goes on meanwhile.
 final class AgentSigner {
     private var signature: [UInt8]?
     /// What the agent is to sign, before ``answer(_:)``.

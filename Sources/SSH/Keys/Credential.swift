@@ -6,7 +6,7 @@ enum Credential: Sendable {
     case file(KeyFile, passphrase: Secret)
     case agent(AgentClient, PublicKey)
 
-    /// How errors call the key.
+    /// What errors call the key.
     var summary: String {
         switch self {
         case .file(let file, _): file.summary

@@ -33,7 +33,7 @@ final class FileCache<Value: Sendable>: Sendable {
     func value<Failure: Error>(
         at path: String, read: () throws(Failure) -> Value
     ) throws(Failure) -> Value {
-        // Whoever comes meanwhile waits for this reading, instead of doing the same.
+        // Other callers wait for this reading, instead of doing the same.
         try readings.withLock { (readings) throws(Failure) in
             var status = stat()
             let isThere = stat(path, &status) == 0

@@ -2,9 +2,9 @@ import ClientKit
 import Foundation
 import Glibc
 
-/// A private key file, looked at closely enough to say beforehand why it cannot be used.
+/// A private key file, examined closely enough to say in advance why it cannot be used.
 struct KeyFile: Sendable {
-    /// Why a key file is of no use.
+    /// Why a key file cannot be used.
     struct Problem: Error, Hashable {
         let cause: String
         let remedy: String
@@ -21,7 +21,7 @@ struct KeyFile: Sendable {
     /// The key for logins; nil where libssh2 must read the file itself.
     private(set) var loginKey: LoginKey?
 
-    /// How errors call the key.
+    /// What errors call the key.
     var summary: String { publicKey.map { "\(path), \($0.type) \($0.fingerprint)" } ?? path }
 
     private static let files = FileCache<KeyFile>()

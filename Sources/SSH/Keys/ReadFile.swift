@@ -5,7 +5,7 @@ func readFile(_ path: String) throws(Errno) -> (bytes: [UInt8], status: stat) {
     let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw Errno(code: errno) }
     defer { Glibc.close(descriptor) }
-    // Asked of the open file, so that nobody can put another in its place in between.
+    // Asked of the open file, so that it cannot be replaced in between.
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw Errno(code: errno) }
     var bytes: [UInt8] = []

@@ -30,10 +30,10 @@ extension SSHDestination {
                 : "create another with ssh-keygen -t ed25519, and name its path in the inventory", kind: .refused)
     }
 
-    /// An error about a key that the server accepted, without logging in whoever has it.
+    /// An error about a key that the server accepted without granting the login.
     ///
-    /// Where it accepts only other `methods` from then on, it requires one of them too. Otherwise it says nothing more:
-    /// root may be kept out, or another key be required.
+    /// Where it then accepts only other `methods`, it requires one of them too. Otherwise it says nothing more:
+    /// root logins may be disabled, or another key be required.
     func insufficientKeyError(attempt: String, methods: String) -> SSHError {
         let requiresMore = !methods.isEmpty && !methods.split(separator: ",").contains("publickey")
         let oneKey = "AuthenticationMethods publickey for \(user)"

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Connects to the first address that answers, as RFC 8305 has it: they are tried side by side, each a
-/// moment after the one before, and what comes in second is closed.
+/// moment after the one before, and later connections are closed.
 struct Connector {
     /// How long an address is tried alone before the next is tried as well.
     private static let attemptDelay = Duration.milliseconds(250)
@@ -47,7 +47,7 @@ struct Connector {
         return nil
     }
 
-    /// A socket that is connected by now; those that failed are given up.
+    /// A socket that is connected by now; those that failed are closed.
     private mutating func takeConnected() -> Int32? {
         for socket in attempts {
             var state = pollfd(fd: socket, events: Int16(POLLOUT), revents: 0)

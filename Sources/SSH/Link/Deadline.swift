@@ -1,7 +1,7 @@
 /// When a wait ends at the latest.
 ///
 /// It keeps the limit that it comes from: errors name that, never what was left of it. It counts on the
-/// clock that only goes forward, whatever becomes of the time of day.
+/// clock that only goes forward, whatever happens to the time of day.
 struct Deadline: Sendable, Hashable {
     /// How long the whole may take.
     let limit: Duration

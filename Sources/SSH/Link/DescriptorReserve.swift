@@ -16,14 +16,14 @@ enum DescriptorReserve {
         return -1
     }
 
-    /// Throws where nothing but the reserve is left; for those who leave the opening to a library.
+    /// Throws where nothing but the reserve is left; for files that a library opens.
     static func requireMore() throws(Errno) {
         let descriptor = keeping(open("/dev/null", O_RDONLY | O_CLOEXEC))
         guard descriptor >= 0 else { throw Errno(code: errno) }
         close(descriptor)
     }
 
-    /// The system hands out the lowest number that is free.
+    /// The system assigns the lowest number that is free.
     static func isReserved(_ descriptor: Int32) -> Bool {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return false }

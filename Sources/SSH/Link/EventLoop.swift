@@ -74,8 +74,8 @@ final class EventLoop: SerialExecutor, TaskExecutor {
         let unowned = UnownedJob(job)
         state.withLock { state in
             state.jobs.append(unowned)
-            // Under the lock: a turn that is under way may take the job as soon as it can, and nobody may have this loop
-            // any more when the job is done. From here on the thread's queue has it.
+            // Under the lock: a turn that is under way may run the job at once, and when it is done nothing may hold
+            // this loop any longer. From here on the thread's queue holds it.
             if state.needsTurn() { thread.schedule(self) }
         }
     }
@@ -133,7 +133,7 @@ final class EventLoop: SerialExecutor, TaskExecutor {
     /// How often jobs and sockets have their turn before those of other loops.
     private static let rounds = 4
 
-    /// Whether there are no jobs; whatever comes from then on needs another turn.
+    /// Whether there are no jobs; any that come later need another turn.
     private func isAtRest() -> Bool {
         state.withLock { state in
             state.isScheduled = !state.jobs.isEmpty
@@ -141,7 +141,7 @@ final class EventLoop: SerialExecutor, TaskExecutor {
         }
     }
 
-    /// Runs jobs until none is left, and tells whether the loop is stopped.
+    /// Runs jobs until none is left, and returns whether the loop is stopped.
     private func runJobs() -> Bool {
         while true {
             let (jobs, isStopped) = state.withLock { state in
@@ -168,7 +168,8 @@ final class EventLoop: SerialExecutor, TaskExecutor {
         }
     }
 
-    /// Ends `wait` and forgets it at once: the task may be long in coming, and must not be waited for without a pause.
+    /// Ends `wait` and forgets it at once: until its task runs, which may take long, it would end every wait of the
+    /// thread.
     private func finish(_ wait: Wait, as end: Wait.End) {
         remove(wait)
         wait.end(end)

@@ -1,4 +1,4 @@
-/// When to ask a server for a sign of life, and when to give it up; knows no clock and no socket.
+/// When to send a server a keepalive, and when to count it as dead; has no clock and no socket of its own.
 struct Heartbeat: Sendable, Hashable {
     /// What is to be done now.
     enum Action: Sendable, Hashable {
@@ -39,7 +39,7 @@ struct Heartbeat: Sendable, Hashable {
         firstUnanswered = firstUnanswered ?? time
     }
 
-    /// What is to be done at `now`; who is not `isListening` would not hear an answer, and gives nobody up.
+    /// What to do at `now`; a server whose answers nothing reads (`isListening` false) is never counted as dead.
     func action(at now: ContinuousClock.Instant, isListening: Bool) -> Action {
         if isListening, let giveUpDue, now >= giveUpDue { return .giveUp(silentFor: now - lastReceived) }
         return now >= askDue ? .ask : .wait

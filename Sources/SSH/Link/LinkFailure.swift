@@ -1,12 +1,12 @@
 import Glibc
 
-/// Why a connection is of no use any more, or why something that was asked of it did not come.
+/// Why a connection can no longer be used, or why an answer did not come.
 enum LinkFailure: Error, Hashable {
     /// The other side closed the connection without a word.
     case closedByPeer
     /// The server ended the session and said why.
     case disconnected(String)
-    /// The kernel gave the connection up, or refused it, with this errno.
+    /// The kernel closed the connection, or refused it, with this errno.
     case socket(Int32)
     /// Nothing, not even an answer to a keepalive, came for this long.
     case silent(Duration)
@@ -16,7 +16,7 @@ enum LinkFailure: Error, Hashable {
     case refused(ChannelRefusal)
     /// libssh2 gave up, with its code and message.
     case library(code: Int32, message: String)
-    /// The session to the jump host `name`, on which this one travelled, is lost.
+    /// The session to the jump host `name`, inside which this one ran, is lost.
     case carrierLost(name: String, explanation: String)
     /// The task that waited was cancelled.
     case cancelled

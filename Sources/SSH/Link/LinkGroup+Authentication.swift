@@ -110,7 +110,7 @@ extension LinkGroup {
                 return methods == nil ? libssh2_session_last_errno(session.pointer) : 0
             }
         } catch {
-            // The refusal is what is told; this is only to explain it.
+            // The refusal is what is reported; this only explains it.
             return ""
         }
         return methods ?? ""

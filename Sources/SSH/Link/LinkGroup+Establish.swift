@@ -9,7 +9,7 @@ extension LinkGroup {
     private static let attempts = 6
     private static let firstPause = Duration.milliseconds(250)
 
-    /// A socket on which the server, or the session before it, can be spoken to.
+    /// A connected socket to the server.
     private struct Way {
         let socket: Int32
         let carrier: LinkStatus?
@@ -87,7 +87,7 @@ extension LinkGroup {
                 let isTurnedAway = error.isTurnedAway && ServerProposal(preamble: transport.preamble) == nil
                 // Others back off at the same moment, so the pause is spread out.
                 let pause = Self.firstPause * (1 << (attempt - 1)) * Double.random(in: 0.5...1.5)
-                // A server that has answered is not told as one that gave no answer in time.
+                // A server that has answered is not reported as one that gave no answer in time.
                 guard isTurnedAway, attempt < Self.attempts, .now + pause < deadline.end else {
                     throw destination.handshakeError(error, on: transport, attempts: attempt)
                 }

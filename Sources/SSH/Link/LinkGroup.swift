@@ -6,7 +6,7 @@ import ClientKit
 /// time: where that gets no answer, others are opened in a further session, which is closed when
 /// nothing is left in it.
 final class LinkGroup {
-    /// Somebody who waits for a session to open a channel in.
+    /// A caller that waits for a session to open a channel in.
     private final class Claim {
         let wait = Wait()
         var failure: SSHError?
@@ -31,7 +31,7 @@ final class LinkGroup {
     private(set) var links: [Link] = []
     private var claims: [Claim] = []
     private var logins = 0
-    /// Why nobody needs to try again.
+    /// Why trying again is pointless.
     private var refusal: SSHError?
     private(set) var isClosed = false
     var credential: Credential? {
@@ -115,7 +115,7 @@ final class LinkGroup {
         }
     }
 
-    /// Tells those who wait that a channel may be opened, or that they may look again.
+    /// Tells the waiters that a channel may be opened, or that they should check again.
     func noteChange() {
         let waiting = claims
         claims = []
@@ -125,13 +125,13 @@ final class LinkGroup {
     /// Adds a session that is being opened.
     func add(_ link: Link) { links.append(link) }
 
-    /// Forgets a session, and takes leave of its server.
+    /// Forgets a session, and disconnects it.
     func drop(_ link: Link) {
         link.close()
         links.removeAll { $0 === link }
     }
 
-    /// Closes what nobody uses any more, forgets what is lost, and tells those who wait.
+    /// Closes sessions that are no longer used, forgets lost ones, and tells the waiters.
     ///
     /// Besides the first, one session is kept in which a channel can be opened.
     func tidy() {
@@ -182,7 +182,7 @@ final class LinkGroup {
         } catch {
             logins -= 1
             if error.kind == .refused || error.kind == .badInput { refusal = error }
-            // Who waits for this very login need not try the same.
+            // Those that wait for this login need not try the same.
             if established.isEmpty, !isClosed, !Task.isCancelled {
                 for claim in claims { claim.failure = error }
             }

@@ -1,10 +1,10 @@
 import ClientKit
 
-/// Whether a session is lost, for those that travel on it: they look at it from their own threads.
+/// Whether a session is lost, for the sessions inside it, which read this from their own threads.
 final class LinkStatus: Sendable {
     /// The inventory name of the host at its far end.
     let hostName: String
-    /// The session that it travels on itself.
+    /// The session inside which this one runs.
     private let carrier: LinkStatus?
     private let lost = Locked<LinkFailure?>(nil)
 
@@ -22,7 +22,7 @@ final class LinkStatus: Sendable {
         lost.withLock { $0 = $0 ?? reason }
     }
 
-    /// `failure`, or that of the session that this one travels on, where that is what happened.
+    /// `failure`, or that of the session inside which this one runs, where that is what happened.
     func blamed(_ failure: LinkFailure) -> LinkFailure {
         guard !failure.isOurs, let carrier, let loss = carrier.failure else { return failure }
         return .carrierLost(name: carrier.hostName, explanation: loss.explanation)

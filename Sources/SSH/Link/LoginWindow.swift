@@ -49,7 +49,7 @@ public final class LoginWindow: Sendable {
         var waiting: [Wait] = []
         /// When those began to connect whose servers have not said anything yet, for ``gracePeriod`` at most.
         var connecting: [ObjectIdentifier: ContinuousClock.Instant] = [:]
-        /// Those who are to connect.
+        /// Those that may connect.
         var beginners: [Wait] = []
     }
 
@@ -117,7 +117,7 @@ public final class LoginWindow: Sendable {
             state.waiting.remove(at: number)
             return true
         }
-        // It was handed the place in the moment in which it was cancelled.
+        // It was given the place at the moment it was cancelled.
         if !wasPassedOver { leave() }
         throw .cancelled
     }

@@ -5,7 +5,7 @@ import Glibc
 /// A thread that gives many ``EventLoop``s their turns, and waits for the descriptors of all.
 ///
 /// There are a few of them, however many hosts there are: enough that a turn which takes long, such as the one that
-/// decrypts a key file in 90 ms, does not hold up all others.
+/// decrypts a key file in 90 ms, does not delay all others.
 final class PollThread: Sendable {
     private struct State {
         /// Those that have something to do, each once.
@@ -24,7 +24,7 @@ final class PollThread: Sendable {
     private let polled: Int32
     /// Where loops receive what they then copy, in their turns; one for all, because most wait for little.
     ///
-    /// `nonisolated(unsafe)` holds: whoever has a turn is on this thread, one at a time, and keeps nothing of it.
+    /// `nonisolated(unsafe)` is right: turns run on this thread, one at a time, and keep nothing of it.
     nonisolated(unsafe) let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
 
     private init() throws(Errno) {

@@ -6,7 +6,7 @@ enum Resolver {
     enum Failure: Error {
         /// The system has none, in its words.
         case notFound(String)
-        /// The look-up did not come to its end.
+        /// The look-up did not finish.
         case lookUp(LinkFailure)
         /// There are some, but no connection to them.
         case link(LinkFailure)

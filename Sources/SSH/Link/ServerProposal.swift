@@ -35,7 +35,7 @@ struct ServerProposal {
     /// The kinds of host key that the server has.
     var hostKeyAlgorithms: [String] { lists[1] }
 
-    /// What server and `session` have nothing of in common, in words; nil where that is not what failed.
+    /// The first kind of algorithm of which server and `session` have none in common, as a cause; nil where there is none.
     func mismatch(with session: Session) -> String? {
         for ((method, name), offered) in zip(Self.kinds, lists) {
             let supported = session.supported(method)

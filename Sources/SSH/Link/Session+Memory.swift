@@ -5,7 +5,7 @@ import Glibc
 extension Session {
     /// How many sessions there are.
     private static let count = Locked(0)
-    /// From how many sessions on memory counts for more than the time that it takes to give it back.
+    /// From this many sessions on, saving memory is worth the time it takes.
     private static let many = 64
 
     /// Counts a new session, and lets it take less memory where there are many.
@@ -22,7 +22,7 @@ extension Session {
         count.withLock { $0 -= 1 }
     }
 
-    /// Gives back the memory of a new session that nothing has been written to: most of its 54 KB are room for the largest
+    /// Returns to the system the memory of a new session that nothing has been written to: most of its 54 KB are room for the largest
     /// packets, which the library has filled with zeros, and a session for a few commands never needs.
     ///
     /// Pages of zeros may be dropped: the system makes them again, with zeros, when they are next used.

@@ -22,7 +22,7 @@ final class Session {
     /// The library's version.
     static let version = libssh2_version(0).map { String(cString: $0) } ?? "?"
 
-    /// Makes a session that has not said anything yet, or nil where libssh2 has no memory.
+    /// Makes a session that has sent nothing yet, or nil where libssh2 has no memory.
     init?(transport: Transport) {
         guard Self.library == 0,
             let pointer = libssh2_session_init_ex(nil, nil, nil, Unmanaged.passUnretained(transport).toOpaque())
@@ -33,7 +33,7 @@ final class Session {
         libssh2_session_set_blocking(pointer, 0)
         Transport.install(on: pointer)
         // When to ask is decided elsewhere, by a clock that nobody sets: the library goes by the time of day,
-        // and an interval of minus 68 years is over at any.
+        // and an interval of minus 68 years has always passed.
         libssh2_keepalive_config(pointer, 1, UInt32(bitPattern: .min))
     }
 
@@ -66,7 +66,7 @@ final class Session {
         }
     }
 
-    /// Asks the server for a sign of life.
+    /// Sends a keepalive, which the server must answer.
     func sendKeepalive() {
         libssh2_keepalive_send(pointer, nil)
     }

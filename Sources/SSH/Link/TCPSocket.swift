@@ -29,7 +29,7 @@ enum TCPSocket {
         return .success(descriptor)
     }
 
-    /// What became of a connection that was started: 0, or the errno.
+    /// The outcome of a connection that was started: 0, or the errno.
     static func connectionError(_ descriptor: Int32) -> Int32 {
         var code: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)

@@ -34,7 +34,7 @@ func startThread(_ label: String, _ body: @escaping @Sendable () -> Void) throws
 extension EventLoop {
     /// Runs `work`, which blocks, on a thread of its own, and returns its result.
     ///
-    /// What cannot be interrupted is left to itself at the deadline, or when the task is cancelled.
+    /// Work that cannot be interrupted is abandoned at the deadline, or when the task is cancelled.
     func runBlocking<Value: Sendable>(
         until deadline: Deadline, isolation: isolated any Actor, _ work: @escaping @Sendable () -> Value
     ) async throws(LinkFailure) -> Value {

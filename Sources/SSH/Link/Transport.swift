@@ -4,11 +4,11 @@ import Glibc
 /// The socket of a session, as libssh2 sees it through its callbacks.
 ///
 /// It hides the end of the connection from libssh2: a closed socket looks like one with nothing to read, so that packets that
-/// already arrived are still handed out. Whoever asks libssh2 for something looks at ``failure`` when it got nothing.
+/// already arrived are still delivered. After a libssh2 call that got nothing, check ``failure``.
 final class Transport {
     let socket: Int32
     private(set) var outgoing = SendQueue()
-    /// Why nothing will come or go any more.
+    /// Why nothing can be sent or received any longer.
     private(set) var failure: LinkFailure?
     /// Counts up with every byte received, so that a waiting operation knows when to try again.
     private(set) var bytesReceived: UInt64 = 0
@@ -36,7 +36,7 @@ final class Transport {
         Glibc.close(socket)
     }
 
-    /// Notes that the connection is of no use any more; the first reason is kept.
+    /// Notes that the connection can no longer be used; the first reason is kept.
     func fail(_ reason: LinkFailure) {
         if failure == nil { failure = reason }
     }
@@ -52,7 +52,7 @@ final class Transport {
     /// Notes that something has happened on the socket, so that it is read from again.
     func noteEvent() { isDrained = false }
 
-    /// Notes that nobody needs ``preamble`` any more: the server is known, and logged in to.
+    /// Forgets ``preamble``: the server is known, and logged in to.
     func forgetPreamble() { firstBytes = nil }
 
     /// Sends as much of the queue as the socket takes.

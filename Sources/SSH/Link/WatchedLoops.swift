@@ -61,7 +61,7 @@ struct WatchedLoops {
         for descriptor in entries[id]?.descriptors ?? []
         where wanted[descriptor] == nil && owners[descriptor] == id {
             owners[descriptor] = nil
-            // Of one that is closed the kernel has forgotten everything.
+            // The kernel has forgotten closed ones by itself.
             epoll_ctl(polled, EPOLL_CTL_DEL, descriptor, nil)
         }
         for (descriptor, events) in wanted {
@@ -72,7 +72,7 @@ struct WatchedLoops {
         deadlines[id] = request?.deadline
     }
 
-    /// It may be another file than the last time, under the same number: so the kernel is told after each turn.
+    /// The number may belong to another file than last time, so the kernel is told after each turn.
     private func watch(_ descriptor: Int32, for events: Int16) {
         var event = epoll_event()
         // poll's names and epoll's have the same values.

@@ -16,7 +16,7 @@ final class InFlightCommand {
         case linkLost(LinkFailure)
     }
 
-    /// One output stream: split from its trailer, handed on, and kept up to a limit.
+    /// One output stream: split from its trailer, passed on, and kept up to a limit.
     struct Stream {
         private var scanner: TrailerScanner
         private let limit: Int

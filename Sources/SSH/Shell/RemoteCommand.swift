@@ -16,7 +16,7 @@ public struct RemoteCommand: Sendable {
     public var outputLimit: Int
     /// Extra environment variables for this command only, never secrets.
     public var environment: [String: String]
-    /// Whether the output holds secrets that nobody may know yet: the observer keeps its digest and size only.
+    /// Whether the output may hold secrets that are not known yet: the observer keeps only its digest and size.
     public var outputIsSecret: Bool
 
     /// Describes a command; see the properties.

@@ -49,7 +49,7 @@ enum RemoteScript {
         return Array(token.utf8) + text.utf8.filter { $0 != newline[0] } + home.utf8 + (try word(path)) + newline
     }
 
-    /// The status of a command whose input cannot be handed on, after which the shell ends.
+    /// The status of a command whose input cannot be passed to it, after which the shell ends.
     static let noInput = "noinput"
 
     private static let read = #"""
@@ -57,7 +57,7 @@ enum RemoteScript {
         _kb_read(){ (_kb_body);_kb_status=$?;};
         """#
 
-    /// Handing on the command's input, to the byte.
+    /// Passing the command its input, to the byte.
     ///
     /// BusyBox's `head` reads past its count, where GNU's does not: so it is tried, once, before the first input, and `dd`
     /// is used otherwise, in blocks where it can wait for whole ones.
@@ -81,7 +81,7 @@ enum RemoteScript {
     /// Changing under the host's lock.
     ///
     /// `_kb_change` holds it on descriptor 9, which the command inherits: the lock lasts as long as the command does,
-    /// whatever becomes of this shell. The holders are told from waiting shells by the latters' `_kb_` text. BusyBox's
+    /// whatever happens to this shell. Waiting shells are recognised by the `_kb_` in their text. BusyBox's
     /// `flock` cannot wait for a limited time, which it shows with a file that nobody locks, and so is asked each second.
     private static let lock = #"""
         _kb_flock(){ flock -x -w "$_kb_wait" 9 2>/dev/null;_kb_code=$?;[ $_kb_code -eq 1 ]||return $_kb_code;
@@ -104,7 +104,7 @@ enum RemoteScript {
     ///
     /// Its input must follow, and after that, if there is any, ``endOfInput(token:)``.
     ///
-    /// A command never takes the loss of the link for the end of its input: whoever feeds it looks for the mark behind the
+    /// A command never takes the loss of the link for the end of its input: its feeder looks for the mark behind the
     /// input first, and without one ends the whole process group while the pipe is still open.
     static func line(
         for command: RemoteCommand, token: String, nonce: String, lockWait: Duration
@@ -137,7 +137,7 @@ enum RemoteScript {
         if command.standardInput.isEmpty {
             line += "\(runner) </dev/null;\(end)\n".utf8
         } else {
-            // What the command leaves unread is read away, or it would be taken for the next line.
+            // What the command leaves unread is discarded, or it would be taken for the next line.
             line +=
                 "_kb_prove;_kb_input \(command.standardInput.count) \(token)|{ \(runner);cat >/dev/null;\(end);}\n".utf8
         }
@@ -151,12 +151,12 @@ enum RemoteScript {
             && !program.hasPrefix("_kb_") && shellVariables.isDisjoint(with: command.environment.keys)
     }
 
-    /// What some `sh` goes by itself, or lets nobody set.
+    /// Variables that some `sh` uses itself, or makes read-only.
     private static let shellVariables: Set<String> = [
         "BASHOPTS", "BASH_VERSINFO", "EUID", "IFS", "LINENO", "OPTIND", "PATH", "PPID", "PS4", "SHELLOPTS", "UID",
     ]
 
-    /// What some `sh` does itself, where it may change the shell.
+    /// Commands that are builtins of some `sh`, where they may change the shell.
     private static let builtins: Set<String> = [
         ".", ":", "[", "[[", "alias", "autoload", "bg", "bind", "break", "builtin", "caller", "cd", "chdir", "command",
         "compgen", "complete", "compopt", "continue", "coproc", "declare", "dirs", "disown", "echo", "enable", "eval",

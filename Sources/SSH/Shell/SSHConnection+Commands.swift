@@ -71,7 +71,7 @@ extension SSHConnection {
         let end = await command.result(
             on: loop, until: deadline, grace: destination.limits.cancellation, isolation: self)
         switch end {
-        // What it would read next is the input that it could not hand on.
+        // What it would read next is the input that it could not pass to the command.
         case .trailer(RemoteScript.noInput): abandon(shell)
         case .timedOut, .cancelled: abandon(shell)
         case .shellEnded, .trailer, .linkLost: break

@@ -43,7 +43,7 @@ extension SSHConnection {
         destination.failure(.command, attempt: "run \(command.summary)", cause: cause, remedy: remedy, kind: kind)
     }
 
-    /// An error of a command that the observer did not let pass.
+    /// An error of a command that the observer refused.
     func refusedByObserver(_ command: RemoteCommand, error: any Error) -> SSHError {
         let explained = error as? any ExplainedError
         return notSent(

@@ -56,7 +56,7 @@ final class ShellChannel {
 
     /// Moves what can be moved without waiting, both directions and both output streams alternately.
     ///
-    /// Returns whether there may be more: a flood of output must not keep the session from looking at the clock.
+    /// Returns whether there may be more: a flood of output must not keep the session from checking the clock.
     func pump() -> Bool {
         for _ in 0..<Self.rounds where !isEnded {
             var hasMoved = read(0, .stdout)
@@ -71,7 +71,7 @@ final class ShellChannel {
         let count = libssh2_channel_read_ex(
             channel, streamID, scratch.baseAddress?.assumingMemoryBound(to: CChar.self), scratch.count)
         if count > 0 {
-            // Between commands, this is what a process left running in the background says: no one's output.
+            // Between commands, this is the output of a process left running in the background.
             inFlight?.receive([UInt8](UnsafeRawBufferPointer(rebasing: scratch[..<count])), from: stream)
             return true
         }

@@ -2,7 +2,7 @@ import ClientKit
 
 /// The remote shells of one connection, and the commands that wait for one; belongs to the connection's actor.
 ///
-/// First come, first served, but a change that waits for the end of another one lets reads pass.
+/// First come, first served, but reads overtake a change that waits for another one to end.
 final class ShellPool {
     /// One command's place in the queue, and then the shell that it has.
     final class Claim {
@@ -17,7 +17,7 @@ final class ShellPool {
             self.effect = effect
         }
 
-        /// Waits until it has a shell, or is told that it gets none, or the task is cancelled.
+        /// Waits until it has a shell, cannot have one, or the task is cancelled.
         func wait(on loop: EventLoop, isolation: isolated any Actor) async {
             // Bounded by the limits of the commands before it, and by nothing else.
             let day = Duration.seconds(86_400)
@@ -30,7 +30,7 @@ final class ShellPool {
         }
     }
 
-    /// What became of a shell that was to be opened.
+    /// The outcome of opening a shell.
     enum Opening {
         case opened
         /// The server grants no more.
@@ -38,7 +38,7 @@ final class ShellPool {
         case failed(SSHError)
     }
 
-    /// How long a server is not asked for more than it has just granted.
+    /// How long to wait before asking a server again for more than it granted.
     private static let pause = Duration.seconds(30)
 
     /// All there are, also those in use and one that is being started.
@@ -88,7 +88,7 @@ final class ShellPool {
         if claim.effect == .change { isChanging = false }
     }
 
-    /// Gives idle shells to those who wait.
+    /// Gives idle shells to the waiting commands.
     ///
     /// Where this returns true, there are too few: another is to be opened, and ``noteOpening(_:)`` called.
     func handOut() -> Bool {
@@ -110,7 +110,8 @@ final class ShellPool {
 
     /// Notes that a shell was opened, or why not; ``handOut()`` must follow.
     ///
-    /// Where there are others it is tried again only after a while, and where there are none, the first who waits is told.
+    /// Where there are others it is tried again only after a while; where there are none, the first waiting command
+    /// fails.
     func noteOpening(_ opening: Opening) {
         isOpening = false
         let failure: SSHError

@@ -89,7 +89,7 @@ public struct AllowedSigners: Sendable {
         return Line(principals: words[0], key: key, namespaces: namespaces, after: after, before: before)
     }
 
-    /// Options are parted by commas, but the value of `namespaces` has commas of its own.
+    /// Options are separated by commas, but the value of `namespaces` has commas of its own.
     private static func splitOptions(_ text: String) -> [String] {
         let names = ["cert-authority", "namespaces=", "valid-after=", "valid-before="]
         var options: [String] = []

@@ -89,7 +89,7 @@ extension Inventory {
         }
     }
 
-    /// What becomes of the firewall on Kubernetes nodes.
+    /// What to do about the firewall on Kubernetes nodes.
     public struct Firewall: Sendable, Hashable {
         /// The state UFW is brought to on every node; hosts outside Kubernetes are never touched.
         public enum Policy: String, Sendable, CaseIterable {

@@ -23,7 +23,7 @@ public struct Inventory: Sendable {
     public let backup: Backup?
     /// The registry that the modules' images are pulled from.
     public let registry: Registry
-    /// What becomes of the firewall on Kubernetes nodes.
+    /// What to do about the firewall on Kubernetes nodes.
     public let firewall: Firewall
     /// Where the credentials files are.
     public let credentials: CredentialsLocation

@@ -1,7 +1,7 @@
 /// Reads the members of one JSON object, collecting every mistake instead of stopping at the first.
 ///
 /// A member that is missing or wrong is reported and read as its rule's placeholder: the result of a reading with
-/// mistakes is never handed out. Unknown keys are reported by ``finish()``.
+/// mistakes is never returned. Unknown keys are reported by ``finish()``.
 package final class ObjectReader {
     let session: ReadingSession
     let path: String

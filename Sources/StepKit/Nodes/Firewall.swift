@@ -56,9 +56,9 @@ public struct FirewallState: Sendable, Hashable {
         self.links = links
     }
 
-    /// What becomes of traffic, as the first rule that is about all of it says.
+    /// What happens to traffic, by the first rule that covers all of it.
     public enum Fate: Sendable, Hashable {
-        /// A rule lets it pass.
+        /// A rule allows it.
         case allowed
         /// This rule stops it.
         case stopped(by: Rule)
@@ -66,7 +66,7 @@ public struct FirewallState: Sendable, Hashable {
         case undecided
     }
 
-    /// What becomes of everything that `traffic` describes.
+    /// What happens to everything that `traffic` describes.
     public func fate(of traffic: Traffic) -> Fate {
         for rule in rules where rule.covers(traffic, among: links) {
             if rule.allows { return .allowed }

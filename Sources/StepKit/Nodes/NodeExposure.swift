@@ -24,7 +24,7 @@ public struct NodeExposure: Sendable, Hashable {
     public let rules: [FirewallState.Rule]
     /// What UFW would do to the node that no rule prevents.
     let danger: Danger?
-    /// Whether UFW would let pass what the node sends unless a rule says otherwise.
+    /// Whether UFW allows outgoing traffic of the node unless a rule says otherwise.
     public let sendsByDefault: Bool
     /// Whether UFW would drop what the node routes unless a rule says otherwise.
     public let dropsRoutedByDefault: Bool

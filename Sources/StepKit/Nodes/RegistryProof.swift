@@ -17,7 +17,7 @@ public struct RegistryProof: Sendable {
     public enum Answer: Sendable {
         /// It has the image for these credentials, under this digest.
         case accepted(digest: String)
-        /// It answered and refuses, or the answer is of no use.
+        /// It answered with a refusal, or with something unusable.
         case refused(StepFailure)
         /// It cannot be reached from the master, and why.
         case unreachable(String)

@@ -11,7 +11,8 @@ public enum DatabaseLogin: Sendable, Hashable {
     case owner(of: Application.Database, password: Secret)
 }
 
-/// Makes connections to what is no Kubernetes node: PostgreSQL, Redis and further hosts; the live one keeps them open for the run, a test's one hands out its own.
+/// Makes connections to what is not a Kubernetes node: PostgreSQL, Redis and further hosts; the live one keeps them open
+/// for the run, a test provides its own.
 public protocol DataServices: Sendable {
     /// A connection that can only read.
     func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader

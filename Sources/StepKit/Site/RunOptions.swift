@@ -44,7 +44,7 @@ public struct RunOptions: Sendable, Hashable {
 
 /// A step that a run has only when its operator asks for it, and that is done at most once in a run.
 ///
-/// Its checkpoint is final: `resume` does not look at it again.
+/// Its checkpoint is final: `resume` does not check it again.
 public protocol StepOnRequest: Step {
     /// Whether a run with `options` has this step.
     func isRequested(by options: RunOptions) -> Bool

@@ -31,7 +31,7 @@ struct AuditWhyCommand: AsyncParsableCommand {
         if isDamaged { throw ExitCode(65) }
     }
 
-    /// Prints all changes, and tells whether a log is damaged.
+    /// Prints all changes, and returns whether a log is damaged.
     private static func print(
         _ name: ObjectName, in state: StateDirectory, as format: FormatOptions.Format
     ) throws -> Bool {

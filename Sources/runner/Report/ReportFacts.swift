@@ -2,7 +2,7 @@ import ClientKit
 import Foundation
 import Journal
 
-/// What a report tells of a run beside its commands: one pass over the log, which keeps no more than
+/// What a report says about a run besides its commands: one pass over the log, which keeps no more than
 /// the steps and what went with them.
 struct ReportFacts {
     /// One attempt of a step.

@@ -151,7 +151,7 @@ struct RunReport {
             """
     }
 
-    /// A script is told by its first lines: the record has it all.
+    /// A script is shown by its first lines; the record has all of it.
     private func beginning(of command: String) -> String {
         let lines = command.split(separator: "\n", omittingEmptySubsequences: false)
         let start = lines.prefix(5).joined(separator: "\n").prefix(500)

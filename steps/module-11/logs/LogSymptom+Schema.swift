@@ -121,7 +121,7 @@ extension LogSymptom {
         },
     ]
 
-    /// The migration's own judgement of the database, so that nobody is sent to a step that finds nothing to do.
+    /// The migration's own verdict on the database, so that no remedy names a step that finds nothing to do.
     @Sendable private static func behind(_ place: Place, _ site: SiteReader) async throws -> Cause {
         let name = site.inventory.chatwoot.database
         let remedy =
