@@ -70,6 +70,20 @@ extension ServerTests {
             #expect(try await take("e", try await observed()).isUndisturbed)
         }
 
+        /// A holder may change things without another renewal, until it dies or its term ends.
+        @Test(arguments: [true, false])
+        func whatWasReadWhileAnotherHeldTheLeaseIsReadAgain(isGone: Bool) async throws {
+            let module = "waited-\(isGone)"
+            let process = try isGone ? Self.gone() : Elsewhere.machine.process()
+            _ = try await acquire(module, run: "a", duration: .seconds(1), process: process)
+            let observation = try await writer.reader.observeLease(ofModule: module)
+            try await Task.sleep(for: .seconds(2.2))
+            let next = try await writer.acquireLease(
+                ofModule: module, holder: "root@install-01 b", runID: "b", observed: observation)
+            #expect(next.takenOverFrom?.runID == "a")
+            #expect(next.isUndisturbed == isGone, "a process that was gone could not change anything")
+        }
+
         @Test func theSecondIsToldWhoHoldsIt() async throws {
             let first = try await acquire("busy", run: "a")
             let error = await #expect(throws: KubernetesError.self) { try await acquire("busy", run: "b") }

@@ -8,8 +8,8 @@ extension ClusterWriter {
     /// An expired lease is taken over, and so is one of a process of this machine that is gone, or of
     /// `runID` and this very `process`: no run id proves that its run is over, since a copy of its
     /// state directory has it too. ``HeldLease/takenOverFrom`` then names the previous holder. Expiry
-    /// is judged by the API server's clock alone. Passing `observed` saves a read; where the lease changed since,
-    /// ``HeldLease/isUndisturbed`` is false.
+    /// is judged by the API server's clock alone. Passing `observed` saves a read; where the lease was
+    /// held then, or changed since, ``HeldLease/isUndisturbed`` is false.
     public func acquireLease(
         ofModule module: String, holder: String, runID: String, duration: Duration = .seconds(60),
         process: ProcessIdentity? = .current(), observed: LeaseObservation? = nil
@@ -20,7 +20,9 @@ extension ClusterWriter {
             return try await acquire(request, from: try await reader.lease(ofModule: module))
         }
         do {
-            return try await acquire(request, from: observed.record)
+            var held = try await acquire(request, from: observed.record)
+            held.isUndisturbed = observed.isUnheld
+            return held
         } catch {
             // The observation is out of date: the current state decides.
             guard error.kind == .busy else { throw error }

@@ -10,7 +10,8 @@ public struct HeldLease: Sendable {
     public let takenOverFrom: LeaseRecord?
     /// The lease as it was before, held or released; nil where there was none.
     public let before: LeaseRecord?
-    /// Whether it was acquired as it had been observed, so that nothing else held it in between.
+    /// Whether it was observed while nobody held it, and acquired as it was then, so that nothing was
+    /// changed in between.
     public internal(set) var isUndisturbed = true
     /// The API server's clock.
     let clock: ServerClock
