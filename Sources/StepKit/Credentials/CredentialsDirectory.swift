@@ -48,10 +48,7 @@ public struct CredentialsDirectory: Sendable {
         var variables: [String: [String: Secret]] = [:]
         for application in applications {
             if let file = application.generated {
-                generated[file.name] = read(file.name, isRequired: false, &problems) { reader in
-                    let found = file.secrets.map { ($0, reader.optionalSecret($0.variable)) }
-                    return Dictionary(uniqueKeysWithValues: found).compactMapValues(\.self)
-                }
+                generated[file.name] = secrets(in: file, &problems)
             }
             for file in application.credentialsFiles {
                 variables[file.name] = read(file.name, isRequired: false, &problems) { reader in
@@ -67,6 +64,25 @@ public struct CredentialsDirectory: Sendable {
         return Credentials(
             postgres: postgres, redis: redis, registry: registry, objectStorage: objectStorage,
             generated: generated, variables: variables)
+    }
+
+    /// What `place` has now of its secrets.
+    func secrets(in place: GeneratedFile) throws(CredentialsError) -> [GeneratedSecret: Secret] {
+        var problems: [CredentialsProblem] = []
+        let found = secrets(in: place, &problems)
+        guard problems.isEmpty else {
+            throw CredentialsError(attempt: "read \(filePath(place.name))", problems: problems, kind: .badInput)
+        }
+        return found ?? [:]
+    }
+
+    private func secrets(
+        in place: GeneratedFile, _ problems: inout [CredentialsProblem]
+    ) -> [GeneratedSecret: Secret]? {
+        read(place.name, isRequired: false, &problems) { reader in
+            let found = place.secrets.map { ($0, reader.optionalSecret($0.variable)) }
+            return Dictionary(uniqueKeysWithValues: found).compactMapValues(\.self)
+        }
     }
 
     /// Writes `secrets` into `place`, mode 0600, and returns when they are on the disk.

@@ -98,13 +98,18 @@ public actor GeneratedSecretsStore {
     /// Makes what is missing and writes all of it to the credentials file, durably, before returning it for use anywhere.
     func complete(_ found: Found) async throws -> GeneratedSecrets {
         let file = found.file
+        let directory = directory
+        var present = found.values
+        if found.complete == nil, completed[file] == nil {
+            // Another run may have written it since it was read, as one on another machine that shares the folder.
+            let filed = try await runBlocking { try directory.secrets(in: file) }
+            present.merge(filed) { own, _ in own }
+        }
         // Concurrent callers get the same ones.
-        let secrets =
-            completed[file] ?? GeneratedSecrets(making: file.secrets, unlessIn: found.values)
+        let secrets = completed[file] ?? GeneratedSecrets(making: file.secrets, unlessIn: present)
         completed[file] = secrets
         for secret in file.secrets { register(secrets[secret]) }
         if !found.fileIsCurrent {
-            let directory = directory
             try await runBlocking { try directory.write(secrets, to: file) }
         }
         let values = Dictionary(uniqueKeysWithValues: file.secrets.map { ($0, secrets[$0]) })

@@ -77,6 +77,18 @@ import Testing
         #expect(try await next.find(nil).complete?[.deskPassword] == all.first?[.deskPassword])
     }
 
+    /// As while this run waited for the module, and the other one died before the cluster had them.
+    @Test func whatAnotherRunHasWrittenInTheMeantimeIsNotMadeAgain() async throws {
+        let bench = try Bench(file: nil)
+        let found = try await bench.find(nil)
+        let other = try Bench(file: Self.filed, folder: bench.folder)
+        _ = try await other.complete(try await other.find(["POSTGRES_PASSWORD": Self.password]))
+        let secrets = try await bench.complete(found)
+        #expect(secrets[.deskPassword] == Self.password)
+        #expect(secrets[.deskKey] == Self.filedKey)
+        #expect(bench.registered.contains(Self.filedKey))
+    }
+
     @Test func asksTheClusterOnce() async throws {
         let bench = try Bench(file: nil)
         _ = try await bench.find(["POSTGRES_PASSWORD": Self.password])
