@@ -35,14 +35,11 @@ extension ClusterWriter {
     private func acquire(
         _ request: LeaseRequest, from present: LeaseRecord?
     ) async throws(KubernetesError) -> HeldLease {
-        // Our own clock until a server's time is known: a lease without a holder needs no server
-        // time.
-        var clock = ServerClock(read: Date(), at: .now)
-        if let present, present.holder != nil, !request.mayTakeOver(present) {
-            clock = ServerClock(read: try await reader.serverTime(), at: .now)
-            guard present.isFree(at: clock.now) else {
-                throw heldError(present, ofModule: request.module, at: clock.now)
-            }
+        // Never our own clock: were it an hour ahead, a run that is killed before it could correct what
+        // it wrote would keep the module from other machines for an hour.
+        let clock = ServerClock(read: try await reader.serverTime(), at: .now)
+        if let present, !request.mayTakeOver(present), !present.isFree(at: clock.now) {
+            throw heldError(present, ofModule: request.module, at: clock.now)
         }
         let desired = Lease(
             module: request.module, holder: request.holder, runID: request.runID,
@@ -52,18 +49,9 @@ extension ClusterWriter {
             renewedAt: clock.now, transitions: present.map { $0.transitions + 1 } ?? 0)
         let answer = try await write(
             desired, replacing: present, ofModule: request.module, at: clock.now)
-        let lease = HeldLease(
+        return HeldLease(
             module: request.module, record: try record(answer, ofModule: request.module),
             takenOverFrom: present?.holder == nil ? nil : present, before: present, clock: clock)
-        // The server dates every write: where our clock was wrong, renew the lease with the
-        // server's.
-        guard let written = answer.writeTime, abs(written.timeIntervalSince(clock.now)) > 3 else {
-            return lease
-        }
-        return try await renew(
-            HeldLease(
-                module: request.module, record: lease.record, takenOverFrom: lease.takenOverFrom,
-                before: lease.before, clock: ServerClock(read: written, at: .now)))
     }
 
     /// Creates the lease, or replaces it unless it changed; where another run was faster, throws
@@ -215,15 +203,5 @@ private struct LeaseRequest {
     func mayTakeOver(_ present: LeaseRecord) -> Bool {
         guard let other = present.process else { return false }
         return other.isGone || (other == process && present.runID == runID)
-    }
-}
-
-extension JSONValue {
-    /// When the server last recorded a write by our field manager, to the second.
-    fileprivate var writeTime: Date? {
-        (self["metadata", "managedFields"]?.elements ?? [])
-            .filter { $0["manager"]?.string == ClusterWriter.fieldManager }
-            .compactMap { $0["time"]?.string.flatMap(Timestamp.date) }
-            .max()
     }
 }
