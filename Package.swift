@@ -129,6 +129,7 @@ let package = Package(
             name: "SecondModule", dependencies: ["Kubernetes", "RunnerCommands", "StepKit", "Steps"],
             path: "Tests/SecondModule", swiftSettings: strict),
         // Needs the rehearsal cluster; see the Makefile.
-        .testTarget(name: "LabTests", dependencies: ["SecondModule", "runner"], swiftSettings: strict),
+        .testTarget(
+            name: "LabTests", dependencies: ["SecondModule", "TestSupport", "runner"], swiftSettings: strict),
     ]
 )

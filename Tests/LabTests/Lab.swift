@@ -69,6 +69,14 @@ enum Lab {
         return (answer?["items"] as? [[String: Any]]) ?? answer.map { [$0] } ?? []
     }
 
+    /// Dates the lease back by more than its term, as if it had not been renewed for so long.
+    static func expireLease() async throws {
+        let past = Date(timeIntervalSinceNow: -61).formatted(.iso8601).dropLast()
+        try await call(
+            "kubectl", "-n", "default", "patch", "lease", "keybuzz-runner-11", "--type=merge", "-p",
+            #"{"spec": {"renewTime": "\#(past).000000Z"}}"#)
+    }
+
     /// One row of `psql`'s answer, its columns separated by `|`.
     static func sql(_ query: String, database: String = "postgres") async throws -> String {
         try await call("psql", "-d", database, "-Atc", query).trimmingCharacters(in: .whitespacesAndNewlines)
@@ -129,6 +137,9 @@ struct Command {
             // The process has copies of its own; Foundation keeps these open for as long as the tests run.
             for file in [files.input, files.output, files.error] { try file.close() }
         }
+
+        /// What it has written to standard error so far.
+        func progress() throws -> String { try text("err") }
 
         func send(_ signal: Int32) {
             kill(process.processIdentifier, signal)

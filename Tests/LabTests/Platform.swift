@@ -30,18 +30,8 @@ enum Platform {
                 String(decoding: data, as: UTF8.self).replacing(
                     /"keybuzz.io\/config-checksum":"[0-9a-f]+"/, with: "checksum"))
         }
-        lines.append(
-            try await Lab.sql(
-                """
-                SELECT d.datname, r.rolname, r.rolsuper, r.rolcreatedb, r.rolcanlogin, pg_encoding_to_char(d.encoding), d.datacl \
-                FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = 'chatwoot'
-                """))
-        lines.append(
-            try await Lab.sql(
-                """
-                SELECT (SELECT count(*) FROM pg_tables WHERE schemaname = 'public'), (SELECT count(*) FROM schema_migrations), \
-                (SELECT count(*) FROM installation_configs), (SELECT string_agg(extname, ',' ORDER BY extname) FROM pg_extension)
-                """, database: "chatwoot"))
+        lines += try await migrations().map { "Job \($0.key): \($0.value)" }.sorted()
+        lines += try await databaseLines()
         lines.append(try await Lab.call("redis-cli", "exists", "alfred:CHATWOOT_INSTALLATION_ONBOARDING"))
         for node in ["k8s-master-01", "k8s-master-02", "k8s-master-03", "k8s-worker-01"] {
             lines.append("\(node) " + (try await Lab.call("shell", node, "ufw", "status")))
@@ -101,6 +91,25 @@ enum Platform {
         return data.filter { ["POSTGRES_PASSWORD", "SECRET_KEY_BASE"].contains($0.key) }
     }
 
+    /// ``generatedSecrets()``, or nothing as long as the cluster has none.
+    static func presentSecrets() async throws -> [String: String] {
+        let present = try await Lab.objects(
+            "--all-namespaces", "secrets", "--field-selector", "metadata.name=chatwoot-secrets")
+        return present.isEmpty ? [:] : try await generatedSecrets()
+    }
+
+    /// The two generated secrets as a machine's credentials folder has them, in the form of ``generatedSecrets()``.
+    static func filedSecrets(in folder: String) throws -> [String: String] {
+        let names = ["CHATWOOT_PASSWORD": "POSTGRES_PASSWORD", "SECRET_KEY_BASE": "SECRET_KEY_BASE"]
+        let file = try String(contentsOfFile: "\(folder)/chatwoot.env", encoding: .utf8)
+        let found = file.split(separator: "\n").compactMap { line -> (String, String)? in
+            guard let end = line.firstIndex(of: "="), let name = names[String(line[..<end])] else { return nil }
+            let value = line[end...].dropFirst().filter { $0 != "'" && $0 != "\"" }
+            return (name, Data(value.utf8).base64EncodedString())
+        }
+        return Dictionary(found) { _, last in last }
+    }
+
     /// The Jobs that ran the migration, by name, with the number of pods that succeeded and failed.
     static func migrations() async throws -> [String: [Int]] {
         var found: [String: [Int]] = [:]
@@ -131,7 +140,9 @@ enum Platform {
 
     /// The newest run's directory.
     static func newestRun() throws -> String {
-        let names = try FileManager.default.contentsOfDirectory(atPath: "\(Lab.state)/runs").sorted()
+        // What is being made, or was set aside, has a dot in its name.
+        let names = try FileManager.default.contentsOfDirectory(atPath: "\(Lab.state)/runs")
+            .filter { !$0.contains(".") }.sorted()
         return "\(Lab.state)/runs/\(try #require(names.last))"
     }
 
@@ -141,13 +152,19 @@ enum Platform {
         }.sorted()
     }
 
+    /// Whether the newest run has finished `step`.
+    static func hasFinished(_ step: String) throws -> Bool {
+        try !auditLines().isEmpty
+            && FileManager.default.fileExists(atPath: "\(newestRun())/checkpoints/\(step).json")
+    }
+
     /// The steps that were begun in the newest run's audit log, in order, and whether each was applied or in place at last.
     ///
     /// Empty where no run has begun; a last line that is being written is left out.
     static func auditLines() throws -> [[String: Any]] {
         let runs = "\(Lab.state)/runs"
         guard FileManager.default.fileExists(atPath: runs),
-            let newest = try FileManager.default.contentsOfDirectory(atPath: runs).sorted().last
+            let newest = try FileManager.default.contentsOfDirectory(atPath: runs).filter({ !$0.contains(".") }).max()
         else { return [] }
         return try entries(of: newest)
     }

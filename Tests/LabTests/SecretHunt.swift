@@ -4,6 +4,9 @@ import Testing
 
 /// Looks for the actual values of secrets where none may ever be.
 struct SecretHunt {
+    /// The folder whose chatwoot.env has the generated ones.
+    var credentials = Lab.credentials
+
     /// The secrets there are now: of the credentials files (bare), and generated ones once they exist.
     func values() throws -> [[UInt8]] {
         var values: [[UInt8]] = []
@@ -11,7 +14,7 @@ struct SecretHunt {
         for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
             values.append([UInt8](try Data(contentsOf: URL(filePath: "\(folder)/\(name)"))))
         }
-        if let file = try? String(contentsOfFile: "\(Lab.credentials)/chatwoot.env", encoding: .utf8) {
+        if let file = try? String(contentsOfFile: "\(credentials)/chatwoot.env", encoding: .utf8) {
             for line in file.split(separator: "\n")
             where line.hasPrefix("CHATWOOT_PASSWORD=") || line.hasPrefix("SECRET_KEY_BASE=") {
                 let value = line.drop { $0 != "=" }.dropFirst().filter { $0 != "'" && $0 != "\"" }
@@ -56,6 +59,19 @@ struct SecretHunt {
             let bytes = Self.read("\(folder)/\(file)")
             return values.contains { bytes.holds($0) }
         }
+    }
+
+    /// The files of the nodes that hold a secret, where a run could have left one; what containers were given aside.
+    func onNodes() async throws -> [String] {
+        let lines = try values().map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
+        let search =
+            "grep -rsalF -D skip --exclude-dir=containerd --exclude-dir=kubelet -f - /tmp /var/tmp /root /run; [ $? -le 1 ]"
+        var found: [String] = []
+        for node in ["k8s-master-01", "k8s-master-02", "k8s-master-03", "k8s-worker-01"] {
+            let files = try await Lab.call("shell", node, "sh", "-c", search, input: lines + "\n")
+            found += files.split(separator: "\n").map { "\(node): \($0)" }
+        }
+        return found
     }
 
     /// PostgreSQL's log, ConfigMaps, annotations and events that hold a secret.
