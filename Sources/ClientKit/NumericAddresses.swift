@@ -5,8 +5,8 @@ import Foundation
 public enum LookUpFailure: Error, Sendable, Hashable {
     /// The name has none; in the system's words.
     case noAddress(String)
-    /// The deadline came first.
-    case deadline
+    /// No name server answered within this limit.
+    case deadline(Duration)
     /// The task was cancelled.
     case interrupted
 
@@ -14,7 +14,7 @@ public enum LookUpFailure: Error, Sendable, Hashable {
     public var cause: String {
         switch self {
         case .noAddress(let words): "the host's name has no address: \(words)"
-        case .deadline: "no name server answered for the host's name within the connect deadline"
+        case .deadline(let limit): "no name server answered for the host's name within \(limit.inWords)"
         case .interrupted: "interrupted while connecting"
         }
     }
@@ -34,13 +34,14 @@ public enum LookUpFailure: Error, Sendable, Hashable {
 
 /// The numeric addresses of `name`, at least one, in the order that the system prefers.
 ///
-/// `getaddrinfo` cannot be interrupted, so it runs on a thread of its own, which is abandoned after the deadline: on a
+/// `getaddrinfo` cannot be interrupted, so it runs on a thread of its own, which is abandoned after `limit`: on a
 /// thread that others share, a silent name server would delay their work too.
 public func numericAddresses(
-    of name: String, until deadline: ContinuousClock.Instant
+    of name: String, within limit: Duration
 ) throws(LookUpFailure) -> [String] {
     // What is an address already is not looked up, so that no busy machine can make it late.
     if case .success(let found) = lookUp(name, flags: AI_NUMERICHOST) { return found }
+    let deadline = ContinuousClock.now + limit
     let result = Locked<Result<[String], LookUpFailure>?>(nil)
     let done = DispatchSemaphore(value: 0)
     Thread.detachNewThread {
@@ -51,7 +52,7 @@ public func numericAddresses(
     while true {
         if Task.isCancelled { throw .interrupted }
         let left = deadline - .now
-        guard left > .zero else { throw .deadline }
+        guard left > .zero else { throw .deadline(limit) }
         // A blocked thread has no other way to hear of a cancellation.
         _ = done.wait(timeout: .now() + min(left, .milliseconds(100)) / .seconds(1))
         if let found = result.withLock({ $0 }) { return try found.get() }

@@ -117,9 +117,12 @@ public actor PostgresConnection {
     }
 
     private func perform(_ statement: Statement) -> Result<Reply, PostgresError> {
-        guard let handle else { return .failure(statement.error(.notSent("the connection is closed"), host: place)) }
         // The server's own limit comes first; for a silent server we wait a little longer and then close the connection.
-        let deadline = ContinuousClock.now + endpoint.statementTimeout + .seconds(2)
+        let limit = endpoint.statementTimeout + .seconds(2)
+        guard let handle else {
+            return .failure(statement.error(.notSent("the connection is closed"), host: place, within: limit))
+        }
+        let deadline = ContinuousClock.now + limit
         let isGuarded = statement.effect == .change || session?.isReadOnly == true
         do throws(StatementFailure) {
             let reply =
@@ -130,7 +133,7 @@ public actor PostgresConnection {
         } catch {
             // An answer that arrives later would be taken for the answer to the next statement.
             if !handle.isIdle { self.handle = nil }
-            return .failure(statement.error(error, host: place))
+            return .failure(statement.error(error, host: place, within: limit))
         }
     }
 
@@ -164,7 +167,8 @@ public actor PostgresConnection {
     private func quoted(
         _ attempt: String, body: (LibPQHandle) -> String?
     ) throws(PostgresError) -> String {
-        let closed = Statement("", effect: .read).error(.notSent("the connection is closed"), host: place)
+        let closed = Statement("", effect: .read).error(
+            .notSent("the connection is closed"), host: place, within: endpoint.statementTimeout)
         guard let handle else { throw closed }
         guard let text = body(handle) else {
             throw PostgresError(invalid: handle.errorText, attempt: attempt, host: place)

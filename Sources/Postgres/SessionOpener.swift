@@ -24,7 +24,7 @@ struct SessionOpener {
             do throws(LookUpFailure) {
                 addresses =
                     if let address = host.dialAddress { [address] } else {
-                        try numericAddresses(of: host.name, until: .now + endpoint.connectTimeout)
+                        try numericAddresses(of: host.name, within: endpoint.connectTimeout)
                     }
             } catch {
                 let failure = LoginFailure.noAddress(error).explained(attempt: attempt, endpoint: endpoint, host: host)
@@ -65,7 +65,8 @@ struct SessionOpener {
         do throws(StatementFailure) {
             reply = try handle.run(Self.introduction, with: settings(backendPID: handle.backendPID), until: deadline)
         } catch {
-            throw Statement(Self.introduction, effect: .read).error(error, attempt: attempt, host: place)
+            throw Statement(Self.introduction, effect: .read).error(
+                error, attempt: attempt, host: place, within: endpoint.connectTimeout)
         }
         return (handle, try session(from: PostgresRow.rows(of: reply, place: place), of: host))
     }
@@ -96,7 +97,7 @@ struct SessionOpener {
     ) throws(PostgresError) -> Session {
         let place = endpoint.place(host)
         guard let row = rows.first else {
-            throw LoginFailure.notPostgres("no answer").explained(attempt: attempt, place: place)
+            throw LoginFailure.notPostgres("no answer").explained(attempt: attempt, endpoint: endpoint, host: host)
         }
         let isPooled: Bool = try row.value("pooled")
         if endpoint.requiresWritable, try row.value("read_only") {
@@ -136,10 +137,10 @@ extension LoginFailure {
     fileprivate func explained(
         attempt: String, endpoint: PostgresEndpoint, host: PostgresEndpoint.Host
     ) -> PostgresError {
-        explained(attempt: attempt, place: endpoint.place(host))
+        explained(attempt: attempt, place: endpoint.place(host), within: endpoint.connectTimeout)
     }
 
-    fileprivate func explained(attempt: String, place: String) -> PostgresError {
+    fileprivate func explained(attempt: String, place: String, within limit: Duration) -> PostgresError {
         func error(
             _ reason: PostgresError.Reason, cause: String, remedy: String,
             kind: FailureKind = .unreachable
@@ -161,7 +162,7 @@ extension LoginFailure {
             )
         case .deadline:
             return error(
-                .connectDeadline, cause: "no login within the connect deadline",
+                .connectDeadline, cause: "no login within \(limit.inWords)",
                 remedy: "check firewalls and routes to this address, and whether the server is overloaded")
         case .closedBeforeLogin(let text):
             return error(

@@ -57,8 +57,11 @@ struct Statement {
         return hasNUL ? "the statement or one of its values contains a NUL byte" : nil
     }
 
-    /// What a failure means for this statement: a change that may have arrived has an unknown outcome.
-    func error(_ failure: StatementFailure, attempt: String? = nil, host: String) -> PostgresError {
+    /// What a failure means for this statement, which had this `limit`: a change that may have arrived has an
+    /// unknown outcome.
+    func error(
+        _ failure: StatementFailure, attempt: String? = nil, host: String, within limit: Duration
+    ) -> PostgresError {
         let attempt = attempt ?? self.attempt
         let isChange = effect == .change
         func gone(
@@ -83,7 +86,8 @@ struct Statement {
                 .connectionLost, cause: "the connection broke before the answer came: \(text.redacting(secrets))")
         case .deadline:
             return gone(
-                .statementDeadline, cause: "the server did not answer within the time limit; the connection was closed")
+                .statementDeadline,
+                cause: "the server did not answer within \(limit.inWords); the connection was closed")
         case .interrupted:
             return gone(
                 .interrupted, cause: "interrupted while waiting for the answer; the connection was closed",

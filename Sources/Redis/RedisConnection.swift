@@ -135,16 +135,16 @@ public actor RedisConnection {
         }
     }
 
-    private func addresses(until deadline: ContinuousClock.Instant) throws(LookUpFailure) -> [String] {
+    private func addresses() throws(LookUpFailure) -> [String] {
         if let address = endpoint.dialAddress { return [address] }
-        return try numericAddresses(of: endpoint.host, until: deadline)
+        return try numericAddresses(of: endpoint.host, within: endpoint.connectTimeout)
     }
 
     /// Dials one address after another until one takes the connection.
     private func dial(attempt: String) throws(RedisError) -> TCPStream {
         var rest: [String]
         do throws(LookUpFailure) {
-            rest = try addresses(until: .now + endpoint.connectTimeout)
+            rest = try addresses()
         } catch {
             throw RedisError(error, attempt: attempt, host: endpoint.place)
         }
@@ -155,7 +155,8 @@ public actor RedisConnection {
             do throws(StreamFailure) {
                 return try stream(to: address)
             } catch {
-                let failure = RedisError(dialling: error, attempt: attempt, host: endpoint.place)
+                let failure = RedisError(
+                    dialling: error, attempt: attempt, host: endpoint.place, within: endpoint.connectTimeout)
                 causes.append("\(address): \(failure.cause)")
                 guard rest.isEmpty else { continue }
                 throw causes.count == 1 ? failure : failure.with(cause: causes.joined(separator: "; "))
@@ -185,7 +186,8 @@ public actor RedisConnection {
         } catch {
             // An answer that arrives later would be taken for the answer to the next command.
             self.socket = nil
-            throw RedisError(error, command: command, host: place, hadAnswered: hasAnswered)
+            throw RedisError(
+                error, command: command, host: place, hadAnswered: hasAnswered, within: endpoint.commandTimeout)
         }
         hasAnswered = true
         if case .error(let text) = value {

@@ -9,8 +9,8 @@ extension RedisError {
             cause: failure.cause, remedy: failure.remedy, kind: failure.kind)
     }
 
-    /// No TCP connection.
-    init(dialling failure: StreamFailure, attempt: String, host: String) {
+    /// No TCP connection within `limit`.
+    init(dialling failure: StreamFailure, attempt: String, host: String, within limit: Duration) {
         func make(
             _ reason: Reason, cause: String, remedy: String, kind: FailureKind = .unreachable
         ) -> RedisError {
@@ -26,7 +26,7 @@ extension RedisError {
                 )
             case .deadline:
                 make(
-                    .connectDeadline, cause: "the connection was not accepted within the connect deadline",
+                    .connectDeadline, cause: "the connection was not accepted within \(limit.inWords)",
                     remedy: "check firewalls and routes to this address")
             case .interrupted:
                 make(.interrupted, cause: "interrupted while connecting", remedy: "resume when ready", kind: .failed)

@@ -136,8 +136,10 @@ extension RedisError {
         self.init(.server(code: code), attempt: attempt, host: host, cause: answer, remedy: remedy, kind: kind)
     }
 
-    /// A command whose answer never came, or was none; a change that may have arrived has an unknown outcome.
-    init(_ failure: any Error, command: Command, host: String, hadAnswered: Bool) {
+    /// A command whose answer never came within `limit`, or was none; a change that may have arrived has an unknown outcome.
+    init(
+        _ failure: any Error, command: Command, host: String, hadAnswered: Bool, within limit: Duration
+    ) {
         func make(
             _ reason: Reason, cause: String, remedy: String, kind: FailureKind = .unreachable
         ) -> RedisError {
@@ -157,7 +159,7 @@ extension RedisError {
                 remedy: "check the port: something other than Redis, or Redis with TLS, answers there", kind: .failed)
         case StreamFailure.deadline:
             self = make(
-                .commandDeadline, cause: "no complete answer within the time limit; the connection was closed",
+                .commandDeadline, cause: "no complete answer within \(limit.inWords); the connection was closed",
                 remedy: "check whether Redis is overloaded or blocked, and that this is not a port that expects TLS")
         case StreamFailure.interrupted:
             self = make(

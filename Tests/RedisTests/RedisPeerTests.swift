@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test func eachAddressOfANameIsToldWithWhatItSaid() async throws {
-        let addresses = try numericAddresses(of: "localhost", until: .now + .seconds(5))
+        let addresses = try numericAddresses(of: "localhost", within: .seconds(5))
         let error = try await refusal(by: freePort(), host: "localhost")
         #expect(error.reason == .cannotConnect)
         let told = addresses.map { addresses.count > 1 ? "\($0): Connection refused" : "Connection refused" }

@@ -1,3 +1,4 @@
+import ClientKit
 import Glibc
 
 /// Why a connection can no longer be used, or why an answer did not come.
@@ -78,13 +79,4 @@ struct Errno: Error, Hashable {
 /// The system's text for an errno.
 func errnoText(_ code: Int32) -> String {
     String(cString: strerror(code))
-}
-
-extension Duration {
-    /// Seconds, rounded to at most one decimal: `10 s`, `0.5 s`.
-    var inWords: String {
-        let tenth: Int64 = 100_000_000_000_000_000
-        let tenths = components.seconds * 10 + (components.attoseconds + tenth / 2) / tenth
-        return tenths % 10 == 0 ? "\(tenths / 10) s" : "\(tenths / 10).\(tenths % 10) s"
-    }
 }
