@@ -61,7 +61,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
         .testTarget(
-            name: "SSHTests", dependencies: ["CLinux", "COpenSSL", "ClientKit", "SSH", "TestSupport"],
+            name: "SSHTests",
+            dependencies: ["CLinux", "COpenSSL", "ClientKit", "DataServers", "SSH", "TestSupport"],
             swiftSettings: strict),
         // Loaded into processes of the tests, whose file calls it lets fail.
         .target(name: "FaultyCalls", path: "Tests/FaultyCalls"),

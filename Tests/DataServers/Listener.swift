@@ -158,7 +158,7 @@ public func isListening(_ port: UInt16) -> Bool {
 
 private let loopback = in_addr_t(0x7F00_0001)
 
-private func makeSocket() -> Int32 {
+func makeSocket() -> Int32 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     var on: Int32 = 1
     setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
@@ -178,7 +178,7 @@ private func listenOnFreePort(backlog: Int32, address: in_addr_t = loopback) -> 
 }
 
 @discardableResult
-private func withAddress<T>(
+func withAddress<T>(
     _ port: UInt16, of host: in_addr_t = loopback, body: (UnsafePointer<sockaddr>, socklen_t) -> T
 ) -> T {
     var address = sockaddr_in()

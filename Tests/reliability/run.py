@@ -20,6 +20,9 @@ SUITES = [
     ("^RunnerTests\\.StillbornRunTests", {"RUNNER_TORTURE": "1"}),
     ("^RunnerTests\\.ConcurrentRunsTests", {}),
     ("^RunnerTests\\.SignalTests", {}),
+    ("^SSHTests\\.FaultyPathTests", {}),
+    ("^PostgresTests\\.PostgresServerTests/FaultyPathTests", {}),
+    ("^RedisTests\\.FaultyPathTests", {}),
     ("^EngineTests\\.FailpointTests", {"RUNNER_TORTURE": "1"}),
 ]
 # As `survived` in Tests/Support prints it.
@@ -37,10 +40,12 @@ REST = """
 A fault is survived if the statement beside it holds after each: `runner resume` ends as an undisturbed run does, no finished step is
 done again, and `audit verify` finds the record intact. Damage to a file is survived if it is found and its place is named.
 
-The hosts of these tests are files, or accept connections and say nothing. On the rehearsal cluster, `make test` kills a run inside each
-step and at random moments, and `make rehearse` stops one for longer than its Lease lasts, kills resets of the database, and takes masters
-and PostgreSQL hosts away; those tests count nothing for this page. Not tried yet: a power cut on a file system that drops what was not
-synced, cut cables in the middle of each exchange, and clocks that are moved.
+The hosts of these tests are files, are simulated, or accept connections and say nothing; those of the paths that break are a real sshd,
+PostgreSQL and Redis behind a proxy. The simulated disk keeps of a file what was there at its last fsync, and of a folder the names at its
+own. On the rehearsal cluster, `make test` kills a
+run inside each step and at random moments, and `make rehearse` stops one for longer than its Lease lasts, kills resets of the database,
+and takes masters and PostgreSQL hosts away; those tests count nothing for this page. Not tried yet: a power cut of a real machine, and a
+wall clock that is moved.
 """
 
 
