@@ -97,17 +97,22 @@ let package = Package(
                 "ClientKit", "DataServers", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps", "TestSupport",
             ],
             resources: [.copy("Fixtures")], swiftSettings: strict),
+        .target(
+            name: "EmptySite", dependencies: ["ClientKit", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit"],
+            path: "Tests/EmptySite", swiftSettings: strict),
         .executableTarget(
             name: "EngineCrash",
-            dependencies: [
-                "ClientKit", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps",
-            ],
+            dependencies: ["ClientKit", "EmptySite", "Engine", "Journal", "Kubernetes", "SSH", "StepKit", "Steps"],
             path: "Tests/EngineCrash", swiftSettings: strict),
+        .executableTarget(
+            name: "Simulation",
+            dependencies: ["ClientKit", "EmptySite", "Engine", "FaultyCalls", "Journal", "StepKit", "Steps"],
+            path: "Tests/Simulation", swiftSettings: strict),
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "ClientKit", "Engine", "EngineCrash", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit",
-                "Steps", "TestSupport",
+                "ClientKit", "Engine", "EngineCrash", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "Simulation",
+                "StepKit", "Steps", "TestSupport",
             ],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(

@@ -113,6 +113,20 @@ final class Disk: Sendable {
         try syncDirectory(Self.split(path).folder)
     }
 
+    /// Makes durable what is in a folder, and the folder's own name, before anything is built on that: a
+    /// killed process may have left it unsynced, and a power cut would then still take it away.
+    func settle(
+        _ folder: String, files isWanted: (String) -> Bool = { _ in true }
+    ) throws(JournalError) {
+        let tree = try RunTree(folder)
+        for file in tree.files.sorted() where isWanted(file) {
+            try sync(Descriptor("\(folder)/\(file)", O_RDONLY | O_NOFOLLOW))
+        }
+        for inner in tree.folders.sorted() { try syncDirectory("\(folder)/\(inner)") }
+        try syncDirectory(folder)
+        try syncDirectory(Self.split(folder).folder)
+    }
+
     /// Makes a directory of mode 0700; one that exists already is left as it is.
     ///
     /// - Returns: Whether it was made.

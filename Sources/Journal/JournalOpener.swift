@@ -95,14 +95,15 @@ actor JournalOpener {
         let program = try program(process.runnerVersion, process.arguments)
         let known = try HeadList.read(state.path).heads[run.id] ?? []
         try failpoint("resume.recover")
+        // Everything else was durable before a record announced it.
+        try disk.settle(run.path) { path in
+            path == "audit.jsonl" || path.hasPrefix("steps/") || RunTree.isTemporary(path)
+        }
         let recovered = try LogRecovery(run: run, disk: disk)
             .repair(knownHeads: known.map { AuditAnchor($0, source: HeadList.name) })
         let log = try AuditLog(
             path: "\(run.path)/audit.jsonl", disk: disk, length: recovered.length, head: recovered.head)
         try failpoint("resume.recovered")
-        // A checkpoint whose name a killed process had not yet made durable is about to be relied
-        // upon.
-        try disk.syncDirectory("\(run.path)/checkpoints")
         var damaged: [String: String] = [:]
         var finished: [String: Checkpoint] = [:]
         for (step, file) in try run.checkpoints() {
@@ -154,10 +155,16 @@ actor JournalOpener {
 
     /// This program, as it was called.
     private func program(_ version: String, _ arguments: [String]) throws(JournalError) -> RunHeader.Program {
+        RunHeader.Program(
+            version: version, sha256: try Self.ownDigest.get(), arguments: arguments.map(redactor.redact))
+    }
+
+    /// SHA-256 of this program, which stays the same for as long as the process lives.
+    private static let ownDigest = Result { () throws(JournalError) in
         guard let digest = try FileFacts(following: "/proc/self/exe")?.sha256 else {
             throw .system("open", "/proc/self/exe", ENOENT)
         }
-        return RunHeader.Program(version: version, sha256: digest, arguments: arguments.map(redactor.redact))
+        return digest
     }
 }
 

@@ -138,6 +138,8 @@ public actor RunJournal {
         let outcome = RunOutcome(
             format: 2, run: id, result: result, exitCode: exitCode, error: error.map(redactor.redact), step: step,
             ended: Date(), counts: counts, audit: log.head)
+        // The last checkpoint's name, which nothing later has made durable: nobody goes on with the run.
+        try usingReserve { () throws(JournalError) in try disk.syncDirectory("\(path)/checkpoints") }
         let bytes = try SealedJSON.file(outcome)
         let ending = RunEnding(result: result, exitCode: exitCode, error: outcome.error, counts: counts)
         let entry = blank(.runEnd(ending), step: step)

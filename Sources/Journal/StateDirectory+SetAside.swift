@@ -22,6 +22,7 @@ extension StateDirectory {
             guard isNew || isAside || access("\(run.path)/run.json", F_OK) != 0 else { continue }
             let remains = isNew ? .stillborn : try RunRemains(of: run, isKnown: heads[id] != nil)
             if remains == .foreign { continue }
+            try disk.settle(run.path)
             guard let digest = try DirectoryDigest(of: run.path) else { continue }
             let other = isAside ? run.path : Disk.freeName("\(path)/runs/\(id).set-aside-")
             if !isAside { try disk.setAside(run.path, as: other) }

@@ -78,13 +78,15 @@ public struct StateDirectory: Sendable {
         try disk.makeDirectory(path)
         try checkOwner(path)
         let warnings = try checkFileSystem(path)
-        let isNew = try disk.makeDirectory("\(path)/runs")
+        // Made here, or by a process that was killed before it could make the name durable.
+        let folder = Disk.split(path).folder
+        let mayBeOurs = access("\(path)/runs", F_OK) != 0 && access(folder, R_OK | W_OK) == 0
+        if !existed || mayBeOurs { try disk.syncDirectory(folder) }
+        try disk.makeDirectory("\(path)/runs")
         try checkSpace(path, minimumFree)
         try disk.holdReserve(at: "\(path)/reserve", size: minimumFree / 10)
-        if isNew {
-            try disk.syncDirectory(path)
-            if !existed { try disk.syncDirectory(Disk.split(path).folder) }
-        }
+        // Also where all of it was there: a killed process may have made it.
+        try disk.syncDirectory(path)
         return StateDirectory(path: path, warnings: warnings, disk: disk)
     }
 

@@ -12,12 +12,15 @@ import Glibc
 final class Transcript: Sendable {
     private struct State {
         var isUnsynced = false
+        /// Whether its name is durable.
+        var isNamed = false
         var failure: JournalError?
         var hash = SHA256()
         var length = 0
     }
 
     private let name: String
+    private let folder: String
     private let file: Descriptor
     private let disk: Disk
     private let state = Locked(State())
@@ -25,6 +28,7 @@ final class Transcript: Sendable {
     /// Goes on after what the file has already.
     init(_ name: String, in run: String, disk: Disk) throws(JournalError) {
         self.name = name
+        folder = Disk.split("\(run)/\(name)").folder
         self.disk = disk
         file = try Descriptor("\(run)/\(name)", O_RDWR | O_CREAT | O_APPEND)
         var before = State()
@@ -34,6 +38,7 @@ final class Transcript: Sendable {
             before.length += piece.count
             last = piece.last
         }
+        before.isNamed = before.length > 0
         state.withLock { $0 = before }
         // What a process wrote that was killed within a line stays, and the next line is one of its
         // own.
@@ -72,12 +77,16 @@ final class Transcript: Sendable {
 
     /// Makes everything written so far durable.
     func sync() throws(JournalError) {
-        let isUnsynced = state.withLock { state in
+        let (isUnsynced, isNamed) = state.withLock { state in
             defer { state.isUnsynced = false }
-            return state.isUnsynced && state.failure == nil
+            return (state.isUnsynced && state.failure == nil, state.isNamed)
         }
         guard isUnsynced else { return }
         try disk.syncData(file)
+        // The name of a new file is in its folder, which is synced by itself.
+        guard !isNamed else { return }
+        try disk.syncDirectory(folder)
+        state.withLock { $0.isNamed = true }
     }
 }
 

@@ -1,13 +1,9 @@
 import ClientKit
+import EmptySite
 import Engine
 import Foundation
 import Glibc
-import Kubernetes
-import Postgres
-import Redis
-import SSH
-
-@testable import StepKit
+import StepKit
 
 struct PlatformProvider: SiteProvider {
     let platform: Platform
@@ -25,17 +21,7 @@ struct PlatformSite: OpenSite {
     let inventory: Inventory
 
     func site(reporter: Reporter) async -> SiteWriter {
-        let writer = ClusterWriter(shell: NoShell(), kubeconfig: inventory.cluster.kubeconfig)
-        let node = NodeReader(name: "k8s-master-01", address: "10.0.0.100", shell: NoShell())
-        return SiteWriter(
-            reader: SiteReader(
-                module: platform.module, inventory: inventory, credentials: Self.credentials, cluster: writer.reader,
-                master: node, nodes: [node], absentNodes: [], services: NoServices(),
-                generated: GeneratedSecretsStore(
-                    directory: CredentialsDirectory(path: "/nowhere"), filed: [:]
-                ) { _ in },
-                prefetch: Prefetch(), reporter: reporter),
-            cluster: writer)
+        EmptySite.writer(for: platform.module, inventory: inventory, reporter: reporter)
     }
 
     func failOver(after error: any ExplainedError) async throws -> String? { nil }
@@ -69,34 +55,4 @@ struct PlatformSite: OpenSite {
     private func refusal(_ cause: String) -> StepFailure {
         StepFailure("take the lease", cause: cause, remedy: "wait", kind: .busy)
     }
-}
-
-extension PlatformSite {
-    /// Credentials that no step uses.
-    private static let credentials = Credentials(
-        postgres: PostgresCredentials(user: "kb_admin", password: Secret("unused"), host: nil, port: nil),
-        redis: RedisCredentials(password: Secret("unused"), host: nil, port: nil),
-        registry: RegistryCredentials(username: "keybuzz", token: Secret("unused")), objectStorage: nil)
-}
-
-/// A shell that nobody uses.
-private struct NoShell: RemoteShell {
-    let hostName = "k8s-master-01"
-
-    func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
-        fatalError("a command was run: \(command.arguments)")
-    }
-}
-
-/// Services that nobody asks.
-private struct NoServices: DataServices {
-    private var unused: StepFailure { StepFailure("connect", cause: "no step does", remedy: "report this") }
-
-    func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader { throw unused }
-    func postgresWriter(_ login: DatabaseLogin) async throws -> PostgresWriter { throw unused }
-    func redisReader() async throws -> RedisReader { throw unused }
-    func redisWriter() async throws -> RedisWriter { throw unused }
-    func redisHostReader() async throws -> RedisReader { throw unused }
-    func addressAnswers() async -> [ServiceAnswer] { [] }
-    func shell(on host: Inventory.Host) async throws -> any RemoteShell { throw unused }
 }

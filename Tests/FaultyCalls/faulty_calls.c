@@ -8,6 +8,8 @@
 //   FAULTY_CALL    the call that is hit: write, fsync, fdatasync, ftruncate, link, unlink, rename, mkdir, fallocate
 //   FAULTY_NUMBER  which of them, from 1
 //   FAULTY_FAULT   kill (before the call), killed (after it), short (half of a write), or an errno's number
+//
+// A program that has it linked in may decide itself instead; see faulty_calls.h.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +22,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "faulty_calls.h"
+
 enum call { WRITE, FSYNC, FDATASYNC, FTRUNCATE, LINK, UNLINK, RENAME, MKDIR, FALLOCATE, CALLS };
 static const char *const names[CALLS] = {"write", "fsync",  "fdatasync", "ftruncate", "link",
                                          "unlink", "rename", "mkdir",     "fallocate"};
@@ -27,11 +31,47 @@ static atomic_int counts[CALLS];
 
 enum fault { NONE, SHORT, KILLED, ERROR };
 
-static void log_call(enum call call, int number, const char *path, const char *fault) {
+// A call, and what it is about.
+struct place {
+    enum call call;
+    const char *from;
+    char path[4096];
+};
+
+static char observed[4096];
+static _Atomic(faulty_observer) observer;
+
+void faulty_observe(const char *folder, faulty_observer new_observer) {
+    snprintf(observed, sizeof observed, "%s", folder);
+    atomic_store(&observer, new_observer);
+}
+
+static faulty_observer observer_of(const struct place *place) {
+    faulty_observer found = atomic_load(&observer);
+    return found && !strncmp(place->path, observed, strlen(observed)) ? found : NULL;
+}
+
+static struct place named(enum call call, const char *path, const char *from) {
+    struct place place = {.call = call, .from = from};
+    snprintf(place.path, sizeof place.path, "%s", path);
+    return place;
+}
+
+static struct place opened(enum call call, int file) {
+    struct place place = {.call = call, .from = ""};
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    ssize_t length = readlink(link, place.path, sizeof place.path - 1);
+    place.path[length < 0 ? 0 : length] = 0;
+    return place;
+}
+
+static void log_call(const struct place *place, int number, const char *fault) {
     const char *log = getenv("FAULTY_LOG");
     if (!log) return;
-    char line[4096];
-    int length = snprintf(line, sizeof line, "%d %s %s%s%s\n", number, names[call], path, *fault ? " " : "", fault);
+    char line[8192];
+    int length = snprintf(
+        line, sizeof line, "%d %s %s%s%s\n", number, names[place->call], place->path, *fault ? " " : "", fault);
     if (length >= (int)sizeof line) length = sizeof line - 1;
     long file = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (file < 0 || syscall(SYS_write, file, line, length) != length) abort();
@@ -39,16 +79,22 @@ static void log_call(enum call call, int number, const char *path, const char *f
 }
 
 // Counts the call, and decides what becomes of it; sets errno where it is to fail.
-static enum fault decide(enum call call, const char *path) {
+static enum fault decide(const struct place *place) {
+    faulty_observer ask = observer_of(place);
+    if (ask) {
+        int code = ask(names[place->call], place->path, place->from, 0);
+        if (code) errno = code;
+        return code ? ERROR : NONE;
+    }
     const char *folder = getenv("FAULTY_FOLDER");
-    if (!folder || strncmp(path, folder, strlen(folder))) return NONE;
-    int number = atomic_fetch_add(&counts[call], 1) + 1;
+    if (!folder || strncmp(place->path, folder, strlen(folder))) return NONE;
+    int number = atomic_fetch_add(&counts[place->call], 1) + 1;
     const char *wanted = getenv("FAULTY_CALL"), *which = getenv("FAULTY_NUMBER"), *fault = getenv("FAULTY_FAULT");
-    if (!wanted || !which || !fault || strcmp(wanted, names[call]) || atoi(which) != number) {
-        log_call(call, number, path, "");
+    if (!wanted || !which || !fault || strcmp(wanted, names[place->call]) || atoi(which) != number) {
+        log_call(place, number, "");
         return NONE;
     }
-    log_call(call, number, path, fault);
+    log_call(place, number, fault);
     if (!strcmp(fault, "kill")) syscall(SYS_kill, getpid(), SIGKILL);
     if (!strcmp(fault, "killed")) return KILLED;
     if (!strcmp(fault, "short")) return SHORT;
@@ -56,68 +102,70 @@ static enum fault decide(enum call call, const char *path) {
     return ERROR;
 }
 
-static enum fault decide_file(enum call call, int file) {
-    char link[64], path[4096];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
-    ssize_t length = readlink(link, path, sizeof path - 1);
-    if (length < 0) return NONE;
-    path[length] = 0;
-    return decide(call, path);
-}
-
-static long done(enum fault fault, long result) {
+static long done(enum fault fault, const struct place *place, long result) {
     if (fault == KILLED) syscall(SYS_kill, getpid(), SIGKILL);
+    faulty_observer tell = result < 0 ? NULL : observer_of(place);
+    if (tell) tell(names[place->call], place->path, place->from, 1);
     return result;
 }
 
 ssize_t write(int file, const void *bytes, size_t count) {
-    enum fault fault = decide_file(WRITE, file);
+    struct place place = opened(WRITE, file);
+    enum fault fault = decide(&place);
     if (fault == ERROR) return -1;
-    return done(fault, syscall(SYS_write, file, bytes, fault == SHORT && count > 1 ? count / 2 : count));
+    return done(fault, &place, syscall(SYS_write, file, bytes, fault == SHORT && count > 1 ? count / 2 : count));
 }
 
 int fsync(int file) {
-    enum fault fault = decide_file(FSYNC, file);
-    return fault == ERROR ? -1 : done(fault, syscall(SYS_fsync, file));
+    struct place place = opened(FSYNC, file);
+    enum fault fault = decide(&place);
+    return fault == ERROR ? -1 : done(fault, &place, syscall(SYS_fsync, file));
 }
 
 int fdatasync(int file) {
-    enum fault fault = decide_file(FDATASYNC, file);
-    return fault == ERROR ? -1 : done(fault, syscall(SYS_fdatasync, file));
+    struct place place = opened(FDATASYNC, file);
+    enum fault fault = decide(&place);
+    return fault == ERROR ? -1 : done(fault, &place, syscall(SYS_fdatasync, file));
 }
 
 int ftruncate(int file, off_t length) {
-    enum fault fault = decide_file(FTRUNCATE, file);
-    return fault == ERROR ? -1 : done(fault, syscall(SYS_ftruncate, file, length));
+    struct place place = opened(FTRUNCATE, file);
+    enum fault fault = decide(&place);
+    return fault == ERROR ? -1 : done(fault, &place, syscall(SYS_ftruncate, file, length));
 }
 
 int ftruncate64(int file, off64_t length) { return ftruncate(file, length); }
 
 int link(const char *from, const char *to) {
-    enum fault fault = decide(LINK, to);
-    return fault == ERROR ? -1 : done(fault, syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0));
+    struct place place = named(LINK, to, from);
+    enum fault fault = decide(&place);
+    return fault == ERROR ? -1 : done(fault, &place, syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0));
 }
 
 int unlink(const char *path) {
-    enum fault fault = decide(UNLINK, path);
-    return fault == ERROR ? -1 : done(fault, syscall(SYS_unlinkat, AT_FDCWD, path, 0));
+    struct place place = named(UNLINK, path, "");
+    enum fault fault = decide(&place);
+    return fault == ERROR ? -1 : done(fault, &place, syscall(SYS_unlinkat, AT_FDCWD, path, 0));
 }
 
 int rename(const char *from, const char *to) {
-    enum fault fault = decide(RENAME, to);
-    return fault == ERROR ? -1 : done(fault, syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
+    struct place place = named(RENAME, to, from);
+    enum fault fault = decide(&place);
+    return fault == ERROR ? -1 : done(fault, &place, syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
 }
 
 int mkdir(const char *path, mode_t mode) {
-    enum fault fault = decide(MKDIR, path);
-    return fault == ERROR ? -1 : done(fault, syscall(SYS_mkdirat, AT_FDCWD, path, mode));
+    struct place place = named(MKDIR, path, "");
+    enum fault fault = decide(&place);
+    return fault == ERROR ? -1 : done(fault, &place, syscall(SYS_mkdirat, AT_FDCWD, path, mode));
 }
 
 // Gives the error instead of setting it.
 int posix_fallocate(int file, off_t offset, off_t length) {
-    enum fault fault = decide_file(FALLOCATE, file);
+    struct place place = opened(FALLOCATE, file);
+    enum fault fault = decide(&place);
     if (fault == ERROR) return errno;
-    return done(fault, syscall(SYS_fallocate, file, 0, offset, length) ? errno : 0);
+    return done(fault, &place, syscall(SYS_fallocate, file, 0, offset, length)) ? errno : 0;
 }
 
 int posix_fallocate64(int file, off64_t offset, off64_t length) { return posix_fallocate(file, offset, length); }

@@ -23,6 +23,7 @@ SUITES = [
     ("^SSHTests\\.FaultyPathTests", {}),
     ("^PostgresTests\\.PostgresServerTests/FaultyPathTests", {}),
     ("^RedisTests\\.FaultyPathTests", {}),
+    ("^EngineTests\\.SimulationTests", {}),
     ("^EngineTests\\.FailpointTests", {"RUNNER_TORTURE": "1"}),
 ]
 # As `survived` in Tests/Support prints it.

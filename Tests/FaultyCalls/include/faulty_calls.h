@@ -1,1 +1,12 @@
-// Nothing is called by name: the library stands in front of the C library's (LD_PRELOAD).
+// The file calls of the C library, behind a hand that can let them fail.
+//
+// As a library of its own it stands in front of the C library's (LD_PRELOAD), and nothing of it is called by name. In a
+// program that has it linked in, its calls take the place of the C library's.
+#pragma once
+
+// Asked before each call on a file below the folder: 0, or the errno with which the call fails. Told of each that has
+// succeeded (`is_done`). `from` is the earlier name for `link` and `rename`, and empty otherwise.
+typedef int (*faulty_observer)(const char *call, const char *path, const char *from, int is_done);
+
+// From now on `observer` decides about files below `folder`; NULL ends that.
+void faulty_observe(const char *folder, faulty_observer observer);

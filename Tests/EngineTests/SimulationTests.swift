@@ -1,0 +1,53 @@
+import ClientKit
+import Foundation
+import TestSupport
+import Testing
+
+/// The engine and the journal, cut off and resumed on a simulated disk, clock, cluster and hosts.
+@Suite(.serialized, .timeLimit(.minutes(30))) struct SimulationTests {
+    private static let environment = ProcessInfo.processInfo.environment
+    private static let oracle =
+        "no step and no change is done twice, only the holder of the Lease changes anything, the record is intact"
+
+    @Test(arguments: ["nothing", "all"]) func eachPointIsSurvived(losing loss: String) async throws {
+        let output = try await simulate("points", loss)
+        expectNoFailure(output)
+        let points = try #require(output.last?.split(separator: " ").first.flatMap { Int($0) })
+        #expect(points > 100)
+        let fault =
+            switch loss {
+            case "nothing": "killed at an operation of a simulated run"
+            default: "a power cut at an operation of a simulated run: all that was not synced is lost"
+            }
+        survived(fault, times: points, oracle: Self.oracle)
+    }
+
+    private func expectNoFailure(_ output: [String]) {
+        let failures = output.filter { $0.hasPrefix("FAILED") }
+        #expect(failures == [])
+    }
+
+    /// The lines that the program put out.
+    private func simulate(_ arguments: String...) async throws -> [String] {
+        let scratch = try Scratch()
+        let inventory = "\(scratch.path)/inventory.json"
+        try Shipped.inventoryText().write(toFile: inventory, atomically: false, encoding: .utf8)
+        return try await runBlocking {
+            let process = Process()
+            let output = Pipe()
+            process.executableURL = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+                .appending(path: "Simulation")
+            process.arguments = [arguments[0], inventory] + arguments.dropFirst()
+            // One thread, and no random order of sets: a seed then gives the same each time.
+            process.environment = Self.environment.merging(
+                ["LIBDISPATCH_COOPERATIVE_POOL_STRICT": "1", "SWIFT_DETERMINISTIC_HASHING": "1"]) { $1 }
+            process.standardOutput = output
+            try process.run()
+            let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
+            process.waitUntilExit()
+            let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+            #expect(process.terminationReason == .exit && [0, 1].contains(process.terminationStatus), "\(lines)")
+            return lines
+        }
+    }
+}
