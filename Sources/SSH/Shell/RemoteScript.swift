@@ -25,12 +25,16 @@ enum RemoteScript {
     /// administrators, and kubectl where kubespray puts it, are found for every login and whatever sudo's `secure_path`
     /// is. Where a program was found is forgotten after each command, which may have installed another.
     ///
+    /// The login's environment may hold what acts on the shell itself: `TMOUT` ends an idle `read` in bash and ksh, and in
+    /// bash a function that a start file exports goes before a program of its name.
+    ///
     /// There are no single quotes in it, and what is in them means the same to every login shell.
     static func loop(token: String, usesSudo: Bool) -> String {
         // Without asking for a password, because nobody could type it, and with root's home directory.
         let sudo = usesSudo ? "sudo -n -H -u root " : ""
         return """
-            exec \(sudo)sh -c 'printf "%s\\n" \(token);printf "%s\\n" \(token) >&2;\
+            exec \(sudo)sh -c 'TMOUT=0;unset TMOUT;[ -z "${BASH_VERSION-}" ]||unset -f $(compgen -A function 2>/dev/null);\
+            printf "%s\\n" \(token);printf "%s\\n" \(token) >&2;\
             export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin";\
             _kb_end(){ printf "%s %s\\n" "$2" "$1";printf "%s\\n" "$2" >&2;hash -r 2>/dev/null;};\
             while IFS= read -r _kb_line;do \
@@ -158,13 +162,16 @@ enum RemoteScript {
 
     /// Commands that are builtins of some `sh`, where they may change the shell.
     private static let builtins: Set<String> = [
-        ".", ":", "[", "[[", "alias", "autoload", "bg", "bind", "break", "builtin", "caller", "cd", "chdir", "command",
-        "compgen", "complete", "compopt", "continue", "coproc", "declare", "dirs", "disown", "echo", "enable", "eval",
-        "exec", "exit", "export", "false", "fc", "fg", "float", "function", "functions", "getopts", "global", "hash",
-        "help", "hist", "history", "integer", "jobs", "kill", "let", "local", "logout", "mapfile", "nameref", "newgrp",
-        "nohup", "popd", "print", "printf", "pushd", "pwd", "r", "read", "readarray", "readonly", "rehash", "rename",
-        "return", "select", "set", "shift", "shopt", "source", "stop", "suspend", "test", "time", "times", "trap",
-        "true", "type", "typeset", "ulimit", "umask", "unalias", "unset", "wait", "whence",
+        ".", ":", "[", "[[", "alias", "array", "autoload", "bg", "bind", "bindkey", "break", "builtin", "bye",
+        "caller", "cd", "chdir", "command", "compgen", "complete", "compopt", "compound", "continue", "coproc",
+        "declare", "dirs", "disable", "disown", "echo", "echotc", "echoti", "emulate", "enable", "enum", "eval",
+        "exec", "exit", "export", "false", "fc", "fg", "float", "function", "functions", "getln", "getopts", "global",
+        "hash", "help", "hist", "history", "integer", "jobs", "kill", "let", "limit", "local", "log", "logout",
+        "mapfile", "nameref", "namespace", "newgrp", "noglob", "nohup", "popd", "print", "printf", "private", "pushd",
+        "pushln", "pwd", "r", "read", "readarray", "readonly", "rehash", "rename", "return", "sched", "select", "set",
+        "setopt", "shift", "shopt", "source", "stop", "suspend", "test", "time", "times", "trap", "true", "ttyctl",
+        "type", "typeset", "ulimit", "umask", "unalias", "unfunction", "unhash", "unlimit", "unset", "unsetenv",
+        "unsetopt", "vared", "wait", "whence", "where", "which", "zle", "zmodload",
     ]
 
     /// What follows the input of a command.
