@@ -20,17 +20,33 @@ struct HostPatterns: Sendable {
         self.form = form
     }
 
-    /// Reads the field; nil where it is a hash that cannot be one.
+    /// From here on OpenSSH takes a pattern for none, and its list with it.
+    private static let tooLong = 1023
+
+    /// Reads the field; nil where it is a hash that cannot be one, or has a pattern that is too long.
     init?(_ field: Substring) {
         guard field.utf8.first == UInt8(ascii: "|") else {
-            form = .list(field.lowercased().utf8.split(separator: UInt8(ascii: ",")).map { Substring($0) })
+            let patterns = field.lowercased().utf8.split(separator: UInt8(ascii: ","))
+            let negation = UInt8(ascii: "!")
+            let isRight = patterns.allSatisfy {
+                $0.count - ($0.first == negation ? 1 : 0) < Self.tooLong
+            }
+            guard isRight else { return nil }
+            form = .list(patterns.map { Substring($0) })
             return
         }
         let parts = field.split(separator: "|", omittingEmptySubsequences: false)
-        guard parts.count == 4, parts[1] == "1", let salt = Data(base64Encoded: String(parts[2])),
-            let hash = Data(base64Encoded: String(parts[3])), hash.count == Self.hashLength
+        guard parts.count == 4, parts[1] == "1", let salt = Self.digest(parts[2]), let hash = Self.digest(parts[3])
         else { return nil }
         form = .hash(hash, salt: salt)
+    }
+
+    /// Twenty bytes, in the very text that OpenSSH would write for them: it compares texts.
+    private static func digest(_ text: Substring) -> Data? {
+        guard let data = Data(base64Encoded: String(text)), data.count == hashLength,
+            data.base64EncodedString() == text
+        else { return nil }
+        return data
     }
 
     /// The names that it has, in lower case; nil where it does not simply list them.

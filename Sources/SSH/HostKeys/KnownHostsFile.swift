@@ -54,20 +54,25 @@ final class KnownHostsFile: Sendable {
         return ((plain[name[...]] ?? []) + found).sorted().map { lines[$0] }
     }
 
-    private static let blanks = Array(" \t\r".utf8)
+    private static let blanks = Array(" \t".utf8)
+    /// What OpenSSH skips in base64, such as the end of a line of Windows.
+    private static let skipped = Array("\r\u{b}\u{c}".utf8)
 
     /// By bytes, because reading characters takes ten times as long, and there may be a line for each of hundreds of hosts.
     private static func entry(
         _ line: some Collection<UInt8>
     ) -> (hosts: HostPatterns, content: Content)? {
-        // A marker, names, a type, a key: what follows is a comment.
-        var fields = line.split(maxSplits: 4, whereSeparator: blanks.contains).prefix(4)
-            .map { Substring(decoding: $0, as: UTF8.self) }[...]
+        // A marker, names, a type, a key: what follows is a comment. For OpenSSH, a line ends with a NUL.
+        var fields = line.prefix { $0 != 0 }.split(maxSplits: 4, whereSeparator: blanks.contains)
+            .prefix(4).map { Substring(decoding: $0, as: UTF8.self) }[...]
         guard let first = fields.first?.utf8.first, first != UInt8(ascii: "#") else { return nil }
         let marker = first == UInt8(ascii: "@") ? fields.removeFirst() : ""
         let hosts = fields.popFirst().flatMap(HostPatterns.init)
-        let key =
-            fields.count >= 2 ? PublicKey(type: fields[fields.startIndex], base64: fields[fields.startIndex + 1]) : nil
+        let type = fields.popFirst()
+        let base64 = fields.popFirst().map { text in
+            String(decoding: text.utf8.lazy.filter { !skipped.contains($0) }, as: UTF8.self)
+        }
+        let key = type.flatMap { type in base64.flatMap { PublicKey(type: type, base64: $0) } }
         switch (marker, hosts, key) {
         case ("", let hosts?, let key?): return (hosts, .key(key))
         case ("", _, _): return nil

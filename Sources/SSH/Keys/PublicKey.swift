@@ -38,7 +38,10 @@ struct PublicKey: Hashable, Sendable {
 
     /// Reads type and base64; nil where they are not a key, or not of that type.
     init?(type: some StringProtocol, base64: some StringProtocol) {
-        guard let data = Data(base64Encoded: String(base64)), !data.isEmpty else { return nil }
+        // Foundation takes what OpenSSH does not, such as too many `=`.
+        guard let data = Data(base64Encoded: String(base64)), !data.isEmpty,
+            data.base64EncodedString() == base64
+        else { return nil }
         blob = [UInt8](data)
         guard self.type == type else { return nil }
     }
