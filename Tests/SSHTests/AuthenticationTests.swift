@@ -1,8 +1,10 @@
 import ClientKit
 import Foundation
-import SSH
+import Glibc
 import Synchronization
 import Testing
+
+@testable import SSH
 
 @Suite struct AuthenticationTests {
     /// Makes a key that the server accepts and returns its path.
@@ -28,8 +30,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ["-t", "ed25519"], ["-t", "ecdsa"], ["-t", "ecdsa", "-b", "521"], ["-t", "ecdsa", "-m", "PEM"],
-        ["-t", "ecdsa", "-m", "PKCS8"],
+        ["-t", "ed25519"], ["-t", "ecdsa"], ["-t", "ecdsa", "-b", "384"], ["-t", "ecdsa", "-b", "521"],
+        ["-t", "ecdsa", "-m", "PEM"], ["-t", "ecdsa", "-m", "PKCS8"], ["-t", "ecdsa", "-b", "521", "-m", "PKCS8"],
     ])
     func keyFilesOfEverySupportedForm(_ options: [String]) async throws {
         let server = try await TestServer()
@@ -37,6 +39,50 @@ import Testing
             let path = try await authorizedKey(server, options, passphrase: passphrase)
             try await expectLogin(server.destination(identity: .keyFile(path)), passphrase: passphrase)
         }
+    }
+
+    /// libssh2 reads no such file, and would call the passphrase wrong.
+    @Test(arguments: ["", "with spaces & ünïcode"])
+    func ed25519AsOpenSSLWritesIt(_ passphrase: String) async throws {
+        let server = try await TestServer()
+        let path = server.path("pkcs8")
+        let cipher = passphrase.isEmpty ? [] : ["-aes256", "-pass", "pass:\(passphrase)"]
+        try await shell(
+            "/usr/bin/openssl", ["genpkey", "-algorithm", "ed25519", "-out", path] + cipher)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+        let file = try KeyFile(path: path).decrypted(with: Secret(passphrase))
+        _ = try server.write(#require(file.publicKey).line + "\n", to: "authorized_keys")
+        try await expectLogin(server.destination(identity: .keyFile(path)), passphrase: passphrase)
+        guard !passphrase.isEmpty else { return }
+        let error = try await failure(to: server.destination(identity: .keyFile(path))) { _ in Secret("wrong") }
+        #expect(error.cause.hasPrefix("the passphrase is wrong"), "\(error)")
+    }
+
+    @Test func anEncryptedRSAKeyIsNoWrongPassphrase() async throws {
+        let server = try await TestServer()
+        let path = try await authorizedKey(
+            server, ["-t", "rsa", "-b", "2048", "-m", "PKCS8"], passphrase: "right one")
+        let error = try await failure(to: server.destination(identity: .keyFile(path))) { _ in Secret("right one") }
+        #expect(error.cause.contains("RSA key"))
+        #expect(try !server.log.contains("Connection from"))
+    }
+
+    /// What has no end is not read to it, and what has nothing yet is not waited for.
+    @Test func whatIsNoFileIsNoKey() async throws {
+        let server = try await TestServer()
+        let pipe = server.path("pipe")
+        try #require(mkfifo(pipe, 0o600) == 0)
+        let both = open(pipe, O_RDWR | O_CLOEXEC)
+        defer { close(both) }
+        for path in ["/dev/zero", pipe, server.directory.path] {
+            let error = try await failure(to: server.destination(identity: .keyFile(path)))
+            #expect((error.phase, error.kind) == (.authentication, .refused), "\(error)")
+            #expect(error.remedy.contains("path of the key"), "\(error)")
+            let unknown = try await failure(to: server.destination { $0.knownHosts = [path] })
+            #expect((unknown.phase, unknown.kind) == (.hostKey, .badInput), "\(unknown)")
+            #expect(unknown.remedy.contains("make \(path) a file"), "\(unknown)")
+        }
+        #expect(try !server.log.contains("Connection from"))
     }
 
     @Test func thePassphraseIsAskedOnceAndAWrongOneIsNamed() async throws {
@@ -79,9 +125,6 @@ import Testing
         let error = try await failure(to: server.destination(identity: .keyFile(gcm)))
         #expect(error.cause.contains("aes256-gcm@openssh.com"))
         #expect(error.remedy.contains("ssh-keygen -p -Z aes256-ctr"))
-        let pkcs8 = server.path("pkcs8")
-        try await shell("/usr/bin/openssl", ["genpkey", "-algorithm", "ed25519", "-out", pkcs8])
-        #expect(try await failure(to: server.destination(identity: .keyFile(pkcs8))).cause.contains("PKCS#8"))
         let open = try await authorizedKey(server, ["-t", "ed25519"])
         try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: open)
         let permissions = try await failure(to: server.destination(identity: .keyFile(open)))

@@ -30,24 +30,31 @@ extension SSHDestination {
     ) async throws(SSHError) -> Credential {
         switch identity {
         case .keyFile(let path):
-            let file: KeyFile
-            do {
-                file = try KeyFile.shared(path)
-            } catch {
-                throw failure(
-                    .authentication, attempt: "use the SSH key \(path)", cause: error.cause, remedy: error.remedy,
-                    kind: error.kind)
-            }
+            let attempt = "use the SSH key \(path)"
+            let file = try usable(attempt) { () throws(KeyFile.Problem) in try KeyFile.shared(path) }
             guard file.isEncrypted else { return .file(file, passphrase: Secret("")) }
             guard let given = await passphrase(path), !given.isEmpty else {
                 throw failure(
-                    .authentication, attempt: "use the SSH key \(path)",
+                    .authentication, attempt: attempt,
                     cause: "it is encrypted, and no passphrase was provided",
                     remedy: "give the passphrase, or load the key into an agent with ssh-add \(path)", kind: .refused)
             }
-            return .file(file, passphrase: given)
+            let open = try usable(attempt) { () throws(KeyFile.Problem) in try file.decrypted(with: given) }
+            return .file(open, passphrase: given)
         case .agent(let wanted):
             return try await findAgentKey(wanted, on: loop, isolation: isolation)
+        }
+    }
+
+    /// What `read` returns, or why that key file is of no use.
+    private func usable(
+        _ attempt: String, read: () throws(KeyFile.Problem) -> KeyFile
+    ) throws(SSHError) -> KeyFile {
+        do {
+            return try read()
+        } catch {
+            throw failure(
+                .authentication, attempt: attempt, cause: error.cause, remedy: error.remedy, kind: error.kind)
         }
     }
 

@@ -16,15 +16,20 @@ struct KeyFile: Sendable {
     let contents: Secret
     /// Whether a passphrase is needed.
     let isEncrypted: Bool
-    /// The public half, where the file shows it.
-    let publicKey: PublicKey?
+    /// The public half as the file shows it, even where it is encrypted.
+    private let shownKey: PublicKey?
     /// The key for logins; nil where libssh2 must read the file itself.
     private(set) var loginKey: LoginKey?
+
+    /// The public half, as far as it is known.
+    var publicKey: PublicKey? { shownKey ?? loginKey?.publicKey }
 
     /// What errors call the key.
     var summary: String { publicKey.map { "\(path), \($0.type) \($0.fingerprint)" } ?? path }
 
     private static let files = FileCache<KeyFile>()
+    private static let generate =
+        "create another with ssh-keygen -t ed25519, and name its path in the inventory"
 
     /// The file at `path`, read and examined once for all hosts.
     static func shared(_ path: String) throws(Problem) -> KeyFile {
@@ -36,7 +41,6 @@ struct KeyFile: Sendable {
         self.path = path
         let text = Self.asLibraryReads(try Self.read(path))
         contents = Secret(text)
-        let generate = "create another with ssh-keygen -t ed25519, and name its path in the inventory"
         let header = text.split(separator: "\n").first { !$0.isEmpty }?.trimmingCharacters(in: .whitespaces) ?? ""
         var key: PublicKey?
         var isRSA = false
@@ -60,25 +64,38 @@ struct KeyFile: Sendable {
             isEncrypted = true
         case "-----BEGIN PRIVATE KEY-----":
             isEncrypted = false
-            let body = Self.body(text)
-            isRSA = body.contains(subsequence: [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01])
-            guard !body.contains(subsequence: [0x06, 0x03, 0x2b, 0x65, 0x70]) else {
-                throw Problem(
-                    cause: "\(path) is an ed25519 key in PKCS#8 form, which libssh2 cannot read", remedy: generate)
-            }
+            isRSA = Self.body(text).contains(
+                subsequence: [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01])
         default:
             let isPublic = header.hasPrefix("ssh-") || header.hasPrefix("ecdsa-") || header.hasPrefix("sk-")
             throw Problem(
                 cause: isPublic ? "\(path) is a public key" : "\(path) is not a private key that can be used here",
-                remedy: isPublic ? "name the private key, the file without .pub" : generate)
+                remedy: isPublic ? "name the private key, the file without .pub" : Self.generate)
         }
-        publicKey = key
+        shownKey = key
         if let type = key?.type, type != "ssh-rsa", type != "ssh-ed25519", !type.hasPrefix("ecdsa-sha2-") {
-            throw Problem(cause: "\(path) is a key of type \(type), which is not supported", remedy: generate)
+            throw Problem(cause: "\(path) is a key of type \(type), which is not supported", remedy: Self.generate)
         }
-        if isRSA, !supportsRSA { throw Self.noRSA("\(path) is an RSA key", remedy: generate) }
+        if isRSA, !supportsRSA { throw Self.noRSA("\(path) is an RSA key", remedy: Self.generate) }
         // libssh2 decrypts OpenSSH's own form, and chooses the hash of an RSA signature.
         if !isEncrypted, !isRSA { loginKey = signatureKey(passphrase: Secret("")).flatMap(LoginKey.init) }
+    }
+
+    /// The same with the key for logins, unless libssh2 must decrypt it: OpenSSL reads more kinds of keys.
+    func decrypted(with passphrase: Secret) throws(Problem) -> KeyFile {
+        guard isEncrypted, !isOpenSSH else { return self }
+        guard let key = signatureKey(passphrase: passphrase) else {
+            throw Problem(
+                cause: "the passphrase is wrong, or \(path) is of a kind that OpenSSL cannot read",
+                remedy: "try again with the right one, or load the key into an agent with ssh-add \(path)")
+        }
+        if case .rsa = key.publicHalf {
+            if Session.supportsRSAWithSHA2 { return self }
+            throw Self.noRSA("\(path) is an RSA key", remedy: Self.generate)
+        }
+        var file = self
+        file.loginKey = LoginKey(key)
+        return file
     }
 
     /// Why an RSA key cannot be used with the library that is installed.

@@ -1,5 +1,8 @@
 import Glibc
 
+/// More than any file of keys has; a device such as /dev/zero has no end.
+private let mostBytes = 64 << 20
+
 /// The contents of the file at `path` and what the system says of it, or the errno.
 func readFile(_ path: String) throws(Errno) -> (bytes: [UInt8], status: stat) {
     let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -15,8 +18,10 @@ func readFile(_ path: String) throws(Errno) -> (bytes: [UInt8], status: stat) {
         if count == 0 { return (bytes, status) }
         guard count > 0 else {
             if errno == EINTR { continue }
-            throw Errno(code: errno)
+            // A pipe that somebody still writes to: nothing is short here.
+            throw Errno(code: errno == EAGAIN ? ENODATA : errno)
         }
+        guard bytes.count < mostBytes else { throw Errno(code: EFBIG) }
         bytes += chunk.prefix(count)
     }
 }
