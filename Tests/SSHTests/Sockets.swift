@@ -109,6 +109,12 @@ final class ConnectedSocket: Sendable {
 
     func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
+    /// Ends it with a reset once it is released.
+    func reset() {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    }
+
     /// Up to `count` bytes; fewer only where the other side ended.
     func receive(_ count: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
