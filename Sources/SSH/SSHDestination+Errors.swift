@@ -18,6 +18,9 @@ extension SSHDestination {
             switch failure {
             case .carrierLost(let name, _): Self.remedy(whereItIsUp: name)
             case .cancelled, .closedHere: "run it again"
+            case .notStarted:
+                "log in there with ssh and find out what the start of a session waits for: PAM's session modules "
+                    + "(/etc/pam.d/sshd), or processors that are all in use"
             case .socket(let code) where Errno(code: code).isShortage: Self.remedy(forShortage: code)
             default: Self.remedy(whereItIsUp: "the host")
             }

@@ -47,6 +47,50 @@ import Testing
         #expect(try await next.run(command).exitStatus == 0)
     }
 
+    /// That a host behind it gives no answer is no reason to wait for the jump host itself.
+    @Test func aJumpHostThatFallsSilentDuringItsFirstChannelIsNamedAsTheCause() async throws {
+        let (server, target, silent) = (try await TestServer(), try await TestServer(), try FullListener())
+        let jump = try jump(server) {
+            $0.limits.keepaliveInterval = .seconds(2)
+            $0.limits.silence = .seconds(4)
+            $0.limits.connect = .seconds(6)
+        }
+        let vain = Task {
+            try await failure(
+                to: target.destination {
+                    $0.port = silent.port
+                    $0.limits.connect = .seconds(60)
+                }, through: jump)
+        }
+        try await eventually("the silent host is asked for") { try server.log.contains("port \(silent.port)") }
+        let stopped = try server.sessions() + [server.process.processID]
+        for process in stopped { kill(process, SIGSTOP) }
+        defer { for process in stopped { kill(process, SIGCONT) } }
+        let began = ContinuousClock.now
+        let error = try await vain.value
+        #expect((error.kind, error.hostName) == (.unreachable, "bastion"), "\(error)")
+        #expect(.now - began < .seconds(50))
+    }
+
+    /// The host behind it may be well: nobody has asked for it yet.
+    @Test func aJumpHostThatDoesNotStartIsNamedAsTheCause() async throws {
+        let (server, target) = (try await slowSessions(seconds: 60), try await TestServer())
+        let began = ContinuousClock.now
+        let error = try await failure(
+            to: target.destination { $0.limits.connect = .seconds(8) }, through: try jump(server))
+        #expect(.now - began < .seconds(25))
+        #expect((error.phase, error.kind, error.hostName) == (.channel, .unreachable, "bastion"))
+        #expect(error.cause.contains("accepted the login"), "\(error)")
+        #expect(error.remedy.contains("PAM"), "\(error)")
+    }
+
+    @Test func theStartOfAJumpHostIsNotTheTimeOfTheHostBehindIt() async throws {
+        let (server, target) = (try await slowSessions(seconds: 6), try await slowSessions(seconds: 6))
+        let connection = try await SSHConnection.open(
+            to: target.destination { $0.limits.connect = .seconds(11) }, through: try jump(server))
+        #expect(try await connection.run(command).exitStatus == 0)
+    }
+
     @Test func deadHostsDelayNoLivingOneAndLeaveNothingBehind() async throws {
         let (server, target) = (try await TestServer(), try await TestServer())
         let jump = try jump(server) { $0.limits.connect = .seconds(12) }

@@ -55,11 +55,14 @@ extension SSHConnection {
             } catch {
                 throw asJumpHost(error)
             }
-            let asked = ContinuousClock.now
+            var asked = ContinuousClock.now
+            let isStarting = link.isStarting
             do throws(LinkFailure) {
                 let channel = try await link.openChannel(
                     to: .tcp(host: target.address, port: target.port),
                     until: Deadline(in: target.limits.connect), isolation: self)
+                // What this host needed to start is not the target's time.
+                if isStarting { asked = .now }
                 return Tunnel(socket: try tunnelSocket(channel, in: link), carrier: link.status, asked: asked)
             } catch {
                 let isDead = if case .silent = error { true } else { link.failure != nil }

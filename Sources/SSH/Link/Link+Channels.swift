@@ -57,27 +57,31 @@ extension Link {
         }
     }
 
-    /// The result of `operation`; a session that does not even answer a keepalive meanwhile becomes suspect.
+    /// The result of `operation`; a session that does not even answer a keepalive meanwhile becomes suspect, unless it is
+    /// one that ``isStarting``.
     private func answer(
         until deadline: Deadline, isolation: isolated any Actor, _ operation: (Session) -> Int32
     ) async throws(LinkFailure) -> Int32 {
-        guard !isStarting else { return try await complete(until: deadline, isolation: isolation, operation) }
         let asked = ContinuousClock.now
-        for isAsked in [false, true] {
-            let part = Deadline(in: suspicion / 2)
-            guard part.end < deadline.end else { break }
+        var isAsked = false
+        while case let part = Deadline(in: suspicion / 2), part.end < deadline.end {
             do {
                 return try await complete(until: part, isolation: isolation, operation)
             } catch .timedOut {
-                guard transport.lastReceived <= asked else { break }
-                if isAsked {
+                if transport.lastReceived > asked { break }
+                if isAsked, !isStarting {
                     suspectSince = asked
                     throw .silent(suspicion)
                 }
-                askForSignOfLife()
+                if !isAsked { askForSignOfLife() }
+                isAsked = true
             }
         }
-        return try await complete(until: deadline, isolation: isolation, operation)
+        do {
+            return try await complete(until: deadline, isolation: isolation, operation)
+        } catch .timedOut where isStarting {
+            throw .notStarted(deadline.limit)
+        }
     }
 
     private func giveUpOpening() {

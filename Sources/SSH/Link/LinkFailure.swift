@@ -11,6 +11,8 @@ enum LinkFailure: Error, Hashable {
     case socket(Int32)
     /// Nothing, not even an answer to a keepalive, came for this long.
     case silent(Duration)
+    /// Nothing came for this long after the login, while the server was to start the user's process.
+    case notStarted(Duration)
     /// What was asked for did not come within this limit.
     case timedOut(Duration)
     /// The server opened no channel.
@@ -40,6 +42,8 @@ enum LinkFailure: Error, Hashable {
         case .socket(let code) where Errno(code: code).isShortage: errnoText(code)
         case .socket(let code): "the connection broke: \(errnoText(code))"
         case .silent(let duration): "the server did not answer for \(duration.inWords), not even keepalives"
+        case .notStarted(let limit):
+            "the server accepted the login, and then did not answer within \(limit.inWords), not even keepalives"
         case .timedOut(let limit): "no answer within \(limit.inWords)"
         case .refused(.prohibited): "the server does not permit it"
         case .refused(.connectFailed): "the server cannot open it"
