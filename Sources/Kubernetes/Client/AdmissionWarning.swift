@@ -3,7 +3,7 @@ import SSH
 
 /// A warning that the API server or a webhook returned while it accepted an object.
 ///
-/// Such as a PodSecurity level that its pods violate, or an API version that is deprecated.
+/// For example a PodSecurity level that its pods violate, or a deprecated API version.
 public struct AdmissionWarning: Sendable, Hashable {
     /// The object; where several get the same warning, the first of them.
     public let reference: ObjectReference

@@ -2,14 +2,14 @@ import Foundation
 
 /// Why a text is not JSON.
 public struct JSONSyntaxError: Error, Sendable, Hashable {
-    /// What Foundation says of it.
+    /// Foundation's description of the error.
     public let message: String
 }
 
 extension JSONValue {
     /// Parses one JSON text.
     ///
-    /// By `JSONSerialization`: `JSONDecoder` cannot decode a value of unknown type without trying
+    /// Uses `JSONSerialization`: `JSONDecoder` cannot decode a value of unknown type without trying
     /// each type in turn and throwing for every wrong guess, which costs a second of CPU for a busy
     /// namespace.
     public init(parsing bytes: [UInt8]) throws(JSONSyntaxError) {
@@ -32,8 +32,8 @@ extension JSONValue {
     }
 
     private init(_ number: NSNumber) {
-        // The type encodings of Objective-C, which is how Foundation keeps apart what JSON keeps
-        // apart.
+        // The Objective-C type encodings, by which Foundation distinguishes booleans, integers and
+        // other numbers.
         switch String(cString: number.objCType) {
         case "c", "B": self = .bool(number.boolValue)
         case "d", "f": self = .number(number.doubleValue)

@@ -1,4 +1,4 @@
-/// Any JSON value, with integers kept exact: what a server answers before anybody knows its type.
+/// Any JSON value, with integers kept exact, for answers whose type is not known in advance.
 public enum JSONValue: Sendable, Hashable {
     /// `null`.
     case null
@@ -22,7 +22,7 @@ extension JSONValue {
         if case .object(let members) = self { members[key] } else { nil }
     }
 
-    /// The value behind a path of member names.
+    /// The value at a path of member names.
     public subscript(path: String...) -> JSONValue? {
         path.reduce(self as JSONValue?) { value, key in value?[key] }
     }
@@ -85,7 +85,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
     public init(booleanLiteral value: Bool) { self = .bool(value) }
     /// A list.
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
-    /// An object; of two members with one name the last counts.
+    /// An object; where a name occurs twice, the last member counts.
     public init(dictionaryLiteral elements: (String, JSONValue)...) {
         self = .object(Dictionary(elements) { _, last in last })
     }

@@ -5,11 +5,12 @@ extension ClusterWriter {
     /// Acquires the lease of `module`; where somebody else holds it, the error has kind
     /// ``ClientKit/FailureKind/busy``.
     ///
-    /// An expired lease is taken over, and so is one of a process of this machine that is gone, or of
-    /// `runID` and this very `process`: no run id proves that its run is over, since a copy of its
-    /// state directory has it too. ``HeldLease/takenOverFrom`` then names the previous holder. Expiry
-    /// is judged by the API server's clock alone. Passing `observed` saves a read; where the lease was
-    /// held then, or changed since, ``HeldLease/isUndisturbed`` is false.
+    /// An expired lease is taken over, and so is one whose process ran on this machine and is gone,
+    /// or that this very `process` holds for `runID`. A run id alone does not show that its run is
+    /// over, since a copy of the state directory has it too. ``HeldLease/takenOverFrom`` then names
+    /// the previous holder. Expiry is judged by the API server's clock alone. Passing `observed`
+    /// saves a read; where the lease was held then, or changed since, ``HeldLease/isUndisturbed`` is
+    /// false.
     public func acquireLease(
         ofModule module: String, holder: String, runID: String, duration: Duration = .seconds(60),
         process: ProcessIdentity? = .current(), observed: LeaseObservation? = nil
@@ -54,8 +55,8 @@ extension ClusterWriter {
             takenOverFrom: present?.holder == nil ? nil : present, before: present, clock: clock)
     }
 
-    /// Creates the lease, or replaces it unless it changed; where another run was faster, throws
-    /// who holds it.
+    /// Creates the lease, or replaces it unless it changed; where another run was faster, the error
+    /// names the holder.
     private func write(
         _ desired: Lease, replacing present: LeaseRecord?, ofModule module: String, at time: Date
     ) async throws(KubernetesError) -> JSONValue {
@@ -199,7 +200,7 @@ private struct LeaseRequest {
     let duration: Duration
     let process: ProcessIdentity?
 
-    /// Whether the lease is this process's own, or that of one that is gone.
+    /// Whether the lease belongs to this process, or to one that is gone.
     func mayTakeOver(_ present: LeaseRecord) -> Bool {
         guard let other = present.process else { return false }
         return other.isGone || (other == process && present.runID == runID)

@@ -54,8 +54,8 @@ extension Lease {
                 renewTime: renewedAt.map(Timestamp.microText), leaseTransitions: transitions))
     }
 
-    /// The lease of `module` as `record` has it, renewed at `time` and with another step and audit
-    /// head if given.
+    /// The lease of `module` with the contents of `record`, renewed at `time`; a given step or
+    /// audit head replaces the recorded one.
     init(
         module: String, renewing record: LeaseRecord, holder: String?, at time: Date?,
         step: String? = nil, auditHead: String? = nil

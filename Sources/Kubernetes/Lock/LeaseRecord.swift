@@ -7,7 +7,7 @@ public struct LeaseRecord: Sendable, Hashable {
     public let holder: String?
     /// The run that holds it or held it last.
     public let runID: String?
-    /// The process that holds it or held it last; `nil` where its system did not tell.
+    /// The process that holds it or held it last; `nil` where its system could not identify it.
     public let process: ProcessIdentity?
     /// The step that the run was at when it last renewed the lease.
     public let step: String?

@@ -24,7 +24,7 @@ public struct ConfigMap: Manifest {
     public let kind = "ConfigMap"
     /// Name, namespace, labels and annotations.
     public var metadata: ObjectMeta
-    /// The entries, readable by everybody who may read the namespace.
+    /// The entries, readable by everyone who can read the namespace.
     public var data: [String: String]
 
     /// Describes a ConfigMap.
@@ -34,7 +34,8 @@ public struct ConfigMap: Manifest {
     }
 }
 
-/// A Secret object; its values are ``ClientKit/Secret`` and show only in kubectl's standard input.
+/// A Secret object; its values are ``ClientKit/Secret`` and appear only in kubectl's standard
+/// input.
 public struct SecretObject: Manifest {
     /// `v1`.
     public let apiVersion = "v1"

@@ -12,21 +12,21 @@ public struct Container: Encodable, Sendable, Hashable {
     public var args: [String]?
     /// Ports it listens on.
     public var ports: [ContainerPort]?
-    /// Variables.
+    /// Environment variables.
     public var env: [EnvironmentVariable]?
     /// ConfigMaps and Secrets whose entries become variables.
     public var envFrom: [EnvironmentSource]?
-    /// What it asks for and may use.
+    /// Its resource requests and limits.
     public var resources: Resources?
-    /// Until this succeeds, the other probes wait.
+    /// The other probes start once this has succeeded.
     public var startupProbe: Probe?
-    /// While this fails, no requests are sent to it.
+    /// While this fails, Services send it no traffic.
     public var readinessProbe: Probe?
     /// When this fails, the container is restarted.
     public var livenessProbe: Probe?
-    /// What runs before its end.
+    /// What runs before it is stopped.
     public var lifecycle: Lifecycle?
-    /// What it may do.
+    /// Its privileges.
     public var securityContext: SecurityContext?
     /// Where volumes are mounted.
     public var volumeMounts: [VolumeMount]?
@@ -63,7 +63,7 @@ public struct ContainerPort: Encodable, Sendable, Hashable {
     public var name: String
     /// Its number.
     public var containerPort: Int
-    /// Written out always: server-side apply on 1.20 refuses a port without it.
+    /// Always written: server-side apply on 1.20 refuses a port without it.
     public var `protocol`: String
 
     /// Describes a port.
@@ -74,8 +74,8 @@ public struct ContainerPort: Encodable, Sendable, Hashable {
     }
 }
 
-/// A variable of a container; secrets come from Secret objects through ``EnvironmentSource``, never
-/// from here.
+/// An environment variable of a container; secrets come from Secret objects through
+/// ``EnvironmentSource``, never from here.
 public struct EnvironmentVariable: Encodable, Sendable, Hashable {
     /// Its name.
     public var name: String
@@ -128,7 +128,7 @@ public enum EnvironmentSource: Encodable, Sendable, Hashable {
     }
 }
 
-/// What a container asks for and may use, as Kubernetes quantities.
+/// A container's resource requests and limits, as Kubernetes quantities.
 public struct Resources: Encodable, Sendable, Hashable {
     /// Reserved on the node: `cpu`, `memory`.
     public var requests: [String: String]?
@@ -142,9 +142,9 @@ public struct Resources: Encodable, Sendable, Hashable {
     }
 }
 
-/// What a container may do.
+/// A container's privileges.
 public struct SecurityContext: Encodable, Sendable, Hashable {
-    /// Whether a process may gain more rights than its parent.
+    /// Whether a process may gain more privileges than its parent.
     public var allowPrivilegeEscalation: Bool?
     /// Whether the image's file system is read-only.
     public var readOnlyRootFilesystem: Bool?
@@ -155,7 +155,7 @@ public struct SecurityContext: Encodable, Sendable, Hashable {
     /// Capabilities added and dropped.
     public var capabilities: Capabilities?
 
-    /// Describes rights; see the properties.
+    /// Describes privileges; see the properties.
     public init(
         allowPrivilegeEscalation: Bool? = nil, readOnlyRootFilesystem: Bool? = nil, runAsNonRoot: Bool? = nil,
         runAsUser: Int? = nil, capabilities: Capabilities? = nil
@@ -169,9 +169,9 @@ public struct SecurityContext: Encodable, Sendable, Hashable {
 
     /// Capabilities of a container's processes.
     public struct Capabilities: Encodable, Sendable, Hashable {
-        /// Added ones.
+        /// Capabilities to add.
         public var add: [String]?
-        /// Dropped ones.
+        /// Capabilities to drop.
         public var drop: [String]?
 
         /// Describes capabilities.
@@ -186,9 +186,9 @@ public struct SecurityContext: Encodable, Sendable, Hashable {
 public struct VolumeMount: Encodable, Sendable, Hashable {
     /// The volume.
     public var name: String
-    /// The folder.
+    /// The directory.
     public var mountPath: String
-    /// Whether nothing in it can be changed.
+    /// Whether it is mounted read-only.
     public var readOnly: Bool?
 
     /// Mounts the volume `name` at `mountPath`.

@@ -1,7 +1,6 @@
 import Foundation
 
-/// An object as it is to be in the cluster: only the fields that are ours, in values, never in
-/// pasted text.
+/// The desired state of an object: only the fields that we own, as values, never as pasted text.
 public protocol Manifest: Encodable, Sendable {
     /// Group and version, such as `apps/v1`.
     var apiVersion: String { get }
@@ -17,8 +16,8 @@ extension Manifest {
         ObjectReference(apiVersion: apiVersion, kind: kind, namespace: metadata.namespace, name: metadata.name)
     }
 
-    /// The object as JSON, where a ``SecretObject`` shows its values: for kubectl's standard input
-    /// and for comparing only.
+    /// The object as JSON, with the values of a ``SecretObject`` in it: only for kubectl's standard
+    /// input and for comparing.
     public func json() -> JSONValue {
         let encoder = JSONEncoder()
         do {
@@ -52,8 +51,8 @@ extension JSONValue {
         do {
             return try [UInt8](encoder.encode(self))
         } catch {
-            // The parser and the manifests let no infinite number in, and nothing else fails to
-            // encode.
+            // Neither the parser nor a manifest produces an infinite number, and nothing else can
+            // fail to encode.
             preconditionFailure("a JSON value cannot be encoded: \(error)")
         }
     }
@@ -63,7 +62,7 @@ extension JSONValue {
 public struct ObjectMeta: Encodable, Sendable, Hashable {
     /// The name.
     public var name: String
-    /// The namespace; `nil` for an object of the cluster.
+    /// The namespace; `nil` for a cluster-scoped object.
     public var namespace: String?
     /// Labels, for selecting.
     public var labels: [String: String]?
@@ -81,7 +80,7 @@ public struct ObjectMeta: Encodable, Sendable, Hashable {
     }
 }
 
-/// A number or a name or percentage: a port, or how many pods.
+/// A number, or a name or percentage, for a port or a number of pods.
 public enum IntOrString: Encodable, Sendable, Hashable, ExpressibleByIntegerLiteral, ExpressibleByStringLiteral {
     /// A number.
     case number(Int)
@@ -103,9 +102,9 @@ public enum IntOrString: Encodable, Sendable, Hashable, ExpressibleByIntegerLite
     }
 }
 
-/// Which pods or objects are meant, by their labels.
+/// Selects pods or other objects by their labels.
 public struct LabelSelector: Encodable, Sendable, Hashable {
-    /// Labels that must all be there.
+    /// Labels that must all match.
     public var matchLabels: [String: String]
 
     /// Selects by labels.
@@ -114,7 +113,7 @@ public struct LabelSelector: Encodable, Sendable, Hashable {
     }
 }
 
-/// A reference to an object of the same namespace by its name.
+/// A reference by name to an object in the same namespace.
 public struct NameReference: Encodable, Sendable, Hashable {
     /// The name.
     public var name: String

@@ -40,7 +40,7 @@ public struct Service: Manifest {
         public var port: Int
         /// The pods' port.
         public var targetPort: IntOrString
-        /// Written out always: server-side apply on 1.20 refuses a port without it.
+        /// Always written: server-side apply on 1.20 refuses a port without it.
         public var `protocol`: String
 
         /// Describes a port.
@@ -72,9 +72,9 @@ public struct Ingress: Manifest {
 
     /// Class, rules and certificates of an Ingress.
     public struct Spec: Encodable, Sendable, Hashable {
-        /// The class of the controller that shall serve it.
+        /// The class of the controller that serves it.
         public var ingressClassName: String
-        /// One rule a host.
+        /// One rule per host.
         public var rules: [Rule]
         /// Certificates, where TLS ends at the ingress.
         public var tls: [TLS]?
@@ -87,14 +87,14 @@ public struct Ingress: Manifest {
         }
     }
 
-    /// What one host's requests reach.
+    /// Where the requests for one host go.
     public struct Rule: Encodable, Sendable, Hashable {
         /// The host's name.
         public var host: String
         /// The paths.
         public var http: Paths
 
-        /// Sends a host's requests below each path to a Service.
+        /// Sends the requests for a host to the Service of each path.
         public init(host: String, paths: [Path]) {
             self.host = host
             self.http = Paths(paths: paths)

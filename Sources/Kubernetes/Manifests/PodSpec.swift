@@ -1,4 +1,4 @@
-/// The pods a Deployment or Job makes.
+/// The pods that a Deployment or Job creates.
 public struct PodTemplate: Encodable, Sendable, Hashable {
     /// Labels and annotations of the pods.
     public var metadata: Labels
@@ -11,11 +11,11 @@ public struct PodTemplate: Encodable, Sendable, Hashable {
         self.spec = spec
     }
 
-    /// Labels and annotations of pods, whose names the cluster gives.
+    /// Labels and annotations of pods; their names are generated.
     public struct Labels: Encodable, Sendable, Hashable {
         /// Labels, for selecting.
         public var labels: [String: String]
-        /// Annotations; a checksum of the configuration here makes a change of it roll the pods.
+        /// Annotations; a checksum of the configuration here replaces the pods when it changes.
         public var annotations: [String: String]?
     }
 }
@@ -24,20 +24,20 @@ public struct PodTemplate: Encodable, Sendable, Hashable {
 public struct PodSpec: Encodable, Sendable, Hashable {
     /// The containers.
     public var containers: [Container]
-    /// Containers that run to their end before.
+    /// Containers that must complete first.
     public var initContainers: [Container]?
     /// `Always`, or for Jobs `Never` or `OnFailure`.
     public var restartPolicy: String?
     /// Secrets to pull the images with.
     public var imagePullSecrets: [NameReference]?
-    /// The account the pod acts as.
+    /// The ServiceAccount that the pod runs as.
     public var serviceAccountName: String?
     /// Whether the pod gets a token for the API.
     public var automountServiceAccountToken: Bool?
     /// Whether each Service of the namespace sets variables in the pod: one called `postgres` would
     /// overwrite POSTGRES_PORT.
     public var enableServiceLinks: Bool?
-    /// How many seconds the pod has for its end.
+    /// How many seconds the pod gets to shut down.
     public var terminationGracePeriodSeconds: Int?
     /// How many seconds a Job's pod may run.
     public var activeDeadlineSeconds: Int?
@@ -47,7 +47,7 @@ public struct PodSpec: Encodable, Sendable, Hashable {
     public var topologySpreadConstraints: [TopologySpread]?
     /// Labels the node must have.
     public var nodeSelector: [String: String]?
-    /// Where containers' volumes come from.
+    /// The volumes that containers can mount.
     public var volumes: [Volume]?
 
     /// Describes a pod; see the properties.
@@ -100,7 +100,7 @@ public struct PodSecurityContext: Encodable, Sendable, Hashable {
         self.seccompProfile = seccompProfile
     }
 
-    /// Which filter for system calls applies.
+    /// The filter for system calls.
     public struct SeccompProfile: Encodable, Sendable, Hashable {
         /// `RuntimeDefault` or `Unconfined`.
         public var type: String
@@ -119,7 +119,7 @@ public struct Volume: Encodable, Sendable, Hashable {
     /// The ConfigMap.
     public var configMap: NameReference?
 
-    /// A folder called like the ConfigMap whose entries are its files.
+    /// A volume named after the ConfigMap, with a file for each of its entries.
     public init(configMap name: String) {
         self.name = name
         self.configMap = NameReference(name: name)

@@ -1,20 +1,20 @@
-/// A question the kubelet asks a container again and again.
+/// A check that the kubelet repeats on a container.
 public struct Probe: Encodable, Sendable, Hashable {
-    /// A request that must answer 200…399.
+    /// A request that must be answered with 200…399.
     public var httpGet: HTTPGet?
     /// A port that must accept connections.
     public var tcpSocket: TCPSocketAction?
     /// A program that must exit 0.
     public var exec: Exec?
-    /// Seconds before the first question.
+    /// Seconds before the first check.
     public var initialDelaySeconds: Int?
-    /// Seconds between questions.
+    /// Seconds between checks.
     public var periodSeconds: Int?
     /// Seconds an answer may take.
     public var timeoutSeconds: Int?
-    /// Failures in a row that count.
+    /// Consecutive failures after which it counts as failed.
     public var failureThreshold: Int?
-    /// Successes in a row that count.
+    /// Consecutive successes after which it counts as successful.
     public var successThreshold: Int?
 
     /// Describes a probe; see the properties.
@@ -87,7 +87,7 @@ public struct Probe: Encodable, Sendable, Hashable {
     }
 }
 
-/// What runs when a container is about to end.
+/// What runs when a container is about to be stopped.
 public struct Lifecycle: Encodable, Sendable, Hashable {
     /// Runs before the container gets its termination signal.
     public var preStop: Handler

@@ -2,7 +2,7 @@
 public struct TopologySpread: Encodable, Sendable, Hashable {
     /// How many more pods one domain may have than another.
     public var maxSkew: Int
-    /// The node label that makes a domain.
+    /// The node label that defines a domain.
     public var topologyKey: String
     /// `ScheduleAnyway` or `DoNotSchedule`.
     public var whenUnsatisfiable: String

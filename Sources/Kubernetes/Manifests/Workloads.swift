@@ -17,8 +17,8 @@ public struct Deployment: Manifest {
 
     /// Pods, their number and how they are replaced.
     public struct Spec: Encodable, Sendable, Hashable {
-        /// How many pods; `nil` leaves the number to others, also one that was applied before, see
-        /// ``DelegatedFields``.
+        /// The number of pods; `nil` leaves it to others, even where an earlier apply of ours set
+        /// it (see ``DelegatedFields``).
         public var replicas: Int?
         /// Which pods are its own; cannot be changed later.
         public var selector: LabelSelector
@@ -28,10 +28,10 @@ public struct Deployment: Manifest {
         public var strategy: Strategy?
         /// Seconds a pod must have been ready to count as available.
         ///
-        /// A pod without readiness probe is ready the moment it runs: without these seconds, a
-        /// program that ends at its start passes for a finished rollout.
+        /// A pod without a readiness probe is ready as soon as it runs: without these seconds, a
+        /// program that exits right after its start would pass for a finished rollout.
         public var minReadySeconds: Int?
-        /// Seconds without progress after which the Deployment says so.
+        /// Seconds without progress after which the Deployment reports that.
         public var progressDeadlineSeconds: Int?
         /// How many old ReplicaSets are kept.
         public var revisionHistoryLimit: Int?
@@ -70,7 +70,7 @@ public struct Deployment: Manifest {
     public struct RollingUpdate: Encodable, Sendable, Hashable {
         /// How many may be missing.
         public var maxUnavailable: IntOrString
-        /// How many may be there beyond the wanted number.
+        /// How many may exist beyond the desired number.
         public var maxSurge: IntOrString
     }
 }
@@ -83,7 +83,7 @@ public struct Job: Manifest {
     public let kind = "Job"
     /// Name, namespace, labels and annotations.
     public var metadata: ObjectMeta
-    /// What it runs to its end.
+    /// What it runs to completion.
     public var spec: Spec
 
     /// Describes a Job.
@@ -92,7 +92,7 @@ public struct Job: Manifest {
         self.spec = spec
     }
 
-    /// Pods that run to their end.
+    /// Pods that run to completion.
     public struct Spec: Encodable, Sendable, Hashable {
         /// The pods.
         public var template: PodTemplate
@@ -104,7 +104,7 @@ public struct Job: Manifest {
         public var completions: Int
         /// Seconds the Job may take.
         public var activeDeadlineSeconds: Int?
-        /// Seconds after its end until it is removed; `nil` keeps it.
+        /// Seconds after it finished until it is removed; `nil` keeps it.
         public var ttlSecondsAfterFinished: Int?
 
         /// Describes what a Job runs; see the properties.

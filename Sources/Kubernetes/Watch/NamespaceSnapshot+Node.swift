@@ -20,7 +20,7 @@ extension NamespaceSnapshot {
             gracePeriod: GracePeriod.shortage)
     }
 
-    /// The problem of a pod that the scheduler must not consider yet.
+    /// The problem of a pod that the scheduler must not process yet.
     func gated(_ pod: Pod) -> Problem {
         let gates = pod.schedulingGates.joined(separator: ", ")
         return Problem(

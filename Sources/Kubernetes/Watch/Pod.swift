@@ -14,7 +14,7 @@ struct Pod: CustomStringConvertible {
     /// Whether it has terminated and is merely still listed.
     let hasEnded: Bool
     let scheduled: Condition?
-    /// Who has yet to allow that the scheduler looks for a node.
+    /// The scheduling gates that have not been removed yet.
     let schedulingGates: [String]
     let ready: Condition?
     /// Init containers first, in the order in which they start.
