@@ -1,18 +1,18 @@
-/// What a module installs, as far as the inventory and the program have to know it.
+/// What a module installs, as far as the inventory and the program need to know.
 public struct Application: Sendable {
-    /// The namespace of everything that the module makes.
+    /// The namespace of everything that the module creates.
     public let namespace: String
-    /// The labels of every object that the module makes.
+    /// The labels of every object that the module creates.
     public let labels: [String: String]
     /// The images that its pods run.
     public let images: [Image]
-    /// Its database on the PostgreSQL service; nil where it has none.
+    /// Its database on the PostgreSQL service; nil if it has none.
     public let database: Database?
-    /// What is generated for it once; nil where nothing is.
+    /// The secrets that are generated for it once; nil if there are none.
     public let generated: GeneratedFile?
-    /// Its credentials files, beside those of the platform and the generated one.
+    /// Its credentials files, in addition to the platform's and the generated one.
     public let credentialsFiles: [CredentialsFile]
-    /// The pods that serve HTTP; nil where none do.
+    /// The pods that serve HTTP; nil if none do.
     public let endpoint: Endpoint?
 
     /// Describes an application; see the properties.
@@ -34,7 +34,7 @@ public struct Application: Sendable {
 extension Application {
     /// An image that pods run.
     public struct Image: Sendable, Hashable {
-        /// The image as the inventory has it.
+        /// The image that the inventory names.
         public let reference: ImageReference
         /// The key of the inventory that names it.
         public let key: String

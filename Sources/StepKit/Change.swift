@@ -1,15 +1,17 @@
 public import Kubernetes
 
-/// How sure a step can be that a change it reports is what a run will do.
+/// How certain a step is that a run will make a change that it reports.
 public enum Certainty: String, Sendable, Codable, CaseIterable {
-    /// Something tried it, or asked for the right to do it: the API server accepted it in a dry run, or the database answered.
+    /// It was tried or its permission was checked: the API server accepted it in a dry run, or the
+    /// database confirmed it.
     case proved
-    /// It follows from what was read, and nothing has tried it, or it depends on something that an earlier step will make.
+    /// It follows from what was read but could not be tried, or it depends on something that an
+    /// earlier step will create.
     case predicted
     /// Only a run can show it.
     case knownAfterApply = "cannot be known before"
 
-    /// The word for people; the raw value is that of the files of plans, which does not change.
+    /// The label shown to people; the raw value is the one in plan files, which never changes.
     public var label: String {
         switch self {
         case .proved, .predicted: rawValue
@@ -18,9 +20,9 @@ public enum Certainty: String, Sendable, Codable, CaseIterable {
     }
 }
 
-/// One difference from the desired state: its values for code, and its words for the operator.
+/// One difference from the desired state: values for code, and a summary for the operator.
 ///
-/// Code decides by a change's values; nothing parses its words.
+/// Code decides by the values; nothing parses the summary.
 public struct Change: Sendable, Hashable, Codable {
     /// What is done to a subject, or to its field where one is named.
     public enum Action: String, Sendable, Codable {
@@ -32,7 +34,8 @@ public struct Change: Sendable, Hashable, Codable {
         case replace
         /// It is removed.
         case remove
-        /// Something is done that does not change it: a Job runs, a result is verified, a rollout is waited for.
+        /// Something that does not change the subject itself: a Job, a verification, waiting for a
+        /// rollout.
         case run
     }
 
@@ -50,7 +53,7 @@ public struct Change: Sendable, Hashable, Codable {
         case redis(database: Int)
         /// A file on the operator's machine.
         case file(name: String)
-        /// Something that is proved and not changed, by what it claims.
+        /// A claim that is verified; nothing is changed.
         case proof(claim: String)
 
         /// An object of the cluster.
@@ -74,7 +77,7 @@ public struct Change: Sendable, Hashable, Codable {
 
     /// What is done.
     public let action: Action
-    /// What it is done to; `nil` if only the words say so.
+    /// What it is done to; `nil` if only the summary says so.
     public let subject: Subject?
     /// The part of the subject: an object's field as `spec.replicas`, or a property such as `owner`; `nil` for all of it.
     public let field: String?
@@ -84,15 +87,17 @@ public struct Change: Sendable, Hashable, Codable {
     public let new: String?
     /// What would be done, as a phrase: `create database "support" owned by "support"`.
     public let summary: String
-    /// How sure that is.
+    /// How certain that is.
     public let certainty: Certainty
-    /// What distinguishes the state it was found in from others that look the same, such as the resourceVersion of a Secret whose
-    /// value must not be shown; compared when a plan is carried out, and never shown to people.
+    /// Distinguishes the state it was found in from others that look the same, such as the
+    /// resourceVersion of a Secret whose value must not be shown.
+    ///
+    /// Compared when a plan is carried out, and never shown to people.
     public let startingPoint: String?
 
-    /// Describes a change in words of its own; see the properties.
+    /// Describes a change with its own summary; see the properties.
     ///
-    /// Without `subject` two changes are the same if their words are.
+    /// Without a `subject`, two changes are the same if their summaries are.
     public init(
         _ summary: String, _ certainty: Certainty, _ action: Action = .change, _ subject: Subject? = nil,
         field: String? = nil, old: String? = nil, new: String? = nil, startingPoint: String? = nil
@@ -107,7 +112,8 @@ public struct Change: Sendable, Hashable, Codable {
         self.startingPoint = startingPoint
     }
 
-    /// Describes a change whose words follow from its values: `create Service a/b`, `Deployment a/b: spec.replicas: 1 → 2`.
+    /// Describes a change whose summary follows from its values: `create Service a/b`,
+    /// `Deployment a/b: spec.replicas: 1 → 2`.
     public init(
         _ action: Action, _ subject: Subject, field: String? = nil, old: String? = nil, new: String? = nil,
         _ certainty: Certainty, startingPoint: String? = nil
@@ -119,8 +125,9 @@ public struct Change: Sendable, Hashable, Codable {
             words, certainty, action, subject, field: field, old: old, new: new, startingPoint: startingPoint)
     }
 
-    /// The same with every text passed through `rewrite`, as for leaving secrets out; the starting point, which consists of
-    /// digests and versions, stays.
+    /// The same change with every text passed through `rewrite`, such as a redactor.
+    ///
+    /// The starting point, which consists of digests and versions, is kept.
     public func rewritten(_ rewrite: (String) -> String) -> Change {
         Change(
             rewrite(summary), certainty, action, subject, field: field.map(rewrite), old: old.map(rewrite),

@@ -1,18 +1,19 @@
-/// The answer to one question about the platform: the line that `runner doctor` and `runner inventory check --probe` print.
+/// The result of one check of the platform: the line that `runner doctor` and
+/// `runner inventory check --probe` print.
 public struct Diagnosis: Sendable, Hashable, Encodable {
-    /// How the question came out.
+    /// The outcome of a check.
     public enum Verdict: String, Sendable, Encodable, CaseIterable {
-        /// As it should be.
+        /// Everything is as it should be.
         case ok
-        /// Not as it should be, and nothing else that was asked explains it.
+        /// Something is wrong, and no other failed check explains it.
         case failed
-        /// Not asked, since something else that failed stands before it.
+        /// Not checked, because a check that it depends on failed.
         case skipped
     }
 
-    /// What was asked about: `k8s-master-02 over SSH`, `page through the ingress of k8s-worker-01`.
+    /// What was checked: `k8s-master-02 over SSH`, `page through the ingress of k8s-worker-01`.
     public let subject: String
-    /// How it came out.
+    /// The outcome.
     public let verdict: Verdict
     /// What was seen, in one line: a version, a fingerprint, or the cause.
     public let found: String
@@ -26,7 +27,7 @@ public struct Diagnosis: Sendable, Hashable, Encodable {
         self.remedy = remedy
     }
 
-    /// The same with every text changed by `change`, such as a redactor.
+    /// The same with every text passed through `change`, such as a redactor.
     public func mapping(_ change: (String) -> String) -> Diagnosis {
         Diagnosis(change(subject), verdict, found: change(found), remedy: remedy.map(change))
     }
@@ -41,7 +42,7 @@ public struct Diagnosis: Sendable, Hashable, Encodable {
         Diagnosis(subject, .failed, found: found, remedy: remedy)
     }
 
-    /// It could not be asked, because of what `found` names.
+    /// It could not be checked, for the reason that `found` names.
     public static func skipped(_ subject: String, _ found: String) -> Diagnosis {
         Diagnosis(subject, .skipped, found: found, remedy: nil)
     }

@@ -1,6 +1,6 @@
 public import ClientKit
 
-/// Everything the credentials folder holds.
+/// Everything in the credentials folder.
 public struct Credentials: Sendable {
     /// The PostgreSQL administrator, from `postgres.env`.
     public let postgres: PostgresCredentials
@@ -8,13 +8,14 @@ public struct Credentials: Sendable {
     public let redis: RedisCredentials
     /// The registry, from `ghcr.env`.
     public let registry: RegistryCredentials
-    /// The object storage, from `minio.env`; nil when there is no such file.
+    /// The object storage, from `minio.env`; nil if there is no such file.
     public let objectStorage: ObjectStorageCredentials?
-    /// What was generated for the applications earlier, by the file's name, as far as it is there.
+    /// The secrets that were generated for the applications earlier, as far as they exist, by file
+    /// name.
     public var generated: [String: [GeneratedSecret: Secret]] = [:]
-    /// The variables of the applications' further files, by the file's name; none of a file that is missing.
+    /// The variables in the applications' other files, by file name; a missing file has none.
     public var variables: [String: [String: Secret]] = [:]
-    /// The authorities that sign the services' certificates, from the files that the inventory names.
+    /// The CA certificates of the services, from the files that the inventory names.
     public var certificates = TrustedCertificates()
 }
 
@@ -24,24 +25,24 @@ public struct PostgresCredentials: Sendable {
     public let user: String
     /// Its password.
     public let password: Secret
-    /// The host the file names, which the inventory overrides.
+    /// The host in the file; the inventory overrides it.
     public let host: String?
-    /// The port the file names, which the inventory overrides.
+    /// The port in the file; the inventory overrides it.
     public let port: Int?
 }
 
 /// How to authenticate to Redis.
 public struct RedisCredentials: Sendable {
-    /// The password; nil for a server that requires none.
+    /// The password; nil if the server requires none.
     public let password: Secret?
-    /// The Sentinels' own password; nil where they require none.
+    /// The Sentinels' own password; nil if they require none.
     public let sentinelPassword: Secret?
-    /// The host the file names, which the inventory overrides.
+    /// The host in the file; the inventory overrides it.
     public let host: String?
-    /// The port the file names, which the inventory overrides.
+    /// The port in the file; the inventory overrides it.
     public let port: Int?
 
-    /// Describes what is known; see the properties.
+    /// Describes credentials; see the properties.
     public init(password: Secret?, sentinelPassword: Secret? = nil, host: String? = nil, port: Int? = nil) {
         self.password = password
         self.sentinelPassword = sentinelPassword
@@ -54,17 +55,17 @@ public struct RedisCredentials: Sendable {
 public struct RegistryCredentials: Sendable {
     /// The account.
     public let username: String
-    /// Its token, with the right to read packages.
+    /// Its token, which must be allowed to read packages.
     public let token: Secret
 }
 
 /// How to authenticate to the object storage.
 public struct ObjectStorageCredentials: Sendable {
-    /// The endpoint the file names, which the inventory overrides.
+    /// The endpoint in the file; the inventory overrides it.
     public let endpoint: String?
-    /// The public half of the key.
+    /// The access key ID.
     public let accessKey: String
-    /// The secret half of the key.
+    /// The secret access key.
     public let secretKey: Secret
 }
 

@@ -18,8 +18,8 @@ public struct CredentialsDirectory: Sendable {
         self.path = path
     }
 
-    /// Reads the platform's files and those of `applications`; everything that is missing or wrong in any of them is
-    /// reported at once.
+    /// Reads the platform's files and those of `applications`; all problems in them are reported
+    /// together.
     public func load(for applications: [Application]) throws(CredentialsError) -> Credentials {
         try requireFolder()
         var problems: [CredentialsProblem] = []
@@ -85,9 +85,10 @@ public struct CredentialsDirectory: Sendable {
         }
     }
 
-    /// Writes `secrets` into `place`, mode 0600, and returns when they are on the disk.
+    /// Writes `secrets` into `place`, mode 0600, and returns once they are on disk.
     ///
-    /// Other keys and comments in the file stay. A file that cannot be read is an error and stays as it is.
+    /// Other keys and comments in the file are kept. A file that cannot be read is an error and is
+    /// left unchanged.
     public func write(_ secrets: GeneratedSecrets, to place: GeneratedFile) throws(CredentialsError) {
         try requireFolder()
         let file = filePath(place.name)
@@ -102,7 +103,8 @@ public struct CredentialsDirectory: Sendable {
             setting: place.notes.map { ($0.variable, Secret($0.value)) }
                 + place.secrets.map { ($0.variable, secrets[$0]) })
         do {
-            // What is written must read back, or the next run would be refused the only copy of a password.
+            // What is written must be readable again, or the next run could not use the only copy
+            // of a password.
             _ = try EnvFile(Array(text.utf8), file: file)
             try PrivateFile.replace(file, with: Array(text.utf8))
         } catch let error as CredentialsError {
@@ -162,7 +164,7 @@ public struct CredentialsDirectory: Sendable {
         }
     }
 
-    /// The contents of `file`; nil when there is none.
+    /// The contents of `file`; nil if it does not exist.
     private func envFile(_ file: String) throws(CredentialsError) -> EnvFile? {
         do {
             let (bytes, _) = try PrivateFile.contents(of: file) { status in

@@ -1,10 +1,10 @@
 public import ClientKit
 
-/// One mistake in the credentials, and where it stands; never holds a value.
+/// One mistake in the credentials and its location; never contains a value.
 public struct CredentialsProblem: Error, Sendable, Hashable {
     /// The file or folder.
     public let file: String
-    /// The line, counted from 1, where one line is at fault.
+    /// The line, counted from 1; nil if the mistake is not on a particular line.
     public let line: Int?
     /// What is wrong.
     public let message: String
@@ -12,13 +12,14 @@ public struct CredentialsProblem: Error, Sendable, Hashable {
     public let remedy: String
 }
 
-/// Credentials that cannot be read or written, with everything that is wrong with them.
+/// Credentials that cannot be read or written, with all their mistakes.
 public struct CredentialsError: ExplainedError {
     /// What was tried.
     public let attempt: String
     /// Every mistake; never empty.
     public let problems: [CredentialsProblem]
-    /// `FailureKind.badInput` for what cannot be read, `FailureKind.stateNotWritable` for what cannot be written.
+    /// `FailureKind.badInput` if they cannot be read, `FailureKind.stateNotWritable` if they cannot
+    /// be written.
     public let kind: FailureKind
 
     /// Always nil: the files are on the operator's machine.

@@ -11,27 +11,28 @@ struct CredentialsFileReader {
         self.values = values
     }
 
-    /// The first of `keys` that has a value; the empty secret, and a problem, when none has.
+    /// The value of the first of `keys` that has one; if none has, the empty secret, and a problem
+    /// is reported.
     mutating func secret(_ keys: String...) -> Secret {
         required(keys)
     }
 
-    /// Like ``secret(_:)``, for what may be printed.
+    /// Like ``secret(_:)``, for values that may be printed.
     mutating func text(_ keys: String...) -> String {
         required(keys).reveal()
     }
 
-    /// The value of `key`, or nil when it is absent or empty.
+    /// The value of `key`; nil if it is absent or empty.
     func optionalSecret(_ key: String) -> Secret? {
         values[key].flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// Like ``optionalSecret(_:)``, for what may be printed.
+    /// Like ``optionalSecret(_:)``, for values that may be printed.
     func optionalText(_ key: String) -> String? {
         optionalSecret(key)?.reveal()
     }
 
-    /// A TCP port, or nil when `key` is absent or empty.
+    /// A TCP port; nil if `key` is absent or empty.
     mutating func optionalPort(_ key: String) -> Int? {
         guard let text = optionalText(key) else {
             return nil
@@ -47,7 +48,7 @@ struct CredentialsFileReader {
         problems.append(CredentialsProblem(file: file, line: nil, message: message, remedy: remedy))
     }
 
-    /// Reports each variable that `objection` has something against.
+    /// Reports each variable to which `objection` objects.
     mutating func refuse(_ objection: (String) -> String?) {
         for name in values.keys.sorted() {
             if let objection = objection(name) {

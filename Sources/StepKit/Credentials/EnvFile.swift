@@ -2,8 +2,9 @@ public import ClientKit
 
 /// A file of shell-style `KEY=value` lines, read as data: nothing is expanded and nothing is run.
 ///
-/// Comments, blank lines, `export`, both kinds of quotes and backslash escapes mean what they mean to a POSIX shell. A
-/// line that only a shell could make sense of is an error, and so is a key that is written twice.
+/// Comments, blank lines, `export`, both kinds of quotes and backslash escapes mean what they mean
+/// to a POSIX shell. A line that only a shell could interpret is an error, and so is a key that
+/// occurs twice.
 public struct EnvFile: Sendable {
     /// The values by key.
     public let values: [String: Secret]
@@ -21,7 +22,7 @@ public struct EnvFile: Sendable {
         lines = []
     }
 
-    /// Reads `bytes`; `file` is the name that errors carry.
+    /// Reads `bytes`; errors name `file`.
     public init(_ bytes: [UInt8], file: String) throws(CredentialsError) {
         var values: [String: Secret] = [:]
         var lines: [Line] = []
@@ -29,7 +30,8 @@ public struct EnvFile: Sendable {
         var problems: [CredentialsProblem] = []
         let written = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, lineBytes) in written.enumerated() {
-            // Files that went through Windows end their lines with a carriage return too; it is never part of a value.
+            // Files edited on Windows have a carriage return at the end of each line; it is never
+            // part of a value.
             let trimmed = lineBytes.last == UInt8(ascii: "\r") ? lineBytes.dropLast() : lineBytes
             do throws(ShellWord.NeedsShell) {
                 let text = try Self.text(of: trimmed)
@@ -60,8 +62,8 @@ public struct EnvFile: Sendable {
         self.lines = lines
     }
 
-    /// The file's text with `replacements` in the place of the lines that set these keys, and after all others where
-    /// there are none; everything else stays as it is.
+    /// The file's text with `replacements` in place of the lines that set these keys, or at the end
+    /// if no line does; everything else is unchanged.
     func text(setting replacements: [(key: String, value: Secret)]) -> String {
         var pending = replacements
         var result = lines.map { line in

@@ -32,13 +32,14 @@ public struct GeneratedSecret: Sendable, Hashable {
     }
 }
 
-/// Where an application's generated secrets are kept: in a Secret of the cluster, and in a credentials file.
+/// The places of an application's generated secrets: a Secret in the cluster, and a credentials
+/// file.
 public struct GeneratedFile: Sendable, Hashable {
     /// A variable that says what the secrets are for.
     public struct Note: Sendable, Hashable {
         /// Its name in the file.
         public let variable: String
-        /// Its value, which is no secret.
+        /// Its value, which is not secret.
         public let value: String
 
         /// Describes a variable; see the properties.
@@ -48,13 +49,13 @@ public struct GeneratedFile: Sendable, Hashable {
         }
     }
 
-    /// The file's name in the folder of the credentials.
+    /// The file's name in the credentials folder.
     public let name: String
     /// The Secret's name in the application's namespace.
     public let secretName: String
     /// The secrets.
     public let secrets: [GeneratedSecret]
-    /// What is written before them.
+    /// The variables that are written before them.
     public let notes: [Note]
 
     /// Describes a file; see the properties.
@@ -66,11 +67,11 @@ public struct GeneratedFile: Sendable, Hashable {
     }
 }
 
-/// A further credentials file of an application, which may be missing.
+/// Another credentials file of an application, which may be missing.
 public struct CredentialsFile: Sendable {
-    /// The file's name in the folder of the credentials.
+    /// The file's name in the credentials folder.
     public let name: String
-    /// Why a variable must not be in it; nil where it may.
+    /// Why a variable must not be in it; nil if it may.
     let objection: @Sendable (String) -> String?
 
     /// Names a file; `objection` says why a variable must not be in it.

@@ -4,9 +4,10 @@
     import Darwin
 #endif
 
-/// Reading and replacing whole files with the calls of the operating system, which Foundation does not let one order.
+/// Reads and replaces whole files with system calls, whose order and flags Foundation does not
+/// expose.
 enum PrivateFile {
-    /// What the operating system said no to, in its own words.
+    /// A failed system call, in the operating system's words.
     struct Failure: Error, CustomStringConvertible {
         let code: Int32
         var description: String { String(cString: strerror(code)) }
@@ -14,11 +15,12 @@ enum PrivateFile {
 
     private static let largest = 1 << 20
 
-    /// The bytes of `path` and its canonical path; `inspect` sees what was opened before anything is read.
+    /// The bytes of `path` and its canonical path; `inspect` is called with the open file before
+    /// anything is read.
     static func contents(
         of path: String, inspect: (stat) throws -> Void = { _ in }
     ) throws -> (bytes: [UInt8], canonicalPath: String) {
-        // O_NONBLOCK so that opening a pipe in the file's place cannot wait for ever.
+        // O_NONBLOCK so that opening a pipe in the file's place cannot block forever.
         let descriptor = try check(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK))
         defer { close(descriptor) }
         var status = stat()
@@ -45,17 +47,18 @@ enum PrivateFile {
         }
     }
 
-    /// Puts `bytes` in the place of `path`, readable by the owner only unless `mode` lets others too.
+    /// Replaces the file at `path` with `bytes`, readable only by its owner unless `mode` says
+    /// otherwise.
     ///
-    /// The replacement is atomic: the file is always the old or the new one. Where `isNew`, one that exists stays, and is an error
-    /// of code `EEXIST`.
+    /// The replacement is atomic: the file is always the old or the new one. With `isNew`, an
+    /// existing file is kept, and the error is `EEXIST`.
     static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o600, isNew: Bool = false) throws {
         let folder = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
         let temporary = "\(path).\(getpid()).\(UInt32.random(in: .min ... .max)).tmp"
         let descriptor = try check(open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode))
         do {
             defer { close(descriptor) }
-            // The process's umask may have taken the owner's own rights.
+            // The process's umask may have removed the owner's own permissions.
             try check(fchmod(descriptor, mode))
             try write(bytes, to: descriptor)
             try synchronize(descriptor)

@@ -1,11 +1,12 @@
 public import ClientKit
 
-/// Makes new secrets from the operating system's random numbers.
+/// Generates secrets from the operating system's random numbers.
 public enum SecretGenerator {
     private static let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
     private static let digits = Array("0123456789")
 
-    /// A password of letters and digits that begins with a letter: nothing quotes, escapes or converts it.
+    /// A password of letters and digits that begins with a letter, so that nothing has to quote or
+    /// escape it.
     public static func password() -> Secret {
         var generator = SystemRandomNumberGenerator()
         let all = letters + digits

@@ -1,8 +1,9 @@
 import ClientKit
 
-/// What a POSIX shell would assign for the text after `KEY=`, as far as that needs no shell.
+/// The value that a POSIX shell would assign for the text after `KEY=`, where no shell is needed to
+/// know it.
 enum ShellWord {
-    /// Why the text is no plain value.
+    /// Why the text is not a plain value.
     struct NeedsShell: Error {
         let message: String
 
@@ -61,7 +62,7 @@ enum ShellWord {
                 return
             case "\\":
                 rest.removeFirst()
-                // Before any other character a backslash between double quotes is itself.
+                // Between double quotes, a backslash before any other character stands for itself.
                 if let escaped = rest.first, "\"\\$`".unicodeScalars.contains(escaped) {
                     word.unicodeScalars.append(rest.removeFirst())
                 } else {
@@ -102,9 +103,9 @@ enum ShellWord {
         }
     }
 
-    /// `text` between single quotes, which every shell and ``unquote(_:)`` read back unchanged.
+    /// `text` between single quotes, which every shell and ``unquote(_:)`` read as `text`.
     static func quote(_ text: String) -> String {
-        // By scalars: a quote before a combining mark is no Character of its own.
+        // By scalars: a quote before a combining mark is not a Character of its own.
         var quoted = "'"
         for scalar in text.unicodeScalars {
             quoted += scalar == "'" ? "'\\''" : String(scalar)
@@ -112,7 +113,7 @@ enum ShellWord {
         return quoted + "'"
     }
 
-    /// ``quote(_:)`` where a shell would read `text` as anything but itself.
+    /// `text`, quoted if a shell would otherwise read it differently.
     static func quoteIfNeeded(_ text: String) -> String {
         text.wholeMatch(of: /[A-Za-z0-9_.,:=\/@%+-]+/) == nil ? quote(text) : text
     }

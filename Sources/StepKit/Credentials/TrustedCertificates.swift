@@ -1,14 +1,15 @@
 import ClientKit
 
-/// The authorities that the inventory names for the services, as PEM text; nil where it names none, or the system's.
+/// The CA certificates that the inventory names for the services, as PEM text; nil if it names
+/// none, or the system's.
 public struct TrustedCertificates: Sendable, Hashable {
-    /// Those that sign PostgreSQL's certificate.
+    /// The CAs of PostgreSQL's certificate.
     public var postgres: String?
 
-    /// Those that sign Redis'.
+    /// The CAs of Redis'.
     public var redis: String?
 
-    /// No authorities.
+    /// No CA certificates.
     public init() {}
 
     /// Reads the files that `inventory` names.
@@ -23,7 +24,7 @@ public struct TrustedCertificates: Sendable, Hashable {
         }
     }
 
-    /// The certificates of the file at `path`, and nothing else that it may hold.
+    /// The certificates in the file at `path`, without anything else in it.
     static func read(_ path: String, key: String) throws(StepFailure) -> String {
         func refusal(_ cause: String, _ remedy: String) -> StepFailure {
             StepFailure("read \(key), \(path)", cause: cause, remedy: remedy, kind: .badInput)
@@ -34,7 +35,7 @@ public struct TrustedCertificates: Sendable, Hashable {
         } catch {
             throw refusal("it cannot be read: \(error)", "name the file of the authority's certificate, in PEM")
         }
-        // Everybody who may read the namespace could read it in the ConfigMap.
+        // It would become part of a ConfigMap, which everyone who can read the namespace can read.
         guard !text.contains("PRIVATE KEY-----") else {
             throw refusal("it holds a private key", "name a file with the authority's certificate alone")
         }

@@ -1,13 +1,16 @@
-/// Text that is JSON, rewritten so that a YAML reader gives it the meaning JSON has, with every token in its place.
+/// JSON text, rewritten so that a YAML parser reads the same values, with every token at its
+/// original position.
 ///
-/// - An object `{ "a": 1 }` becomes `[ "a": 1 ]`, in YAML a list of pairs: unlike a mapping it keeps a key that is
-///   written twice, so that both places can be named. Only `{ }` stays, to be distinguished from `[ ]`.
-/// - Tabs between tokens become spaces: YAML takes a leading tab for an error.
-/// - A surrogate pair of escapes becomes the one escape YAML has for it; the columns this saves are filled up after the
-///   closing quote.
+/// - An object `{ "a": 1 }` becomes `[ "a": 1 ]`, in YAML a list of pairs: unlike a mapping it
+///   keeps a key that occurs twice, so that both positions can be reported. Only `{ }` is kept, to
+///   distinguish it from `[ ]`.
+/// - Tabs between tokens become spaces: YAML rejects a leading tab.
+/// - A pair of surrogate escapes becomes YAML's single escape for the character; the line is padded
+///   with spaces after the closing quote, so that columns do not shift.
 ///
-/// What it refuses is what Foundation lets pass although it is not JSON (a comma before a closing bracket), what YAML
-/// would silently fold into a space or refuse without a place, and nesting that could exhaust the stack.
+/// Rejects what Foundation accepts although it is not JSON (a comma before a closing bracket), what
+/// YAML would silently fold into a space or reject without a position, and nesting that could
+/// exhaust the stack.
 struct FlowText {
     private(set) var yaml = ""
 
@@ -109,7 +112,7 @@ struct FlowText {
         return hexadecimal(0x10000 + (high - 0xD800) << 10 + (low - 0xDC00), digits: 8)
     }
 
-    /// Characters that YAML refuses or takes for a line break, whereas JSON allows them in a string.
+    /// Characters that JSON allows in a string, and that YAML rejects or treats as a line break.
     private static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x7F...0x9F, 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF: true
@@ -117,7 +120,7 @@ struct FlowText {
         }
     }
 
-    /// Writes `scalar` for the one at `index`, and advances.
+    /// Writes `scalar` instead of the one at `index`, and advances.
     private mutating func emit(_ scalar: Unicode.Scalar) {
         yaml.unicodeScalars.append(scalar)
         skip(1)

@@ -11,7 +11,8 @@ public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
     /// The address as it was written.
     public let description: String
 
-    /// Reads an address in its usual form; nil for anything else, a zone or leading zeros included.
+    /// Reads an address in its usual form; nil for anything else, including one with a zone or
+    /// leading zeros.
     public init?(_ text: String) {
         var storage: [UInt8] = Array(repeating: 0, count: 16)
         let isIPv6 = text.contains(":")
@@ -34,7 +35,7 @@ public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
         left.bytes == right.bytes
     }
 
-    /// Feeds the bytes alone to `hasher`.
+    /// Hashes only the bytes.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(bytes)
     }
@@ -58,7 +59,7 @@ public struct CIDR: Sendable, Hashable, CustomStringConvertible {
     /// The network in CIDR notation.
     public var description: String { "\(network)/\(prefixLength)" }
 
-    /// Reads a network; nil when it is malformed or when bits are set beyond its prefix.
+    /// Reads a network; nil if it is malformed or has bits set beyond its prefix.
     public init?(_ text: String) {
         do {
             try self.init(parsing: text)

@@ -1,35 +1,36 @@
-/// Which container image to run: `registry/repository:tag`, `…@sha256:digest`, or both.
+/// A reference to a container image: `registry/repository:tag`, `…@sha256:digest`, or both.
 public struct ImageReference: Sendable, Hashable, CustomStringConvertible {
-    /// The registry's host or host:port; `docker.io` where the reference names none.
+    /// The registry's host or host:port; `docker.io` if the reference names none.
     public let registry: String
     /// The path within the registry, such as `keybuzzio/support`; Docker Hub's official images are in `library`.
     public let repository: String
-    /// The tag, where there is one.
+    /// The tag, if there is one.
     public let tag: String?
-    /// The digest with its algorithm, `sha256:…`, where there is one.
+    /// The digest with its algorithm, `sha256:…`, if there is one.
     public let digest: String?
     /// The reference as it was written.
     public let description: String
 
-    /// The host that answers for the registry: Docker Hub's name is not the one it is asked at.
+    /// The host that serves the registry's API, which for Docker Hub differs from its name.
     public var endpoint: String { registry == Self.dockerHub ? "registry-1.docker.io" : registry }
 
-    /// The reference as pods carry it: `…:tag@sha256:…`, of which a node goes by the digest alone.
+    /// The reference in the pods' manifests, `…:tag@sha256:…`; a node pulls by the digest alone.
     public func pinned(to digest: String) -> String {
         "\(description.prefix { $0 != "@" })@\(digest)"
     }
 
-    /// The name of a registry's entry in a pull Secret; Docker Hub's has another one than its images begin with.
+    /// The name of a registry's entry in a pull Secret, which for Docker Hub differs from the one
+    /// in its image names.
     public static func credentialsKey(ofRegistry server: String) -> String {
         server == dockerHub ? "https://index.docker.io/v1/" : server
     }
 
-    /// The registry's name without which of its aliases was written.
+    /// The registry's own name, whichever of its aliases was written.
     static func canonical(registry: String) -> String { registry == "index.docker.io" ? dockerHub : registry }
 
     private static let dockerHub = "docker.io"
 
-    /// Reads a reference; nil when it is malformed or names neither a tag nor a digest.
+    /// Reads a reference; nil if it is malformed or has neither a tag nor a digest.
     public init?(_ text: String) {
         do {
             try self.init(parsing: text)
@@ -83,7 +84,7 @@ public struct ImageReference: Sendable, Hashable, CustomStringConvertible {
     /// Whether `text` is a digest with its algorithm.
     public static func isDigest(_ text: String) -> Bool { text.wholeMatch(of: /sha256:[0-9a-f]{64}/) != nil }
 
-    /// Whether `text` can stand before the first slash of a reference.
+    /// Whether `text` can be the part of a reference before the first slash.
     static func isRegistry(_ text: String) -> Bool {
         guard let match = text.wholeMatch(of: /([a-z0-9][a-z0-9.\-]*[a-z0-9])(:([0-9]{1,5}))?/) else {
             return false

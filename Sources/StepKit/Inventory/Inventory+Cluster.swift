@@ -5,9 +5,9 @@ extension Inventory {
         public let kubeconfig: String
         /// The network of the nodes themselves.
         public let nodeNetwork: CIDR
-        /// The network pods get their addresses from.
+        /// The network of the pods.
         public let podCIDR: CIDR
-        /// The network Services get their addresses from.
+        /// The network of the Services.
         public let serviceCIDR: CIDR
 
         init(_ reader: ObjectReader) {
@@ -18,7 +18,7 @@ extension Inventory {
         }
     }
 
-    /// How long anything may take before it counts as failed, and how many logins there may be at once.
+    /// Time limits, and the number of concurrent logins.
     public struct Limits: Sendable, Hashable {
         /// Opening a connection and logging in.
         public let connect: Duration
@@ -28,11 +28,11 @@ extension Inventory {
         public let migration: Duration
         /// A backup of the database.
         public let backup: Duration
-        /// The page being served through every ingress after the rollout.
+        /// Until every ingress serves the page after the rollout.
         public let page: Duration
         /// One answer of PostgreSQL, Redis, the registry or the object storage.
         public let service: Duration
-        /// How many hosts may be logged in to at the same time.
+        /// The number of hosts that may be logged in to at the same time.
         public let logins: Int
 
         init(_ reader: ObjectReader) {

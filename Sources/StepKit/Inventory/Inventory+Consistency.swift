@@ -1,5 +1,6 @@
 extension Inventory {
-    /// Reports what is wrong only in combination; values already reported on their own are left out.
+    /// Reports values that contradict each other; values already reported on their own are left
+    /// out.
     func checkTogether(_ session: ReadingSession) {
         checkHosts(session)
         checkNetworks(session)
@@ -19,7 +20,8 @@ extension Inventory {
         checkJumpHosts(session)
     }
 
-    /// Every jump host is a host, and every way through them begins at this machine.
+    /// Checks that every jump host is a host of the inventory, and that no path through them is a
+    /// loop.
     private func checkJumpHosts(_ session: ReadingSession) {
         let names = hosts.map(\.name).filter { !$0.isEmpty }
         func reportUnknown(_ via: String, at path: String) {
@@ -35,7 +37,7 @@ extension Inventory {
                 session.report(
                     "hosts[\(index)].name", "must not be \"\(Host.straight)\", which \"via\" uses for no jump host")
             }
-            // What all hosts have in common is judged where it is written.
+            // A default for all hosts is reported where it is written.
             guard let via = host.via, via != ssh.via else { continue }
             if via == host.name {
                 session.report(path, "must not be the host itself; leave it out if the host is reached directly")
@@ -51,19 +53,20 @@ extension Inventory {
         }
     }
 
-    /// The hosts on the way to `host` from itself, where that way never begins; two at least.
+    /// The loop of at least two jump hosts that `host` is part of; nil if it is not part of one.
     private func circle(from host: Host, _ ways: [String: String?]) -> [String]? {
         var way = [host.name]
         while let next = ways[way[way.count - 1]] ?? nil, next != way[way.count - 1] {
             if next == host.name { return way }
-            // A circle further on is that of the hosts on it.
+            // A loop that does not contain `host` is reported for the hosts in it.
             guard !way.contains(next) else { return nil }
             way.append(next)
         }
         return nil
     }
 
-    /// Reports each of the hosts' `values` that an earlier host has too; an empty one is a placeholder for a mistake.
+    /// Reports each of the hosts' `values` that an earlier host has too; an empty one stands for a
+    /// mistake that was already reported.
     private func reportRepeated(_ key: String, _ values: [String], _ session: ReadingSession) {
         var owners: [String: Int] = [:]
         for (index, value) in values.enumerated() where !value.isEmpty {

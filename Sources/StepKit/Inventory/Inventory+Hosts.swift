@@ -1,7 +1,7 @@
 extension Inventory {
-    /// How a user who is not root gets root's rights on a host.
+    /// How a user other than root becomes root on a host.
     public enum Become: String, Sendable, CaseIterable {
-        /// By sudo, without a password.
+        /// With sudo, without a password.
         case sudo
         /// Not at all.
         case nothing = "none"
@@ -9,25 +9,26 @@ extension Inventory {
 
     /// How to log in to the hosts.
     public struct SSHSettings: Sendable, Hashable {
-        /// The key that is offered, and the only one.
+        /// The only key that is offered.
         public enum Identity: Sendable, Hashable {
             /// A private key in a file.
             case file(String)
-            /// A key in the agent, found by the file of its public half.
+            /// A key in the agent, identified by its public key file.
             case agent(publicKey: String)
         }
 
         /// The account, unless a host says otherwise.
         public let user: String
-        /// How that account gets root's rights, unless a host says otherwise.
+        /// How that account becomes root, unless a host says otherwise.
         public let become: Become
         /// The TCP port, unless a host says otherwise.
         public let port: Int
         /// The key that is offered.
         public let identity: Identity
-        /// The files of known host keys, absolute paths.
+        /// The absolute paths of the known_hosts files.
         public let knownHosts: [String]
-        /// The host that the others are reached through, unless one says otherwise; nil where all are reached straight.
+        /// The jump host for all other hosts, unless a host says otherwise; nil if they are reached
+        /// directly.
         public let via: String?
 
         init(_ reader: ObjectReader) {
@@ -48,11 +49,11 @@ extension Inventory {
     public enum Role: String, Sendable, CaseIterable {
         /// Serves the Kubernetes API and has kubectl and a kubeconfig.
         case master
-        /// Carries pods.
+        /// Runs pods.
         case worker
-        /// Where the operator works: outside Kubernetes.
+        /// The operator's machine, outside Kubernetes.
         case `operator`
-        /// Keeps backups: outside Kubernetes.
+        /// Stores backups, outside Kubernetes.
         case backup
     }
 
@@ -60,17 +61,17 @@ extension Inventory {
     public struct Host: Sendable, Hashable {
         /// The name, unique; for Kubernetes nodes the name of the node.
         public let name: String
-        /// The IP address or host name SSH connects to.
+        /// The IP address or host name that SSH connects to.
         public let address: String
         /// What the host is for.
         public let roles: Set<Role>
         /// The TCP port of its sshd.
         public let port: Int
-        /// The account to log in to.
+        /// The account to log in as.
         public let user: String
-        /// How that account gets root's rights; has no effect for root.
+        /// How that account becomes root; has no effect for root.
         public let become: Become
-        /// The name of the host that this one is reached through; nil where it is reached straight.
+        /// The name of the jump host; nil if this host is reached directly.
         public let via: String?
 
         /// The value of `via` that means no jump host.
@@ -83,25 +84,26 @@ extension Inventory {
             port = reader.optional("port", .port) ?? defaults.port
             user = reader.optional("user", .account) ?? defaults.user
             become = reader.optional("become", .choice(placeholder: .nothing)) ?? defaults.become
-            // The jump host of all is not reached through itself.
+            // The default jump host is not reached through itself.
             let way = reader.optional("via", .subdomain) ?? (name == defaults.via ? nil : defaults.via)
             via = way == Self.straight ? nil : way
         }
     }
 
-    /// What to do about the firewall on Kubernetes nodes.
+    /// What is done about the firewall on the Kubernetes nodes.
     public struct Firewall: Sendable, Hashable {
-        /// The state UFW is brought to on every node; hosts outside Kubernetes are never touched.
+        /// The desired state of UFW on every node; hosts outside Kubernetes are never changed.
         public enum Policy: String, Sendable, CaseIterable {
-            /// UFW is switched off.
+            /// UFW is disabled.
             case disabled
-            /// UFW stays as it is, with rules for input and routed traffic of the pod network.
+            /// UFW is left as it is, with rules that allow incoming and forwarded traffic of the
+            /// pod network.
             case allowPodNetwork = "allow-pod-network"
             /// Nothing is changed.
             case leave
         }
 
-        /// The state UFW is brought to.
+        /// The desired state of UFW.
         public let policy: Policy
 
         init(_ reader: ObjectReader) {

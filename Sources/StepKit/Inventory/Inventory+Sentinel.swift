@@ -1,7 +1,7 @@
 extension Inventory {
     /// The Sentinels that know which Redis server is the master.
     public struct Sentinel: Sendable, Hashable {
-        /// Where one of them is.
+        /// The address of one of them.
         public struct Address: Sendable, Hashable, CustomStringConvertible {
             /// Its host's name or address.
             public let host: String
@@ -12,11 +12,11 @@ extension Inventory {
             public var description: String { joined(host: host, port: port) }
         }
 
-        /// The Sentinels, asked in order until one names a master that works.
+        /// The Sentinels, queried in order until one names a working master.
         public let addresses: [Address]
-        /// The name under which they watch the master.
+        /// The name under which they monitor the master.
         public let master: String
-        /// Whether the pods ask them too; otherwise they know `redis.host` alone.
+        /// Whether the pods query them too; otherwise the pods get only `redis.host`.
         public let isForPods: Bool
 
         init(_ reader: ObjectReader) {
@@ -39,7 +39,7 @@ extension Inventory {
 }
 
 extension Inventory.RedisService {
-    /// Where it is, for people: `10.0.0.10:6379`, or the Sentinels' master.
+    /// Its address, for people: `10.0.0.10:6379`, or the Sentinels' master.
     public var words: String {
         guard let sentinel else { return joined(host: host, port: port) }
         let places = sentinel.addresses.map(\.description).joined(separator: ", ")
@@ -52,7 +52,7 @@ private func joined(host: String, port: Int) -> String {
 }
 
 extension Rule<(host: String, port: Int?)> {
-    /// `host`, `host:port` or `[address of IPv6]:port`.
+    /// `host`, `host:port` or `[IPv6 address]:port`.
     static var sentinelAddress: Rule {
         .string(placeholder: ("", nil)) { (text) throws(Mistake) in
             let address = Rule<String>.address

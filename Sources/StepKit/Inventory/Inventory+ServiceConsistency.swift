@@ -1,5 +1,5 @@
 extension Inventory {
-    /// Reports keys of the services that do not fit each other.
+    /// Reports settings of the services that contradict each other.
     func checkServices(_ session: ReadingSession) {
         if session.areSound("redis.tls", "redis.rootCertificate"), redis.rootCertificate != nil, !redis.usesTLS {
             session.report("redis.rootCertificate", "is used with TLS only: set \"tls\" to true")

@@ -1,35 +1,35 @@
 extension Inventory {
-    /// How a service that is no SSH host is reached.
+    /// How a service that is not an SSH host is reached.
     public enum Route: String, Sendable, CaseIterable {
-        /// Straight from the operator's machine.
+        /// Directly from the operator's machine.
         case direct
         /// Through an SSH tunnel from a master.
         case ssh
     }
 
-    /// Which authorities are trusted.
+    /// The CAs that are trusted.
     public enum RootCertificate: Sendable, Hashable {
-        /// Those that the system trusts: this machine's, and in the pods the image's.
+        /// Those that the system trusts: on this machine its own, in the pods the image's.
         case system
-        /// Those of a file on the operator's machine, which the pods get as well.
+        /// Those in a file on the operator's machine, which is also passed to the pods.
         case file(String)
     }
 
     /// The PostgreSQL service.
     public struct PostgresService: Sendable, Hashable {
-        /// How much TLS is asked for, in libpq's words.
+        /// libpq's `sslmode`.
         public enum SSLMode: String, Sendable, CaseIterable {
             /// Never TLS.
             case disable
-            /// TLS only if the server insists.
+            /// TLS only if the server requires it.
             case allow
-            /// TLS if the server can.
+            /// TLS if the server supports it.
             case prefer
-            /// TLS or nothing.
+            /// TLS always.
             case require
-            /// TLS with a certificate from a known authority.
+            /// TLS with a certificate from a trusted CA.
             case verifyCA = "verify-ca"
-            /// TLS with a certificate from a known authority for this host.
+            /// TLS with a certificate from a trusted CA for this host.
             case verifyFull = "verify-full"
         }
 
@@ -39,11 +39,11 @@ extension Inventory {
         public let port: Int
         /// How the service is reached.
         public let via: Route
-        /// How much TLS is asked for.
+        /// The `sslmode`.
         public let sslmode: SSLMode
-        /// The authority that the server's certificate is verified against; nil where it is not verified.
+        /// The CA that the server's certificate is verified against; nil if it is not verified.
         public let rootCertificate: RootCertificate?
-        /// The database the administrator logs in to.
+        /// The database that the administrator logs in to.
         public let adminDatabase: String
 
         init(_ reader: ObjectReader) {
@@ -58,21 +58,22 @@ extension Inventory {
 
     /// The Redis service.
     public struct RedisService: Sendable, Hashable {
-        /// The address; with Sentinels, that of Action Cable alone, which asks none.
+        /// The address; with Sentinels, only for clients that cannot query them.
         public let host: String
         /// The TCP port.
         public let port: Int
-        /// The number of the database.
+        /// The database number.
         public let database: Int
         /// The ACL user; nil for the default one.
         public let user: String?
-        /// Whether the server is spoken to with TLS, which always verifies its certificate.
+        /// Whether connections use TLS, which always verifies the server's certificate.
         public let usesTLS: Bool
-        /// The authority that the server's certificate is verified against; nil for those the system trusts.
+        /// The CA that the server's certificate is verified against; nil for those that the system
+        /// trusts.
         public let rootCertificate: RootCertificate?
         /// How the service is reached.
         public let via: Route
-        /// The Sentinels that know the master; nil where the address leads to it.
+        /// The Sentinels that know the master; nil if the address is the master's.
         public let sentinel: Sentinel?
 
         init(_ reader: ObjectReader) {
@@ -87,15 +88,15 @@ extension Inventory {
         }
     }
 
-    /// Where attachments are stored: a service that speaks S3.
+    /// An S3-compatible service where attachments are stored.
     public struct ObjectStorage: Sendable, Hashable {
-        /// Scheme, host and perhaps port.
+        /// Scheme, host and optional port.
         public let endpoint: String
         /// The bucket.
         public let bucket: String
         /// The region that requests are signed for.
         public let region: String
-        /// Whether an unreachable bucket fails the step instead of warning.
+        /// Whether an unreachable bucket fails the step instead of causing a warning.
         public let isRequired: Bool
 
         init(_ reader: ObjectReader) {
@@ -106,11 +107,11 @@ extension Inventory {
         }
     }
 
-    /// Where the database is saved before a migration of existing data.
+    /// Where the database is backed up before existing data is migrated.
     public struct Backup: Sendable, Hashable {
-        /// The inventory name of the host that runs `pg_dump` and keeps the files.
+        /// The inventory name of the host that runs `pg_dump` and stores the files.
         public let host: String
-        /// The folder there.
+        /// The directory on that host.
         public let directory: String
 
         init(_ reader: ObjectReader) {
@@ -121,9 +122,9 @@ extension Inventory {
 
     /// The registry that the modules' images are pulled from.
     public struct Registry: Sendable, Hashable {
-        /// Host or host:port, as the image's reference begins.
+        /// Host or host:port, as at the beginning of an image reference.
         public let server: String
-        /// The certificate authority's file on the masters; nil for those the system trusts.
+        /// The path of the CA certificate on the masters; nil for the CAs that the system trusts.
         public let caFile: String?
         /// The name of the pull Secret.
         public let secretName: String

@@ -1,7 +1,7 @@
 import ClientKit
 import Foundation
 
-/// What the platform looks like and what should run on it, as `inventory.json` says.
+/// The platform and what should run on it, as described in `inventory.json`.
 ///
 /// Its keys are documented in `inventory.schema.json`; a value of this type has passed every check.
 public struct Inventory: Sendable {
@@ -17,17 +17,17 @@ public struct Inventory: Sendable {
     public let postgres: PostgresService
     /// The Redis service.
     public let redis: RedisService
-    /// Where attachments are stored; nil for each pod's own disk.
+    /// Where attachments are stored; nil for the pods' own disks.
     public let objectStorage: ObjectStorage?
-    /// Where the database is saved before a migration of existing data; nil where there is no such place.
+    /// Where the database is backed up before existing data is migrated; nil if nowhere.
     public let backup: Backup?
     /// The registry that the modules' images are pulled from.
     public let registry: Registry
-    /// What to do about the firewall on Kubernetes nodes.
+    /// What is done about the firewall on the Kubernetes nodes.
     public let firewall: Firewall
     /// Where the credentials files are.
     public let credentials: CredentialsLocation
-    /// How long anything may take.
+    /// Time limits, and the number of concurrent logins.
     public let limits: Limits
     /// The modules' own sections; see ``section(_:)``.
     let sections: [any InventorySection]
@@ -40,11 +40,11 @@ public struct Inventory: Sendable {
 
     /// The hosts that serve the Kubernetes API.
     public var masters: [Host] { hosts.filter { $0.roles.contains(.master) } }
-    /// The hosts that carry pods and are not masters.
+    /// The hosts that run pods and are not masters.
     public var workers: [Host] { hosts.filter { $0.roles.contains(.worker) && !$0.roles.contains(.master) } }
     /// Every host of the cluster, masters first.
     public var nodes: [Host] { masters + workers }
-    /// The host that keeps backups.
+    /// The host that stores backups.
     public var backupHost: Host? { hosts.first { $0.name == backup?.host } }
 
     private init(_ reader: ObjectReader, for modules: [Module], path: String, bytes: [UInt8]) {
@@ -68,7 +68,8 @@ public struct Inventory: Sendable {
         sections = reader.sections(of: modules)
     }
 
-    /// Reads and checks the inventory at `path`, with the sections of those of `modules` that it describes.
+    /// Reads and checks the inventory at `path`, with the sections of those `modules` that it
+    /// describes.
     ///
     /// Blocks on the file: call it off the cooperative pool.
     public static func load(path: String, for modules: [Module]) throws(InventoryError) -> Inventory {
@@ -82,7 +83,8 @@ public struct Inventory: Sendable {
         }
     }
 
-    /// Checks an inventory that has been read from `path`, an absolute path in whose folder relative ones begin.
+    /// Checks an inventory read from `path`, an absolute path; relative paths in it are resolved
+    /// against its folder.
     public static func parse(
         _ bytes: [UInt8], path: String, for modules: [Module]
     ) throws(InventoryError) -> Inventory {
@@ -104,7 +106,7 @@ public struct Inventory: Sendable {
         throw InventoryError(file: path, problems: session.problems.sorted(by: InventoryProblem.isEarlier))
     }
 
-    /// Every key the decoder knows, for comparison with the published schema.
+    /// Every key that the decoder knows, for comparison with the published schema.
     static func knownKeys(for modules: [Module]) -> [ReadingSession.Key] {
         let session = ReadingSession(folder: "/", home: "/", isProbe: true)
         let reader = ObjectReader(nil, path: "", pattern: "", session: session)

@@ -1,14 +1,15 @@
 public import ClientKit
 
-/// One mistake in an inventory file, and where it stands.
+/// One mistake in an inventory file, and its location.
 public struct InventoryProblem: Error, Sendable, Hashable, Encodable {
-    /// Where in the document, as `hosts[2].address`; empty when the mistake concerns the whole file.
+    /// The path in the document, such as `hosts[2].address`; empty if the mistake concerns the
+    /// whole file.
     public let path: String
-    /// The line, counted from 1; nil when the mistake has no place in the text.
+    /// The line, counted from 1; nil if the mistake has no position in the text.
     public let line: Int?
     /// The column in Unicode scalars, counted from 1; nil like ``line``.
     public let column: Int?
-    /// What is wrong and what would be right.
+    /// What is wrong and what is expected.
     public let message: String
 
     init(path: String = "", at position: TextPosition? = nil, _ message: String) {
@@ -20,7 +21,7 @@ public struct InventoryProblem: Error, Sendable, Hashable, Encodable {
 }
 
 extension InventoryProblem {
-    /// `FILE:LINE:COLUMN: PATH: MESSAGE`, as far as there is each.
+    /// `FILE:LINE:COLUMN: PATH: MESSAGE`, without the parts that are missing.
     public func line(in file: String) -> String {
         var parts = [file]
         if let line, let column {
@@ -37,7 +38,7 @@ extension InventoryProblem {
     }
 }
 
-/// A place in a text, both counted from 1, columns in Unicode scalars.
+/// A position in a text: line and column, counted from 1, columns in Unicode scalars.
 package struct TextPosition: Sendable, Hashable {
     var line: Int
     var column: Int
@@ -47,7 +48,7 @@ package struct TextPosition: Sendable, Hashable {
 
 /// An inventory that cannot be used, with every mistake found in it.
 public struct InventoryError: ExplainedError {
-    /// The file as it was named, or its canonical path once it could be read.
+    /// The file as it was given, or its canonical path once it has been read.
     public let file: String
     /// Every mistake, in the order of the text; never empty.
     public let problems: [InventoryProblem]
@@ -58,7 +59,7 @@ public struct InventoryError: ExplainedError {
     public var attempt: String { "read the inventory \(file)" }
     /// Always nil: the file is on the operator's machine.
     public var host: String? { nil }
-    /// The number of mistakes, or the only one.
+    /// The number of mistakes and the first, or the only mistake.
     public var cause: String {
         guard problems.count == 1, let problem = problems.first else {
             return "\(problems.count) mistakes; the first: \(problems.first.map(line(for:)) ?? "none")"

@@ -1,16 +1,16 @@
 import Foundation
 import Yams
 
-/// A JSON value together with its place in the text.
+/// A JSON value and its position in the text.
 package struct JSONNode: Sendable, Hashable {
     let value: InventoryValue
     let position: TextPosition
 }
 
-/// A JSON value; objects keep their members in the order written, a key written twice included.
+/// A JSON value; objects keep their members in the order written, including duplicate keys.
 package enum InventoryValue: Sendable, Hashable {
     case string(String)
-    /// A number as it is spelled, so that nothing is rounded before a rule looks at it.
+    /// A number as it is written, so that nothing is rounded before a rule checks it.
     case number(String)
     case bool(Bool)
     case null
@@ -35,7 +35,7 @@ package enum InventoryValue: Sendable, Hashable {
     }
 }
 
-/// The type of a JSON value, as a schema names it.
+/// The type of a JSON value, named as in a JSON schema.
 package enum JSONKind: String, Sendable {
     case string, number, integer, boolean, null, array, object
 
@@ -64,8 +64,8 @@ extension InventoryValue: ExpressibleByArrayLiteral {
 extension JSONNode {
     /// Reads a whole JSON text.
     ///
-    /// Foundation decides whether it is JSON; Yams, to which JSON is nearly a subset of its own language, tells where
-    /// each value stands.
+    /// Foundation decides whether it is JSON; Yams, for which JSON is nearly a subset of YAML,
+    /// provides the position of each value.
     static func read(_ text: String) throws(InventoryProblem) -> JSONNode {
         try requireStrictJSON(text)
         let flow = try FlowText(json: text)
@@ -95,7 +95,8 @@ extension JSONNode {
         case .scalar(let scalar):
             value = .string(scalar.string)
         case .mapping:
-            // FlowText leaves braces only around nothing; every other object arrives as a sequence of pairs.
+            // FlowText leaves braces only for empty objects; every other object is a sequence of
+            // pairs here.
             value = .object([])
         case .sequence(let sequence):
             var elements: [JSONNode] = []
@@ -117,7 +118,8 @@ extension JSONNode {
         do {
             _ = try JSONSerialization.jsonObject(with: Data(text.utf8), options: [.fragmentsAllowed])
         } catch {
-            // Foundation gives the place only inside its sentence: "… around character 17.", a count of bytes.
+            // Foundation gives the position only in its message: "… around character 17.", counted
+            // in bytes.
             let sentence = (error as NSError).userInfo[NSDebugDescriptionErrorKey] as? String ?? "not JSON"
             let offset = sentence.firstMatch(of: /around character (\d+)/).flatMap { Int($0.1) }
             let what = sentence.prefix { $0 != "." }.replacing(/\ around character \d+/, with: "")
@@ -148,7 +150,7 @@ extension TextPosition {
         self.init(line: mark?.line ?? 1, column: mark?.column ?? 1)
     }
 
-    /// The place of the byte `offset` in `text`, or of its end when there are fewer bytes.
+    /// The position of the byte at `offset` in `text`, or of the end if there are fewer bytes.
     init(of offset: Int, in text: String) {
         self = .start
         let end = text.utf8.index(text.startIndex, offsetBy: offset, limitedBy: text.endIndex) ?? text.endIndex
@@ -159,7 +161,8 @@ extension TextPosition {
         }
     }
 
-    /// Moves past `scalar`; a carriage return, a line feed and both together are one line break each, as Yams has it.
+    /// Moves past `scalar`; a carriage return, a line feed, or both together are one line break, as
+    /// in Yams.
     mutating func advance(over scalar: Unicode.Scalar, after previous: Unicode.Scalar?) {
         switch scalar {
         case "\n" where previous == "\r": break

@@ -1,19 +1,19 @@
 /// Reads the members of one JSON object, collecting every mistake instead of stopping at the first.
 ///
-/// A member that is missing or wrong is reported and read as its rule's placeholder: the result of a reading with
+/// A member that is missing or wrong is reported and read as its rule's placeholder; a result with
 /// mistakes is never returned. Unknown keys are reported by ``finish()``.
 package final class ObjectReader {
     let session: ReadingSession
     let path: String
-    /// ``path`` with every index left out, as ``ReadingSession/Key`` has it.
+    /// ``path`` without indices, as in ``ReadingSession/Key``.
     private let pattern: String
     private var members: [String: JSONNode] = [:]
     private var keyPositions: [(key: String, position: TextPosition)] = []
     private var asked: [String] = []
-    /// Whether the object itself is absent, so that what it lacks is no further mistake.
+    /// Whether the object itself is absent, so that its missing members are not reported too.
     private let isAbsent: Bool
 
-    /// Reads `node`, which should be an object; nil means that it is absent.
+    /// Reads `node`, which should be an object; nil if it is absent.
     init(_ node: JSONNode?, path: String, pattern: String, session: ReadingSession) {
         self.session = session
         self.path = path
@@ -40,7 +40,7 @@ package final class ObjectReader {
         }
     }
 
-    /// Whether the object has `key`, right or wrong.
+    /// Whether the object has `key`, whether or not its value is valid.
     func has(_ key: String) -> Bool {
         members[key] != nil
     }
@@ -50,7 +50,7 @@ package final class ObjectReader {
         session.report(childPath(key), message)
     }
 
-    /// Reports when both or neither of two keys are there.
+    /// Reports a mistake unless exactly one of two keys is present.
     func requireOne(of first: String, _ second: String) {
         if has(first), has(second) {
             report(second, "must not be combined with \"\(first)\"; keep one of them")
@@ -59,7 +59,7 @@ package final class ObjectReader {
         }
     }
 
-    /// A member that must be there unless there is a `fallback`.
+    /// A member that is required unless there is a `fallback`.
     package func value<Value>(_ key: String, _ rule: Rule<Value>, default fallback: InventoryValue? = nil) -> Value {
         note(key, rule, isRequired: fallback == nil, fallback: fallback)
         guard let node = members[key] else {
@@ -78,7 +78,7 @@ package final class ObjectReader {
         return members[key].flatMap { convert($0.value, by: rule, at: childPath(key)) }
     }
 
-    /// An array of different scalars, one at least.
+    /// An array of distinct scalars, with at least one.
     package func list<Value>(_ key: String, of rule: Rule<Value>, default fallback: InventoryValue? = nil) -> [Value] {
         asked.append(key)
         session.note(
@@ -94,7 +94,7 @@ package final class ObjectReader {
         }
     }
 
-    /// An object that must be there if `isRequired`, and otherwise is read as if it were empty.
+    /// An object that is required if `isRequired`, and otherwise read as if it were empty.
     package func object<Value>(_ key: String, isRequired: Bool = false, _ build: (ObjectReader) -> Value) -> Value {
         noteObject(key, isRequired: isRequired)
         if isRequired, members[key] == nil {
@@ -112,7 +112,7 @@ package final class ObjectReader {
         return read(members[key], at: childPath(key), pattern: childPattern(key), build)
     }
 
-    /// An array of objects, one at least.
+    /// An array of objects, with at least one.
     package func objects<Value>(_ key: String, _ build: (ObjectReader) -> Value) -> [Value] {
         asked.append(key)
         session.note(.init(path: childPattern(key), kind: .array, isRequired: true, minimum: 1))
@@ -124,7 +124,7 @@ package final class ObjectReader {
         }
     }
 
-    /// An object whose keys are free but for `names`, and whose values are text.
+    /// An object with any keys that `names` accepts, whose values are strings.
     package func table(_ key: String, names: Rule<String>) -> [String: String] {
         noteObject(key, isRequired: false)
         guard let node = members[key] else {

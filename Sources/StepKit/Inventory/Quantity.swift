@@ -2,7 +2,7 @@ import Foundation
 
 /// An amount of a resource in Kubernetes' notation, such as `250m` or `512Mi`.
 public struct Quantity: Sendable, Hashable, Comparable, CustomStringConvertible {
-    /// The amount as it was written, which is what manifests carry.
+    /// The amount as it was written, which is used in manifests.
     public let description: String
     private let amount: Decimal
 
@@ -11,7 +11,7 @@ public struct Quantity: Sendable, Hashable, Comparable, CustomStringConvertible 
         "Ki": 1024, "Mi": 1_048_576, "Gi": 1_073_741_824, "Ti": 1_099_511_627_776,
     ]
 
-    /// Reads an amount; nil when it is malformed.
+    /// Reads an amount; nil if it is malformed.
     public init?(_ text: String) {
         guard let match = text.wholeMatch(of: /([0-9]{1,15}(\.[0-9]{1,3})?)(m|k|M|G|T|Ki|Mi|Gi|Ti|)/),
             let number = Decimal(string: String(match.1), locale: Locale(identifier: "en_US_POSIX")),
@@ -40,12 +40,12 @@ public struct Quantity: Sendable, Hashable, Comparable, CustomStringConvertible 
         left.amount == right.amount
     }
 
-    /// Feeds the amount alone to `hasher`.
+    /// Hashes only the amount.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(amount)
     }
 
-    /// Whether nothing is asked for at all.
+    /// Whether the amount is zero.
     var isZero: Bool { amount == 0 }
 }
 
@@ -63,7 +63,8 @@ extension Rule<Quantity> {
     /// Memory: `512Mi`, `2Gi`.
     package static var memory: Rule {
         .string(placeholder: .placeholder) { (text) throws(Mistake) in
-            // A bare number or `m` would be bytes or thousandths of them: legal, and always a slip of the hand.
+            // A bare number or `m` would be bytes or thousandths of them: legal, but always a
+            // mistake.
             guard let quantity = Quantity(text), text.contains(/[kMGTi]$/), !quantity.isZero else {
                 throw Mistake("must be an amount of memory such as 512Mi or 2Gi, not \(shown(text))")
             }

@@ -1,6 +1,7 @@
-/// What the reading of one inventory has gathered: mistakes, places, and which keys were asked for.
+/// What was collected while reading one inventory: mistakes, positions, and the keys that were
+/// read.
 package final class ReadingSession {
-    /// One key the decoder asked for, to be compared with the published schema.
+    /// A key that the decoder reads, for comparison with the published schema.
     struct Key: Hashable {
         var path: String
         var kind: JSONKind
@@ -8,11 +9,11 @@ package final class ReadingSession {
         var fallback: InventoryValue?
         var choices: [String]?
         var range: ClosedRange<Int>?
-        /// The least number of elements of an array.
+        /// The minimum number of elements of an array.
         var minimum: Int?
     }
 
-    /// Where relative paths begin.
+    /// The folder against which relative paths are resolved.
     let folder: String
     /// What `~` expands to.
     let home: String
@@ -33,32 +34,32 @@ package final class ReadingSession {
         keys.append(key)
     }
 
-    /// Remembers where `path` stands.
+    /// Remembers the position of `path`.
     func place(_ path: String, at position: TextPosition) {
         positions[path] = position
     }
 
-    /// Adds a mistake at `path`, at its place in the text or that of what should contain it.
+    /// Adds a mistake at `path`, with its position in the text or that of what should contain it.
     package func report(_ path: String, _ message: String) {
         report(path, at: nil, message)
     }
 
-    /// Adds a mistake at `path`, which stands at `position` if that is known.
+    /// Adds a mistake at `path`, with `position` if that is known.
     func report(_ path: String, at position: TextPosition?, _ message: String) {
         problems.append(InventoryProblem(path: path, at: position ?? nearestPosition(to: path), message))
     }
 
-    /// Whether nothing was found wrong with `path` itself, so that comparing it with others makes sense.
+    /// Whether `path` itself is valid, so that it can be compared with other values.
     package func isSound(_ path: String) -> Bool {
         !problems.contains { $0.path == path }
     }
 
-    /// Whether all of `paths` are sound.
+    /// Whether all of `paths` are valid.
     package func areSound(_ paths: String...) -> Bool {
         paths.allSatisfy(isSound)
     }
 
-    /// The line `path` stands on, for messages that point from one place to another.
+    /// The line of `path`, for messages that refer to another place.
     func line(of path: String) -> Int {
         nearestPosition(to: path)?.line ?? 1
     }

@@ -1,8 +1,8 @@
-/// The longest name that is one label of a host name, and the longest PostgreSQL identifier, in bytes.
+/// The maximum length of a label of a host name, and of a PostgreSQL identifier, in bytes.
 private let longestLabel = 63
 
 extension Rule<String> {
-    /// Any string without a NUL, which neither an environment nor PostgreSQL can hold.
+    /// Any string without NUL, which neither an environment variable nor PostgreSQL can contain.
     package static var anyText: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             if text.unicodeScalars.contains("\0") {
@@ -12,7 +12,7 @@ extension Rule<String> {
         }
     }
 
-    /// A string that is neither empty nor holds control characters.
+    /// A string that is not empty and contains no control characters.
     package static var line: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in try requireLine(text) }
     }
@@ -58,7 +58,7 @@ extension Rule<String> {
                 throw Mistake("must be written without brackets, as \(text.dropFirst().dropLast())")
             }
             let lastLabel = text.split(separator: ".", omittingEmptySubsequences: false).last ?? ""
-            // What ends in a number can only have been meant as an address: no top-level domain does.
+            // A text that ends with a number must be meant as an address: no top-level domain does.
             guard !text.contains(":"), !lastLabel.allSatisfy(\.isNumber) else {
                 throw Mistake("must be an IP address or a host name, not \(shown(text))")
             }
@@ -67,7 +67,7 @@ extension Rule<String> {
         }
     }
 
-    /// `host` or `host:port`, as image references begin with.
+    /// `host` or `host:port`, as at the beginning of an image reference.
     package static var registryServer: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             guard ImageReference.isRegistry(text) else {
@@ -87,7 +87,8 @@ extension Rule<String> {
         }
     }
 
-    /// The name of a Redis user, unescaped in REDIS_URL, because redis-rb decodes no `%40`.
+    /// The name of a Redis user that needs no escaping in REDIS_URL, since redis-rb does not decode
+    /// `%40`.
     package static var redisUser: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             guard text.wholeMatch(of: /[A-Za-z0-9._~\-]+/) != nil else {
@@ -99,7 +100,7 @@ extension Rule<String> {
         }
     }
 
-    /// A PostgreSQL identifier: at most 63 bytes, since the server silently cuts longer ones.
+    /// A PostgreSQL identifier: at most 63 bytes, since the server silently truncates longer ones.
     package static var identifier: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             _ = try requireLine(text)
@@ -156,7 +157,7 @@ extension Rule<String> {
         }
     }
 
-    /// The address of an HTTP service: scheme, host and perhaps a port, nothing else.
+    /// The address of an HTTP service: scheme, host and optional port, nothing else.
     package static var endpoint: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             guard let match = text.wholeMatch(of: /https?:\/\/([A-Za-z0-9.\-]+|\[[0-9a-fA-F:.]+\])(:([0-9]{1,5}))?/),

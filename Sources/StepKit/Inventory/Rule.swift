@@ -1,9 +1,9 @@
-/// What one value of the inventory must be: its JSON type, and how it becomes a Swift value.
+/// The rule for a value of the inventory: its JSON type, and its conversion to a Swift value.
 package struct Rule<Value> {
     let kind: JSONKind
     let choices: [String]?
     package let range: ClosedRange<Int>?
-    /// The placeholder for a value that was reported as missing or wrong.
+    /// The value to use in place of one that was reported as missing or wrong.
     let placeholder: Value
     package let read: (InventoryValue) throws(Mistake) -> Value
 
@@ -20,7 +20,8 @@ package struct Rule<Value> {
     }
 }
 
-/// What a value begins with that `runner inventory import` could not know; the rest says what belongs there.
+/// The beginning of a value that `runner inventory import` could not know; the rest describes what
+/// to fill in.
 let blank = "FILL IN: "
 
 /// Why a value violates a rule.

@@ -1,22 +1,23 @@
-/// `text` in quotes for a message: control characters escaped, and cut when it is long.
+/// `text` in quotes for a message: control characters are escaped, and long text is truncated.
 package func shown(_ text: String) -> String {
     (text.count > 60 ? text.prefix(60) + "…" : text).debugDescription
 }
 
-/// `value` in upper-case hexadecimal, filled up with zeros to `digits`.
+/// `value` in upper-case hexadecimal, padded with zeros to `digits`.
 func hexadecimal(_ value: UInt32, digits: Int) -> String {
     let text = String(value, radix: 16, uppercase: true)
     return String(repeating: "0", count: max(0, digits - text.count)) + text
 }
 
-/// The one of `candidates` that `word` is most likely a misspelling of, or nil when none is near.
+/// The one of `candidates` that `word` most likely is a misspelling of; nil if none is close.
 func suggestion(for word: String, among candidates: [String]) -> String? {
     let near = candidates.map { (candidate: $0, distance: editDistance(from: word.lowercased(), to: $0.lowercased())) }
     let best = near.min { $0.distance < $1.distance }
     return best.flatMap { $0.distance <= max(1, min(3, word.count / 3)) ? $0.candidate : nil }
 }
 
-/// The number of insertions, deletions, substitutions and swaps of neighbours that turn one word into the other.
+/// The number of insertions, deletions, substitutions and swaps of neighbours that turn one word
+/// into the other.
 private func editDistance(from first: String, to second: String) -> Int {
     let (left, right) = (Array(first), Array(second))
     var rows = [Array(0...right.count)]

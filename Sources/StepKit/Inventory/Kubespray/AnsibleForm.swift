@@ -1,9 +1,10 @@
-/// What an Ansible inventory is written in, as far as it cannot be read here.
+/// Recognises Ansible inventories in formats that cannot be read here.
 enum AnsibleForm {
-    /// What everything that Ansible Vault has encrypted begins with.
+    /// The beginning of everything that Ansible Vault has encrypted.
     static let vaultHeader = "$ANSIBLE_VAULT;"
 
-    /// Why `text`, the contents of `file`, is no inventory in YAML, and the command that makes one of it.
+    /// Why `text`, the contents of `file`, is not an inventory in YAML, and the command that
+    /// converts it.
     static func objection(to text: String, file: String) -> InventoryProblem? {
         let quoted = ShellWord.quoteIfNeeded(file)
         if text.hasPrefix(vaultHeader) {
@@ -19,13 +20,15 @@ enum AnsibleForm {
                 + "`ansible-inventory -i \(quoted) --list --yaml > \(output(of: file))`, and import that file")
     }
 
-    /// Where the first line stands that is a group's heading or a host of an INI inventory; nil for what may be YAML.
+    /// The position of the first line that is a group heading or a host of an INI inventory; nil if
+    /// the text may be YAML.
     private static func startOfINI(_ text: String) -> TextPosition? {
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let words = line.drop(while: \.isWhitespace)
             if words.isEmpty || words.hasPrefix("#") || words.hasPrefix(";") { continue }
             let isHeading = words.wholeMatch(of: /\[[A-Za-z0-9_.\-]+(:(vars|children))?\]\s*([#;].*)?/) != nil
-            // A host by itself, or with variables; YAML's mapping would have a colon and a blank, or end with a colon.
+            // A host by itself, or with variables; a YAML mapping would contain a colon and a
+            // space, or end with a colon.
             let isHost =
                 words.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9_.\-\[\]:]*(\s+[A-Za-z_][A-Za-z0-9_]*\s*=.*)?\s*/) != nil
                 && !words.contains(/:(\s|$)/)

@@ -1,8 +1,9 @@
 import Yams
 
-/// What an Ansible inventory in YAML says: its hosts, with the groups they are in and the variables that apply to them.
+/// The hosts of an Ansible inventory in YAML, with their groups and the variables that apply to
+/// them.
 struct AnsibleInventory {
-    /// A variable's value as it is written, and where.
+    /// A variable's value as it is written, and its location.
     struct Variable {
         let text: String
         /// `all.hosts.node1.ip`.
@@ -17,9 +18,9 @@ struct AnsibleInventory {
         let name: String
         let path: String
         let position: TextPosition
-        /// The groups it is in, those around them included.
+        /// The groups that it is in, including their parents.
         let groups: Set<String>
-        /// Host variables, and below them those of its groups, the innermost first.
+        /// Host variables, then the variables of its groups, the innermost first.
         let variables: [String: Variable]
 
         /// The first of `names` that is set.
@@ -28,10 +29,10 @@ struct AnsibleInventory {
         }
     }
 
-    /// The hosts in the order first written.
+    /// The hosts, in the order in which they first occur.
     let hosts: [Host]
 
-    /// Reads the YAML `text`; what is wrong with it goes to `report`.
+    /// Reads the YAML `text`; mistakes are passed to `report`.
     init(_ text: String, report: (InventoryProblem) -> Void) {
         var tree = AnsibleTree()
         do {

@@ -1,6 +1,7 @@
 import Yams
 
-/// The groups of an Ansible inventory as they are written: each may appear in several places, and only be referenced in some.
+/// The groups of an Ansible inventory as written: a group may appear in several places, in some of
+/// them only by name.
 struct AnsibleTree {
     private struct Group {
         var hosts: Set<String> = []
@@ -17,7 +18,7 @@ struct AnsibleTree {
 
     mutating func readRoot(_ root: Node) {
         for (key, node) in members(of: root, at: "") {
-            // Every group is in this one, whether it says so or not.
+            // Every group is in `all`, whether or not it is listed there.
             readGroup(key.name, from: node, in: key.name == "all" ? nil : "all", at: key.name, depth: 1)
         }
     }
@@ -67,7 +68,7 @@ struct AnsibleTree {
         hostVariables[name, default: [:]].merge(variables(of: node, at: path)) { _, new in new }
     }
 
-    /// The hosts, with what their groups say about them.
+    /// The hosts, with the variables of their groups.
     mutating func hosts() -> [AnsibleInventory.Host] {
         let depths = self.depths()
         return order.compactMap { name in
@@ -79,7 +80,7 @@ struct AnsibleTree {
                 around.formUnion(news)
             }
             var variables = hostVariables[name] ?? [:]
-            // As Ansible has it: the deeper group wins, and of two equally deep ones the later name.
+            // As in Ansible: the deeper group wins, and of two equally deep ones the later name.
             for group in around.sorted(by: { (depths[$0] ?? 0, $0) > (depths[$1] ?? 0, $1) }) {
                 variables.merge(groups[group]?.variables ?? [:]) { own, _ in own }
             }
@@ -88,7 +89,7 @@ struct AnsibleTree {
         }
     }
 
-    /// How deep each group lies; groups that contain each other are a mistake.
+    /// The depth of each group; groups that contain each other are a mistake.
     private mutating func depths() -> [String: Int] {
         var depths: [String: Int] = [:]
         for round in 0...groups.count {
@@ -111,7 +112,7 @@ struct AnsibleTree {
     private mutating func variables(of node: Node, at path: String) -> [String: AnsibleInventory.Variable] {
         var result: [String: AnsibleInventory.Variable] = [:]
         for (key, value) in members(of: node, at: path) {
-            // Lists and tables (labels, taints) are nothing that an inventory of ours has.
+            // Lists and mappings (labels, taints) have no place in our inventory.
             guard value.isVaulted || value.scalar != nil, !value.isTagged(.null) else { continue }
             result[key.name] = .init(
                 text: value.scalar?.string ?? "", path: "\(path).\(key.name)", position: TextPosition(value.mark),
@@ -120,7 +121,7 @@ struct AnsibleTree {
         return result
     }
 
-    /// The members of a mapping, those of merged ones included; of nothing, none.
+    /// The members of a mapping, including those of merged ones; none if it is empty.
     private mutating func members(of node: Node, at path: String) -> [(key: Key, node: Node)] {
         guard case .mapping(let mapping) = node else {
             if !node.isTagged(.null) {
@@ -157,7 +158,8 @@ struct AnsibleTree {
 extension Node {
     fileprivate func isTagged(_ name: Tag.Name) -> Bool { tag.rawValue == name.rawValue }
 
-    /// Whether Ansible Vault has encrypted it: as people write it, as `ansible-inventory` prints it, or without its tag.
+    /// Whether Ansible Vault has encrypted it: as people write it, as `ansible-inventory` prints
+    /// it, or without the tag.
     fileprivate var isVaulted: Bool {
         tag.rawValue == "!vault" || mapping?["__ansible_vault"] != nil
             || scalar?.string.hasPrefix(AnsibleForm.vaultHeader) == true

@@ -1,8 +1,8 @@
-/// An inventory in the making: a document to begin with, and the hosts of kubespray in it.
+/// An inventory being built: a document to start from, and kubespray's hosts in it.
 struct InventoryDraft {
     private(set) var root: InventoryValue
     private(set) var notes: [InventoryProblem] = []
-    /// Where in the YAML a value of the document comes from.
+    /// The place in the YAML that a value of the document comes from.
     var origins: [String: (path: String, position: TextPosition)] = [:]
 
     init(base: InventoryValue, sections: [String], hosts found: KubesprayHosts) {
@@ -15,7 +15,7 @@ struct InventoryDraft {
     }
 
     func has(_ path: String) -> Bool {
-        // Either of the two says which key is offered.
+        // Either of the two determines the key that is offered.
         root[path] != nil && root[path] != .object([]) || path == "ssh.key" && root["ssh.agent"] != nil
     }
 
@@ -25,7 +25,7 @@ struct InventoryDraft {
         root[path] = isList ? .texts(text.split(separator: ",").map(String.init)) : .string(text)
     }
 
-    /// `problem`, which is one of the document, where it comes from in the YAML.
+    /// `problem`, a mistake in the document, at the place in the YAML that it comes from.
     func inYAML(_ problem: InventoryProblem) -> InventoryProblem {
         var path = Substring(problem.path)
         while origins[String(path)] == nil, let cut = path.lastIndex(where: { $0 == "." || $0 == "[" }) {
@@ -45,7 +45,7 @@ struct InventoryDraft {
         let common = (user: mostFrequent(users) ?? user, port: mostFrequent(ports) ?? port)
         let via = commonWay(hosts)
         let formerBecome = root["ssh.become"]
-        // It has no meaning for root.
+        // It has no effect for root.
         let becomes = zip(hosts, users).map { host, user in user == "root" ? nil : host.becomes }
         let become = mostFrequent(becomes.compactMap(\.self)) ?? false
         root["ssh.become"] = become ? .string(Inventory.Become.sudo.rawValue) : nil
@@ -75,7 +75,7 @@ struct InventoryDraft {
         root["hosts"] = .array(
             written
                 + kept.map { entry in
-                    // What was common to the hosts of the inventory that is followed is theirs still.
+                    // Defaults of the --like inventory still apply to its hosts.
                     var value = entry.value
                     if value["user"] == nil, user != common.user { value["user"] = .string(user) }
                     if value["become"] == nil, formerBecome?.text != root["ssh.become"]?.text {
@@ -86,7 +86,7 @@ struct InventoryDraft {
                 })
     }
 
-    /// The hosts outside Kubernetes of the inventory that is followed, of which kubespray knows nothing.
+    /// The hosts outside Kubernetes in the --like inventory, which kubespray does not know.
     private mutating func keptHosts(besides hosts: [KubesprayHosts.Host]) -> [JSONNode] {
         guard case .array(let old) = root["hosts"] else { return [] }
         let taken = Set(hosts.map(\.name) + hosts.map(\.address))
@@ -106,7 +106,7 @@ struct InventoryDraft {
         }
     }
 
-    /// The jump host of all hosts but itself, if they have one.
+    /// The jump host that all other hosts use, if there is one.
     private func commonWay(_ hosts: [KubesprayHosts.Host]) -> String? {
         guard let via = mostFrequent(hosts.compactMap(\.via)) else { return nil }
         return hosts.allSatisfy { $0.via == via || $0.name == via } ? via : nil

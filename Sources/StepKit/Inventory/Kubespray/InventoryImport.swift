@@ -5,22 +5,22 @@ import Foundation
     import Glibc
 #endif
 
-/// Makes an inventory of a kubespray `hosts.yaml`.
+/// Makes an inventory from a kubespray `hosts.yaml`.
 ///
-/// What that file does not know comes from given values, then from another inventory; what neither says is written as something
-/// to be filled in, which no command but this one accepts.
+/// Values that are not in that file come from the given values, then from another inventory. What
+/// is in neither is written as a blank to be filled in, which only this command accepts.
 public struct InventoryImport: Sendable {
     /// The text of an inventory, and what to know about it.
     public struct Result: Sendable {
         /// The inventory.
         public let text: String
-        /// What was left out, or is not as Ansible has it; with its place in the YAML.
+        /// What was left out or differs from Ansible, with its location in the YAML.
         public let notes: [InventoryProblem]
         /// The keys that are still to be filled in.
         public let blanks: [String]
     }
 
-    /// What must be given to the import, in the order of the document.
+    /// The keys that the import must be given, in the order of the document.
     private static func keys(for modules: [Module]) -> [ImportedKey] {
         [
             ImportedKey("name", hint: "the platform's name"),
@@ -34,7 +34,7 @@ public struct InventoryImport: Sendable {
             + modules.flatMap { $0.section?.importedKeys ?? [] }
             + [ImportedKey("firewall.policy", hint: "disabled, allow-pod-network or leave")]
     }
-    /// What ``init(values:like:folder:for:)`` takes values for.
+    /// The keys for which ``init(values:like:folder:for:)`` accepts values.
     public static func settableKeys(for modules: [Module]) -> [String] {
         keys(for: modules).map(\.path) + ["ssh.agent"]
     }
@@ -46,7 +46,7 @@ public struct InventoryImport: Sendable {
     private let folder: String
     private let modules: [Module]
 
-    /// Takes `values` for keys, then those of the inventory in the file `like`; the result, an inventory for
+    /// Uses `values`, then those of the inventory in the file `like`; the result, an inventory for
     /// `modules`, will be in `folder`.
     ///
     /// Blocks on the file: call it off the cooperative pool.
@@ -87,7 +87,7 @@ public struct InventoryImport: Sendable {
         }
     }
 
-    /// Converts the YAML text of `file`; all mistakes in it are reported together.
+    /// Converts the YAML text of `file`; all its mistakes are reported together.
     public func convert(_ yaml: String, file: String) throws(InventoryError) -> Result {
         if let objection = AnsibleForm.objection(to: yaml, file: file) { throw failure(of: file, [objection]) }
         let found = KubesprayHosts(yaml: yaml)
@@ -119,7 +119,8 @@ public struct InventoryImport: Sendable {
             text: text, notes: (found.notes + draft.notes).sorted(by: InventoryProblem.isEarlier), blanks: blanks)
     }
 
-    /// Puts `text` into the file at the absolute `path`, whole or not at all; one that exists stays unless `isForced`.
+    /// Writes `text` to the file at the absolute `path` atomically; an existing file is kept unless
+    /// `isForced`.
     ///
     /// Blocks on the file: call it off the cooperative pool.
     public static func write(_ text: String, to path: String, isForced: Bool) throws(StepFailure) {
@@ -153,7 +154,7 @@ public struct InventoryImport: Sendable {
 }
 
 extension KubesprayHosts {
-    /// What the YAML says about a key of ours outside `hosts`.
+    /// The YAML's value for a key of our inventory outside `hosts`.
     fileprivate func value(of path: String) -> AnsibleInventory.Variable? {
         switch path {
         case "ssh.key": hosts.lazy.compactMap(\.key).first
@@ -165,7 +166,7 @@ extension KubesprayHosts {
 }
 
 extension InventoryValue {
-    /// The same document in another folder: relative paths at `keys` are made absolute.
+    /// The same document for another folder: relative paths at `keys` are made absolute.
     fileprivate func withPaths(_ keys: [String], from folder: String, to other: String) -> InventoryValue {
         guard folder != other else { return self }
         func moved(_ value: InventoryValue) -> InventoryValue {

@@ -1,8 +1,8 @@
 import Foundation
 
-/// Building a JSON document whose members keep their order, for people to read and edit.
+/// Builds a JSON document whose members keep their order, for people to read and edit.
 extension InventoryValue {
-    /// The member at `path`, or nil where there is none.
+    /// The member at `path`; nil if there is none.
     subscript(path: String) -> InventoryValue? {
         get {
             path.split(separator: ".").reduce(self as InventoryValue?) { value, key in
@@ -13,7 +13,7 @@ extension InventoryValue {
         set { set(path.split(separator: ".")[...], to: newValue) }
     }
 
-    /// A list of texts.
+    /// An array of strings.
     static func texts(_ texts: [String]) -> InventoryValue {
         .array(texts.map { JSONNode(value: .string($0), position: .start) })
     }
@@ -37,7 +37,7 @@ extension InventoryValue {
         self = .object(members)
     }
 
-    /// The document as text: what is short on one line, everything else indented by two spaces.
+    /// The document as text: short values on one line, everything else indented by two spaces.
     func written(indent: String = "") throws -> String {
         let line = try flat()
         if indent.utf8.count + line.utf8.count <= 100, isSimple { return line }
@@ -55,7 +55,8 @@ extension InventoryValue {
         }
     }
 
-    /// Whether it may stand on one line: no objects in it, and in an object no lists but short ones.
+    /// Whether it may be written on one line: it contains no objects, and an object only short
+    /// arrays.
     private var isSimple: Bool {
         switch self {
         case .array(let nodes): nodes.allSatisfy { $0.value.kind != .object }

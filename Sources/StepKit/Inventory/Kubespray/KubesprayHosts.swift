@@ -1,4 +1,4 @@
-/// The hosts of a kubespray inventory as ours has them.
+/// The hosts of a kubespray inventory, converted for our inventory.
 struct KubesprayHosts {
     /// One host, and where each of its values was found.
     struct Host {
@@ -6,26 +6,26 @@ struct KubesprayHosts {
         let address: String
         let roles: [String]
         let user: String?
-        /// Whether Ansible becomes root there.
+        /// Whether Ansible becomes root on it.
         let becomes: Bool
         let port: Int?
         let key: AnsibleInventory.Variable?
         fileprivate(set) var via: String?
-        /// Where the host stands under "", and its values under their own names.
+        /// The location of the host under "", and of its values under their own names.
         let origins: [String: (path: String, position: TextPosition)]
     }
 
     private(set) var hosts: [Host] = []
     private(set) var problems: [InventoryProblem] = []
-    /// What an operator should know that is no mistake.
+    /// What an operator should know, other than mistakes.
     private(set) var notes: [InventoryProblem] = []
-    /// Variables of the cluster, as the first master has them.
+    /// Variables of the cluster, with the values of the first master.
     private(set) var clusterVariables: [String: AnsibleInventory.Variable] = [:]
 
     private static let masterGroups = ["kube_control_plane", "kube-control-plane", "kube_master", "kube-master"]
     private static let workerGroups = ["kube_node", "kube-node"]
     private static let bastionGroup = "bastion"
-    /// The variables whose values end in the inventory.
+    /// The variables whose values are used in the inventory.
     private static let variablesRead = [
         "ansible_host", "ansible_ssh_host", "access_ip", "ip", "ansible_port", "ansible_ssh_port", "ansible_user",
         "ansible_ssh_user", "ansible_ssh_private_key_file", "ansible_private_key_file", "ansible_ssh_common_args",
@@ -86,7 +86,8 @@ struct KubesprayHosts {
         noteDifferences(of: host, address: address)
     }
 
-    /// Reports each vaulted variable that is needed: what cannot be read must not be taken for missing.
+    /// Reports each vaulted variable that is needed: a value that cannot be read must not be
+    /// treated as missing.
     private mutating func refuseVaulted(_ host: AnsibleInventory.Host) {
         for name in Self.variablesRead {
             guard let variable = host.variables[name], variable.isVaulted else { continue }
@@ -94,12 +95,12 @@ struct KubesprayHosts {
                 path: variable.path, at: variable.position,
                 "is vaulted, and the runner has no vault password: show the value with `ansible -i FILE \(host.name) "
                     + "-m debug -a var=\(name) --ask-vault-pass`, and write it in plain text")
-            // What a group says is said once, not once a host.
+            // A group's variable is reported once, not once per host.
             if !problems.contains(where: { $0.path == problem.path }) { problems.append(problem) }
         }
     }
 
-    /// Says where the runner does otherwise than Ansible would.
+    /// Notes where the runner differs from Ansible.
     private mutating func noteDifferences(of host: AnsibleInventory.Host, address: AnsibleInventory.Variable?) {
         if host.variable("ansible_host", "ansible_ssh_host") == nil, let address {
             note("is taken as the address, since there is no ansible_host", of: address.path, at: address.position)
@@ -132,7 +133,7 @@ struct KubesprayHosts {
         return true
     }
 
-    /// A jump host that `host`'s SSH arguments plainly name, or else the only bastion.
+    /// Sets the jump host that the SSH arguments of `host` clearly name, or else the only bastion.
     private mutating func findWay(to host: AnsibleInventory.Host) {
         guard let index = hosts.firstIndex(where: { $0.name == host.name }) else { return }
         let bastions = hosts.filter { $0.roles == ["operator"] }
@@ -163,7 +164,8 @@ struct KubesprayHosts {
         }
     }
 
-    /// The host that `-J [user@]host[:port]` or `ProxyJump` names, where it is one of these, reached in the very same way.
+    /// The host that `-J [user@]host[:port]` or `ProxyJump` names, if it is one of these with the
+    /// same user and port.
     private func jumpHost(in arguments: String) -> Host? {
         let plain =
             /(?:^|\s)(?:-J\s*|-o\s*["']?ProxyJump[=\s]\s*)(?:([^\s@,"']+)@)?([^\s@,:"']+)(?::([0-9]+))?["']?(?:\s|$)/
@@ -177,7 +179,7 @@ struct KubesprayHosts {
 
     private mutating func note(_ message: String, of path: String, at position: TextPosition) {
         let note = InventoryProblem(path: path, at: position, message)
-        // What a group says is said once, not once a host.
+        // A group's variable is reported once, not once per host.
         if !notes.contains(note) { notes.append(note) }
     }
 }
