@@ -1,12 +1,12 @@
 public import Kubernetes
 
-/// A step that owns cluster objects, perhaps besides other things.
+/// A step that owns cluster objects, possibly among other things.
 public protocol ObjectOwner: Step {
-    /// The objects as they shall be; check, apply and verify all derive from it.
+    /// The desired objects; check, apply and verify all derive from them.
     func desired(_ site: SiteReader) async throws -> [any Manifest]
 }
 
-/// A step that only owns cluster objects: its desired state is all it needs to say.
+/// A step that only owns cluster objects: it needs only their desired state.
 public protocol ObjectStep: ObjectOwner {}
 
 extension ObjectStep {
@@ -20,24 +20,24 @@ extension ObjectStep {
         try await site.apply(desired(site.reader))
     }
 
-    /// Proves that the cluster now holds the desired objects.
+    /// Verifies that the cluster now has the desired objects.
     public func verify(_ site: SiteReader) async throws {
         try await site.cluster.prove(desired(site))
     }
 }
 
 extension SiteWriter {
-    /// Applies what `desired` says to the cluster's objects; waits are reported.
+    /// Applies `desired` to the cluster, and reports what it waits for.
     public func apply(_ desired: [any Manifest]) async throws {
         try await cluster.apply(desired, telling: { reader.reporter.says($0, left: $1) })
     }
 }
 
 extension ClusterReader {
-    /// Throws unless the cluster holds `desired`, naming what still differs.
+    /// Throws unless the cluster has the objects in `desired`, naming what still differs.
     ///
-    /// Looks again for some seconds: a comparison is a read and a dry run, and between the two a controller may write what
-    /// belongs to a new object, such as a Deployment's revision.
+    /// Compares repeatedly for some seconds: a comparison is a read and a dry run, and between the
+    /// two a controller may write to a new object, such as a Deployment's revision.
     public func prove(_ desired: [any Manifest]) async throws {
         var missing: [Change] = []
         let isProved = try await poll(within: .seconds(10)) { _ in
@@ -48,7 +48,7 @@ extension ClusterReader {
             throw StepFailure(
                 "verify that the applied objects are in place", host: hostName,
                 cause: "the API server accepted them, but now shows: \(missing.map(\.summary).joined(separator: "; "))",
-                remedy: "something else changes these objects at the same time: find it by the field manager's name")
+                remedy: "find out what else changes these objects at the same time, by the field manager's name")
         }
     }
 }

@@ -1,6 +1,7 @@
-/// Calls `look` until it returns true or `limit` is over; returns whether it did.
+/// Calls `look` until it returns true or `limit` has passed; returns whether it did.
 ///
-/// `look` gets the time that is left. It is called at least once, and a last time at the end of the limit.
+/// `look` is passed the remaining time. It is called at least once, and a last time at the end of
+/// the limit.
 public func poll(
     within limit: Duration, every interval: Duration = .milliseconds(500), _ look: (Duration) async throws -> Bool
 ) async throws -> Bool {

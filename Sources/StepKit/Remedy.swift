@@ -1,4 +1,5 @@
-/// What the operator should do next: a command of `runner`, words, or words with commands in them.
+/// What the operator should do next: a command of `runner`, plain text, or text that contains
+/// commands.
 ///
 /// It names steps by their type and knows no module's number. The site of a run renders it with the number of
 /// that run's module: `site.remedy("free space on the server, then \(.run)")`.
@@ -17,9 +18,9 @@ public indirect enum Remedy: Sendable, Hashable {
     case plan
     /// Check everything that the module needs.
     case doctor
-    /// Something that a person does, in words.
+    /// Something else to do, as text.
     case fix(String)
-    /// Words and commands, one after the other.
+    /// Text and commands, joined.
     case sentence([Remedy])
 
     /// Run the module from `step` on; see ``runFrom(_:)``.
@@ -40,33 +41,33 @@ public indirect enum Remedy: Sendable, Hashable {
         }
     }
 
-    /// One after the other, as strings are joined.
+    /// Joins two remedies, like strings.
     public static func + (first: Remedy, second: Remedy) -> Remedy { .sentence([first, second]) }
 }
 
 extension Remedy: ExpressibleByStringInterpolation {
-    /// Words alone.
+    /// Plain text.
     public init(stringLiteral words: String) { self = .fix(words) }
 
-    /// Words with commands in them.
+    /// Text that contains commands.
     public init(stringInterpolation interpolation: StringInterpolation) {
         self = .sentence(interpolation.parts)
     }
 
-    /// Gathers the parts of a literal.
+    /// Collects the parts of a literal.
     public struct StringInterpolation: StringInterpolationProtocol {
         var parts: [Remedy] = []
 
-        /// Begins with nothing.
+        /// Starts empty.
         public init(literalCapacity: Int, interpolationCount: Int) {}
 
-        /// Adds words.
+        /// Adds text.
         public mutating func appendLiteral(_ words: String) { parts.append(.fix(words)) }
 
         /// Adds a command.
         public mutating func appendInterpolation(_ remedy: Remedy) { parts.append(remedy) }
 
-        /// Adds a value in words.
+        /// Adds a value as text.
         public mutating func appendInterpolation(_ value: some Any) { parts.append(.fix("\(value)")) }
     }
 }
@@ -78,7 +79,7 @@ extension DefaultStringInterpolation {
 }
 
 extension SiteReader {
-    /// What to tell the operator of this run, its commands in back quotes.
+    /// The remedy as text for this run's operator, with its commands in backquotes.
     public func remedy(_ remedy: Remedy) -> String { remedy.text(forModule: module.number) }
 
     /// A command of this run's module, for a line of its own.

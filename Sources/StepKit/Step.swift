@@ -1,6 +1,7 @@
 public import ClientKit
 
-/// The name of a step, taken from the old script it replaces; never renamed once shipped, since checkpoints and audit logs carry it.
+/// The name of a step, taken from the script that it replaces; never changed once shipped, since
+/// checkpoints and audit logs contain it.
 public struct StepID: Hashable, Sendable, Codable, ExpressibleByStringLiteral, CustomStringConvertible {
     /// The name itself: `11_ct_00_setup_credentials`.
     public let rawValue: String
@@ -37,12 +38,12 @@ public enum Finding: Sendable, Hashable {
     /// These changes are missing; never empty.
     case drifted([Change])
 
-    /// ``inPlace`` when there is nothing to change.
+    /// ``inPlace`` if there is nothing to change.
     public init(changes: [Change]) {
         self = changes.isEmpty ? .inPlace : .drifted(changes)
     }
 
-    /// The changes that are missing, none when in place.
+    /// The missing changes; none if it is in place.
     public var changes: [Change] {
         switch self {
         case .inPlace: []
@@ -53,24 +54,25 @@ public enum Finding: Sendable, Hashable {
 
 /// One idempotent unit of a module.
 ///
-/// The engine calls `check`; where that finds drift, `apply` and then `verify`; and writes the checkpoint itself. A step holds
-/// no state, prints nothing, waits only with a deadline, and may be started again at any point.
+/// The engine calls `check`; where that finds drift, `apply` and then `verify`; and writes the
+/// checkpoint itself. A step has no state, prints nothing, waits only with a deadline, and may be
+/// started again at any point.
 public protocol Step: Sendable {
     /// The step's name.
     var id: StepID { get }
-    /// What the step is for, in one phrase.
+    /// What the step does, in one phrase.
     var summary: String { get }
     /// Whether the step changes nothing itself: it verifies the result of the steps before it.
     var isProof: Bool { get }
     /// Returns what is missing; a ``SiteReader`` cannot change anything.
     func check(_ site: SiteReader) async throws -> Finding
-    /// Makes the changes that `check` found missing; may be repeated at any point.
+    /// Makes the changes that `check` found missing; may be repeated at any time.
     func apply(_ changes: [Change], to site: SiteWriter) async throws
     /// Verifies the result within a deadline, and on failure throws the cause, not the symptom.
     func verify(_ site: SiteReader) async throws
 }
 
-/// A step of which every module has at most one, known by its type.
+/// A step that a module has at most once and that is identified by its type.
 public protocol NamedStep: Step {
     /// The step's name.
     static var id: StepID { get }
@@ -82,25 +84,26 @@ extension NamedStep {
 }
 
 extension Step {
-    /// A step changes something unless it says otherwise.
+    /// False: a step changes something unless it says otherwise.
     public var isProof: Bool { false }
 }
 
 /// A module: its number, what it installs, its section of the inventory, and its steps in order.
 public struct Module: Sendable {
-    /// The number an operator types: 11.
+    /// The number that an operator types, such as 11.
     public let number: Int
-    /// What it is for, in one line.
+    /// What it does, in one line.
     public let summary: String
     /// Its own section of the inventory; nil where it has none.
     package let section: (any InventorySection.Type)?
-    /// What it installs, as the inventory describes it.
+    /// What it installs, according to the inventory.
     public let application: @Sendable (Inventory) -> Application
     /// The steps, first to last.
     public let steps: [any Step]
-    /// Why the order is what it is, where it differs from the old scripts.
+    /// Why the order differs from that of the old scripts.
     public let orderNote: String
-    /// Checks before the first step for everything that would stop a later one; only reads, and returns all problems together.
+    /// Checks, before the first step, for everything that would stop a later one; only reads, and
+    /// returns all problems together.
     public let preflight: @Sendable (SiteReader) async -> [any ExplainedError]
     /// Checks whether the module is healthy, at any time; only reads.
     public let diagnose: @Sendable (SiteReader) async -> [Diagnosis]

@@ -1,6 +1,6 @@
 public import ClientKit
 
-/// A step found something wrong that no client's error describes.
+/// A failure of a step that no client's error describes.
 public struct StepFailure: ExplainedError {
     /// What was tried.
     public let attempt: String
@@ -10,7 +10,7 @@ public struct StepFailure: ExplainedError {
     public let cause: String
     /// What to do next.
     public let remedy: String
-    /// Which exit status it leads to.
+    /// Determines the runner's exit status.
     public let kind: FailureKind
 
     /// Describes a failure; see the properties.
@@ -43,11 +43,11 @@ public struct CombinedFailure: ExplainedError {
         let hosts = failures.compactMap(\.host)
         return hosts.isEmpty ? nil : hosts.joined(separator: ", ")
     }
-    /// Every cause, one a line.
+    /// All causes, one per line.
     public var cause: String { failures.map(\.description).joined(separator: "\n  ") }
     /// The first failure's remedy.
     public var remedy: String { failures.first?.remedy ?? "" }
-    /// The first failure's kind, unless one of them is a refusal, which outranks the rest.
+    /// The first failure's kind, unless one of them is a refusal, which takes precedence.
     public var kind: FailureKind {
         failures.contains { $0.kind == .refused } ? .refused : failures.first?.kind ?? .failed
     }

@@ -96,7 +96,7 @@ extension RehearsalTests {
         #expect(blind.status == 0 && blind.error.contains("0 applied, 7 in place"), "\(blind.error)")
         #expect(blind.error.contains("could not be looked up: the run uses sha256:"), "\(blind.error)")
         #expect(refused.status == 1, "\(refused.error)")
-        #expect(refused.error.contains("find out which image \(Self.repository):v3.13.0 is"), "\(refused.error)")
+        #expect(refused.error.contains("resolve \(Self.repository):v3.13.0 to a digest"), "\(refused.error)")
         #expect(doctor.output.contains("cannot be reached from k8s-master-01"), "\(doctor.output)")
     }
 

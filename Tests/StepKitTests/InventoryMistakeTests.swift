@@ -61,7 +61,7 @@ import Testing
         Case("\"10.0.0.100\"", "\"010.0.0.1\"", "hosts[0].address", 11, "must be an IP address or a host name"),
         Case("\"10.0.0.100\"", "\"10.0.0.100:22\"", "hosts[0].address", 11, "must be an IP address"),
         Case("\"10.0.0.100\"", "\"[fd00::1]\"", "hosts[0].address", 11, "without brackets, as fd00::1"),
-        Case("\"10.0.0.100\"", "\"10.233.64.5\"", "hosts[0].address", 11, "lies in cluster.podCIDR"),
+        Case("\"10.0.0.100\"", "\"10.233.64.5\"", "hosts[0].address", 11, "is in cluster.podCIDR"),
         Case("\"k8s-master-01\"", "\"K8s\"", "hosts[0].name", 11, "must be lower-case letters"),
         Case("\"10.0.0.0/16\"", "\"10.0.0.1/16\"", "cluster.nodeNetwork", 19, "bits set beyond its first 16"),
         Case("\"10.0.0.0/16\"", "\"10.0.0.0/33\"", "cluster.nodeNetwork", 19, "must be a network"),

@@ -35,7 +35,7 @@ extension Inventory {
             let path = "hosts[\(index)].via"
             if host.name == Host.straight {
                 session.report(
-                    "hosts[\(index)].name", "must not be \"\(Host.straight)\", which \"via\" uses for no jump host")
+                    "hosts[\(index)].name", "must not be \"\(Host.straight)\", the value of \"via\" for no jump host")
             }
             // A default for all hosts is reported where it is written.
             guard let via = host.via, via != ssh.via else { continue }
@@ -92,7 +92,7 @@ extension Inventory {
         for (index, host) in hosts.enumerated() {
             for (key, network) in inside {
                 if let address = IPAddress(host.address), network.contains(address) {
-                    session.report("hosts[\(index)].address", "lies in cluster.\(key) \(network), where no host can be")
+                    session.report("hosts[\(index)].address", "is in cluster.\(key) \(network), which no host can use")
                 }
             }
         }

@@ -74,7 +74,7 @@ extension Inventory {
         /// The name of the jump host; nil if this host is reached directly.
         public let via: String?
 
-        /// The value of `via` that means no jump host.
+        /// The value of `via` for no jump host.
         static let straight = "direct"
 
         init(_ reader: ObjectReader, defaults: SSHSettings) {

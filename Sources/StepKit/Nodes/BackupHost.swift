@@ -1,22 +1,25 @@
 import ClientKit
 import SSH
 
-/// The host that keeps copies of databases, as `check` sees it.
+/// The host that stores database backups, as `check` sees it.
 public struct BackupHostReader: Sendable {
     /// The host's inventory name.
     public let name: String
     let directory: String
     let server: Inventory.PostgresService
-    /// The authorities of the server's certificate, which the host need not have; nil where the inventory names no file.
+    /// The CA certificates for the PostgreSQL server, which the host itself may lack; nil if the
+    /// inventory names no file.
     var certificates: String?
     let shell: any RemoteShell
 
-    /// Checks whether the host can save `source` now, and returns the path of the copy; throws with what is missing.
+    /// Checks that the host can back up `source` now, and returns the path for the backup.
     ///
-    /// Nothing there is ever overwritten: `title`, with a number where it is taken, becomes the file's name.
+    /// Nothing is ever overwritten: the file is named `title`, with a number appended if that
+    /// exists. Throws with what is missing.
     public func place(for source: DumpSource, title: String) async throws -> DumpFile {
         let attempt = "check whether the database \(source.database) can be backed up to \(name):\(directory)"
-        // Debian's pg_dump is a switch between versions; with a host given it takes the newest there is.
+        // Debian's pg_dump is a wrapper that selects a version; with a host given, it runs the
+        // newest installed one.
         let result = try await shell.run(
             RemoteCommand(
                 ["sh", "-c", Self.look, "sh", directory, Self.fileName(title)],
@@ -44,7 +47,7 @@ public struct BackupHostReader: Sendable {
             throw StepFailure(
                 attempt, host: name,
                 cause:
-                    "pg_dump there is \(version) and the server PostgreSQL \(source.serverVersion): pg_dump refuses a "
+                    "pg_dump there is \(version), and the server PostgreSQL \(source.serverVersion): pg_dump refuses a "
                     + "newer server",
                 remedy: "install postgresql-client-\(Self.major(source.serverVersion) ?? 0) or later there")
         }
@@ -62,7 +65,7 @@ public struct BackupHostReader: Sendable {
         Int(version.prefix { $0.isASCII && $0.isNumber })
     }
 
-    /// `title` as a file's name: a database may be called anything.
+    /// `title` as a file name: a database may have any name.
     static func fileName(_ title: String) -> String {
         String(title.map { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) ? $0 : "-" })
     }
@@ -80,15 +83,16 @@ public struct BackupHostReader: Sendable {
         """#
 }
 
-/// The host that keeps copies of databases, as `apply` sees it.
+/// The host that stores database backups, as `apply` sees it.
 public struct BackupHostWriter: Sendable {
     /// The reading side.
     public let reader: BackupHostReader
 
-    /// Saves `source` as `file`, found by ``BackupHostReader/place(for:title:)``; the file has its name only once its table
-    /// of contents was read and names every table.
+    /// Backs up `source` to `file`, as chosen by ``BackupHostReader/place(for:title:)``; the file
+    /// gets its name only once its table of contents has been read and lists every table.
     ///
-    /// Runs under the host's lock, so that what a cut link left running is waited for. Returns the file's size in bytes.
+    /// Runs under the host's lock, so that it waits for a dump that a lost connection left running.
+    /// Returns the file's size in bytes.
     public func save(_ source: DumpSource, as file: DumpFile, within limit: Duration) async throws -> Int {
         let attempt = "back up the database \(source.database) to \(file)"
         let server = reader.server
@@ -105,7 +109,7 @@ public struct BackupHostWriter: Sendable {
             throw StepFailure(
                 attempt, host: reader.name,
                 cause:
-                    "the copy's table of contents lacks \(missing.isEmpty ? "every table" : missing.map(\.description).joined(separator: ", "))",
+                    "the backup's table of contents lacks \(missing.isEmpty ? "every table" : missing.map(\.description).joined(separator: ", "))",
                 remedy: "inspect \(file.path).partial there with `pg_restore --list`, and run again")
         }
         let kept = try await run(attempt, ["sh", "-c", Self.keep, "sh", file.path], within: .seconds(120))
@@ -131,12 +135,12 @@ public struct BackupHostWriter: Sendable {
         guard result.exitStatus == 0 else {
             throw StepFailure(
                 attempt, host: reader.name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
-                remedy: "fix that, or back up the database by hand and use --no-backup")
+                remedy: "fix what it reports, or back up the database by hand and use --no-backup")
         }
         return result
     }
 
-    /// Where Debian keeps the authorities that it trusts.
+    /// Debian's bundle of trusted CA certificates.
     private static let systemCertificates = "/etc/ssl/certs/ca-certificates.crt"
 
     private static let dump = #"""
@@ -169,7 +173,7 @@ public struct BackupHostWriter: Sendable {
 }
 
 extension SiteReader {
-    /// The host that keeps backups; `nil` where the inventory names none.
+    /// The host that stores backups; `nil` if the inventory names none.
     public func backupHost() async throws -> BackupHostReader? {
         guard let backup = inventory.backup, let host = inventory.backupHost else { return nil }
         return BackupHostReader(
@@ -180,7 +184,7 @@ extension SiteReader {
 }
 
 extension SiteWriter {
-    /// The host that keeps backups; `nil` where the inventory names none.
+    /// The host that stores backups; `nil` if the inventory names none.
     public func backupHost() async throws -> BackupHostWriter? {
         try await reader.backupHost().map(BackupHostWriter.init)
     }

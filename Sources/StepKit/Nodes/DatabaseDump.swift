@@ -1,16 +1,16 @@
 public import ClientKit
 
-/// A database that is to be saved, and what the copy must hold.
+/// A database to back up, and the tables that the backup must contain.
 public struct DumpSource: Sendable {
     /// The database.
     public let database: String
-    /// The role that owns it; no right beyond that is needed.
+    /// The role that owns it; no other privilege is needed.
     public let user: String
     /// The role's password.
     public let password: Secret
-    /// The tables that the copy's table of contents must name.
+    /// The tables that the backup's table of contents must list.
     public let tables: [Table]
-    /// How many bytes the database takes on the server, more than its copy will.
+    /// The size of the database on the server in bytes; the backup is smaller.
     public let bytes: Int
     /// The server's version: `15.20 (Debian 15.20-0+deb12u1)`.
     public let serverVersion: String
@@ -42,7 +42,8 @@ public struct DumpSource: Sendable {
         self.serverVersion = serverVersion
     }
 
-    /// The tables that `contents`, the output of `pg_restore --list`, lacks: their definition or their rows.
+    /// The tables that `contents`, the output of `pg_restore --list`, does not list with both their
+    /// definition and their rows.
     func tablesMissing(from contents: String) -> [Table] {
         let lines = contents.split(separator: "\n").filter { !$0.hasPrefix(";") }
         return tables.filter { table in
@@ -52,12 +53,13 @@ public struct DumpSource: Sendable {
         }
     }
 
-    /// A libpq service file: the one way to hand `pg_dump` a password on its standard input.
+    /// A libpq service file: the only way to pass `pg_dump` a password on its standard input.
     ///
-    /// A password file must be a file, the environment and the arguments can be read by others, and a prompt needs a terminal.
+    /// A password file must be a regular file, environment and arguments can be read by others, and
+    /// a prompt needs a terminal.
     func serviceFile(tls: Inventory.PostgresService.SSLMode) throws(StepFailure) -> [UInt8] {
         let secret = password.reveal()
-        // A value is the rest of its line, without the blanks at its end.
+        // A value is the rest of its line, without trailing spaces.
         let isWhole = [secret, database].allSatisfy { text in
             text.last?.isWhitespace != true && !text.contains(where: \.isNewline)
         }
@@ -65,7 +67,8 @@ public struct DumpSource: Sendable {
             throw StepFailure(
                 "pass the password of \"\(user)\" to pg_dump",
                 cause:
-                    "database or password ends with a space or contains a line break, which libpq's service file cannot",
+                    "the database's name or the password ends with a space or contains a line break, "
+                    + "which libpq's service file does not support",
                 remedy: "choose another password, or back up the database by hand and use --no-backup", kind: .badInput)
         }
         let lines = [
@@ -78,7 +81,7 @@ public struct DumpSource: Sendable {
     static let service = "keybuzz"
 }
 
-/// A copy of a database on a host.
+/// A backup of a database on a host.
 public struct DumpFile: Sendable, Hashable, CustomStringConvertible {
     /// The host's inventory name.
     public let host: String
@@ -90,8 +93,9 @@ public struct DumpFile: Sendable, Hashable, CustomStringConvertible {
 
     /// The command that restores it into the empty database `database`, run on the host; it asks for the role's password.
     ///
-    /// A plain owner cannot create pg_stat_statements nor comment on extensions: they must be there already, as
-    /// `11_ct_00_setup_credentials` makes them. All or nothing, so that a failure leaves the database empty.
+    /// A role that only owns the database can neither create pg_stat_statements nor comment on
+    /// extensions, so these must already exist there. The restore is one transaction, so that a
+    /// failure leaves the database empty.
     public func restoreCommand(into database: String, as user: String, on server: Inventory.PostgresService) -> String {
         let words = [
             "pg_restore", "--host=\(server.hosts.joined(separator: ","))", "--port=\(server.port)",

@@ -1,22 +1,23 @@
 import ClientKit
 import SSH
 
-/// What UFW says of one host.
+/// The state of UFW on a host.
 public struct FirewallState: Sendable, Hashable {
-    /// Whether UFW filters at all.
+    /// Whether UFW is active.
     public let isActive: Bool
-    /// The default for traffic that the host routes, which is what pod traffic is: `deny`, `allow`, `reject`, `disabled`.
+    /// The default for forwarded traffic, including pod traffic: `deny`, `allow`, `reject`,
+    /// `disabled`.
     public let routedDefault: String
     /// The default for traffic to the host itself.
     public let incomingDefault: String
-    /// The rules for IPv4, as UFW lists them.
+    /// The IPv4 rules, as UFW lists them.
     public let rules: [Rule]
-    /// When an unconfirmed change was started, if there is one; the state is then the one before it.
+    /// When an unconfirmed change was started, if there is one; this is then the state before it.
     public let unconfirmedSince: String?
-    /// The networks and addresses that the host reaches without another router, with their interfaces.
+    /// The networks and addresses that the host reaches without a router, with their interfaces.
     public let links: [Link]
 
-    /// A route that needs no other router.
+    /// A route without a router.
     public struct Link: Sendable, Hashable {
         /// The network or address.
         public let network: String
@@ -24,10 +25,10 @@ public struct FirewallState: Sendable, Hashable {
         public let interface: String
     }
 
-    /// Reads the output of `LC_ALL=C ufw status verbose`, or returns `nil` if it is something else.
+    /// Reads the output of `LC_ALL=C ufw status verbose`; `nil` for anything else.
     ///
-    /// UFW has no machine-readable form; the column layout is that of UFW 0.36, unchanged since 2008. What
-    /// ``NodeReader/firewall()`` reads as well may precede or follow it.
+    /// UFW has no machine-readable form; the column layout is that of UFW 0.36, unchanged since
+    /// 2008. The other output that ``NodeReader/firewall()`` reads may precede or follow it.
     public init?(ufwStatus text: String) {
         var headings: [Substring: String] = [:]
         var defaults: [String: String] = [:]
@@ -56,17 +57,17 @@ public struct FirewallState: Sendable, Hashable {
         self.links = links
     }
 
-    /// What happens to traffic, by the first rule that covers all of it.
+    /// What happens to traffic, according to the first rule that matches all of it.
     public enum Fate: Sendable, Hashable {
         /// A rule allows it.
         case allowed
-        /// This rule stops it.
+        /// This rule blocks it.
         case stopped(by: Rule)
-        /// No rule is about all of it, so that the default decides, and rules for parts of it.
+        /// No rule matches all of it: the default applies, and rules for parts of it.
         case undecided
     }
 
-    /// What happens to everything that `traffic` describes.
+    /// What happens to `traffic`.
     public func fate(of traffic: Traffic) -> Fate {
         for rule in rules where rule.covers(traffic, among: links) {
             if rule.allows { return .allowed }
@@ -80,7 +81,7 @@ public struct FirewallState: Sendable, Hashable {
         rules.first { $0.isExactly(traffic) }
     }
 
-    /// Whether UFW drops what the pods in network `pods` send through this host, or what is sent to them.
+    /// Whether UFW drops forwarded traffic from or to the pods in the network `pods`.
     public func dropsRoutedTraffic(of pods: String) -> Bool {
         guard isActive else { return false }
         return [Traffic.routed(fromPods: pods), .routed(toPods: pods)].contains { traffic in
@@ -94,16 +95,16 @@ public struct FirewallState: Sendable, Hashable {
 }
 
 extension FirewallState {
-    /// The exit status of ``reading`` where UFW is not installed.
+    /// The exit status of ``reading`` if UFW is not installed.
     static let notInstalled: Int32 = 127
-    /// The exit status of ``reading`` where the login may not read UFW.
+    /// The exit status of ``reading`` if the account may not read UFW's state.
     static let notAllowed: Int32 = 77
 
     /// Reads UFW's state, without changing anything.
     static let reading = RemoteCommand(
         ["sh", "-c", readingScript], for: "read the firewall's state", effect: .read, environment: ["LC_ALL": "C"])
 
-    /// Where a change is not confirmed, the state before it counts: the node will put that back.
+    /// During an unconfirmed change, the state before it counts: the node will restore it.
     static let readingScript = #"""
         command -v ufw >/dev/null 2>&1 || exit 127
         [ "$(id -u)" = 0 ] || exit 77

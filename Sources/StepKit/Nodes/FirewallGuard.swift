@@ -1,18 +1,20 @@
 import ClientKit
 import SSH
 
-/// Changes of UFW with a way back: the node itself puts UFW back as it was unless the change is confirmed in time.
+/// Changes of UFW that the node itself reverts unless they are confirmed in time.
 ///
-/// What UFW was is kept in ``kept`` for as long as the change is not confirmed, also across a restart of the node. UFW is
-/// started without being enabled at boot, which only the confirmation does.
+/// The earlier state is kept in ``kept`` until the change is confirmed, even across a reboot of the
+/// node. UFW is started without being enabled at boot; only the confirmation enables it.
 enum FirewallGuard {
-    /// Where a node keeps UFW's earlier state; it exists while a change is unconfirmed, and is created and removed by one rename.
+    /// The folder on a node with UFW's earlier state; it exists while a change is unconfirmed, and
+    /// is created and removed by a rename.
     static let kept = "/etc/ufw/keybuzz-runner-unconfirmed"
 
-    /// Waits until no change of UFW, no confirmation and no restoring runs, and keeps others from beginning.
+    /// Waits until no change, confirmation or restore of UFW is running, and prevents others from
+    /// starting.
     ///
-    /// Descriptor 8 holds the lock. Every command inherits it, so it lasts until the last of them has ended, also where
-    /// the session is lost or the shell is killed.
+    /// Descriptor 8 holds the lock. Every command inherits it, so that it lasts until the last of
+    /// them has ended, even if the session is lost or the shell is killed.
     private static let lock = #"""
         lock=/run/keybuzz-runner-firewall.lock
         exec 8>>"$lock" || exit
@@ -20,11 +22,11 @@ enum FirewallGuard {
 
         """#
 
-    /// Keeps what UFW is, has the node put it back after a time, and carries out the commands.
+    /// Saves UFW's state, schedules its restore on the node, and runs the commands.
     ///
-    /// While UFW is off its rules are only files, so the time begins when it is started. The node undoes only a change that
-    /// has ended: the time may be over before, so it waits for the lock. Each command has a limit, and the wait is
-    /// longer than all of them together.
+    /// While UFW is inactive its rules are only files, so the time starts when UFW is started. The
+    /// node reverts only a change that has ended: if the time is over before that, it waits for the
+    /// lock. Each command has a time limit, and the wait is longer than all of them together.
     static let change =
         lock + #"""
             kept=$1 token=$2 seconds=$3; shift 3
@@ -81,7 +83,8 @@ enum FirewallGuard {
             : >"$kept/changed"
             """#
 
-    /// Keeps the change for good, also at boot, unless the node has put UFW back meanwhile: exit status 75.
+    /// Makes the change permanent, also across reboots, unless the node has already restored UFW:
+    /// exit status 75.
     static let confirm =
         lock + #"""
             kept=$1 token=$2
@@ -91,7 +94,7 @@ enum FirewallGuard {
             [ ! -d /run/systemd/system ] || systemctl stop "keybuzz-runner-firewall-$token.timer" 2>/dev/null || :
             """#
 
-    /// Puts UFW back as it was, where a change is not confirmed.
+    /// Restores UFW after an unconfirmed change.
     static let settle =
         lock + #"""
             [ ! -d "$1" ] || sh "$1/restore" "$(cat "$1/token")"
@@ -99,9 +102,10 @@ enum FirewallGuard {
 }
 
 extension NodeWriter {
-    /// Runs UFW commands that the node undoes automatically after `limit`, unless `proof` succeeds first.
+    /// Runs UFW commands that the node reverts after `limit` unless `proof` succeeds first.
     ///
-    /// The confirmation uses a new session. If something fails, UFW is restored immediately, provided that the node can still be reached.
+    /// The confirmation uses a new session. If something fails, UFW is restored immediately where
+    /// the node can still be reached.
     public func changeFirewall(
         _ commands: [[String]], undoneAfter limit: Duration, unless proof: () async throws -> Void
     ) async throws {
@@ -121,13 +125,13 @@ extension NodeWriter {
         }
     }
 
-    /// Puts UFW back as it was before a change that no run confirmed; without such a change it does nothing.
+    /// Restores UFW to its state before an unconfirmed change; does nothing if there is none.
     public func settleFirewall() async throws {
         try await guarded(FirewallGuard.settle, "restore UFW to its state before an unconfirmed change", [])
     }
 
     private func undone(after error: any Error, _ limit: Duration) async -> any Error {
-        // A run that is interrupted puts UFW back too.
+        // An interrupted run restores UFW too.
         let settling = Task { try await settleFirewall() }
         let outcome =
             switch await settling.result {

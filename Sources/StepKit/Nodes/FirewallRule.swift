@@ -1,5 +1,5 @@
 extension FirewallState {
-    /// One rule, in the columns of UFW's table.
+    /// A rule, as in the columns of UFW's table.
     public struct Rule: Sendable, Hashable {
         /// The destination column: `Anywhere`, `6443/tcp`, `10.233.64.0/18`, `Anywhere on cali+`.
         public let to: String
@@ -16,26 +16,27 @@ extension FirewallState {
         }
 
         var verb: Substring { action.prefix { $0 != " " } }
-        /// Whether the rule lets all pass that it is about; `LIMIT` lets only some of it pass.
+        /// Whether the rule allows everything that it matches; `LIMIT` allows only some of it.
         public var allows: Bool { verb == "ALLOW" }
         var stops: Bool { verb == "DENY" || verb == "REJECT" }
         var direction: Substring { action.drop { $0 != " " }.dropFirst() }
         var destination: Side { Side(to) }
         var source: Side { Side(from) }
-        /// Whether the rule is about IPv6 alone.
+        /// Whether the rule is for IPv6.
         var isIPv6: Bool { destination.isIPv6 || source.isIPv6 }
 
-        /// The incoming interface: UFW shows it with the source of routed traffic, otherwise with the destination.
+        /// The incoming interface; UFW shows it with the source of forwarded traffic, otherwise
+        /// with the destination.
         var entry: String? { direction == "FWD" ? source.interface : destination.interface }
-        /// By which interface the traffic goes out.
+        /// The outgoing interface.
         var exit: String? { direction == "FWD" ? destination.interface : source.interface }
     }
 
-    /// One column of a rule, taken apart: `10.0.0.0/16 5432/tcp (PostgreSQL) on eth0`.
+    /// One column of a rule, parsed: `10.0.0.0/16 5432/tcp (PostgreSQL) on eth0`.
     struct Side: Hashable {
-        /// A network or an address; `nil` for any.
+        /// A network or address; `nil` for any.
         private(set) var network: String?
-        /// Ports or the name of an application; `nil` for any.
+        /// Ports or an application profile; `nil` for any.
         private(set) var ports: String?
         /// `tcp`, `udp`; `nil` for any.
         private(set) var transport: String?
@@ -75,7 +76,7 @@ extension FirewallState {
             return IPAddress(String(text)).flatMap { CIDR("\($0)/\($0.bytes.count * 8)") }
         }
 
-        /// Whether `port` is among the ports; `nil` where an application's name hides them.
+        /// Whether `port` is among the ports; `nil` if they are given as an application profile.
         func has(_ port: Int) -> Bool? {
             guard let ports else { return true }
             var isAmong = false
@@ -90,9 +91,9 @@ extension FirewallState {
 }
 
 extension FirewallState.Rule {
-    /// Reads one line of `ufw status verbose` or `ufw status numbered`; headings are none.
+    /// Reads a line of `ufw status verbose` or `ufw status numbered`; `nil` for headings.
     ///
-    /// The columns are padded, not separated: a long one runs into the next with a single blank.
+    /// The columns are padded, not delimited: after a long one, only a single space follows.
     init?(ufwLine line: some StringProtocol) {
         let pattern = /(?:\[ *\d+\] +)?(.+?) +((?:ALLOW|DENY|REJECT|LIMIT) (?:IN|OUT|FWD)) +(.+)/
         guard let match = String(line).wholeMatch(of: pattern) else { return nil }
@@ -101,7 +102,8 @@ extension FirewallState.Rule {
             to: String(match.1), action: String(match.2), from: String(from.trimmingSuffix(while: \.isWhitespace)))
     }
 
-    /// Reads one line of `ufw show added`, the command that would add the rule; other lines are none.
+    /// Reads a line of `ufw show added`, the command that would add the rule; `nil` for other
+    /// lines.
     init?(ufwCommand line: some StringProtocol) {
         guard line.hasPrefix("ufw ") else { return nil }
         var words = String(line).replacing(/\scomment '.*$/, with: "").split(separator: " ").dropFirst()
@@ -116,7 +118,7 @@ extension FirewallState.Rule {
         self.init(to: to, action: "\(verb) \(isRouted ? "FWD" : parts.isOut ? "OUT" : "IN")", from: from)
     }
 
-    /// What the words of a command say.
+    /// The parts of such a command.
     private struct Parts {
         var addresses: [Substring: Substring] = [:]
         var ports: [Substring: Substring] = [:]
@@ -136,7 +138,7 @@ extension FirewallState.Rule {
                 addresses[word] = rest.popFirst()
             case "port", "app": ports[side] = rest.popFirst()
             case "proto": transport = rest.popFirst()
-            // The short form: a port with its protocol, or an application.
+            // The short form: a port with its protocol, or an application profile.
             default: ports["to"] = word
             }
         }

@@ -1,4 +1,4 @@
-/// Traffic that a firewall lets pass or stops.
+/// Traffic that a firewall allows or blocks.
 public struct Traffic: Sendable, Hashable {
     /// A TCP or UDP port.
     public struct Port: Sendable, Hashable, Comparable, CustomStringConvertible {
@@ -22,13 +22,13 @@ public struct Traffic: Sendable, Hashable {
         }
     }
 
-    /// `IN` for traffic to the host itself, `OUT` for what it sends, `FWD` for what it routes.
+    /// `IN` for traffic to the host itself, `OUT` for what it sends, `FWD` for what it forwards.
     public let direction: String
     /// Where it comes from: a network, or `Anywhere`.
     public let from: String
     /// Where it goes to.
     public let to: String
-    /// Which port of the host it is for; `nil` for all, and for other protocols too.
+    /// The destination port; `nil` for all ports and protocols.
     public let port: Port?
     private let ofPods: String?
 
@@ -42,40 +42,41 @@ public struct Traffic: Sendable, Hashable {
         ofPods = pods
     }
 
-    /// What the pods in the network `pods` send to the host itself.
+    /// Traffic from the pods in the network `pods` to the host itself.
     public static func input(fromPods pods: String) -> Traffic { Traffic("IN", from: pods, pods: pods) }
-    /// What hosts in the network `nodes` send to the host itself.
+    /// Traffic from hosts in the network `nodes` to the host itself.
     public static func input(from nodes: String) -> Traffic { Traffic("IN", from: nodes) }
-    /// What anybody sends to a port of the host.
+    /// Traffic from anywhere to a port of the host.
     public static func input(to port: Port) -> Traffic { Traffic("IN", port: port) }
-    /// What the host sends.
+    /// Traffic from the host itself.
     public static let output = Traffic("OUT")
-    /// What the host's pods in the network `pods` send elsewhere.
+    /// Forwarded traffic from the host's pods in the network `pods`.
     public static func routed(fromPods pods: String) -> Traffic { Traffic("FWD", from: pods, pods: pods) }
-    /// What is sent to the host's pods in the network `pods`.
+    /// Forwarded traffic to the host's pods in the network `pods`.
     public static func routed(toPods pods: String) -> Traffic { Traffic("FWD", to: pods, pods: pods) }
 
-    /// Whether a rule for what comes in by `interface` is about all of this.
+    /// Whether a rule for traffic that enters through `interface` matches all of this.
     func enters(by interface: String?, _ links: [FirewallState.Link]) -> Bool {
         guard let interface else { return true }
         return ofPods.map { pods in from == pods && Self.isPods(interface, of: pods, among: links) } ?? false
     }
 
-    /// Whether a rule for what goes out by `interface` is about all of this.
+    /// Whether a rule for traffic that leaves through `interface` matches all of this.
     func leaves(by interface: String?, _ links: [FirewallState.Link]) -> Bool {
         guard let interface else { return true }
         return ofPods.map { pods in to == pods && Self.isPods(interface, of: pods, among: links) } ?? false
     }
 
-    /// The beginnings of the interfaces' names that network plugins give to a host's own pods.
+    /// The prefixes of the interfaces that network plugins create for a host's own pods.
     private static let podInterfaces = [
         "cali", "cni", "cbr", "veth", "lxc", "kube-bridge", "weave", "azv", "eni", "gke", "nic", "antrea-gw",
         "ovn-k8s-mp",
     ]
 
-    /// Whether `pattern`, in which a final `+` matches any ending, names every interface that leads to pods in `pods`.
+    /// Whether `pattern`, in which a final `+` matches any ending, matches every interface that
+    /// leads to pods in `pods`.
     ///
-    /// On a host that has no pod yet, by the names that network plugins use.
+    /// On a host without pods, this is decided by the names that network plugins use.
     private static func isPods(_ pattern: String, of pods: String, among links: [FirewallState.Link]) -> Bool {
         let network = CIDR(pods)
         let interfaces = links.filter { link in
@@ -92,7 +93,7 @@ public struct Traffic: Sendable, Hashable {
 }
 
 extension FirewallState.Rule {
-    /// Whether the rule is about all of `traffic`, and not for some ports, addresses or interfaces only.
+    /// Whether the rule matches all of `traffic`, not only some ports, addresses or interfaces.
     func covers(_ traffic: Traffic, among links: [FirewallState.Link]) -> Bool {
         direction == traffic.direction && !isIPv6
             && Self.covers(source.network, all: traffic.from) && Self.covers(destination.network, all: traffic.to)
@@ -116,7 +117,7 @@ extension FirewallState.Rule {
         return outer.prefixLength <= inner.prefixLength && outer.contains(inner.network)
     }
 
-    /// Whether the rule is about some of `traffic`, if only for some addresses or interfaces; in doubt it is.
+    /// Whether the rule matches at least some of `traffic`; true in case of doubt.
     public func touches(_ traffic: Traffic) -> Bool {
         guard direction == traffic.direction, Self.meets(source.network, anyOf: traffic.from),
             Self.meets(destination.network, anyOf: traffic.to)
@@ -131,7 +132,7 @@ extension FirewallState.Rule {
         return one.overlaps(other)
     }
 
-    /// Whether the rule is about `traffic` and nothing else.
+    /// Whether the rule matches `traffic` and nothing else.
     public func isExactly(_ traffic: Traffic) -> Bool {
         direction == traffic.direction && to == (traffic.port.map(\.description) ?? traffic.to) && from == traffic.from
     }

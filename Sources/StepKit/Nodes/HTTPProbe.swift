@@ -1,16 +1,18 @@
 import Foundation
 
-/// A GET that a node is asked to make, to prove a link of the chain between ingress and application.
+/// A GET request for a node to make, which tests one hop between ingress and application.
 public struct HTTPProbe: Sendable, Hashable {
-    /// The URL; its host is an address, or ``connectTo`` is given: the probe does not depend on name resolution.
+    /// The URL; its host is an address unless ``connectTo`` is given, so that the probe does not
+    /// depend on name resolution.
     public let url: String
     /// The `Host` header, if it differs from the URL's.
     public let hostHeader: String?
     /// The address to connect to instead of the URL's host, also after redirects to that host.
     public let connectTo: String?
-    /// Whether redirects are followed, five at most.
+    /// Whether redirects are followed, at most five.
     public let followsRedirects: Bool
-    /// Whether it says, as a load balancer that ends TLS does, that the request came by https.
+    /// Whether it claims that the request came over HTTPS, as a load balancer that terminates TLS
+    /// does.
     public let saysHTTPS: Bool
 
     /// Describes a probe; see the properties.
@@ -26,23 +28,23 @@ public struct HTTPProbe: Sendable, Hashable {
     }
 }
 
-/// What one node got for one ``HTTPProbe``.
+/// The answer that a node got to an ``HTTPProbe``.
 public struct HTTPAnswer: Sendable, Hashable {
     /// The probe.
     public let probe: HTTPProbe
-    /// The status, 0 where no HTTP answer came.
+    /// The HTTP status; 0 if there was no HTTP answer.
     public let status: Int
-    /// The body, at most 64 KiB of it.
+    /// The first 64 KiB of the body.
     public let body: String
-    /// curl's exit code: 0 fine, 7 refused, 28 timed out, 52 empty reply, 56 reset.
+    /// curl's exit code: 0 success, 7 refused, 28 timed out, 52 empty reply, 56 reset.
     public let curlCode: Int
-    /// curl's own words for a failure.
+    /// curl's message about a failure.
     public let curlMessage: String
-    /// Whether the TCP connection came about.
+    /// Whether the TCP connection was established.
     public let didConnect: Bool
-    /// The URL that was asked for last, after the redirects that were followed.
+    /// The last URL, after the redirects that were followed.
     public let finalURL: String
-    /// Where the answer redirects to, where that was not followed; else empty.
+    /// The target of a redirect that was not followed; empty otherwise.
     public let redirectURL: String
 
     /// Describes an answer; see the properties.
@@ -60,7 +62,8 @@ public struct HTTPAnswer: Sendable, Hashable {
         self.didConnect = didConnect
     }
 
-    /// The answer in a few words: `HTTP 504`, curl's message if there is none, both if the answer was cut off.
+    /// A summary of the answer: `HTTP 504`, curl's message if there is none, both if the answer is
+    /// incomplete.
     public var words: String {
         switch (status, curlCode) {
         case (0, _): curlMessage
@@ -70,14 +73,14 @@ public struct HTTPAnswer: Sendable, Hashable {
     }
 }
 
-/// The conversation with one curl process that makes several probes: its configuration on stdin, its answers on stdout.
+/// Several probes made by one curl process: its configuration for stdin, and the answers on stdout.
 struct CurlBatch {
     let probes: [HTTPProbe]
     let connectTimeout: Int
     let totalTimeout: Int
-    /// Whether the probes after one that got no whole answer are left out.
+    /// Whether the remaining probes are skipped after one without a complete answer.
     let stopsAtFailure: Bool
-    /// Separates the answers; random, so that no body can hold it.
+    /// Separates the answers; random, so that no body can contain it.
     let marker: String
 
     init(_ probes: [HTTPProbe], connectTimeout: Int = 2, totalTimeout: Int = 8, stopsAtFailure: Bool = false) {
@@ -88,7 +91,7 @@ struct CurlBatch {
         self.marker = "probe-\(UUID().uuidString)"
     }
 
-    /// One `-K -` configuration with a section for each probe.
+    /// A configuration for `-K -` with a section for each probe.
     var configuration: String {
         (stopsAtFailure ? "fail-early\n" : "")
             + probes.map { probe in
@@ -106,7 +109,8 @@ struct CurlBatch {
                         ),
                 ]
                 if let address = probe.connectTo { lines.append("connect-to = \(Self.quoted("::\(address):"))") }
-                // By https a node's controller often answers with a certificate of its own making; what counts is the page.
+                // Over HTTPS, an ingress controller often serves a self-signed certificate on a
+                // node; only the page matters here.
                 if probe.followsRedirects { lines += ["location", "max-redirs = 5", "insecure"] }
                 if probe.saysHTTPS { lines.append("header = \"X-Forwarded-Proto: https\"") }
                 if let host = probe.hostHeader { lines.append("header = \(Self.quoted("Host: \(host)"))") }
@@ -114,7 +118,8 @@ struct CurlBatch {
             }.joined(separator: "\nnext\n") + "\n"
     }
 
-    /// Takes the answers apart; `nil` where there are not as many as probes, or as were made up to the first failure.
+    /// Parses the answers; `nil` unless there is one for each probe, or for each up to the first
+    /// failure.
     func answers(from output: String) -> [HTTPAnswer]? {
         var answers: [HTTPAnswer] = []
         var rest = output[...]
@@ -132,7 +137,7 @@ struct CurlBatch {
                 HTTPAnswer(
                     probe: probe, status: status, body: String(body.prefix(65_536)), curlCode: code,
                     curlMessage: fields.count == 4 ? String(fields[3]) : "",
-                    // A connection that was there already took no time.
+                    // A reused connection took no time.
                     didConnect: connected > 0 || status != 0,
                     finalURL: parts.count > 1 ? String(parts[1]) : nil,
                     redirectURL: parts.count > 2 ? String(parts[2]) : ""))
@@ -141,7 +146,7 @@ struct CurlBatch {
         return answers
     }
 
-    /// A value as curl's configuration files quote it.
+    /// A value, quoted as in curl's configuration files.
     static func quoted(_ text: String) -> String {
         var quoted = "\""
         for character in text {

@@ -5,39 +5,39 @@ public import SSH
 public struct HeadLine: Sendable, Hashable {
     /// The run.
     public let run: String
-    /// Where its log stands: `seq:hash`.
+    /// The head of its log: `seq:hash`.
     public let head: String
-    /// The head that the witness must have last of this run; nil where it must have none.
+    /// The head that the witness must have last for this run; nil if it must have none.
     public var follows: String?
     /// The machine and state directory that the run belongs to.
     public let origin: String
 
-    /// Puts a line together.
+    /// Describes a line; see the properties.
     public init(run: String, head: String, follows: String? = nil, origin: String) {
         (self.run, self.head, self.follows, self.origin) = (run, head, follows, origin)
     }
 }
 
-/// What a witness answered.
+/// The answer of a witness.
 public enum HeadAnswer: Sendable, Hashable {
-    /// It keeps the head, at this place.
+    /// It stored the head, at this place.
     case kept(place: String)
-    /// It has another head last than the one that it was to follow; nil where it has none.
+    /// The last head it has is not the expected one, but `has`; nil if it has none.
     case refused(place: String, has: String?)
 }
 
-/// Keeps heads of audit logs where the operator's disk does not reach.
+/// Stores heads of audit logs outside the operator's machine.
 public protocol HeadWitness: Sendable {
     /// Its name, for people.
     var name: String { get }
-    /// Keeps `line`, if it follows the last one of its run.
+    /// Stores `line` if it follows the last one of its run.
     func keep(_ line: HeadLine) async throws -> HeadAnswer
 }
 
-/// The file on a master that heads of audit logs are appended to, and that says what it has.
+/// A file on a master to which heads of audit logs are appended.
 ///
-/// Root's is `/var/log/keybuzz-runner.heads`, which nothing but appends can change where the file
-/// system knows such files; another login's is below its home.
+/// For root it is `/var/log/keybuzz-runner.heads`, append-only where the file system supports that;
+/// for other users it is in their home directory.
 public struct HeadFile: HeadWitness {
     private let shell: any RemoteShell
     private let path: String
@@ -51,16 +51,17 @@ public struct HeadFile: HeadWitness {
     /// The host.
     public var name: String { shell.hostName }
 
-    /// Appends `line` unless it is there; a line that does not follow the last one of its run changes nothing.
+    /// Appends `line` unless it is already there; a line that does not follow the last one of its
+    /// run changes nothing.
     public func keep(_ line: HeadLine) async throws -> HeadAnswer {
-        let attempt = "keep the audit log's head on \(name)"
+        let attempt = "store the audit log's head on \(name)"
         let result = try await shell.run(
             RemoteCommand(
                 [
                     "sh", "-c", Self.place + Self.append, "sh", path, line.run, line.head, line.follows ?? "",
                     line.origin,
                 ],
-                for: "keep the audit log's head where the operator's disk does not reach", effect: .change,
+                for: "store the audit log's head outside the operator's machine", effect: .change,
                 timeout: .seconds(15), environment: ["LC_ALL": "C"]))
         let words = result.outputText.split(separator: "\n").last?.split(separator: " ").map(String.init) ?? []
         guard result.exitStatus == 0, words.count >= 2 else {
@@ -74,7 +75,8 @@ public struct HeadFile: HeadWitness {
         }
     }
 
-    /// All lines of the file, each with its number, for `audit verify`; and where it is.
+    /// All lines of the file for `audit verify`, the numbers of unreadable ones, and the file's
+    /// path.
     public func read() async throws -> (place: String, lines: [HeadLine], unreadable: [Int]) {
         let attempt = "read the heads of audit logs on \(name)"
         let result = try await shell.run(
@@ -100,7 +102,7 @@ public struct HeadFile: HeadWitness {
     private func refusal(_ attempt: String, _ result: CommandResult) -> StepFailure {
         StepFailure(
             attempt, host: name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
-            remedy: "check the file's owner, rights and space there")
+            remedy: "check the file's owner and permissions, and the free disk space, there")
     }
 
     private static let place = #"""

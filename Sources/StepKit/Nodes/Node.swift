@@ -2,7 +2,7 @@ import ClientKit
 import Foundation
 public import SSH
 
-/// A Kubernetes node as `check` and `verify` see it: a closed set of questions, none of which changes anything.
+/// A Kubernetes node as `check` and `verify` see it: nothing here can change anything.
 public struct NodeReader: Sendable {
     /// The inventory name.
     public let name: String
@@ -12,11 +12,12 @@ public struct NodeReader: Sendable {
     let survey: NodeSurvey
     private let newSession: NewSession?
 
-    /// Opens another session to the host for as long as its argument needs it.
+    /// Opens another session to the host, for the duration of its argument.
     public typealias NewSession =
         @Sendable (_ use: @Sendable (any RemoteShell) async throws -> Void) async throws -> Void
 
-    /// Asks over `shell` what `survey` does not know; `newSession` is for what only a new connection can prove.
+    /// Reads over `shell` what `survey` does not know; `newSession` is for what only a new
+    /// connection can prove.
     public init(
         name: String, address: String, shell: any RemoteShell, survey: NodeSurvey = NodeSurvey(),
         newSession: NewSession? = nil
@@ -28,7 +29,7 @@ public struct NodeReader: Sendable {
         self.shell = shell
     }
 
-    /// Reads UFW's state; `nil` where UFW is not installed, which filters nothing.
+    /// Reads UFW's state; `nil` if UFW is not installed, so that nothing is filtered.
     public func firewall() async throws -> FirewallState? {
         let known = await survey.ufwStatus()
         let result = if let known { known } else { try await shell.run(FirewallState.reading) }
@@ -37,7 +38,7 @@ public struct NodeReader: Sendable {
         case FirewallState.notInstalled: return nil
         case FirewallState.notAllowed:
             throw StepFailure(
-                attempt, host: name, cause: "UFW is installed there, and only root may read or change it",
+                attempt, host: name, cause: "UFW is installed there, and only root can read or change it",
                 remedy: "log in as root: set \"user\" in the inventory, under \"ssh\" or at the host")
         default: break
         }
@@ -49,7 +50,7 @@ public struct NodeReader: Sendable {
         return state
     }
 
-    /// Opens another session to this host and ends it after `use`.
+    /// Opens another session to this host and closes it after `use`.
     func withNewSession(_ use: @Sendable (any RemoteShell) async throws -> Void) async throws {
         guard let newSession else {
             throw StepFailure(
@@ -64,9 +65,9 @@ public struct NodeReader: Sendable {
         NodeReader(name: name, address: address, shell: shell)
     }
 
-    /// Makes every probe from this node's own network, one curl process for all.
+    /// Makes all probes from this node, with one curl process.
     ///
-    /// With `stopsAtFailure` the answers end with the first one that is no whole answer.
+    /// With `stopsAtFailure`, the answers end with the first incomplete one.
     public func fetch(_ probes: [HTTPProbe], stopsAtFailure: Bool = false) async throws -> [HTTPAnswer] {
         guard !probes.isEmpty else { return [] }
         if let known = await survey.answers(to: probes) { return known }
@@ -86,7 +87,7 @@ public struct NodeReader: Sendable {
                 "fetch \(probes[0].url)", host: name,
                 cause: "curl exited with status \(result.exitStatus) without an answer for each "
                     + "probe: \(result.firstWords)",
-                remedy: "check curl's version on the host, 7.75 or later is needed")
+                remedy: "check curl's version on the host: 7.75 or later is required")
         }
         return answers
     }
@@ -108,14 +109,14 @@ public struct NodeWriter: Sendable {
     /// The reading side.
     public let reader: NodeReader
 
-    /// Allows changes on top of `reading`.
+    /// Allows changes to the node of `reader`.
     public init(_ reader: NodeReader) {
         self.reader = reader
     }
 
     /// Runs a changing command under the host's lock, and throws unless it exits 0.
     ///
-    /// `purpose` says in the record what it is for.
+    /// `purpose` is recorded with it.
     public func run(
         _ arguments: [String], for purpose: String? = nil, timeout: Duration = .seconds(60)
     ) async throws {
@@ -131,10 +132,10 @@ public struct NodeWriter: Sendable {
 }
 
 extension CommandResult {
-    /// The first 300 characters of what the command said, standard error first, on one line.
+    /// The first 300 characters of the command's output on one line, standard error first.
     var firstWords: String {
         let text = errorText.isEmpty ? outputText : errorText
         let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
-        return line.isEmpty ? "it said nothing" : String(line.prefix(300))
+        return line.isEmpty ? "it printed nothing" : String(line.prefix(300))
     }
 }

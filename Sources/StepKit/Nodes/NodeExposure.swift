@@ -1,13 +1,13 @@
 import ClientKit
 import SSH
 
-/// What reaches a node whose UFW is off, and what would come into force with UFW.
+/// What can reach a node whose UFW is inactive, and what would apply once it is enabled.
 public struct NodeExposure: Sendable, Hashable {
-    /// A port on which a process listens for others.
+    /// A port on which a process accepts connections from other hosts.
     public struct Listener: Sendable, Hashable {
         /// The port.
         public let port: Traffic.Port
-        /// The processes' names; empty where the kernel itself listens.
+        /// The names of the processes; empty if the kernel itself listens.
         public let programs: [String]
     }
 
@@ -16,20 +16,21 @@ public struct NodeExposure: Sendable, Hashable {
         let remedy: String
     }
 
-    /// The port of the node that the run's own session came in by.
+    /// The node's port that the run's own session uses.
     public let sessionPort: Int?
-    /// Every port on which something listens at an address that others can reach, by number.
+    /// Every port that something listens on at an address other hosts can reach, in ascending
+    /// order.
     public let listeners: [Listener]
-    /// The rules that UFW holds while it is off, those for IPv6 included.
+    /// The rules that UFW has while it is inactive, including those for IPv6.
     public let rules: [FirewallState.Rule]
-    /// What UFW would do to the node that no rule prevents.
+    /// Damage that UFW would do and that no rule can prevent.
     let danger: Danger?
-    /// Whether UFW allows outgoing traffic of the node unless a rule says otherwise.
+    /// Whether UFW would allow outgoing traffic by default.
     public let sendsByDefault: Bool
-    /// Whether UFW would drop what the node routes unless a rule says otherwise.
+    /// Whether UFW would drop forwarded traffic by default.
     public let dropsRoutedByDefault: Bool
 
-    /// Reads the answer to ``script``, or returns `nil` if it is something else.
+    /// Reads the output of ``script``; `nil` for anything else.
     init?(_ text: String) {
         let parts = text.split(separator: "\n\(Self.mark)\n", omittingEmptySubsequences: false)
         guard parts.count == 5 else { return nil }
@@ -85,7 +86,7 @@ public struct NodeExposure: Sendable, Hashable {
 
     static let mark = "-- keybuzz --"
 
-    /// While a change is unconfirmed, UFW's state before it counts.
+    /// During an unconfirmed change, the state before it counts.
     static let script = #"""
         kept=$1 mark=$2
         printf '%s\n%s\n' "$SSH_CONNECTION" "$mark"
@@ -100,7 +101,8 @@ public struct NodeExposure: Sendable, Hashable {
 }
 
 extension NodeReader {
-    /// Reads what reaches this node, whose UFW is off, and what would come into force with UFW.
+    /// Reads what can reach this node, whose UFW is inactive, and what would apply once it is
+    /// enabled.
     public func exposure() async throws -> NodeExposure {
         let attempt = "list what can reach the node before UFW is enabled"
         let result = try await shell.run(

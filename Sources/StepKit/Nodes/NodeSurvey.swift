@@ -2,16 +2,16 @@ import ClientKit
 import RegexBuilder
 import SSH
 
-/// What one command read from a node: its programs, its firewall and the pages it gets; kept until discarded.
+/// What one command read from a node: its programs, its firewall, and the answers to HTTP probes.
 public actor NodeSurvey {
     private var missing: Set<String>?
     private var firewall: CommandResult?
     private var answers: [HTTPProbe: HTTPAnswer] = [:]
 
-    /// Knows nothing yet.
+    /// Starts empty.
     public init() {}
 
-    /// The programs that are looked for: all that steps ever run on a node.
+    /// The programs that are checked for: all that steps run on a node.
     static let programs = ["curl", "flock", "kubectl"]
 
     func remember(missing: Set<String>, firewall: CommandResult, answers: [HTTPAnswer]) {
@@ -34,7 +34,7 @@ public actor NodeSurvey {
 
     func ufwStatus() -> CommandResult? { firewall }
 
-    /// The answers to all of `probes`; `nil` unless every one of them is known.
+    /// The answers to all of `probes`; `nil` unless all are known.
     func answers(to probes: [HTTPProbe]) -> [HTTPAnswer]? {
         let known = probes.compactMap { answers[$0] }
         return known.count == probes.count ? known : nil
@@ -74,7 +74,7 @@ extension NodeReader {
         [ "$pages" = no ] || curl --config -
         """#
 
-    /// The missing programs, what UFW said, and its exit status; the pages' answers follow.
+    /// The missing programs, UFW's output and its exit status; the answers to the probes follow.
     private static func surveyMarks(_ mark: String) -> Regex<(Substring, Substring, Substring, Substring)> {
         Regex {
             Anchor.startOfSubject

@@ -1,29 +1,29 @@
 import ClientKit
 import SSH
 
-/// Asks an image's registry, from the master in use, whether it accepts the credentials for this very image.
+/// Checks, from the master in use, that an image's registry accepts the credentials for this image.
 public struct RegistryProof: Sendable {
     private let site: SiteReader
     private let wanted: Application.Image
     private var image: ImageReference { wanted.reference }
 
-    /// Asks about `image` with the credentials of `site`.
+    /// Checks `image` with the credentials of `site`.
     public init(_ site: SiteReader, of image: Application.Image) {
         self.site = site
         wanted = image
     }
 
-    /// What a registry said about the image.
+    /// The registry's answer about the image.
     public enum Answer: Sendable {
-        /// It has the image for these credentials, under this digest.
+        /// The credentials may pull the image, which has this digest.
         case accepted(digest: String)
-        /// It answered with a refusal, or with something unusable.
+        /// It refuses the request, or its answer cannot be used.
         case refused(StepFailure)
-        /// It cannot be reached from the master, and why.
+        /// It cannot be reached from the master, for this reason.
         case unreachable(String)
     }
 
-    /// Throws when the registry answered and refuses; warns when it cannot be reached from there.
+    /// Throws if the registry refuses; warns if the master cannot reach it.
     public func require() async throws {
         switch try await site.registryAnswer(about: wanted) {
         case .accepted: return
@@ -37,9 +37,10 @@ public struct RegistryProof: Sendable {
 
     /// Asks the registry.
     ///
-    /// A registry that answers with a Bearer challenge (ghcr.io does) gets the token exchange of the distribution
-    /// specification; one with Basic gets the credentials. All of it happens in one remote shell, whose only output is the
-    /// status and the digest: neither the credentials nor the token leave it.
+    /// A registry that answers with a Bearer challenge (ghcr.io does) gets the token exchange of
+    /// the distribution specification; one with Basic gets the credentials. All of this happens in
+    /// one remote shell that prints only the status and the digest: neither the credentials nor the
+    /// token leave it.
     func ask() async throws -> Answer {
         let attempt = "ask \(image.registry) for \(image) as \(site.credentials.registry.username)"
         let command = RemoteCommand(
@@ -64,7 +65,7 @@ public struct RegistryProof: Sendable {
         }
         switch status {
         case 200:
-            // What the inventory names is what nodes pull; an answer that differs would be a registry that lies.
+            // Nodes pull the digest that the inventory names, whatever the registry answers.
             let digest = image.digest ?? digest
             guard ImageReference.isDigest(digest) else {
                 return refused(
@@ -96,9 +97,10 @@ public struct RegistryProof: Sendable {
         return "user = " + CurlBatch.quoted("\(credentials.username):\(credentials.token.reveal())") + "\n"
     }
 
-    /// Answers with three words: the HTTP status, the digest or `-`, and curl's own message.
+    /// Prints three fields: the HTTP status, the digest or `-`, and curl's own message.
     ///
-    /// The digest is that of the very manifest that a node resolves the tag to, an index where the image has several platforms.
+    /// The digest is that of the manifest to which a node resolves the tag, an index if the image
+    /// has several platforms.
     private static let script = #"""
         registry=$1 repository=$2 reference=$3 ca=$4
         set -- --silent --proto =https --connect-timeout 4 --max-time 8

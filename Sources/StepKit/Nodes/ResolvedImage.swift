@@ -1,22 +1,23 @@
 import ClientKit
 
-/// An image by its digest: a tag may be pushed again, and two registries may give one tag to two images.
+/// An image with its digest: a tag may be pushed again, and two registries may have different
+/// images under one tag.
 public struct ResolvedImage: Sendable, Hashable, CustomStringConvertible {
     /// Where the digest of the reference comes from.
     public enum Source: Sendable, Hashable {
         /// The inventory names it.
         case inventory
-        /// The registry was asked in this run.
+        /// The registry reported it in this run.
         case registry
-        /// The registry could not be asked; what the cluster runs had it when it was pulled.
+        /// The registry could not be reached; the cluster already runs the image under this digest.
         case cluster
     }
 
-    /// The reference as the inventory has it.
+    /// The reference in the inventory.
     public let reference: ImageReference
     /// The digest with its algorithm, `sha256:…`.
     public let digest: String
-    /// Who says so.
+    /// Where the digest comes from.
     public let source: Source
 
     /// Describes an image; see the properties.
@@ -26,9 +27,9 @@ public struct ResolvedImage: Sendable, Hashable, CustomStringConvertible {
         self.source = source
     }
 
-    /// The name that pods carry: a tag for people, and the digest that nodes go by.
+    /// The image name for pods: with the tag for people, and the digest that nodes pull by.
     public var name: String { reference.pinned(to: digest) }
-    /// The reference as the inventory has it.
+    /// The reference in the inventory.
     public var description: String { reference.description }
     /// The first twelve hexadecimal digits of the digest, for names of objects.
     public var shortDigest: String { Self.short(digest) }
@@ -40,7 +41,7 @@ public struct ResolvedImage: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension SiteReader {
-    /// What the registry says about an image of the module; asked once a run.
+    /// The registry's answer about an image of the module; asked once per run.
     public func registryAnswer(
         about image: Application.Image
     ) async throws -> RegistryProof.Answer {
@@ -49,7 +50,7 @@ extension SiteReader {
         }
     }
 
-    /// What the registry says about all images of the module.
+    /// The registry's answers about all images of the module.
     func registryAnswers() async throws -> [RegistryProof.Answer] {
         try await withThrowingTaskGroup(of: RegistryProof.Answer.self) { group in
             for image in application.images {
@@ -59,7 +60,7 @@ extension SiteReader {
         }
     }
 
-    /// Throws where the registry refuses the credentials for an image of the module; warns where it
+    /// Throws if the registry refuses the credentials for an image of the module; warns if it
     /// cannot be reached.
     public func requireImages() async throws {
         for image in application.images { try await RegistryProof(self, of: image).require() }
@@ -67,8 +68,8 @@ extension SiteReader {
 
     /// The image that the reference of `wanted` resolves to; the same for the whole run.
     ///
-    /// Where the registry cannot be asked, `known` may return the digest that the cluster has for the same reference. Throws
-    /// if neither knows it.
+    /// If the registry cannot be reached, `known` may return the digest that the cluster runs for
+    /// the same reference. Throws if neither knows it.
     public func resolve(
         _ wanted: Application.Image, orElse known: () async throws -> String?
     ) async throws -> ResolvedImage {
@@ -97,8 +98,8 @@ extension SiteReader {
     private func unknown(_ wanted: Application.Image, cause why: String) -> StepFailure {
         let reference = wanted.reference
         return StepFailure(
-            "find out which image \(reference) is", host: master.name,
-            cause: "\(why), and the cluster runs nothing of that name",
+            "resolve \(reference) to a digest", host: master.name,
+            cause: "\(why), and nothing in the cluster runs that image",
             remedy:
                 "allow the masters to connect to \(reference.endpoint), or, where the nodes pull through a mirror, write the "
                 + "digest into \(wanted.key) in \(inventory.path): \(reference)@sha256:…")

@@ -1,6 +1,7 @@
 import ClientKit
 
-/// Does `work` for all items concurrently; returns the answers in the items' order, or throws all failures together.
+/// Does `work` for all items concurrently; returns the results in the items' order, or throws all
+/// failures together.
 public func concurrently<Item: Sendable, Answer: Sendable>(
     _ items: [Item], for attempt: String, work: @escaping @Sendable (Item) async throws -> Answer
 ) async throws -> [Answer] {

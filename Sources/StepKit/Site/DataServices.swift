@@ -3,7 +3,7 @@ public import Postgres
 public import Redis
 public import SSH
 
-/// As whom, and to which database, a step talks to PostgreSQL.
+/// The role and the database of a step's connection to PostgreSQL.
 public enum DatabaseLogin: Sendable, Hashable {
     /// The platform's administrator, in the named database.
     case admin(database: String)
@@ -11,8 +11,7 @@ public enum DatabaseLogin: Sendable, Hashable {
     case owner(of: Application.Database, password: Secret)
 }
 
-/// Makes connections to what is not a Kubernetes node: PostgreSQL, Redis and further hosts; the live one keeps them open
-/// for the run, a test provides its own.
+/// Connections to what is not a Kubernetes node: PostgreSQL, Redis and other hosts.
 public protocol DataServices: Sendable {
     /// A connection that can only read.
     func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader
@@ -22,22 +21,22 @@ public protocol DataServices: Sendable {
     func redisReader() async throws -> RedisReader
     /// A connection that can change things.
     func redisWriter() async throws -> RedisWriter
-    /// A connection to `redis.host` itself that can only read, for what asks no Sentinel.
+    /// A read-only connection to `redis.host` itself, for clients that cannot query Sentinels.
     func redisHostReader() async throws -> RedisReader
-    /// What answers at each address of the services that the inventory gives several of.
+    /// The answers at each address of a service for which the inventory lists several.
     func addressAnswers() async -> [ServiceAnswer]
     /// A remote shell on a host of the inventory.
     func shell(on host: Inventory.Host) async throws -> any RemoteShell
 }
 
-/// What one address of a service answered, or why it did not.
+/// The answer at one address of a service, or why there was none.
 public struct ServiceAnswer: Sendable {
     /// The service with the address: `PostgreSQL at 10.0.0.11:5432`.
     public let subject: String
-    /// What was found there.
+    /// The answer, or the failure.
     public let result: Result<String, any Error>
 
-    /// Asks.
+    /// Records the result of `ask`.
     public init(_ subject: String, asking ask: @Sendable () async throws -> String) async {
         self.subject = subject
         do {
@@ -49,12 +48,12 @@ public struct ServiceAnswer: Sendable {
 }
 
 extension SiteReader {
-    /// A read-only connection to `redis.host` itself, also where Sentinels name the master.
+    /// A read-only connection to `redis.host` itself, even if Sentinels name the master.
     public func redisHost() async throws -> RedisReader {
         try await services.redisHostReader()
     }
 
-    /// What answers at each address of the services that the inventory gives several of.
+    /// The answers at each address of a service for which the inventory lists several.
     public func addressAnswers() async -> [ServiceAnswer] {
         await services.addressAnswers()
     }

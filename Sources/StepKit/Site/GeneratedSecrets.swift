@@ -4,12 +4,12 @@ public import ClientKit
 public struct GeneratedSecrets: Sendable {
     private let values: [GeneratedSecret: Secret]
 
-    /// Takes a value for each secret.
+    /// Wraps a value for each secret.
     public init(_ values: [GeneratedSecret: Secret]) {
         self.values = values
     }
 
-    /// Placeholders in the form of the real values: for comparing what a plan can know before they exist.
+    /// Placeholders in the form of real values, for what a plan can compare before they exist.
     public static func standIn(for secrets: [GeneratedSecret]) -> GeneratedSecrets {
         GeneratedSecrets(making: secrets, unlessIn: [:])
     }
@@ -27,15 +27,16 @@ public struct GeneratedSecrets: Sendable {
     }
 }
 
-/// Finds the generated secrets in their order of truth: the cluster's Secret, then the credentials file, then nothing.
+/// Finds the generated secrets: the cluster's Secret counts first, then the credentials file.
 ///
-/// The old scripts made new ones at every run, which cut every session and every running pod off.
+/// The old scripts generated new ones in every run, which broke every session and every running
+/// pod.
 public actor GeneratedSecretsStore {
-    /// What is known of an application's secrets, each from the first place that has it.
+    /// The known secrets of an application, each from the first place that has it.
     public struct Found: Sendable {
         fileprivate let file: GeneratedFile
         fileprivate let values: [GeneratedSecret: Secret]
-        /// Whether the credentials file holds all of them, in the same values.
+        /// Whether the credentials file has all of them, with the same values.
         public let fileIsCurrent: Bool
 
         fileprivate init(_ file: GeneratedFile, values: [GeneratedSecret: Secret], fileIsCurrent: Bool) {
@@ -47,7 +48,7 @@ public actor GeneratedSecretsStore {
         /// The value of `secret`, if any place has one.
         public subscript(secret: GeneratedSecret) -> Secret? { values[secret] }
 
-        /// All of them, once all exist.
+        /// All secrets; nil unless all exist.
         public var complete: GeneratedSecrets? {
             file.secrets.allSatisfy { values[$0] != nil } ? GeneratedSecrets(values) : nil
         }
@@ -59,8 +60,8 @@ public actor GeneratedSecretsStore {
     private var known: [GeneratedFile: Found] = [:]
     private var completed: [GeneratedFile: GeneratedSecrets] = [:]
 
-    /// Takes what the files had when they were read, by their names; passes every secret it learns to `register` before
-    /// anyone else sees it.
+    /// Starts with the contents of the files, by file name; passes each new secret to `register`
+    /// before it is used anywhere.
     public init(
         directory: CredentialsDirectory, filed: [String: [GeneratedSecret: Secret]],
         register: @escaping @Sendable (Secret) -> Void
@@ -71,7 +72,7 @@ public actor GeneratedSecretsStore {
         for secret in filed.values.flatMap(\.values) { register(secret) }
     }
 
-    /// What exists of the secrets in `file`; `cluster` reads the cluster's Secret and is asked once.
+    /// The existing secrets of `file`; `cluster` reads the cluster's Secret and is called once.
     func find(
         _ file: GeneratedFile, cluster: @Sendable () async throws -> [String: Secret]?
     ) async throws -> Found {
@@ -90,12 +91,13 @@ public actor GeneratedSecretsStore {
         return found
     }
 
-    /// Forgets what the cluster's Secret said, since another run may have changed it.
+    /// Forgets the contents of the cluster's Secret, which another run may have changed.
     public func forget() {
         known = [:]
     }
 
-    /// Makes what is missing and writes all of it to the credentials file, durably, before returning it for use anywhere.
+    /// Generates missing secrets and writes all of them durably to the credentials file before
+    /// returning them.
     func complete(_ found: Found) async throws -> GeneratedSecrets {
         let file = found.file
         let directory = directory

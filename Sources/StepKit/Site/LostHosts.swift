@@ -2,16 +2,17 @@ public import ClientKit
 import Kubernetes
 import SSH
 
-/// The hosts and API servers that an error says are gone.
+/// The hosts and API servers that are lost according to an error.
 public struct LostHosts: Sendable {
-    /// Hosts by inventory name, each with the error that says so.
+    /// Lost hosts by inventory name, each with the error that shows it.
     public internal(set) var hosts: [String: any ExplainedError] = [:]
-    /// Masters by inventory name whose host answers and whose API server does not, or only that it can do nothing now.
+    /// Masters by inventory name whose host responds, but whose API server does not, or reports
+    /// that it cannot serve.
     public internal(set) var apiServers: [String: any ExplainedError] = [:]
 }
 
 extension ExplainedError {
-    /// Which hosts this error, or one of those it combines, says are gone.
+    /// The hosts that are lost according to this error, or to one of those that it combines.
     public var lostHosts: LostHosts {
         var lost = LostHosts()
         collect(into: &lost)
@@ -27,7 +28,8 @@ extension ExplainedError {
         case let error as KubernetesError:
             switch error.code {
             case .shell(let shell): shell.collect(into: &lost)
-            // A server that has lost its etcd, is starting or is overloaded says so itself; another master's may be well.
+            // An API server that has lost its etcd, is starting or is overloaded reports that
+            // itself; another master's may work.
             case .serverUnreachable, .server:
                 if error.kind == .unreachable, let host = error.host { lost.apiServers[host] = error }
             default: break

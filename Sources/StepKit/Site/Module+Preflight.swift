@@ -1,17 +1,16 @@
 public import ClientKit
 import Kubernetes
 
-/// A step that asks the nodes for pages.
+/// A step whose check needs HTTP probes from the nodes.
 public protocol PageAsker: Step {
-    /// The pages that its check asks `node` for.
+    /// The probes that its check needs from `node`.
     func probes(_ site: SiteReader, from node: NodeReader) async throws -> [HTTPProbe]
 }
 
 extension Module {
-    /// Reads once for all steps, then checks for everything that would stop one of them, and
-    /// returns that.
+    /// Reads once for all steps, then returns everything that would stop one of them.
     ///
-    /// Throws if a host is lost: the caller may have another one.
+    /// Throws if a host is lost, since the caller may have another one.
     public func runPreflight(_ site: SiteReader) async throws -> [any ExplainedError] {
         do {
             try await prefetch(site)
@@ -21,16 +20,16 @@ extension Module {
         return await preflight(site)
     }
 
-    /// Reads once for all questions, then checks whether the module is healthy; hosts that do not
-    /// respond are part of the answer.
+    /// Reads once for all checks, then checks whether the module is healthy; the result includes
+    /// hosts that do not respond.
     ///
-    /// Throws if a host is lost: the caller may have another one.
+    /// Throws if a host is lost, since the caller may have another one.
     public func examine(_ site: SiteReader) async throws -> [Diagnosis] {
         try await site.cluster.requireReady()
         do {
             try await prefetch(site)
         } catch let error as any ExplainedError where error.kind != .unreachable {
-            // What could not be read is read again by the question that needs it, which reports why.
+            // What could not be read is read again by the check that needs it, which reports why.
         }
         let hosts =
             site.nodes.map { Diagnosis.ok("\($0.name) over SSH", "responds at \($0.address)") }
@@ -38,7 +37,7 @@ extension Module {
         return hosts + (await diagnose(site))
     }
 
-    /// Two commands through the master, and one for each node.
+    /// Takes two commands on the master, and one on each node.
     private func prefetch(_ site: SiteReader) async throws {
         guard steps.contains(where: { $0 is any ObjectOwner || $0 is any PageAsker }) else { return }
         do {

@@ -2,9 +2,10 @@ import ClientKit
 public import Kubernetes
 
 /// What was read before the first step, once for all steps, so that a run with nothing to do needs
-/// few commands. It is discarded at the run's first change, after which each step reads for itself.
+/// few commands.
 ///
-/// Only the API server's version and the registry's answers are kept for the whole run.
+/// It is discarded at the run's first change, after which each step reads for itself. Only the API
+/// server's version and the registry's answers are kept for the whole run.
 public actor Prefetch {
     /// Everything of the module's namespace.
     public nonisolated let cluster = ClusterSurvey()
@@ -27,7 +28,7 @@ public actor Prefetch {
         await discard()
     }
 
-    /// Discards what was read, if not everything could be.
+    /// Discards what was read where not everything could be.
     func discard() async {
         known = [:]
         // A caller that waits for one in progress still gets it.
@@ -36,7 +37,7 @@ public actor Prefetch {
         for survey in nodes.values { await survey.forget() }
     }
 
-    /// What was read of the node called `name`, the same survey each time.
+    /// The survey of the node `name`, the same one each time.
     public func survey(ofNode name: String) -> NodeSurvey {
         let survey = nodes[name, default: NodeSurvey()]
         nodes[name] = survey
@@ -50,7 +51,7 @@ public actor Prefetch {
         }
     }
 
-    /// The differences of `desired`, if every object was compared in exactly this form.
+    /// The differences of `desired`; `nil` unless every object was compared in exactly this form.
     func differences(of desired: [any Manifest]) -> [ObjectDifference]? {
         var differences: [ObjectDifference] = []
         for manifest in desired {
@@ -60,7 +61,8 @@ public actor Prefetch {
         return differences
     }
 
-    /// What `read` returns, once for all callers before the first change, also concurrent ones; failures are not kept.
+    /// The result of `read`, which is called once for all callers until the first change, even
+    /// concurrent ones; failures are not kept.
     func value<Value: Sendable>(_ read: @escaping @Sendable () async throws -> Value) async throws -> Value {
         guard !isForgotten else { return try await read() }
         let value = try await readings.value(for: ObjectIdentifier(Value.self), make: read)

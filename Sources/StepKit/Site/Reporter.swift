@@ -1,10 +1,10 @@
-/// Where a step reports what it is doing and waiting for; the engine decides who sees it.
+/// What a step uses to report what it is doing and waiting for; the engine decides who sees it.
 public struct Reporter: Sendable {
     /// What is being done or waited for.
     public struct Progress: Sendable, Hashable {
-        /// What it is; the same for as long as the same is waited for.
+        /// What it is; unchanged for as long as the step waits for the same thing.
         public let text: String
-        /// How long the wait may last, if there is a limit; it shrinks with each check.
+        /// The remaining time, if there is a limit.
         public let left: Duration?
 
         /// Describes progress; see the properties.
@@ -13,28 +13,28 @@ public struct Reporter: Sendable {
             self.left = left
         }
 
-        /// Both, on one line: `waiting for Job x, 40 s left`.
+        /// Both on one line: `waiting for Job x, 40 s left`.
         public var words: String { left.map { "\(text), \($0.components.seconds) s left" } ?? text }
     }
 
-    /// Something an operator should know that does not fail the step.
+    /// Something that the operator should know but that does not fail the step.
     public struct Warning: Sendable, Hashable {
-        /// What a warning is about; two about the same are one.
+        /// What a warning is about; a second warning about the same subject is dropped.
         public enum Subject: Sendable, Hashable {
             /// A Kubernetes node that does not answer.
             case absentNode(String)
-            /// What the words say.
+            /// What its text says.
             case words(String)
-            /// One thing, of which several can be said.
+            /// A thing about which there may be several warnings.
             case thing(Change.Subject, words: String)
         }
 
-        /// The words, which name what it is about.
+        /// The text, which names what it is about.
         public let text: String
         /// What it is about.
         public let subject: Subject
 
-        /// Describes a warning; without a `subject` its words are that.
+        /// Describes a warning; without a `subject`, it is about what its text says.
         public init(_ text: String, about subject: Subject? = nil) {
             self.text = text
             self.subject = subject ?? .words(text)
@@ -48,7 +48,7 @@ public struct Reporter: Sendable {
     private let warning: @Sendable (Warning) -> Void
     private let note: @Sendable (String) -> Void
 
-    /// Sends progress, warnings and notes to these; notes may be of no interest.
+    /// Passes progress, warnings and notes to these functions.
     public init(
         progress: @escaping @Sendable (Progress) -> Void, warning: @escaping @Sendable (Warning) -> Void,
         note: @escaping @Sendable (String) -> Void = { _ in }
@@ -60,17 +60,19 @@ public struct Reporter: Sendable {
 
     /// Reports what is being done or waited for now, and how long that may take.
     ///
-    /// `text` holds nothing that changes with the time alone: a run without a terminal prints it again whenever it changes.
+    /// `text` contains nothing that changes with time alone: a run without a terminal prints it
+    /// again whenever it changes.
     public func says(_ text: String, left: Duration? = nil) {
         progress(Progress(text, left: left))
     }
 
-    /// Warns of something that does not fail the step; shown and recorded once a run.
+    /// Warns of something that does not fail the step; shown and recorded once per run.
     public func warns(_ text: String, about subject: Warning.Subject? = nil) {
         warning(Warning(text, about: subject))
     }
 
-    /// Notes something the operator needs after the run, such as how to go back; recorded, and shown at the end.
+    /// Notes something that the operator needs after the run, such as how to undo it; recorded, and
+    /// shown at the end.
     public func notes(_ text: String) {
         note(text)
     }

@@ -1,36 +1,37 @@
-/// What the operator asked of a run beyond the inventory; recorded with the run, so that `resume`
-/// obeys it too.
+/// The options of a run beyond the inventory; recorded with the run, so that `resume` obeys them
+/// too.
 public struct RunOptions: Sendable, Hashable {
-    /// Whether the database is set aside and created again.
+    /// Whether the database is renamed and a new one created.
     public var resetsDatabase: Bool
     /// Whether existing data is migrated without a backup.
     public var skipsBackup: Bool
     /// The run's id, which names what belongs to it; `nil` for a plan.
     public internal(set) var run: String?
-    /// Whether the run was started earlier: what a step finds done may be its own work.
+    /// Whether the run is resumed: what a step finds done may be its own work.
     public internal(set) var isResumed = false
 
-    /// Whether this is a plan of a run that resets the database: what is in it now will be gone then.
+    /// Whether this is the plan of a run that resets the database, so that its contents do not
+    /// count.
     public var isPlanningReset: Bool { resetsDatabase && run == nil }
 
-    /// No options, unless given.
+    /// Describes options; none by default.
     public init(resetsDatabase: Bool = false, skipsBackup: Bool = false) {
         self.resetsDatabase = resetsDatabase
         self.skipsBackup = skipsBackup
     }
 
-    /// What a run's header says.
+    /// Reads the options from a run's header.
     public init(recorded: [String]) {
         self.init(
             resetsDatabase: recorded.contains(Self.resetDatabase), skipsBackup: recorded.contains(Self.noBackup))
     }
 
-    /// The options that were given, for the run's header.
+    /// The options for the run's header.
     public var record: [String] {
         (resetsDatabase ? [Self.resetDatabase] : []) + (skipsBackup ? [Self.noBackup] : [])
     }
 
-    /// The same options of the run `id`, which was started earlier if `isResumed`.
+    /// The same options for the run `id`, which is resumed if `isResumed`.
     public func of(run id: String, isResumed: Bool = false) -> RunOptions {
         var options = self
         options.run = id
@@ -42,7 +43,7 @@ public struct RunOptions: Sendable, Hashable {
     private static let noBackup = "no-backup"
 }
 
-/// A step that a run has only when its operator asks for it, and that is done at most once in a run.
+/// A step that a run has only if its operator requests it, and that is done at most once per run.
 ///
 /// Its checkpoint is final: `resume` does not check it again.
 public protocol StepOnRequest: Step {

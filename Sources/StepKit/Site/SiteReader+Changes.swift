@@ -1,7 +1,7 @@
 public import Kubernetes
 
 extension SiteReader {
-    /// What applying `desired` would change, in words.
+    /// The changes that applying `desired` would make.
     public func changes(towards desired: [any Manifest]) async throws -> [Change] {
         let known = await prefetch.differences(of: desired)
         let differences: [ObjectDifference] =
@@ -9,14 +9,15 @@ extension SiteReader {
         return differences.flatMap(\.changes)
     }
 
-    /// What `read` returns, which is asked once before the run's first change, and each time after it.
+    /// The result of `read`, which is called once before the run's first change, and each time
+    /// after it.
     public func readOnce<Value: Sendable>(
         _ read: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         try await prefetch.value(read)
     }
 
-    /// Forgets what was read before the first step, since something is about to change.
+    /// Forgets what was read before the first step; called when something is about to change.
     public func forgetPrefetch() async {
         await prefetch.forget()
     }

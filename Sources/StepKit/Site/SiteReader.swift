@@ -4,25 +4,25 @@ public import Redis
 
 /// The platform as `check` and `verify` see it: every client here can only read, so that a plan cannot write.
 public struct SiteReader: Sendable {
-    /// The module that this is about.
+    /// The module.
     public let module: Module
-    /// What the module installs, as the inventory describes it.
+    /// What the module installs, according to the inventory.
     public let application: Application
     /// The inventory.
     public let inventory: Inventory
-    /// What the credentials files say.
+    /// The contents of the credentials files.
     public let credentials: Credentials
     /// The cluster, through the master in use.
     public let cluster: ClusterReader
-    /// The master in use, for what only a host can ask.
+    /// The master in use, for checks on the host itself.
     public let master: NodeReader
-    /// The Kubernetes nodes that answer, masters first.
+    /// The Kubernetes nodes that respond, masters first.
     public let nodes: [NodeReader]
     /// The Kubernetes nodes that do not.
     public let absentNodes: [AbsentNode]
-    /// Where the step says what it waits for.
+    /// Where the step reports its progress.
     public let reporter: Reporter
-    /// What the operator asked of this run beyond the inventory.
+    /// The options of this run.
     public internal(set) var options = RunOptions()
     let services: any DataServices
     let generated: GeneratedSecretsStore
@@ -58,7 +58,7 @@ public struct SiteReader: Sendable {
         try await services.redisReader()
     }
 
-    /// The secrets of `file`, which are generated for the application, as far as they exist.
+    /// The secrets that were generated for `file`, as far as they exist.
     public func generatedSecrets(_ file: GeneratedFile) async throws -> GeneratedSecretsStore.Found {
         let (cluster, namespace) = (cluster, application.namespace)
         return try await generated.find(file) {
@@ -66,12 +66,12 @@ public struct SiteReader: Sendable {
         }
     }
 
-    /// The API server's version, asked once.
+    /// The API server's version, read once.
     public func serverVersion() async throws -> ServerVersion {
         try await prefetch.serverVersion(cluster)
     }
 
-    /// Asks every connected node concurrently; all failures are thrown together.
+    /// Calls `ask` for every connected node concurrently; all failures are thrown together.
     public func onEveryNode<Answer: Sendable>(
         _ attempt: String, ask: @escaping @Sendable (NodeReader) async throws -> Answer
     ) async throws -> [(node: NodeReader, answer: Answer)] {

@@ -8,10 +8,10 @@ public struct SiteWriter: Sendable {
     public let reader: SiteReader
     /// The cluster, through the master in use.
     public let cluster: ClusterWriter
-    /// The Kubernetes nodes that answer.
+    /// The Kubernetes nodes that respond.
     public var nodes: [NodeWriter] { reader.nodes.map(NodeWriter.init) }
 
-    /// Allows changes on top of `reading`.
+    /// Allows changes to the site of `reader`.
     public init(reader: SiteReader, cluster: ClusterWriter) {
         self.reader = reader
         self.cluster = cluster
@@ -34,7 +34,7 @@ public struct SiteWriter: Sendable {
         try await reader.services.redisWriter()
     }
 
-    /// The secrets of `file`, made and written to it first where they do not exist yet.
+    /// The secrets of `file`; missing ones are generated and written to it first.
     public func ensureGeneratedSecrets(_ file: GeneratedFile) async throws -> GeneratedSecrets {
         try await reader.generated.complete(try await reader.generatedSecrets(file))
     }

@@ -47,7 +47,7 @@ struct AnsibleTree {
             default:
                 problems.append(
                     InventoryProblem(
-                        path: partPath, at: key.position, "is not a part of a group: hosts, vars and children are"))
+                        path: partPath, at: key.position, "is not a part of a group; use hosts, vars or children"))
             }
         }
     }
