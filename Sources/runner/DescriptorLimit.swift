@@ -1,11 +1,11 @@
 import Glibc
 
-/// The limit of files that this process may have open.
+/// The limit on open files of this process.
 enum DescriptorLimit {
-    /// Raises it to the hard limit: each host needs a few, and the usual 1024 run out
-    /// at some hundred hosts.
+    /// Raises it to the hard limit: each host needs a few, and the usual 1024 are not enough for
+    /// some hundred hosts.
     ///
-    /// If it is still too low, the error at that place says so, with the remedy.
+    /// If it is still too low, the error of the call that fails says so, with a remedy.
     static func raise() {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }

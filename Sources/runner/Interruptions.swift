@@ -7,10 +7,10 @@ import Synchronization
 enum Interruptions {
     private static let received = Mutex<Interruption?>(nil)
 
-    /// The first of them; Ctrl-C where none has come yet.
+    /// The first of them; Ctrl-C if there was none yet.
     static var first: Interruption { received.withLock(\.self) ?? .signal(SIGINT) }
 
-    /// Keeps `interruption` if it is the first, and says whether it is.
+    /// Keeps `interruption` if it is the first, and returns whether it is.
     static func note(_ interruption: Interruption) -> Bool {
         received.withLock { first in
             defer { if first == nil { first = interruption } }
@@ -18,37 +18,37 @@ enum Interruptions {
         }
     }
 
-    /// Ends the process at once, as the first of them says.
+    /// Ends the process immediately, with the exit status of the first of them.
     static func end() -> Never {
         Passphrase.restoreTerminal()
         _exit(first.exitStatus)
     }
 }
 
-/// Signals turned into cancellation of the run: the first lets it end in order, a second SIGINT or
-/// SIGTERM ends it immediately.
+/// Signals that cancel the run: the first stops it in an orderly way, a second SIGINT or SIGTERM
+/// ends it immediately.
 ///
-/// `@unchecked Sendable` holds: `sources` is written in `init` only, before anybody else has the
-/// object, and never read; it keeps the dispatch sources alive.
+/// `@unchecked Sendable` holds: `sources` is written only in `init`, before the object is shared,
+/// and never read; it keeps the dispatch sources alive.
 final class Signals: @unchecked Sendable {
     private var sources: [any DispatchSourceSignal] = []
 
     /// Calls `onFirst` once, from its own queue.
     init(onFirst: @escaping @Sendable () -> Void) {
         let queue = DispatchQueue(label: "signals")
-        // A reader that went away is an error of the write, not the end of the run.
+        // A closed pipe is an error of the write, not the end of the run.
         signal(SIGPIPE, SIG_IGN)
         for number in [SIGINT, SIGTERM, SIGHUP, SIGXCPU] {
             let before = signal(number, SIG_IGN)
-            // What `nohup` was asked for stays as it is.
+            // What `nohup` has set stays as it is.
             if number == SIGHUP, Self.isIgnoring(before) { continue }
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler {
                 if Interruptions.note(.signal(number)) {
                     onFirst()
                 } else if number == SIGINT || number == SIGTERM {
-                    // The others come more than once without anybody being impatient: SIGHUP from
-                    // the shell and from the kernel, SIGXCPU each second.
+                    // The others may arrive more than once by themselves: SIGHUP from the shell and
+                    // from the kernel, SIGXCPU every second.
                     Interruptions.end()
                 }
             }
@@ -64,7 +64,7 @@ final class Signals: @unchecked Sendable {
     }
 }
 
-/// Does `work`, which the first signal cancels.
+/// Does `work`, which is cancelled by the first signal.
 func withSignalsAsCancellation<Value: Sendable>(
     tellingOn terminal: Terminal, _ work: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {

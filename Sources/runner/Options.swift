@@ -6,7 +6,7 @@ import Journal
 public import StepKit
 
 extension StepID: ExpressibleByArgument {
-    /// Takes any text; the module decides whether it is one of its steps.
+    /// Accepts any text; the module decides whether it is one of its steps.
     public init?(argument: String) {
         self.init(argument)
     }
@@ -15,7 +15,7 @@ extension StepID: ExpressibleByArgument {
 /// The secrets of this process: everything printed or recorded passes through it.
 let redactor = Redactor()
 
-/// Prints an error as the whole tool prints errors, and turns it into the documented exit status.
+/// Prints an error in the usual form, and converts it to the documented exit status.
 func reporting<Value>(_ work: () async throws -> Value) async throws -> Value {
     do {
         return try await work()

@@ -4,19 +4,20 @@ import Glibc
 import Journal
 import Synchronization
 
-/// Asks for keys' passphrases on the terminal, without echo, each once for all hosts that need it.
+/// Asks for the passphrases of keys on the terminal, without echo, once per key for all hosts that
+/// need it.
 actor Passphrase {
     private static let shared = Passphrase()
-    /// The terminal's settings while nothing is shown of what is typed.
+    /// The terminal's settings to restore after typing without echo.
     private static let hidden = Mutex<termios?>(nil)
     private var answers: [String: Task<Secret?, Never>] = [:]
 
-    /// The passphrase of `key`; `nil` where there is no terminal to ask on.
+    /// The passphrase of `key`; `nil` if there is no terminal.
     static func ask(_ key: String) async -> Secret? {
         await shared.answer(key)
     }
 
-    /// Puts the terminal back when the process ends while it asks.
+    /// Restores the terminal if the process ends during a prompt.
     static func restoreTerminal() {
         guard var shown = hidden.withLock({ $0 }) else { return }
         tcsetattr(STDIN_FILENO, TCSANOW, &shown)
@@ -24,7 +25,7 @@ actor Passphrase {
 
     private func answer(_ key: String) async -> Secret? {
         if let asked = answers[key] { return await asked.value }
-        // One question after the other, also for several keys: they share one terminal.
+        // Prompts for several keys come one after another: they share the terminal.
         let others = Array(answers.values)
         let question = Task<Secret?, Never> {
             for other in others { _ = await other.value }

@@ -4,12 +4,13 @@ import Foundation
 public import StepKit
 import Synchronization
 
-/// Carries out the command in this process' arguments for `modules`, and ends the process.
+/// Runs the command in this process's arguments for `modules`, and ends the process.
 public func runCommand(for modules: [StepKit.Module]) -> Never {
-    // Before the first task: its executor opens files, which would get the numbers of closed streams.
+    // Before the first task: its executor opens files, which would get the descriptors of closed
+    // streams.
     StandardOutput.claimStreams()
     DescriptorLimit.raise()
-    // A file that may not grow is an error of the write, as a full disk is.
+    // Exceeding the file size limit is an error of the write, like a full disk.
     signal(SIGXFSZ, SIG_IGN)
     Runner.known.withLock { $0 = ModuleList(modules: modules) }
     Task {
@@ -29,7 +30,7 @@ struct Runner: AsyncParsableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "runner",
-        abstract: "Installs the modules of the KeyBuzz platform over SSH: ordered, idempotent, resumable, on record.",
+        abstract: "Installs the modules of the KeyBuzz platform over SSH: ordered, idempotent, resumable, recorded.",
         discussion: """
             Results go to stdout, progress to stderr. Exit status: 0 done or nothing to do, 1 a step failed, 2 drift found \
             (plan --detailed-exitcode), 64 usage, 65 bad inventory, credentials or state file, 69 no master reachable, 73 state \

@@ -45,7 +45,7 @@ extension RehearsalTests {
         #expect(doctor.status == 1, "\(doctor.output)")
         #expect(doctor.output.components(separatedBy: "✗").count == 2, "one failure: \(doctor.output)")
         #expect(doctor.output.contains("✗ PostgreSQL at 10.0.0.12:5432"), "\(doctor.output)")
-        #expect(doctor.output.contains("✓ PostgreSQL at 10.0.0.10:5432: can be written to"), "\(doctor.output)")
+        #expect(doctor.output.contains("✓ PostgreSQL at 10.0.0.10:5432: accepts writes"), "\(doctor.output)")
         let probe = try await Lab.runner("inventory", "check", "--probe", "--inventory", variant.path)
         #expect(probe.status == 1 && probe.output.contains("✗ PostgreSQL at 10.0.0.12:5432"), "\(probe.output)")
     }
@@ -67,7 +67,7 @@ extension RehearsalTests {
             let doctor = try await Lab.runner("doctor", "11", "--inventory", variant.path)
             #expect(doctor.status == 1, "\(doctor.output)")
             #expect(doctor.output.contains("✗ PostgreSQL at 10.0.0.99:5432"), "\(doctor.output)")
-            #expect(doctor.output.contains("✓ PostgreSQL at 10.0.0.10:5432: can be written to"), "\(doctor.output)")
+            #expect(doctor.output.contains("✓ PostgreSQL at 10.0.0.10:5432: accepts writes"), "\(doctor.output)")
             #expect(doctor.output.contains("✓ Redis: "), "\(doctor.output)")
             #expect(doctor.seconds < Double(Self.limit) * 1.9, "\(doctor.seconds) s")
         }

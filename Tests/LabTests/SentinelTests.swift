@@ -33,7 +33,7 @@ extension RehearsalTests {
             for line in [
                 "✗ Sentinel at 10.0.0.99:26379: ",
                 "✓ Sentinel at 10.0.0.12:26379: names 10.0.0.12:6379 as the master mymaster",
-                "✓ Redis at 10.0.0.10:6379 for Action Cable: ",
+                "✓ Redis at 10.0.0.10:6379 for clients without Sentinel support: ",
             ] {
                 #expect(doctor.output.contains(line), "\(doctor.output)")
             }

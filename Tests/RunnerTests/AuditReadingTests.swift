@@ -13,9 +13,9 @@ import Testing
         let show = try sample.run("audit show")
         #expect(show.status == 0, "\(show.errors)")
         for part in [
-            "of module 11: failed", "command: runner run 11", "begins the run", "ticket: OPS-7",
+            "of module 11: failed", "command: runner run 11", "started the run", "ticket: OPS-7",
             "reason: the certificate expires",
-            "preflight passed; these nodes do not answer: k8s-worker-03", "fix_ufw_k8s_nodes: applied and verified",
+            "preflight passed; these nodes do not respond: k8s-worker-03", "fix_ufw_k8s_nodes: applied and verified",
             "changed: Deployment support/web: spec.replicas: 1 → 2",
             "apply objects (k8s-master-01, as root, may change, exited 0, 12 ms)", "and 1 commands that only read",
             "11_ct_00_setup_credentials: FAILED: the link was lost", "exit status 1: the link was lost",
@@ -28,7 +28,7 @@ import Testing
         let all = try sample.run("audit show --commands").output
         #expect(all.contains("$ kubectl get pods") && all.contains("$ kubectl apply -f -"))
         let step = try sample.run("audit show --step 11_ct_00_setup_credentials").output
-        #expect(step.contains("FAILED") && !step.contains("fix_ufw") && !step.contains("begins the run"))
+        #expect(step.contains("FAILED") && !step.contains("fix_ufw") && !step.contains("started the run"))
         let host = try sample.run("audit show --host 10.0.0.10").output
         #expect(host.contains("$ CREATE ROLE support") && host.contains("as admin, database postgres"))
         #expect(!host.contains("kubectl") && !host.contains("preflight"))

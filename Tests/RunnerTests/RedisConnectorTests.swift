@@ -64,7 +64,7 @@ import Testing
         let answers = await connector.answers()
         #expect(
             answers.map(\.subject) == ([dead] + group.sentinels).map { "Sentinel at 127.0.0.1:\($0)" } + [
-                "Redis at 127.0.0.1:\(group.replica.port) for Action Cable"
+                "Redis at 127.0.0.1:\(group.replica.port) for clients without Sentinel support"
             ])
         let words = answers.map { answer in
             switch answer.result {

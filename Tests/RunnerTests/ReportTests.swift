@@ -22,7 +22,7 @@ import Testing
             "of module 11: failed</h1>", "<th>Ticket</th><td>OPS-7</td>", "intact, complete, ", "<svg role=\"img\"",
             "<td>Deployment support/web: spec.replicas: 1 → 2</td><td>Deployment support/web</td>",
             "k8s-master-01\nas root", "exited 0, 12 ms", "11_ct_00_setup_credentials: failed</h3>",
-            "<p class=\"error\">the link was lost</p>", "to be changed, and not proved",
+            "<p class=\"error\">the link was lost</p>", "to be changed, not verified",
             "content=\"default-src 'none'; style-src 'unsafe-inline'\"",
         ] { #expect(page.output.contains(part), "\(part): \(page.output)") }
         // Nothing is loaded, and nothing runs.
@@ -54,7 +54,7 @@ import Testing
         #expect(page.status == 65)
         #expect(page.output.contains("<div class=\"verdict bad\">NOT INTACT"))
         #expect(page.output.contains("audit.jsonl, line 5: "))
-        #expect(page.output.contains("Here the log ends: ") && page.output.hasSuffix("</html>\n"))
+        #expect(page.output.contains("The log ends here: ") && page.output.hasSuffix("</html>\n"))
         _ = try parsed(page.output)
     }
 

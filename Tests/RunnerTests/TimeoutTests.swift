@@ -39,7 +39,7 @@ import Testing
         #expect(try await second.wait() == 124)
         let told = second.told
         #expect(told.contains("(process \(first.pid))"), "\(told)")
-        #expect(told.contains("run module 11: it was not done within the 3 s of --timeout → "), "\(told)")
+        #expect(told.contains("run module 11: it did not finish within the 3 s of --timeout → "), "\(told)")
         #expect(try platform.state.runs().count == 1)
     }
 
@@ -47,7 +47,7 @@ import Testing
         let platform = try SilentPlatform(limit: 600)
         let ended = try platform.examine([command, "11", "--timeout", "3s"])
         #expect(try await ended.wait() == 124)
-        #expect(ended.told.contains("it was not done within the 3 s of --timeout"), "\(ended.told)")
+        #expect(ended.told.contains("it did not finish within the 3 s of --timeout"), "\(ended.told)")
         // Half of an answer would be taken for a whole one.
         #expect(!ended.told.contains("failed"), "\(ended.told)")
     }

@@ -7,14 +7,15 @@ import StepKit
 struct AuditExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Write one archive of a run's record, files and signatures, which verifies itself.",
+        abstract: "Write an archive of a run's record, files and signatures, with a script that verifies it.",
         discussion: """
-            The archive holds the run's files byte for byte, a README, and verify.sh, which needs sh, sha256sum, ssh-keygen \
-            and jq. The same run gives the same bytes. A run that is not intact is exported as it is, with exit status 65.
+            The archive contains the run's files byte for byte, a README, and verify.sh, which \
+            needs sh, sha256sum, ssh-keygen and jq. Exporting the same run again gives the same \
+            bytes. A run that is not intact is exported as it is, with exit status 65.
             """)
 
     @Argument(help: "The run (default: the newest).") var run: String?
-    @Option(name: .shortAndLong, help: "The file to write (default: keybuzz-runner-RUN.tar.gz here).")
+    @Option(name: .shortAndLong, help: "The file to write (default: keybuzz-runner-RUN.tar.gz in this folder).")
     var output: String?
     @OptionGroup var stateOptions: StateOptions
 
@@ -27,7 +28,7 @@ struct AuditExportCommand: AsyncParsableCommand {
             return try await runBlocking {
                 if try reader.isUnderWay(in: state) {
                     throw StepFailure(
-                        "export run \(reader.id)", cause: "it is under way", remedy: "export it once it has ended",
+                        "export run \(reader.id)", cause: "it is still running", remedy: "export it once it has ended",
                         kind: .busy)
                 }
                 try archive.write(to: path)

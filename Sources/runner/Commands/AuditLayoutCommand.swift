@@ -11,21 +11,22 @@ struct AuditLayoutCommand: AsyncParsableCommand {
         commandName: "layout",
         abstract: "Write the in-toto layout of a run that allowed operators signed.",
         discussion: """
-            Whoever signs the layout vouches that these steps, in this order and by these operators, are what a run should \
-            have. In the folder that `runner audit export` wrote, \
-            `in-toto-verify --layout LAYOUT --verification-keys LAYOUT.pem --link-dir run/signatures` then compares.
+            By signing the layout you confirm that a run should consist of these steps, in this \
+            order, by these operators. To compare a run with it, use `in-toto-verify --layout \
+            LAYOUT --verification-keys LAYOUT.pem --link-dir run/signatures` in the folder that \
+            `runner audit export` wrote.
             """)
 
     @Argument(help: "The run (default: the newest).") var run: String?
-    @Option(name: .long, help: "Who may sign, a file as ssh-keygen(1) describes under ALLOWED SIGNERS.")
+    @Option(name: .long, help: "The operators who may sign: a file in the ALLOWED SIGNERS format of ssh-keygen(1).")
     var allowedSigners: String
     @Option(
         name: .long,
-        help: "The ed25519 key that signs the layout: its file, or the .pub file of one that the SSH agent holds.")
+        help: "The ed25519 key that signs the layout: its file, or the .pub file of a key in the SSH agent.")
     var key: String
-    @Option(name: .shortAndLong, help: "The file to write; its key is written beside it, as FILE.pem.")
+    @Option(name: .shortAndLong, help: "The file to write; its public key is written next to it, as FILE.pem.")
     var output = "root.layout"
-    @Option(name: .long, help: "For how many days the layout is valid.") var days = 365
+    @Option(name: .long, help: "The number of days for which the layout is valid.") var days = 365
     @OptionGroup var stateOptions: StateOptions
 
     func run() async throws {
@@ -42,7 +43,7 @@ struct AuditLayoutCommand: AsyncParsableCommand {
                 guard problem == nil, !links.isEmpty else {
                     throw StepFailure(
                         attempt, cause: problem.map { "\($0)" } ?? "no plain ed25519 key signed it",
-                        remedy: "see what is wrong with `runner audit verify \(reader.id) --allowed-signers FILE`",
+                        remedy: "run `runner audit verify \(reader.id) --allowed-signers FILE` to see what is wrong",
                         kind: .badInput)
                 }
                 let layout = InTotoLayout(of: reader, links: links, unlinked: unlinked, until: expiry)
@@ -70,7 +71,7 @@ struct AuditLayoutCommand: AsyncParsableCommand {
         }
         guard let made, let pem = SignatureKey(.ed25519(made.key))?.publicPEM else {
             throw StepFailure(
-                attempt, cause: "\(key) is no ed25519 key", remedy: "create one with ssh-keygen -t ed25519",
+                attempt, cause: "\(key) is not an ed25519 key", remedy: "create one with ssh-keygen -t ed25519",
                 kind: .badInput)
         }
         let envelope = DSSEEnvelope(payload, key: made.key, signature: made.signature)

@@ -9,8 +9,8 @@ struct AuditListCommand: AsyncParsableCommand {
         commandName: "list",
         abstract: "List all runs, newest last: who, what, how each ended, whether it is signed and intact.",
         discussion: """
-            Verifies each run; `runner audit verify` names what is wrong, and judges by --allowed-signers whose signatures \
-            count.
+            Verifies each run; `runner audit verify` shows what is wrong, and with \
+            --allowed-signers checks who signed.
             """)
 
     @OptionGroup var stateOptions: StateOptions
@@ -46,9 +46,9 @@ struct ListedRun: Encodable {
     let ticket: String?
     let reason: String?
     let counts: [String: Int]?
-    /// The last record that somebody signed; whether that somebody may sign is not judged.
+    /// The last record that is signed, whether or not the signer is allowed to sign.
     let signedUpTo: Int
-    /// Whether nothing but the record of the last signature is unsigned.
+    /// Whether everything is signed, except the record of the last signature.
     let isSigned: Bool
     let isIntact: Bool
     /// The first thing that is wrong.
@@ -91,7 +91,8 @@ struct ListedRun: Encodable {
 }
 
 extension RunReader {
-    /// The number of the last record whose signature is there; the verifier judges whether it was announced.
+    /// The number of the last record that has a signature file; the verifier checks that it was
+    /// announced.
     fileprivate func newestSignature() throws -> Int? {
         let folder = "\(path)/signatures"
         guard FileManager.default.fileExists(atPath: folder) else { return nil }

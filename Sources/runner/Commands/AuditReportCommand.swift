@@ -8,10 +8,11 @@ import StepKit
 /// `runner audit report`.
 struct AuditReportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "report", abstract: "Write one page about a run, to read on a screen or on paper.",
+        commandName: "report", abstract: "Write a report about a run as one HTML page, for a screen or paper.",
         discussion: """
-            The page is one HTML file that loads nothing: the result of the verification, a timeline of the steps, the \
-            changes, and every command. Exits with 65 where the record does not hold; the page then says what is wrong.
+            The page is a single HTML file without external resources: the result of the \
+            verification, a timeline of the steps, the changes, and every command. Exits with 65 \
+            if the record is not intact; the page then shows what is wrong.
             """)
 
     @Argument(help: "The run (default: the newest).") var run: String?
@@ -42,7 +43,7 @@ struct AuditReportCommand: AsyncParsableCommand {
     }
 }
 
-/// A file that has its name only once it is whole, and is its owner's alone.
+/// A file that gets its name only once it is complete, readable only by its owner.
 private struct ReportFile {
     let path: String
 
@@ -71,6 +72,6 @@ private struct ReportFile {
     private func refusal(_ cause: String) -> StepFailure {
         StepFailure(
             "write the report \(path)", cause: cause,
-            remedy: "check the folder's rights and space, or name another file with -o")
+            remedy: "check the folder's permissions and free space, or name another file with -o")
     }
 }

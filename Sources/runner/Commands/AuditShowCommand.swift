@@ -8,8 +8,8 @@ struct AuditShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Show who did what, where, when, with what result.",
         discussion: """
-            Commands that only read are counted, unless --commands or --host asks for them. Times are UTC. --format json \
-            prints the records as they are in the log.
+            Commands that only read are counted, unless --commands or --host is given. Times are \
+            UTC. --format json prints the records exactly as they are in the log.
             """)
 
     @Argument(help: "The run (default: the newest).") var run: String?
@@ -49,7 +49,7 @@ struct AuditShowCommand: AsyncParsableCommand {
     }
 }
 
-/// The records of a run that a filter admits.
+/// The records of a run that pass a filter.
 private final class Records {
     let isGrowing: Bool
     private let chain: AuditChain
@@ -71,7 +71,7 @@ private final class Records {
     }
 }
 
-/// Prints entries one by one; where the log is damaged, those before the damage, and then the error.
+/// Prints entries one by one; if the log is damaged, the entries before the damage, then the error.
 enum EntryPrinter {
     static func print<Entry>(
         as format: FormatOptions.Format, next: () throws -> Entry?, line: (Entry) throws -> TerminalText,

@@ -7,23 +7,28 @@ struct AuditVerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract:
-            "Prove that nobody edited, removed, moved or cut a record or a file; names the place if somebody did.",
+            "Prove that no record or file was edited, removed, moved or truncated, or show where one was.",
         discussion: """
-            Without a run, verifies all of them and the state directory itself. What it cannot know: whoever can write all \
-            of the state directory can rewrite it, or remove the newest run with its lines in heads.jsonl; compare with a \
-            head that is kept elsewhere (--expect-head), have the signatures checked with --allowed-signers, or compare with \
-            what the masters and the Lease were told during the runs (--against-cluster).
+            Without a run, verifies all of them and the state directory itself. This cannot detect \
+            everything: someone who can write the whole state directory can also rewrite it, or \
+            remove the newest run with its lines in heads.jsonl. To rule that out, compare with a \
+            head noted elsewhere (--expect-head), require signatures (--allowed-signers), or \
+            compare with the heads that the masters and the Lease received during the runs \
+            (--against-cluster).
             """)
 
     @Argument(help: "The run (default: all runs).") var run: String?
     @Option(
         name: .long,
-        help: "A head known from elsewhere that the run's log must contain, as NUMBER:HASH or HASH.")
+        help: "A head noted elsewhere that the run's log must contain, as NUMBER:HASH or HASH.")
     var expectHead: String?
     @OptionGroup var signatureOptions: SignatureOptions
     @Flag(
         name: .long,
-        help: "Compare with the heads that the masters and the Lease keep; needs the inventory, and changes nothing.")
+        help: """
+            Compare with the heads stored on the masters and in the Lease; needs the inventory, and \
+            changes nothing.
+            """)
     var againstCluster = false
     @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var stateOptions: StateOptions
@@ -65,7 +70,7 @@ struct AuditVerifyCommand: AsyncParsableCommand {
 }
 
 extension StateReport {
-    /// The same, and what was learnt while it was made.
+    /// The same report with more notes.
     fileprivate func with(notes more: [String]) -> StateReport {
         StateReport(runs: runs, findings: findings, notes: notes + more)
     }
@@ -84,22 +89,22 @@ extension AuditReport {
         return "\(run): \(verdicts)" + all.map { "\n  \($0.line)" }.joined() + notes
     }
 
-    /// Whether it is intact, complete and authentic, and how far.
+    /// Whether it is intact, complete and authentic, and up to which line.
     var verdicts: String {
         let verdicts = [integrity, completeness, authenticity?.verdict].compactMap(\.self).joined(separator: ", ")
         let limit = anchoredUpTo < lines ? ", vouched for up to line \(anchoredUpTo)" : ""
         return verdicts + (isIntact ? ", \(lines) records, head \(head)\(limit)" : "")
     }
 
-    /// Whether what is there was edited.
+    /// Whether anything was edited.
     private var integrity: String { findings.contains { !$0.isGap } ? "NOT INTACT" : "intact" }
 
-    /// Whether all is there.
+    /// Whether anything is missing.
     private var completeness: String { findings.contains(where: \.isGap) ? "INCOMPLETE" : "complete" }
 }
 
 extension Authenticity {
-    /// Who vouches for the log.
+    /// Who signed the log.
     fileprivate var verdict: String {
         let by = signers.isEmpty ? "" : " by \(signers.joined(separator: " and "))"
         if holds { return "authentic\(by)" }
@@ -108,6 +113,6 @@ extension Authenticity {
 }
 
 extension AuditFinding {
-    /// On one line, so that no name of a file can pose as a verdict.
+    /// On one line, so that no file name can look like a verdict.
     fileprivate var line: String { description.visibleOnOneLine }
 }

@@ -6,10 +6,10 @@ import Journal
 /// `runner audit why`.
 struct AuditWhyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "why", abstract: "Show every change of an object over all runs: when, by whom, for what.",
+        commandName: "why", abstract: "Show every change of an object over all runs: when, by whom, and in which step.",
         discussion: """
-            Reads the logs alone, oldest run first. A log that is damaged is read up to the damage, which is told, and the \
-            exit status is 65 then.
+            Reads only the logs, oldest run first. A damaged log is read up to the damage, which \
+            is reported; the exit status is then 65.
             """)
 
     @Argument(help: "The object, such as deployment/web, secret/support/web, database/support, or its name alone.")

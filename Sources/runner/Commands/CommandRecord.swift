@@ -24,13 +24,13 @@ struct CommandRecord: Encodable {
         milliseconds = command.end?.durationMilliseconds
     }
 
-    /// All that is known without the command itself of what it was for.
+    /// What can be said without the command itself about its purpose.
     private var program: String {
         let first = command.first?.prefix { $0 != " " && !$0.isNewline } ?? "nothing"
         return ["sh", "bash"].contains(first) ? "run a script" : "run \(first)"
     }
 
-    /// What it was for, where and with what result; the exact command with `isVerbose`.
+    /// Its purpose, host and result; the exact command with `isVerbose`.
     func line(isVerbose: Bool) -> String {
         let words = command.joined(separator: " ")
         let facts =

@@ -8,7 +8,7 @@ import StepKit
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Check whether everything is reachable and served, and if not, why; changes nothing.")
+        abstract: "Check whether everything is reachable and working, and if not, why; changes nothing.")
 
     @Argument(help: "The module's number.") var module: Int
     @OptionGroup var timeOptions: TimeOptions
@@ -17,7 +17,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (found, status) = try await reporting {
-            try await timeOptions.limiting("examine module \(module)") {
+            try await timeOptions.limiting("check module \(module)") {
                 let module = try Runner.modules.module(module)
                 let inventory = try await inventoryOptions.load(for: module)
                 return try await Self.examine(module, on: inventory)
@@ -28,8 +28,8 @@ struct DoctorCommand: AsyncParsableCommand {
         if status != 0 { throw ExitCode(status) }
     }
 
-    /// The diagnoses, and the exit status: 0 if all is well, else that of what keeps us
-    /// out, else 1.
+    /// The diagnoses, and the exit status: 0 if all is well, the status of a connection or login
+    /// failure if there is one, else 1.
     private static func examine(
         _ module: StepKit.Module, on inventory: StepKit.Inventory
     ) async throws -> ([Diagnosis], Int32) {
@@ -40,7 +40,7 @@ struct DoctorCommand: AsyncParsableCommand {
             let found = try await provider.withSite(observer: IgnoringObserver()) { site in
                 try await examine(module, through: site)
             }
-            // What was cut short says nothing of the platform.
+            // An interrupted check says nothing about the platform.
             try Task.checkCancellation()
             return (found, found.contains { $0.verdict == .failed } ? 1 : 0)
         } catch let error as any ExplainedError {
@@ -49,7 +49,8 @@ struct DoctorCommand: AsyncParsableCommand {
         }
     }
 
-    /// Through the first master that is ready; those lost meanwhile are part of the answer.
+    /// Works through the first master that is ready; masters lost in the meantime are part of the
+    /// result.
     private static func examine(
         _ module: StepKit.Module, through site: any OpenSite
     ) async throws -> [Diagnosis] {
@@ -68,7 +69,7 @@ struct DoctorCommand: AsyncParsableCommand {
 }
 
 extension ExplainedError {
-    /// The error as lines: one for each of several.
+    /// A diagnosis for the error, or one for each of several.
     fileprivate var diagnoses: [Diagnosis] {
         if let combined = self as? CombinedFailure { return combined.failures.flatMap(\.diagnoses) }
         if let none = self as? NoMasterLeft { return none.diagnoses }

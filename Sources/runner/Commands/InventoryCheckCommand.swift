@@ -8,9 +8,9 @@ struct InventoryCheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Report all mistakes in the inventory, each with its JSON path and line.",
-        discussion: "With --probe, also connects and logs in to everything it names; changes nothing.")
+        discussion: "With --probe, also connects and logs in to everything that it names; changes nothing.")
 
-    @Flag(name: .long, help: "Connect to every host, PostgreSQL, Redis, the API servers and the registry too.")
+    @Flag(name: .long, help: "Also connect to every host, PostgreSQL, Redis, the API servers and the registry.")
     var probe = false
     @OptionGroup var inventoryOptions: InventoryOptions
     @OptionGroup var formatOptions: FormatOptions

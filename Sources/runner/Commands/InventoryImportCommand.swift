@@ -11,14 +11,15 @@ struct InventoryImportCommand: AsyncParsableCommand {
         commandName: "import",
         abstract: "Create an inventory from a kubespray hosts.yaml.",
         discussion: """
-            What that file does not know is taken from --set, then from --like; what is left over is written as something to be \
-            filled in, and named. Values can be set for: \(settableKeys.joined(separator: ", ")).
+            Values that are not in that file are taken from --set, then from --like. The remaining \
+            ones are written as blanks to fill in, and listed. Keys for --set: \
+            \(settableKeys.joined(separator: ", ")).
             """)
 
     @Argument(help: "Kubespray's inventory, in YAML.") var hosts: String
     @Option(name: .shortAndLong, help: "The file to write (default: standard output).") var output: String?
     @Flag(name: .long, help: "Replace the file if it exists.") var force = false
-    @Option(name: .long, help: "An inventory that supplies what the kubespray file lacks.") var like: String?
+    @Option(name: .long, help: "An inventory with the values that are not in the kubespray file.") var like: String?
     @Option(name: .long, help: ArgumentHelp("A value, as KEY=VALUE; can be repeated.", valueName: "key=value"))
     var set: [String] = []
 

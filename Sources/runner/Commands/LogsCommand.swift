@@ -8,10 +8,10 @@ import StepKit
 struct LogsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logs",
-        abstract: "List every remote command, statement and request of a run: what for, where, with what result, when.",
+        abstract: "List every remote command, statement and request of a run, with purpose, host, result and time.",
         discussion: """
-            With --step, prints that step's transcript, output included. Argument vectors and scripts come with --verbose; \
-            --format json has every field.
+            With --step, prints that step's transcript including all output. --verbose adds \
+            argument vectors and scripts; --format json has every field.
             """)
 
     @Argument(help: "The run (default: the newest).") var run: String?
@@ -31,8 +31,8 @@ struct LogsCommand: AsyncParsableCommand {
                 if let step {
                     try Self.printTranscript(of: step, with: &poll, isVerbose: isVerbose)
                 } else {
-                    // Under way, a command that has not ended holds back those after it, so that
-                    // none is lost.
+                    // While the run continues, a command that has not ended delays the ones after
+                    // it, so that none is lost.
                     var commands = try CommandReader(reader)
                     try EntryPrinter.print(as: format) {
                         try poll.next { try commands.next(isGrowing: $0, isWaiting: $1) }.map(CommandRecord.init)
@@ -52,7 +52,7 @@ struct LogsCommand: AsyncParsableCommand {
         let run = poll.run
         guard try run.transcripts().contains(step) else {
             throw StepFailure(
-                "show the transcript of \(step)", cause: "run \(run.id) has none of that name",
+                "show the transcript of \(step)", cause: "run \(run.id) has no transcript of that step",
                 remedy: "choose one of \(try run.transcripts().sorted().joined(separator: ", "))", kind: .usage)
         }
         var transcript = try TranscriptReader(run, step: step)
@@ -63,7 +63,7 @@ struct LogsCommand: AsyncParsableCommand {
     }
 }
 
-/// Reads a run's files to their end, and with `--follow` on until the run is over.
+/// Reads a run's files to the end, and with `--follow` until the run has ended.
 struct RunPoll {
     let run: RunReader
     private let state: StateDirectory
@@ -79,10 +79,10 @@ struct RunPoll {
 
     /// Returns what `read` returns.
     ///
-    /// Where the run is followed, waits for it, and blocks the thread.
+    /// If the run is followed, waits for more, blocking the thread.
     ///
-    /// - Parameter read: Told whether the run's files grow, and whether what is unfinished is
-    ///   waited for.
+    /// - Parameter read: Is passed whether the run's files still grow, and whether to wait for
+    ///   unfinished records.
     mutating func next<Value>(
         _ read: (_ isGrowing: Bool, _ isWaiting: Bool) throws -> Value?
     ) throws -> Value? {
@@ -90,13 +90,13 @@ struct RunPoll {
             if let value = try read(isUnderWay, isUnderWay && isFollowing) { return value }
             guard isUnderWay, isFollowing else { return nil }
             usleep(300_000)
-            // Asked before the next read, so that nothing written before the run ends is missed.
+            // Checked before the next read, so that nothing written before the run ends is missed.
             isUnderWay = try run.isUnderWay(in: state)
         }
     }
 }
 
-/// Leaves out the argument vectors of those commands that say what they are for.
+/// Omits the argument vectors of commands that have a purpose.
 struct CommandFilter {
     let isVerbose: Bool
     private var explained: Set<Int> = []
@@ -105,7 +105,7 @@ struct CommandFilter {
         self.isVerbose = isVerbose
     }
 
-    /// Whether the next line of a transcript is to be shown.
+    /// Whether to show the next line of a transcript.
     mutating func admits(_ line: TranscriptLine) -> Bool {
         switch line.kind {
         case .purpose: explained.insert(line.command)

@@ -9,7 +9,7 @@ struct PlanCommand: AsyncParsableCommand {
         abstract: "Show what a run would change, each change with its certainty; changes nothing.")
 
     @Argument(help: "The module's number.") var module: Int
-    @Flag(name: .long, help: "Exit with 2 when there is something to change.") var detailedExitcode = false
+    @Flag(name: .long, help: "Exit with status 2 if there is something to change.") var detailedExitcode = false
     @Option(name: .shortAndLong, help: "Write the plan to this file, for `run --plan`.") var output: String?
     @OptionGroup var resetOptions: ResetOptions
     @OptionGroup var timeOptions: TimeOptions
@@ -18,7 +18,7 @@ struct PlanCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard output == nil || !resetOptions.resetDatabase else {
-            throw ValidationError("a database reset is never carried out from a plan file")
+            throw ValidationError("a database reset cannot be carried out from a plan file")
         }
     }
 
@@ -37,7 +37,7 @@ struct PlanCommand: AsyncParsableCommand {
                 ) { warning in
                     terminal.line("warning: \(warning)")
                 }
-                // What was cut short is no plan.
+                // An interrupted plan is not a plan.
                 try Task.checkCancellation()
                 if let output, plan.failure == nil { try await plan.write(to: output) }
                 return plan
@@ -50,7 +50,7 @@ struct PlanCommand: AsyncParsableCommand {
 }
 
 extension ModulePlan {
-    /// The plan for reading: each step with its changes.
+    /// The plan for people: each step with its changes.
     fileprivate var summary: String {
         let parts = steps.map { step in
             if step.obstacle != nil { return "\(step.step): a run stops here" }

@@ -52,7 +52,8 @@ struct ResumeCommand: AsyncParsableCommand {
         try console.finish(with: summary)
     }
 
-    /// The module of the run `id`, or all of them, that of the newest unfinished run first.
+    /// The module of the run `id`; without an id all modules, the one with the newest unfinished
+    /// run first.
     private func modules(of id: RunID?, in state: StateDirectory) async throws -> [StepKit.Module] {
         if let id { return [try Runner.modules.module(of: id)] }
         return try await runBlocking { try Runner.modules.toResume(in: state) }

@@ -9,13 +9,13 @@ struct RunCommand: AsyncParsableCommand {
 
     @Argument(help: "The module's number.") var module: Int
     @Option(name: .long, help: "Start with this step.") var from: StepID?
-    @Option(name: .long, help: "End with this step.") var until: StepID?
-    @Option(name: .long, help: "Do only this step; can be repeated.") var only: [StepID] = []
+    @Option(name: .long, help: "Stop after this step.") var until: StepID?
+    @Option(name: .long, help: "Run only this step; can be repeated.") var only: [StepID] = []
     @Option(
         name: .long,
         help: "Carry out this plan and nothing else; stop if it is stale.")
     var plan: String?
-    @Flag(name: .long, help: "Start a new run although an earlier one was interrupted and is not finished.")
+    @Flag(name: .long, help: "Start a new run even if an earlier one was interrupted and is unfinished.")
     var new = false
     @OptionGroup var timeOptions: TimeOptions
     @OptionGroup var lockOptions: LockOptions
@@ -32,7 +32,7 @@ struct RunCommand: AsyncParsableCommand {
         }
         guard plan == nil || !resetOptions.resetDatabase else {
             throw ValidationError(
-                "--plan excludes --reset-database, which is asked for and confirmed by itself")
+                "--plan excludes --reset-database, which must be requested and confirmed on its own")
         }
     }
 

@@ -29,7 +29,7 @@ struct RunConsole {
             signer: OperatorSigner(inventory, passphrase: Passphrase.ask), syslog: Syslog())
     }
 
-    /// Prints the result if JSON is asked for, and exits with the documented status.
+    /// Prints the result if JSON is requested, and exits with the documented status.
     func finish(with summary: RunSummary) throws {
         let printing = Result { try formatOptions.print(SummaryRecord(summary), text: { "" }) }
         // How the run ended is more important.

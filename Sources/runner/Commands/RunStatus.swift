@@ -1,7 +1,7 @@
 import Foundation
 import Journal
 
-/// Where a run stands, as far as its files say.
+/// The state of a run, according to its files.
 struct RunStatus: Encodable, Sendable {
     struct Step: Encodable, Sendable {
         let step: String
@@ -39,7 +39,7 @@ struct RunStatus: Encodable, Sendable {
         }
     }
 
-    /// How the run ended, in a word or two, and the error that ended it.
+    /// How the run ended, briefly, and the error that ended it.
     static func state(of run: RunReader, in directory: StateDirectory) throws -> (state: String, error: String?) {
         switch try run.outcome() {
         case .whole(let outcome): (outcome.result.rawValue, outcome.error)
@@ -48,7 +48,7 @@ struct RunStatus: Encodable, Sendable {
         }
     }
 
-    /// A run that another version of `runner` made, of which `error` tells.
+    /// A run of another version of `runner`, described by `error`.
     private init(_ reader: RunReader, unreadable error: JournalError) {
         run = reader.id.description
         started = nil
@@ -57,7 +57,7 @@ struct RunStatus: Encodable, Sendable {
         steps = []
     }
 
-    /// All runs of `directory`, also those that another version made.
+    /// All runs in `directory`, including those of other versions.
     static func all(in directory: StateDirectory) throws -> [RunStatus] {
         try directory.runs().map { reader in
             do {

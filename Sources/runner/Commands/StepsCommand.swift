@@ -6,7 +6,7 @@ import StepKit
 struct StepsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "steps",
-        abstract: "List the modules, or the steps of one in their order, one a line.")
+        abstract: "List the modules, or the steps of one in their order.")
 
     @Argument(help: "The module's number (default: list the modules).") var module: Int?
     @OptionGroup var formatOptions: FormatOptions

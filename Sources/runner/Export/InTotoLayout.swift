@@ -3,10 +3,10 @@ import Journal
 import SSH
 import StepKit
 
-/// An in-toto layout of one run: which steps must have been recorded, in which order, signed by
-/// whom, and that verify.sh must be content.
+/// An in-toto layout of one run: the steps that must have been recorded, their order, their
+/// signers, and that verify.sh must succeed.
 struct InTotoLayout: Encodable {
-    /// One rule about artifacts, as its words.
+    /// An artifact rule, as a list of words.
     typealias Rule = [String]
 
     /// A step of the run, or its end.
@@ -25,7 +25,7 @@ struct InTotoLayout: Encodable {
         }
     }
 
-    /// What is run in the exported folder.
+    /// A command that is run in the exported folder.
     struct Inspection: Encodable {
         let type = "inspection"
         let name: String
@@ -39,7 +39,7 @@ struct InTotoLayout: Encodable {
         }
     }
 
-    /// A key of somebody whose links count.
+    /// A key of somebody who may sign links.
     struct Key: Encodable {
         let keyid: String
         let keytype = "ed25519"
@@ -59,7 +59,7 @@ struct InTotoLayout: Encodable {
         case type = "_type"
     }
 
-    /// The layout of what `links` tell, which follow one another.
+    /// The layout for `links`, each of which follows the one before.
     init(of run: RunReader, links: [SignedLink], unlinked: [Int], until expiry: Date) {
         var keys: [String: Key] = [:]
         var steps: [Step] = []
@@ -91,7 +91,7 @@ struct InTotoLayout: Encodable {
         readme = "Run \(run.id) of runner: verify it with in-toto-verify in the folder that audit export wrote."
     }
 
-    /// A step begins with the head that the one before ended with; the first with run.json.
+    /// A step starts with the head that the one before ended with; the first starts with run.json.
     private static func materials(after step: String?) -> [Rule] {
         guard let step else { return [["REQUIRE", "run.json"], ["ALLOW", "run.json"], ["DISALLOW", "*"]] }
         return [["MATCH", "signatures/*", "WITH", "PRODUCTS", "FROM", step], ["DISALLOW", "*"]]

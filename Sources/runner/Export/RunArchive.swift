@@ -4,20 +4,20 @@ import Glibc
 import Journal
 import StepKit
 
-/// A run as an auditor gets it: one archive of its files byte for byte, what they mean, and a
+/// A run for an auditor: one archive with its files byte for byte, an explanation of them, and a
 /// script that verifies them.
 ///
-/// The same run gives the same bytes: names in order, one time, one owner.
+/// The same run always gives the same bytes: sorted names, one time, one owner.
 struct RunArchive {
     let run: RunReader
 
-    /// The name of the one folder in the archive.
+    /// The name of the only folder in the archive.
     private var folder: String { "keybuzz-runner-\(run.id)" }
 
-    /// What the archive is called where nobody says otherwise.
+    /// The default name of the archive.
     var fileName: String { "\(folder).tar.gz" }
 
-    /// Writes the archive to `path`, in place of what has that name only once it is whole.
+    /// Writes the archive to `path`, replacing an existing file only once it is complete.
     func write(to path: String) throws {
         let staging = NSTemporaryDirectory() + "keybuzz-export-\(UUID().uuidString)"
         try FileManager.default.createDirectory(
@@ -74,6 +74,7 @@ struct RunArchive {
     private func refusal(_ cause: String, _ subject: String) -> StepFailure {
         StepFailure(
             "export run \(run.id) (\(subject))", cause: cause,
-            remedy: "check the disk's space and the folder's rights, or name another file with -o", kind: .failed)
+            remedy: "check the free disk space and the folder's permissions, or name another file with -o",
+            kind: .failed)
     }
 }

@@ -1,12 +1,13 @@
 /// Runs one attempt at a time, in order of arrival.
 ///
-/// Callers that waited while one failed get its error: another attempt would fail the same way.
+/// Callers that waited while an attempt failed get its error: another attempt would fail the same
+/// way.
 actor AttemptQueue {
     private var isTaken = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
     private var failure: (error: any Error, ended: ContinuousClock.Instant)?
 
-    /// What `attempt` returns; `isShared` says which errors are those of the others, too.
+    /// The result of `attempt`; `isShared` decides which errors apply to the waiting callers too.
     func run<Value: Sendable>(
         _ attempt: @Sendable () async throws -> Value,
         sharing isShared: @Sendable (any Error) -> Bool

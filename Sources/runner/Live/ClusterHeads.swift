@@ -5,14 +5,14 @@ import Kubernetes
 import SSH
 import StepKit
 
-/// The heads of audit logs that the masters and the modules' Leases have.
+/// The heads of audit logs that are stored on the masters and in the modules' Leases.
 struct ClusterHeads: Sendable {
-    /// What they know.
+    /// The heads.
     private(set) var heads: [WitnessedHead] = []
-    /// Who was asked, and with what result, in words.
+    /// Which witnesses were read, with what result, for people.
     private(set) var notes: [String] = []
 
-    /// Asks all masters of `inventory` concurrently; throws where none answers.
+    /// Reads from all masters of `inventory` concurrently; throws if none responds.
     init(_ inventory: StepKit.Inventory, passphrase: @escaping @Sendable (String) async -> Secret?) async throws {
         let hosts = LiveHosts(inventory, observer: IgnoringObserver(), passphrase: passphrase)
         self = try await withCleanup({ await hosts.close() }) {
@@ -31,11 +31,11 @@ struct ClusterHeads: Sendable {
                     }
                 } catch let error as any ExplainedError {
                     failures.append(error)
-                    found.notes.append("\(host.name) was not asked to the end: \(error.cause)")
+                    found.notes.append("the heads on \(host.name) were not read: \(error.cause)")
                 }
             }
             guard failures.count < inventory.masters.count || lease != nil else {
-                throw CombinedFailure("ask the masters for heads of audit logs", failures.withoutRepetitions)
+                throw CombinedFailure("read the heads of audit logs on the masters", failures.withoutRepetitions)
             }
             found.heads += lease ?? []
             if lease == nil { found.notes.append("the Leases could not be read") }

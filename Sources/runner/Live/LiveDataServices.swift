@@ -8,7 +8,7 @@ import StepKit
 actor LiveDataServices: DataServices {
     private let inventory: Inventory
     private let observer: any ActivityObserver
-    /// The master that tunnels go through.
+    /// The master that the tunnels go through.
     private var tunnel: SSHConnection?
     private let tunnels: Tunnels
     private let postgres: PostgresConnector
@@ -86,15 +86,16 @@ actor LiveDataServices: DataServices {
         if !isFirst, hasTunnels { await close() }
     }
 
-    /// The master that tunnels go through, if `error` may be caused by its loss and it no longer responds.
+    /// The master that the tunnels go through, if `error` may be caused by its loss and it no
+    /// longer responds.
     ///
-    /// Its keepalives may take longer to notice than a statement waits.
+    /// Its keepalives may take longer to notice this than a statement waits.
     func lostTunnel(after error: any ExplainedError) async -> SSHError? {
         guard hasTunnels, let tunnel, error.mayComeOfATunnel else { return nil }
         do throws(SSHError) {
             _ = try await tunnel.run(
                 RemoteCommand(
-                    ["true"], for: "check that \(tunnel.hostName) answers", effect: .read,
+                    ["true"], for: "check that \(tunnel.hostName) responds", effect: .read,
                     timeout: inventory.limits.connect))
             return nil
         } catch {
@@ -128,7 +129,7 @@ extension ExplainedError {
 }
 
 extension StepKit.Inventory.RootCertificate {
-    /// The file on this machine.
+    /// The path of the file on this machine.
     var path: String? {
         switch self {
         case .system: systemTrustFile()

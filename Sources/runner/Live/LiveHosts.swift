@@ -2,7 +2,8 @@ import ClientKit
 import SSH
 import StepKit
 
-/// The connection to each host of the inventory: direct, or through jump hosts, whose sessions are shared by all hosts behind them.
+/// Connections to the hosts of the inventory: direct, or through jump hosts, whose sessions are
+/// shared by all hosts behind them.
 struct LiveHosts: Sendable {
     private let inventory: StepKit.Inventory
     private let observer: any ActivityObserver
@@ -10,7 +11,7 @@ struct LiveHosts: Sendable {
     private let jumpHosts: [String: JumpHost]
     private let window: LoginWindow
 
-    /// Nothing is connected yet.
+    /// Connects nothing yet.
     init(
         _ inventory: StepKit.Inventory, observer: any ActivityObserver,
         passphrase: @escaping @Sendable (String) async -> Secret?
@@ -50,7 +51,7 @@ struct LiveHosts: Sendable {
         return hosts.compactMap { host in results[host.name].map { (host, $0) } }
     }
 
-    /// Asks `hosts` concurrently; `answered` gets each answer as soon as it arrives.
+    /// Calls `ask` for `hosts` concurrently; `answered` gets each answer as soon as it arrives.
     func ask<Answer: Sendable>(
         _ hosts: [StepKit.Inventory.Host], _ question: @escaping @Sendable (StepKit.Inventory.Host) async -> Answer,
         answered: (Answer) throws -> Void
@@ -65,7 +66,7 @@ struct LiveHosts: Sendable {
         }
     }
 
-    /// Closes the sessions to the jump hosts, and with them all connections through them.
+    /// Closes the sessions to the jump hosts, and thus all connections through them.
     func close() async {
         for jumpHost in jumpHosts.values { await jumpHost.close() }
     }
@@ -82,7 +83,7 @@ struct LiveHosts: Sendable {
         }
     }
 
-    /// What opens another session to `host` for as long as its argument needs it.
+    /// A function that opens another session to `host` for the duration of its argument.
     func newSession(to host: StepKit.Inventory.Host) -> NodeReader.NewSession {
         { use in
             let session = try await connect(to: host).get()

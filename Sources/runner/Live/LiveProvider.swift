@@ -44,7 +44,8 @@ struct LiveProvider: SiteProvider {
         }
     }
 
-    /// What the platform's credentials files and those of `modules` say, every secret of them known to `redactor`.
+    /// The platform's credentials and those of `modules`; all secrets in them are made known to
+    /// `redactor`.
     static func credentials(
         of inventory: Inventory, for modules: [StepKit.Module], redactor: Redactor
     ) async throws -> (Credentials, GeneratedSecretsStore) {
@@ -66,10 +67,10 @@ struct LiveProvider: SiteProvider {
 }
 
 extension LiveProvider {
-    /// Makes the secrets known to `redactor` before the first record, which has the command line.
+    /// Makes the secrets known to `redactor` before the first record, which contains the command
+    /// line.
     ///
-    /// What is wrong with the files is not reported here: the run reads them again, and has its
-    /// record then.
+    /// Mistakes in the files are not reported here: the run reads them again, once it has a record.
     static func learnSecrets(
         of inventory: Inventory, for modules: [StepKit.Module], redactor: Redactor
     ) async {
@@ -80,18 +81,18 @@ extension LiveProvider {
         }
     }
 
-    /// Why a password or key cannot be one of ours.
+    /// Why a password or key must not be used.
     private static func refusal(name: String, secret: Secret) -> (any ExplainedError)? {
         guard let objection = Redactor.objection(to: secret) else { return nil }
         return StepFailure(
             "keep \(name) out of the record", cause: "it \(objection)",
-            remedy: "replace it with a longer, preferably generated one, on the server and in its file",
+            remedy: "replace it with a longer, preferably generated one, on the server and in the credentials file",
             kind: .badInput)
     }
 }
 
 extension Credentials {
-    /// The secrets that only we and one service know, with their names.
+    /// The secrets that only we and one service know, each with its name.
     fileprivate var logins: [(name: String, secret: Secret)] {
         [
             ("the password of PostgreSQL's administrator", postgres.password),
@@ -104,7 +105,7 @@ extension Credentials {
 }
 
 extension [any ExplainedError] {
-    /// Each once: the failure of a jump host affects all hosts behind it.
+    /// The failures without duplicates: that of a jump host affects all hosts behind it.
     var withoutRepetitions: Self {
         var seen: Set<String> = []
         return filter { seen.insert($0.description).inserted }

@@ -15,7 +15,7 @@ actor LiveSite: OpenSite {
     private let observer: any ActivityObserver
     private var connections: [SSHConnection]
     private var absent: [AbsentNode]
-    /// Masters whose host answers and whose API server does not.
+    /// Masters whose host responds, but not its API server.
     private var withoutAPI: [String: any ExplainedError] = [:]
     private var lease: HeldLease?
     private var observedLease: LeaseObservation?
@@ -70,12 +70,12 @@ actor LiveSite: OpenSite {
             let way = connection.lostJumpHost.map { " through the jump host \($0)" } ?? ""
             await connection.close()
             absent.append(AbsentNode(name: connection.hostName, failure: failure))
-            words.append("\(connection.hostName) no longer answers\(way)")
+            words.append("\(connection.hostName) no longer responds\(way)")
         }
         connections.removeAll { lost[$0.hostName] != nil }
         for (name, failure) in error.lostHosts.apiServers where withoutAPI[name] == nil {
             withoutAPI[name] = failure
-            words.append("the API server of \(name) does not answer")
+            words.append("the API server of \(name) does not respond")
         }
         guard !words.isEmpty else { return nil }
         if !error.lostHosts.apiServers.isEmpty { await leaveMastersThatCannotServe() }
@@ -133,7 +133,8 @@ actor LiveSite: OpenSite {
         connections.filter { isMaster($0.hostName) && withoutAPI[$0.hostName] == nil }
     }
 
-    /// Asks all masters concurrently what is wrong, since the others may lack what the lost one does, such as etcd.
+    /// Checks all masters concurrently, since the others may have the same problem as the lost one,
+    /// such as a lost etcd.
     private func leaveMastersThatCannotServe() async {
         let masters = connections.filter { isMaster($0.hostName) }
         let kubeconfig = inventory.cluster.kubeconfig

@@ -1,9 +1,9 @@
 import ClientKit
 import StepKit
 
-/// No master can be used: nothing can be done.
+/// No master can be used.
 struct NoMasterLeft: ExplainedError {
-    /// What is wrong with some of the masters, which is said once for all of them.
+    /// What is wrong with some of the masters, reported once for all of them.
     struct Reason {
         let hosts: [String]
         let cause: String
@@ -37,8 +37,8 @@ struct NoMasterLeft: ExplainedError {
         return words.count == 1 ? words[0] : "none is ready:\n  " + words.joined(separator: "\n  ")
     }
     var remedy: String {
-        let own = reasons.count == 1 ? reasons[0].remedy : "start a master, or repair the connection to it"
-        return own + "; then run the same command again, or `runner resume` if it had started a run"
+        let own = reasons.count == 1 ? reasons[0].remedy : "start a master, or fix the connection to it"
+        return own + "; then repeat the command, or use `runner resume` if it had started a run"
     }
     var kind: FailureKind { .noMaster }
 

@@ -3,9 +3,9 @@ import Postgres
 import SSH
 import StepKit
 
-/// How the runner connects to PostgreSQL: to the first of its hosts that can be written to.
+/// Connects to PostgreSQL: to the first of its hosts that accepts writes.
 struct PostgresConnector: Sendable {
-    /// What a connection becomes: a reader or a writer.
+    /// Opens a connection as a reader or a writer.
     typealias Open<Face> = @Sendable (PostgresEndpoint) async throws(PostgresError) -> Face
 
     private let service: StepKit.Inventory.PostgresService
@@ -33,12 +33,12 @@ struct PostgresConnector: Sendable {
         }
     }
 
-    /// What `open` makes of the first host that can be written to.
+    /// The result of `open` for the first host that accepts writes.
     func connect<Face: Sendable>(as login: DatabaseLogin, _ open: @escaping Open<Face>) async throws -> Face {
         try await hosts.connect { name in try await connect(to: name, as: login, open) }
     }
 
-    /// What each host says to the administrator; nothing where there is only one.
+    /// The answer of each host to the administrator; empty if there is only one.
     func answers() async -> [ServiceAnswer] {
         guard service.hosts.count > 1 else { return [] }
         var answers: [ServiceAnswer] = []
@@ -54,7 +54,7 @@ struct PostgresConnector: Sendable {
                     try await PostgresReader.connect(to: endpoint, observer: observer)
                 }
                 await reader.connection.close()
-                return "can be written to"
+                return "accepts writes"
             } catch let error as PostgresError where error.reason == .readOnlyServer {
                 return error.cause
             }
@@ -76,7 +76,7 @@ struct PostgresConnector: Sendable {
         }
     }
 
-    /// Connects through a tunnel, and says why where TLS fails, which takes another tunnel to find out.
+    /// Connects through a tunnel; if TLS fails, finds out why through another tunnel.
     private func connectTunnelled<Face: Sendable>(
         _ endpoint: PostgresEndpoint, tls mode: PostgresEndpoint.TLSMode, _ open: Open<Face>
     ) async throws -> Face {
@@ -84,14 +84,14 @@ struct PostgresConnector: Sendable {
         do {
             return try await open(endpoint.dialling(first, tls: mode))
         } catch let refusal {
-            // Nothing may have connected to it.
+            // The tunnel may still be unused.
             await first.close()
             guard refusal.reason == .tls else { throw refusal }
             let second: LocalForward
             do {
                 second = try await tunnel(to: endpoint)
             } catch {
-                // Without another tunnel the first failure is all that is known.
+                // Without another tunnel, only the first failure is known.
                 throw refusal
             }
             let explained = await refusal.tlsCause(through: endpoint.dialling(second, tls: mode))
@@ -130,7 +130,7 @@ extension PostgresEndpoint {
 extension PostgresError {
     /// Whether a connection with TLS may succeed where one without was refused, or the other way round.
     ///
-    /// A password that is wrong stays so, and asking twice could lock the account.
+    /// A wrong password stays wrong, and a second attempt could lock the account.
     fileprivate var allowsTheOtherWay: Bool {
         switch reason {
         case .server(sqlState: "28000"), .tls, .cannotConnect: true
@@ -140,7 +140,8 @@ extension PostgresError {
 }
 
 extension PostgresEndpoint.TLSMode {
-    /// What libpq tries first in this mode, and then; its second connection cannot pass through the tunnel of the first.
+    /// What libpq tries first in this mode, and second; its second connection cannot use the tunnel
+    /// of the first.
     fileprivate var ways: (first: Self, second: Self?) {
         switch self {
         case .prefer: (.prefer, .disable)
@@ -149,7 +150,7 @@ extension PostgresEndpoint.TLSMode {
         }
     }
 
-    /// The inventory's word for it.
+    /// The mode that the inventory names.
     init(_ mode: StepKit.Inventory.PostgresService.SSLMode) {
         self =
             switch mode {

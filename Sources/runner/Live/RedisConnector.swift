@@ -3,13 +3,13 @@ import Redis
 import SSH
 import StepKit
 
-/// How the runner connects to Redis: to its address, or to the master that Sentinels name.
+/// Connects to Redis: to its address, or to the master that Sentinels name.
 struct RedisConnector: Sendable {
     private let service: StepKit.Inventory.RedisService
     private let credentials: RedisCredentials
     private let limit: Duration
     private let observer: any ActivityObserver
-    /// Where to dial for a place; nil where that is the place itself.
+    /// Opens a tunnel to a place; nil if the place itself is dialled.
     private let forward: RedisSentinels.Forward
 
     init(
@@ -28,7 +28,7 @@ struct RedisConnector: Sendable {
         }
     }
 
-    /// What `open` makes of the server that has the data.
+    /// The result of `open` for the server that has the data.
     func connect<Face: RedisReading>(
         _ open: @Sendable (RedisEndpoint) async throws(RedisError) -> Face
     ) async throws -> Face {
@@ -37,7 +37,8 @@ struct RedisConnector: Sendable {
         return try await sentinels.connect(as: endpoint, through: collectedForward, observer: observer, open: open)
     }
 
-    /// What each Sentinel says, and whether Action Cable, which asks none, could connect; nothing without Sentinels.
+    /// The answer of each Sentinel, and whether clients that cannot query Sentinels could connect;
+    /// empty without Sentinels.
     func answers() async -> [ServiceAnswer] {
         guard let sentinels, let own = service.sentinel else { return [] }
         var answers: [ServiceAnswer] = []
@@ -48,11 +49,11 @@ struct RedisConnector: Sendable {
                     return "names \(answer.master) as the master \(sentinels.masterName)"
                 })
         }
-        let role = own.isForPods ? "for Action Cable" : "for the pods"
+        let role = own.isForPods ? "for clients without Sentinel support" : "for the pods"
         answers.append(
             await ServiceAnswer("Redis at \(RedisSentinels.Place(host: service.host, port: port)) \(role)") {
                 let reader = try await connectToHost()
-                // Publish and subscribe go through a replica, too.
+                // Publish and subscribe also work through a replica.
                 let found = try await own.isForPods ? reader.info() : reader.requireVersion()
                 await reader.connection.close()
                 return "accepts the login, version \(found.version), \(found.isMaster ? "the master" : "a replica")"
@@ -77,7 +78,8 @@ struct RedisConnector: Sendable {
         }
     }
 
-    /// A service that the master cannot reach is one of several, and not the loss of the master.
+    /// A service that the master cannot reach is one failure of several, not the loss of the
+    /// master.
     private var collectedForward: RedisSentinels.Forward {
         { [forward] place in
             do {
@@ -94,7 +96,7 @@ struct RedisConnector: Sendable {
             database: service.database, trusted: try trustedFile(), connectTimeout: limit, commandTimeout: limit)
     }
 
-    /// What the certificate is verified against; nil for no TLS.
+    /// The file that the certificate is verified against; nil for no TLS.
     private func trustedFile() throws -> String? {
         guard service.usesTLS else { return nil }
         guard let file = (service.rootCertificate ?? .system).path else {

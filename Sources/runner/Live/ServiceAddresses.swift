@@ -1,7 +1,8 @@
 import ClientKit
 import StepKit
 
-/// The addresses of one service; the one that worked last comes first, so that a dead one costs its time once in a run.
+/// The addresses of one service; the one that worked last comes first, so that a dead one costs
+/// time only once per run.
 actor ServiceAddresses {
     private let attempt: String
     private let addresses: [String]
@@ -9,16 +10,17 @@ actor ServiceAddresses {
     private let search = AttemptQueue()
     private var good: String?
 
-    /// `goesOn` says whether to try another address after an error.
+    /// `goesOn` decides whether to try another address after an error.
     init(_ addresses: [String], attempt: String, goesOn: @escaping @Sendable (any ExplainedError) -> Bool) {
         self.attempt = attempt
         self.addresses = addresses
         self.goesOn = goesOn
     }
 
-    /// What `dial` makes of the first address that works.
+    /// The result of `dial` for the first address that works.
     ///
-    /// One task at a time looks for it, and the others share what it finds: that none is alive, too.
+    /// One task at a time searches for it, and the others share the result, even if no address
+    /// works.
     func connect<Connection: Sendable>(
         _ dial: @escaping @Sendable (String) async throws -> Connection
     ) async throws -> Connection {

@@ -4,8 +4,8 @@ import StepKit
 
 /// Tunnels through a master, with a separate SSH session for each target.
 ///
-/// While sshd tries to reach an address where packets are dropped, which takes minutes, libssh2 opens no other channel
-/// of that session: nothing else may depend on it.
+/// While sshd tries to reach an address whose packets are dropped, which takes minutes, libssh2
+/// opens no other channel of that session: nothing else may depend on it.
 actor Tunnels {
     private let hosts: LiveHosts
     private var sessions: [String: SSHConnection] = [:]

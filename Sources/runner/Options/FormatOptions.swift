@@ -11,13 +11,12 @@ struct FormatOptions: ParsableArguments {
     @Option(name: .long, help: "How to print the result: text or json.")
     var format = Format.text
 
-    /// Prints `value` as JSON, or `text` of it, in which all that a terminal would obey or hide is
-    /// made visible.
+    /// Prints `value` as JSON, or as `text`, in which control and invisible characters are escaped.
     func print(_ value: some Encodable, text: () -> String) throws {
         try print(value, lines: { "\(text())" })
     }
 
-    /// Prints `value` as JSON, or `lines` of it.
+    /// Prints `value` as JSON, or as `lines`.
     func print(_ value: some Encodable, lines: () -> TerminalText) throws {
         switch format {
         case .text:

@@ -3,7 +3,7 @@ import ClientKit
 import Foundation
 import StepKit
 
-/// Where the inventory is: flag, then `RUNNER_INVENTORY`, then the working directory.
+/// The inventory file: the flag, then `RUNNER_INVENTORY`, then the working directory.
 struct InventoryOptions: ParsableArguments {
     @Option(name: .long, help: "The inventory file (default: $RUNNER_INVENTORY, else ./inventory.json).")
     var inventory: String?
@@ -20,7 +20,7 @@ struct InventoryOptions: ParsableArguments {
         }
     }
 
-    /// The inventory, which must describe `module`.
+    /// The inventory, which must have the section of `module`.
     func load(for module: StepKit.Module) async throws -> StepKit.Inventory {
         let inventory = try await load()
         try inventory.require(module)

@@ -20,7 +20,7 @@ struct ModuleList: Sendable {
         return module
     }
 
-    /// The module of `run`, which its id names.
+    /// The module that the id of `run` names.
     func module(of run: RunID) throws(StepFailure) -> StepKit.Module {
         guard let module = modules.first(where: { String($0.number) == run.module }) else {
             throw refusal(of: "module \(run.module) of run \(run)")
@@ -28,10 +28,11 @@ struct ModuleList: Sendable {
         return module
     }
 
-    /// The modules in the order in which `resume` tries them: that of the newest unfinished run in
-    /// `state` first, those without one last.
+    /// The modules in the order in which `resume` tries them: the one with the newest unfinished
+    /// run in `state` first, those without an unfinished run last.
     ///
-    /// They are all tried, since only the holder of a module's lock knows that it has no unfinished run.
+    /// All are tried, since only the holder of a module's lock can know that it has no unfinished
+    /// run.
     func toResume(in state: StateDirectory) throws(JournalError) -> [StepKit.Module] {
         var unfinished: [(run: RunID, module: StepKit.Module)] = []
         var others: [StepKit.Module] = []

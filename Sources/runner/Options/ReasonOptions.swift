@@ -2,10 +2,10 @@ import ArgumentParser
 import ClientKit
 import Journal
 
-/// Why the run is made, for its record.
+/// Why a command is run, for the record.
 struct ReasonOptions: ParsableArguments {
-    @Option(name: .long, help: "The ticket or approval of the run, such as OPS-1234; recorded.") var ticket: String?
-    @Option(name: .long, help: "Why the module is run, in a sentence; recorded.") var reason: String?
+    @Option(name: .long, help: "The ticket or approval, such as OPS-1234; recorded.") var ticket: String?
+    @Option(name: .long, help: "The reason, in a sentence; recorded.") var reason: String?
 
     func validate() throws {
         for (name, text) in [("ticket", ticket), ("reason", reason)] {

@@ -13,7 +13,9 @@ struct ResetOptions: ParsableArguments {
     var resetDatabase = false
     @Option(
         name: .long,
-        help: .init("With --reset-database: the database's name, instead of typing it.", valueName: "database"))
+        help: .init(
+            "With --reset-database: the database's name, which confirms the reset without a prompt.",
+            valueName: "database"))
     var yesReset: String?
     @Flag(name: .long, help: "Migrate existing data without a backup first; recorded.") var noBackup = false
 
@@ -43,12 +45,12 @@ struct ResetOptions: ParsableArguments {
             answer = yesReset
         } else {
             answer = await Self.ask(
-                "This sets the database \"\(name)\" on \(inventory.postgres.hosts.joined(separator: ", ")) aside and starts "
-                    + "with an empty one.\nType the database's name to continue: ")
+                "This renames the database \"\(name)\" on \(inventory.postgres.hosts.joined(separator: ", ")) "
+                    + "and starts with an empty one.\nType the database's name to continue: ")
         }
         guard let answer else {
             throw StepFailure(
-                attempt, cause: "there is no terminal to ask for confirmation on", remedy: remedy, kind: .usage)
+                attempt, cause: "there is no terminal to ask for confirmation", remedy: remedy, kind: .usage)
         }
         guard answer == name else {
             throw StepFailure(
@@ -58,7 +60,7 @@ struct ResetOptions: ParsableArguments {
         return unconfirmed
     }
 
-    /// A line typed on the terminal; `nil` where there is none.
+    /// A line typed on the terminal; `nil` if there is no terminal.
     private static func ask(_ question: String) async -> String? {
         do {
             return try await runBlocking {

@@ -1,14 +1,14 @@
 import ArgumentParser
 import Journal
 
-/// Whose signatures count.
+/// The operators whose signatures count.
 struct SignatureOptions: ParsableArguments {
     @Option(
         name: .long,
-        help: "Require signatures of these operators, a file as ssh-keygen(1) describes under ALLOWED SIGNERS.")
+        help: "Require signatures by the operators in this file, in the ALLOWED SIGNERS format of ssh-keygen(1).")
     var allowedSigners: String?
 
-    /// Who knows them; nil where signatures are not asked for.
+    /// Checks signatures; nil if they are not required.
     var judge: (any SignatureJudge)? {
         get async throws {
             if let allowedSigners { try await AllowedSignersJudge(path: allowedSigners) } else { nil }

@@ -4,7 +4,7 @@ import Foundation
 import Journal
 import StepKit
 
-/// Where the state is: flag, then `RUNNER_STATE_DIR`, then the default of the user.
+/// The state directory: the flag, then `RUNNER_STATE_DIR`, then the user's default.
 struct StateOptions: ParsableArguments {
     @Option(
         name: .long,
@@ -24,7 +24,7 @@ struct StateOptions: ParsableArguments {
         }
     }
 
-    /// The directory, created and proved writable.
+    /// The directory, created if necessary and verified to be writable.
     func prepared(_ terminal: Terminal) async throws -> StateDirectory {
         let path = path
         let state = try await runBlocking { try StateDirectory.prepare(path) }
@@ -32,7 +32,7 @@ struct StateOptions: ParsableArguments {
         return state
     }
 
-    /// The run called `text`, or the newest.
+    /// The run with the id `text`, or the newest.
     func run(_ text: String?) async throws -> RunReader {
         let state = try await existing
         let found = try await runBlocking { () -> RunReader? in

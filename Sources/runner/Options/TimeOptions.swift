@@ -10,12 +10,12 @@ struct TimeOptions: ParsableArguments {
         name: .long,
         help: .init(
             "Stop with status 124 after this time, such as 90s, 15m or 1h30m (default: no limit). The "
-                + "inventory's limits hold within it.",
+                + "inventory's time limits still apply.",
             valueName: "duration"))
     var timeout: TimeLimit?
 }
 
-/// A duration as an operator writes it, from a second to a day: `90`, `90s`, `15m`, `1h30m`.
+/// A duration as operators write it, from a second to a day: `90`, `90s`, `15m`, `1h30m`.
 struct TimeLimit: ExpressibleByArgument, Sendable {
     let duration: Duration
 
@@ -31,27 +31,28 @@ struct TimeLimit: ExpressibleByArgument, Sendable {
             else { return nil }
             (seconds, smallest) = (seconds + number * unit, unit)
         }
-        // As the limits in the inventory are.
+        // The same range as for limits in the inventory.
         guard (1...86400).contains(seconds) else { return nil }
         duration = .seconds(seconds)
     }
 }
 
 extension TimeOptions {
-    /// How long the orderly end may take, with the command in progress and the locks, before the
-    /// process ends all the same.
+    /// How long an orderly stop may take, including the command in progress and the locks, before
+    /// the process exits anyway.
     private static let grace = 30
 
-    /// Does `work`, which is cancelled when the time is over.
+    /// Does `work`, which is cancelled when the time is up.
     ///
-    /// Throws an error of kind `outOfTime` in place of whatever `work` throws after that.
+    /// Throws an error of kind `outOfTime` instead of anything that `work` throws after that.
     func limiting<Value: Sendable>(
         _ attempt: String, _ work: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         guard let limit = timeout?.duration else { return try await work() }
         let task = Task { try await work() }
         let seconds = Int(limit.components.seconds)
-        // On a queue, whose threads go on also where the work has every thread of the pool.
+        // On a queue, whose threads keep running even if the work occupies every thread of the
+        // pool.
         let timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "timeout"))
         timer.schedule(deadline: .now() + .seconds(seconds), repeating: .seconds(Self.grace))
         timer.setEventHandler {
@@ -61,7 +62,7 @@ extension TimeOptions {
             }
             Terminal.write(
                 "error: \(attempt): it did not stop within \(Self.grace) s after the \(seconds) s of --timeout "
-                    + "→ see what it waits for, then continue with `runner resume`\n")
+                    + "→ find out what it is waiting for, then continue with `runner resume`\n")
             Interruptions.end()
         }
         timer.resume()
@@ -70,8 +71,8 @@ extension TimeOptions {
             return try await task.value
         } catch  where task.isCancelled {
             throw StepFailure(
-                attempt, cause: "it was not done within the \(seconds) s of --timeout",
-                remedy: "give it more time, or find what keeps it waiting with `runner doctor`",
+                attempt, cause: "it did not finish within the \(seconds) s of --timeout",
+                remedy: "allow it more time, or run `runner doctor` to find out what it is waiting for",
                 kind: .outOfTime)
         }
     }

@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import StepKit
 
-/// Diagnoses for reading: a mark, what was asked, what was found, and below a failure what to do.
+/// Diagnoses for people: a mark, what was checked, what was found, and below a failure what to do.
 struct DiagnosisLines {
     /// Whether the marks are coloured.
     var isColoured = Terminal.wantsColour(on: STDOUT_FILENO)
@@ -27,13 +27,13 @@ struct DiagnosisLines {
 }
 
 extension Diagnosis {
-    /// What `error` says about `subject`, in one line however many it has.
+    /// A diagnosis of `subject` from `error`, on one line.
     static func failed(_ subject: String, error: any ExplainedError) -> Diagnosis {
         .failed(subject, "\(error.attempt): \(error.cause)".onOneLine, remedy: error.remedy.onOneLine)
     }
 }
 
 extension String {
-    /// The words on one line.
+    /// The text on one line.
     var onOneLine: String { split(whereSeparator: \.isWhitespace).joined(separator: " ") }
 }

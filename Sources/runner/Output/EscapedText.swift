@@ -1,12 +1,12 @@
-/// A language that text is written in, and what of it must not be taken for a command of the language.
+/// A language whose special characters must be escaped in text.
 protocol MarkupLanguage {
-    /// `text` with everything that would be obeyed or hidden made visible.
+    /// `text` with everything that would be interpreted or hidden made visible.
     static func escape(_ text: String) -> String
 }
 
-/// Text in a language: our own words as they are, and what is interpolated escaped.
+/// Text in a language: literals are kept as they are, interpolated values are escaped.
 struct EscapedText<Language: MarkupLanguage>: ExpressibleByStringInterpolation, CustomStringConvertible {
-    /// What is written.
+    /// The text to write.
     private(set) var raw: String
 
     init(stringLiteral words: String) {
@@ -23,7 +23,7 @@ struct EscapedText<Language: MarkupLanguage>: ExpressibleByStringInterpolation, 
 
     var description: String { raw }
 
-    /// Puts texts together, with `separator` between them.
+    /// Joins texts, with `separator` between them.
     static func joined(_ texts: [Self], separator: Self) -> Self {
         Self(raw: texts.map(\.raw).joined(separator: separator.raw))
     }

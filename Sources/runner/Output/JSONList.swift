@@ -1,6 +1,6 @@
 import ClientKit
 
-/// A JSON array that is printed element by element, and is whole also where an error ends it.
+/// A JSON array that is printed element by element, and is valid even if an error ends it.
 struct JSONList {
     private var isEmpty = true
 
@@ -14,7 +14,7 @@ struct JSONList {
         try append(json: JSONOutput.string(value))
     }
 
-    /// Prints one element that is JSON already.
+    /// Prints one element that is already JSON.
     mutating func append(json: String) throws {
         try StandardOutput.write("\(isEmpty ? "" : ",")")
         try StandardOutput.write(Array(json.escapedWhereHidden.utf8))

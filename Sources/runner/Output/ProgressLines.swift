@@ -3,7 +3,8 @@ import Foundation
 import StepKit
 import Synchronization
 
-/// Turns a run's events into one line a step: what it is doing and waiting for, the elapsed time, the result.
+/// Shows a run's events as one line per step: what it is doing and waiting for, the elapsed time,
+/// the result.
 final class ProgressLines: Sendable {
     private let terminal: Terminal
     private let state = Mutex(State())
@@ -18,7 +19,7 @@ final class ProgressLines: Sendable {
         self.terminal = terminal
     }
 
-    /// Redraws the line of the step that is under way until the run ends.
+    /// Redraws the line of the current step until the run ends.
     private func beginAnimation() {
         guard terminal.isAnimated else { return }
         let task = Task {
@@ -114,7 +115,8 @@ final class ProgressLines: Sendable {
     }
 }
 
-/// The lines of progress where nothing can be drawn again: one when what is waited for changes, none while only time passes.
+/// Progress where nothing can be redrawn: a line when the step waits for something else, none while
+/// only time passes.
 struct PlainProgress {
     private var last: String?
 

@@ -2,18 +2,19 @@ import ArgumentParser
 import Journal
 import StepKit
 
-/// Which records of a run `runner audit show` shows.
+/// Selects the records that `runner audit show` prints.
 struct RecordFilter: ParsableArguments {
-    @Option(name: .long, help: "Show this step only.") var step: StepID?
+    @Option(name: .long, help: "Show only this step.") var step: StepID?
     @Option(name: .long, help: "Show only what was sent to this host.") var host: String?
-    @Flag(name: .long, help: "Show only what was changed, and what was about to be changed when a step failed.")
+    @Flag(name: .long, help: "Show only changes, including those that a failed step was about to make.")
     var changesOnly = false
 
     func validate() throws {
         if changesOnly, host != nil { throw ValidationError("--changes-only excludes --host") }
     }
 
-    /// Whether `entry` is to be shown; of a command's two records the second where the first was, which is in `commands`.
+    /// Whether to show `entry`; a command's second record is shown if its first was, which is in
+    /// `commands`.
     func admits(_ entry: AuditEntry, commands: inout Set<Int>) -> Bool {
         if let step, entry.step != step.rawValue { return false }
         switch entry.content {
@@ -29,7 +30,8 @@ struct RecordFilter: ParsableArguments {
         }
     }
 
-    /// Whether a command's place, which has its port and database where it is no inventory name, is that host.
+    /// Whether a command's place is that host; it is an inventory name, or an address with port and
+    /// database.
     private func isHost(_ place: String) -> Bool {
         guard let host else { return true }
         return place == host || place.hasPrefix("\(host):")

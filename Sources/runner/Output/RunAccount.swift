@@ -2,7 +2,8 @@ import ClientKit
 import Foundation
 import Journal
 
-/// Tells a run for people, record by record, holding only the commands that have no result yet.
+/// Describes a run for people, record by record; it remembers only the commands that have no result
+/// yet.
 struct RunAccount {
     /// Whether commands that only read are shown too, and the exact arguments of all.
     let showsCommands: Bool
@@ -19,19 +20,19 @@ struct RunAccount {
         let step = entry.step ?? "outside a step"
         func line(_ text: String) -> [TerminalText] { ["\(Self.clock(entry.time))  \(text.visibleOnOneLine)"] }
         switch entry.content {
-        case .runStart(let opening): return line("\(opening.who.words) begins the run") + Self.lines(opening, entry)
+        case .runStart(let opening): return line("\(opening.who.words) started the run") + Self.lines(opening, entry)
         case .runResume(let opening):
-            return line("\(opening.who.words) goes on with the run") + Self.lines(opening, entry)
+            return line("\(opening.who.words) resumed the run") + Self.lines(opening, entry)
         case .runEnd(let ending):
             let error = ending.error.map { ": \($0)" } ?? ""
-            return line("the run ends: \(ending.result.rawValue), exit status \(ending.exitCode)\(error)")
+            return line("the run ended: \(ending.result.rawValue), exit status \(ending.exitCode)\(error)")
         case .preflight(let result):
             let absent =
-                result.absent.isEmpty ? "" : "; these nodes do not answer: \(result.absent.joined(separator: ", "))"
+                result.absent.isEmpty ? "" : "; these nodes do not respond: \(result.absent.joined(separator: ", "))"
             return line("preflight passed\(absent)")
-        case .planComparison: return line("everything is as the plan found it")
-        case .lockTaken: return line("the module's Lease is taken")
-        case .lockReleased: return line("the module's Lease is released")
+        case .planComparison: return line("nothing has changed since the plan")
+        case .lockTaken: return line("the module's Lease was acquired")
+        case .lockReleased: return line("the module's Lease was released")
         case .lockBroken(let holder), .lockTakeover(let holder): return line("lock: \(holder.text)")
         case .stepStart:
             reads = 0
@@ -67,7 +68,7 @@ struct RunAccount {
         defer { open = [:] }
         return open.values.sorted { $0.entry.sequence < $1.entry.sequence }.flatMap { entry, start in
             lines(
-                entry, start, nil, missing: isUnderWay ? "under way" : "no result is recorded: the outcome is unknown")
+                entry, start, nil, missing: isUnderWay ? "running" : "no result is recorded: the outcome is unknown")
         }
     }
 

@@ -3,7 +3,7 @@ import Foundation
 import Journal
 
 extension RunReader {
-    /// What an account of the run begins with.
+    /// The heading of a run's description.
     func heading(in state: StateDirectory) throws -> [TerminalText] {
         let status = try RunStatus.state(of: self, in: state)
         let first: TerminalText = "run \(id.description) of module \(id.module): \(status.state.visibleOnOneLine)"

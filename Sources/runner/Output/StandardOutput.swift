@@ -3,19 +3,21 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// Where results go.
+/// Standard output, for results.
 ///
 /// A failed write is an error, as for any program in a pipeline.
 enum StandardOutput {
-    /// Whether the program was started with it closed.
+    /// Whether it was closed when the program started.
     private static let isClosed = Mutex(false)
 
-    /// Takes the numbers of the standard streams that are closed, so that no file of a run gets one of
-    /// them and is written to by mistake; called before anything is opened.
+    /// Opens /dev/null for closed standard streams, so that no file of a run gets one of their
+    /// descriptors and is written to by mistake.
+    ///
+    /// Called before anything is opened.
     static func claimStreams() {
         for number in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(number, F_GETFD) < 0 {
             if number == STDOUT_FILENO { isClosed.withLock { $0 = true } }
-            // The lowest free number is given, which is this one.
+            // This gets the lowest free descriptor, which is the closed one.
             _ = open("/dev/null", O_RDWR)
         }
     }
@@ -34,7 +36,7 @@ enum StandardOutput {
         }
     }
 
-    /// Says what happened on standard error, and is the exit status.
+    /// Reports the error on standard error, and returns the exit status.
     private static func failure(_ code: Int32) -> ExitCode {
         Terminal.write(
             """

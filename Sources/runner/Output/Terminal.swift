@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// Where progress goes: standard error, with colour and animation only on a terminal that supports them.
+/// Standard error, for progress, with colour and animation only on a terminal that supports them.
 final class Terminal: Sendable {
     /// Whether lines may be redrawn and coloured.
     let isAnimated: Bool
@@ -13,12 +13,13 @@ final class Terminal: Sendable {
         var isShown = false
     }
 
-    /// Decides from the environment: `NO_COLOR`, `TERM=dumb`, a pipe and `--format json` all silence it.
+    /// Checks the environment: `NO_COLOR`, `TERM=dumb`, a pipe and `--format json` turn colour and
+    /// animation off.
     init(isQuiet: Bool, environment: [String: String] = ProcessInfo.processInfo.environment) {
         isAnimated = !isQuiet && Self.wantsColour(on: STDERR_FILENO, environment: environment)
     }
 
-    /// Whether `descriptor` is a terminal whose user has not asked for plain text.
+    /// Whether `descriptor` is a terminal whose user has not requested plain text.
     static func wantsColour(
         on descriptor: Int32, environment: [String: String] = ProcessInfo.processInfo.environment
     ) -> Bool {
@@ -34,7 +35,7 @@ final class Terminal: Sendable {
         }
     }
 
-    /// Shows a line that the next one overwrites; nothing where the terminal is not animated.
+    /// Shows a line that the next one overwrites; does nothing if the terminal is not animated.
     func live(_ text: String) {
         guard isAnimated else { return }
         state.withLock { live in
@@ -43,15 +44,15 @@ final class Terminal: Sendable {
         }
     }
 
-    /// What erases the line that is shown.
+    /// Erases the line that is shown.
     private static let clearing: TerminalText = "\r\u{1B}[2K"
 
-    /// `text` in the given SGR colour, or as it is.
+    /// `text` in the given SGR colour if the terminal is animated.
     func coloured(_ text: TerminalText, in colour: Colour) -> TerminalText {
         isAnimated ? text.painted(colour) : text
     }
 
-    /// SGR codes of the few colours used.
+    /// The SGR codes of the colours.
     enum Colour: Int {
         case red = 31
         case green = 32
@@ -59,7 +60,8 @@ final class Terminal: Sendable {
         case dim = 2
     }
 
-    /// Writes to standard error, whose being closed or full is no reason to end a run: the record is in the journal.
+    /// Writes to standard error; if that is closed or full, the run continues, since its record is
+    /// in the journal.
     static func write(_ text: TerminalText) {
         var rest = Array(text.raw.utf8)[...]
         while !rest.isEmpty {

@@ -1,6 +1,6 @@
 import ClientKit
 
-/// Text for a terminal, which obeys control characters and hides others.
+/// Text for a terminal, which interprets control characters and hides others.
 typealias TerminalText = EscapedText<TerminalLanguage>
 
 enum TerminalLanguage: MarkupLanguage {
@@ -13,6 +13,6 @@ extension EscapedText<TerminalLanguage> {
         "\u{1B}[\(colour.rawValue)m\(self)\u{1B}[0m"
     }
 
-    /// Puts texts together, each on a line of its own.
+    /// Joins texts, each on its own line.
     static func joined(_ texts: [TerminalText]) -> TerminalText { joined(texts, separator: "\n") }
 }

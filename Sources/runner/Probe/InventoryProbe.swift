@@ -4,16 +4,16 @@ import Kubernetes
 import SSH
 import StepKit
 
-/// Asks everything that an inventory names whether it is there and accepts our login; changes nothing.
+/// Checks that everything an inventory names is reachable and accepts our login; changes nothing.
 struct InventoryProbe: Sendable {
-    /// What came of logging in to a host.
+    /// The result of a login to a host.
     private struct Answer: Sendable {
         let host: StepKit.Inventory.Host
         let fingerprint: Result<String, SSHError>
-        /// The session, if others are asked through it.
+        /// The session, if others are checked through it.
         var connection: SSHConnection?
 
-        /// The name of the jump host that it is about, if not the host itself.
+        /// The name of the jump host that failed, if it was not the host itself.
         var failedElsewhere: String? {
             guard case .failure(let error) = fingerprint, error.hostName != host.name else { return nil }
             return error.hostName
@@ -32,7 +32,8 @@ struct InventoryProbe: Sendable {
         hosts = LiveHosts(inventory, observer: IgnoringObserver(), passphrase: passphrase)
     }
 
-    /// Asks the hosts concurrently, then everything that may depend on them; `tell` gets each finding as soon as it is known.
+    /// Checks the hosts concurrently, then everything that may depend on them; `tell` gets each
+    /// finding as soon as it is known.
     func run(telling tell: (Diagnosis) throws -> Void) async throws -> ProbeResult {
         try await withCleanup({ await hosts.close() }) {
             let (access, finding) = await credentials()
@@ -66,7 +67,8 @@ struct InventoryProbe: Sendable {
         }
     }
 
-    /// Logs in to all hosts: what came of it, in the inventory's order, and the masters, each with its session if there is one.
+    /// Logs in to all hosts; returns the results in the inventory's order, and the masters, each
+    /// with its session if there is one.
     private func logIn(
         telling tell: (ProbeFinding) throws -> Void
     ) async throws -> ([ProbeFinding], masters: [(String, SSHConnection?)]) {
@@ -75,7 +77,7 @@ struct InventoryProbe: Sendable {
             findings[host.name] = finding
             try tell(finding)
         }
-        // Nothing connects to an operator's host, unless others are behind it or it keeps the backups.
+        // Nothing connects to an operator's host, unless it is a jump host or stores the backups.
         let isAsked = { (host: StepKit.Inventory.Host) in
             host.roles != [.operator] || hosts.jumpHostNames.contains(host.name)
                 || host.name == inventory.backup?.host
@@ -106,7 +108,7 @@ struct InventoryProbe: Sendable {
         return (inventory.hosts.compactMap { findings[$0.name] }, masters)
     }
 
-    /// Logs in to a host; only masters are kept connected.
+    /// Logs in to a host; only the sessions to masters are kept.
     private func answer(of host: StepKit.Inventory.Host) async -> Answer {
         switch await hosts.connect(to: host) {
         case .failure(let error): return Answer(host: host, fingerprint: .failure(error))
@@ -146,7 +148,7 @@ struct InventoryProbe: Sendable {
     }
 }
 
-/// Asks all `items` concurrently; returns the answers in their order.
+/// Calls `ask` for all `items` concurrently; returns the answers in their order.
 func allAnswers<Item: Sendable, Answer: Sendable>(
     of items: [Item], ask: @escaping @Sendable (Item) async -> Answer
 ) async -> [Answer] {

@@ -2,7 +2,7 @@ import ClientKit
 import Journal
 import StepKit
 
-/// One answer of a probe, and what kind of failure it is, if one.
+/// A result of a probe, and the kind of failure, if it is one.
 struct ProbeFinding: Sendable {
     let diagnosis: Diagnosis
     let kind: FailureKind?
@@ -12,7 +12,7 @@ struct ProbeFinding: Sendable {
         ProbeFinding(diagnosis: .ok(subject, found.onOneLine), kind: nil)
     }
 
-    /// It was not asked, for this `reason`.
+    /// It was not checked, for this `reason`.
     static func skipped(_ subject: String, because reason: String) -> ProbeFinding {
         ProbeFinding(diagnosis: .skipped(subject, reason), kind: nil)
     }
@@ -32,10 +32,11 @@ struct ProbeFinding: Sendable {
     }
 }
 
-/// All answers of a probe, and what the exit status says of them.
+/// All results of a probe, and their exit status.
 struct ProbeResult: Sendable {
     let diagnoses: [Diagnosis]
-    /// The first failure's kind, unless there was a refusal or no master serves the API; nil where all is well.
+    /// The first failure's kind, unless there was a refusal or no master serves the API; nil if all
+    /// is well.
     let failure: FailureKind?
 
     init(_ findings: [ProbeFinding], hasMaster: Bool) {

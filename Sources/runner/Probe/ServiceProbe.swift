@@ -54,7 +54,7 @@ struct ServiceProbe: Sendable {
                 return .failed(subject, error: error, redactor: redactor)
             }
         }
-        // After the others, which must not wait for an address that is dead.
+        // After the others, which must not wait for a dead address.
         let answers = await services?.addressAnswers() ?? []
         await services?.close()
         return findings

@@ -1,6 +1,6 @@
 import ClientKit
 
-/// A piece of a page, whose markup a browser obeys.
+/// A piece of an HTML page.
 typealias HTMLText = EscapedText<HTMLLanguage>
 
 enum HTMLLanguage: MarkupLanguage {
@@ -21,6 +21,6 @@ enum HTMLLanguage: MarkupLanguage {
 }
 
 extension EscapedText<HTMLLanguage> {
-    /// Puts pieces together, one after the other.
+    /// Joins pieces.
     static func joined(_ pieces: [HTMLText]) -> HTMLText { joined(pieces, separator: "") }
 }

@@ -2,8 +2,8 @@ import ClientKit
 import Foundation
 import Journal
 
-/// What a report says about a run besides its commands: one pass over the log, which keeps no more than
-/// the steps and what went with them.
+/// Everything in a report about a run except its commands: read in one pass over the log, which
+/// keeps only the steps and what belongs to them.
 struct ReportFacts {
     /// One attempt of a step.
     struct Step {
@@ -11,15 +11,15 @@ struct ReportFacts {
         let began: Date
         /// When it ended, or when the last record before a crash was written.
         var ended: Date
-        /// How it ended; nil where the log does not tell.
+        /// How it ended; nil if that is not recorded.
         var result: StepEnding.Result?
         var error: String?
-        /// What was changed, or was about to be.
+        /// What was changed, or was about to be changed.
         var changes: [RecordedChange] = []
         var reads = 0
         var writes = 0
 
-        /// How it ended, in words.
+        /// How it ended, as text.
         var words: String { result?.rawValue ?? "no end is recorded" }
     }
 
@@ -74,10 +74,10 @@ struct ReportFacts {
             }
         case .preflight(let result):
             let absent = result.absent.joined(separator: ", ")
-            remark(entry, "preflight passed" + (absent.isEmpty ? "" : "; these nodes do not answer: \(absent)"))
+            remark(entry, "preflight passed" + (absent.isEmpty ? "" : "; these nodes do not respond: \(absent)"))
         case .runEnd(let ending):
             let error = ending.error.map { ": \($0)" } ?? ""
-            remark(entry, "the run ends: \(ending.result.rawValue), exit status \(ending.exitCode)\(error)")
+            remark(entry, "the run ended: \(ending.result.rawValue), exit status \(ending.exitCode)\(error)")
         default:
             if let text = entry.text { remark(entry, "\(entry.kind.rawValue): \(text)") }
         }

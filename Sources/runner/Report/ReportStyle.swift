@@ -1,4 +1,4 @@
-/// How a report looks: on a screen by day and by night, and on paper.
+/// The style of a report: for light and dark screens, and for paper.
 enum ReportStyle {
     static let sheet: HTMLText = """
         :root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --paper: #ffffff;

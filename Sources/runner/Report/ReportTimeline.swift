@@ -1,7 +1,7 @@
 import Foundation
 import Journal
 
-/// The steps of a run as a picture: one row each, as long as it took.
+/// The steps of a run as a picture: a bar for each, as long as it took.
 struct ReportTimeline {
     let steps: [ReportFacts.Step]
     let began: Date
@@ -37,7 +37,7 @@ struct ReportTimeline {
             x="\(text(start))" y="\(text(y + 5))" width="\(text(end - start))" height="\(text(row - 10))"
             """
         let words = "\(step.words), \(duration(step.ended.timeIntervalSince(step.began)))"
-        // Behind the bar, or before it where there is no room.
+        // After the bar, or before it if there is no room.
         let isBehind = end + Double(words.count) * 6 < labels + width + 90
         let place: HTMLText =
             isBehind ? "x=\"\(text(end + 5))\"" : "x=\"\(text(start - 5))\" text-anchor=\"end\""

@@ -2,7 +2,7 @@ import ClientKit
 import Foundation
 import Journal
 
-/// A run as one page: who, what, when, with what result, and whether the record holds.
+/// A run on one page: who, what, when, with what result, and whether the record is intact.
 struct RunReport {
     let run: RunReader
     let state: StateDirectory
@@ -30,10 +30,11 @@ struct RunReport {
                     + "<td class=\"time\">record \(remark.record)</td></tr>\n")
         }
         try output("</table>\n")
-        if let defect = facts.defect { try output("<p class=\"error\">Here the log ends: \(defect)</p>\n") }
+        if let defect = facts.defect { try output("<p class=\"error\">The log ends here: \(defect)</p>\n") }
         try output(
             "<p class=\"soft\">Written by runner \(Runner.version) at \(time.formatted(.iso8601)). Times are UTC. "
-                + "This page proves nothing by itself: <code>runner audit verify \(run.id)</code> does.</p>\n"
+                + "This page by itself proves nothing; verify the record with "
+                + "<code>runner audit verify \(run.id)</code>.</p>\n"
                 + "</body>\n</html>\n")
     }
 
@@ -72,7 +73,7 @@ struct RunReport {
             + report.notes.map { "note: \($0)" } + (report.authenticity?.notes ?? []).map { "note: \($0)" }
         let signatures: HTMLText =
             report.authenticity == nil
-            ? "\n<span class=\"soft\">Signatures were not checked: give --allowed-signers.</span>" : ""
+            ? "\n<span class=\"soft\">Signatures were not checked: use --allowed-signers.</span>" : ""
         let kind = report.holds ? "good" : "bad"
         return """
             <h2>Verification</h2>
@@ -88,7 +89,7 @@ struct RunReport {
                 $0.isSynchronized ? "synchronised, within \($0.largestErrorMilliseconds) ms" : "NOT synchronised"
             }
             let rows: [(String, String?)] = [
-                (index == 0 ? "Begun by" : "Resumed by", opening.who.words),
+                (index == 0 ? "Started by" : "Resumed by", opening.who.words),
                 ("At", opened.time.formatted(.iso8601)), ("From", opening.who.sshConnection),
                 ("Ticket", opening.ticket), ("Reason", opening.reason), ("Clock", clock),
                 ("Plan", opening.plan.map { "sha256 \($0)" }),
@@ -101,7 +102,7 @@ struct RunReport {
     private func section(_ step: ReportFacts.Step) -> HTMLText {
         let error: HTMLText = step.error.map { "<p class=\"error\">\($0)</p>\n" } ?? ""
         let isDone = step.result == .applied
-        let heading: HTMLText = isDone ? "changed" : "to be changed, and not proved"
+        let heading: HTMLText = isDone ? "changed" : "to be changed, not verified"
         let rows = step.changes.map { change -> HTMLText in
             let secret = change.secret.map { " (secret: \($0.rawValue))" } ?? ""
             return "<tr><td>\(change.words)\(secret)</td><td>\(change.object ?? "")</td></tr>\n"
@@ -127,7 +128,7 @@ struct RunReport {
         try output("</tbody></table>\n")
     }
 
-    /// The next command; nil also where the log is damaged, which the end of the page names.
+    /// The next command; nil also if the log is damaged, which is reported at the end of the page.
     private func next(_ reader: inout CommandReader, isGrowing: Bool) throws(JournalError) -> RecordedCommand? {
         do throws(JournalError) {
             return try reader.next(isGrowing: isGrowing)
@@ -156,7 +157,7 @@ struct RunReport {
         let lines = command.split(separator: "\n", omittingEmptySubsequences: false)
         let start = lines.prefix(5).joined(separator: "\n").prefix(500)
         let rest = command.count - start.count
-        return rest == 0 ? command : "\(start)… and \(rest) characters more"
+        return rest == 0 ? command : "\(start)… and \(rest) more characters"
     }
 
     private func table(_ rows: [(name: String, value: String?)]) -> HTMLText {

@@ -4,7 +4,7 @@ import Journal
 import SSH
 import StepKit
 
-/// Judges signatures by a file of allowed signers.
+/// Checks signatures against a file of allowed signers.
 struct AllowedSignersJudge: SignatureJudge {
     private let allowed: AllowedSigners
 
@@ -22,12 +22,12 @@ struct AllowedSignersJudge: SignatureJudge {
         } catch {
             throw StepFailure(
                 attempt, cause: "line \(error.line): \(error.cause)",
-                remedy: "write it as ssh-keygen(1) says under ALLOWED SIGNERS", kind: .badInput)
+                remedy: "write it in the ALLOWED SIGNERS format of ssh-keygen(1)", kind: .badInput)
         }
     }
 
     func judge(_ signature: String, over statement: [UInt8], at time: Date) -> SignatureVerdict {
-        guard let read = SSHSignature(signature) else { return .wrong("it is no SSH signature") }
+        guard let read = SSHSignature(signature) else { return .wrong("it is not an SSH signature") }
         guard read.namespace == HeadSigning.namespace else {
             return .wrong("it was made for \(read.namespace), not for \(HeadSigning.namespace)")
         }

@@ -3,7 +3,7 @@ import Journal
 import SSH
 import StepKit
 
-/// Signs the audit log's heads with the key that the inventory names for logging in.
+/// Signs the heads of the audit log with the SSH key that the inventory names.
 struct OperatorSigner: HeadSigner {
     let key: OperatorKey
 
