@@ -1,10 +1,10 @@
-/// What the catalogue says of a role.
+/// The state of a role in the catalogue.
 public struct RoleState: Sendable, Hashable {
     /// Its name.
     public let name: String
-    /// What it may do.
+    /// Its attributes.
     public let attributes: RoleAttributes
-    /// When its password ends, as PostgreSQL writes it; `nil` for never.
+    /// When its password expires, as PostgreSQL writes it; `nil` for never.
     public let validUntil: String?
     /// The roles it is a direct member of.
     public let memberOf: [String]
@@ -18,7 +18,7 @@ public struct RoleState: Sendable, Hashable {
     }
 }
 
-/// What a role may do, with `CREATE ROLE`'s defaults except that it may log in.
+/// The attributes of a role, with `CREATE ROLE`'s defaults except that it may log in.
 public struct RoleAttributes: Sendable, Hashable {
     /// LOGIN.
     public var canLogin = true
@@ -39,7 +39,7 @@ public struct RoleAttributes: Sendable, Hashable {
     public init() {}
 }
 
-/// What the catalogue says of a database.
+/// The state of a database in the catalogue.
 public struct DatabaseFacts: Sendable, Hashable {
     /// Its name.
     public let name: String
@@ -47,9 +47,10 @@ public struct DatabaseFacts: Sendable, Hashable {
     public let owner: String
     /// Its encoding, such as `UTF8`.
     public let encoding: String
-    /// Whether anybody may connect who can log in at all.
+    /// Whether every role that can log in may connect.
     public let publicMayConnect: Bool
-    /// Whether its owner has CONNECT itself and not only through PUBLIC: it can be revoked from an owner too.
+    /// Whether its owner has CONNECT itself, not only through PUBLIC; it can be revoked from an
+    /// owner too.
     public let ownerMayConnect: Bool
     /// Whether connections are allowed at all.
     public let allowsConnections: Bool
@@ -68,27 +69,28 @@ public struct DatabaseFacts: Sendable, Hashable {
     }
 }
 
-/// What the catalogue says of a schema of the connected database, seen from one role.
+/// The state of a schema of the connected database, and the privileges of one role on it.
 public struct SchemaState: Sendable, Hashable {
     /// Its name.
     public let name: String
     /// The role that owns it.
     public let owner: String
-    /// Whether the role may see into it.
+    /// Whether the role has USAGE on it.
     public let roleMayUse: Bool
     /// Whether the role may create tables in it.
     public let roleMayCreate: Bool
 }
 
-/// What the connected database and its server have of an extension.
+/// The state of an extension in the connected database and on its server.
 public struct ExtensionState: Sendable, Hashable {
     /// Its name.
     public let name: String
-    /// The version in the database; `nil` when it is not created there.
+    /// The version in the database; `nil` if it is not created there.
     public let installedVersion: String?
-    /// The version that the server's files would create; `nil` when its package is not installed there.
+    /// The version that the server's files would create; `nil` if its package is not installed
+    /// there.
     public let availableVersion: String?
-    /// Its schema; `nil` when it is not created in the database.
+    /// Its schema; `nil` if it is not created in the database.
     public let schema: String?
     /// Whether only a superuser may create it.
     public let needsSuperuser: Bool
@@ -107,7 +109,7 @@ public struct ExtensionState: Sendable, Hashable {
 }
 
 extension PostgresReading {
-    /// Reads a role from the catalogue; `nil` when there is none of this name.
+    /// Reads a role from the catalogue; `nil` if there is none with this name.
     public func roleState(_ name: String) async throws(PostgresError) -> RoleState? {
         _ = try await connection.identifier(name)
         let rows = try await query(
@@ -131,7 +133,7 @@ extension PostgresReading {
             memberOf: try row.json("member_of"))
     }
 
-    /// Reads a database from the catalogue; `nil` when there is none of this name.
+    /// Reads a database from the catalogue; `nil` if there is none with this name.
     public func databaseState(_ name: String) async throws(PostgresError) -> DatabaseFacts? {
         _ = try await connection.identifier(name)
         let rows = try await query(
@@ -149,7 +151,8 @@ extension PostgresReading {
             ownerMayConnect: try row.value("owner_may_connect"), allowsConnections: try row.value("connectable"))
     }
 
-    /// Reads a schema of the connected database and what `role` may do in it; `nil` when there is none of this name.
+    /// Reads a schema of the connected database and the privileges of `role` on it; `nil` if there
+    /// is none with this name.
     public func schemaState(_ name: String = "public", for role: String) async throws(PostgresError) -> SchemaState? {
         let rows = try await query(
             """
@@ -164,7 +167,7 @@ extension PostgresReading {
             roleMayCreate: try row.value("may_create"))
     }
 
-    /// Reads what the connected database and its server have of each of `names`, in the same order.
+    /// Reads the state of the extensions `names`, in the same order.
     public func extensionStates(_ names: [String]) async throws(PostgresError) -> [ExtensionState] {
         var states: [ExtensionState] = []
         // One query for all; `unnest` keeps the order and returns a row for unknown names too.

@@ -1,19 +1,21 @@
-/// What the connected database contains, as far as the logged-in role can see it in the catalogue.
+/// The contents of the connected database, as far as the catalogue shows them to the logged-in
+/// role.
 public struct DatabaseContents: Sendable, Hashable {
     /// The role that read it.
     public var reader: String
     /// The schemas that are not the server's own.
     public var schemas: [SchemaFacts]
-    /// Tables, views and sequences in these schemas that no extension made.
+    /// Tables, views and sequences in these schemas that do not belong to an extension.
     public var relations: [RelationFacts]
-    /// Functions and types in these schemas that no extension made and that belong to another role than the one asked for.
+    /// Functions and types in these schemas that do not belong to an extension and are owned by
+    /// another role than the given one.
     public var foreignRoutines: [OwnedObject]
-    /// The extensions that were asked for, in the same order.
+    /// The requested extensions, in the same order.
     public var extensions: [ExtensionState]
     /// Whether there is any large object.
     public var hasLargeObjects: Bool
 
-    /// Puts contents together; see the properties.
+    /// Describes contents; see the properties.
     public init(
         reader: String, schemas: [SchemaFacts] = [], relations: [RelationFacts] = [],
         foreignRoutines: [OwnedObject] = [], extensions: [ExtensionState] = [], hasLargeObjects: Bool = false
@@ -27,13 +29,13 @@ public struct DatabaseContents: Sendable, Hashable {
     }
 }
 
-/// A schema, and what the role asked for may do in it.
+/// A schema, and the privileges of the given role on it.
 public struct SchemaFacts: Sendable, Hashable, Decodable {
     /// Its name.
     public var name: String
     /// The role that owns it.
     public var owner: String
-    /// Whether the role may see into it.
+    /// Whether the role has USAGE on it.
     public var roleMayUse: Bool
     /// Whether the role may create tables in it.
     public var roleMayCreate: Bool
@@ -50,13 +52,13 @@ public struct SchemaFacts: Sendable, Hashable, Decodable {
     }
 }
 
-/// An object that has an owner, and the statement that gives it another.
+/// An object with its owner, and the statement that changes the owner.
 public struct OwnedObject: Sendable, Hashable, Decodable {
     /// What it is, as in `ALTER TABLE`.
     public var kind: String
     /// Its schema.
     public var schema: String
-    /// Its name, as people write it.
+    /// Its name, for people.
     public var name: String
     /// The role that owns it.
     public var owner: String
@@ -64,7 +66,7 @@ public struct OwnedObject: Sendable, Hashable, Decodable {
     public var ownerIsSuperuser: Bool
     /// Whether the reader has the owner's privileges.
     public var readerHasOwnersRights: Bool
-    /// `ALTER … OWNER TO …` for the role asked for, quoted by the server.
+    /// `ALTER … OWNER TO …` for the given role, quoted by the server.
     public var takeOver: String
 
     /// Describes an object; see the properties.
@@ -84,19 +86,19 @@ public struct OwnedObject: Sendable, Hashable, Decodable {
 
 /// A table, view or sequence.
 public struct RelationFacts: Sendable, Hashable {
-    /// What the catalogue calls its kind.
+    /// Its kind, as in `pg_class.relkind`.
     public enum Kind: String, Sendable, Hashable, Decodable {
-        /// A table with rows of its own, also a partition.
+        /// A table with rows of its own, including a partition.
         case table = "r"
-        /// A table whose rows are its partitions'.
+        /// A table whose rows are in its partitions.
         case partitionedTable = "p"
-        /// A view that keeps its rows.
+        /// A materialised view.
         case materialisedView = "m"
         /// A view.
         case view = "v"
-        /// A table of another server.
+        /// A foreign table.
         case foreignTable = "f"
-        /// A sequence that belongs to no table.
+        /// A sequence that is not owned by a table.
         case sequence = "S"
     }
 
@@ -104,26 +106,26 @@ public struct RelationFacts: Sendable, Hashable {
     public enum Rows: Sendable, Hashable {
         /// None.
         case none
-        /// At least one; how many where they were counted, which ends at ``RelationFacts/countLimit``.
+        /// At least one; with the number if they were counted, up to ``RelationFacts/countLimit``.
         case some(counted: Int?)
-        /// The reader may not see them, and their file is not empty.
+        /// The reader may not see them, and the table's file is not empty.
         case unseen
     }
 
-    /// Counting stops here, so that it costs the same for tables of any size.
+    /// Counting stops here, so that it takes the same time for tables of any size.
     public static let countLimit = 1000
 
     /// Its kind.
     public var kind: Kind
     /// As an object with an owner.
     public var object: OwnedObject
-    /// The size of its file; 0 where no row was ever written.
+    /// The size of its file; 0 if no row was ever written.
     public var bytes: Int
     /// Whether the reader sees all of its rows.
     public var readerSeesRows: Bool
-    /// Whether the role asked for sees all of its rows.
+    /// Whether the given role sees all of its rows.
     public var roleSeesRows: Bool
-    /// Its rows, as far as they were looked at.
+    /// Its rows, as far as they were checked.
     public var rows: Rows
 
     /// Describes a relation; see the properties.
@@ -138,20 +140,22 @@ public struct RelationFacts: Sendable, Hashable {
         self.rows = rows
     }
 
-    /// Whether it is a kind that rows are kept in.
+    /// Whether it is a kind that stores rows.
     public var keepsRows: Bool { kind == .table || kind == .materialisedView }
 }
 
 extension PostgresReading {
-    /// Reads what the connected database holds, with one query for the catalogue and one that asks each table for its first row.
+    /// Reads the contents of the connected database, with one query for the catalogue and one that
+    /// checks each table for a first row.
     ///
-    /// A table whose file is empty has no rows and is not asked; one whose rows may not be seen is known by its file only.
+    /// A table whose file is empty has no rows and is not queried; of one whose rows may not be
+    /// seen, only the file's size is known.
     public func contents(for role: String, extensions names: [String]) async throws(PostgresError) -> DatabaseContents {
         for _ in 1...2 {
             do throws(PostgresError) {
                 return try await look(for: role, extensions: names)
             } catch {
-                // A table that went between the two queries, as a schema load drops them one by one.
+                // A table was dropped between the two queries: a schema load drops them one by one.
                 guard error.sqlState == "42P01" else { throw error }
             }
         }
@@ -170,7 +174,8 @@ extension PostgresReading {
         return contents
     }
 
-    /// Looks for rows where it may; what could not be looked at stays ``RelationFacts/Rows/unseen``.
+    /// Checks for rows where permitted; tables that cannot be checked stay
+    /// ``RelationFacts/Rows/unseen``.
     func lookForRows(in relations: inout [RelationFacts]) async throws(PostgresError) {
         let asked = relations.indices.filter { relations[$0].rows == .unseen && relations[$0].readerSeesRows }
         guard !asked.isEmpty else { return }
@@ -181,7 +186,8 @@ extension PostgresReading {
         }
     }
 
-    /// Counts the rows of tables that have some, each up to ``RelationFacts/countLimit``, with one query.
+    /// Counts the rows of tables that have any, each up to ``RelationFacts/countLimit``, with one
+    /// query.
     public func countRows(in relations: inout [RelationFacts]) async throws(PostgresError) {
         let asked = relations.indices.filter {
             relations[$0].rows == .some(counted: nil) && relations[$0].readerSeesRows
@@ -198,7 +204,8 @@ extension PostgresReading {
         }
     }
 
-    /// The values of many expressions; none where the server needed longer than it may, as for a table full of dead rows.
+    /// The values of many expressions; empty if the server exceeded the time limit, as for a table
+    /// full of dead rows.
     private func answers(_ expressions: [String]) async throws(PostgresError) -> [Substring] {
         do throws(PostgresError) {
             let text: String? = try await value(
@@ -219,7 +226,7 @@ extension PostgresReading {
         try await qualified(relation.object.name, in: relation.object.schema)
     }
 
-    /// The server's own schemas are always left out.
+    /// The server's own schemas are always omitted.
     private static var contentsQuery: String {
         """
         WITH role AS (SELECT (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1) AS oid), \
@@ -268,7 +275,7 @@ extension PostgresReading {
     }
 }
 
-/// A relation as the query puts it.
+/// A relation in the query's result.
 private struct CataloguedRelation: Decodable {
     let relkind: RelationFacts.Kind
     let kind: String
@@ -291,7 +298,7 @@ private struct CataloguedRelation: Decodable {
                 kind: kind, schema: schema, name: name, owner: owner, ownerIsSuperuser: ownerIsSuperuser,
                 readerHasOwnersRights: readerHasOwnersRights, takeOver: "ALTER \(kind) \(target) OWNER TO \(role)"),
             bytes: bytes, readerSeesRows: readerSeesRows, roleSeesRows: roleSeesRows,
-            // A foreign table's rows are its own server's.
+            // A foreign table's rows are on another server.
             rows: keepsRows && bytes > 0 ? .unseen : .none)
     }
 }

@@ -1,23 +1,23 @@
 /// A session on a server, as pg_stat_activity shows it to the reader.
 ///
-/// For roles whose privileges the reader lacks, the server shows neither address nor state nor statement; locks it
-/// shows to everybody.
+/// For roles whose privileges the reader lacks, the server shows neither address nor state nor
+/// statement; it shows locks to everyone.
 public struct DatabaseSession: Sendable, Hashable, Decodable, CustomStringConvertible {
-    /// The server's process.
+    /// The server process.
     public var process: Int
     /// The role it logged in as.
     public var user: String
     /// The database it is connected to.
     public var database: String
-    /// Where it comes from; empty for the server's own socket.
+    /// The client's address; empty for a Unix socket.
     public var address: String
-    /// What the client calls itself.
+    /// Its `application_name`.
     public var application: String
     /// When it began: `2026-01-31 12:00:00 UTC`.
     public var since: String
     /// `active`, `idle`, `idle in transaction` …; `unknown` where the server does not show it.
     public var state: String
-    /// The keys of the advisory locks that it holds, of those with one 64-bit key.
+    /// The keys of the advisory locks that it holds, among those with a single 64-bit key.
     public var advisoryLocks: Set<Int64>
     /// Whether it creates, alters or drops tables or indexes, or did so within the last half minute.
     public var changesTables: Bool
@@ -47,10 +47,12 @@ public struct DatabaseSession: Sendable, Hashable, Decodable, CustomStringConver
 }
 
 extension PostgresReading {
-    /// The sessions on the database `name`, and those of `role` wherever they are, but for this connection's own.
+    /// The sessions on the database `name`, and those of `role` on any database, except this
+    /// connection's own.
     ///
-    /// Locks and changes of tables are only read of those on the database. Workers of autovacuum are no sessions: they
-    /// belong to no role, and do not prevent renaming or dropping the database.
+    /// Locks and changes of tables are read only for sessions on the database. Autovacuum workers
+    /// do not count as sessions: they belong to no role, and do not prevent renaming or dropping
+    /// the database.
     public func sessions(
         on name: String, orOf role: String? = nil
     ) async throws(PostgresError) -> [DatabaseSession] {
@@ -58,8 +60,8 @@ extension PostgresReading {
         return try row.json("sessions")
     }
 
-    /// A change of tables shows by its statement, also for a while after it since a schema load is a row of short
-    /// transactions, and within a transaction by the lock that it took.
+    /// A change of tables is recognised by its statement, also for a while afterwards since a
+    /// schema load is a series of short transactions, and within a transaction by its lock.
     private static var sessionsQuery: String {
         #"""
         WITH locks AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks WHERE granted \#

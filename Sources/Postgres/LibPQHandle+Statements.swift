@@ -2,7 +2,7 @@ import ClientKit
 import CLibPQ
 import Foundation
 
-/// What a statement brought back.
+/// The answer to a statement.
 struct Reply {
     var columns: [String] = []
     var rows: [[String?]] = []
@@ -10,9 +10,9 @@ struct Reply {
     var tag = ""
 }
 
-/// Why a statement brought nothing back.
+/// Why a statement has no answer.
 enum StatementFailure: Error {
-    /// The server refused it; `ended` when it ended the connection as well.
+    /// The server refused it; `ended` if it also ended the connection.
     case server(ServerMessage, ended: Bool)
     /// The connection was gone before anything was sent.
     case notSent(String)
@@ -25,8 +25,9 @@ enum StatementFailure: Error {
 extension LibPQHandle {
     /// Sends one statement and waits for the whole answer.
     ///
-    /// Success needs the server's "ready" after the last result: the word that a command is complete comes before its commit.
-    /// After ``StatementFailure/deadline`` or ``StatementFailure/interrupted`` the handle must be thrown away.
+    /// Success requires the server's ReadyForQuery after the last result: CommandComplete is sent
+    /// before the commit. After ``StatementFailure/deadline`` or ``StatementFailure/interrupted``
+    /// the handle must be thrown away.
     func run(
         _ sql: String, with parameters: [String?], until deadline: ContinuousClock.Instant
     ) throws(StatementFailure) -> Reply {
@@ -57,7 +58,7 @@ extension LibPQHandle {
         return reply
     }
 
-    /// Runs one statement in a transaction that the server lets only read.
+    /// Runs one statement in a read-only transaction.
     func runReadOnly(
         _ sql: String, with parameters: [String?], until deadline: ContinuousClock.Instant
     ) throws(StatementFailure) -> Reply {
@@ -72,7 +73,7 @@ extension LibPQHandle {
         }
     }
 
-    /// Whether no statement is under way and no transaction is open.
+    /// Whether no statement is running and no transaction is open.
     var isIdle: Bool { PQtransactionStatus(pointer) == PQTRANS_IDLE }
 
     private func send(_ sql: String, with parameters: [String?]) -> Bool {
@@ -98,7 +99,8 @@ extension LibPQHandle {
     private func nextResult(until deadline: ContinuousClock.Instant) throws(StatementFailure) -> OpaquePointer? {
         while PQisBusy(pointer) == 1 {
             try wait(for: Int32(POLLIN), until: deadline)
-            // After a failure the results that came before it are still returned, and then one that names it.
+            // After a failure libpq still returns the results before it, then one that describes
+            // it.
             guard PQconsumeInput(pointer) == 1 else { break }
         }
         return PQgetResult(pointer)
@@ -154,9 +156,10 @@ extension LibPQHandle {
         quoted(text, by: PQescapeLiteral)
     }
 
-    /// What the server stores instead of `password`, so that the password itself never travels in a statement.
+    /// The verifier that the server stores instead of `password`, so that the password itself is
+    /// never sent in a statement.
     func scramVerifier(for password: String, role: String) -> String? {
-        // With the algorithm left out libpq would ask the server for its setting, which may be md5.
+        // Without an algorithm libpq would use the server's setting, which may be md5.
         guard let verifier = PQencryptPasswordConn(pointer, password, role, "scram-sha-256") else { return nil }
         defer { PQfreemem(verifier) }
         return String(cString: verifier)

@@ -2,9 +2,9 @@ import ClientKit
 import CLibPQ
 import Foundation
 
-/// Why there is no session.
+/// Why a login failed.
 enum LoginFailure: Error {
-    /// The server said why.
+    /// The server reported the reason.
     case server(ServerMessage)
     case noAddress(LookUpFailure)
     case cannotConnect(String)
@@ -15,14 +15,14 @@ enum LoginFailure: Error {
     case interrupted
 }
 
-/// One libpq connection, from dialling to `PQfinish`.
+/// One libpq connection, from connecting to `PQfinish`.
 ///
 /// Not `Sendable`: it lives inside one actor, on whose executor all its calls are made.
 final class LibPQHandle {
     let pointer: OpaquePointer
     private let notices = Notices()
 
-    /// Dials and logs in, or says how far that came.
+    /// Connects and logs in; the error shows how far that got.
     init(parameters: [(String, String)], deadline: ContinuousClock.Instant) throws(LoginFailure) {
         LibPQEnvironment.ignored
         guard let pointer = start(parameters) else { throw .cannotConnect("out of memory") }
@@ -39,10 +39,10 @@ final class LibPQHandle {
         PQfinish(pointer)
     }
 
-    /// Whether the connection is up as far as this side knows: no round trip is made.
+    /// Whether the connection is up as far as this side knows, without a round trip.
     var isAlive: Bool {
-        // A server that has left (or a load balancer that has cut the idle line) is noticed by reading everything that has arrived:
-        // its farewell first, the end of the stream after it.
+        // A server that has gone (or a load balancer that has closed an idle connection) is noticed
+        // by reading everything that has arrived: its last message, then the end of the stream.
         while PQstatus(pointer) == CONNECTION_OK {
             var entry = pollfd(fd: PQsocket(pointer), events: Int16(POLLIN), revents: 0)
             guard poll(&entry, 1, 0) > 0 else { return true }
@@ -55,7 +55,7 @@ final class LibPQHandle {
 
     var errorText: String { PQerrorMessage(pointer).map { String(cString: $0).oneLine } ?? "" }
 
-    /// What the server remarked since the last time.
+    /// The server's notices since the last call.
     func takeNotices() -> [ServerMessage] {
         defer { notices.all = [] }
         return notices.all
@@ -65,7 +65,7 @@ final class LibPQHandle {
         var wanted = PGRES_POLLING_WRITING
         guard PQstatus(pointer) != CONNECTION_BAD else { throw .cannotConnect(errorText) }
         while wanted != PGRES_POLLING_OK {
-            // The socket is another one after libpq went on to its next attempt.
+            // The socket is a different one after libpq has started its next attempt.
             let events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT
             switch waitForSocket(PQsocket(pointer), events: Int32(events), until: deadline) {
             case .ready: break
@@ -88,12 +88,12 @@ final class LibPQHandle {
     }
 }
 
-/// Environment variables that would add to what an endpoint says.
+/// Environment variables that would change the connection.
 private enum LibPQEnvironment {
-    /// Takes every variable that libpq looks at out of this process, once.
+    /// Removes every variable that libpq reads from this process's environment, once.
     ///
-    /// Most are overruled by explicit parameters already; `PGSERVICE`, `PGOPTIONS`, `PGTZ`, `PGDATESTYLE`, `PGGEQO` and those
-    /// of later libpq versions can only be kept away like this.
+    /// Most are overridden by explicit parameters anyway; `PGSERVICE`, `PGOPTIONS`, `PGTZ`,
+    /// `PGDATESTYLE`, `PGGEQO` and those of later libpq versions can only be avoided this way.
     static let ignored: Void = {
         var names = ["PGSERVICEFILE", "PGSYSCONFDIR", "PGLOCALEDIR", "PGTZ", "PGDATESTYLE", "PGGEQO", "PGREALM"]
         if let options = PQconndefaults() {
@@ -108,7 +108,7 @@ private enum LibPQEnvironment {
     }()
 }
 
-/// Hands `parameters` to libpq, which copies them.
+/// Passes `parameters` to libpq, which copies them.
 private func start(_ parameters: [(String, String)]) -> OpaquePointer? {
     keepOpenSSLAtExit()
     let copies = parameters.map { (strdup($0.0), strdup($0.1)) }
@@ -129,7 +129,7 @@ private func peerHasClosed(_ descriptor: Int32) -> Bool {
     return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)
 }
 
-/// What the server remarks besides its answers, which libpq would otherwise print on standard error.
+/// The server's notices, which libpq would otherwise print on standard error.
 private final class Notices {
     var all: [ServerMessage] = []
 
@@ -151,7 +151,8 @@ extension ServerMessage {
             detail: field("D")?.oneLine, hint: field("H")?.oneLine)
     }
 
-    /// The server's message in what libpq says after a failed login: `…FATAL:  28P01: password authentication failed…`.
+    /// The server's message within libpq's text after a failed login:
+    /// `…FATAL:  28P01: password authentication failed…`.
     ///
     /// The last one counts: with sslmode `prefer` there may be one for the attempt with TLS before it.
     init?(verboseText text: String) {
@@ -161,7 +162,7 @@ extension ServerMessage {
 }
 
 extension String {
-    /// The text without line breaks, as a cause has to be.
+    /// The text without line breaks, as required for a cause.
     var oneLine: String {
         split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: "; ")
     }

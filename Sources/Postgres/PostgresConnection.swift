@@ -2,13 +2,13 @@ import ClientKit
 
 /// One session on a PostgreSQL server, on its own thread, so that waiting for the server blocks nothing else.
 ///
-/// Created and used through ``PostgresReader`` and ``PostgresWriter``. Statements of one connection run one after
-/// another, each in its own transaction. A broken connection stays broken: connect again, and read the catalogue before
-/// anything is repeated.
+/// Created and used through ``PostgresReader`` and ``PostgresWriter``. Statements of one connection
+/// run one after another, each in its own transaction. A broken connection stays broken: connect
+/// again, and read the catalogue before repeating anything.
 public actor PostgresConnection {
     enum Access: Sendable { case reading, writing }
 
-    /// Where the connection was asked to go.
+    /// The endpoint that was given.
     public nonisolated let endpoint: PostgresEndpoint
     private let access: Access
     private let observer: any ActivityObserver
@@ -35,10 +35,11 @@ public actor PostgresConnection {
         return connection
     }
 
-    /// Whether the connection is up as far as this side knows; no round trip is made.
+    /// Whether the connection is up as far as this side knows, without a round trip.
     public var isAlive: Bool { handle?.isAlive ?? false }
 
-    /// Whether a pooler such as PgBouncer is in between, so that no session state outlasts a transaction.
+    /// Whether a pooler such as PgBouncer is in between, so that session state does not outlive a
+    /// transaction.
     public var isPooled: Bool { session?.isPooled ?? false }
 
     /// The server's version as a number, such as 150020 for 15.20.
@@ -98,7 +99,8 @@ public actor PostgresConnection {
         }
         let clock = ContinuousClock()
         let start = clock.now
-        // From here to the result nothing suspends, so that statements of two tasks cannot mix on the wire.
+        // Nothing suspends from here to the result, so that the statements of two tasks cannot mix
+        // on the wire.
         let result = body()
         let duration = clock.now - start
         for notice in handle?.takeNotices() ?? [] {
@@ -137,7 +139,7 @@ public actor PostgresConnection {
         }
     }
 
-    /// `name` quoted for this server, unless PostgreSQL would cut it short.
+    /// `name` quoted for this server; throws if PostgreSQL would truncate it.
     func identifier(_ name: String) throws(PostgresError) -> String {
         let attempt = "name an object of PostgreSQL"
         guard !name.isEmpty, name.utf8.count <= 63, !name.utf8.contains(0) else {
@@ -153,7 +155,7 @@ public actor PostgresConnection {
         try quoted("quote a value for PostgreSQL") { $0.quotedLiteral(text) }
     }
 
-    /// The SCRAM verifier of `password`, itself to be kept secret.
+    /// The SCRAM verifier of `password`, which must itself be kept secret.
     func verifier(of password: Secret, role: String) throws(PostgresError) -> String {
         let attempt = "prepare the password of role \(role)"
         guard !password.isEmpty, !password.reveal().utf8.contains(0) else {
@@ -182,7 +184,8 @@ extension Result where Success == Reply, Failure == PostgresError {
         switch self {
         case .success: .exited(0)
         case .failure(let error):
-            // A change that may have been done although the server said why it ended is not simply refused.
+            // A change that may have been made is not simply refused, even if the server gave a
+            // reason.
             if let code = error.sqlState, error.kind != .unknownOutcome {
                 .refused(code: code)
             } else {

@@ -1,14 +1,16 @@
 public import ClientKit
 
-/// Where a database is, who logs in, and how long anything there may take.
+/// The address of a database, the login, and the time limits.
 public struct PostgresEndpoint: Sendable, Hashable {
-    /// One server that may answer.
+    /// One of the servers to try.
     public struct Host: Sendable, Hashable {
-        /// Its real name or address: what a certificate must say, and what errors and records show.
+        /// Its real name or address, which a certificate must contain, and which errors and records
+        /// show.
         public var name: String
         /// Its real port.
         public var port: UInt16
-        /// The numeric address to dial instead of looking up ``name``, such as 127.0.0.1 for the near end of a tunnel.
+        /// The numeric address to dial instead of looking up ``name``, such as 127.0.0.1 for the
+        /// local end of a tunnel.
         public var dialAddress: String?
         /// The port to dial instead of ``port``.
         public var dialPort: UInt16?
@@ -22,15 +24,15 @@ public struct PostgresEndpoint: Sendable, Hashable {
         }
     }
 
-    /// How much TLS is asked for, in libpq's own words.
+    /// libpq's `sslmode`.
     public enum TLSMode: String, Sendable, Hashable, Codable, CaseIterable {
         /// Never TLS.
         case disable
-        /// TLS only where the server refuses a connection without it.
+        /// TLS only if the server refuses a connection without it.
         case allow
-        /// TLS where the server has it, without verifying anybody.
+        /// TLS if the server supports it, without verifying the certificate.
         case prefer
-        /// TLS or nothing, still without verifying anybody.
+        /// TLS always, without verifying the certificate.
         case require
         /// TLS with a certificate that ``PostgresEndpoint/rootCertificate`` signed, for any name.
         case verifyCA = "verify-ca"
@@ -40,7 +42,8 @@ public struct PostgresEndpoint: Sendable, Hashable {
         var verifies: Bool { self == .verifyCA || self == .verifyFull }
     }
 
-    /// The servers, tried in this order until one accepts the login and, where ``requiresWritable``, can be written to.
+    /// The servers, tried in this order until one accepts the login and, if ``requiresWritable``,
+    /// accepts writes.
     public var hosts: [Host]
     /// The database to connect to.
     public var database: String
@@ -48,15 +51,16 @@ public struct PostgresEndpoint: Sendable, Hashable {
     public var user: String
     /// Its password.
     public var password: Secret
-    /// How much TLS is asked for.
+    /// The `sslmode`.
     public var tls: TLSMode
-    /// The file of the certificates that are trusted; needed for the two verifying modes.
+    /// The file of trusted certificates; required for the two verifying modes.
     public var rootCertificate: String?
     /// How long each server may take to accept the login, at each of its addresses.
     public var connectTimeout: Duration
-    /// How long one statement may take: the server ends it then, and the connection to a silent server is closed a little later.
+    /// How long one statement may take: then the server cancels it, and a little later the
+    /// connection to a silent server is closed.
     public var statementTimeout: Duration
-    /// Whether a server that only reads (a standby, or read-only by configuration) is passed over.
+    /// Whether read-only servers (standbys, or by configuration) are skipped.
     public var requiresWritable: Bool
 
     /// Describes an endpoint; see the properties.
@@ -80,7 +84,7 @@ public struct PostgresEndpoint: Sendable, Hashable {
 }
 
 extension PostgresEndpoint {
-    /// What is wrong with the endpoint itself, before anything is dialled.
+    /// What is wrong with the endpoint itself, before any connection.
     func firstMistake() -> String? {
         if hosts.isEmpty { return "no host is specified" }
         if password.isEmpty { return "the password of role \(user) is empty" }
@@ -94,9 +98,11 @@ extension PostgresEndpoint {
 
     /// Every connection option that could otherwise come from the environment or from files in the home directory.
     ///
-    /// libpq takes an option that is missing *or empty* from `PG…` variables, so each gets a value that is neither.
+    /// libpq reads an option that is missing *or empty* from `PG…` variables, so each gets a
+    /// non-empty value.
     func parameters(host: Host, address: String) -> [(String, String)] {
-        // Below a file that is no directory there is nothing, so libpq finds no such certificate and continues without one.
+        // No file exists below a path that is not a directory, so libpq finds no certificate there
+        // and continues without one.
         let nothing = "/dev/null/none"
         return [
             ("host", host.name), ("hostaddr", address), ("port", String(host.dialPort ?? host.port)),
@@ -107,7 +113,7 @@ extension PostgresEndpoint {
             ("gssencmode", "disable"), ("channel_binding", tls == .disable ? "disable" : "prefer"),
             // Read-only servers are detected by our own first query, which also says why they are read-only.
             ("target_session_attrs", "any"),
-            // A peer that vanished is noticed within about half a minute even between statements.
+            // A lost peer is noticed within about half a minute, even between statements.
             ("keepalives", "1"), ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
             ("tcp_user_timeout", "20000"),
         ]

@@ -1,42 +1,43 @@
 public import ClientKit
 
-/// What went wrong on the way to a database or in it.
+/// A failure to reach a database, or of a statement in it.
 public struct PostgresError: ExplainedError {
-    /// What to branch on; texts are for people.
+    /// The reason as a code: branch on this, since texts are for people.
     public enum Reason: Sendable, Hashable {
         /// The server answered with this SQLSTATE.
         case server(sqlState: String)
         /// The host's name has no address.
         case nameNotFound
-        /// No TCP connection came about.
+        /// No TCP connection could be established.
         case cannotConnect
         /// The server did not accept the login within the connect deadline.
         case connectDeadline
-        /// The peer took the TCP connection and closed it before PostgreSQL said anything.
+        /// The peer accepted the TCP connection and closed it before PostgreSQL sent anything.
         case closedBeforeLogin
-        /// TLS could not be agreed on, or the certificate is not the right one.
+        /// The TLS handshake failed, or the certificate is wrong.
         case tls
-        /// The peer answered, but not as PostgreSQL does.
+        /// The peer answered, but not in PostgreSQL's protocol.
         case notPostgres
-        /// The server only reads although one that can be written to is needed.
+        /// The server is read-only, where one that accepts writes is required.
         case readOnlyServer
-        /// The connection broke, or had been broken before, while it was needed.
+        /// The connection broke, or was already broken.
         case connectionLost
-        /// Nothing came back within the statement deadline.
+        /// No answer arrived within the statement deadline.
         case statementDeadline
         /// The task was cancelled.
         case interrupted
-        /// The endpoint, a name or a value cannot be right; nothing was sent.
+        /// The endpoint, a name or a value is invalid; nothing was sent.
         case invalidInput
-        /// An answer lacks a column or holds a value of another type.
+        /// An answer lacks a column, or has a value of another type.
         case unexpectedAnswer
-        /// The server accepted a change, and the catalogue does not show it.
+        /// The server accepted a change, but the catalogue does not show it.
         case notInEffect
-        /// The observer could not record the statement; where its beginning could not be recorded, it was not sent.
+        /// The observer could not record the statement; if its start could not be recorded, it was
+        /// not sent.
         case notRecorded
     }
 
-    /// What to branch on.
+    /// The reason as a code.
     public let reason: Reason
     /// What was tried.
     public let attempt: String
@@ -46,16 +47,16 @@ public struct PostgresError: ExplainedError {
     public let cause: String
     /// What to do next.
     public let remedy: String
-    /// Which exit status it leads to.
+    /// Determines the runner's exit status.
     public let kind: FailureKind
-    /// The server's own words, where it said something.
+    /// The server's own message, if it sent one.
     public let message: String?
-    /// The server's further explanation.
+    /// The server's DETAIL.
     public let detail: String?
-    /// The server's advice.
+    /// The server's HINT.
     public let hint: String?
 
-    /// The SQLSTATE, where the server gave one.
+    /// The SQLSTATE, if the server sent one.
     public var sqlState: String? {
         if case .server(let code) = reason { code } else { nil }
     }
@@ -77,9 +78,10 @@ public struct PostgresError: ExplainedError {
 }
 
 extension PostgresError {
-    /// An error that the server put into words.
+    /// An error that the server reported.
     ///
-    /// `outcomeUnknown` is for a change whose connection ended with the error: whether it was done is not known then.
+    /// `outcomeUnknown` is for a change whose connection ended with the error: it may or may not
+    /// have been made.
     init(_ answer: ServerMessage, attempt: String, host: String?, outcomeUnknown: Bool = false) {
         let advice = ServerAdvice(sqlState: answer.sqlState)
         let told = [answer.detail, answer.hint].compactMap { $0 }.map { " (\($0))" }.joined()
@@ -100,7 +102,7 @@ extension PostgresError {
             kind: explained?.kind ?? .failed)
     }
 
-    /// Something that cannot be sent as it is.
+    /// Input that cannot be sent.
     init(invalid cause: String, attempt: String, host: String? = nil, remedy: String = "correct the value") {
         self.init(.invalidInput, attempt: attempt, host: host, cause: cause, remedy: remedy, kind: .badInput)
     }
@@ -109,14 +111,14 @@ extension PostgresError {
         "run `runner resume`, which checks before it repeats anything: the server may or may not have done it"
 }
 
-/// An error or notice as the server put it.
+/// An error or notice from the server.
 struct ServerMessage: Sendable, Hashable {
     var sqlState: String
     var message: String
     var detail: String?
     var hint: String?
 
-    /// The same with every one of `secrets` replaced, since servers may quote the statement they complain of.
+    /// The same message with all `secrets` replaced, since servers may quote the statement.
     func redacting(_ secrets: [String]) -> ServerMessage {
         ServerMessage(
             sqlState: sqlState, message: message.redacting(secrets), detail: detail?.redacting(secrets),

@@ -19,7 +19,8 @@ public struct PostgresReader: PostgresReading {
     }
 }
 
-/// The connection for `apply`: reads like ``PostgresReader`` (in transactions that only read), and changes.
+/// The connection for `apply`: reads like ``PostgresReader`` (in read-only transactions), and makes
+/// changes.
 public struct PostgresWriter: PostgresReading {
     /// The underlying connection.
     public let connection: PostgresConnection
@@ -33,7 +34,8 @@ public struct PostgresWriter: PostgresReading {
 
     /// Runs one statement that changes something, with `parameters` for `$1`, `$2`…, and returns its rows, if any.
     ///
-    /// An error of kind `unknownOutcome` means that it was sent and may or may not have been done.
+    /// An error of kind `unknownOutcome` means that it was sent and may or may not have taken
+    /// effect.
     @discardableResult
     public func execute(_ sql: String, _ parameters: [String?] = []) async throws(PostgresError) -> [PostgresRow] {
         try await rows(Statement(sql, parameters, effect: .change))
@@ -46,14 +48,14 @@ extension PostgresReading {
         try await rows(Statement(sql, parameters, effect: .read))
     }
 
-    /// The first column of a query's first row; `nil` where there is no row or the value is NULL.
+    /// The first column of a query's first row; `nil` if there is no row or the value is NULL.
     public func value<Value: PostgresValue>(
         _ sql: String, _ parameters: [String?] = [], as type: Value.Type = Value.self
     ) async throws(PostgresError) -> Value? {
         try await query(sql, parameters).first?.first(as: type)
     }
 
-    /// Proves that the server still answers, with a round trip.
+    /// Verifies with a round trip that the server still responds.
     public func ping() async throws(PostgresError) {
         _ = try await query("SELECT 1")
     }

@@ -1,34 +1,34 @@
 import ClientKit
 import Foundation
 
-/// One row of an answer, its values as PostgreSQL writes them in text.
+/// A row of an answer, with its values in PostgreSQL's text format.
 public struct PostgresRow: Sendable {
     private let columns: [String: Int]
     private let values: [String?]
     private let place: String
 
     static func rows(of reply: Reply, place: String) -> [PostgresRow] {
-        // Of columns with the same name the first one counts.
+        // If several columns have the same name, the first one counts.
         let columns = Dictionary(reply.columns.enumerated().map { ($1, $0) }) { first, _ in first }
         return reply.rows.map { PostgresRow(columns: columns, values: $0, place: place) }
     }
 
-    /// The text of a column, or `nil` where it is NULL or there is no such column.
+    /// The text of a column; `nil` if it is NULL or there is no such column.
     public subscript(column: String) -> String? {
         columns[column].flatMap { values[$0] }
     }
 
-    /// The value of a column, which must exist and hold a `Value`.
+    /// The value of a column, which must exist and be a `Value`.
     public func value<Value: PostgresValue>(
         _ column: String, as type: Value.Type = Value.self
     ) throws(PostgresError) -> Value {
         guard let value = try optional(column, as: type) else {
-            throw unexpected("column \(column) is NULL, a \(Value.self) was expected")
+            throw unexpected("column \(column) is NULL, but a \(Value.self) was expected")
         }
         return value
     }
 
-    /// The value of a column, which must exist and hold a `Value` or NULL.
+    /// The value of a column, which must exist and be a `Value` or NULL.
     public func optional<Value: PostgresValue>(
         _ column: String, as type: Value.Type = Value.self
     ) throws(PostgresError) -> Value? {
@@ -68,7 +68,7 @@ public struct PostgresRow: Sendable {
 
 /// A type that a column's text can be read as.
 public protocol PostgresValue: Sendable {
-    /// Reads PostgreSQL's text form, or gives `nil` when it is not one of this type.
+    /// Reads PostgreSQL's text format; `nil` if it is not a value of this type.
     init?(postgresText: String)
 }
 
@@ -83,7 +83,7 @@ extension Int: PostgresValue {
 }
 
 extension Double: PostgresValue {
-    /// A number; PostgreSQL's `NaN` and `Infinity` as well.
+    /// A number, including PostgreSQL's `NaN` and `Infinity`.
     public init?(postgresText: String) { self.init(postgresText) }
 }
 

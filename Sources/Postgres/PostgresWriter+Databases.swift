@@ -3,7 +3,8 @@ import ClientKit
 extension PostgresWriter {
     /// Ensures that a database exists, is UTF8 and belongs to `owner`, and returns it as read back.
     ///
-    /// A new one is created from template0, so that it contains nothing of a local template1, unless `fromTemplate1`.
+    /// A new one is created from template0, so that it does not contain local additions to
+    /// template1, unless `fromTemplate1`.
     @discardableResult
     public func ensureDatabase(
         _ name: String, owner: String, fromTemplate1: Bool = false
@@ -43,7 +44,7 @@ extension PostgresWriter {
     public func revokeConnectFromPublic(on database: String) async throws(PostgresError) {
         if try await databaseState(database)?.publicMayConnect == false { return }
         try await execute("REVOKE CONNECT ON DATABASE \(connection.identifier(database)) FROM PUBLIC")
-        // Without the right to revoke the server only warns.
+        // Without the privilege to revoke, the server only warns.
         guard try await databaseState(database)?.publicMayConnect == false else {
             throw await notInEffect(
                 "revoke CONNECT on \(database) from PUBLIC",
@@ -64,7 +65,7 @@ extension PostgresWriter {
         }
     }
 
-    /// Lets `role` use a schema of the connected database and create tables in it.
+    /// Grants `role` USAGE and CREATE on a schema of the connected database.
     public func grantUse(of schema: String = "public", to role: String) async throws(PostgresError) {
         func isGranted() async throws(PostgresError) -> Bool {
             let state = try await schemaState(schema, for: role)

@@ -6,7 +6,8 @@ extension PostgresWriter {
         try await execute("GRANT \(connection.identifier(role)) TO CURRENT_USER\(options)")
     }
 
-    /// Allows connections to a database, or refuses new ones to everybody, superusers and poolers too.
+    /// Allows connections to a database, or refuses new ones to everyone, including superusers and
+    /// poolers.
     public func allowConnections(_ isAllowed: Bool, to database: String) async throws(PostgresError) {
         if try await databaseState(database)?.allowsConnections == isAllowed { return }
         try await execute("ALTER DATABASE \(connection.identifier(database)) ALLOW_CONNECTIONS \(isAllowed)")
@@ -18,7 +19,7 @@ extension PostgresWriter {
         }
     }
 
-    /// Ends the sessions of `role` on `database`; those of others stay.
+    /// Terminates the sessions of `role` on `database`, and no others.
     public func endSessions(of role: String, on database: String) async throws(PostgresError) {
         try await execute(
             """

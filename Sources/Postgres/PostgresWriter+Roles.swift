@@ -3,7 +3,8 @@ public import ClientKit
 extension PostgresWriter {
     /// Ensures that a role exists with these attributes and a password that never expires, and returns it as read back.
     ///
-    /// The password is set only when the role is created here: use ``setPassword(_:of:)`` to change one.
+    /// The password is set only if the role is created here: use ``setPassword(_:of:)`` to change
+    /// it.
     @discardableResult
     public func ensureRole(
         _ name: String, attributes wanted: RoleAttributes = RoleAttributes(), password: Secret
@@ -43,7 +44,8 @@ extension PostgresWriter {
 
     /// Runs a CREATE statement, and accepts that something else created the object in the meantime.
     ///
-    /// Callers read the object back in either case. 23505 is the error of two that create it at the same instant.
+    /// Callers read the object back in either case. 23505 is the error if two sessions create it at
+    /// the same moment.
     func accepting(duplicates statement: Statement) async throws(PostgresError) {
         do throws(PostgresError) {
             _ = try await rows(statement)

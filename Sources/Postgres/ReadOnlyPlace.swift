@@ -1,6 +1,7 @@
 import ClientKit
 
-/// What makes a session refuse changes, by `pg_is_in_recovery()` and the source that `pg_settings` names.
+/// What makes a session read-only, according to `pg_is_in_recovery()` and the source in
+/// `pg_settings`.
 enum ReadOnlyPlace {
     case standby
     /// The whole server: its configuration, or its command line.
@@ -22,7 +23,7 @@ enum ReadOnlyPlace {
             }
     }
 
-    /// Whom `ALTER` takes the setting from; `nil` where no such statement helps.
+    /// The target of an `ALTER` that resets the setting; `nil` if no such statement helps.
     fileprivate func target(role: String, database: String) -> String? {
         let role = "ROLE \(quoted(role))"
         let database = "DATABASE \(quoted(database))"
@@ -37,7 +38,7 @@ enum ReadOnlyPlace {
 }
 
 extension PostgresError {
-    /// A session that only reads, where one is needed that can write.
+    /// A session that is read-only, where one that accepts writes is required.
     init(
         _ place: ReadOnlyPlace, attempt: String, endpoint: PostgresEndpoint, host: PostgresEndpoint.Host
     ) {

@@ -3,7 +3,7 @@ import ClientKit
 /// What an SQLSTATE means for the run and what the operator should do about it.
 struct ServerAdvice {
     let kind: FailureKind
-    /// What the code means, where the server's own words leave that open.
+    /// What the code means, if the server's message does not say it.
     let meaning: String?
     let remedy: String
 
@@ -34,7 +34,7 @@ struct ServerAdvice {
         }
     }
 
-    /// By the whole code.
+    /// Advice by the whole code.
     private static let rows = [
         Row(
             ["28P01"], kind: .refused,
@@ -85,7 +85,7 @@ struct ServerAdvice {
             meaning: "the session is read-only: on a standby, or on a primary that was set read-only",
             remedy: "point the inventory at the primary, or make the load balancer's health check select it"),
         Row(
-            ["0A000", "58P01"], kind: .failed, meaning: "the server lacks a file or a feature that this needs",
+            ["0A000", "58P01"], kind: .failed, meaning: "the server lacks a file or feature that is required",
             remedy: """
                 install the package that contains it on all PostgreSQL servers: for extensions postgresql-contrib, for vector \
                 postgresql-NN-pgvector, NN being the server's major version
@@ -97,7 +97,7 @@ struct ServerAdvice {
             remedy: "check that the port is PostgreSQL's own: a connection pooler does not support everything"),
     ]
 
-    /// By the code's first two characters.
+    /// Advice by the code's first two characters.
     private static let classes = [
         Row(["28"], kind: .refused, remedy: "check the role's credentials and pg_hba.conf"),
         Row(["08"], kind: .unreachable, remedy: "check the server and what is in front of it, then resume"),

@@ -1,36 +1,39 @@
 import ClientKit
 
-/// What a server shows the logged-in role about one database and one role, and what it may do with them.
+/// What a server shows the logged-in role about one database and one role, and its privileges on
+/// them.
 public struct ServerFacts: Sendable, Hashable {
     /// The version as a number, such as 150020 for 15.20.
     public var version: Int
     /// The logged-in role.
     public var reader: Reader
-    /// The role; `nil` where there is none.
+    /// The role; `nil` if there is none.
     public var role: RoleState?
-    /// What the reader may do with the role; all false where there is none.
+    /// The reader's rights on the role; all false if there is none.
     public var rightsOnRole: RightsOnRole
-    /// The database; `nil` where there is none.
+    /// The database; `nil` if there is none.
     public var database: DatabaseFacts?
-    /// Whether the reader has the rights of the database's owner.
+    /// Whether the reader has the privileges of the database's owner.
     public var readerOwnsDatabase: Bool
-    /// What the reader may do with the database's owner.
+    /// The reader's rights on the database's owner.
     public var rightsOnOwner: RightsOnRole
     /// Whether the reader may connect to the database.
     public var readerMayConnect: Bool
-    /// `search_path` as set for the role in this database, for the role, or for the database; `nil` where none of them sets it.
+    /// `search_path` as set for the role in this database, for the role, or for the database; `nil`
+    /// if none of them sets it.
     public var searchPath: String?
     /// Where `default_transaction_read_only` is switched on for the role: `ROLE x IN DATABASE y`, `ROLE x`, `DATABASE y`,
     /// `ROLE ALL`, several of them, or `nil`; the server's own setting is not among them.
     public var readOnly: String?
 
-    /// The role that asks.
+    /// The logged-in role.
     public struct Reader: Sendable, Hashable {
         /// Its name.
         public var name: String
-        /// What it may do.
+        /// Its attributes.
         public var attributes: RoleAttributes
-        /// Whether it has the rights of the roles it is a member of, unless a membership says otherwise.
+        /// Whether it has the privileges of the roles that it is a member of, unless a membership
+        /// says otherwise.
         public var inherits: Bool
 
         /// Describes a reader; see the properties.
@@ -41,9 +44,9 @@ public struct ServerFacts: Sendable, Hashable {
         }
     }
 
-    /// What one role may do with another.
+    /// The rights of one role on another.
     public struct RightsOnRole: Sendable, Hashable {
-        /// It has the other's rights without becoming it.
+        /// It has the other's privileges without SET ROLE.
         public var hasItsRights: Bool
         /// It may SET ROLE to the other, which PostgreSQL requires for transferring an object to it.
         public var mayBecome: Bool
@@ -58,7 +61,7 @@ public struct ServerFacts: Sendable, Hashable {
         }
     }
 
-    /// Puts facts together; see the properties.
+    /// Describes facts; see the properties.
     public init(
         version: Int, reader: Reader, role: RoleState? = nil, rightsOnRole: RightsOnRole = RightsOnRole(),
         database: DatabaseFacts? = nil, readerOwnsDatabase: Bool = false,
@@ -79,7 +82,7 @@ public struct ServerFacts: Sendable, Hashable {
 }
 
 extension PostgresReading {
-    /// Reads what the server says about `database` and `role`, with one query that asks for no right.
+    /// Reads the facts about `database` and `role`, with one query that needs no privilege.
     public func serverFacts(database: String, role: String) async throws(PostgresError) -> ServerFacts {
         _ = try await connection.identifier(database)
         _ = try await connection.identifier(role)
@@ -114,8 +117,8 @@ extension PostgresReading {
         return facts
     }
 
-    /// From 16 on a membership has its own SET option, and only ADMIN OPTION allows granting; before, any membership
-    /// and CREATEROLE did.
+    /// From 16 on, a membership has its own SET option, and only ADMIN OPTION allows granting;
+    /// before, any membership or CREATEROLE was enough.
     private static var serverQuery: String {
         func attributes(of table: String, prefix: String) -> String {
             [

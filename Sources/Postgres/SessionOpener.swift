@@ -9,9 +9,10 @@ struct Session: Sendable {
     let isReadOnly: Bool
 }
 
-/// Tries an endpoint's hosts one after another until one is right.
+/// Tries an endpoint's hosts one after another until one is suitable.
 ///
-/// libpq could go through a list of hosts itself, but not with a deadline for each, nor saying which of them failed how.
+/// libpq could try a list of hosts itself, but without a deadline for each, and without reporting
+/// how each of them failed.
 struct SessionOpener {
     let endpoint: PostgresEndpoint
     let access: PostgresConnection.Access
@@ -36,7 +37,8 @@ struct SessionOpener {
                 do throws(PostgresError) {
                     return try open(host, at: address, until: .now + endpoint.connectTimeout)
                 } catch {
-                    // Another server would not judge a password otherwise, and asking them all could lock the account.
+                    // Another server would reject the password too, and trying them all could lock
+                    // the account.
                     guard error.allowsAnotherHost else { throw error }
                     failures.append(error)
                 }
@@ -54,7 +56,8 @@ struct SessionOpener {
             handle = try LibPQHandle(parameters: endpoint.parameters(host: host, address: address), deadline: deadline)
         } catch {
             if case .tls(let text) = error {
-                // A tunnel is for one connection, which libpq has used up; see `tlsCause(through:)`.
+                // A tunnel serves one connection, and libpq has used it up; see
+                // `tlsCause(through:)`.
                 let probe = TLSProbe(endpoint: endpoint, host: host, address: address)
                 let finding = host.dialPort == nil ? probe.finding(until: .now + endpoint.connectTimeout) : nil
                 throw PostgresError(tls: text, finding, attempt: attempt, endpoint: endpoint, host: host)
@@ -71,10 +74,10 @@ struct SessionOpener {
         return (handle, try session(from: PostgresRow.rows(of: reply, place: place), of: host))
     }
 
-    /// Asks who answers, and sets the session's limits if it is the server itself.
+    /// Identifies the server, and sets the session's limits if there is no pooler in between.
     ///
-    /// Behind a pooler (the backend that answers is not the one that libpq reports) a setting would stay on a server
-    /// connection that others get next, so nothing is set there.
+    /// Behind a pooler (the backend that answers is not the one that libpq reports), a setting
+    /// would stay on a server connection that others use next, so nothing is set there.
     private static let introduction = """
         SELECT pg_backend_pid() <> $1::int AS pooled, current_setting('server_version_num')::int AS version, \
         pg_is_in_recovery() AS standby, current_setting('transaction_read_only') = 'on' AS read_only, \
@@ -123,7 +126,7 @@ struct SessionOpener {
 }
 
 extension PostgresError {
-    /// Whether another host of the same service may accept the login although this one does not.
+    /// Whether another host of the same service may accept the login where this one does not.
     public var allowsAnotherHost: Bool {
         switch reason {
         case .interrupted, .invalidInput: false

@@ -1,13 +1,13 @@
 import ClientKit
 
-/// One SQL statement, and what of it may be shown.
+/// An SQL statement, and the part of it that may be shown.
 struct Statement {
     let sql: String
     let parameters: [String?]
     let effect: Effect
-    /// The text for records and errors: `sql`, or the same without what ``secrets`` holds.
+    /// The text for records and errors: `sql`, without the contents of ``secrets``.
     let shown: String
-    /// What no record may hold.
+    /// The secrets that no record may contain.
     let secrets: [String]
 
     init(_ sql: String, _ parameters: [String?] = [], effect: Effect, secrets: [String] = []) {
@@ -24,7 +24,7 @@ struct Statement {
         return "run \(text.count > 160 ? text.prefix(160) + "…" : text)"
     }
 
-    /// What it is for, in words: by the statement's verb and what it is about.
+    /// Its purpose as text, from the statement's verb and subject.
     var purpose: String {
         let words = shown.oneLine.split(separator: " ").map(String.init)
         guard let verb = words.first?.lowercased() else { return "ask PostgreSQL" }
@@ -42,7 +42,7 @@ struct Statement {
         return "read " + relations.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }.joined(separator: ", ")
     }
 
-    /// What PostgreSQL's catalogues list.
+    /// The subjects of PostgreSQL's catalogues.
     private static let subjects = [
         "pg_roles": "roles", "pg_authid": "roles", "pg_auth_members": "memberships of roles",
         "pg_database": "databases",
@@ -53,12 +53,12 @@ struct Statement {
 
     func firstMistake() -> String? {
         let hasNUL = sql.utf8.contains(0) || parameters.contains { $0?.utf8.contains(0) == true }
-        // C strings end at the first NUL, so that the rest would be cut off silently.
+        // C strings end at the first NUL: the rest would be silently dropped.
         return hasNUL ? "the statement or one of its values contains a NUL byte" : nil
     }
 
-    /// What a failure means for this statement, which had this `limit`: a change that may have arrived has an
-    /// unknown outcome.
+    /// The error for a failure of this statement, whose time limit was `limit`: if it is a change that may
+    /// have arrived, its outcome is unknown.
     func error(
         _ failure: StatementFailure, attempt: String? = nil, host: String, within limit: Duration
     ) -> PostgresError {

@@ -1,7 +1,8 @@
 import ClientKit
 import Dispatch
 
-/// Asks a server again, after libpq got no TLS with it, for what libpq's text does not say: which check its certificate fails.
+/// Finds out, after libpq failed to establish TLS, what its message does not say: which check the
+/// server's certificate fails.
 struct TLSProbe {
     enum Finding {
         /// The server has no TLS at all.
@@ -13,12 +14,12 @@ struct TLSProbe {
     let host: PostgresEndpoint.Host
     let address: String
 
-    /// What is wrong; nil if nothing is found, or the server no longer answers.
+    /// What is wrong; nil if nothing is found, or the server no longer responds.
     func finding(until deadline: ContinuousClock.Instant) -> Finding? {
         guard let trusted = endpoint.rootCertificate ?? systemTrustFile() else { return nil }
         do {
             let stream = try TCPStream(address: address, port: host.dialPort ?? host.port, until: deadline)
-            // SSLRequest: its length, and the code that is no version of the protocol.
+            // SSLRequest: its length, and a code that is not a protocol version.
             try stream.send([0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x2F], until: deadline)
             guard try stream.receive(until: deadline).first == UInt8(ascii: "S") else { return Finding.none }
             try stream.start(TLSSession(with: host.name, trusting: trusted), until: deadline)
@@ -38,9 +39,9 @@ struct TLSProbe {
 }
 
 extension PostgresError {
-    /// The same failure to agree on TLS with its cause, which a second connection shows.
+    /// The same TLS failure with its cause, which a second connection shows.
     ///
-    /// A tunnel is for one connection: `endpoint` leads through another one to the same server.
+    /// A tunnel serves one connection: `endpoint` uses another one to the same server.
     public func tlsCause(through endpoint: PostgresEndpoint) async -> PostgresError {
         guard reason == .tls, let host = endpoint.hosts.first, let address = host.dialAddress else {
             return self
@@ -53,7 +54,7 @@ extension PostgresError {
         return PostgresError(tls: cause, finding, attempt: attempt, endpoint: endpoint, host: host)
     }
 
-    /// The failure `text` of libpq to agree on TLS, with the cause that `finding` shows.
+    /// libpq's TLS failure `text`, with the cause that `finding` shows.
     init(
         tls text: String, _ finding: TLSProbe.Finding?, attempt: String, endpoint: PostgresEndpoint,
         host: PostgresEndpoint.Host

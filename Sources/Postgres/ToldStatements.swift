@@ -1,2 +1,2 @@
-/// An identifier quoted for a statement that an operator is asked to run.
+/// An identifier, quoted for a statement that the operator should run.
 public func quoted(_ name: String) -> String { "\"\(name.replacing("\"", with: "\"\""))\"" }

@@ -1,14 +1,14 @@
 import ClientKit
 
-/// One Redis command, and what of it may be shown.
+/// A Redis command, and the part of it that may be shown.
 struct Command {
     let words: [String]
     let effect: Effect
     /// The words for records and errors.
     let shown: [String]
-    /// What no record may hold.
+    /// The secrets that no record may contain.
     let secrets: [String]
-    /// Whether it says who we are.
+    /// Whether it authenticates.
     let isLogin: Bool
 
     init(_ words: [String], _ effect: Effect) {
@@ -30,7 +30,7 @@ struct Command {
 
     static var ping: Command { Command(["PING"], .read) }
 
-    /// What it is for, in words: without the value that a key is set to.
+    /// Its purpose as text, without the value that a key is set to.
     var purpose: String {
         let key = shown.count > 1 ? " \(shown[1])" : ""
         return switch words.first {

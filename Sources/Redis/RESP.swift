@@ -8,14 +8,14 @@ enum RESPValue: Sendable, Hashable {
     case array([RESPValue]?)
 }
 
-/// Why bytes are no Redis protocol.
+/// Why bytes violate the Redis protocol.
 struct RESPViolation: Error, Hashable {
     let text: String
 }
 
-/// Takes bytes as they come and gives whole values.
+/// Parses bytes as they arrive into complete values.
 ///
-/// Sizes beyond the limits are refused before memory is allocated for them, whatever the peer is.
+/// Sizes beyond the limits are rejected before memory is allocated, whatever the peer is.
 struct RESPParser {
     /// The longest string that is accepted.
     static let bulkLimit = 16 << 20
@@ -23,9 +23,9 @@ struct RESPParser {
     static let totalLimit = 64 << 20
     /// The longest line, and so the longest error text.
     static let lineLimit = 64 << 10
-    /// The most elements of one value, nested ones included.
+    /// The maximum number of elements of a value, including nested ones.
     static let elementLimit = 1 << 17
-    /// The deepest nesting.
+    /// The maximum nesting depth.
     static let depthLimit = 8
 
     private var buffer: [UInt8] = []
@@ -33,18 +33,19 @@ struct RESPParser {
     private var elementCount = 0
     private var position = 0
 
-    /// Whether nothing of a value, nor of a second one, is left over.
+    /// Whether no bytes or incomplete values are left over.
     var isEmpty: Bool { buffer.isEmpty && openArrays.isEmpty }
 
     mutating func append(_ bytes: some Sequence<UInt8>) {
         buffer.append(contentsOf: bytes)
     }
 
-    /// The next whole value, or `nil` when more bytes are needed.
+    /// The next complete value; `nil` if more bytes are needed.
     ///
-    /// Elements that are complete are kept, so that an array in many packets is not read from its beginning each time.
+    /// Complete elements are kept, so that an array in many packets is not parsed from the
+    /// beginning each time.
     mutating func next() throws(RESPViolation) -> RESPValue? {
-        guard buffer.count <= Self.totalLimit else { throw RESPViolation(text: "an answer without an end") }
+        guard buffer.count <= Self.totalLimit else { throw RESPViolation(text: "the answer does not end") }
         while let element = try nextElement() {
             guard let value = close(element) else { continue }
             elementCount = 0
@@ -60,7 +61,7 @@ struct RESPParser {
         case array(count: Int)
     }
 
-    /// Puts an element where it belongs; a value is complete when no array is open.
+    /// Adds an element to the open array; a value is complete when no array is open.
     private mutating func close(_ element: Element) -> RESPValue? {
         var value: RESPValue
         switch element {
@@ -123,11 +124,11 @@ struct RESPParser {
         return .whole(value)
     }
 
-    /// Where the line's CR is.
+    /// The index of the line's CR.
     private func endOfLine() throws(RESPViolation) -> Int? {
         let line = buffer[position...].prefix(Self.lineLimit)
         guard let end = line.firstIndex(of: 0x0D) else {
-            guard line.count < Self.lineLimit else { throw RESPViolation(text: "a line without end") }
+            guard line.count < Self.lineLimit else { throw RESPViolation(text: "a line does not end") }
             return nil
         }
         guard end + 1 < buffer.count else { return nil }
@@ -141,7 +142,8 @@ struct RESPParser {
     }
 }
 
-/// A command as Redis reads it: an array of strings, each with its length, so that no value needs quoting.
+/// A command in the Redis protocol: an array of strings with their lengths, so that no value needs
+/// quoting.
 func encodeRESP(_ words: [String]) -> [UInt8] {
     words.reduce(into: Array("*\(words.count)\r\n".utf8)) { bytes, word in
         bytes += Array("$\(word.utf8.count)\r\n".utf8) + Array(word.utf8) + [0x0D, 0x0A]

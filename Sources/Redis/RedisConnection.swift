@@ -4,7 +4,7 @@ import ClientKit
 ///
 /// Created and used through ``RedisReader`` and ``RedisWriter``. A broken connection stays broken: connect again.
 public actor RedisConnection {
-    /// Where the connection was asked to go.
+    /// The endpoint that was given.
     public nonisolated let endpoint: RedisEndpoint
     private let observer: any ActivityObserver
     private let executor = SerialQueueExecutor(label: "runner.redis")
@@ -22,15 +22,16 @@ public actor RedisConnection {
         self.observer = observer
     }
 
-    /// Whether the connection is up as far as this side knows; no round trip is made.
+    /// Whether the connection is up as far as this side knows, without a round trip.
     public var isAlive: Bool { socket?.isQuiet ?? false }
 
-    /// Closes the connection; what is called afterwards throws.
+    /// Closes the connection; later calls throw.
     public func close() {
         socket = nil
     }
 
-    /// Dials, authenticates, selects the database, and proves with PING that the server answers.
+    /// Connects, authenticates, selects the database, and verifies with PING that the server
+    /// responds.
     static func open(
         _ endpoint: RedisEndpoint, observer: any ActivityObserver
     ) async throws(RedisError) -> RedisConnection {
@@ -80,7 +81,8 @@ public actor RedisConnection {
         }
         let clock = ContinuousClock()
         let start = clock.now
-        // From here to the result nothing suspends, so that commands of two tasks cannot mix on the wire.
+        // Nothing suspends from here to the result, so that the commands of two tasks cannot mix on
+        // the wire.
         let result = Result { () throws(RedisError) in
             try prepare()
             return try perform(command)
@@ -97,14 +99,15 @@ public actor RedisConnection {
         return try result.get()
     }
 
-    /// `refusal` of the login, or the underlying cause where the peer shows another one.
+    /// `refusal` of the login, or its underlying cause if the peer shows one.
     private func explained(_ refusal: RedisError) async -> RedisError {
         guard refusal.code == "ERR" else {
-            // A tunnel is for one connection, which is used up; see `RedisEndpoint.connect(through:open:)`.
+            // A tunnel serves one connection, and this one is used up; see
+            // `RedisEndpoint.connect(through:open:)`.
             guard endpoint.dialPort == nil, let dialled else { return refusal }
             return TLSProbe(endpoint: endpoint, address: dialled).explained(refusal)
         }
-        // A server without any password answers without one; a Sentinel is one of those as a rule.
+        // A server that requires no password answers without one; most Sentinels require none.
         do throws(RedisError) {
             let answer = try await run(Command(["INFO"], .read))
             guard case .bulk(let bytes?) = answer else { return refusal }
@@ -140,7 +143,7 @@ public actor RedisConnection {
         return try numericAddresses(of: endpoint.host, within: endpoint.connectTimeout)
     }
 
-    /// Dials one address after another until one takes the connection.
+    /// Tries one address after another until one accepts the connection.
     private func dial(attempt: String) throws(RedisError) -> TCPStream {
         var rest: [String]
         do throws(LookUpFailure) {
@@ -203,7 +206,7 @@ public actor RedisConnection {
         try socket.send(encodeRESP(command.words), until: deadline)
         while true {
             if let value = try parser.next() {
-                guard parser.isEmpty else { throw RESPViolation(text: "more was received than was asked for") }
+                guard parser.isEmpty else { throw RESPViolation(text: "more was received than requested") }
                 return value
             }
             parser.append(try socket.receive(until: deadline))

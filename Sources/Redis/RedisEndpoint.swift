@@ -1,28 +1,30 @@
 public import ClientKit
 
-/// Where a Redis server is, who logs in, and how long anything there may take.
+/// The address of a Redis server, the login, and the time limits.
 public struct RedisEndpoint: Sendable, Hashable {
     /// The server's name or address, as errors and records show it.
     public var host: String
     /// The server's port.
     public var port: UInt16
-    /// The numeric address to dial instead of looking up ``host``, such as 127.0.0.1 for the near end of a tunnel.
+    /// The numeric address to dial instead of looking up ``host``, such as 127.0.0.1 for the local
+    /// end of a tunnel.
     public var dialAddress: String?
     /// The port to dial instead of ``port``.
     public var dialPort: UInt16?
-    /// The ACL user; `nil` for the default user, who has only a password.
+    /// The ACL user; `nil` for the default user, which has only a password.
     public var user: String?
     /// The password; `nil` for a server that requires none.
     public var password: Secret?
-    /// The number of the database to select.
+    /// The database number to select.
     public var database: Int
-    /// The file of the authorities that may have signed the server's certificate for ``host``; `nil` for no TLS.
+    /// The file of CA certificates that the server's certificate for ``host`` is verified against;
+    /// `nil` for no TLS.
     public var trusted: String?
     /// How long the server may take to accept the connection, at each of its addresses.
     public var connectTimeout: Duration
     /// How long one command may take.
     public var commandTimeout: Duration
-    /// Whether a Sentinel is expected there, which holds no data.
+    /// Whether a Sentinel is expected there, which has no data.
     var isSentinel = false
 
     /// Describes an endpoint; see the properties.

@@ -1,12 +1,13 @@
 import ClientKit
 
-/// What goes wrong between asking a Sentinel and standing before the master.
+/// Failures between querying a Sentinel and connecting to the master.
 extension RedisError {
-    /// Whether another Sentinel may lead to the master although this one did not.
+    /// Whether another Sentinel may lead to the master where this one did not.
     var allowsAnotherSentinel: Bool {
         switch reason {
         case .interrupted, .invalidInput, .notRecorded: false
-        // The Sentinel's own password, or one that is loading; a refusal of the master's is the same by whichever way.
+        // The Sentinel's own password, or one that is loading; the master refuses the same way
+        // through any Sentinel.
         case .server: isAboutSentinel || kind == .unreachable
         case .wantsNoPassword: isAboutSentinel
         default: true
@@ -24,11 +25,11 @@ extension RedisError {
 
     private static func attempt(_ name: String) -> String { "ask the Sentinel for the master \(name)" }
 
-    /// A Sentinel's error, with what is to be done about a Sentinel.
+    /// A Sentinel's error, with a remedy for a Sentinel.
     func fromSentinel(of name: String) -> RedisError {
         let remedy: String? =
             switch reason {
-            case .server(code: "NOAUTH"): "give the Sentinels' password as REDIS_SENTINEL_PASSWORD in redis.env"
+            case .server(code: "NOAUTH"): "put the Sentinels' password into redis.env as REDIS_SENTINEL_PASSWORD"
             case .server(code: "WRONGPASS"):
                 "correct REDIS_SENTINEL_PASSWORD in redis.env: the Sentinel rejects this one"
             case .server(code: "NOPERM"): "allow the Sentinel's default user the command SENTINEL"
@@ -63,8 +64,8 @@ extension RedisError {
     init(masterUnknown name: String, known: [String], place: String) {
         self.init(
             .masterUnknown, attempt: Self.attempt(name), host: place,
-            cause: "it watches no master of that name"
-                + (known.isEmpty ? ", nor any other" : "; it watches \(known.sorted().joined(separator: ", "))"),
+            cause: "it monitors no master of that name"
+                + (known.isEmpty ? ", nor any other" : "; it monitors \(known.sorted().joined(separator: ", "))"),
             remedy: "correct redis.sentinel.master in the inventory, or `sentinel monitor` in the Sentinel's file",
             kind: .failed)
     }
@@ -81,7 +82,8 @@ extension RedisError {
                 + "the quorum", kind: .unreachable)
     }
 
-    /// The address that a Sentinel named does not answer: since the master is gone, or since there is no way from here.
+    /// The address that a Sentinel named does not respond: the master is gone, or there is no route
+    /// from here.
     func unreachable(
         master answer: RedisSentinels.Answer, of group: RedisSentinels, namedBy sentinel: RedisSentinels.Place
     ) -> RedisError {
@@ -112,7 +114,7 @@ extension RedisError {
                 + "master \(group.masterName)` on all Sentinels: this one may not see the others", kind: .unreachable)
     }
 
-    /// No way leads to `place`, as a tunnel's far end says.
+    /// The remote end of a tunnel cannot reach `place`.
     public init(noWayTo place: RedisSentinels.Place, cause: String) {
         self.init(
             .cannotConnect, attempt: "connect to Redis", host: place.description, cause: cause,

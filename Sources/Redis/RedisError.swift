@@ -1,68 +1,69 @@
 public import ClientKit
 
-/// What went wrong on the way to a Redis server or on it.
+/// A failure to reach a Redis server, or of a command on it.
 public struct RedisError: ExplainedError {
-    /// What to branch on; texts are for people.
+    /// The reason as a code: branch on this, since texts are for people.
     public enum Reason: Sendable, Hashable {
         /// The server answered with an error whose first word is this: `WRONGPASS`, `NOAUTH`, `LOADING`…
         case server(code: String)
         /// The host's name has no address.
         case nameNotFound
-        /// No TCP connection came about.
+        /// No TCP connection could be established.
         case cannotConnect
         /// The server did not accept the connection within the connect deadline.
         case connectDeadline
-        /// The peer took the TCP connection and closed it before Redis said anything.
+        /// The peer accepted the TCP connection and closed it before Redis sent anything.
         case closedBeforeLogin
-        /// TLS was not agreed on, or the certificate is not the right one.
+        /// The TLS handshake failed, or the certificate is wrong.
         case tls
-        /// The peer speaks something else than TLS.
+        /// The peer does not speak TLS.
         case notTLS
-        /// The server takes TLS only, and was asked without.
+        /// The server accepts only TLS, and the connection was without.
         case wantsTLS
-        /// The server was asked with TLS, and speaks plain Redis.
+        /// The connection was with TLS, and the server speaks plain Redis.
         case wantsNoTLS
-        /// The server has no password, and was given one.
+        /// The server requires no password, but one was sent.
         case wantsNoPassword
-        /// A replica, which cannot be written to.
+        /// The server is a replica, which is read-only.
         case isReplica
-        /// A Sentinel, which holds no data.
+        /// The server is a Sentinel, which has no data.
         case isSentinel
-        /// No Sentinel where one should be.
+        /// The server is not a Sentinel, where one was expected.
         case notSentinel
-        /// None of the Sentinels answers.
+        /// No Sentinel responds.
         case noSentinelAnswers
-        /// The Sentinels watch no master of that name.
+        /// The Sentinels monitor no master of that name.
         case masterUnknown
         /// The master is down, or being failed over.
         case masterDown
-        /// The address that Sentinels name as the master's does not answer.
+        /// The address that the Sentinels name for the master does not respond.
         case masterUnreachable
         /// The server that a Sentinel names as the master is not one.
         case staleSentinel
-        /// A node of a Redis Cluster, which Sidekiq cannot use.
+        /// A node of a Redis Cluster, for which the applications have no client.
         case isClusterNode
-        /// The server still loads its data.
+        /// The server is still loading its data.
         case isLoading
-        /// The peer answered, but not as Redis does.
+        /// The peer answered, but not in the Redis protocol.
         case notRedis
-        /// The connection broke, or had been broken before, while it was needed.
+        /// The connection broke, or was already broken.
         case connectionLost
-        /// Nothing, or not everything, came back within the command deadline.
+        /// No complete answer arrived within the command deadline.
         case commandDeadline
         /// The task was cancelled.
         case interrupted
-        /// The endpoint cannot be right; nothing was sent.
+        /// The endpoint is invalid; nothing was sent.
         case invalidInput
-        /// An answer of another type than the command gives.
+        /// The answer has another type than this command returns.
         case unexpectedAnswer
         /// The server's version is too old.
         case tooOld
-        /// The observer could not record the command; where its beginning could not be recorded, it was not sent.
+        /// The observer could not record the command; if its start could not be recorded, it was
+        /// not sent.
         case notRecorded
     }
 
-    /// What to branch on.
+    /// The reason as a code.
     public let reason: Reason
     /// What was tried.
     public let attempt: String
@@ -72,12 +73,12 @@ public struct RedisError: ExplainedError {
     public let cause: String
     /// What to do next.
     public let remedy: String
-    /// Which exit status it leads to.
+    /// Determines the runner's exit status.
     public let kind: FailureKind
-    /// Whether a Sentinel said it, of itself.
+    /// Whether it is about the Sentinel itself.
     let isAboutSentinel: Bool
 
-    /// The first word of the server's error, where the server gave one.
+    /// The first word of the server's error, if it sent one.
     public var code: String? {
         if case .server(let code) = reason { code } else { nil }
     }
@@ -97,7 +98,7 @@ public struct RedisError: ExplainedError {
 }
 
 extension RedisError {
-    /// An error that the server put into words: `-WRONGPASS invalid username-password pair`.
+    /// An error that the server reported: `-WRONGPASS invalid username-password pair`.
     init(answer: String, attempt: String, host: String, isLogin: Bool) {
         let code = String(answer.prefix { $0 != " " })
         let (kind, remedy): (FailureKind, String) =
@@ -120,7 +121,7 @@ extension RedisError {
             case "READONLY":
                 (.failed, "point the inventory at the master, or make the load balancer select it: this is a replica")
             case "MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT":
-                (.failed, "use a plain Redis server: this is a Redis Cluster, which Sidekiq does not support")
+                (.failed, "use a Redis server with cluster-enabled no: this is a node of a Redis Cluster")
             case "MISCONF":
                 (.failed, "free disk space or fix its permissions, and check the Redis log: Redis cannot save to disk")
             case "OOM":
@@ -136,7 +137,8 @@ extension RedisError {
         self.init(.server(code: code), attempt: attempt, host: host, cause: answer, remedy: remedy, kind: kind)
     }
 
-    /// A command whose answer never came within `limit`, or was none; a change that may have arrived has an unknown outcome.
+    /// A command without a valid answer within `limit`; if it was a change that may have arrived,
+    /// its outcome is unknown.
     init(
         _ failure: any Error, command: Command, host: String, hadAnswered: Bool, within limit: Duration
     ) {

@@ -1,7 +1,8 @@
 import ClientKit
 
 extension RedisInfo {
-    /// Why an application cannot work with the server at `place`; nil for a master outside a Redis Cluster.
+    /// Why an application cannot use the server at `place`; nil for a master outside a Redis
+    /// Cluster.
     func unsuitability(at place: String, attempt: String) -> RedisError? {
         func error(_ reason: RedisError.Reason, cause: String, remedy: String) -> RedisError {
             RedisError(

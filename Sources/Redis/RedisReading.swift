@@ -11,7 +11,8 @@ public struct RedisReader: RedisReading {
     /// The underlying connection.
     public let connection: RedisConnection
 
-    /// Connects, authenticates, selects the database, and proves with PING that the server answers.
+    /// Connects, authenticates, selects the database, and verifies with PING that the server
+    /// responds.
     public static func connect(
         to endpoint: RedisEndpoint, observer: any ActivityObserver
     ) async throws(RedisError) -> RedisReader {
@@ -24,7 +25,8 @@ public struct RedisWriter: RedisReading {
     /// The underlying connection.
     public let connection: RedisConnection
 
-    /// Connects, authenticates, selects the database, and proves with PING that the server answers.
+    /// Connects, authenticates, selects the database, and verifies with PING that the server
+    /// responds.
     public static func connect(
         to endpoint: RedisEndpoint, observer: any ActivityObserver
     ) async throws(RedisError) -> RedisWriter {
@@ -36,13 +38,13 @@ public struct RedisWriter: RedisReading {
         _ = try await connection.run(Command(["SET", key, value], .change))
     }
 
-    /// Removes a key, and says whether it existed.
+    /// Removes a key; returns whether it existed.
     @discardableResult
     public func delete(_ key: String) async throws(RedisError) -> Bool {
         try await integer(["DEL", key], .change) > 0
     }
 
-    /// Removes keys, and says how many of them existed.
+    /// Removes keys; returns how many of them existed.
     @discardableResult
     public func delete(_ keys: [String]) async throws(RedisError) -> Int {
         var removed = 0
@@ -55,13 +57,13 @@ public struct RedisWriter: RedisReading {
     }
 }
 
-/// What a server says of itself.
+/// A server's answer to INFO.
 public struct RedisInfo: Sendable, Hashable {
     /// Every line of INFO's default sections.
     public let fields: [String: String]
     /// The version, such as `7.2.4`.
     public var version: String { fields["redis_version"] ?? "" }
-    /// Whether it can be written to: a master rather than a replica.
+    /// Whether it accepts writes: a master rather than a replica.
     public var isMaster: Bool { fields["role"] == "master" }
     /// Whether it is still loading its data.
     public var isLoading: Bool { fields["loading"] == "1" }
@@ -83,18 +85,18 @@ public struct RedisInfo: Sendable, Hashable {
 }
 
 extension RedisReading {
-    /// Proves that the server still answers, with a round trip.
+    /// Verifies with a round trip that the server still responds.
     public func ping() async throws(RedisError) {
         _ = try await connection.run(.ping)
     }
 
-    /// Asks the server about itself.
+    /// Reads the server's INFO.
     public func info() async throws(RedisError) -> RedisInfo {
         RedisInfo(text: try await string(["INFO"]) ?? "")
     }
 
-    /// Asks the server about itself, and throws where an application cannot work with it: no master by itself, or below `minimum`
-    /// (Sidekiq requires 6.2).
+    /// Reads the server's INFO, and throws if an application cannot use it: it is not a single
+    /// master, or older than `minimum`.
     @discardableResult
     public func requireVersion(_ minimum: String = "6.2") async throws(RedisError) -> RedisInfo {
         let info = try await info()
@@ -134,8 +136,8 @@ extension RedisReading {
         return stride(from: 0, to: list.count, by: 2).reduce(into: [:]) { $0[list[$1]] = list[$1 + 1] }
     }
 
-    /// The keys that begin with `prefix`, sorted; found without holding the server up, so that a key made meanwhile may be
-    /// missing.
+    /// The keys that begin with `prefix`, sorted; found without blocking the server, so that a key
+    /// created in the meantime may be missing.
     public func keys(withPrefix prefix: String) async throws(RedisError) -> [String] {
         var found: Set<String> = []
         var cursor = "0"
@@ -165,7 +167,7 @@ extension RedisReading {
         return bytes.map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// A list of strings; `nil` where the server has none to give.
+    /// A list of strings; `nil` if the server returns none.
     func strings(_ words: [String]) async throws(RedisError) -> [String]? {
         guard case .array(let found) = try await connection.run(Command(words, .read)) else { throw unexpected(words) }
         guard let elements = found else { return nil }
@@ -193,7 +195,7 @@ extension RedisReading {
 }
 
 extension RESPValue {
-    /// The answer as text for the record, one string a line.
+    /// The answer as text for the record, one string per line.
     var recordedText: String {
         switch self {
         case .simple(let text), .error(let text): text + "\n"

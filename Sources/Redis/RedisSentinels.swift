@@ -1,6 +1,6 @@
 public import ClientKit
 
-/// The Sentinels that watch a master, and say where it is.
+/// The Sentinels that monitor a master and know its address.
 public struct RedisSentinels: Sendable, Hashable {
     /// A host with a port.
     public struct Place: Sendable, Hashable, CustomStringConvertible {
@@ -9,7 +9,7 @@ public struct RedisSentinels: Sendable, Hashable {
         /// The port.
         public let port: UInt16
 
-        /// Names a place.
+        /// Describes a place.
         public init(host: String, port: UInt16) {
             self.host = host
             self.port = port
@@ -19,21 +19,21 @@ public struct RedisSentinels: Sendable, Hashable {
         public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
     }
 
-    /// What one Sentinel says of the master.
+    /// A Sentinel's answer about the master.
     public struct Answer: Sendable, Hashable {
-        /// Where the master is.
+        /// The master's address.
         public let master: Place
         /// Whether the Sentinel itself has lost its connection to it, without counting it as down yet.
         let isDisconnected: Bool
     }
 
-    /// A port of this machine that leads to a place, for one connection.
+    /// A port on this machine that forwards one connection to a place.
     public struct Tunnel: Sendable {
         let address: String
         let port: UInt16
         let close: @Sendable () async -> Void
 
-        /// Describes a tunnel; `close` ends one to which nothing has connected.
+        /// Describes a tunnel; `close` closes it if nothing has connected to it.
         public init(address: String, port: UInt16, close: @escaping @Sendable () async -> Void = {}) {
             self.address = address
             self.port = port
@@ -44,11 +44,11 @@ public struct RedisSentinels: Sendable, Hashable {
     /// Opens a tunnel to a place; `nil` if the place itself is dialled.
     public typealias Forward = @Sendable (Place) async throws -> Tunnel?
 
-    /// The Sentinels, asked in this order.
+    /// The Sentinels, queried in this order.
     public let places: [Place]
-    /// The name under which they watch the master.
+    /// The name under which they monitor the master.
     public let masterName: String
-    /// The Sentinels' own password; `nil` where they require none.
+    /// The Sentinels' own password; `nil` if they require none.
     public let password: Secret?
     /// How long each Sentinel may take to accept the connection, and for each answer.
     public let timeout: Duration
@@ -61,10 +61,11 @@ public struct RedisSentinels: Sendable, Hashable {
         self.timeout = timeout
     }
 
-    /// Connects to the master with `open`, as `endpoint` says but for its address, and proves by its ROLE that it is the master.
+    /// Connects to the master with `open` and the settings of `endpoint` except its address, and
+    /// verifies with ROLE that it is the master.
     ///
-    /// The Sentinels are asked in turn until one names an address where this works. An address that several name is dialled
-    /// once.
+    /// The Sentinels are queried in turn until one names an address where this works. An address
+    /// that several name is tried once.
     public func connect<Face: RedisReading>(
         as endpoint: RedisEndpoint, through forward: Forward, observer: any ActivityObserver,
         open: (RedisEndpoint) async throws(RedisError) -> Face
@@ -89,7 +90,8 @@ public struct RedisSentinels: Sendable, Hashable {
         throw RedisError(failures, asking: self)
     }
 
-    /// What the Sentinel at `place` says; throws where it knows no such master, or counts it as down.
+    /// The answer of the Sentinel at `place`; throws if it knows no such master or considers it
+    /// down.
     public func answer(of place: Place, through forward: Forward, observer: any ActivityObserver) async throws -> Answer
     {
         var endpoint = RedisEndpoint(
@@ -146,24 +148,24 @@ public struct RedisSentinels: Sendable, Hashable {
         }
     }
 
-    /// Names and values in turn.
+    /// Alternating names and values as a table.
     static func table(_ words: [String]) -> [String: String] {
         stride(from: 0, to: words.count - 1, by: 2).reduce(into: [:]) { $0[words[$1]] = words[$1 + 1] }
     }
 }
 
-/// What a server says of its part in a replication.
+/// A server's role in replication.
 struct RedisRole: Sendable, Hashable {
     /// `master`, `slave` or `sentinel`.
     let name: String
-    /// Of a replica, its master's `host:port`.
+    /// The master's `host:port`, for a replica.
     let master: String?
 
     var isMaster: Bool { name == "master" }
 }
 
 extension RedisReading {
-    /// Asks for the role, as the application's client does where it has the address from a Sentinel.
+    /// Reads the role, as client libraries do after a Sentinel has named the address.
     func role() async throws(RedisError) -> RedisRole {
         guard case .array(let parts?) = try await connection.run(Command(["ROLE"], .read)),
             case .bulk(let name?)? = parts.first
@@ -175,7 +177,7 @@ extension RedisReading {
         return RedisRole(name: String(decoding: name, as: UTF8.self), master: master)
     }
 
-    /// The names of all masters that a Sentinel watches.
+    /// The names of all masters that a Sentinel monitors.
     fileprivate func namesOfMasters() async throws(RedisError) -> [String] {
         let words = ["SENTINEL", "masters"]
         guard case .array(let masters?) = try await connection.run(Command(words, .read)) else {

@@ -1,18 +1,18 @@
 import ClientKit
 
-/// Asks a peer again, after a login that failed, whether the two sides disagree on TLS.
+/// Finds out, after a failed login, whether the two sides disagree on TLS.
 struct TLSProbe {
     let endpoint: RedisEndpoint
     /// The numeric address to dial.
     let address: String
 
-    /// `refusal`, or the underlying cause where the peer shows another one.
+    /// `refusal`, or its underlying cause if the peer shows one.
     func explained(_ refusal: RedisError) -> RedisError {
         guard let reason = refusal.suspicion(at: endpoint) else { return refusal }
         return (reason == .wantsTLS ? wantsTLS() : isPlainRedis()) ? refusal.because(reason) : refusal
     }
 
-    /// Whether a peer that closes a plain connection answers the beginning of a TLS one.
+    /// Whether a peer that closes a plain connection answers a TLS handshake.
     private func wantsTLS() -> Bool {
         guard let trusted = systemTrustFile() else { return false }
         do {
@@ -26,7 +26,7 @@ struct TLSProbe {
         }
     }
 
-    /// Whether a peer that does not agree on TLS answers as Redis does without it.
+    /// Whether a peer that fails the TLS handshake answers like Redis without TLS.
     private func isPlainRedis() -> Bool {
         do {
             let (stream, deadline) = try connect()
@@ -46,7 +46,8 @@ struct TLSProbe {
 }
 
 extension RedisError {
-    /// What a second connection to `endpoint` may show to be the cause of this failure; nil where it could show nothing.
+    /// The cause of this failure that a second connection to `endpoint` may confirm; nil if it
+    /// could confirm none.
     fileprivate func suspicion(at endpoint: RedisEndpoint) -> Reason? {
         switch reason {
         case .closedBeforeLogin: endpoint.trusted == nil ? .wantsTLS : .wantsNoTLS
@@ -57,9 +58,9 @@ extension RedisError {
 }
 
 extension RedisEndpoint {
-    /// What `open` makes of the server that `forward` leads to.
+    /// The result of `open` for the server that `forward` leads to.
     ///
-    /// A tunnel is for one connection: where TLS may be why it came to nothing, a second one shows the cause.
+    /// A tunnel serves one connection: if TLS may be why it failed, a second one shows the cause.
     public func connect<Connection: Sendable>(
         through forward: RedisSentinels.Forward,
         open: (RedisEndpoint) async throws(RedisError) -> Connection
@@ -70,14 +71,14 @@ extension RedisEndpoint {
         do throws(RedisError) {
             return try await open(endpoint)
         } catch let refusal {
-            // Nothing may have connected to it.
+            // The tunnel may still be unused.
             await first.close()
             guard refusal.suspicion(at: endpoint) != nil else { throw refusal }
             let second: RedisSentinels.Tunnel?
             do {
                 second = try await forward(place)
             } catch {
-                // Without a second tunnel the first failure is all that is known.
+                // Without a second tunnel, only the first failure is known.
                 throw refusal
             }
             guard let second else { throw refusal }

@@ -17,6 +17,20 @@ enum MessageContract {
         "who", "whoever",
     ]
 
+    /// Verbs that follow the subject of a statement.
+    private static let predicates: Set = [
+        "are", "can", "cannot", "does", "has", "have", "is", "may", "must", "was", "were",
+    ]
+
+    /// Whether the first words may be those of a request.
+    private static func isRequest(_ text: String) -> Bool {
+        let first = text.prefix { $0.isLetter }
+        let words = text.split(separator: " ", maxSplits: 2).prefix(2).map(String.init)
+        return !first.isEmpty && !statements.contains(String(first))
+            && (!first.hasSuffix("ing") || first == "bring")
+            && !(words.count == 2 && predicates.contains(words[1]))
+    }
+
     /// What is wrong with a message; `nil` where it obeys.
     static func fault(of message: Message) -> String? {
         let text = message.text
@@ -25,10 +39,7 @@ enum MessageContract {
             // What an interpolation begins with is not in the literal.
             if !text.hasPrefix("\\(") {
                 guard text.first?.isUppercase != true else { return "begins with a capital letter" }
-                let word = text.prefix { $0.isLetter }
-                if word.isEmpty || statements.contains(String(word)) {
-                    return "does not begin with a verb"
-                }
+                if !isRequest(text) { return "does not begin with a verb" }
             }
         }
         return message.ends && text.last == "." ? "ends with a full stop" : nil

@@ -34,6 +34,8 @@ import Testing
         ("Run again", "begins with a capital letter"), ("run again.", "ends with a full stop"),
         ("the step was not started", "does not begin with a verb"), ("", "is empty"),
         ("it is on its way: check again", "does not begin with a verb"),
+        ("host is down", "does not begin with a verb"),
+        ("running it again", "does not begin with a verb"),
     ])
     func whatBreaksTheContractIsFound(_ text: String, _ fault: String) {
         for code in [
@@ -41,6 +43,10 @@ import Testing
             "Failure(\n    attempt: \"\(text)\")",
             "Failure(\n    remedy:\n        isBusy ? \"wait\" : \"\(text)\")",
             "StepFailure(\"\(text)\", cause: \"y\")",
+            "throw CombinedFailure(\"\(text)\", failures)",
+            "let attempt = \"\(text)\"\nlet other = \"Not this.\"",
+            "let remedy: Remedy =\n    \"\(text)\"\nreturn \"Not this.\"",
+            "fault.remedy = isBusy ? \"wait\" : \"\(text)\"\nfault.cause = \"Not this.\"",
             "var remedy: String { \"\(text)\" }",
             "func remedy(key: String) -> String {\n switch self { case .a: \"\(text)\" }\n }",
             "var attempt: String {\n if isBusy { return \"wait\" }\n return \"\(text)\"\n }",

@@ -1,8 +1,8 @@
 import Foundation
 
 /// Finds the literals of attempts and remedies in Swift source: those behind `attempt:` and
-/// `remedy:`, the first argument of a `StepFailure`, and what properties and functions of these
-/// names return.
+/// `remedy:`, the first argument of a `StepFailure` or `CombinedFailure`, what is assigned to these
+/// names, and what properties and functions of these names return.
 struct MessageScanner {
     private enum Token {
         case literal(String)
@@ -12,6 +12,8 @@ struct MessageScanner {
     private let source: [UInt8]
     private var place = 0
     private var tokens: [Token] = []
+    /// The tokens that are the first of their line.
+    private var lineStarts: Set<Int> = []
 
     static func messages(in text: String) -> [MessageContract.Message] {
         var scanner = MessageScanner(source: Array(text.utf8))
@@ -42,6 +44,7 @@ struct MessageScanner {
                     place += 1
                 }
             } else {
+                if source[place] == UInt8(ascii: "\n") { lineStarts.insert(tokens.count) }
                 if source[place] > UInt8(ascii: " ") { tokens.append(.byte(source[place])) }
                 place += 1
             }
@@ -83,11 +86,19 @@ struct MessageScanner {
         return nil
     }
 
+    private static let arguments = ["remedy:", "attempt:", "StepFailure(", "CombinedFailure("]
+    private static let assignments = ["remedy", "attempt"].flatMap { name in
+        ["\(name)=", "let\(name)=", "var\(name)=", "let\(name):Remedy=", "let\(name):String="]
+    }
+
     private func messages() -> [MessageContract.Message] {
         var found: [MessageContract.Message] = []
         for index in tokens.indices {
-            for mark in ["remedy:", "attempt:", "StepFailure("] where ends(with: mark, at: index) {
+            for mark in Self.arguments where ends(with: mark, at: index) {
                 found += literals(from: index + 1)
+            }
+            for mark in Self.assignments where ends(with: mark, at: index) {
+                found += literals(from: index + 1, isStatement: true)
             }
             for name in ["remedy", "attempt"] {
                 if continues("var\(name):String{", to: index)
@@ -168,9 +179,17 @@ struct MessageScanner {
         return !(before == UInt8(ascii: "_") || UnicodeScalar(before).properties.isAlphabetic)
     }
 
-    /// The literals of the argument that begins at `start`, without those of calls and conditions
-    /// in it.
-    private func literals(from start: Int) -> [MessageContract.Message] {
+    /// Whether the statement before the token at `index` ends with its line.
+    private func endsStatement(before index: Int) -> Bool {
+        lineStarts.contains(index) && byte(at: index).map("+?:.)".utf8.contains) != true
+            && byte(at: index - 1).map("=+?:(".utf8.contains) != true
+    }
+
+    /// The literals of the argument or assigned value that begins at `start`, without those of calls
+    /// and conditions in it.
+    private func literals(
+        from start: Int, isStatement: Bool = false
+    ) -> [MessageContract.Message] {
         // A type: this is a declaration.
         if let first = byte(at: start), (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first) {
             return []
@@ -178,9 +197,11 @@ struct MessageScanner {
         var found: [MessageContract.Message] = []
         var depth = 0
         for index in start..<tokens.count {
+            if isStatement, depth == 0, index > start, endsStatement(before: index) { return found }
             switch tokens[index] {
             case .literal(let text):
-                guard depth == 0, byte(at: index - 1) != UInt8(ascii: "=") else { continue }
+                let isCompared = index > start && byte(at: index - 1) == UInt8(ascii: "=")
+                guard depth == 0, !isCompared else { continue }
                 found.append(message(text, at: index))
             case .byte(let byte):
                 if "([{".utf8.contains(byte) { depth += 1 }

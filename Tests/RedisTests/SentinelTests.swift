@@ -94,7 +94,7 @@ import Testing
         let group = try SentinelGroup(sentinels: 2)
         let error = try await refusal(group.group(named: "mymaster"))
         #expect(error.reason == .masterUnknown && error.kind == .failed)
-        #expect(error.cause.contains("it watches \(SentinelGroup.masterName)"), "\(error)")
+        #expect(error.cause.contains("it monitors \(SentinelGroup.masterName)"), "\(error)")
         #expect(error.remedy.contains("redis.sentinel.master"))
     }
 
