@@ -1,4 +1,4 @@
 public import StepKit
 
-/// The modules that `runner` knows, by number: a new one is its folder and its line here.
+/// The modules of `runner`, by number: a new one needs its folder and its line here.
 public let modules = [module11]

@@ -51,7 +51,7 @@ import Testing
     @Test func givesUpALostHostAndBeginsTheStepAgainFromItsCheck() async throws {
         let bench = try Bench()
         bench.world.onFailover { error in
-            error.kind == .unreachable ? "k8s-master-01 no longer answers, continuing through k8s-master-02" : nil
+            error.kind == .unreachable ? "k8s-master-01 no longer responds, continuing through k8s-master-02" : nil
         }
         bench.world.on("second.apply") { visit in if visit.number == 1 { throw failure(.unreachable) } }
         let summary = try await bench.run()
@@ -66,7 +66,7 @@ import Testing
         #expect(bench.events.warnings.first?.contains("continuing through k8s-master-02") == true)
         let warning = try #require(try bench.newest().entries().first { $0.kind == .warning })
         #expect(warning.step == "second")
-        #expect(warning.text?.contains("k8s-master-01 no longer answers") == true)
+        #expect(warning.text?.contains("k8s-master-01 no longer responds") == true)
         #expect(try bench.checkpoints() == ["first applied", "second applied", "third applied"])
         try bench.expectIntact()
     }

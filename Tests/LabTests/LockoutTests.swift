@@ -48,7 +48,7 @@ extension RehearsalTests {
 
         let run = try await Lab.runner("run", "11", "--inventory", inventory)
         #expect(run.status == 0, "\(run.error)")
-        #expect(run.error.contains("UFW of k8s-master-02, before all others"), "\(run.error)")
+        #expect(run.error.contains("changing UFW of k8s-master-02 before the others"), "\(run.error)")
         for node in Self.nodes {
             try await requireOpen(node)
             #expect(!FileManager.default.fileExists(atPath: try Self.file(Self.kept, of: node)))

@@ -91,7 +91,7 @@ extension RehearsalTests {
         let run = try await running.wait()
         _ = try await holding
         #expect(run.status == 0, "\(run.error)")
-        #expect(run.error.contains("k8s-master-01 no longer answers, continuing through k8s-master-02"))
+        #expect(run.error.contains("k8s-master-01 no longer responds, continuing through k8s-master-02"))
         #expect(run.seconds < 60)
         try await Lab.reset()
     }

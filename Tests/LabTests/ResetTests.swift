@@ -37,7 +37,7 @@ extension RehearsalTests {
             (["run", "11", "--reset-database", "--yes-reset=postgres"], "\"postgres\""),
             (["run", "11", "--yes-reset=chatwoot"], "--reset-database"),
             (Self.resetting + ["--plan", "/nowhere"], "--plan excludes --reset-database"),
-            (["plan", "11", "--reset-database", "-o", "/nowhere/plan"], "never carried out from a plan"),
+            (["plan", "11", "--reset-database", "-o", "/nowhere/plan"], "cannot be carried out from a plan"),
             (Self.resetting + ["--only", "11_ct_03_tests"], "reset_database"),
         ] {
             let refused = try await Command([Lab.command, "run", Lab.runner] + arguments).run()

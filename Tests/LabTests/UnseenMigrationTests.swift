@@ -74,7 +74,7 @@ extension RehearsalTests {
         let again = try await Lab.runner("run", "11")
         print("a new attempt beside a pod that is terminating: \(again.seconds) s")
         #expect(again.status == 0, "\(again.error)")
-        let waited = again.error.contains(#/waiting for pod \S+ of Job \S+, which is terminating, to go/#)
+        let waited = again.error.contains(#/waiting for pod \S+ of Job \S+ to terminate/#)
         #expect(waited, "\(again.error)")
         #expect(try await Platform.page(through: Lab.nodes[0]).status == "200")
     }

@@ -131,7 +131,7 @@ extension PostgresServerTests.EveryVersion {
                 try await owner.ensureExtension("of_no_server")
             }
             #expect(missing.sqlState == "0A000" && missing.remedy.contains("postgresql-NN-pgvector"))
-            #expect(missing.cause.hasPrefix("the server lacks a file or a feature that this needs: "))
+            #expect(missing.cause.hasPrefix("the server lacks a file or feature that is required: "))
         }
 
         @Test func aRevokeThatDoesNothingIsAnError() async throws {

@@ -15,7 +15,7 @@ import Testing
         #expect(none.cause == "m1, m2, m3: etcd failed")
         #expect(
             none.remedy
-                == "start etcd; then run the same command again, or `runner resume` if it had started a run")
+                == "start etcd; then repeat the command, or use `runner resume` if it had started a run")
         #expect(none.diagnoses == [.failed("Kubernetes masters", "m1, m2, m3: etcd failed", remedy: "start etcd")])
     }
 

@@ -3,7 +3,7 @@ import Glibc
 import Journal
 import Testing
 
-/// `--timeout`: within it the inventory's limits hold, and what ended the command is said.
+/// `--timeout`: the inventory's limits still apply, and the error says which of them ended the command.
 @Suite(.timeLimit(.minutes(10))) struct TimeoutTests {
     @Test func aRunOutOfTimeIsStoppedInOrderAndResumed() async throws {
         let platform = try SilentPlatform(limit: 600)

@@ -46,7 +46,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (404, "no rule for the host"), (502, "refuses or cuts the connection"), (503, "no ready endpoint"),
+        (404, "no rule for the host"), (502, "refuses or closes the connection"), (503, "no ready endpoint"),
         (504, "are dropped"),
         (500, "application fails"), (418, "by hand"), (301, "redirects"), (308, "redirects"), (401, "login"),
         (400, "another protocol"), (413, "limit"),

@@ -11,7 +11,7 @@ struct FirewallCommands {
     /// The networks of pods and of nodes.
     let pods: String
     let nodes: String
-    /// How long a node waits for the confirmation of a change; for the words.
+    /// How long a node waits for the confirmation of a change, for the plan's text.
     let gracePeriod: Duration
 
     /// The commands that bring a node from `state` to `policy`; none if it is there already.
@@ -29,7 +29,7 @@ struct FirewallCommands {
         }
     }
 
-    /// Traffic to allow, in words and as UFW's arguments.
+    /// Traffic to allow, as text and as UFW's arguments.
     private struct Wanted {
         let words: String
         let traffic: Traffic
@@ -74,7 +74,8 @@ struct FirewallCommands {
 
     /// The commands that enable UFW so that everything that can reach the node now still can.
     ///
-    /// Rules that UFW holds while it is off take effect with it; if one of them would deny anything, ours come first.
+    /// Rules that UFW has while it is inactive take effect with it; if one of them would deny
+    /// anything, ours are inserted before it.
     private func switchingOn(_ exposure: NodeExposure) -> [Command] {
         let rules = exposure.rules
         let wanted = inputs(exposure) + sending(exposure) + podTraffic
@@ -104,12 +105,14 @@ struct FirewallCommands {
         guard let verb = own?.action.split(separator: " ").first?.lowercased() else { return [insert] }
         let late = wanted.words.replacing(/^allow/, with: verb)
         return [
-            Command(words: "delete the rule that comes too late: \(late)", arguments: wanted.ufw("delete", verb)),
+            Command(
+                words: "delete the rule that has no effect because of an earlier one: \(late)",
+                arguments: wanted.ufw("delete", verb)),
             insert,
         ]
     }
 
-    /// What comes in, the run's own way first.
+    /// Incoming traffic, the run's own session first.
     private func inputs(_ exposure: NodeExposure) -> [Wanted] {
         let session = exposure.sessionPort.map { Traffic.Port($0, over: "tcp") }
         var ports = exposure.listeners.map { (port: $0.port, by: $0.programs.joined(separator: ", ")) }

@@ -2,7 +2,8 @@ import ClientKit
 import Kubernetes
 import StepKit
 
-/// Ensures that UFW on the Kubernetes nodes allows pod traffic; when it dropped that, the ingress answered 504 while every pod was Ready.
+/// Ensures that UFW on the Kubernetes nodes allows pod traffic; when it dropped that traffic, the
+/// ingress answered 504 although every pod was Ready.
 ///
 /// Pod traffic is forwarded by the node, so an input rule alone has no effect on it. Hosts outside Kubernetes are never
 /// touched. What can reach a node can still reach it afterwards: the node undoes a change of its rules unless the run confirms
@@ -53,15 +54,15 @@ struct FixFirewall: PageAsker, NamedStep {
         try await requirePodsReachable(site)
     }
 
-    /// UFW is not as this step has just set or found it.
+    /// Something else has changed UFW since this step set or read it.
     private static let remedyForAnotherHand =
         "find out what else manages UFW on the host: ansible, cloud-init, a script at boot"
 
-    /// One node first, one that the run does not depend on; the others once that one is verified.
+    /// One node first, on which the run does not depend; the others once that one is verified.
     private func applyGuarded(_ plans: [Plan], on site: SiteReader) async throws {
         guard let first = plans.first(where: { $0.node.name != site.master.name }) ?? plans.first else { return }
         let before = try await reachedPods(site)
-        site.reporter.says("UFW of \(first.node.name), before all others")
+        site.reporter.says("changing UFW of \(first.node.name) before the others")
         try await change(first, keeping: before, on: site)
         let others = plans.filter { $0.node.name != first.node.name }
         _ = try await concurrently(others, for: "set the firewall of the Kubernetes nodes") { plan in
@@ -83,7 +84,7 @@ struct FixFirewall: PageAsker, NamedStep {
             throw StepFailure(
                 "connect to the pods as before",
                 cause: lost.map { "\($0.node) can no longer reach \($0.url)" }.sorted().joined(separator: "; "),
-                remedy: "look for rules that UFW does not list, in /etc/ufw/before.rules and /etc/ufw/after.rules")
+                remedy: "check /etc/ufw/before.rules and /etc/ufw/after.rules for rules that UFW does not list")
         }
     }
 
@@ -92,13 +93,14 @@ struct FixFirewall: PageAsker, NamedStep {
         site.inventory.limits.connect + .seconds(60)
     }
 
-    /// What has to be done on one node.
+    /// The commands for one node.
     private struct Plan: Sendable {
         let node: NodeReader
         /// When an unconfirmed change was started.
         let unconfirmedSince: String?
         let commands: [FirewallCommands.Command]
-        /// Whether the node undoes the change unless it is confirmed; disabling UFW locks nobody out.
+        /// Whether the node undoes the change unless it is confirmed; disabling UFW cannot lock
+        /// anyone out.
         let isGuarded: Bool
 
         var changes: [Change] {
@@ -134,7 +136,7 @@ struct FixFirewall: PageAsker, NamedStep {
         }.compactMap { $0 }
     }
 
-    /// Every pod that serves, by its own address.
+    /// Every serving pod, by its own address.
     func probes(_ site: SiteReader, from node: NodeReader) async throws -> [HTTPProbe] {
         guard let endpoint = site.application.endpoint else { return [] }
         let pods = try await site.cluster.list(
@@ -151,7 +153,7 @@ struct FixFirewall: PageAsker, NamedStep {
         let url: String
     }
 
-    /// Which nodes reach which pods.
+    /// The pods that each node can reach.
     private func reachedPods(_ site: SiteReader) async throws -> Set<PodWay> {
         let answers = try await site.onEveryNode("connect to the pods from every node") { node in
             try await node.fetch(try await probes(site, from: node))
@@ -162,7 +164,7 @@ struct FixFirewall: PageAsker, NamedStep {
             })
     }
 
-    /// Connects from every node's own network to every ready pod; before any exists there is nothing to verify.
+    /// Connects from every node to every ready pod; without pods there is nothing to verify.
     private func requirePodsReachable(_ site: SiteReader) async throws {
         let answers = try await site.onEveryNode("connect to the pods from every node") { node in
             try await node.fetch(try await probes(site, from: node), stopsAtFailure: true)
@@ -196,13 +198,15 @@ extension JSONValue {
 }
 
 extension SiteReader {
-    /// UFW's state on every node that answers, `nil` where it is not installed, or why it could not be read.
+    /// UFW's state on every node that responds, `nil` if it is not installed, or why it could not
+    /// be read.
     func firewalls() async -> [(node: NodeReader, state: Result<FirewallState?, any Error>)] {
         let nodes = nodes
         return Array(zip(nodes, await results(of: nodes) { try await $0.firewall() }))
     }
 
-    /// The nodes whose UFW would drop what pods send and get; warns of those where that cannot be read.
+    /// The nodes whose UFW drops traffic from or to pods; warns about nodes where that cannot be
+    /// read.
     func nodesDroppingPodTraffic() async -> [String] {
         let pods = inventory.cluster.podCIDR.description
         return await firewalls().filter { node, result in

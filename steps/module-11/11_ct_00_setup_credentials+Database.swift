@@ -13,7 +13,8 @@ extension SetupCredentials {
         return missing.map { $0.change.change(in: state, $0.certainty) }
     }
 
-    /// Makes the missing changes, and reads again: the contents of a database are seen only once it exists and accepts connections.
+    /// Makes the missing changes, then reads again: the contents of a database are visible only
+    /// once it exists and accepts connections.
     func makeReady(_ site: SiteWriter, with secrets: GeneratedSecrets) async throws {
         for _ in 1...3 {
             let state = try await DatabaseState.read(site.reader, asksRedis: false)
@@ -53,7 +54,8 @@ extension SetupCredentials {
 }
 
 extension DatabaseState {
-    /// What `11_ct_00_setup_credentials` has to do; throws if it cannot do all of it.
+    /// The changes that `11_ct_00_setup_credentials` has to make; throws if it cannot make all of
+    /// them.
     fileprivate func possible(_ site: SiteReader) throws -> [Setup.Planned] {
         let setup = setup
         guard setup.refusals.isEmpty else {
@@ -74,7 +76,7 @@ extension DatabaseState.Setup {
 }
 
 extension RoleAttributes {
-    /// The attributes that differ, as SQL's keywords.
+    /// The attributes that differ, as SQL keywords.
     func differences(to wanted: RoleAttributes) -> String {
         let pairs: [(String, KeyPath<RoleAttributes, Bool>)] = [
             ("LOGIN", \.canLogin), ("SUPERUSER", \.isSuperuser), ("CREATEDB", \.canCreateDatabases),

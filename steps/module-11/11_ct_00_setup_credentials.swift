@@ -5,8 +5,8 @@ import StepKit
 
 /// Creates Chatwoot's database, role and extensions, and verifies that PostgreSQL and Redis accept its login.
 ///
-/// The role's password is generated once and never changed again: the old script made a new one at every run, and every
-/// running pod lost its database.
+/// The role's password is generated once and never changed again: the old script generated a new
+/// one in every run, and every running pod lost its database.
 struct SetupCredentials: NamedStep {
     static let id: StepID = "11_ct_00_setup_credentials"
     let summary = "database, role, extensions and generated secrets; PostgreSQL and Redis accept Chatwoot"
@@ -63,7 +63,8 @@ struct SetupCredentials: NamedStep {
         } else {
             let probe = HTTPProbe(url: "\(storage.endpoint)/\(storage.bucket)")
             let answer = try await site.master.fetch([probe]).first
-            // Without the key in the request 403 is the right answer; 404 says that there is no such bucket.
+            // For a request without the key, 403 is the right answer; 404 means that there is no
+            // such bucket.
             if let answer, answer.status == 0 || answer.status == 404 || answer.status >= 500 {
                 cause = "the object storage does not respond at \(probe.url): \(answer.words)"
             }

@@ -3,7 +3,7 @@ import Foundation
 import Kubernetes
 import StepKit
 
-/// Everything Chatwoot reads from its environment, in the names that v3.12.0 reads.
+/// Everything that Chatwoot reads from its environment, under the names that v3.12.0 uses.
 struct ChatwootEnvironment: Sendable {
     /// The variables for the ConfigMap.
     let plain: [String: String]
@@ -34,7 +34,7 @@ struct ChatwootEnvironment: Sendable {
             "POSTGRES_PASSWORD": generated.databasePassword,
             "SECRET_KEY_BASE": generated.secretKeyBase,
         ]) { _, own in own }
-        // Without a password there is no such variable; only Chatwoot treats an empty one as none.
+        // Without a password the variable is not set; only Chatwoot treats an empty one as none.
         secret["REDIS_PASSWORD"] = site.credentials.redis.password
         secret.merge(RedisTrust(site).secrets) { _, own in own }
         if let storage = site.inventory.objectStorage, let keys = site.credentials.objectStorage {
@@ -55,13 +55,13 @@ struct ChatwootEnvironment: Sendable {
         self.secret = secret
     }
 
-    /// SHA-256 over every name and value: pods whose template carries it roll when, and only when, the environment changes
-    /// or was repaired.
+    /// SHA-256 over every name and value: pods with it in their template are replaced if, and only
+    /// if, the environment changes or was repaired.
     ///
     /// Not guessable from outside, since SECRET_KEY_BASE alone adds 512 random bits.
     var checksum: String { digest(repair.map { ["": $0] } ?? [:]) }
 
-    /// SHA-256 over every name and value, and over what is given besides, whose names are no variables'.
+    /// SHA-256 over every name and value, and over `more`, whose names are not those of variables.
     func digest(_ more: [String: String]) -> String {
         var hash = SHA256()
         let files = Dictionary(uniqueKeysWithValues: certificates.map { ("=file \($0)", $1) })

@@ -26,7 +26,7 @@ struct PrepareConfig: ObjectOwner, NamedStep {
 }
 
 extension ChatwootEnvironment {
-    /// The environment as far as it is known now: before the secrets exist, with placeholders for them.
+    /// The environment as far as it is known; with placeholders for secrets that do not exist yet.
     static func present(_ site: SiteReader) async throws -> ChatwootEnvironment {
         let secrets =
             try await site.chatwootSecrets().complete ?? .standIn(for: GeneratedSecret.chatwoot)

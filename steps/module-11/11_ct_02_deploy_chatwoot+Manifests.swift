@@ -4,9 +4,9 @@ import StepKit
 /// The objects that serve Chatwoot: two Deployments, their disruption budgets, the Service and the Ingress.
 struct ChatwootDeployment {
     let site: SiteReader
-    /// What web and workers run.
+    /// The image of web and worker.
     let image: ResolvedImage
-    /// Of the environment the pods start with.
+    /// The checksum of the environment that the pods start with.
     let checksum: String
     let server: ServerVersion
 
@@ -52,9 +52,10 @@ struct ChatwootDeployment {
         var container = chatwoot("web", command: ["bundle", "exec", "rails", "s", "-p", "3000", "-b", "0.0.0.0"])
         container.env?.append(EnvironmentVariable(name: "PORT", value: String(ChatwootNames.port)))
         container.ports = [ContainerPort(name: "http", containerPort: ChatwootNames.port)]
-        // With a Host other than FRONTEND_URL's, /api looks into the table `portals` on every probe.
+        // With a Host other than FRONTEND_URL's, /api queries the table `portals` for every probe.
         var headers = [Probe.Header(name: "Host", value: site.inventory.chatwoot.domain)]
-        // The kubelet counts a redirect to another host as success: then a pod would be ready without having answered.
+        // The kubelet counts a redirect to another host as success: a pod would be ready without
+        // having answered.
         if site.inventory.chatwoot.forcesSSL { headers.append(.init(name: "X-Forwarded-Proto", value: "https")) }
         let api = Probe.HTTPGet(path: "/api", port: "http", httpHeaders: headers)
         container.startupProbe = Probe(httpGet: api, periodSeconds: 2, timeoutSeconds: 5, failureThreshold: 90)
@@ -77,7 +78,8 @@ struct ChatwootDeployment {
             command: command,
             env: [
                 EnvironmentVariable(name: "RAILS_LOG_TO_STDOUT", value: "true"),
-                // The sessions of each pod carry its name in pg_stat_activity, through load balancers and NAT too.
+                // Each pod's sessions have its name in pg_stat_activity, even through load
+                // balancers and NAT.
                 EnvironmentVariable(name: "PGAPPNAME", fieldPath: "metadata.name"),
             ],
             envFrom: [.configMap(ChatwootNames.configMap), .secret(ChatwootNames.secret)],

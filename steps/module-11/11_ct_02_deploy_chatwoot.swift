@@ -110,7 +110,8 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
 }
 
 extension WaitOptions {
-    /// A wait of at most `limit` that reports what it waits for, what it saw last and how long is left.
+    /// A wait of at most `limit` that reports what it waits for, what it saw last and the time
+    /// left.
     static func telling(_ reporter: Reporter, limit: Duration, accepted: AcceptedPull?) -> WaitOptions {
         WaitOptions(limit: limit, accepted: accepted) { progress in
             let problem = progress.problem.map { "; \($0.summary)" } ?? ""
@@ -120,11 +121,12 @@ extension WaitOptions {
 }
 
 extension Change {
-    /// The same, unless it is of a checksum: of secrets that are not generated yet there is none.
+    /// The same change, without the value of a checksum: secrets that are not generated yet have
+    /// none.
     fileprivate var withUnknownChecksum: Change {
         guard let subject, field == ChatwootNames.checksumField else { return self }
         return Change(
-            "\(subject): \(ChatwootNames.checksumField): changed, by the secrets that are to be generated",
+            "\(subject): \(ChatwootNames.checksumField): changed by the secrets that will be generated",
             .knownAfterApply,
             action, subject, field: field, old: old, startingPoint: startingPoint)
     }

@@ -4,7 +4,8 @@ import Postgres
 import Redis
 import StepKit
 
-/// Verifies that Chatwoot is served: from every node, through the Service and through the ingress, with its workers alive.
+/// Verifies that Chatwoot is served: from every node, through the Service and through the ingress,
+/// and that its workers are alive.
 ///
 /// The old script printed errors and exited 0; here each failure is a failure, with its cause.
 struct ProveService: PageAsker, NamedStep {
@@ -23,7 +24,7 @@ struct ProveService: PageAsker, NamedStep {
             })
     }
 
-    /// Nothing to change: what is missing appears on its own, or verify says why not.
+    /// Nothing to change: what is missing appears on its own, or verify reports why not.
     func apply(_ changes: [Change], to site: SiteWriter) async throws {}
 
     func verify(_ site: SiteReader) async throws {
@@ -53,7 +54,7 @@ struct ProveService: PageAsker, NamedStep {
         try await RequestPath(site).probes(from: node)
     }
 
-    /// Everything that is wrong; the first is nearest to the cause.
+    /// Everything that is wrong; the first is closest to the cause.
     func faults(
         _ path: RequestPath, explained: Bool = false, workloads: Bool = true
     ) async throws -> [RequestPath.Fault] {
@@ -61,7 +62,7 @@ struct ProveService: PageAsker, NamedStep {
         async let workers = workerFaults(path)
         async let databases = otherDatabases(path)
         let other = try await databases
-        // Pages from another database say nothing about this one.
+        // A page served from another database proves nothing about this one.
         guard other.isEmpty else { return other }
         return try await pages + (workloads ? workloadFaults(path, running: path.site.chatwootImage()) : []) + workers
     }
@@ -85,7 +86,7 @@ struct ProveService: PageAsker, NamedStep {
         return faults
     }
 
-    /// What there is instead of `wanted` available pods; `nil` if there are that many.
+    /// What was found instead of `wanted` available pods; `nil` if there are that many.
     ///
     /// The pods themselves are counted too: without a controller manager, the status keeps reporting those that are gone.
     static func shortage(of name: String, wanted: Int, objects: [JSONValue]) -> String? {
@@ -100,7 +101,8 @@ struct ProveService: PageAsker, NamedStep {
         return "its status reports \(available), but only \(present) \(present == 1 ? "exists" : "exist")"
     }
 
-    /// Sidekiq writes a heartbeat of each of its processes, named after its pod, which expires a minute after the process died.
+    /// Sidekiq writes a heartbeat of each of its processes, named after its pod; it expires a
+    /// minute after the process dies.
     private func workerFaults(_ path: RequestPath) async throws -> [RequestPath.Fault] {
         let (site, objects) = (path.site, path.objects)
         let redis = try await site.redis()
@@ -109,7 +111,7 @@ struct ProveService: PageAsker, NamedStep {
         {
             alive.insert(String(process.prefix { $0 != ":" }))
         }
-        // A pod that is not running yet has no Sidekiq to blame: its Deployment's failure says why.
+        // A pod that is not running yet has no Sidekiq; its Deployment's failure says why.
         let workers = objects.filter {
             $0.isLivePod && $0.hasRunningContainer && $0["metadata", "labels", "component"]?.string == "worker"
         }
@@ -129,7 +131,8 @@ struct ProveService: PageAsker, NamedStep {
         return Self.faults(by: state.otherSessions, objects: path.objects, path.site.inventory.chatwoot)
     }
 
-    /// Only a session that carries the name of one of our pods proves that pods use another database: administrators log in, too.
+    /// Only a session with the name of one of our pods proves that pods use another database:
+    /// administrators log in too.
     static func faults(
         by sessions: [DatabaseSession], objects: [JSONValue], _ chatwoot: ChatwootSettings
     ) -> [RequestPath.Fault] {

@@ -1,7 +1,8 @@
 import Kubernetes
 import StepKit
 
-/// One run of `rails db:chatwoot_prepare`, never two at once: the schema load is not locked, and two destroy each other's tables.
+/// One run of `rails db:chatwoot_prepare`, never two at once: the schema load takes no lock, and
+/// two would destroy each other's tables.
 struct MigrationJob {
     private let site: SiteWriter
     private var reader: SiteReader { site.reader }
@@ -10,10 +11,10 @@ struct MigrationJob {
         self.site = site
     }
 
-    /// Waits until no Job of an earlier run is still working; returns whether one of them was of the wanted image and
-    /// succeeded.
+    /// Waits until no Job of an earlier run is working; returns whether one of them used the wanted
+    /// image and succeeded.
     ///
-    /// A failure of an earlier one is a warning only: its cause may be fixed by now.
+    /// The failure of an earlier one is only a warning: its cause may be fixed by now.
     func finishEarlier() async throws -> Bool {
         let image = try await reader.chatwootImage()
         // Jobs of earlier versions name no digest, and do not count.
@@ -36,12 +37,13 @@ struct MigrationJob {
         do throws(KubernetesError) {
             try await site.cluster.create(manifest)
         } catch {
-            // A create of unknown outcome may have succeeded: then the Job is waited for like a new one.
+            // A create with unknown outcome may have succeeded: then we wait for the Job like for a
+            // new one.
             guard error.serverReason == .alreadyExists,
                 try await reader.cluster.get(manifest.reference)?.images == [image.name]
             else { throw error }
         }
-        // The Job ends at its own limit, and only a read after that shows the reason.
+        // The Job ends at its own limit, and only a later read shows the reason.
         try await reader.wait(
             for: [.job(manifest.metadata.name)], within: reader.inventory.limits.migration + Self.margin)
     }
@@ -70,7 +72,8 @@ struct MigrationJob {
                 EnvironmentVariable(name: "RAILS_LOG_TO_STDOUT", value: "true"),
                 // Chatwoot's own 14 s are for requests; a migration of real data takes longer.
                 EnvironmentVariable(name: "POSTGRES_STATEMENT_TIMEOUT", value: "600s"),
-                // By this name the database shows whether it is working, even if its node does not report.
+                // This name shows in the database that it is working, even if its node does not
+                // report.
                 EnvironmentVariable(name: "PGAPPNAME", value: name),
             ],
             envFrom: [.configMap(ChatwootNames.configMap), .secret(ChatwootNames.secret)],

@@ -6,8 +6,9 @@ import StepKit
 
 /// Migrates the database to the schema of the wanted image, with Chatwoot's own task in a Job, before any of its pods serves.
 ///
-/// The present state is read with SQL; a state in which the task would destroy data is refused. The Job and its log stay for as
-/// long as the inventory says, and a failed one is never repeated blindly: each attempt has its own name.
+/// The present state is read with SQL; a state in which the task would destroy data is refused. The
+/// Job and its log stay for as long as the inventory says, and a failed one is never simply
+/// repeated: each attempt has its own name.
 struct RunMigrations: NamedStep {
     static let id: StepID = "11_ct_04_run_migrations"
     let summary = "schema and seed of the wanted image, by Chatwoot's own task in a Job"
@@ -15,7 +16,8 @@ struct RunMigrations: NamedStep {
     func check(_ site: SiteReader) async throws -> Finding {
         let state = try await DatabaseState.read(site)
         let image = site.inventory.chatwoot.image.description
-        /// A change whose result only the Job shows, with the database's present state as its starting point.
+        /// A change whose result only the Job can show, with the database's present state as its
+        /// starting point.
         func inAJob(_ words: String) -> Change {
             Change(
                 "\(words), in a Job", .knownAfterApply,
@@ -53,7 +55,8 @@ struct RunMigrations: NamedStep {
         }
     }
 
-    /// What a database with a schema lacks; existing data is saved before it is migrated.
+    /// What is missing in a database with a schema; existing data is backed up before it is
+    /// migrated.
     private func schemaChanges(_ state: DatabaseState, on site: SiteReader) async throws -> [Change] {
         if try await Self.isMigrated(state, on: site) { return try await recordChanges(state, on: site) }
         return try await backupChanges(state, on: site) + [try await migration(state, on: site)]
@@ -63,7 +66,7 @@ struct RunMigrations: NamedStep {
         state.savesFirst ? try await MigrationBackup(site, of: state).changes() : []
     }
 
-    /// What the record of a migrated database lacks.
+    /// What is missing in the record of a migrated database.
     private func recordChanges(_ state: DatabaseState, on site: SiteReader) async throws -> [Change] {
         let record = try await SchemaRecord(state, on: site)
         return try await record.isInPlace(site) ? [] : site.changes(towards: [record.manifest])
@@ -80,8 +83,9 @@ struct RunMigrations: NamedStep {
     func apply(_ changes: [Change], to site: SiteWriter) async throws {
         let job = MigrationJob(site)
         let isDone = try await job.finishEarlier()
-        // What cannot be read is not judged, and the task would drop what it does not know.
-        let state = try await ready(site.reader)
+        // A database that cannot be read is not migrated: the task would drop what it does not
+        // know.
+        let state = try await usableState(site.reader)
         switch state.task {
         case .refuse(let refusal): throw refusal.failure(site.reader)
         case .seed: try await site.redis().set(ChatwootNames.onboardingKey, to: "true")
@@ -92,11 +96,11 @@ struct RunMigrations: NamedStep {
             let backup = state.savesFirst ? try await MigrationBackup(site.reader, of: state).make(on: site) : nil
             try await job.run(after: backup)
         }
-        try await site.apply([try await SchemaRecord(ready(site.reader), on: site.reader).manifest])
+        try await site.apply([try await SchemaRecord(usableState(site.reader), on: site.reader).manifest])
     }
 
     func verify(_ site: SiteReader) async throws {
-        let state = try await ready(site)
+        let state = try await usableState(site)
         guard state.isDone(isMigrated: try await Self.isMigrated(state, on: site)) else {
             throw StepFailure(
                 "verify that the database is migrated", host: site.postgresWords,
@@ -109,19 +113,20 @@ struct RunMigrations: NamedStep {
         }
     }
 
-    /// Whether the database is what the image makes of it: by the record of an earlier run, which names the image by
-    /// its digest, or where there is none by the figures that are known.
+    /// Whether the database is migrated for the image: according to the record of an earlier run,
+    /// which names the image by its digest, or without a record according to the known figures.
     static func isMigrated(_ state: DatabaseState, on site: SiteReader) async throws -> Bool {
         // The seed writes the settings; if it was interrupted before, the task's migrations write them.
         guard state.isLoaded, state.hasSettings else { return false }
         let (image, found) = (site.inventory.chatwoot.image, try await SchemaRecord(state, on: site).found(site))
         if case .other = found.author { return false }
         if found.author == .wanted, found.isUnchanged { return true }
-        // A tag beside a digest proves nothing.
+        // A tag next to a digest proves nothing.
         return image.digest == nil && state.isKnownToBeComplete(for: image)
     }
 
-    /// Throws unless the database holds what the wanted image needs: new code must never serve on an old schema.
+    /// Throws unless the database is migrated for the wanted image: new code must never serve on an
+    /// old schema.
     static func requireMigrated(_ site: SiteReader) async throws {
         let attempt = "deploy \(site.inventory.chatwoot.image)"
         let state = try await DatabaseState.read(site)
@@ -131,8 +136,8 @@ struct RunMigrations: NamedStep {
         }
     }
 
-    /// The database as Chatwoot can use it; throws with what keeps Chatwoot out.
-    private func ready(_ site: SiteReader) async throws -> DatabaseState {
+    /// The state of the database; throws if Chatwoot cannot use it.
+    private func usableState(_ site: SiteReader) async throws -> DatabaseState {
         let state = try await DatabaseState.read(site)
         if let refusal = state.refusalOfUse("migrate the database \(state.database)") { throw refusal.failure(site) }
         return state

@@ -2,12 +2,13 @@ import Kubernetes
 import StepKit
 
 extension SiteReader {
-    /// Chatwoot's image, by its digest; what the registry cannot answer, the cluster may know from an earlier run.
+    /// Chatwoot's image with its digest; if the registry cannot be reached, the cluster may know it
+    /// from an earlier run.
     func chatwootImage() async throws -> ResolvedImage {
         try await resolve(.chatwoot(inventory)) { try await KnownImage(self).digest() }
     }
 
-    /// Warns where the tag was not looked up, so that an image pushed again since would go unseen.
+    /// Warns if the tag was not looked up, since an image pushed again would go unnoticed.
     func warnOfUnseenTag() async throws {
         let image = try await chatwootImage()
         guard image.source == .cluster else { return }
@@ -15,7 +16,7 @@ extension SiteReader {
     }
 }
 
-/// What the cluster knows of the image that a reference of the inventory resolves to.
+/// What the cluster knows about the image that the inventory's reference resolves to.
 struct KnownImage {
     private let site: SiteReader
 
@@ -23,7 +24,7 @@ struct KnownImage {
         self.site = site
     }
 
-    /// The digest that the cluster has of the inventory's image; `nil` where it has none of that name.
+    /// The digest that the cluster has for the inventory's image; `nil` if it has none.
     func digest() async throws -> String? {
         let reference = site.inventory.chatwoot.image
         let objects = try await site.cluster.list(
@@ -55,7 +56,8 @@ struct KnownImage {
                 wanted.contains($0["name"]?.string ?? "")
             }
         }
-        // `docker-pullable://` before it with Docker, the bare digest of the configuration for an image that was only loaded.
+        // With Docker it is prefixed with `docker-pullable://`; an image that was only loaded has
+        // the bare digest of its configuration.
         return Set(
             containers.compactMap { $0["imageID"]?.string?.split(separator: "@").dropFirst().last.map(String.init) }
                 .filter(ImageReference.isDigest))

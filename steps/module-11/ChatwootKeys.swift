@@ -3,10 +3,11 @@ import StepKit
 
 /// The keys in Redis that belong to a Chatwoot database: its own, and those of its Sidekiq.
 ///
-/// The Redis may be shared: only what is listed here, by name or by Chatwoot's own prefix, is ever removed. Sidekiq's
-/// names are the same for every application: another one that is running in the same database is noticed by its heartbeat.
+/// The Redis may be shared: only what is listed here, by name or by Chatwoot's own prefix, is ever
+/// removed. Sidekiq's names are the same for every application; another one that is running in the
+/// same database is recognised by its heartbeat.
 struct ChatwootKeys: Sendable, Hashable {
-    /// What there is, by what it is.
+    /// The existing keys, by kind.
     let groups: [Group]
     /// Running Sidekiq processes that are not Chatwoot's workers.
     let strangers: [String]
@@ -14,7 +15,8 @@ struct ChatwootKeys: Sendable, Hashable {
     struct Group: Sendable, Hashable {
         let words: String
         let keys: [String]
-        /// Whether new workers would act on them: jobs and Chatwoot's own state, not heartbeats and counters.
+        /// Whether new workers would act on them: true for jobs and Chatwoot's own state, not for
+        /// heartbeats and counters.
         var hasEffect = true
     }
 
@@ -27,16 +29,17 @@ struct ChatwootKeys: Sendable, Hashable {
 
     /// Chatwoot's prefixes: `alfred` for its own state, `velma` for its request throttling.
     static let prefixes = ["alfred:", "velma:"]
-    /// Sidekiq's counters, for all time and by day.
+    /// Sidekiq's counters, in total and per day.
     static let counters = ["stat:processed", "stat:failed"]
-    /// The queues of Chatwoot's config/sidekiq.yml, which may hold jobs before a worker has announced them.
+    /// The queues in Chatwoot's config/sidekiq.yml, which may contain jobs before a worker has
+    /// announced them.
     static let queues = [
         "critical", "high", "medium", "default", "mailers", "action_mailbox_routing", "low", "scheduled_jobs",
         "deferred", "purgable", "housekeeping", "async_database_migration", "active_storage_analysis",
         "active_storage_purge", "action_mailbox_incineration", "bulk_reindex_low",
     ]
 
-    /// Finds all of them, with three scans of the key names and single lookups otherwise.
+    /// Finds all keys, with three scans of the key names and single lookups for the rest.
     static func list(_ redis: some RedisReading) async throws -> ChatwootKeys {
         var groups: [Group] = []
         for prefix in prefixes {
@@ -75,8 +78,9 @@ struct ChatwootKeys: Sendable, Hashable {
 }
 
 extension ChatwootKeys {
-    /// Refuses to create a database while Redis holds the keys of an earlier one, as after a reset that was killed before it
-    /// removed them: the new workers would run the old jobs on rows that are not the ones the jobs mean.
+    /// Refuses to create a database while Redis has the keys of an earlier one, as after a reset
+    /// that was killed before it removed them: the new workers would run the old jobs on unrelated
+    /// rows.
     static func requireNone(_ site: SiteReader) async throws {
         let all = try await list(site.redis())
         // A worker of an earlier installation may have sent its last heartbeat a moment ago.

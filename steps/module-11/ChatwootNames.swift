@@ -10,24 +10,26 @@ enum ChatwootNames {
     static let service = "chatwoot-web"
     static let ingress = "chatwoot-ingress"
     static let port = 3000
-    /// The authorities of PostgreSQL's certificate, where the inventory names a file of them.
+    /// The CA certificates for PostgreSQL, if the inventory names a file.
     static let postgresCA = "chatwoot-postgres-ca"
-    /// The authorities of Redis' certificate, where the inventory names a file of them.
+    /// The CA certificates for Redis, if the inventory names a file.
     static let redisCA = "chatwoot-redis-ca"
     /// The pods' annotation that changes with their environment.
     static let checksum = "keybuzz.io/config-checksum"
-    /// Where a Deployment has it.
+    /// Its path in a Deployment.
     static let checksumField = "spec.template.metadata.annotations[\(checksum)]"
-    /// The ConfigMap's annotation that changes when its values, or the Secret's, are put back; see ``ConfigRepair``.
+    /// The ConfigMap's annotation that changes when its values, or the Secret's, are restored; see
+    /// ``ConfigRepair``.
     static let repair = "keybuzz.io/config-repair"
-    /// A Deployment's annotation, while a reset keeps it without pods: how many it had, where the inventory gives no number.
+    /// The annotation of a Deployment that a reset has scaled to 0: its former number of pods, if
+    /// the inventory gives none.
     static let replicasBefore = "keybuzz.io/replicas-before-reset"
-    /// Records which image migrated the database to what; see ``RunMigrations``.
+    /// The ConfigMap that records which image migrated the database; see ``RunMigrations``.
     static let schemaRecord = "chatwoot-schema"
     /// The Redis key without which nobody can create the first account of a new installation.
     static let onboardingKey = "alfred:CHATWOOT_INSTALLATION_ONBOARDING"
 
-    /// The labels of everything module 11 makes.
+    /// The labels of everything that module 11 creates.
     static let shared = [
         "app.kubernetes.io/part-of": "keybuzz-support", "app.kubernetes.io/managed-by": "keybuzz-runner",
     ]
@@ -37,7 +39,8 @@ enum ChatwootNames {
         ["app": "chatwoot", "component": component]
     }
 
-    /// The labels of migration pods: a mesh's sidecar would go on after the task, and the Job would never end.
+    /// The labels of migration pods: a service mesh's sidecar would keep running after the task,
+    /// and the Job would never end.
     static let migrationPods = selector("migrations").merging(["sidecar.istio.io/inject": "false"]) { own, _ in own }
 
     /// The labels of one component's objects.
@@ -47,7 +50,8 @@ enum ChatwootNames {
 }
 
 extension ChatwootSettings {
-    /// Whether Chatwoot redirects what does not say that it came by https; as Rails reads a switch.
+    /// Whether Chatwoot redirects requests that did not come over HTTPS, from FORCE_SSL as Rails
+    /// reads it.
     var forcesSSL: Bool {
         guard let value = environment["FORCE_SSL"] else { return false }
         return !["", "0", "f", "F", "false", "FALSE", "off", "OFF"].contains(value)

@@ -6,11 +6,12 @@ extension GeneratedSecret {
     static let databasePassword = GeneratedSecret(
         entry: "POSTGRES_PASSWORD", variable: "CHATWOOT_PASSWORD", form: .password)
 
-    /// What Rails signs sessions and encrypts data with; losing it makes encrypted data unreadable.
+    /// The key with which Rails signs sessions and encrypts data; losing it makes encrypted data
+    /// unreadable.
     static let secretKeyBase = GeneratedSecret(
         entry: "SECRET_KEY_BASE", variable: "SECRET_KEY_BASE", form: .hexadecimalKey)
 
-    /// All that are generated for Chatwoot.
+    /// All secrets that are generated for Chatwoot.
     static let chatwoot = [databasePassword, secretKeyBase]
 }
 
@@ -30,7 +31,7 @@ extension GeneratedFile {
 }
 
 extension CredentialsFile {
-    /// Further secret variables for Chatwoot's Secret.
+    /// Additional variables for Chatwoot's Secret.
     static let chatwootExtra = CredentialsFile("chatwoot-extra.env") { name in
         ReservedVariables.objectionToAny(name)
     }
@@ -39,7 +40,7 @@ extension CredentialsFile {
 extension GeneratedSecrets {
     /// The password of Chatwoot's database role.
     var databasePassword: Secret { self[.databasePassword] }
-    /// What Rails signs sessions and encrypts data with.
+    /// The key with which Rails signs sessions and encrypts data.
     var secretKeyBase: Secret { self[.secretKeyBase] }
 }
 

@@ -1,7 +1,7 @@
 import Kubernetes
 
-/// What PodSecurity's `restricted` asks of a pod, but for `runAsNonRoot`: Chatwoot's image has no other user than root, whom
-/// `/app/tmp` belongs to.
+/// What PodSecurity's `restricted` level requires, except `runAsNonRoot`: Chatwoot's image has no
+/// user other than root, who owns `/app/tmp`.
 extension SecurityContext {
     /// No capabilities, and no way to gain any.
     static let chatwoot = SecurityContext(
@@ -9,6 +9,6 @@ extension SecurityContext {
 }
 
 extension PodSecurityContext {
-    /// The container runtime's own filter of system calls.
+    /// The container runtime's default system call filter.
     static let chatwoot = PodSecurityContext(seccompProfile: .init(type: "RuntimeDefault"))
 }

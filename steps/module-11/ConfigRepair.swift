@@ -5,10 +5,11 @@ import StepKit
 
 /// Values of the ConfigMap or the Secret that somebody changed or added by hand, and that pods may have started with.
 ///
-/// A pod reads its environment once. Where such values are put back, the environment is again the one that the pods' checksum
-/// stands for, and without a mark nothing would replace a pod that started in between. The mark is kept in the ConfigMap and is
-/// part of the checksum. It follows from what the cluster holds, so that plan, check and apply find the same one, and it is
-/// written together with the values, so that an interrupted run continues from it.
+/// A pod reads its environment once. When such values are restored, the environment matches the
+/// pods' checksum again, and without a mark nothing would replace a pod that started in between.
+/// The mark is stored in the ConfigMap and is part of the checksum. It is derived from the
+/// cluster's objects, so that plan, check and apply compute the same one, and it is written
+/// together with the values, so that an interrupted run continues from it.
 struct ConfigRepair {
     private let site: SiteReader
 
@@ -16,7 +17,8 @@ struct ConfigRepair {
         self.site = site
     }
 
-    /// `environment` with its mark: the one that the cluster holds, or another where values are to be put back.
+    /// `environment` with its mark: the one in the cluster, or a new one if values have to be
+    /// restored.
     func marking(_ environment: ChatwootEnvironment) async throws -> ChatwootEnvironment {
         let namespace = site.inventory.chatwoot.namespace
         func reference(_ kind: String, _ name: String, in apiVersion: String = "v1") -> ObjectReference {
@@ -30,14 +32,14 @@ struct ConfigRepair {
         return Self.marking(environment, in: live)
     }
 
-    /// The same, with the objects that there are.
+    /// The same, from the existing objects.
     static func marking(_ environment: ChatwootEnvironment, in live: [JSONValue]) -> ChatwootEnvironment {
         var marked = environment
         marked.repair =
             live.first { $0["kind"]?.string == "ConfigMap" }?["metadata", "annotations"]?
             .strings[ChatwootNames.repair]
         let foreign = live.reduce(into: [:]) { $0.merge(environment.foreignValues(in: $1)) { _, new in new } }
-        // Where the environment itself changes, its pods are replaced anyway.
+        // If the environment itself changes, the pods are replaced anyway.
         let isClaimed = live.contains { object in
             object["spec", "template", "metadata", "annotations"]?.strings[ChatwootNames.checksum] == marked.checksum
         }
@@ -49,9 +51,10 @@ struct ConfigRepair {
 }
 
 extension ChatwootEnvironment {
-    /// The variables that an object gives another value than it shall, or should not have, by names that are no variables'.
+    /// The variables to which an object gives the wrong value, or which it should not have, under
+    /// names that are not those of variables.
     ///
-    /// Without an object no pod could start, so one that is missing gives none.
+    /// Without the object no pod could start, so a missing one has none.
     fileprivate func foreignValues(in object: JSONValue) -> [String: String] {
         let wanted: [String: String]
         switch object["kind"]?.string {

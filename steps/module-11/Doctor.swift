@@ -5,7 +5,7 @@ import StepKit
 
 /// Everything Chatwoot needs, checked concurrently without changing anything: one line for each, with cause and remedy.
 @Sendable func diagnose(_ site: SiteReader) async -> [Diagnosis] {
-    // What needs the cluster is not asked again of an API server that does not respond.
+    // An API server that does not respond is not queried again.
     let server = await ask("API server through \(site.master.name)") {
         "version \(try await site.serverVersion()), ready"
     }
@@ -43,7 +43,7 @@ import StepKit
     return server + (await outside) + (await inside)
 }
 
-/// Something to ask, and what it is about where it cannot be asked.
+/// A check, and its subject in case it cannot be made.
 private struct Question: Sendable {
     let subject: String
     let ask: @Sendable () async throws -> [Diagnosis]
@@ -62,7 +62,7 @@ private func ask(_ subject: String, answer: @escaping @Sendable () async throws 
     await answers([Question(subject, answer: answer)])
 }
 
-/// The answers in the questions' order; a failure is an answer too.
+/// The results in the order of the checks; a failure is a result too.
 private func answers(_ questions: [Question]) async -> [Diagnosis] {
     zip(questions, await results(of: questions) { try await $0.ask() }).flatMap { question, result -> [Diagnosis] in
         switch result {
@@ -74,7 +74,7 @@ private func answers(_ questions: [Question]) async -> [Diagnosis] {
     }
 }
 
-/// Of services with several addresses, each by itself: what works by another is not seen otherwise.
+/// Checks each address of services with several: otherwise, one that works would hide the others.
 private func addresses(_ site: SiteReader) async -> [Diagnosis] {
     await site.addressAnswers().map { answer in
         switch answer.result {
@@ -91,7 +91,7 @@ private func registry(_ site: SiteReader) async throws -> [Diagnosis] {
     case .accepted(let digest): return [.ok(subject, "accepts the credentials for \(image), \(digest)")]
     case .refused(let failure): throw failure
     case .unreachable(let why):
-        // Nodes may still pull through a mirror: the pods show that.
+        // Nodes may still pull through a mirror; the pods show whether they do.
         return [.skipped(subject, "cannot be reached from \(site.master.name): \(why)")]
     }
 }
@@ -102,11 +102,11 @@ private func firewall(of node: NodeReader, _ site: SiteReader) async throws -> S
         throw StepFailure(
             "inspect UFW", host: node.name,
             cause:
-                "a change of UFW, started at \(time), was not confirmed; the node restores UFW when its time is over",
+                "a change of UFW, started at \(time), was not confirmed; the node will restore UFW by itself",
             remedy: site.remedy("\(.run(from: FixFirewall.self)) restores it at once, and makes the change again"))
     }
     guard state.dropsRoutedTraffic(of: site.inventory.cluster.podCIDR.description) else {
-        return state.isActive ? "UFW is active and allows pod traffic" : "UFW is off"
+        return state.isActive ? "UFW is active and allows pod traffic" : "UFW is inactive"
     }
     throw StepFailure(
         "inspect UFW", host: node.name,
@@ -138,7 +138,7 @@ private func schema(_ site: SiteReader) async throws -> String {
     return "\(state.words), \(state.hasUsers ? "with users" : "no users yet")"
 }
 
-/// Whether the data that is there could be saved, which the next migration begins with.
+/// Whether existing data can be backed up, which is the first thing a migration does.
 private func backup(_ site: SiteReader) async throws -> [Diagnosis] {
     let subject = "backup before a migration"
     guard site.inventory.backup != nil else {
@@ -157,13 +157,14 @@ private func nodes(_ site: SiteReader) async throws -> [Diagnosis] {
         let node = NodeState(object)
         let subject = "node \(node.name)"
         guard node.fault == nil else { return .failed(subject, "not ready: \(node.message)", remedy: node.remedy) }
-        // No fault where pods have room elsewhere: a pod that has none says so, with the command that ends it.
+        // Not a fault as long as pods have room elsewhere: a pod without room is reported, with the
+        // command to fix it.
         return .ok(
             subject, "Ready\(node.isCordoned ? ", cordoned: it takes no new pods" : ""), kubelet \(node.kubelet)")
     }
 }
 
-/// Nothing if the control plane has no leases.
+/// Empty if the control plane has no leases.
 private func controlPlane(_ site: SiteReader) async throws -> [Diagnosis] {
     let plane = try await site.cluster.controlPlane()
     return plane.found.map { name in
@@ -172,7 +173,7 @@ private func controlPlane(_ site: SiteReader) async throws -> [Diagnosis] {
     }
 }
 
-/// What else changes the number of pods; nothing if only the inventory does.
+/// What else changes the number of pods; empty if only the inventory does.
 private func replicas(_ site: SiteReader) async throws -> [Diagnosis] {
     let scaling = try await Scaling(site)
     return scaling.contradictions.map { .failed($0.attempt, $0.cause, remedy: $0.remedy) }
@@ -181,7 +182,7 @@ private func replicas(_ site: SiteReader) async throws -> [Diagnosis] {
         }
 }
 
-/// Drift of what the steps own, step by step.
+/// The drift of the objects that the steps own, step by step.
 private func objects(_ site: SiteReader) async throws -> [Diagnosis] {
     let owners: [any ObjectOwner] = [PrepareConfig(), AddImagePullSecrets(), DeployChatwoot()]
     var found: [Diagnosis] = []
@@ -191,7 +192,7 @@ private func objects(_ site: SiteReader) async throws -> [Diagnosis] {
         do {
             changes = try await site.changes(towards: step.desired(site))
         } catch let error as any ExplainedError where error.kind != .unreachable {
-            // What the other steps own is known all the same.
+            // The objects of the other steps are still reported.
             found.append(.failed(subject, error.cause, remedy: error.remedy))
             continue
         }
@@ -202,7 +203,7 @@ private func objects(_ site: SiteReader) async throws -> [Diagnosis] {
                     subject, "drifted: \(first.summary)\(more)",
                     remedy: site.remedy("\(.plan) lists what a run would change, \(.run) does it")))
         } else {
-            found.append(.ok(subject, "as wanted"))
+            found.append(.ok(subject, "as desired"))
         }
     }
     return found

@@ -6,24 +6,27 @@ extension SiteReader {
     /// `10.0.0.10:6379`.
     var redisWords: String { inventory.redis.words }
 
-    /// Why Chatwoot cannot use its database, judged by the same value as the steps; `nil` where it can.
+    /// Why Chatwoot cannot use its database, judged from the same state as in the steps; `nil` if
+    /// it can.
     ///
-    /// Redis is not asked: it may be what fails.
+    /// Redis is not queried: it may be what fails.
     func refusedUse() async throws -> Cause? {
         let state = try await DatabaseState.read(self, asksRedis: false)
         return state.refusalOfUse("use the database").map { Cause($0.cause, remedy: remedy($0.cure.remedy)) }
     }
 
-    /// The service responds to the runner and not to the pods: a node's firewall or a NetworkPolicy is in between.
+    /// The service responds to the runner but not to the pods: a node's firewall or a NetworkPolicy
+    /// is in the way.
     func closedWay(to service: String) async throws -> Cause? {
         let closed = await nodesDroppingPodTraffic()
         guard !closed.isEmpty else { return nil }
         return Cause(
-            "the pods do not reach \(service): UFW is active on \(closed.joined(separator: ", ")) and drops forwarded traffic, "
+            "the pods cannot reach \(service): UFW is active on \(closed.joined(separator: ", ")) and drops forwarded traffic, "
                 + "including pod traffic", remedy: firewallRemedy)
     }
 
-    /// The problem with its log and pull Secrets, and with the cause that the log's messages hint at.
+    /// The problem with its log and pull Secrets, and with the cause that the log's messages point
+    /// to.
     func explained(_ problem: Problem) async throws -> Problem {
         var whole = try await cluster.explained(problem, namespace: inventory.chatwoot.namespace)
         guard let cause = try await LogSymptom(whole.logTail)?.cause(.pods, self) else { return whole }
@@ -35,7 +38,8 @@ extension SiteReader {
     /// What to do about a node that drops pod traffic, by the inventory's policy.
     var firewallRemedy: String { leftFirewallRemedy ?? remedy(.run(from: FixFirewall.self)) }
 
-    /// What a person changes first where the policy is to leave UFW as it is; `nil` with another policy.
+    /// What the operator must change first if the policy is to leave UFW as it is; `nil` for other
+    /// policies.
     var leftFirewallRemedy: String? {
         guard inventory.firewall.policy == .leave else { return nil }
         return "set firewall.policy in \(inventory.path) to \"disabled\" or \"allow-pod-network\" instead of "
@@ -51,11 +55,11 @@ extension SiteReader {
         let isDrifted = try await !cluster.compare(step.desired(self)).isEmpty
         return StepFailure(
             error.attempt, host: error.host, cause: error.cause,
-            remedy: (isDrifted ? "" : "put a token with the right read:packages into ghcr.env, then ")
+            remedy: (isDrifted ? "" : "put a token with the scope read:packages into ghcr.env, then ")
                 + remedy(.run(from: AddImagePullSecrets.self)))
     }
 
-    /// What the registry accepted in this run; `nil` where it could not be asked.
+    /// What the registry accepted in this run; `nil` if it could not be reached.
     private func acceptedPull() async throws -> AcceptedPull? {
         let answer = try await registryAnswer(about: .chatwoot(inventory))
         guard case .accepted = answer else { return nil }
@@ -64,7 +68,8 @@ extension SiteReader {
             token: credentials.registry.token)
     }
 
-    /// Waits for workloads of Chatwoot; where the words of its log hide the cause, the cause is thrown instead.
+    /// Waits for workloads of Chatwoot; if the messages in its log hide the cause, the cause is
+    /// thrown instead.
     func wait(for workloads: [Workload], within limit: Duration) async throws {
         let isMigration = workloads.contains { if case .job = $0 { true } else { false } }
         do {
@@ -77,7 +82,7 @@ extension SiteReader {
                 cause = try await LogSymptom(error.problem?.logTail ?? [])?.cause(
                     isMigration ? .migration : .pods, self)
             } catch {
-                // The look behind the words failed; the words themselves are still the news.
+                // The cause could not be determined; the messages themselves are still reported.
                 cause = nil
             }
             if cause == nil, let refused = try await pullRefusal(error) { throw refused }

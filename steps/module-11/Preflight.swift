@@ -2,7 +2,7 @@ import ClientKit
 import Kubernetes
 import StepKit
 
-/// Checks for everything that would stop a step later, and returns all of it together.
+/// Checks for everything that would stop a later step, and returns all problems together.
 @Sendable func preflight(_ site: SiteReader) async -> [any ExplainedError] {
     let questions: [@Sendable () async throws -> Void] = [
         { _ = try await site.serverVersion() },
@@ -28,9 +28,10 @@ import StepKit
     }
 }
 
-/// What the administrator may not do is reported before the nodes' firewalls are changed, and not only by the step itself.
+/// Reports the administrator's missing privileges before the nodes' firewalls are changed, not only
+/// in the step itself.
 private func requireDatabaseRights(_ site: SiteReader) async throws {
-    // A database that is about to be set aside is judged by the step that does so.
+    // A database that is about to be renamed is checked by the step that does so.
     guard !site.options.resetsDatabase else {
         _ = try await site.postgres(.admin(database: site.inventory.postgres.adminDatabase))
         return
@@ -67,13 +68,14 @@ private func requireReadablePasswords(_ site: SiteReader) throws {
         remedy: first.remedy, kind: .badInput)
 }
 
-/// Refuses autoscalers of what the inventory gives a number for.
+/// Refuses autoscalers of Deployments whose number of pods is in the inventory.
 private func requireOneHandOnReplicas(_ site: SiteReader) async throws {
     let contradictions = try await Scaling(site).contradictions
     guard contradictions.isEmpty else { throw CombinedFailure("list the autoscalers", contradictions) }
 }
 
-/// The inventory decides; a credentials file that names another server is probably another platform's.
+/// The inventory takes precedence; a credentials file that names another server is probably from
+/// another platform.
 private func warnOfOtherServers(_ site: SiteReader) {
     let postgres = site.inventory.postgres
     if let host = site.credentials.postgres.host, !postgres.hosts.contains(host) {

@@ -10,7 +10,7 @@ struct RedisTrust {
     let files: [String: String]
 
     private static let directory = "/etc/keybuzz/redis-ca"
-    /// Where the image, which is Alpine's, keeps the authorities that it trusts: they stay trusted.
+    /// The CA directory of the image, which is based on Alpine; these CAs stay trusted.
     private static let systemDirectory = "/etc/ssl/certs"
 
     init(_ site: SiteReader) {
@@ -30,14 +30,16 @@ struct RedisTrust {
     /// Chatwoot's variables, and OpenSSL's.
     var variables: [String: String] {
         let host = service.host.contains(":") ? "[\(service.host)]" : service.host
-        // Chatwoot's client takes a user without a password for a password; REDIS_PASSWORD wins over the one that stands here.
+        // Chatwoot's client takes a user without a password for a password; REDIS_PASSWORD
+        // overrides the one given here.
         let user = service.user.map { "\($0):REDIS_PASSWORD@" } ?? ""
         var variables = [
             "REDIS_URL": "\(service.usesTLS ? "rediss" : "redis")://\(user)\(host):\(service.port)/\(service.database)"
         ]
         if let sentinel = service.sentinel, sentinel.isForPods {
             variables["REDIS_SENTINELS"] = sentinel.addresses.map(\.description).joined(separator: ",")
-            // Chatwoot puts `redis://` before it and makes no use of REDIS_URL: user and database have no other place.
+            // Chatwoot prefixes it with `redis://` and ignores REDIS_URL: this is the only place
+            // for user and database.
             let database = service.database == 0 ? "" : "/\(service.database)"
             variables["REDIS_SENTINEL_MASTER_NAME"] = user + sentinel.master + database
         }
@@ -45,21 +47,22 @@ struct RedisTrust {
         return variables
     }
 
-    /// The Sentinels' password, empty if they require none: Chatwoot would send them that of Redis, which they reject.
+    /// The Sentinels' password, empty if they require none: Chatwoot would otherwise send them the
+    /// password of Redis, which they reject.
     var secrets: [String: Secret] {
         guard service.sentinel?.isForPods == true else { return [:] }
         return ["REDIS_SENTINEL_PASSWORD": sentinelPassword ?? Secret("")]
     }
 
-    /// The ConfigMap of the certificates.
+    /// The ConfigMap with the certificates.
     func manifest(in site: SiteReader) -> ConfigMap? {
         files.isEmpty ? nil : ConfigMap(metadata: .chatwoot(ChatwootNames.redisCA, in: site), data: files)
     }
 
-    /// The pods' volume of the certificates.
+    /// The pods' volume with the certificates.
     var volumes: [Volume] { files.isEmpty ? [] : [Volume(configMap: ChatwootNames.redisCA)] }
 
-    /// Where a container finds them.
+    /// The mounts for a container.
     var mounts: [VolumeMount] {
         files.isEmpty
             ? [] : [VolumeMount(name: ChatwootNames.redisCA, mountPath: Self.directory, readOnly: true)]
@@ -73,7 +76,7 @@ extension SiteReader {
         return volumes.isEmpty ? nil : volumes
     }
 
-    /// Where a container finds them.
+    /// The mounts for a container.
     var certificateMounts: [VolumeMount]? {
         let mounts = (PostgresTrust(self).mounts ?? []) + RedisTrust(self).mounts
         return mounts.isEmpty ? nil : mounts

@@ -16,16 +16,16 @@ struct RunningPods {
             ObjectReference(apiVersion: "apps/v1", kind: "Deployment", namespace: namespace, name: $0)
         }
         return try await site.cluster.get(references).compactMap { object in
-            // Without a number it has one.
+            // Without a number there is one pod.
             object["spec", "replicas"]?.integer == 0 ? nil : object["metadata", "name"]?.string
         }
     }
 
-    /// Scales the Deployments to none and waits until no pod that could use the database is left.
+    /// Scales the Deployments to 0 and waits until no pod that could use the database is left.
     func stop(on writable: SiteWriter) async throws {
         let names = try await deployments()
         let scaling = try await Scaling(site)
-        // Where the inventory gives a number, the deployment brings that back.
+        // If the inventory gives a number, the deployment step restores it.
         for name in names where scaling.count(name) == .leave {
             try await writable.cluster.annotate(
                 deployment: name, namespace: namespace, key: ChatwootNames.replicasBefore,
@@ -36,7 +36,7 @@ struct RunningPods {
         let isStill = try await poll(within: site.inventory.limits.rollout) { remaining in
             left = try await alive()
             if !left.isEmpty {
-                site.reporter.says("waiting for \(left.joined(separator: ", ")) to end", left: remaining)
+                site.reporter.says("waiting for \(left.joined(separator: ", ")) to terminate", left: remaining)
             }
             return left.isEmpty
         }
@@ -45,11 +45,9 @@ struct RunningPods {
                 "stop Chatwoot's pods", host: site.cluster.hostName,
                 cause: "still there after \(site.inventory.limits.rollout.components.seconds) s: "
                     + left.joined(separator: ", "),
-                remedy:
-                    site.remedy(
-                        "find out what keeps them: kubectl -n \(namespace) describe pod \(left.first ?? ""); then \(.resume)"
-                    )
-            )
+                remedy: site.remedy(
+                    "find out what prevents them from terminating: "
+                        + "kubectl -n \(namespace) describe pod \(left.first ?? ""); then \(.resume)"))
         }
     }
 

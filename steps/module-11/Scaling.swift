@@ -10,19 +10,20 @@ struct Scaling {
 
     static let resources = ["deployments.apps", "horizontalpodautoscalers.autoscaling"]
 
-    /// The number that the inventory gives, or that it gives none.
+    /// The number in the inventory, or that it leaves the number to others.
     func count(_ deployment: String) -> ChatwootSettings.ReplicaCount {
         let replicas = inventory.chatwoot.replicas
         return deployment == ChatwootNames.web ? replicas.web : replicas.worker
     }
 
-    /// How many pods a Deployment shall have: the inventory's number, or where that leaves it to others, the Deployment's own.
+    /// The desired number of pods: the inventory's, or if that leaves it to others, the
+    /// Deployment's own.
     func wanted(_ deployment: String) -> Int {
         count(deployment).number ?? present(deployment) ?? 1
     }
 
-    /// Why a Deployment has no pods although nothing is wrong with it; `nil` where it wants some, or the inventory gives a
-    /// number, which a run brings back.
+    /// Why a Deployment deliberately has no pods; `nil` if it should have some, or if the inventory
+    /// gives a number, which a run restores.
     func leftAtNone(_ deployment: String) -> (found: String, remedy: String)? {
         guard count(deployment) == .leave, present(deployment) == 0 else { return nil }
         let scaled = "Deployment \(deployment) is scaled to 0"
@@ -38,7 +39,8 @@ struct Scaling {
         )
     }
 
-    /// The autoscalers that scale what the inventory gives a number for: a run and they would change it in turn.
+    /// The autoscalers of Deployments whose number of pods is in the inventory: they and each run
+    /// would undo each other's changes.
     var contradictions: [StepFailure] {
         [ChatwootNames.web, ChatwootNames.worker].compactMap { deployment in
             guard let number = count(deployment).number, let autoscaler = autoscaler(of: deployment) else { return nil }
@@ -56,17 +58,17 @@ struct Scaling {
         }
     }
 
-    /// The number of pods that a Deployment had before a reset stopped them, where a run is to bring them back.
+    /// The number of pods before a reset stopped them, if a run has to restore it.
     func beforeReset(_ deployment: String) -> Int? {
         object(deployment)?["metadata", "annotations", ChatwootNames.replicasBefore]?.string.flatMap { Int($0) }
     }
 
-    /// Whether a Deployment is still without the pods that a reset took, and no manifest brings them back.
+    /// Whether a reset has scaled the Deployment to 0 and no manifest restores its number of pods.
     func isToBeBroughtBack(_ deployment: String) -> Bool {
         beforeReset(deployment) != nil && count(deployment) == .leave && present(deployment) == 0
     }
 
-    /// How many pods the cluster's Deployment wants; `nil` where there is none.
+    /// The number of pods in the cluster's Deployment; `nil` if there is no such Deployment.
     func present(_ deployment: String) -> Int? {
         object(deployment).map { $0["spec", "replicas"]?.integer ?? 1 }
     }

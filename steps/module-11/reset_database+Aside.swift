@@ -4,9 +4,10 @@ import Redis
 import StepKit
 
 extension ResetDatabase {
-    /// Why the administrator may not set the database aside; `nil` where he may.
+    /// Why the administrator may not rename the database; `nil` if that is permitted.
     ///
-    /// PostgreSQL requires the owner's rights to refuse connections, and CREATEDB as well to rename.
+    /// PostgreSQL requires the owner's privileges to refuse connections, and also CREATEDB to
+    /// rename.
     static func refusal(_ facts: ServerFacts, adminDatabase: String) -> DatabaseRefusal? {
         let reader = facts.reader
         guard let database = facts.database, !reader.attributes.isSuperuser else { return nil }
@@ -27,7 +28,7 @@ extension ResetDatabase {
             cure: .statements(statements, database: adminDatabase))
     }
 
-    /// Whether there is something to reset, or was before this run was cut off.
+    /// Whether there is something to reset, or was before this run was interrupted.
     static func hasWork(_ state: DatabaseState, keys: ChatwootKeys, options: RunOptions) -> Bool {
         state.server.database != nil || !keys.all.isEmpty || options.isResumed
     }
@@ -37,7 +38,7 @@ extension ResetDatabase {
         nameAside(site.inventory.chatwoot.database, run: site.options.run)
     }
 
-    /// The name for `database`, cut so that all of it fits into the 63 bytes that PostgreSQL keeps of a name.
+    /// The name for `database`, shortened to the 63 bytes that PostgreSQL allows for a name.
     static func nameAside(_ database: String, run: String?) -> String {
         let suffix = "_before_" + (run?.prefix { $0 != "-" }.lowercased() ?? "time_of_the_run")
         var start = database
@@ -45,7 +46,8 @@ extension ResetDatabase {
         return start + suffix
     }
 
-    /// The old data's keys; refused while another application's Sidekiq lives among them, whose jobs they could be.
+    /// The old data's keys; throws while another application's Sidekiq uses the same database,
+    /// since they could be its jobs.
     static func keys(_ site: SiteReader) async throws -> ChatwootKeys {
         let keys = try await ChatwootKeys.list(site.redis())
         guard let stranger = keys.strangers.first else { return keys }
@@ -58,7 +60,7 @@ extension ResetDatabase {
                 + "that process during the reset")
     }
 
-    /// Notes how to go back to the old database.
+    /// Notes how to return to the old database.
     func tellTheWayBack(_ site: SiteReader) {
         let (chatwoot, aside) = (site.inventory.chatwoot, Self.nameAside(site))
         let scale =
@@ -75,11 +77,11 @@ extension ResetDatabase {
             """)
     }
 
-    /// Refuses connections to the database, ends Chatwoot's sessions, renames it once nobody is connected, and allows
-    /// connections to it under its new name.
+    /// Refuses connections to the database, terminates Chatwoot's sessions, renames it once nobody
+    /// is connected, and allows connections to it under its new name.
     ///
-    /// If that fails or the run is interrupted, connections are allowed again, unless they were refused before; if that fails
-    /// as well, a warning has the statement.
+    /// If that fails or the run is interrupted, connections are allowed again, unless they were
+    /// refused before; if that fails too, a warning contains the statement.
     func setAside(_ database: DatabaseFacts, as aside: String, on site: SiteWriter) async throws {
         let login = DatabaseLogin.admin(database: site.reader.inventory.postgres.adminDatabase)
         // An earlier process of this run may have been killed before it could allow them again.
@@ -90,7 +92,8 @@ extension ResetDatabase {
             try await renameWhenFree(database.name, to: aside, by: admin, on: site.reader)
             try await admin.allowConnections(true, to: aside)
         } catch {
-            // A task of its own, because an interruption of the run would end this one at its first wait.
+            // A separate task, because an interruption of the run would end this one at its first
+            // wait.
             let second = await Task {
                 await restoreConnections(to: database.name, allowed: allowed, or: aside, on: site)
             }.value
@@ -101,14 +104,14 @@ extension ResetDatabase {
         }
     }
 
-    /// Allows connections under the name that the database has now, unless they were refused before the reset; returns why
-    /// that failed.
+    /// Allows connections under the database's present name, unless they were refused before the
+    /// reset; returns the error if that fails.
     private func restoreConnections(
         to name: String, allowed: Bool, or aside: String, on site: SiteWriter
     ) async -> (any ExplainedError)? {
         var present = name
         do {
-            // The connection of before may be what broke.
+            // The earlier connection may be what broke.
             let admin = try await site.postgres(.admin(database: site.reader.inventory.postgres.adminDatabase))
             let isRenamed = try await admin.databaseState(name) == nil
             if isRenamed { present = aside }
@@ -117,7 +120,7 @@ extension ResetDatabase {
         } catch {
             let adminDatabase = site.reader.inventory.postgres.adminDatabase
             let statement = "ALTER DATABASE \(quoted(present)) ALLOW_CONNECTIONS true"
-            // Shown and recorded also where the run was interrupted, which has no other message.
+            // Also shown and recorded if the run was interrupted, where there is no other message.
             site.reader.reporter.warns(
                 "connections to the database \(present) are still refused; "
                     + site.reader.remedy("\(.resume) or \(.run) allows them, and so does an administrator in ")
@@ -130,7 +133,8 @@ extension ResetDatabase {
         }
     }
 
-    /// Waits for the sessions of other roles than Chatwoot's, which are not the runner's to end, and names those that stay.
+    /// Waits for the sessions of roles other than Chatwoot's, which the runner must not terminate,
+    /// and names those that remain.
     private func renameWhenFree(
         _ name: String, to aside: String, by admin: PostgresWriter, on site: SiteReader
     ) async throws {
@@ -150,8 +154,8 @@ extension ResetDatabase {
                 try await admin.renameDatabase(name, to: aside)
                 return true
             } catch let error as PostgresError where error.sqlState == "55006" {
-                // A session that began before connections were refused shows only now; prepared transactions and
-                // background workers are never among the sessions.
+                // A session that started before connections were refused may show up only now;
+                // prepared transactions and background workers are never among the sessions.
                 refusal = error
                 return false
             }
@@ -178,6 +182,6 @@ extension ResetDatabase {
 }
 
 extension SiteReader {
-    /// Where PostgreSQL is, for errors.
+    /// The addresses of PostgreSQL, for errors.
     var postgresWords: String { inventory.postgres.hosts.joined(separator: ", ") }
 }

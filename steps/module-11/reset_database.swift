@@ -3,11 +3,12 @@ import Postgres
 import Redis
 import StepKit
 
-/// Sets the database aside under a name with the date, so that the next steps make a new one.
+/// Renames the database to a name with the date, so that the next steps create a new one.
 ///
-/// Nothing is dropped. Connections are refused first, so that no session can begin between the check and the renaming; then the
-/// database is renamed, which is atomic; the keys in Redis go last, once the database they belong to has its new name. Where
-/// that name exists, everything before it was done, however the run was interrupted.
+/// Nothing is dropped. Connections are refused first, so that no session can start between the
+/// check and the renaming; then the database is renamed, which is atomic; the keys in Redis are
+/// removed last, once the database has its new name. If that name exists, everything before was
+/// done, however the run was interrupted.
 struct ResetDatabase: StepOnRequest, NamedStep {
     static let id: StepID = "reset_database"
     let summary = "only with --reset-database: stops the pods, sets the database aside, removes its keys from Redis"
@@ -35,7 +36,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
             Change(
                 database.allowsConnections ? "refuse connections to database \"\(name)\" and \(ending)" : ending,
                 .proved))
-        // The time is the run's, which no plan knows.
+        // The time is that of the run, which a plan does not know.
         let stem = Self.nameAside(name, run: "…")
         changes.append(Change("rename database \"\(name)\" to \"\(stem)\"; nothing is dropped", .predicted))
         return .drifted(changes + keyChanges(keys, on: site))
@@ -45,7 +46,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         let state = try await DatabaseState.readOutside(site.reader)
         let aside = Self.nameAside(site.reader)
         if state.aside == nil {
-            // Refused before anything is changed where another application's jobs are among them.
+            // Throws before anything is changed if another application's jobs are among them.
             let keys = try await Self.keys(site.reader)
             try requireRight(state, beside: keys, on: site.reader)
             try await MigrationJob(site).settleEarlier()
@@ -56,7 +57,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         if after.aside != nil {
             try await site.postgres(.admin(database: state.adminDatabase)).allowConnections(true, to: aside)
         }
-        // Keys beside a database that was created since belong to that one.
+        // If a database has been created since, the keys belong to that one.
         guard after.server.database == nil else { return }
         let keys = try await Self.keys(site.reader)
         site.reader.reporter.says("removing from Redis: \(keys.words)")
@@ -68,7 +69,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         let (name, aside) = (state.database, Self.nameAside(site))
         let isFree = state.server.database == nil
         let left = try await Self.keys(site).all
-        // There is no old one if only its keys were left.
+        // There is no old database if only its keys were left.
         guard state.aside?.allowsConnections != false, isFree, left.isEmpty else {
             let found = state.aside.map { $0.allowsConnections ? "is there" : "accepts no connections" } ?? "is missing"
             throw StepFailure(
@@ -80,7 +81,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         if state.aside != nil { tellTheWayBack(site) }
     }
 
-    /// What is left to do once the old database has its new name.
+    /// The remaining changes once the old database has its new name.
     private func leftChanges(
         _ old: DatabaseFacts, in state: DatabaseState, on site: SiteReader
     ) async throws -> [Change] {
@@ -100,11 +101,12 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         ]
     }
 
-    /// Checks, before anything is changed, that there is something to reset, that the administrator may rename the database,
-    /// and that the steps after this one may make a new one.
+    /// Checks, before anything is changed, that there is something to reset, that the administrator
+    /// may rename the database, and that the steps after this one may create a new one.
     ///
-    /// Without a database, keys in Redis are left of a reset that was killed, or of a database that somebody dropped; without
-    /// them, too, this run's own reset was killed when it had removed the last.
+    /// Without a database, keys in Redis are left from a reset that was killed, or from a database
+    /// that somebody dropped; without keys, this run's own reset was killed after removing the last
+    /// one.
     private func requireRight(_ state: DatabaseState, beside keys: ChatwootKeys, on site: SiteReader) throws {
         guard Self.hasWork(state, keys: keys, options: site.options) else {
             throw StepFailure(

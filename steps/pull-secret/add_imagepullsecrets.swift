@@ -3,9 +3,10 @@ import Foundation
 import Kubernetes
 import StepKit
 
-/// Creates the Secret with which the nodes pull the application's images, and verifies that the registry accepts it before any pod starts.
+/// Creates the Secret with which the nodes pull the application's images, and verifies that the
+/// registry accepts its credentials before any pod starts.
 ///
-/// The old script patched running Deployments with it; here they have it from the start.
+/// The old script patched it into running Deployments; here they have it from the start.
 struct AddImagePullSecrets: ObjectStep, NamedStep {
     static let id: StepID = "add_imagepullsecrets"
     let summary = "Secret for the image's registry, accepted by it"

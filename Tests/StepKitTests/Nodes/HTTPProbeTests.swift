@@ -216,7 +216,7 @@ import Testing
             _ = try await node(CannedShell(77)).firewall()
             Issue.record("it had an answer")
         } catch let error as StepFailure {
-            #expect(error.cause == "UFW is installed there, and only root may read or change it")
+            #expect(error.cause == "UFW is installed there, and only root can read or change it")
             #expect(error.remedy.contains("log in as root"))
         }
         for shell in [CannedShell(1, errors: "ERROR: not root"), CannedShell(0, "ERROR: not root")] {

@@ -4,13 +4,14 @@ import StepKit
 /// One thing that `11_ct_00_setup_credentials` does to the server or to Chatwoot's database.
 enum DatabaseChange: Sendable, Hashable {
     case createRole
-    /// Attributes that differ, in words.
+    /// Attributes that differ, as text.
     case alterRole(String)
-    /// Takes the end from the role's password.
+    /// Removes the expiry of the role's password.
     case endValidity(String)
-    /// Makes the administrator a member of Chatwoot's role, which it must be to give that role anything.
+    /// Makes the administrator a member of Chatwoot's role, which is required to give that role
+    /// ownership.
     case join(administrator: String)
-    /// `fromTemplate1` where only template1 has an extension that the administrator may not create.
+    /// `fromTemplate1` if only template1 has an extension that the administrator may not create.
     case createDatabase(fromTemplate1: Bool)
     case changeOwner(from: String)
     case allowConnections
@@ -19,20 +20,20 @@ enum DatabaseChange: Sendable, Hashable {
     case grantSchema(String)
     case createExtension(String)
     case moveExtension(String, from: String, to: String)
-    /// Objects of somebody else that Chatwoot has to alter.
+    /// Objects of other owners that Chatwoot has to alter.
     case takeOver([OwnedObject])
     case setPassword(Password)
 
     enum Password: Sendable, Hashable {
-        /// The role's is not known, and another one is generated.
+        /// The role's password is not known, and a new one is generated.
         case generated
         /// The server refuses the known one.
         case known
-        /// The server refuses the known one, perhaps only since it had ended.
+        /// The server refuses the known one, perhaps only because it had expired.
         case perhapsEnded
     }
 
-    /// The change as a plan shows it.
+    /// The change for a plan.
     func change(in state: DatabaseState, _ certainty: Certainty) -> Change {
         let (database, role) = (state.database, state.role)
         let (onRole, onDatabase) = (Change.Subject.role(name: role), Change.Subject.database(name: database))
@@ -99,7 +100,7 @@ enum DatabaseChange: Sendable, Hashable {
         }
     }
 
-    /// Whether Chatwoot cannot work without it; the others keep strangers away.
+    /// Whether Chatwoot cannot work without it; the others keep other roles out.
     var isNeededByChatwoot: Bool {
         switch self {
         case .revokeConnectFromPublic, .join: false
@@ -107,7 +108,7 @@ enum DatabaseChange: Sendable, Hashable {
         }
     }
 
-    /// What is wrong as long as it is not done.
+    /// What is wrong until it is done.
     func missing(in state: DatabaseState) -> String {
         let (database, role) = (state.database, state.role)
         return switch self {

@@ -1,20 +1,20 @@
 import StepKit
 
-/// Why a step refuses a database as it is, and who can change that.
+/// Why a step refuses a database in its present state, and who can change that.
 struct DatabaseRefusal: Sendable, Hashable {
     let attempt: String
     let cause: String
     let cure: Cure
 
-    /// What helps.
+    /// What to do about it.
     ///
-    /// A step is named only where it changes what the cause is, which is why this is no text.
+    /// This is not plain text, since a step is named only if it changes the cause.
     enum Cure: Sendable, Hashable {
         /// A step of this module.
         case step(StepID)
-        /// Statements for a superuser, in a database, after which the run can continue.
+        /// Statements for a superuser to run in a database, after which the run can continue.
         case statements([String], database: String)
-        /// Something else that a person does.
+        /// Something else that the operator has to do.
         case person(Remedy)
 
         var remedy: Remedy {

@@ -4,11 +4,11 @@ import Redis
 import StepKit
 
 extension DatabaseState {
-    /// Reads it: as the administrator what he may see, and as Chatwoot's role what only that may.
+    /// Reads the state: as the administrator, and as Chatwoot's role what only that role may see.
     ///
-    /// One query about the server, three about what the database holds, and one as Chatwoot, all of them once before the
-    /// run's first change; and one key of Redis where it `asksRedis`. A plan that looks beyond a reset sees the server as
-    /// it will be then, without the database.
+    /// One query about the server, three about the contents of the database, and one as Chatwoot,
+    /// all of them once before the run's first change; and one key of Redis if `asksRedis`. A plan
+    /// with a reset reads the server as it will be afterwards, without the database.
     static func read(_ site: SiteReader, asksRedis: Bool = true) async throws -> DatabaseState {
         var state = try await site.readOnce {
             var (state, password) = try await readServer(site)
@@ -21,9 +21,11 @@ extension DatabaseState {
         return site.options.isPlanningReset ? state.afterReset : state
     }
 
-    /// The server as it is at this moment, the sessions on the database, and what a new database would have.
+    /// The present state of the server, the sessions on the database, and the extensions that a new
+    /// database would have.
     ///
-    /// This does not connect to Chatwoot's database: a session of the runner would prevent its renaming.
+    /// This does not connect to Chatwoot's database: a session of the runner would prevent renaming
+    /// it.
     static func readOutside(_ site: SiteReader) async throws -> DatabaseState {
         var (state, _) = try await readServer(site)
         try await state.readTemplate(site)
@@ -31,14 +33,15 @@ extension DatabaseState {
         return state
     }
 
-    /// The server and the sessions as they are now, read with the login that sees most of them; nothing of the database's
-    /// contents.
+    /// The present server and sessions, read with the login that sees most of them, without the
+    /// database's contents.
     ///
     /// Before a reset that is always the administrator: a session of the role would block the reset.
     static func readSessions(_ site: SiteReader, isBeforeReset: Bool = false) async throws -> DatabaseState {
         var (state, password) = try await readServer(site)
         let admin = try await site.postgres(.admin(database: state.adminDatabase))
-        // A superuser sees all of everybody's session, others only of those whose rights they have.
+        // A superuser sees every session completely, other roles only those of roles whose
+        // privileges they have.
         let seesAll = state.server.reader.attributes.isSuperuser || state.server.rightsOnRole.hasItsRights
         let own = seesAll || isBeforeReset ? nil : try await state.logIn(site, password)
         try await state.readSessions(as: own ?? admin)
@@ -66,13 +69,14 @@ extension DatabaseState {
         }
     }
 
-    /// Connects the administrator to Chatwoot's database; `nil` where there is none or he may not.
+    /// Connects to Chatwoot's database as the administrator; `nil` if there is none or that is not
+    /// permitted.
     private func connectInside(_ site: SiteReader) async throws -> PostgresReader? {
         guard server.database?.allowsConnections == true, server.readerMayConnect else { return nil }
         return try await site.postgres(.admin(database: database))
     }
 
-    /// A new database gets what the server's files offer, or what template1 already has.
+    /// A new database gets its extensions from the server's files, or from template1.
     private mutating func readTemplate(_ site: SiteReader) async throws {
         let admin = try await site.postgres(.admin(database: adminDatabase))
         template = try await admin.extensionStates(extensions.all)
@@ -83,9 +87,10 @@ extension DatabaseState {
         await reader.connection.close()
     }
 
-    /// Logs in as Chatwoot does, where there is something to log in to; what is not the role's own failure is thrown.
+    /// Logs in like Chatwoot, if there is a database; failures that are not about the role are
+    /// thrown.
     private mutating func logIn(_ site: SiteReader, _ password: Secret?) async throws -> PostgresReader? {
-        // The server now rejects every login because the database accepts no connections.
+        // The server would reject every login, because the database accepts no connections.
         guard let password, server.role != nil, server.database?.allowsConnections == true else { return nil }
         do {
             let reader = try await site.postgres(.owner(of: .chatwoot(site.inventory), password: password))
@@ -102,7 +107,7 @@ extension DatabaseState {
     private mutating func readContents(inside admin: PostgresReader?, own: PostgresReader?) async throws {
         guard let first = admin ?? own else { return }
         var contents = try await first.contents(for: role, extensions: extensions.all)
-        // What the administrator may not see, the owner may.
+        // The owner may see what the administrator may not.
         if let own, first.connection !== own.connection, contents.relations.contains(where: \.hidesRows) {
             var seen = try await own.contents(for: role, extensions: []).relations
             try await own.countRows(in: &seen)
@@ -114,7 +119,7 @@ extension DatabaseState {
         }
         self.contents = contents
         try await readMigrations(inside: admin, own: own)
-        // Only a refusal needs the figures.
+        // Only a refusal needs the row counts.
         guard case .refuse = task else { return }
         try await first.countRows(in: &contents.relations)
         self.contents = contents
@@ -129,7 +134,7 @@ extension DatabaseState {
 }
 
 extension RelationFacts {
-    /// Whether there may be rows that were not seen.
+    /// Whether there may be rows that the reader cannot see.
     fileprivate var hidesRows: Bool { keepsRows && rows == .unseen }
 }
 
@@ -143,7 +148,8 @@ extension PostgresReader {
 }
 
 extension PostgresError {
-    /// Whether the server answered and would have accepted another role: what it says is about this one and its rights.
+    /// Whether the server answered and might have accepted another role: the error is about this
+    /// role and its privileges.
     fileprivate var isAboutTheRole: Bool {
         if reason == .readOnlyServer { return true }
         return sqlState.map { $0.hasPrefix("28") || ["53300", "42501", "3D000", "55000"].contains($0) } ?? false

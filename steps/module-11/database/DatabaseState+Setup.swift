@@ -2,7 +2,7 @@ import Postgres
 import StepKit
 
 extension DatabaseState {
-    /// What `11_ct_00_setup_credentials` has to do, and what it cannot.
+    /// The changes that `11_ct_00_setup_credentials` has to make, and those that it cannot make.
     struct Setup: Sendable, Hashable {
         var changes: [Planned] = []
         var refusals: [DatabaseRefusal] = []
@@ -19,7 +19,8 @@ extension DatabaseState {
 
     static let attempt = "set up Chatwoot's database"
 
-    /// See change by change: each is there because it is missing, and proved where the catalogue says that the administrator may.
+    /// Every change that is missing; it is proved if the catalogue shows that the administrator may
+    /// make it.
     var setup: Setup {
         var setup = Setup()
         judgeServer(&setup)
@@ -35,7 +36,8 @@ extension DatabaseState {
     private var isSuperuser: Bool { server.reader.attributes.isSuperuser }
     private var administrator: String { server.reader.name }
 
-    /// Statements of people who have more rights than the administrator, instead of a change that would fail.
+    /// Statements for a role with more privileges than the administrator, instead of a change that
+    /// would fail.
     private func refuse(
         _ setup: inout Setup, _ cause: String, _ statements: [String], in database: String? = nil
     ) {
@@ -72,7 +74,7 @@ extension DatabaseState {
         if let end = found.validUntil { setup.add(.endValidity(end)) }
     }
 
-    /// Rights that only superusers have are taken away by superusers only.
+    /// Only superusers can remove attributes that only superusers can grant.
     private var mayAlterRole: Bool {
         guard !isSuperuser else { return true }
         guard let attributes = server.role?.attributes, server.reader.attributes.canCreateRoles else { return false }
@@ -80,7 +82,8 @@ extension DatabaseState {
         return !isPowerful && (server.version < 160_000 || server.rightsOnRole.mayGrant)
     }
 
-    /// Whether the administrator has, or is about to have, what PostgreSQL asks of somebody who gives Chatwoot's role an object.
+    /// Whether the administrator has, or is about to have, the membership that PostgreSQL requires
+    /// for transferring an object to Chatwoot's role.
     private var isOrBecomesMember: Bool {
         isSuperuser || (server.rightsOnRole.hasItsRights && server.rightsOnRole.mayBecome) || mayJoin
     }
@@ -90,7 +93,7 @@ extension DatabaseState {
             && (server.role == nil ? server.reader.attributes.canCreateRoles : server.rightsOnRole.mayGrant)
     }
 
-    /// Asked for only where something needs it, and then done before that.
+    /// Required only if something needs it, and then done before that.
     private func judgeMembership(_ setup: inout Setup, at place: Int) {
         guard setup.changes.count > place || (server.database != nil && contents == nil) else { return }
         guard !isSuperuser, !(server.rightsOnRole.hasItsRights && server.rightsOnRole.mayBecome) else { return }
@@ -104,7 +107,7 @@ extension DatabaseState {
                 change: .join(administrator: administrator), certainty: server.role == nil ? .predicted : .proved)
             return setup.changes.insert(planned, at: place)
         }
-        // The missing right to create the role was reported above.
+        // The missing privilege to create the role was reported above.
         guard server.role != nil else { return }
         let options = server.version < 160_000 ? "" : " WITH ADMIN TRUE, INHERIT TRUE, SET TRUE"
         refuse(
@@ -188,7 +191,8 @@ extension DatabaseState {
         }
         if let schema = contents.schemas.first(where: { $0.name == home }), !(schema.roleMayUse && schema.roleMayCreate)
         {
-            // The database's owner has the rights of `pg_database_owner`, to whom the schema belongs from PostgreSQL 15 on.
+            // The database's owner has the privileges of `pg_database_owner`, which owns the schema
+            // from PostgreSQL 15 on.
             let comesWithOwnership = found.owner != role && schema.owner == "pg_database_owner"
             if !comesWithOwnership {
                 if isSuperuser || schema.readerMayGrant || (schema.owner == role && isOrBecomesMember) {
@@ -236,9 +240,10 @@ extension DatabaseState {
         refuseMissingFiles(&setup, contents.extensions)
     }
 
-    /// What Chatwoot has to alter and somebody else owns.
+    /// The objects that Chatwoot has to alter and another role owns.
     ///
-    /// A role that is neither superuser nor administrator nor owns any of Chatwoot's own tables keeps what it has made for itself.
+    /// Objects of roles that are neither superuser nor administrator and own none of Chatwoot's own
+    /// tables are left to them.
     var foreignObjects: [OwnedObject] {
         guard let contents else { return [] }
         let path = Set(path)
@@ -248,7 +253,7 @@ extension DatabaseState {
         return foreign.filter { $0.ownerIsSuperuser || owners.contains($0.owner) }
     }
 
-    /// Tables by which Chatwoot is known, of every version.
+    /// Tables that every version of Chatwoot has.
     private static let ownTables = railsTables.union([
         "accounts", "account_users", "users", "contacts", "conversations", "inboxes", "installation_configs",
         "messages",
@@ -276,11 +281,11 @@ extension DatabaseState {
         guard hasPassword else { return judgePassword(&setup, .generated, .predicted) }
         guard case .refused(let refused) = login else { return }
         if login.isWrongPassword {
-            // The server refuses a password that has ended in the same words as a wrong one.
+            // The server's error for an expired password is the same as for a wrong one.
             let hadEnded = server.role?.validUntil != nil
             return judgePassword(&setup, hadEnded ? .perhapsEnded : .known, hadEnded ? .knownAfterApply : .proved)
         }
-        // What is about to be changed explains it; nothing else does.
+        // A pending change or refusal explains the failed login; otherwise nothing does.
         guard setup.changes.isEmpty, setup.refusals.isEmpty else { return }
         setup.refusals.append(
             DatabaseRefusal(

@@ -2,23 +2,23 @@ import Postgres
 import StepKit
 
 extension DatabaseState {
-    /// What Chatwoot's own task would do with the database, and what the step therefore does.
+    /// What Chatwoot's own task would do with the database, and thus what the step does.
     enum Task: Sendable, Hashable {
         /// No tables: the task loads the schema and seeds it.
         case load
-        /// Tables without a row, of a load that was cut off: the task drops them and loads again.
+        /// Tables without rows, from a load that was cut off: the task drops them and loads again.
         case loadAgain
         /// The schema is loaded and the seed never finished: the task would skip it, and nobody could sign up.
         case seed
         /// Schema and seed are there; migrations of a newer image may be missing.
         case keep
-        /// The task would destroy data, or make it anybody's.
+        /// The task would destroy data, or expose it to anyone.
         case refuse(DatabaseRefusal)
         /// The database cannot be read yet.
         case unknown
     }
 
-    /// See case by case; where a row is in the way of the task, it is refused.
+    /// The case that applies; if the task would destroy rows, it is refused.
     var task: Task {
         guard server.database != nil else { return .load }
         guard contents != nil else { return .unknown }
@@ -33,15 +33,17 @@ extension DatabaseState {
         return people.isEmpty ? .seed : .refuse(wouldBeAnybodys)
     }
 
-    /// Whether what is there is saved before the task runs.
+    /// Whether existing data is backed up before the task runs.
     ///
-    /// A load leaves alone what lies elsewhere than where Chatwoot looks; it is saved all the same.
+    /// A load does not touch schemas that Chatwoot does not use, but they are backed up too.
     var savesFirst: Bool { task == .keep || hasData }
 
-    /// Whether anybody could become administrator on the onboarding page although there are users, as after a restore.
+    /// Whether anyone could become administrator on the onboarding page although there are users,
+    /// as after a restore.
     var isOpenToStrangers: Bool { task == .keep && hasUsers && isOnboarding }
 
-    /// What the image's task has to do before new code serves, seen by what earlier runs recorded.
+    /// Whether the image's task has nothing left to do before new code serves, given the record of
+    /// earlier runs.
     func isDone(isMigrated: Bool) -> Bool { task == .keep && !isOpenToStrangers && isMigrated }
 
     private var wouldBeDropped: DatabaseRefusal {
@@ -65,7 +67,7 @@ extension DatabaseState {
     private var wouldBeAnybodys: DatabaseRefusal {
         refusal(
             "no users, and Redis has no onboarding key: with the key, the first visitor would become administrator of the existing data",
-            "restore the whole backup, the rows of users included; or, if the first visitor is to have it, set the key: "
+            "restore the whole backup, the rows of users included; or, if the first visitor may become administrator, set the key: "
                 + "redis-cli SET \(ChatwootNames.onboardingKey) true")
     }
 
@@ -78,9 +80,9 @@ extension DatabaseState {
 }
 
 extension DatabaseState {
-    /// Why Chatwoot cannot use the database as it is, and what helps; `nil` where it can.
+    /// Why Chatwoot cannot use the database in its present state, and what to do; `nil` if it can.
     ///
-    /// `11_ct_00_setup_credentials` is named only where it has something to change that it may change.
+    /// `11_ct_00_setup_credentials` is named only if it has something to change and may change it.
     func refusalOfUse(_ attempt: String) -> DatabaseRefusal? {
         let setup = setup
         if let refusal = setup.refusals.first {

@@ -3,36 +3,39 @@ import StepKit
 
 /// Everything about Chatwoot's database that decides what the steps do with it, read by ``read(_:asksRedis:)``.
 ///
-/// Steps, plan, doctor and refusals judge this value and nothing else; see ``setup`` for what `11_ct_00_setup_credentials` has to
-/// do, and ``task`` for `11_ct_04_run_migrations`.
+/// Steps, plan, doctor and refusals judge only this value; see ``setup`` for
+/// `11_ct_00_setup_credentials`, and ``task`` for `11_ct_04_run_migrations`.
 struct DatabaseState: Sendable, Hashable {
     /// The database's name in the inventory.
     let database: String
     /// The name of Chatwoot's role in the inventory.
     let role: String
-    /// The database in which the administrator does what is not done inside Chatwoot's.
+    /// The database in which the administrator does everything outside Chatwoot's database.
     var adminDatabase = "postgres"
-    /// The extensions that the image wants; see ``Extensions``.
+    /// The extensions that the image uses; see ``Extensions``.
     var extensions = Extensions(image: nil)
     /// What the server shows the administrator.
     var server: ServerFacts
     /// Whether a password for the role has been generated or given yet.
     var hasPassword = true
-    /// The result of logging in as Chatwoot does.
+    /// The result of logging in like Chatwoot.
     var login = Login.untried
     /// The contents of the database; `nil` if there is none, or if neither login can read them.
     var contents: DatabaseContents?
-    /// What the server's files and template1 have of the extensions, for a database that is to be created.
+    /// The extensions in the server's files and in template1, for a database that has to be
+    /// created.
     var template: [ExtensionState] = []
-    /// `search_path` as Chatwoot's session has it; `nil` where it does not log in.
+    /// The `search_path` of Chatwoot's session; `nil` if it cannot log in.
     var sessionPath: String?
     /// The rows of `schema_migrations`, and the highest version among them.
     var migrations = Migrations(count: 0, newest: "")
-    /// Whether Redis holds the onboarding key.
+    /// Whether Redis has the onboarding key.
     var isOnboarding = false
-    /// The database that this run's reset has set aside; `nil` where there is none, or no reset is asked for.
+    /// The database that this run's reset has renamed; `nil` if there is none, or no reset was
+    /// requested.
     var aside: DatabaseFacts?
-    /// The sessions on the database, which are not read with what it holds: they change from second to second.
+    /// The sessions on the database, which are not read together with its contents: they change
+    /// constantly.
     var sessions: [DatabaseSession] = []
     /// The sessions of Chatwoot's role on other databases, read with those on its own.
     var otherSessions: [DatabaseSession] = []
@@ -56,7 +59,7 @@ struct DatabaseState: Sendable, Hashable {
             let remedy: String
         }
 
-        /// PostgreSQL asks for the password first: what it refuses later, it refuses a role whose password is right.
+        /// PostgreSQL checks the password first: a later refusal means that the password is right.
         var isWrongPassword: Bool {
             if case .refused(let refused) = self { refused.sqlState == "28P01" } else { false }
         }
@@ -64,7 +67,7 @@ struct DatabaseState: Sendable, Hashable {
 }
 
 extension DatabaseState {
-    /// The server as a reset leaves it to the steps after it, without the database.
+    /// The server after a reset, without the database.
     var afterReset: DatabaseState {
         var state = self
         state.server.database = nil
@@ -76,14 +79,14 @@ extension DatabaseState {
         return state
     }
 
-    /// The two tables that Rails keeps for itself; rows in any other one are data.
+    /// Rails' own two tables; rows in any other table are data.
     static let railsTables: Set = ["schema_migrations", "ar_internal_metadata"]
 
-    /// The schemas in which Chatwoot looks for what it names, in order; new tables come into the first.
+    /// The schemas in Chatwoot's search path, in order; new tables are created in the first.
     var path: [String] {
         let text = sessionPath ?? server.searchPath ?? #""$user", public"#
         let names = text.matches(of: /"((?:[^"]|"")*)"|([^,\s"]+)/).map { match in
-            // Without quotes PostgreSQL takes capitals for small letters.
+            // Without quotes PostgreSQL folds names to lower case.
             let name = match.1.map { String($0).replacing("\"\"", with: "\"") } ?? match.2?.lowercased() ?? ""
             return name == "$user" ? role : name
         }
@@ -91,7 +94,7 @@ extension DatabaseState {
         return names.filter { name in contents.schemas.contains { $0.name == name } }
     }
 
-    /// The table that Chatwoot would find under this name.
+    /// The table that Chatwoot finds under this name.
     func table(_ name: String) -> RelationFacts? {
         let found = (contents?.relations ?? []).filter {
             $0.object.name == name && [.table, .partitionedTable].contains($0.kind)
@@ -99,7 +102,7 @@ extension DatabaseState {
         return path.lazy.compactMap { schema in found.first { $0.object.schema == schema } }.first
     }
 
-    /// The tables in the schemas where Chatwoot looks.
+    /// The tables in the schemas of Chatwoot's search path.
     var tables: [RelationFacts] {
         let path = Set(path)
         return (contents?.relations ?? []).filter {
@@ -107,7 +110,8 @@ extension DatabaseState {
         }
     }
 
-    /// What contains rows, or may contain rows that the readers cannot see; without the tables of Rails.
+    /// The tables that contain rows, or may contain rows that the readers cannot see, without
+    /// Rails' own.
     var data: [RelationFacts] {
         (contents?.relations ?? []).filter {
             $0.keepsRows && $0.rows != .none && !Self.railsTables.contains($0.object.name)
@@ -117,24 +121,26 @@ extension DatabaseState {
     /// Whether the database contains any data, in any schema.
     var hasData: Bool { !data.isEmpty || contents?.hasLargeObjects == true }
 
-    /// Whether Rails would take the schema for loaded: it writes `ar_internal_metadata` after the last table.
+    /// Whether Rails considers the schema loaded: it writes `ar_internal_metadata` after the last
+    /// table.
     var isLoaded: Bool { table("ar_internal_metadata") != nil }
 
     /// Whether there are users; assumed if they cannot be read.
     var hasUsers: Bool { (table("users")?.rows ?? .none) != .none }
 
-    /// Whether there are settings, which the seed makes and the task's migration run too.
+    /// Whether there are settings, which the seed creates, and the task's migrations too.
     var hasSettings: Bool { (table("installation_configs")?.rows ?? .none) != .none }
 
-    /// The migrations in words.
+    /// The migrations as text.
     var words: String {
         "\(migrations.count) migrations, newest \(migrations.newest.isEmpty ? "none" : migrations.newest)"
     }
 
-    /// The figures that a migration changes and that running pods do not.
+    /// The figures that a migration changes but running pods do not.
     var figures: String { "\(tables.count) tables, \(words)" }
 
-    /// The tables with rows, those with most first: `conversations 500, users 3, extra.notes with rows that kb_admin may not read`.
+    /// The tables with rows, those with the most first:
+    /// `conversations 500, users 3, extra.notes with rows that kb_admin may not read`.
     var dataWords: String {
         func count(_ table: RelationFacts) -> Int {
             if case .some(let counted?) = table.rows { counted } else { RelationFacts.countLimit }
@@ -153,10 +159,10 @@ extension DatabaseState {
         return contents?.hasLargeObjects == true ? shown + (shown.isEmpty ? "" : ", ") + "large objects" : shown
     }
 
-    /// What a complete database of an image is known to hold, for images whose sources were read.
+    /// The figures of a complete database, for images whose sources were read.
     static let known = ["v3.12.0": Migrations(count: 42, newest: "20240516003531")]
 
-    /// Whether the database holds exactly what is known of this image.
+    /// Whether the database matches the known figures of this image.
     func isKnownToBeComplete(for image: ImageReference) -> Bool {
         guard hasSettings, let tag = image.tag, let known = Self.known[tag] else { return false }
         return migrations == known

@@ -3,9 +3,9 @@ import Foundation
 import Kubernetes
 import StepKit
 
-/// How Chatwoot's namespace, its pods' logs, its page and the nodes' firewalls look now.
+/// The present state of Chatwoot's namespace, its pods' logs, its page and the nodes' firewalls.
 ///
-/// No Secret is read. What cannot be had is left out, with the reason in its place.
+/// No Secret is read. What cannot be read is replaced by the reason.
 @Sendable func gatherEvidence(_ site: SiteReader) async -> [Evidence] {
     async let pages = pagesEvidence(site)
     async let firewalls = firewallEvidence(site)
@@ -40,7 +40,7 @@ private func jsonEvidence(_ name: String, of objects: [JSONValue]) -> Evidence {
     }
 }
 
-/// One line an event, oldest first.
+/// One line per event, oldest first.
 private func events(_ objects: [JSONValue]) -> String {
     objects.filter { $0["kind"]?.string == "Event" }.map { event in
         let about = "\(event["involvedObject", "kind"]?.string ?? "")/\(event["involvedObject", "name"]?.string ?? "")"
@@ -76,7 +76,7 @@ private func logs(of objects: [JSONValue], on site: SiteReader) async -> [Eviden
     return found
 }
 
-/// What each node gets through the Service and through its ingress, word for word.
+/// The answers that each node gets through the Service and through its ingress, verbatim.
 private func pagesEvidence(_ site: SiteReader) async -> Evidence {
     do {
         let path = try await RequestPath(site)

@@ -2,20 +2,21 @@ import ClientKit
 import Foundation
 import Yams
 
-/// How Chatwoot would misread a password that works everywhere else.
+/// How Chatwoot misreads a password that works everywhere else.
 struct PasswordMisreading: Sendable, Hashable {
-    /// What about the password Chatwoot reads otherwise, naming the character but never the value.
+    /// What Chatwoot misreads, naming the character but never the value.
     let reason: String
     /// What the operator should do.
     let remedy: String
 }
 
-/// Which given passwords Chatwoot v3.12.0 misreads, because it pastes them into YAML.
+/// The passwords that Chatwoot v3.12.0 misreads, because it pastes them into YAML.
 ///
-/// Chatwoot reads its YAML with the same library as this code does, so the library itself is asked what it would make
-/// of a password; the tables here only name the character at fault.
+/// Chatwoot reads its YAML with the same library as this code, so the library itself shows how it
+/// reads a password; the tables here only name the character at fault.
 enum ChatwootPasswordRules {
-    /// How `config/database.yml`, where it stands between double quotes, would misread `password`; nil if it does not.
+    /// How `config/database.yml`, where `password` is in double quotes, misreads it; nil if it does
+    /// not.
     static func misreadingAsDatabasePassword(_ password: Secret) -> PasswordMisreading? {
         let value = password.reveal()
         if value.isEmpty {
@@ -35,7 +36,7 @@ enum ChatwootPasswordRules {
         return misreading(culprit, of: "database")
     }
 
-    /// How `config/cable.yml`, where it stands without quotes, would misread `password`; nil if it does not.
+    /// How `config/cable.yml`, where `password` is unquoted, misreads it; nil if it does not.
     static func misreadingAsRedisPassword(_ password: Secret) -> PasswordMisreading? {
         reasonAgainstPlain(password.reveal()).map { misreading($0, of: "Redis") }
     }
@@ -47,7 +48,7 @@ enum ChatwootPasswordRules {
         if first == " " || last == " " {
             return "begins or ends with a space, which is dropped"
         }
-        // Ruby makes a symbol of what begins with a colon, and the old scripts saw a leading ~ go lost.
+        // Ruby reads a leading colon as a symbol, and the old scripts lost a leading ~.
         if first == ":" || first == "~" {
             return "begins with \(first)"
         }
@@ -68,7 +69,8 @@ enum ChatwootPasswordRules {
         return value.hasSuffix(":") ? "ends with a colon" : "contains \(nameOfUnusual(in: value))"
     }
 
-    /// Numbers and dates that Ruby sees where the library alone does not: commas within digits, one-digit months.
+    /// Numbers and dates that Ruby recognises but the library alone does not: commas within digits,
+    /// one-digit months.
     private static func isNumberForRuby(_ value: String) -> Bool {
         value.wholeMatch(of: /[-+]?[0-9][0-9_,:]*(\.[0-9_,]*)?([eE][-+]?[0-9]+)?/) != nil
             || value.wholeMatch(of: /[-+]?0[xb][0-9a-fA-F_,]+/) != nil
@@ -83,7 +85,7 @@ enum ChatwootPasswordRules {
         return "the character U+" + String(format: "%04X", scalar.value)
     }
 
-    /// What the library makes of one `password:` line; nil when it refuses it or finds no plain value.
+    /// How the library reads a `password:` line; nil if it rejects it or finds no plain value.
     private static func scalar(from yaml: String) -> Node.Scalar? {
         do {
             return try compose(yaml: yaml)?.mapping?["password"]?.scalar

@@ -19,7 +19,8 @@ extension Rule<ChatwootSettings.ReplicaCount> {
 }
 
 extension Rule<String> {
-    /// An identifier that also survives Chatwoot's own database.yml, where it stands between double quotes.
+    /// An identifier that is also safe in Chatwoot's own database.yml, where it is in double
+    /// quotes.
     static var chatwootIdentifier: Rule {
         .string(placeholder: "") { (text) throws(Mistake) in
             let text = try identifier.read(.string(text))

@@ -35,7 +35,7 @@ extension ChatwootSettings {
         }
     }
 
-    /// Reports what Chatwoot's client cannot do with Sentinels.
+    /// Reports settings that Chatwoot's client does not support with Sentinels.
     private func checkSentinel(of redis: StepKit.Inventory.RedisService, _ session: ReadingSession) {
         guard let sentinel = redis.sentinel, sentinel.isForPods, !sentinel.addresses.isEmpty,
             session.areSound("redis", "redis.sentinel")
@@ -44,12 +44,12 @@ extension ChatwootSettings {
             session.report(
                 "redis.tls",
                 "cannot be combined with Sentinels: Chatwoot does not use TLS for them or their master. Set redis.sentinel.pods to "
-                    + "false, so that the pods use redis.host alone, or leave redis.sentinel out")
+                    + "false, so that the pods use only redis.host, or remove redis.sentinel")
         }
         for (index, address) in sentinel.addresses.enumerated() where address.host.contains(":") {
             session.report(
                 "redis.sentinel.hosts[\(index)]",
-                "must not be an address of IPv6, which Chatwoot cuts at its first colon in REDIS_SENTINELS: give a name "
+                "must not be an IPv6 address, which Chatwoot cuts at its first colon in REDIS_SENTINELS: give a name "
                     + "of the host")
         }
     }

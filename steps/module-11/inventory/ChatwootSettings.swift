@@ -1,11 +1,11 @@
 import StepKit
 
 extension Inventory {
-    /// What of Chatwoot runs, and how.
+    /// The settings of Chatwoot.
     var chatwoot: ChatwootSettings { section() }
 }
 
-/// Module 11's section of the inventory: what of Chatwoot runs, and how.
+/// Module 11's section of the inventory.
 struct ChatwootSettings: InventorySection {
     static let key = "chatwoot"
     static let importedKeys = [
@@ -13,15 +13,15 @@ struct ChatwootSettings: InventorySection {
         ImportedKey("chatwoot.domain", hint: "the public host name"),
     ]
 
-    /// The namespace of everything that is made.
+    /// The namespace of everything that the module creates.
     let namespace: String
     /// The image of web pods, workers and migrations.
     let image: ImageReference
-    /// The host name people see in the browser.
+    /// The host name that people see in the browser.
     let domain: String
-    /// How many pods run.
+    /// The numbers of pods.
     let replicas: Replicas
-    /// What each pod asks for and may use.
+    /// The resources of each pod.
     let resources: Resources
     /// The database, on the PostgreSQL service.
     let database: String
@@ -29,9 +29,9 @@ struct ChatwootSettings: InventorySection {
     let databaseUser: String
     /// The class of the Ingress.
     let ingressClass: String
-    /// What the installation calls itself.
+    /// The installation's name in the user interface.
     let installationName: String
-    /// Further variables for the ConfigMap; none that the steps set, and no secrets.
+    /// Additional variables for the ConfigMap; none that the steps set, and no secrets.
     let environment: [String: String]
     /// How migration Jobs are kept.
     let migration: Migration
@@ -52,11 +52,11 @@ struct ChatwootSettings: InventorySection {
 }
 
 extension ChatwootSettings {
-    /// How many pods run.
+    /// The numbers of pods.
     struct Replicas: Sendable, Hashable {
-        /// Pods that answer requests.
+        /// Pods that serve requests.
         let web: ReplicaCount
-        /// Pods that work in the background.
+        /// Pods that process background jobs.
         let worker: ReplicaCount
 
         init(_ reader: ObjectReader) {
@@ -65,24 +65,24 @@ extension ChatwootSettings {
         }
     }
 
-    /// How many pods a Deployment has, or that somebody else decides that.
+    /// The number of pods of a Deployment, or that it is left to others.
     enum ReplicaCount: Sendable, Hashable {
         /// This many.
         case exactly(Int)
         /// The number is set by hand or by an autoscaler.
         case leave
 
-        /// The number that a manifest sends; `nil` for a count that is left alone.
+        /// The number for the manifest; `nil` if it is left to others.
         var number: Int? {
             if case .exactly(let number) = self { number } else { nil }
         }
     }
 
-    /// What each pod asks for and may use.
+    /// The resources of each pod.
     struct Resources: Sendable, Hashable {
-        /// What the scheduler sets aside.
+        /// What the scheduler reserves.
         let requests: Amounts
-        /// What the pod may not exceed.
+        /// What the pod must not exceed.
         let limits: Amounts
 
         init(_ reader: ObjectReader) {
@@ -106,7 +106,7 @@ extension ChatwootSettings {
 
     /// How migration Jobs are kept.
     struct Migration: Sendable, Hashable {
-        /// How long a finished Job and its log stay.
+        /// How long a finished Job and its log are kept.
         let timeToLive: Duration
 
         init(_ reader: ObjectReader) {

@@ -1,6 +1,6 @@
 import StepKit
 
-/// Which variables `chatwoot.environment` must not set, and why.
+/// The variables that `chatwoot.environment` must not set, and why.
 enum ReservedVariables {
     private static let setBySteps: Set<String> = [
         "ACTIVE_STORAGE_SERVICE", "FRONTEND_URL", "INSTALLATION_ENV", "PGSSLMODE", "PGSSLROOTCERT",
@@ -25,7 +25,7 @@ enum ReservedVariables {
         "REDIS_HOST": "REDIS_URL", "REDIS_PORT": "REDIS_URL",
     ]
 
-    /// What is wrong with setting `name` to `value` in the ConfigMap, or nil when it may be set.
+    /// What is wrong with setting `name` to `value` in the ConfigMap; nil if it may be set.
     static func objection(to name: String, value: String) -> String? {
         if let objection = objectionToAny(name) {
             return objection
@@ -34,13 +34,13 @@ enum ReservedVariables {
             return "counts as switched on for Chatwoot as soon as it exists, whatever its value; remove it"
         }
         if name.contains(/(?i)(PASSWORD|PASSWD|SECRET|TOKEN|PRIVATE_KEY|API_KEY|ACCESS_KEY)/) {
-            return "looks like a secret, and everything here ends in a ConfigMap; "
+            return "looks like a secret, and everything here is written to a ConfigMap; "
                 + "put it into \(CredentialsFile.chatwootExtra.name) in the credentials folder"
         }
         return nil
     }
 
-    /// What is wrong with setting `name` at all, be it as a secret; nil when it may be set.
+    /// What is wrong with setting `name` at all, even as a secret; nil if it may be set.
     static func objectionToAny(_ name: String) -> String? {
         if setBySteps.contains(name) {
             return "is set by the steps, from the inventory's other keys; remove it"

@@ -2,7 +2,7 @@ import ClientKit
 import StepKit
 
 extension LogSymptom {
-    /// Extensions, and rights in the database.
+    /// Extensions, and privileges in the database.
     static let extensions = [
         LogSymptom(.extensionNotInstalled, [Pattern(["PG::UndefinedFile", "PG::FeatureNotSupported"], .anExtension)]) {
             _, site in
@@ -121,7 +121,8 @@ extension LogSymptom {
         },
     ]
 
-    /// The migration's own verdict on the database, so that no remedy names a step that finds nothing to do.
+    /// The cause according to the migration step, so that no remedy names a step that would find
+    /// nothing to do.
     @Sendable private static func behind(_ place: Place, _ site: SiteReader) async throws -> Cause {
         let name = site.inventory.chatwoot.database
         let remedy =

@@ -3,7 +3,7 @@ import Redis
 import StepKit
 
 extension LogSymptom {
-    /// PostgreSQL itself, and the way to it.
+    /// PostgreSQL itself, and the connection to it.
     static let databaseServer = [
         LogSymptom(.databaseFull, [Pattern(["PG::DiskFull", "PG::OutOfMemory"])]) { _, site in
             Cause(
@@ -53,12 +53,12 @@ extension LogSymptom {
         ) { _, site in try await databaseLogin(site) },
     ]
 
-    /// PostgreSQL is asked the same way; what it answers counts, not what Rails makes of it.
+    /// Logs in to PostgreSQL the same way: its answer counts, not Rails' message.
     private static func databaseLogin(_ site: SiteReader) async throws -> Cause {
         if let refused = try await site.refusedUse() { return refused }
         if let closed = try await site.closedWay(to: "PostgreSQL") { return closed }
         return Cause(
-            "PostgreSQL refused or cut the pods' connection, but accepts \(site.inventory.chatwoot.databaseUser) from "
+            "PostgreSQL refused or closed the pods' connection, but accepts \(site.inventory.chatwoot.databaseUser) from "
                 + "the runner with the password of Secret \(ChatwootNames.secret)",
             remedy:
                 site.remedy(
@@ -69,13 +69,14 @@ extension LogSymptom {
 
     private static let redisAnswers: Set = ["Redis::CommandError", "RedisClient::CommandError"]
 
-    /// Redis, and the way to it.
+    /// Redis, and the connection to it.
     static let redisServer = [
         LogSymptom(
             .redisLogin,
             [
                 Pattern(redisAnswers, .redisCode(["WRONGPASS", "NOAUTH", "NOPERM", "DENIED"])),
-                // Without a code of their own: no password is set, or one of a Redis before 6 is wrong.
+                // Errors without their own code: no password is set, or the password of a Redis
+                // before 6 is wrong.
                 Pattern(redisAnswers, .oneOf(["ERR AUTH", "ERR Client sent AUTH", "ERR invalid password"])),
                 Pattern(["RedisClient::AuthenticationError", "RedisClient::PermissionError", "Redis::PermissionError"]),
             ]
@@ -169,7 +170,7 @@ extension LogSymptom {
         },
     ]
 
-    /// Why Redis does not answer the runner either; `nil` where it does.
+    /// Why Redis does not respond to the runner either; `nil` if it does.
     private static func refusedByRedis(_ site: SiteReader) async throws -> Cause? {
         do {
             try await site.redis().ping()
@@ -200,7 +201,7 @@ extension LogSymptom {
         },
         LogSymptom(.wrongPlatform, [Pattern(["Errno::ENOEXEC"])]) { _, site in
             Cause(
-                "the image \(site.inventory.chatwoot.image) is for another kind of processor than the pod's node",
+                "the image \(site.inventory.chatwoot.image) is for another CPU architecture than the pod's node",
                 remedy: "name an image in \(site.inventory.path) that is built for the nodes: "
                     + "kubectl get nodes -L kubernetes.io/arch"
             )

@@ -5,10 +5,10 @@ extension LogSymptom {
         "PG::ConnectionBad", "Redis::CannotConnectError", "RedisClient::CannotConnectError",
     ]
 
-    /// The way to PostgreSQL and Redis: names and TLS.
+    /// The connections to PostgreSQL and Redis: host names and TLS.
     ///
-    /// Their clients have one class for whatever keeps them from connecting; what libpq, libc and
-    /// OpenSSL say comes untranslated from the image.
+    /// Their clients have one class for all connection failures; the messages of libpq, libc and
+    /// OpenSSL are not translated in the image.
     static let way = [
         LogSymptom(
             .nameUnknown,

@@ -3,71 +3,72 @@ import StepKit
 
 /// What an exception in the log of Chatwoot's pods shows, and its cause: a row of ``table``.
 ///
-/// Several exceptions name a symptom and hide the cause; for those the row looks where they point.
+/// Several exceptions name a symptom and hide the cause; for those, the row checks what they point
+/// to.
 struct LogSymptom: Sendable {
     /// Names the row.
     let id: ID
-    /// The exceptions that show it.
+    /// The exceptions that indicate it.
     let exceptions: [Pattern]
-    /// The cause, found out by looking where that is needed.
+    /// Determines the cause, by checking the platform if necessary.
     let cause: @Sendable (Place, SiteReader) async throws -> Cause
 
-    /// A symptom.
+    /// The kind of symptom.
     enum ID: String, CaseIterable, Sendable {
         /// The server has no files of an extension that a migration creates.
         case extensionNotInstalled
         /// A migration creates an extension that only the admin may create.
         case extensionDenied
-        /// A type, function or operator class that comes with an extension is not there.
+        /// A type, function or operator class of an extension is missing.
         case extensionMissing
-        /// Chatwoot's role lacks a right.
+        /// Chatwoot's role lacks a privilege.
         case rightMissing
-        /// None of the schemas in the role's search_path is there.
+        /// None of the schemas in the role's search_path exists.
         case schemaUnset
-        /// A table or column that a migration makes is not there.
+        /// A table or column that a migration creates is missing.
         case schemaBehind
-        /// A migration makes what is there already.
+        /// A migration creates what already exists.
         case schemaAhead
-        /// A statement took longer than it may, or waited for a lock.
+        /// A statement exceeded its time limit, or waited for a lock.
         case statementTimeout
         /// Two transactions or migrations block each other.
         case concurrentMigration
         /// PostgreSQL's disk or memory is full.
         case databaseFull
-        /// The server that the pods reach only reads.
+        /// The server that the pods reach is read-only.
         case databaseReadOnly
-        /// A pooler gives each transaction another session.
+        /// A pooler may use another session for each transaction.
         case transactionPool
         /// The pool of one process has fewer connections than it has threads.
         case poolTooSmall
-        /// PostgreSQL refuses the login, is not reached, or cut the connection: one class for all of it, and Rails reports
-        /// some of it as a missing database.
+        /// PostgreSQL refuses the login, cannot be reached, or closed the connection: all of these
+        /// have one class, and Rails reports some of them as a missing database.
         case databaseLogin
         /// Redis refuses the user, the password or the command.
         case redisLogin
-        /// The Redis that the pods reach only reads.
+        /// The Redis that the pods reach is read-only.
         case redisReadOnly
-        /// The image's Redis client cannot ask Sentinels.
+        /// The image's Redis client cannot query Sentinels.
         case redisSentinels
         /// The Redis that the pods reach belongs to a Redis Cluster.
         case redisCluster
-        /// Redis has fewer replicas than it needs for writing.
+        /// Redis has fewer replicas than it requires for writes.
         case redisReplicas
-        /// Redis is out of memory, or refuses writes since it cannot write its snapshot.
+        /// Redis is out of memory, or refuses writes because it cannot write its snapshot.
         case redisFull
-        /// Redis is not reached, or is not ready.
+        /// Redis cannot be reached, or is not ready.
         case redisUnreachable
         /// A host's name has no address in the pods.
         case nameUnknown
-        /// TLS is not agreed on.
+        /// The TLS handshake fails.
         case tls
         /// The process needs more memory than its limit.
         case memory
-        /// A folder of the container cannot be written to, or its disk is full.
+        /// A folder in the container is not writable, or its disk is full.
         case containerDisk
-        /// The process may not read or write a file of the container.
+        /// The process may not read or write a file in the container.
         case containerRights
-        /// The image is for another kind of processor.
+        /// The image is for another CPU architecture.
         case wrongPlatform
         /// The image lacks a library that its own code loads.
         case imageIncomplete
@@ -75,7 +76,7 @@ struct LogSymptom: Sendable {
         case valueBreaksFile
     }
 
-    /// Whose log it is: a step is never the remedy for its own failure.
+    /// The place that the log is from: a step is never the remedy for its own failure.
     enum Place: Sendable {
         /// The Job that migrates the database.
         case migration
@@ -83,7 +84,8 @@ struct LogSymptom: Sendable {
         case pods
     }
 
-    /// Classes of exceptions, and what the server's message names if the class alone is not specific enough.
+    /// Exception classes, and what the message must mention if the class alone is not specific
+    /// enough.
     struct Pattern: Sendable {
         let classes: Set<String>
         let mention: Mention
@@ -98,7 +100,8 @@ struct LogSymptom: Sendable {
         }
     }
 
-    /// What a server's words name: objects, files and error codes, which are the same in every language.
+    /// What a server's message mentions: objects, files and error codes, which are the same in
+    /// every language.
     enum Mention: Sendable {
         case anything
         /// A file `NAME.control`, or an extension.
@@ -118,7 +121,8 @@ struct LogSymptom: Sendable {
         }
     }
 
-    /// The row of the exception that ended the program, by its innermost known cause; `nil` where none is known.
+    /// The row for the exception that ended the program, by its innermost known cause; `nil` if
+    /// none is known.
     init?(_ log: some Sequence<String>) {
         let found = RubyLog(log).lastRaised.lazy.compactMap { exception in
             Self.table.first { row in row.exceptions.contains { $0.matches(exception) } }
@@ -136,7 +140,7 @@ struct LogSymptom: Sendable {
         self.cause = cause
     }
 
-    /// All rows, the most specific first: of those that an exception matches, the first counts.
+    /// All rows, the most specific first: the first one that an exception matches counts.
     static let table = extensions + schema + way + databaseServer + redisServer + container
 }
 

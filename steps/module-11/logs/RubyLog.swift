@@ -1,17 +1,18 @@
 import Foundation
 
-/// An exception as a Ruby program's log names it.
+/// An exception in a Ruby program's log.
 struct RubyException: Sendable, Hashable {
     /// Its class: `PG::UndefinedTable`.
     let name: String
-    /// Its words, from the line that names it.
+    /// Its message, from the line that names it.
     let message: String
 }
 
-/// The exceptions of a Ruby program's log: traces of several lines with `Caused by:`, Rails' and Sidekiq's lines, JSON lines, and
-/// any of them coloured.
+/// The exceptions in a Ruby program's log: traces of several lines with `Caused by:`, lines of
+/// Rails and Sidekiq, and JSON lines, coloured or not.
 struct RubyLog: Sendable, Hashable {
-    /// The last exception that was raised, which is what ended a program that ended: its innermost cause first.
+    /// The last exception that was raised, which ended the program if it has ended; its innermost
+    /// cause first.
     let lastRaised: [RubyException]
 
     init(_ lines: some Sequence<String>) {
@@ -24,7 +25,7 @@ struct RubyLog: Sendable, Hashable {
             }
             let named = Self.exceptions(in: line)
             guard !named.isEmpty else {
-                // A cause follows its heading at once; rake leaves no line between them.
+                // A cause follows its heading immediately, without an empty line.
                 if !line.isEmpty { isCause = false }
                 continue
             }
@@ -40,7 +41,8 @@ struct RubyLog: Sendable, Hashable {
 
     private static let causeHeadings = ["Caused by:", "Causes:", "Cause:"]
 
-    /// A line without colour codes and blanks at its ends; one that is a JSON object, as the lines its values make.
+    /// A line without colour codes and surrounding spaces; for a JSON object, the lines in its
+    /// values.
     private static func plainLines(_ raw: String) -> [String] {
         let line = raw.replacing(/\u{1B}\[[0-9;]*[A-Za-z]/, with: "").trimmingCharacters(in: .whitespaces)
         guard line.hasPrefix("{") else { return [line] }
@@ -48,12 +50,12 @@ struct RubyLog: Sendable, Hashable {
             let value = try JSONSerialization.jsonObject(with: Data(line.utf8))
             return (value as? [String: Any]).map(lines) ?? [line]
         } catch {
-            // A line may begin with a brace and be no JSON: then it is text like any other.
+            // A line may begin with a brace without being JSON: then it is plain text.
             return [line]
         }
     }
 
-    /// An exception that the object names by class and words, else what its message says.
+    /// The exception that the object names by class and message, or else the text of its message.
     private static func lines(of object: [String: Any]) -> [String] {
         for key in ["exception", "error", "err"] {
             if let pair = object[key] as? [String], pair.count >= 2 { return ["\(pair[0]): \(pair[1])"] }
@@ -70,8 +72,8 @@ struct RubyLog: Sendable, Hashable {
     }
 
     private static var className: Regex<Substring> { #/(?:[A-Z]\w*::)*[A-Z]\w*/# }
-    /// What loggers put before the words: `F, [2026-11-25T09:00:00.1 #1] FATAL -- : [id] `, Sidekiq's `… pid=1 tid=x WARN: `,
-    /// Puma's `! Unable to load application: `.
+    /// The prefixes of loggers: `F, [2026-11-25T09:00:00.1 #1] FATAL -- : [id] `, Sidekiq's
+    /// `… pid=1 tid=x WARN: `, Puma's `! Unable to load application: `.
     private static var prefix: Regex<Substring> {
         #/(?:[A-Z], \[[^\]]*\]\s+[A-Z]+ -- [^:]*: )?(?:\S+ pid=\d+ tid=\S+(?: \w+=\S+)* )?(?:(?:WARN|ERROR|FATAL): )?(?:\[[^\]]*\] ?)*(?:! )?(?:Unable to load application: )?/#
     }
@@ -79,17 +81,18 @@ struct RubyLog: Sendable, Hashable {
     private static var leading: Regex<(Substring, Substring, Substring)> {
         #/(?:#<)?((?:[A-Z]\w*::)*[A-Z]\w*)(?::(?: |$)| \(|$)(.*)/#
     }
-    /// Ruby's own last words: `file.rb:7:in 'connect': words (Class)`.
+    /// Ruby's own message about an uncaught exception: `file.rb:7:in 'connect': words (Class)`.
     private static var uncaught: Regex<(Substring, Substring, Substring)> {
         #/\S+:\d+:in [`'].*?': (.*?) \(((?:[A-Z]\w*::)*[A-Z]\w*)\)/#
     }
 
-    /// The container runtime's last words, where the kernel cannot run the program: Ruby did not start.
+    /// The container runtime's message if the kernel cannot run the program: Ruby did not start.
     private static var notExecutable: Regex<Substring> {
         #/(?:\S+ )?exec (?:\S+|user process caused): exec format error/#
     }
 
-    /// The exceptions that a line names, the outer before the one it wraps: `ActiveRecord::StatementInvalid: PG::UndefinedTable: …`.
+    /// The exceptions that a line names, the outer before the inner one:
+    /// `ActiveRecord::StatementInvalid: PG::UndefinedTable: …`.
     private static func exceptions(in line: String) -> [RubyException] {
         if line.wholeMatch(of: notExecutable) != nil {
             return [RubyException(name: "Errno::ENOEXEC", message: line)]
@@ -106,7 +109,7 @@ struct RubyLog: Sendable, Hashable {
         return [RubyException(name: String(match.1), message: String(match.2))] + wrapped(match.2)
     }
 
-    /// Whether a constant names an exception: by where PostgreSQL's and Redis' are, or by its ending.
+    /// Whether a constant names an exception: by PostgreSQL's and Redis' modules, or by its suffix.
     private static func isException(_ name: Substring) -> Bool {
         if ["PG::", "RedisClient::", "Errno::"].contains(where: name.hasPrefix) { return true }
         if name == "SystemExit" || name == "Interrupt" { return false }

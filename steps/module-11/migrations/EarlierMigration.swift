@@ -1,11 +1,12 @@
 import Kubernetes
 import StepKit
 
-/// The state of an earlier run's Job, according to the cluster: whether anything of it may still be working.
+/// The state of an earlier run's Job, according to the cluster: whether any part of it may still be
+/// working.
 enum EarlierMigration: Sendable, Hashable {
-    /// Nothing of it could still be working.
+    /// No part of it can still be working.
     case over
-    /// It has ended, and these pods of it are still terminating, for up to `grace` seconds.
+    /// It has ended, and these of its pods are still terminating, for up to `grace` seconds.
     case leaving([String], grace: Int)
     /// None of its containers has ever started.
     case notStarted
@@ -14,7 +15,8 @@ enum EarlierMigration: Sendable, Hashable {
     /// It may be running; the node of this pod does not report.
     case unseen(pod: String, node: String)
 
-    /// Judges a Job by its pods, those that outlived their Job included, and by the cluster's nodes.
+    /// Determines the state of a Job from its pods, including those that outlived it, and from the
+    /// cluster's nodes.
     ///
     /// `job` is `nil` for pods whose Job is gone.
     init(job: JSONValue?, pods: [JSONValue], nodes: [JSONValue]) {
@@ -56,7 +58,7 @@ extension JSONValue {
     /// Whether a Job has ended, or is only waiting for its pods to terminate: newer clusters show that as FailureTarget and SuccessCriteriaMet.
     fileprivate var isEndingJob: Bool { isFinishedJob || isTrue("FailureTarget") || isTrue("SuccessCriteriaMet") }
 
-    /// Whether a container of a pod has ever been started, as the pod's node said last.
+    /// Whether a container of a pod has ever been started, according to the node's last report.
     fileprivate var hasStarted: Bool {
         if self["status", "phase"]?.string != "Pending" { return true }
         let statuses = ["initContainerStatuses", "containerStatuses"].flatMap { self["status", $0]?.elements ?? [] }
@@ -67,10 +69,11 @@ extension JSONValue {
         }
     }
 
-    /// Whether a container of a pod could have been started by now: what a silent node said last need not hold.
+    /// Whether a container of a pod may have been started by now: the last report of a silent node
+    /// may be outdated.
     fileprivate var mayHaveStarted: Bool { self["spec", "nodeName"]?.string != nil }
 
-    /// The images of a pod template's containers, without those that were injected beside Chatwoot's.
+    /// The images of a pod template's containers, without injected ones.
     var images: [String] {
         (self["spec", "template", "spec", "containers"]?.elements ?? []).filter {
             ["web", "worker", "migrations"].contains($0["name"]?.string)
@@ -79,7 +82,7 @@ extension JSONValue {
 }
 
 extension [JSONValue] {
-    /// Whether the node called `name` reports that it is ready; one that is not known does not.
+    /// Whether the node `name` reports that it is ready; false for an unknown node.
     fileprivate func isReady(_ name: String?) -> Bool {
         let node = first { $0["metadata", "name"]?.string == name }
         return (node?["status", "conditions"]?.elements ?? []).contains {

@@ -3,14 +3,14 @@ import Kubernetes
 import Postgres
 import StepKit
 
-/// The migrations that earlier runs, or somebody by hand, have started: waited for until none of them is working.
+/// Migrations that were started by earlier runs or by hand; waits until none of them is working.
 struct EarlierMigrations {
     private let site: SiteWriter
     private var reader: SiteReader { site.reader }
     private var limits: Inventory.Limits { reader.inventory.limits }
     private var namespace: String { reader.inventory.chatwoot.namespace }
 
-    /// Whether their database is about to be set aside, so that their failures need no fix.
+    /// Whether their database is about to be renamed, so that their failures need no fix.
     private let isBeforeReset: Bool
 
     init(_ site: SiteWriter, isBeforeReset: Bool = false) {
@@ -18,22 +18,22 @@ struct EarlierMigrations {
         self.isBeforeReset = isBeforeReset
     }
 
-    /// One Job at one moment.
+    /// A Job at one moment.
     private struct Sight {
         let job: JSONValue?
         let state: EarlierMigration
     }
 
-    /// The Jobs of migrations that there are.
+    /// The existing migration Jobs.
     func jobs() async throws -> [JSONValue] {
         try await objects().filter { $0["kind"]?.string == "Job" && $0.isOfMigrations }
     }
 
-    /// Waits until none is working, in the cluster and in the database; returns the Jobs that it waited for and that still
-    /// exist, as they ended.
+    /// Waits until none is working, in the cluster or in the database; returns the finished Jobs
+    /// that it waited for and that still exist.
     ///
-    /// Only a Job none of whose containers ever started is removed. One that may be working without being visible is waited for,
-    /// and then left to a person.
+    /// Removes only Jobs none of whose containers ever started. If one may be working unseen, waits
+    /// for it, and then leaves it to the operator.
     func finish() async throws -> [JSONValue] {
         var ended: [JSONValue] = []
         for name in try await names() {
@@ -47,7 +47,7 @@ struct EarlierMigrations {
         try await reader.cluster.list(["jobs.batch", "pods", "nodes"], namespace: namespace)
     }
 
-    /// The names of Jobs that are not over, and of those that are gone and have left pods.
+    /// The names of Jobs that have not ended, and of deleted ones that have left pods.
     private func names() async throws -> [String] {
         let objects = try await objects()
         let names = objects.compactMap(\.migrationName)
@@ -68,7 +68,7 @@ struct EarlierMigrations {
         Self.sight(of: name, in: try await objects())
     }
 
-    /// Waits for one Job until it is over; the Job, where it is there still.
+    /// Waits until a Job has ended; returns the Job if it still exists.
     private func finish(_ name: String) async throws -> JSONValue? {
         while true {
             let sight = try await look(at: name)
@@ -94,9 +94,9 @@ struct EarlierMigrations {
         return true
     }
 
-    /// Waits for a Job that is running; if it fails, that is a warning, and the caller starts another one.
+    /// Waits for a running Job; its failure is only a warning, since the caller starts another one.
     private func watch(_ name: String) async throws {
-        reader.reporter.says("waiting for Job \(name), which an earlier run began")
+        reader.reporter.says("waiting for Job \(name), which an earlier run started")
         do {
             try await reader.wait(for: [.job(name)], within: limits.migration)
         } catch let error as any ExplainedError where error.kind == .failed {
@@ -109,24 +109,26 @@ struct EarlierMigrations {
         }
     }
 
-    /// Why a Job does not end, for the step that waits for it: a reset comes before the steps that would fix it.
+    /// Why a Job does not end, for the step that waits for it: a reset runs before the steps that
+    /// would fix it.
     func told(_ error: any ExplainedError, of name: String) -> any ExplainedError {
         guard isBeforeReset else { return error }
         return StepFailure(
-            "wait for Job \(name), which an earlier run began", host: error.host, cause: error.cause,
+            "wait for Job \(name), which an earlier run started", host: error.host, cause: error.cause,
             remedy: reader.remedy(
-                "remove it, since its database is about to be set aside: kubectl -n \(namespace) delete job "
+                "remove it, since its database is about to be renamed: kubectl -n \(namespace) delete job "
                     + "\(name); then \(.resume)"), kind: error.kind)
     }
 
-    /// Whether no container of the Job can start, so that a correction made since only helps a new one.
+    /// Whether no container of the Job can start, so that a fix made since only helps a new Job.
     private func isStuck(_ name: String) async throws -> Bool {
         let verdicts = try await reader.cluster.verdicts(on: [.job(name)], namespace: namespace)
         guard case .waiting(_, let trouble?) = verdicts.first else { return false }
         return trouble.isPermanent
     }
 
-    /// Removes a Job if still none of its containers has ever started, and unless it changes at that moment.
+    /// Removes a Job if still none of its containers has ever started, unless it changes at that
+    /// moment.
     private func remove(_ name: String) async throws {
         let sight = try await look(at: name)
         guard case .notStarted = sight.state, let job = sight.job else { return }
@@ -134,7 +136,7 @@ struct EarlierMigrations {
         do throws(KubernetesError) {
             try await site.cluster.deleteUnchanged(job: job)
         } catch {
-            // The caller reads it again.
+            // The caller will read it again.
             guard [.conflict, .notFound].contains(error.serverReason) else { throw error }
         }
     }
@@ -146,7 +148,7 @@ struct EarlierMigrations {
         let isGone = try await poll(within: limit, every: .seconds(1)) { left in
             guard case .leaving = try await look(at: name).state else { return true }
             reader.reporter.says(
-                "waiting for pod \(words) of Job \(name), which is terminating, to go", left: left)
+                "waiting for pod \(words) of Job \(name) to terminate", left: left)
             return false
         }
         guard isGone else {
@@ -154,17 +156,17 @@ struct EarlierMigrations {
                 "wait until Job \(name) of an earlier run is gone", host: reader.cluster.hostName,
                 cause:
                     "pod \(words) is still there after \(limit.components.seconds) s, and may take \(grace) s to terminate",
-                remedy:
-                    reader.remedy(
-                        "find out what keeps it: kubectl -n \(namespace) describe pod \(pods.first ?? ""); then \(.resume)"
-                    ))
+                remedy: reader.remedy(
+                    "find out what prevents it from terminating: "
+                        + "kubectl -n \(namespace) describe pod \(pods.first ?? ""); then \(.resume)"))
         }
     }
 
-    /// What a kubelet may take on top of a pod's own time, to end it and to say so.
+    /// The time that a kubelet may need in addition to a pod's grace period, to end the pod and
+    /// report it.
     private static let margin = Duration.seconds(30)
 
-    /// Throws where the database shows a migration at work that the cluster knows nothing of.
+    /// Throws if the database shows a running migration that is unknown to the cluster.
     private func requireNoSession() async throws {
         var state: DatabaseState?
         let isQuiet = try await poll(within: limits.rollout, every: .seconds(1)) { left in
@@ -189,14 +191,14 @@ struct EarlierMigrations {
 }
 
 extension JSONValue {
-    /// The Job that an object is or belongs to, where it is one of migrations.
+    /// The name of the migration Job that an object is or belongs to.
     fileprivate var migrationName: String? {
         guard isOfMigrations else { return nil }
         return self["kind"]?.string == "Job"
             ? self["metadata", "name"]?.string : self["metadata", "labels", "job-name"]?.string
     }
 
-    /// Whether a Job or a Pod is one of Chatwoot's migrations, those of the old scripts included.
+    /// Whether a Job or Pod is one of Chatwoot's migrations, including those of the old scripts.
     fileprivate var isOfMigrations: Bool {
         let metadata = self["metadata"]
         let name = self["kind"]?.string == "Job" ? metadata?["name"]?.string : metadata?["labels", "job-name"]?.string

@@ -2,7 +2,7 @@ import ClientKit
 import Postgres
 import StepKit
 
-/// The copy of the database that is made before existing data is migrated.
+/// The backup of the database that is made before existing data is migrated.
 struct MigrationBackup {
     private let site: SiteReader
     private let state: DatabaseState
@@ -27,11 +27,11 @@ struct MigrationBackup {
     /// The directory for it; throws if it cannot be made.
     func place() async throws -> String {
         let file = try await host().place(for: source(), title: title)
-        // A run's file has its name from the run, which no plan knows.
+        // The file's name contains the run's id, which a plan does not know.
         return "\(file.host):\(site.inventory.backup?.directory ?? "")"
     }
 
-    /// Makes it and notes how to restore it; `nil` if the operator asked for none, which is recorded.
+    /// Makes the backup and notes how to restore it; `nil` with --no-backup, which is recorded.
     func make(on writable: SiteWriter) async throws -> DumpFile? {
         guard !site.options.skipsBackup else {
             site.reporter.warns("database \"\(chatwoot.database)\" is migrated without a backup, as --no-backup asks")
@@ -70,7 +70,7 @@ struct MigrationBackup {
             kind: .badInput)
     }
 
-    /// The database as it is now, saved as its owner.
+    /// The present database, backed up as its owner.
     private func source() async throws -> DumpSource {
         guard let password = try await site.chatwootSecrets().databasePassword else {
             throw StepFailure(
@@ -86,7 +86,8 @@ struct MigrationBackup {
         guard let row = facts.first else { throw refusal }
         return DumpSource(
             database: chatwoot.database, user: chatwoot.databaseUser, password: password,
-            // Partitioned tables have no rows of their own, and what an extension made comes with it.
+            // Partitioned tables have no rows of their own, and an extension's objects come with
+            // it.
             tables: (state.contents?.relations ?? []).filter { $0.kind == .table }.map {
                 DumpSource.Table(schema: $0.object.schema, name: $0.object.name)
             },
@@ -95,7 +96,8 @@ struct MigrationBackup {
 }
 
 extension DatabaseState {
-    /// Why Chatwoot's role could not save all of the database; what is given to it before that does not count.
+    /// Why Chatwoot's role could not back up the whole database, apart from objects that will be
+    /// transferred to it before that.
     func refusalOfSaving(_ attempt: String) -> DatabaseRefusal? {
         let coming = Set(foreignObjects)
         let hidden = (contents?.relations ?? []).filter {

@@ -1,11 +1,12 @@
 import Postgres
 
-/// How to recognise a migration's session.
+/// Recognises a migration's session.
 enum MigrationSessions {
     /// The application_name of the Jobs' sessions; see ``MigrationJob``.
     static let applicationName = "chatwoot-migrations-"
 
-    /// The key of the advisory lock that Rails' migrations take: a number of its own times the CRC-32 of the database's name.
+    /// The key of the advisory lock that Rails' migrations take: a constant times the CRC-32 of the
+    /// database's name.
     static func migrationLock(of database: String) -> Int64 {
         2_053_462_845 * Int64(crc32(Array(database.utf8)))
     }
@@ -18,11 +19,12 @@ enum MigrationSessions {
 }
 
 extension DatabaseState {
-    /// The sessions that are a migration's: by the name that the Jobs give themselves, by the lock that Rails holds, or because
-    /// Chatwoot's role changes tables there now.
+    /// The sessions of migrations: by the application_name of the Jobs, by Rails' lock, or because
+    /// Chatwoot's role is changing tables.
     ///
-    /// The last is how `db:chatwoot_prepare`, started by hand, shows while it loads the schema, which Rails does without a lock
-    /// and in one short transaction a table. Serving pods never alter a table.
+    /// The last one recognises a `db:chatwoot_prepare` that was started by hand while it loads the
+    /// schema, which Rails does without a lock and in one short transaction per table. Serving pods
+    /// never alter a table.
     var migrationSessions: [DatabaseSession] {
         sessions.filter { session in
             session.application.hasPrefix(MigrationSessions.applicationName) || holdsMigrationLock(session)

@@ -1,7 +1,8 @@
 import Kubernetes
 import StepKit
 
-/// What is recorded in the cluster about the last migration: the image, by its digest, and what the database held after it.
+/// The record in the cluster about the last migration: the image with its digest, and the contents
+/// of the database after it.
 struct SchemaRecord {
     let image: ResolvedImage
     let data: [String: String]
@@ -9,11 +10,11 @@ struct SchemaRecord {
 
     /// Which image migrated the database according to the record, compared with the wanted one.
     enum Author: Sendable, Hashable {
-        /// This very image's.
+        /// The wanted image.
         case wanted
-        /// Another one's; the end of a sentence that says which.
+        /// Another one; with the end of a sentence that names it.
         case other(String)
-        /// Unknown: there is no record, or it does not say.
+        /// Unknown: there is no record, or it does not name an image.
         case unknown
     }
 
@@ -26,14 +27,15 @@ struct SchemaRecord {
         manifest = ConfigMap(metadata: .chatwoot(ChatwootNames.schemaRecord, in: site), data: data)
     }
 
-    /// Whether the cluster has the right record; read without a dry run, since most runs find it so.
+    /// Whether the cluster has the right record; checked without a dry run, since it is in place in
+    /// most runs.
     func isInPlace(_ site: SiteReader) async throws -> Bool {
         guard let live = try await live(site), live["data"]?.strings == data else { return false }
         let labels = live["metadata", "labels"]?.strings ?? [:]
         return manifest.metadata.labels?.allSatisfy { labels[$0.key] == $0.value } ?? true
     }
 
-    /// Whose migration the database has, and whether it holds just what was recorded then.
+    /// Which image migrated the database, and whether its contents are still as recorded then.
     func found(_ site: SiteReader) async throws -> (author: Author, isUnchanged: Bool) {
         guard let record = try await live(site)?["data"]?.strings else { return (.unknown, false) }
         var pulled: Set<String> = []
@@ -47,7 +49,8 @@ struct SchemaRecord {
 
     /// Which image migrated the database according to `record`.
     ///
-    /// Records of earlier versions name no digest: there the digests count that nodes `pulled` for the image.
+    /// Records of earlier versions have no digest: for these, the digests that nodes `pulled` for
+    /// the image count.
     static func author(of record: [String: String], wanted: ResolvedImage, pulled: Set<String>) -> Author {
         guard let recorded = record["image"] else { return .unknown }
         let digest = record["digest"] ?? (pulled.count == 1 ? pulled.first : nil)

@@ -1,7 +1,8 @@
 import Kubernetes
 import StepKit
 
-/// A migration whose node does not report whether it is running: the database is checked, and a person decides.
+/// A migration whose node does not report whether it is running: checks the database, and leaves
+/// the decision to the operator.
 struct UnseenMigration {
     private let site: SiteReader
     private let job: String
@@ -15,8 +16,8 @@ struct UnseenMigration {
         self.isBeforeReset = isBeforeReset
     }
 
-    /// Waits until the node reports again: as long as a migration may take while the database shows this one working, and as
-    /// long as a rollout if it does not.
+    /// Waits until the node reports again: as long as a migration may take while the database shows
+    /// it working, otherwise as long as a rollout.
     func wait(until isSeen: (String) async throws -> Bool) async throws {
         let limits = site.inventory.limits
         let began = ContinuousClock.now
@@ -49,8 +50,8 @@ struct UnseenMigration {
                 + "not reported for \(waited.components.seconds) s, and \(found)",
             remedy:
                 site.remedy(
-                    "bring the kubelet of \(node) back; where that node is switched off, or `pgrep -f db:chatwoot_prepare` on it "
-                        + "finds nothing, remove what is left: kubectl -n \(namespace) delete job \(job) --ignore-not-found, then "
+                    "bring the kubelet of \(node) back; if that node is switched off, or `pgrep -f db:chatwoot_prepare` on it "
+                        + "finds nothing, remove the Job and its pod: kubectl -n \(namespace) delete job \(job) --ignore-not-found, then "
                         + "kubectl -n \(namespace) delete pod \(pod) --grace-period=0 --force; then \(.resume)"))
     }
 }

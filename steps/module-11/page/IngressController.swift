@@ -1,18 +1,18 @@
 import Foundation
 import Kubernetes
 
-/// A pod that serves Ingresses, recognised by what it runs: manifests label it in many ways.
+/// A pod that serves Ingresses, recognised by what it runs, since its labels vary.
 struct IngressController: Sendable, Hashable {
     let name: String
     let namespace: String
-    /// The node it runs on, where it has one.
+    /// The node that it runs on, if it has one.
     let node: String?
-    /// When its youngest container began to run; `nil` where one does not run.
+    /// When its youngest container started; `nil` if one is not running.
     let runsSince: Date?
-    /// Why it does not serve: `CrashLoopBackOff`, or that it is not ready; `nil` where it does.
+    /// Why it does not serve: `CrashLoopBackOff`, or that it is not ready; `nil` if it serves.
     let trouble: String?
 
-    /// Takes a Pod apart; `nil` where it is no ingress controller, or has ended.
+    /// Reads a Pod; `nil` if it is not an ingress controller, or has ended.
     init?(pod: JSONValue) {
         guard pod["kind"]?.string == "Pod", pod["metadata", "deletionTimestamp"] == nil,
             !pod.isEndedPod,
@@ -32,7 +32,8 @@ struct IngressController: Sendable, Hashable {
         trouble = isReady ? nil : waiting.first ?? (containers.isEmpty ? "not started" : "not ready")
     }
 
-    /// Whether a pod takes the node's port 80, carries an ingress controller's options or image, or says that it is one.
+    /// Whether a pod uses the node's port 80, or has an ingress controller's options, image or
+    /// labels.
     private static func isController(_ pod: JSONValue) -> Bool {
         let isOnHost = pod["spec", "hostNetwork"]?.bool == true
         let labels = pod["metadata", "labels"]?.strings ?? [:]
@@ -49,7 +50,8 @@ struct IngressController: Sendable, Hashable {
         }
     }
 
-    /// `registry.k8s.io/ingress-nginx/controller:v1.9.5@sha256:…`, `nginx/nginx-ingress:3.4`; not the image that makes its certificate.
+    /// `registry.k8s.io/ingress-nginx/controller:v1.9.5@sha256:…`, `nginx/nginx-ingress:3.4`; not
+    /// the image that creates its certificate.
     private static func isControllerImage(_ image: String) -> Bool {
         let path = image.prefix { $0 != "@" }.split(separator: "/")
         guard let last = path.last?.split(separator: ":").first else { return false }

@@ -2,14 +2,15 @@ import Foundation
 import Kubernetes
 import StepKit
 
-/// What is known of the path through one node's ingress while pods and Service are healthy: it shows why the page fails there.
+/// What is known about one node's ingress while pods and Service are healthy, to find out why the
+/// page fails there.
 struct IngressFacts: Sendable {
-    /// The node that asked its own ingress.
+    /// The node, which sends requests to its own ingress.
     let node: String
-    /// The host's name, class and Service that Chatwoot's Ingress is to have.
+    /// The host name, class and Service that Chatwoot's Ingress should have.
     let domain: String
     let ingressClass: String
-    /// Chatwoot's Ingress as it is.
+    /// Chatwoot's Ingress as it is in the cluster.
     let ingress: JSONValue?
     /// The Ingresses of all namespaces.
     let ingresses: [JSONValue]
@@ -19,21 +20,21 @@ struct IngressFacts: Sendable {
     /// The API server's time.
     let now: Date
 
-    /// Why, and what to do.
+    /// A cause, and what to do.
     struct Finding: Sendable, Hashable {
-        /// What follows the symptom, as the end of a sentence.
+        /// The cause, as the end of a sentence about the symptom.
         let words: String
         let remedy: Remedy
-        /// Whether it resolves on its own, within minutes.
+        /// Whether it resolves by itself within minutes.
         var passes = false
-        /// Whether waiting on is pointless.
+        /// Whether further waiting is pointless.
         var isFinal = false
     }
 
-    /// Controllers need this long after a start until they have loaded their configuration, in seconds.
+    /// The time that controllers need after a start to load their configuration, in seconds.
     static let youth: TimeInterval = 180
 
-    /// The cause of a bad answer, the most specific that the facts show; `nil` where they show none.
+    /// The most specific cause of a bad answer that the facts show; `nil` if they show none.
     func cause(of answer: HTTPAnswer) -> Finding? {
         switch (answer.status, answer.curlCode) {
         case (_, 47): circle
@@ -104,7 +105,8 @@ struct IngressFacts: Sendable {
             isFinal: true)
     }
 
-    /// The controllers of this node, or all where none is on it: then they are reached some other way.
+    /// The controllers on this node, or all if there are none on it: then they are reached some
+    /// other way.
     private var own: [IngressController] {
         let here = controllers.filter { $0.node == node }
         return here.isEmpty ? controllers : here
@@ -120,7 +122,7 @@ struct IngressFacts: Sendable {
             remedy: "wait: it takes up to 3 minutes", passes: true)
     }
 
-    /// A controller that is known and does not serve this node.
+    /// A known controller that does not serve this node.
     private var away: Finding? {
         if let ill = own.first(where: { $0.trouble != nil }) {
             return Finding(
@@ -140,7 +142,7 @@ struct IngressFacts: Sendable {
             remedy: "check whether the ingress controller is running on \(node)")
     }
 
-    /// Another Ingress that has the same host.
+    /// Another Ingress with the same host.
     private var otherIngress: Finding? {
         let other = ingresses.first { other in
             let isOurs =
@@ -151,7 +153,7 @@ struct IngressFacts: Sendable {
         guard let other else { return nil }
         let name = "\(other["metadata", "namespace"]?.string ?? "?")/\(other["metadata", "name"]?.string ?? "?")"
         return Finding(
-            words: ": Ingress \(name) has the host \(domain) too",
+            words: ": Ingress \(name) also has the host \(domain)",
             remedy: "remove that host from Ingress \(name)", isFinal: true)
     }
 
@@ -167,7 +169,7 @@ struct IngressFacts: Sendable {
 
     private var proxyProtocol: Finding {
         Finding(
-            words: "; a controller that expects the PROXY protocol or TLS on port 80 answers so",
+            words: "; this is the answer of a controller that expects the PROXY protocol or TLS on port 80",
             remedy: "check use-proxy-protocol in the ConfigMap of the ingress controllers")
     }
 }

@@ -10,7 +10,7 @@ enum PageJudge {
         let remedy: String
     }
 
-    /// Judges `/api`, which reports its version and the health of queue and database.
+    /// Checks the answer of `/api`, which reports the version and the health of queue and database.
     static func api(_ answer: HTTPAnswer) -> Problem? {
         guard answer.status == 200, answer.curlCode == 0 else { return Problem(what: "API", answer) }
         struct API: Decodable {
@@ -34,7 +34,7 @@ enum PageJudge {
         return nil
     }
 
-    /// Judges the page a person sees, redirects followed.
+    /// Checks the page that people see, after redirects.
     static func page(_ answer: HTTPAnswer) -> Problem? {
         guard answer.status == 200, answer.curlCode == 0 else { return Problem(what: "page", answer) }
         guard answer.body.localizedCaseInsensitiveContains("chatwoot") else {
@@ -47,7 +47,7 @@ enum PageJudge {
 }
 
 extension HTTPAnswer {
-    /// Where a redirect leads or led, if that is another host or scheme than what was asked for.
+    /// The target of a redirect, if it is another host or scheme than the requested one.
     private var target: URLComponents? {
         let end = URLComponents(string: redirectURL.isEmpty ? finalURL : redirectURL)
         let asked = URLComponents(string: probe.url)
@@ -56,18 +56,19 @@ extension HTTPAnswer {
         return end
     }
 
-    /// Whether it redirects to the same host by https, as FORCE_SSL and an Ingress with TLS do.
+    /// Whether it redirects to the same host over HTTPS, as FORCE_SSL and an Ingress with TLS do.
     var redirectsToHTTPS: Bool {
         target.map { $0.scheme == "https" && $0.host == (probe.hostHeader ?? URLComponents(string: probe.url)?.host) }
             ?? false
     }
 
-    /// Whether it redirects to the same host by https where this node has nothing that speaks TLS: it ends in front of the node.
+    /// Whether it redirects to the same host over HTTPS although nothing on this node speaks TLS,
+    /// which is then terminated in front of the node.
     var endsAtHTTPS: Bool {
         redirectsToHTTPS && (300..<400).contains(status) && [7, 28, 35, 52, 56].contains(curlCode)
     }
 
-    /// `, redirected to https://login.example.com/`; nothing where it was not.
+    /// `, redirected to https://login.example.com/`; empty if it was not redirected.
     var detour: String {
         target.map { ", redirected to \($0.scheme ?? "")://\($0.host ?? "")\($0.path)" } ?? ""
     }
@@ -81,7 +82,7 @@ extension PageJudge.Problem {
             // curl keeps the status of the last redirect.
             case (_, 47): "it redirects in a loop: FORCE_SSL or FRONTEND_URL does not match the TLS in front of it"
             case (300..<400, _) where answer.redirectsToHTTPS:
-                "FORCE_SSL is on in the pods and not in the inventory, or something in between takes X-Forwarded-Proto away: "
+                "FORCE_SSL is on in the pods and not in the inventory, or something in between removes X-Forwarded-Proto: "
                     + "set FORCE_SSL in chatwoot.environment, or remove it from the Deployment"
             case (300..<400, _):
                 "something in front redirects: check FRONTEND_URL and the Ingress' annotations (permanent-redirect, auth-signin, "
@@ -95,7 +96,7 @@ extension PageJudge.Problem {
             case (413, _), (429, _):
                 "a limit of the ingress controller: check its ConfigMap and the Ingress' annotations"
             case (502, _):
-                "a pod refuses or cuts the connection: read its log; for 2-3 minutes after the controllers restarted this is normal"
+                "a pod refuses or closes the connection: read its log; for 2-3 minutes after the controllers restarted this is normal"
             case (503, _): "the Service has no ready endpoint: check the pods"
             case (504, _): "packets to the pods are dropped (firewall, NetworkPolicy), or the application hangs"
             case (500, _): "the application fails: read the web pods' log"
@@ -104,7 +105,7 @@ extension PageJudge.Problem {
             case (0, 28): "packets are dropped on the way: check the firewall of this node and of the pod's node"
             case (0, 7): "nothing listens there: check that the ingress controller is running on this node"
             case (0, 52), (0, 56):
-                "it accepts the connection and cuts it: the program behind it ended, or speaks TLS or PROXY protocol on this port"
+                "it accepts the connection and closes it: the program behind it ended, or speaks TLS or PROXY protocol on this port"
             default: "fetch it by hand from this node with curl -v"
             }
         self.init(what: what, found: answer.words + answer.detour, remedy: remedy)

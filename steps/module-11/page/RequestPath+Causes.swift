@@ -30,10 +30,10 @@ extension RequestPath {
         return explained
     }
 
-    /// Tries the links below the one that broke, the innermost first.
+    /// Tries the hops behind the failed one, the innermost first.
     struct Explanation: Sendable {
         let path: RequestPath
-        /// Whether some node gets the page, so that pods and application are healthy.
+        /// Whether another node gets the page, so that pods and application are healthy.
         let worksElsewhere: Bool
 
         private var site: SiteReader { path.site }
@@ -41,7 +41,7 @@ extension RequestPath {
         func explain(_ answer: Answer) async throws -> Fault {
             guard let (index, told) = path.firstFault(answer) else {
                 throw StepFailure(
-                    "find the broken hop", host: answer.node.name, cause: "nothing does",
+                    "find the broken hop", host: answer.node.name, cause: "every hop works",
                     remedy: "report this")
             }
             var fault = told
@@ -66,7 +66,7 @@ extension RequestPath {
             return fault
         }
 
-        /// A pod that this node cannot connect to.
+        /// Explains a pod that this node cannot connect to.
         private func explainCut(_ fault: inout Fault, by cut: HTTPAnswer, from node: NodeReader) async throws {
             let pod = path.pod(at: cut.probe)
             let name = pod?["metadata", "name"]?.string ?? cut.probe.url
@@ -88,7 +88,7 @@ extension RequestPath {
             }
         }
 
-        /// A pod that responds with an error.
+        /// Explains a pod that responds with an error.
         private func explainApplication(_ fault: inout Fault, by sick: HTTPAnswer) async throws {
             let problem = PageJudge.api(sick)
             let name = path.pod(at: sick.probe)?["metadata", "name"]?.string ?? sick.probe.url
@@ -97,13 +97,14 @@ extension RequestPath {
             try await addLog(of: name, to: &fault)
         }
 
-        /// Pods and Service are healthy: the ingress itself, or a page that fails only through it.
+        /// Explains a failure with healthy pods and Service: the ingress itself, or a page that
+        /// fails only through it.
         private func explainIngress(
             _ fault: inout Fault, by symptom: HTTPAnswer, from node: NodeReader, isPage: Bool
         ) async throws {
             if isPage && symptom.status == 502 || symptom.status == 500 {
                 fault.found +=
-                    "; the pods answer /api, and \(symptom.status == 502 ? "break off" : "fail on") other pages"
+                    "; the pods answer /api, and \(symptom.status == 502 ? "close the connection on" : "fail on") other pages"
                 fault.gracePeriod = .seconds(5)
                 if let pod = path.webPods.first { try await addLog(of: pod, to: &fault) }
             } else if let cause = try await path.ingressFacts(node).cause(of: symptom) {
@@ -118,7 +119,7 @@ extension RequestPath {
         private func addLog(of pod: String, to fault: inout Fault) async throws {
             let log: String
             do {
-                // With a sidecar beside it the container has to be named.
+                // With a sidecar, the container must be named.
                 log = try await site.cluster.logs(
                     pod: pod, container: "web", namespace: site.inventory.chatwoot.namespace, lines: 200)
             } catch {
@@ -132,7 +133,7 @@ extension RequestPath {
                 fault.found += "; \(cause.cause)"
                 fault.remedy = cause.remedy
             }
-            // The log of a serving pod consists mostly of requests.
+            // Most of a serving pod's log is requests.
             let complaints = lines.filter { $0.contains("FATAL") || $0.contains("ERROR") || $0.contains("Error") }
             let last = (complaints.isEmpty ? lines : complaints).suffix(3).map { String($0.prefix(300)) }
             if !last.isEmpty { fault.found += "; its log says: " + last.joined(separator: " ⏎ ") }
@@ -141,7 +142,7 @@ extension RequestPath {
 
     func pod(at probe: HTTPProbe) -> JSONValue? {
         objects.first { pod in
-            // An ended pod keeps the address that another may have by now.
+            // An ended pod still shows an address that another pod may have by now.
             pod["kind"]?.string == "Pod" && !pod.isEndedPod
                 && pod["status", "podIP"]?.string.map { probe.url.hasPrefix("http://\($0):") } == true
         }
@@ -153,7 +154,7 @@ extension RequestPath {
             .compactMap { $0["metadata", "name"]?.string }
     }
 
-    /// What the cluster shows of the way through the ingress of `node`.
+    /// The facts about the path through the ingress of `node`.
     func ingressFacts(_ node: NodeReader) async throws -> IngressFacts {
         let all = try await site.cluster.list(
             ["pods", "ingressclasses.networking.k8s.io", "ingresses.networking.k8s.io"], namespace: nil)

@@ -8,17 +8,18 @@ struct RequestPath: Sendable {
     /// Deployments, their autoscalers, pods, Services, endpoints and Ingresses of Chatwoot's namespace.
     let objects: [JSONValue]
 
-    /// Something wrong on the path.
+    /// A fault on the path.
     struct Fault: Sendable, Hashable {
-        /// What must be true, or what the ``nodes`` must get: `Chatwoot's page through the ingress`.
+        /// What must be true, or what the ``nodes`` should get:
+        /// `Chatwoot's page through the ingress`.
         let subject: String
-        /// The nodes where it shows; none where it is about no node.
+        /// The nodes where it occurs; empty if it is not about nodes.
         var nodes: [String] = []
-        /// What is there instead, or why.
+        /// What was found instead, or why.
         var found: String
         /// How to fix it.
         var remedy: String
-        /// How long it must last until further waiting is pointless.
+        /// How long it must last before further waiting is pointless.
         var gracePeriod: Duration = .seconds(10)
 
         /// What must be true, as the end of a sentence.
@@ -40,7 +41,7 @@ struct RequestPath: Sendable {
     var service: JSONValue? { objects.first { $0.isObject("Service", ChatwootNames.service) } }
     var ingress: JSONValue? { objects.first { $0.isObject("Ingress", ChatwootNames.ingress) } }
 
-    /// Who decides how many pods there are, and how many are wanted now.
+    /// Who decides the number of pods, and the desired number.
     var scaling: Scaling { Scaling(inventory: site.inventory, objects: objects) }
 
     /// The addresses that the Service sends requests to.
@@ -50,7 +51,7 @@ struct RequestPath: Sendable {
             .compactMap { $0["ip"]?.string }
     }
 
-    /// The page through the Service and through the node's own ingress.
+    /// Probes of the page through the Service and through the node's own ingress.
     func probes(from node: NodeReader) -> [HTTPProbe] {
         guard let address = service?["spec", "clusterIP"]?.string else { return [] }
         let domain = site.inventory.chatwoot.domain
@@ -63,10 +64,11 @@ struct RequestPath: Sendable {
         ]
     }
 
-    /// With FORCE_SSL Chatwoot only answers requests that say they came by https, and redirects others.
+    /// With FORCE_SSL Chatwoot only answers requests that claim to have come over HTTPS, and
+    /// redirects others.
     private var saysHTTPS: Bool { site.inventory.chatwoot.forcesSSL }
 
-    /// Whether a redirect to https is as wanted: FORCE_SSL is on, or the Ingress has TLS.
+    /// Whether a redirect to HTTPS is expected: FORCE_SSL is on, or the Ingress has TLS.
     private var mayRedirectToHTTPS: Bool {
         let annotations = ingress?["metadata", "annotations"]?.strings ?? [:]
         return saysHTTPS || ingress?["spec", "tls"] != nil
@@ -75,13 +77,13 @@ struct RequestPath: Sendable {
             }
     }
 
-    /// What fails, symptom by symptom: cheap, and without the causes.
+    /// The symptoms without their causes, which is cheap.
     func faults() async throws -> [Fault] {
         if let missing = missingEndpoints { return [missing] }
         return try await answers().compactMap { firstFault($0)?.told }
     }
 
-    /// What fails, each with the first hop that does and why, found by trying every hop.
+    /// The faults, each with the first hop that fails and why, found by trying every hop.
     func explainedFaults() async throws -> [Fault] {
         if let missing = missingEndpoints { return [try await explainingEndpoints(missing)] }
         let answers = try await answers()
@@ -93,7 +95,7 @@ struct RequestPath: Sendable {
         }.toldOnce()
     }
 
-    /// What one node got, and from where it asked.
+    /// The answers that a node got.
     struct Answer: Sendable {
         let node: NodeReader
         let answers: [HTTPAnswer]
@@ -149,7 +151,7 @@ struct RequestPath: Sendable {
 }
 
 extension [RequestPath.Fault] {
-    /// The same faults, those with one cause on several nodes combined.
+    /// The same faults, with those that have one cause on several nodes combined.
     func toldOnce() -> [RequestPath.Fault] {
         var told: [RequestPath.Fault] = []
         for one in self {
@@ -167,12 +169,13 @@ extension JSONValue {
         self["kind"]?.string == kind && self["metadata", "name"]?.string == name
     }
 
-    /// Whether a container of this Pod runs now.
+    /// Whether a container of this Pod is running.
     var hasRunningContainer: Bool {
         (self["status", "containerStatuses"]?.elements ?? []).contains { $0["state", "running"] != nil }
     }
 
-    /// Whether this is a web or worker Pod that runs or will run: neither terminating nor ended, as an evicted one is.
+    /// Whether this is a web or worker Pod that runs or will run: neither terminating nor ended (as
+    /// after an eviction).
     var isLivePod: Bool {
         self["kind"]?.string == "Pod" && self["metadata", "deletionTimestamp"] == nil && !isEndedPod
             && ["web", "worker"].contains(self["metadata", "labels", "component"]?.string)
