@@ -8,8 +8,6 @@ public struct Container: Encodable, Sendable, Hashable {
     public var imagePullPolicy: String?
     /// The program, instead of the image's entry point.
     public var command: [String]?
-    /// Its arguments.
-    public var args: [String]?
     /// Ports it listens on.
     public var ports: [ContainerPort]?
     /// Environment variables.
@@ -33,7 +31,7 @@ public struct Container: Encodable, Sendable, Hashable {
 
     /// Describes a container; see the properties.
     public init(
-        name: String, image: String, imagePullPolicy: String? = nil, command: [String]? = nil, args: [String]? = nil,
+        name: String, image: String, imagePullPolicy: String? = nil, command: [String]? = nil,
         ports: [ContainerPort]? = nil, env: [EnvironmentVariable]? = nil, envFrom: [EnvironmentSource]? = nil,
         resources: Resources? = nil, startupProbe: Probe? = nil, readinessProbe: Probe? = nil,
         livenessProbe: Probe? = nil, lifecycle: Lifecycle? = nil, securityContext: SecurityContext? = nil,
@@ -43,7 +41,6 @@ public struct Container: Encodable, Sendable, Hashable {
         self.image = image
         self.imagePullPolicy = imagePullPolicy
         self.command = command
-        self.args = args
         self.ports = ports
         self.env = env
         self.envFrom = envFrom
@@ -146,37 +143,22 @@ public struct Resources: Encodable, Sendable, Hashable {
 public struct SecurityContext: Encodable, Sendable, Hashable {
     /// Whether a process may gain more privileges than its parent.
     public var allowPrivilegeEscalation: Bool?
-    /// Whether the image's file system is read-only.
-    public var readOnlyRootFilesystem: Bool?
-    /// Refuses an image that runs as root.
-    public var runAsNonRoot: Bool?
-    /// The user.
-    public var runAsUser: Int?
-    /// Capabilities added and dropped.
+    /// Capabilities that it drops.
     public var capabilities: Capabilities?
 
     /// Describes privileges; see the properties.
-    public init(
-        allowPrivilegeEscalation: Bool? = nil, readOnlyRootFilesystem: Bool? = nil, runAsNonRoot: Bool? = nil,
-        runAsUser: Int? = nil, capabilities: Capabilities? = nil
-    ) {
+    public init(allowPrivilegeEscalation: Bool? = nil, capabilities: Capabilities? = nil) {
         self.allowPrivilegeEscalation = allowPrivilegeEscalation
-        self.readOnlyRootFilesystem = readOnlyRootFilesystem
-        self.runAsNonRoot = runAsNonRoot
-        self.runAsUser = runAsUser
         self.capabilities = capabilities
     }
 
     /// Capabilities of a container's processes.
     public struct Capabilities: Encodable, Sendable, Hashable {
-        /// Capabilities to add.
-        public var add: [String]?
         /// Capabilities to drop.
         public var drop: [String]?
 
         /// Describes capabilities.
-        public init(add: [String]? = nil, drop: [String]? = nil) {
-            self.add = add
+        public init(drop: [String]? = nil) {
             self.drop = drop
         }
     }

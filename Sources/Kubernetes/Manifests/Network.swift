@@ -70,20 +70,17 @@ public struct Ingress: Manifest {
         self.spec = spec
     }
 
-    /// Class, rules and certificates of an Ingress.
+    /// Class and rules of an Ingress.
     public struct Spec: Encodable, Sendable, Hashable {
         /// The class of the controller that serves it.
         public var ingressClassName: String
         /// One rule per host.
         public var rules: [Rule]
-        /// Certificates, where TLS ends at the ingress.
-        public var tls: [TLS]?
 
-        /// Describes the requests an Ingress serves.
-        public init(ingressClassName: String, rules: [Rule], tls: [TLS]? = nil) {
+        /// Describes the requests that an Ingress serves.
+        public init(ingressClassName: String, rules: [Rule]) {
             self.ingressClassName = ingressClassName
             self.rules = rules
-            self.tls = tls
         }
     }
 
@@ -141,20 +138,6 @@ public struct Ingress: Manifest {
         public struct Number: Encodable, Sendable, Hashable {
             /// The number.
             public var number: Int
-        }
-    }
-
-    /// A certificate for some hosts.
-    public struct TLS: Encodable, Sendable, Hashable {
-        /// The hosts.
-        public var hosts: [String]
-        /// The Secret with certificate and key.
-        public var secretName: String
-
-        /// Names the certificate of `hosts`.
-        public init(hosts: [String], secretName: String) {
-            self.hosts = hosts
-            self.secretName = secretName
         }
     }
 }

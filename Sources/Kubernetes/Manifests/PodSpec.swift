@@ -24,14 +24,10 @@ public struct PodTemplate: Encodable, Sendable, Hashable {
 public struct PodSpec: Encodable, Sendable, Hashable {
     /// The containers.
     public var containers: [Container]
-    /// Containers that must complete first.
-    public var initContainers: [Container]?
     /// `Always`, or for Jobs `Never` or `OnFailure`.
     public var restartPolicy: String?
     /// Secrets to pull the images with.
     public var imagePullSecrets: [NameReference]?
-    /// The ServiceAccount that the pod runs as.
-    public var serviceAccountName: String?
     /// Whether the pod gets a token for the API.
     public var automountServiceAccountToken: Bool?
     /// Whether each Service of the namespace sets variables in the pod: one called `postgres` would
@@ -39,64 +35,40 @@ public struct PodSpec: Encodable, Sendable, Hashable {
     public var enableServiceLinks: Bool?
     /// How many seconds the pod gets to shut down.
     public var terminationGracePeriodSeconds: Int?
-    /// How many seconds a Job's pod may run.
-    public var activeDeadlineSeconds: Int?
-    /// User, group and the like for all containers.
+    /// The security settings of all containers.
     public var securityContext: PodSecurityContext?
     /// How pods spread over nodes.
     public var topologySpreadConstraints: [TopologySpread]?
-    /// Labels the node must have.
-    public var nodeSelector: [String: String]?
     /// The volumes that containers can mount.
     public var volumes: [Volume]?
 
     /// Describes a pod; see the properties.
     public init(
-        containers: [Container], initContainers: [Container]? = nil, restartPolicy: String? = nil,
-        imagePullSecrets: [NameReference]? = nil, serviceAccountName: String? = nil,
-        automountServiceAccountToken: Bool? = nil, enableServiceLinks: Bool? = nil,
-        terminationGracePeriodSeconds: Int? = nil, activeDeadlineSeconds: Int? = nil,
-        securityContext: PodSecurityContext? = nil, topologySpreadConstraints: [TopologySpread]? = nil,
-        nodeSelector: [String: String]? = nil, volumes: [Volume]? = nil
+        containers: [Container], restartPolicy: String? = nil,
+        imagePullSecrets: [NameReference]? = nil, automountServiceAccountToken: Bool? = nil,
+        enableServiceLinks: Bool? = nil, terminationGracePeriodSeconds: Int? = nil,
+        securityContext: PodSecurityContext? = nil,
+        topologySpreadConstraints: [TopologySpread]? = nil, volumes: [Volume]? = nil
     ) {
         self.containers = containers
-        self.initContainers = initContainers
         self.restartPolicy = restartPolicy
         self.imagePullSecrets = imagePullSecrets
-        self.serviceAccountName = serviceAccountName
         self.automountServiceAccountToken = automountServiceAccountToken
         self.enableServiceLinks = enableServiceLinks
         self.terminationGracePeriodSeconds = terminationGracePeriodSeconds
-        self.activeDeadlineSeconds = activeDeadlineSeconds
         self.securityContext = securityContext
         self.topologySpreadConstraints = topologySpreadConstraints
-        self.nodeSelector = nodeSelector
         self.volumes = volumes
     }
 }
 
-/// User and group of a pod's processes.
+/// The security settings of all containers of a pod.
 public struct PodSecurityContext: Encodable, Sendable, Hashable {
-    /// Refuses an image that runs as root.
-    public var runAsNonRoot: Bool?
-    /// The user.
-    public var runAsUser: Int?
-    /// The group.
-    public var runAsGroup: Int?
-    /// The group of the volumes.
-    public var fsGroup: Int?
     /// The system calls that are allowed.
     public var seccompProfile: SeccompProfile?
 
-    /// Describes user and group; see the properties.
-    public init(
-        runAsNonRoot: Bool? = nil, runAsUser: Int? = nil, runAsGroup: Int? = nil, fsGroup: Int? = nil,
-        seccompProfile: SeccompProfile? = nil
-    ) {
-        self.runAsNonRoot = runAsNonRoot
-        self.runAsUser = runAsUser
-        self.runAsGroup = runAsGroup
-        self.fsGroup = fsGroup
+    /// Describes settings; see the properties.
+    public init(seccompProfile: SeccompProfile? = nil) {
         self.seccompProfile = seccompProfile
     }
 

@@ -4,33 +4,23 @@ public struct Probe: Encodable, Sendable, Hashable {
     public var httpGet: HTTPGet?
     /// A port that must accept connections.
     public var tcpSocket: TCPSocketAction?
-    /// A program that must exit 0.
-    public var exec: Exec?
-    /// Seconds before the first check.
-    public var initialDelaySeconds: Int?
     /// Seconds between checks.
     public var periodSeconds: Int?
     /// Seconds an answer may take.
     public var timeoutSeconds: Int?
     /// Consecutive failures after which it counts as failed.
     public var failureThreshold: Int?
-    /// Consecutive successes after which it counts as successful.
-    public var successThreshold: Int?
 
     /// Describes a probe; see the properties.
     public init(
-        httpGet: HTTPGet? = nil, tcpSocket: TCPSocketAction? = nil, exec: Exec? = nil, initialDelaySeconds: Int? = nil,
-        periodSeconds: Int? = nil, timeoutSeconds: Int? = nil, failureThreshold: Int? = nil,
-        successThreshold: Int? = nil
+        httpGet: HTTPGet? = nil, tcpSocket: TCPSocketAction? = nil, periodSeconds: Int? = nil,
+        timeoutSeconds: Int? = nil, failureThreshold: Int? = nil
     ) {
         self.httpGet = httpGet
         self.tcpSocket = tcpSocket
-        self.exec = exec
-        self.initialDelaySeconds = initialDelaySeconds
         self.periodSeconds = periodSeconds
         self.timeoutSeconds = timeoutSeconds
         self.failureThreshold = failureThreshold
-        self.successThreshold = successThreshold
     }
 
     /// An HTTP request.
@@ -75,7 +65,7 @@ public struct Probe: Encodable, Sendable, Hashable {
         }
     }
 
-    /// A program run in the container.
+    /// A program that is run in the container.
     public struct Exec: Encodable, Sendable, Hashable {
         /// The program and its arguments.
         public var command: [String]

@@ -145,15 +145,12 @@ public struct PodDisruptionBudget: Manifest {
         /// The pods.
         public var selector: LabelSelector
         /// How many may be missing.
-        public var maxUnavailable: IntOrString?
-        /// How many must stay.
-        public var minAvailable: IntOrString?
+        public var maxUnavailable: IntOrString
 
-        /// Describes a budget; give one of the two numbers.
-        public init(selector: LabelSelector, maxUnavailable: IntOrString? = nil, minAvailable: IntOrString? = nil) {
+        /// Describes a budget.
+        public init(selector: LabelSelector, maxUnavailable: IntOrString) {
             self.selector = selector
             self.maxUnavailable = maxUnavailable
-            self.minAvailable = minAvailable
         }
     }
 }
