@@ -20,13 +20,13 @@ public struct Activity: Sendable, Identifiable {
         case redis
     }
 
-    /// As whom something is done.
+    /// The login with which something is done.
     public struct Login: Sendable {
-        /// The remote account, role or user; `nil` where the server asks for none.
+        /// The remote account, role or user; `nil` if the server requires none.
         public let user: String?
-        /// `SHA256:…` of the operator's key, where one proved who it is and its file shows it.
+        /// `SHA256:…` of the operator's key, if a key was used and its public half is known.
         public let keyFingerprint: String?
-        /// The database, where there are several.
+        /// The database, if there are several.
         public let database: String?
 
         /// Describes a login; see the properties.
@@ -45,19 +45,20 @@ public struct Activity: Sendable, Identifiable {
     public let host: String
     /// `SHA256:…` of the verified SSH host key, where the channel is ``Channel/ssh``.
     public let hostKeyFingerprint: String?
-    /// As whom, and with which key or database.
+    /// The login, with its key or database.
     public let login: Login?
-    /// What it is for, in words: `list pods in support`; `nil` where the command itself says enough.
+    /// Its purpose: `list pods in support`; `nil` if the command itself shows it.
     public let purpose: String?
-    /// The exact argument vector, or the SQL text with `$1` placeholders as its only element, without secrets.
+    /// The exact argument vector, or the SQL text with `$1` placeholders as its only element,
+    /// without secrets.
     public let command: [String]
-    /// Size and digest of what is sent on standard input, as the observer's ``InputDigester`` makes them; `nil` where
-    /// nothing is sent, or the observer has none.
+    /// Size and digest of standard input, from the observer's ``InputDigester``; `nil` if nothing
+    /// is sent, or the observer has no digester.
     public let standardInput: ContentDigest?
     /// Whether it may change anything.
     public let effect: Effect
-    /// Whether the output contains secrets that the redactor may not know yet, as when a Secret is read: only its digest
-    /// and size are kept.
+    /// Whether the output contains secrets that the redactor may not know yet, as when a Secret is
+    /// read: only its digest and size are kept.
     public let outputIsSecret: Bool
 
     /// Describes one activity; see the properties.
@@ -93,7 +94,7 @@ extension UUID {
 
 /// How an ``Activity`` ended.
 public struct ActivityOutcome: Sendable {
-    /// What came back.
+    /// The result.
     public enum Status: Sendable, Hashable {
         /// The command ended with this exit status; 0 for an SQL or Redis command that succeeded.
         case exited(Int32)
@@ -101,13 +102,13 @@ public struct ActivityOutcome: Sendable {
         case signalled(String)
         /// The server answered with this error code (SQLSTATE, or the first word of a Redis error).
         case refused(code: String)
-        /// Nothing conclusive came back, for this reason.
+        /// There was no conclusive answer, for this reason.
         case unknown(String)
     }
 
-    /// What came back.
+    /// The result.
     public let status: Status
-    /// From sending to the result.
+    /// The time from sending to the result.
     public let duration: Duration
 
     /// Describes an end; see the properties.
@@ -125,11 +126,11 @@ public enum OutputStream: String, Sendable, Codable {
     case stderr
 }
 
-/// What is known of bytes that are not kept.
+/// What is known about bytes that are not kept.
 public struct ContentDigest: Codable, Sendable, Hashable {
-    /// How many bytes, after redaction.
+    /// The number of bytes, after redaction.
     public let bytes: Int
-    /// SHA-256 of them in hexadecimal digits.
+    /// Their SHA-256 in hexadecimal.
     public let sha256: String
 
     /// Describes bytes; see the properties.
@@ -139,26 +140,29 @@ public struct ContentDigest: Codable, Sendable, Hashable {
     }
 }
 
-/// Someone who knows the secrets, and makes of a command's input what observers may know of it.
+/// Knows the secrets, and computes what observers may know about a command's input.
 public protocol InputDigester: Sendable {
-    /// Size and digest of `input` after redaction: a short secret could be guessed from its digest by trying all.
+    /// Size and digest of `input` after redaction: the digest of a short secret would reveal it to
+    /// a brute-force search.
     func digest(ofInput input: [UInt8]) -> ContentDigest
 }
 
-/// Someone who must know of every ``Activity`` before it happens and after it ended, such as the journal.
+/// An observer that is notified of every ``Activity`` before it begins and after it ended, such as
+/// the journal.
 public protocol ActivityObserver: Sendable {
-    /// Who makes the digests of what commands read; observers never get the bytes. `nil`: nobody asks for them.
+    /// Computes the digests of commands' input, whose bytes observers never get; `nil` if none are
+    /// needed.
     var inputDigester: (any InputDigester)? { get }
-    /// Called before anything is sent. Throwing forbids the activity: where it cannot be recorded, it is not done.
+    /// Called before anything is sent; if it throws, the activity does not take place.
     nonisolated(nonsending) func willBegin(_ activity: Activity) async throws
-    /// Called with each chunk of output in the order it came, between ``willBegin(_:)`` and ``didEnd(_:_:)``, from the
-    /// client's own executor. Must not block for long.
+    /// Called with each chunk of output in order, between ``willBegin(_:)`` and ``didEnd(_:_:)``,
+    /// on the client's own executor; must not block for long.
     func didReceive(_ bytes: ArraySlice<UInt8>, from stream: OutputStream, of activity: Activity)
-    /// Called exactly once for each activity that ``willBegin(_:)`` let pass.
+    /// Called exactly once for each activity for which ``willBegin(_:)`` did not throw.
     nonisolated(nonsending) func didEnd(_ activity: Activity, _ outcome: ActivityOutcome) async throws
 }
 
-/// An observer that lets everything pass and remembers nothing, for tests of clients and for probes outside a run.
+/// An observer that does nothing, for tests of clients and for probes outside a run.
 public struct IgnoringObserver: ActivityObserver {
     /// None.
     public var inputDigester: (any InputDigester)? { nil }

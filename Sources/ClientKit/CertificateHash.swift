@@ -1,7 +1,7 @@
 internal import COpenSSL
 
-/// The file name by which OpenSSL finds the first certificate of the PEM `text` in a directory of authorities; nil
-/// if there is none.
+/// The file name under which OpenSSL finds the first certificate of the PEM `text` in a CA
+/// directory; nil if there is none.
 public func certificateFileName(_ text: String) -> String? {
     guard let bio = BIO_new_mem_buf(text, Int32(text.utf8.count)) else { return nil }
     defer { BIO_free(bio) }

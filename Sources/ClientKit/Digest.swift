@@ -1,6 +1,6 @@
 internal import COpenSSL
 
-/// What a hash function makes of bytes.
+/// The result of a hash function.
 public struct Digest: Hashable, Sendable {
     /// The digest itself: 32 bytes for SHA-256, 20 for SHA-1.
     public let bytes: [UInt8]
@@ -25,7 +25,7 @@ public struct Digest: Hashable, Sendable {
 public struct SHA256: Sendable {
     private var context = DigestContext()
 
-    /// Begins with no bytes.
+    /// Starts with no bytes.
     public init() {}
 
     /// The digest of all of `data`.
@@ -35,14 +35,14 @@ public struct SHA256: Sendable {
         return hash.finalize()
     }
 
-    /// Adds `data` to what is hashed.
+    /// Adds `data` to the hashed bytes.
     public mutating func update(data: some Sequence<UInt8>) {
         if !isKnownUniquelyReferenced(&context) { context = DigestContext(copying: context) }
         let isDone: Void? = data.withContiguousStorageIfAvailable { context.update($0) }
         if isDone == nil { Array(data).withUnsafeBufferPointer { context.update($0) } }
     }
 
-    /// The digest of what was added so far; more may be added afterwards.
+    /// The digest of the bytes added so far; more may be added afterwards.
     public func finalize() -> Digest { DigestContext(copying: context).finish() }
 }
 
@@ -68,8 +68,9 @@ public func hmacSHA1(_ text: String, salt: some Sequence<UInt8>) -> Digest {
 
 /// A context of OpenSSL for SHA-256.
 ///
-/// Unchecked, since the pointer is only written through by the one `SHA256` that refers to it: before an update a shared
-/// context is copied, and to finish one always a copy is taken. Reading for a copy changes nothing.
+/// Unchecked, since only the one `SHA256` that refers to the context writes to it: a shared context
+/// is copied before an update, and finishing always works on a copy. Reading for a copy changes
+/// nothing.
 private final class DigestContext: @unchecked Sendable {
     private let pointer: OpaquePointer
 
@@ -101,7 +102,8 @@ private final class DigestContext: @unchecked Sendable {
         return pointer
     }
 
-    /// Without SHA-256 there is no record and no host key: OpenSSL fails here only where its installation is broken.
+    /// Without SHA-256 there is no record and no host key; OpenSSL fails here only if its
+    /// installation is broken.
     private static func require(_ result: Int32) {
         precondition(result == 1, "the system's OpenSSL cannot compute SHA-256")
     }

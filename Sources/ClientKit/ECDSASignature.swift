@@ -1,6 +1,6 @@
 internal import COpenSSL
 
-/// The two numbers of an ECDSA signature, between OpenSSL's form and others.
+/// The two numbers of an ECDSA signature, for conversion between OpenSSL's form and others.
 public struct ECDSASignature: Sendable {
     /// The first, in big-endian bytes without leading zeros.
     public let r: [UInt8]
@@ -10,7 +10,7 @@ public struct ECDSASignature: Sendable {
     /// Takes the two numbers.
     public init(r: [UInt8], s: [UInt8]) { (self.r, self.s) = (r, s) }
 
-    /// Reads OpenSSL's form, DER; nil where it is none.
+    /// Reads OpenSSL's form, DER; nil if it is invalid.
     public init?(der: [UInt8]) {
         let read = der.withUnsafeBufferPointer { bytes in
             var start = bytes.baseAddress
@@ -28,7 +28,7 @@ public struct ECDSASignature: Sendable {
         guard let signature = ECDSA_SIG_new() else { return nil }
         defer { ECDSA_SIG_free(signature) }
         let numbers = (BN_bin2bn(r, Int32(r.count), nil), BN_bin2bn(s, Int32(s.count), nil))
-        // Takes both over where it succeeds.
+        // Takes ownership of both if it succeeds.
         guard ECDSA_SIG_set0(signature, numbers.0, numbers.1) == 1 else {
             BN_free(numbers.0)
             BN_free(numbers.1)

@@ -1,12 +1,12 @@
 /// How a failure ends the run, one case for each exit status that the command line promises.
 public enum FailureKind: Sendable, Hashable {
-    /// Something in the outside world is not as it must be; the step fails (exit 1).
+    /// Something on the platform is not as required; the step fails (exit 1).
     case failed
     /// The command line names something that does not exist (exit 64).
     case usage
     /// The inventory, a credentials file or a state file is wrong (exit 65).
     case badInput
-    /// A host or service cannot be reached, or the connection to it is gone; where it is a master,
+    /// A host or service cannot be reached, or the connection to it is gone; if it is a master,
     /// another may take over (exit 1).
     case unreachable
     /// No master can be reached (exit 69).
@@ -17,10 +17,10 @@ public enum FailureKind: Sendable, Hashable {
     case busy
     /// A host key or an authentication was refused (exit 77).
     case refused
-    /// The time that the operator gave the command has run out (exit 124).
+    /// The time limit that the operator set has run out (exit 124).
     case outOfTime
-    /// The command was sent and its result never came back: neither success nor failure; the step's
-    /// check decides.
+    /// The command was sent but its result was never received: neither success nor failure; the
+    /// step's check decides.
     case unknownOutcome
 }
 
@@ -35,8 +35,8 @@ public enum FailureKind: Sendable, Hashable {
 /// - The cause is a plain statement of what came back: `connection refused`, `the database does not
 ///   exist`. Where a server answered, it is the server's own message.
 /// - None of them ends with a full stop or a line break, so that they can be joined.
-/// - They use the words that operators of Kubernetes and PostgreSQL use every day, and name objects,
-///   hosts and files in full: `Deployment web`, not `the deployment`.
+/// - They use the words that operators of Kubernetes and PostgreSQL use every day, and name
+///   objects, hosts and files in full: `Deployment web`, not `the deployment`.
 /// - None of them contains a secret.
 ///
 /// `MessageContractTests` checks what a test can check of it, for every attempt and remedy in the

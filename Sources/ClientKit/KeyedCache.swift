@@ -1,5 +1,5 @@
-/// Values that are made when first asked for: once, however many ask at the same time, and again when one can no
-/// longer be used.
+/// Values that are created on first use: once even for concurrent callers, and again once a value
+/// is no longer usable.
 public actor KeyedCache<Key: Hashable & Sendable, Value: Sendable> {
     private var made: [Key: Task<Value, any Error>] = [:]
     private let isUsable: @Sendable (Value) async -> Bool
@@ -9,7 +9,7 @@ public actor KeyedCache<Key: Hashable & Sendable, Value: Sendable> {
         self.isUsable = isUsable
     }
 
-    /// The value of `key`; what fails is not kept.
+    /// The value of `key`; failures are not kept.
     public func value(
         for key: Key, make: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
@@ -35,7 +35,7 @@ public actor KeyedCache<Key: Hashable & Sendable, Value: Sendable> {
         return values
     }
 
-    /// A cancelled caller gives the making up for all: they belong to one run.
+    /// A cancelled caller cancels the creation for all: they belong to one run.
     private func result(of task: Task<Value, any Error>, for key: Key) async throws -> Value {
         do {
             return try await withTaskCancellationHandler {

@@ -2,9 +2,9 @@ import Foundation
 
 /// A value that threads use in turn.
 ///
-/// Not a `Mutex`: on Linux the Thread Sanitizer cannot see into the part of it that waits, and reports contended access as a
-/// race; it knows the lock underneath `NSLock`. Sendable although unchecked: `value` is private and touched only between lock
-/// and unlock below.
+/// Not a `Mutex`: on Linux the Thread Sanitizer cannot see into the part of it that waits, and
+/// reports contended access as a race; it knows the lock underneath `NSLock`. Sendable although
+/// unchecked: `value` is private and touched only between lock and unlock below.
 public final class Locked<Value>: @unchecked Sendable {
     private let lock = NSLock()
     private var value: Value

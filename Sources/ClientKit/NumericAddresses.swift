@@ -28,7 +28,7 @@ public enum LookUpFailure: Error, Sendable, Hashable {
         }
     }
 
-    /// Which exit status it leads to.
+    /// Determines the runner's exit status.
     public var kind: FailureKind { self == .interrupted ? .failed : .unreachable }
 }
 
@@ -39,7 +39,7 @@ public enum LookUpFailure: Error, Sendable, Hashable {
 public func numericAddresses(
     of name: String, within limit: Duration
 ) throws(LookUpFailure) -> [String] {
-    // What is an address already is not looked up, so that no busy machine can make it late.
+    // An address is not looked up, so that it is never late on a busy machine.
     if case .success(let found) = lookUp(name, flags: AI_NUMERICHOST) { return found }
     let deadline = ContinuousClock.now + limit
     let result = Locked<Result<[String], LookUpFailure>?>(nil)
@@ -53,7 +53,7 @@ public func numericAddresses(
         if Task.isCancelled { throw .interrupted }
         let left = deadline - .now
         guard left > .zero else { throw .deadline(limit) }
-        // A blocked thread has no other way to hear of a cancellation.
+        // A blocked thread cannot be notified of a cancellation.
         _ = done.wait(timeout: .now() + min(left, .milliseconds(100)) / .seconds(1))
         if let found = result.withLock({ $0 }) { return try found.get() }
     }

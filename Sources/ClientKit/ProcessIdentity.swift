@@ -1,7 +1,7 @@
 import Glibc
 
-/// One process of one machine, as it can be written down elsewhere: a process id alone says nothing on
-/// another machine, after a reboot, or in a container.
+/// Identifies a process across machines: a process id alone means nothing on another machine, after
+/// a reboot, or in a container.
 public struct ProcessIdentity: Sendable, Hashable, LosslessStringConvertible {
     /// The machine's id.
     public let machine: String
@@ -20,7 +20,7 @@ public struct ProcessIdentity: Sendable, Hashable, LosslessStringConvertible {
         self.pid = pid
     }
 
-    /// This process; nil where the system does not tell all of it.
+    /// This process; nil if the system does not provide all parts.
     public static func current() -> ProcessIdentity? {
         guard let machine = firstLine(of: "/etc/machine-id"),
             let boot = firstLine(of: "/proc/sys/kernel/random/boot_id"),
@@ -29,18 +29,18 @@ public struct ProcessIdentity: Sendable, Hashable, LosslessStringConvertible {
         return ProcessIdentity(machine: machine, boot: boot, namespace: namespace, pid: getpid())
     }
 
-    /// The four, separated by blanks.
+    /// The four parts, separated by spaces.
     public var description: String { "\(machine) \(boot) \(namespace) \(pid)" }
 
-    /// Reads what ``description`` is.
+    /// Reads a ``description``.
     public init?(_ text: String) {
         let parts = text.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 4, !parts.contains(""), let pid = Int32(parts[3]), pid > 0 else { return nil }
         self.init(machine: parts[0], boot: parts[1], namespace: parts[2], pid: pid)
     }
 
-    /// Whether the process is known to be gone: it was one of this machine, boot and namespace, where
-    /// no process has its id now.
+    /// Whether the process is known to be gone: it ran on this machine, boot and namespace, and no
+    /// process has its id now.
     public var isGone: Bool {
         guard let own = Self.current(), own.machine == machine, own.boot == boot, own.namespace == namespace
         else { return false }

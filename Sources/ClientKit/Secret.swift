@@ -1,7 +1,8 @@
 /// A value that must never be printed: passwords, tokens, key material.
 ///
-/// Every way Swift has of turning a value into text (interpolation, `print`, `dump`, reflection, debugger) shows `•••`.
-/// The only way to the bytes is ``reveal()``, so that each use can be found by searching for one word.
+/// Every way of turning a Swift value into text (interpolation, `print`, `dump`, reflection,
+/// debugger) shows `•••`. The only way to the bytes is ``reveal()``, so that each use can be found
+/// by searching for one word.
 public struct Secret: Sendable, Hashable {
     private let value: String
 
@@ -10,7 +11,8 @@ public struct Secret: Sendable, Hashable {
         self.value = value
     }
 
-    /// The value itself, for handing to a server on stdin or over a socket, never to argv, a log or a file that is not 0600.
+    /// The value itself, for a server on stdin or over a socket; never for argv, a log, or a file
+    /// that is not 0600.
     public func reveal() -> String {
         value
     }

@@ -2,8 +2,8 @@ import Dispatch
 
 /// A serial executor on its own dispatch queue, for actors that make blocking C calls.
 ///
-/// Swift's cooperative pool has one thread a core; a blocked thread there stalls unrelated work. An actor that returns
-/// `unownedExecutor` of one of these blocks only itself.
+/// Swift's cooperative pool has one thread per core; a blocked thread there stalls unrelated work.
+/// An actor that returns `unownedExecutor` of one of these blocks only itself.
 public final class SerialQueueExecutor: SerialExecutor {
     private let queue: DispatchQueue
 

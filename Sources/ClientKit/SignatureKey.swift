@@ -1,11 +1,12 @@
 internal import COpenSSL
 import Glibc
 
-/// A key that signs, or that a signature is verified with, in the system's OpenSSL.
+/// A key for signing or for verifying signatures, in the system's OpenSSL.
 ///
-/// Unchecked, since OpenSSL only reads a key once it is made, and counts references to it atomically.
+/// Unchecked, since OpenSSL only reads a key once it is created, and counts references to it
+/// atomically.
 public final class SignatureKey: @unchecked Sendable {
-    /// The curves of NIST that SSH uses for ECDSA.
+    /// The NIST curves that SSH uses for ECDSA.
     public enum Curve: String, Sendable, Hashable, CaseIterable {
         case nistp256, nistp384, nistp521
 
@@ -18,7 +19,7 @@ public final class SignatureKey: @unchecked Sendable {
         }
     }
 
-    /// The public half, numbers in big-endian bytes.
+    /// The public half, with numbers in big-endian bytes.
     public enum Public: Sendable, Hashable {
         case ed25519([UInt8])
         case ecdsa(Curve, point: [UInt8])
@@ -29,10 +30,10 @@ public final class SignatureKey: @unchecked Sendable {
     public let publicHalf: Public
     private let pointer: OpaquePointer
 
-    /// A key that only verifies; nil where it is none.
+    /// A key that only verifies; nil if it is invalid.
     public convenience init?(_ key: Public) { self.init(key, secret: nil) }
 
-    /// A key that signs; nil where the halves are none.
+    /// A key that signs; nil if the halves are invalid.
     ///
     /// - Parameter secret: The seed of ed25519, the scalar of ECDSA, the private exponent of RSA.
     public init?(_ key: Public, secret: [UInt8]?) {
@@ -59,7 +60,7 @@ public final class SignatureKey: @unchecked Sendable {
         pointer = made
     }
 
-    /// A private key in one of the forms that OpenSSL writes; nil where it is none, or the
+    /// A private key in one of the forms that OpenSSL writes; nil if it is invalid, or the
     /// passphrase is wrong.
     public init?(pem: Secret, passphrase: Secret) {
         keepOpenSSLAtExit()
@@ -67,7 +68,8 @@ public final class SignatureKey: @unchecked Sendable {
         let text = Array(pem.reveal().utf8)
         guard let source = BIO_new_mem_buf(text, Int32(text.count)) else { return nil }
         defer { BIO_free(source) }
-        // Without a callback the last argument is the passphrase; with an empty one nothing is asked.
+        // Without a callback the last argument is the passphrase; with an empty one nothing is
+        // asked.
         let made = passphrase.reveal().withCString { words in
             PEM_read_bio_PrivateKey(source, nil, nil, UnsafeMutableRawPointer(mutating: words))
         }
@@ -82,7 +84,7 @@ public final class SignatureKey: @unchecked Sendable {
     deinit { EVP_PKEY_free(pointer) }
 
     /// The signature over `data`: 64 bytes for ed25519, DER for ECDSA, PKCS #1 for RSA with
-    /// SHA-512; nil where the key is public.
+    /// SHA-512; nil if the key is only public.
     public func sign(_ data: [UInt8]) -> [UInt8]? {
         defer { ERR_clear_error() }
         guard let context = EVP_MD_CTX_new() else { return nil }
@@ -95,7 +97,8 @@ public final class SignatureKey: @unchecked Sendable {
         return Array(signature.prefix(count))
     }
 
-    /// Whether `signature`, in the form that ``sign(_:)`` gives, is this key's over `data`.
+    /// Whether `signature`, in the form that ``sign(_:)`` returns, is this key's signature of
+    /// `data`.
     public func verify(_ signature: [UInt8], over data: [UInt8]) -> Bool {
         defer { ERR_clear_error() }
         guard let context = EVP_MD_CTX_new() else { return false }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The file of the authorities that this machine trusts; nil where it has none at the usual places.
+/// The file of the CAs that this machine trusts; nil if it has none in the usual places.
 ///
 /// `SSL_CERT_FILE` names another one, as for every program that uses OpenSSL.
 public func systemTrustFile() -> String? {

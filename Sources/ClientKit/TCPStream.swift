@@ -1,16 +1,16 @@
 import Foundation
 
-/// Why bytes did not pass.
+/// A failure to send or receive.
 public enum StreamFailure: Error, Sendable, Hashable {
-    /// No TCP connection came about.
+    /// No TCP connection could be established.
     case cannotConnect(String)
-    /// The peer left, or the connection broke.
+    /// The peer closed the connection, or it broke.
     case closed(String)
     /// The deadline came first.
     case deadline
     /// The task was cancelled.
     case interrupted
-    /// TLS was not agreed on, or broke.
+    /// The TLS handshake failed, or TLS broke.
     case tls(TLSFailure)
 }
 
@@ -20,7 +20,7 @@ public enum StreamFailure: Error, Sendable, Hashable {
 public final class TCPStream {
     private let descriptor: Int32
     private var tls: TLSSession?
-    /// What has come and was not asked for yet.
+    /// Bytes that were received and not yet requested.
     private var waiting: [UInt8] = []
 
     /// Connects to the numeric `address`.
@@ -35,7 +35,8 @@ public final class TCPStream {
         defer { freeaddrinfo(list) }
         descriptor = socket(entry.ai_family, streamType, Int32(IPPROTO_TCP))
         guard descriptor >= 0 else { throw .cannotConnect(lastErrorText()) }
-        // The command is one write and its answer is waited for: nothing is gained by collecting bytes.
+        // A command is one write, followed by waiting for the answer: collecting bytes gains
+        // nothing.
         switchOn(TCP_NODELAY, at: Int32(IPPROTO_TCP))
         switchOn(SO_KEEPALIVE, at: SOL_SOCKET)
         guard fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0, fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 else {
@@ -55,11 +56,11 @@ public final class TCPStream {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// Whether the peer has neither left nor said anything unasked.
+    /// Whether the peer has neither closed the connection nor sent anything unexpected.
     public var isQuiet: Bool {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         while poll(&entry, 1, 0) != 0 {
-            // What TLS says to itself, such as a ticket for the next session, is nothing that the peer says.
+            // Messages of TLS itself, such as a session ticket, do not count.
             guard tls != nil, let came = receivedNow(), !came.isEmpty else { return false }
             do throws(StreamFailure) {
                 waiting += try plain(came)
@@ -71,7 +72,7 @@ public final class TCPStream {
         return waiting.isEmpty
     }
 
-    /// Agrees on TLS with the peer, whose certificate `session` verifies.
+    /// Performs the TLS handshake with the peer, whose certificate `session` verifies.
     public func start(_ session: TLSSession, until deadline: ContinuousClock.Instant) throws(StreamFailure) {
         var received: [UInt8] = []
         while true {
@@ -87,7 +88,7 @@ public final class TCPStream {
                 do throws(StreamFailure) {
                     try sendRaw(toSend, until: deadline)
                 } catch {
-                    // The peer may have gone already, which is no news.
+                    // The peer may already be gone, which needs no report.
                 }
                 throw .tls(failure)
             }

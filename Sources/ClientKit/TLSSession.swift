@@ -1,41 +1,43 @@
 internal import COpenSSL
 
-/// Why no TLS session was agreed on, or one came to its end.
+/// Why a TLS handshake failed, or a session ended.
 public enum TLSFailure: Error, Sendable, Hashable {
     /// What is wrong with a certificate.
     public enum Fault: Sendable, Hashable {
-        /// None of the trusted authorities signed it.
+        /// It is not signed by a trusted CA.
         case unknownAuthority
-        /// Its time, or that of an authority between, is over.
+        /// It, or an intermediate certificate, has expired.
         case expired
         /// Its validity period has not started.
         case notYetValid
         /// It is for another name or address.
         case otherName
-        /// Anything else, in OpenSSL's words.
+        /// Anything else, with OpenSSL's message.
         case other
     }
 
-    /// The file of the trusted authorities cannot be used.
+    /// The file of trusted CAs cannot be used.
     case trustUnusable(String)
-    /// The peer's certificate does not stand the test; with OpenSSL's words.
+    /// The peer's certificate fails verification; with OpenSSL's message.
     case certificate(Fault, String)
-    /// What the peer says is not TLS.
+    /// The peer does not speak TLS.
     case notTLS
-    /// The peer refused, or TLS broke; with OpenSSL's words.
+    /// The peer refused, or TLS broke; with OpenSSL's message.
     case refused(String)
 }
 
-/// One TLS session of the system's OpenSSL, which takes and gives bytes and knows nothing of sockets.
+/// A TLS session of the system's OpenSSL, which transforms bytes and does not use sockets.
 ///
-/// The peer's certificate is always verified, for its name too. Not `Sendable`: it lives where its connection lives.
+/// The peer's certificate is always verified, including its name. Not `Sendable`: it is used
+/// together with its connection.
 public final class TLSSession {
     private let context: OpaquePointer
     private let session: OpaquePointer
     private let incoming: OpaquePointer
     private let outgoing: OpaquePointer
 
-    /// Prepares a session with `name`, a host's name or address, whose certificate an authority in the file `trusted` signed.
+    /// Prepares a session with `name`, a host name or address, whose certificate must be signed by
+    /// a CA in the file `trusted`.
     public init(with name: String, trusting trusted: String) throws(TLSFailure) {
         keepOpenSSLAtExit()
         ERR_clear_error()
@@ -51,10 +53,11 @@ public final class TLSSession {
             throw .refused(lastError())
         }
         (self.context, self.session, self.incoming, self.outgoing) = (context, session, incoming, outgoing)
-        // The session owns both from here on.
+        // The session owns both from now on.
         SSL_set_bio(session, incoming, outgoing)
         SSL_set_connect_state(session)
-        // An IP address is compared with the certificate's addresses, and is not sent as a server name.
+        // An IP address is compared with the certificate's addresses, and is not sent as a server
+        // name.
         if X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), name) != 1 {
             ERR_clear_error()
             guard tlsAskFor(session, name) == 1, SSL_set1_host(session, name) == 1 else { throw .refused(lastError()) }
@@ -66,7 +69,8 @@ public final class TLSSession {
         SSL_CTX_free(context)
     }
 
-    /// Continues the handshake and returns the bytes to send, whether it is complete, has failed or needs more input.
+    /// Continues the handshake and returns the bytes to send, whether it is complete, has failed or
+    /// needs more input.
     ///
     /// After a failure the bytes are the alert for the peer.
     public func shakeHands(with received: [UInt8]) -> (toSend: [UInt8], result: Result<Bool, TLSFailure>) {
@@ -80,7 +84,7 @@ public final class TLSSession {
         return (toSend, .failure(failure()))
     }
 
-    /// `bytes` as they are to be sent.
+    /// `bytes` in encrypted form.
     public func encrypt(_ bytes: [UInt8]) throws(TLSFailure) -> [UInt8] {
         ERR_clear_error()
         guard bytes.isEmpty || SSL_write(session, bytes, Int32(bytes.count)) == Int32(bytes.count) else {
@@ -89,7 +93,8 @@ public final class TLSSession {
         return given()
     }
 
-    /// What the peer meant by `received`; nothing where only a part of it came, or what TLS says to itself.
+    /// The peer's bytes in `received`; empty if that is only part of a record, or a message of TLS
+    /// itself.
     public func decrypt(_ received: [UInt8]) throws(TLSFailure) -> (bytes: [UInt8], isClosed: Bool) {
         take(received)
         var bytes: [UInt8] = []
@@ -110,7 +115,7 @@ public final class TLSSession {
     }
 
     private func take(_ received: [UInt8]) {
-        // Into memory, which takes everything.
+        // A memory BIO accepts everything.
         if !received.isEmpty { BIO_write(incoming, received, Int32(received.count)) }
     }
 
@@ -150,21 +155,21 @@ extension TLSFailure.Fault {
         }
     }
 
-    /// What is wrong with a certificate for `name`, in words.
+    /// What is wrong with a certificate for `name`.
     public func cause(for name: String) -> String {
         switch self {
-        case .unknownAuthority: "the server's certificate is not signed by an authority in the root certificate"
-        case .expired: "the server's certificate, or that of an authority, has expired"
+        case .unknownAuthority: "the server's certificate is not signed by a CA in the root certificate file"
+        case .expired: "the server's certificate, or a CA certificate, has expired"
         case .notYetValid: "the server's certificate is not valid yet: one of the clocks may be wrong"
         case .otherName: "the server's certificate is not for \(name)"
         case .other: "the server's certificate fails verification"
         }
     }
 
-    /// What to do about it; `key` is where the inventory names the authorities.
+    /// What to do about it; `key` is the inventory's key for the CA file.
     public func remedy(key: String) -> String {
         switch self {
-        case .unknownAuthority: "name the file of the authority that signed it as \(key) in the inventory"
+        case .unknownAuthority: "name the file of the CA that signed it as \(key) in the inventory"
         case .expired: "renew the certificate on the server, and reload it there"
         case .notYetValid: "correct the clock of this machine or of the server"
         case .otherName: "name the host in the inventory as the certificate does, or have one issued for this name"

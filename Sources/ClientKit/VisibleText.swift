@@ -1,9 +1,11 @@
 extension StringProtocol {
-    /// The text with everything visible that a terminal would obey or hide: control characters (escape sequences, backspace,
-    /// NUL), format characters (such as those that reverse the direction of writing), line and paragraph separators, and
-    /// what Unicode has not assigned, each as `\u{…}`.
+    /// The text with everything escaped that a terminal would interpret or hide: control characters
+    /// (escape sequences, backspace, NUL), format characters (such as those that reverse the
+    /// direction of writing), line and paragraph separators, and what Unicode has not assigned,
+    /// each as `\u{…}`.
     ///
-    /// Newlines and tabs stay. What comes from outside passes through here before it reaches a terminal.
+    /// Newlines and tabs are kept. Everything from outside is passed through this before it is
+    /// printed on a terminal.
     public var visible: String {
         guard unicodeScalars.contains(where: \.isHidden) else { return String(self) }
         var shown = String.UnicodeScalarView()
@@ -17,28 +19,29 @@ extension StringProtocol {
         return String(shown)
     }
 
-    /// The same on one line, so that no text can pose as a line of its own.
+    /// The same on one line, so that no text can look like a separate line.
     public var visibleOnOneLine: String {
         split(whereSeparator: \.isNewline).map(\.visible).joined(separator: " ⏎ ")
     }
 }
 
 extension Unicode.Scalar {
-    /// Whether a terminal would obey or hide it.
+    /// Whether a terminal would interpret or hide it.
     public var isHidden: Bool {
         if isASCII { return (value < 0x20 && self != "\n" && self != "\t") || value == 0x7f }
         switch properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned, .surrogate:
             return true
         default:
-            // Letters and marks that are drawn as nothing.
+            // Letters and marks without a visible form.
             return properties.isDefaultIgnorableCodePoint
         }
     }
 }
 
 extension String {
-    /// JSON text with escapes for what a terminal would obey or hide; that stands in strings only.
+    /// JSON text with escapes for what a terminal would interpret or hide, which occurs only in
+    /// strings.
     public var escapedWhereHidden: String {
         guard unicodeScalars.contains(where: \.isHidden) else { return self }
         var escaped = ""

@@ -1,6 +1,6 @@
-/// Does `work` and then `cleanUp`, also where `work` throws.
+/// Does `work` and then `cleanUp`, even if `work` throws.
 ///
-/// `cleanUp` runs in a task of its own: a cancellation of the current task does not reach it.
+/// `cleanUp` runs in a separate task, which a cancellation of the current task does not affect.
 public func withCleanup<Value>(
     _ cleanUp: @escaping @Sendable () async -> Void, after work: () async throws -> Value
 ) async throws -> Value {
