@@ -19,7 +19,8 @@ public struct DatabaseSession: Sendable, Hashable, Decodable, CustomStringConver
     public var state: String
     /// The keys of the advisory locks that it holds, among those with a single 64-bit key.
     public var advisoryLocks: Set<Int64>
-    /// Whether it creates, alters or drops tables or indexes, or did so within the last half minute.
+    /// Whether it creates, alters or drops tables or indexes, or did so within the last half
+    /// minute.
     public var changesTables: Bool
 
     /// Describes a session; see the properties.

@@ -131,7 +131,8 @@ extension Reply {
         tag = PQcmdStatus(result).map { String(cString: $0) } ?? ""
     }
 
-    /// The answer as text for the record: `COPY`'s text format, or the command's tag where there are no columns.
+    /// The answer as text for the record: `COPY`'s text format, or the command's tag where there
+    /// are no columns.
     var recordedText: String {
         guard !columns.isEmpty else { return tag.isEmpty ? "" : tag + "\n" }
         return rows.map { row in row.map(Self.escaped).joined(separator: "\t") + "\n" }.joined()

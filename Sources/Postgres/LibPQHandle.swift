@@ -27,7 +27,8 @@ final class LibPQHandle {
         LibPQEnvironment.ignored
         guard let pointer = start(parameters) else { throw .cannotConnect("out of memory") }
         self.pointer = pointer
-        // libpq keeps no SQLSTATE of a failed login; in this verbosity its text carries the code at a fixed place.
+        // libpq keeps no SQLSTATE of a failed login; in this verbosity its text carries the code at
+        // a fixed place.
         PQsetErrorVerbosity(pointer, PQERRORS_VERBOSE)
         PQsetNoticeReceiver(
             pointer, { Notices.receive(from: $1, into: $0) }, Unmanaged.passUnretained(notices).toOpaque())
@@ -154,7 +155,8 @@ extension ServerMessage {
     /// The server's message within libpq's text after a failed login:
     /// `…FATAL:  28P01: password authentication failed…`.
     ///
-    /// The last one counts: with sslmode `prefer` there may be one for the attempt with TLS before it.
+    /// The last one counts: with sslmode `prefer` there may be one for the attempt with TLS before
+    /// it.
     init?(verboseText text: String) {
         guard let match = text.matches(of: /: {2}([0-9A-Z]{5}): ([^\n]*)/).last else { return nil }
         self.init(sqlState: String(match.1), message: String(match.2))

@@ -1,6 +1,7 @@
 import ClientKit
 
-/// One session on a PostgreSQL server, on its own thread, so that waiting for the server blocks nothing else.
+/// One session on a PostgreSQL server, on its own thread, so that waiting for the server blocks
+/// nothing else.
 ///
 /// Created and used through ``PostgresReader`` and ``PostgresWriter``. Statements of one connection
 /// run one after another, each in its own transaction. A broken connection stays broken: connect

@@ -36,7 +36,8 @@ public struct PostgresEndpoint: Sendable, Hashable {
         case require
         /// TLS with a certificate that ``PostgresEndpoint/rootCertificate`` signed, for any name.
         case verifyCA = "verify-ca"
-        /// TLS with a certificate that ``PostgresEndpoint/rootCertificate`` signed for the host's name.
+        /// TLS with a certificate that ``PostgresEndpoint/rootCertificate`` signed for the host's
+        /// name.
         case verifyFull = "verify-full"
 
         var verifies: Bool { self == .verifyCA || self == .verifyFull }
@@ -96,7 +97,8 @@ extension PostgresEndpoint {
         return nil
     }
 
-    /// Every connection option that could otherwise come from the environment or from files in the home directory.
+    /// Every connection option that could otherwise come from the environment or from files in the
+    /// home directory.
     ///
     /// libpq reads an option that is missing *or empty* from `PG…` variables, so each gets a
     /// non-empty value.
@@ -111,7 +113,8 @@ extension PostgresEndpoint {
             ("sslmode", tls.rawValue), ("sslrootcert", rootCertificate ?? nothing), ("sslcert", nothing),
             ("sslkey", nothing), ("sslcrl", nothing), ("ssl_min_protocol_version", "TLSv1.2"),
             ("gssencmode", "disable"), ("channel_binding", tls == .disable ? "disable" : "prefer"),
-            // Read-only servers are detected by our own first query, which also says why they are read-only.
+            // Read-only servers are detected by our own first query, which also says why they are
+            // read-only.
             ("target_session_attrs", "any"),
             // A lost peer is noticed within about half a minute, even between statements.
             ("keepalives", "1"), ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),

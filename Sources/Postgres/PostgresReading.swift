@@ -6,7 +6,8 @@ public protocol PostgresReading: Sendable {
     var connection: PostgresConnection { get }
 }
 
-/// The connection for `check` and `verify`: it has no method that changes anything, and its session is read-only.
+/// The connection for `check` and `verify`: it has no method that changes anything, and its session
+/// is read-only.
 public struct PostgresReader: PostgresReading {
     /// The underlying connection.
     public let connection: PostgresConnection
@@ -32,7 +33,8 @@ public struct PostgresWriter: PostgresReading {
         PostgresWriter(connection: try await .open(endpoint, for: .writing, observer: observer))
     }
 
-    /// Runs one statement that changes something, with `parameters` for `$1`, `$2`…, and returns its rows, if any.
+    /// Runs one statement that changes something, with `parameters` for `$1`, `$2`…, and returns
+    /// its rows, if any.
     ///
     /// An error of kind `unknownOutcome` means that it was sent and may or may not have taken
     /// effect.

@@ -34,7 +34,8 @@ extension PostgresWriter {
         return state
     }
 
-    /// Renames a database; fails with SQLSTATE 42P04 if the name is taken, and with 55006 while sessions are connected.
+    /// Renames a database; fails with SQLSTATE 42P04 if the name is taken, and with 55006 while
+    /// sessions are connected.
     public func renameDatabase(_ name: String, to newName: String) async throws(PostgresError) {
         try await execute(
             "ALTER DATABASE \(connection.identifier(name)) RENAME TO \(connection.identifier(newName))")
@@ -80,7 +81,8 @@ extension PostgresWriter {
         }
     }
 
-    /// Creates an extension in the connected database if it is missing, in `schema` if one is given; returns it as read back.
+    /// Creates an extension in the connected database if it is missing, in `schema` if one is
+    /// given; returns it as read back.
     @discardableResult
     public func ensureExtension(_ name: String, in schema: String? = nil) async throws(PostgresError) -> ExtensionState
     {

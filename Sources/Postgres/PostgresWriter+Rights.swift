@@ -1,5 +1,6 @@
 extension PostgresWriter {
-    /// Makes the logged-in role a member of `role` that inherits its privileges and may SET ROLE to it.
+    /// Makes the logged-in role a member of `role` that inherits its privileges and may SET ROLE to
+    /// it.
     public func join(_ role: String) async throws(PostgresError) {
         // From 16 on, these are options of the membership itself.
         let options = await connection.serverVersion < 160_000 ? "" : " WITH INHERIT TRUE, SET TRUE"

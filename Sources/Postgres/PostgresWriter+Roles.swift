@@ -1,7 +1,8 @@
 public import ClientKit
 
 extension PostgresWriter {
-    /// Ensures that a role exists with these attributes and a password that never expires, and returns it as read back.
+    /// Ensures that a role exists with these attributes and a password that never expires, and
+    /// returns it as read back.
     ///
     /// The password is set only if the role is created here: use ``setPassword(_:of:)`` to change
     /// it.
@@ -65,7 +66,8 @@ extension PostgresWriter {
 extension RoleAttributes {
     /// The options that turn `present` into these attributes.
     ///
-    /// Options that are already right are left out: even naming SUPERUSER or REPLICATION requires a superuser.
+    /// Options that are already right are left out: even naming SUPERUSER or REPLICATION requires a
+    /// superuser.
     public func options(besides present: RoleAttributes) -> String {
         var options: [String] = []
         func add(_ keyword: String, wanted: Bool, present: Bool) {

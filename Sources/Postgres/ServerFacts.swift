@@ -22,8 +22,9 @@ public struct ServerFacts: Sendable, Hashable {
     /// `search_path` as set for the role in this database, for the role, or for the database; `nil`
     /// if none of them sets it.
     public var searchPath: String?
-    /// Where `default_transaction_read_only` is switched on for the role: `ROLE x IN DATABASE y`, `ROLE x`, `DATABASE y`,
-    /// `ROLE ALL`, several of them, or `nil`; the server's own setting is not among them.
+    /// Where `default_transaction_read_only` is switched on for the role: `ROLE x IN DATABASE y`,
+    /// `ROLE x`, `DATABASE y`, `ROLE ALL`, several of them, or `nil`; the server's own setting is
+    /// not among them.
     public var readOnly: String?
 
     /// The logged-in role.
@@ -48,9 +49,11 @@ public struct ServerFacts: Sendable, Hashable {
     public struct RightsOnRole: Sendable, Hashable {
         /// It has the other's privileges without SET ROLE.
         public var hasItsRights: Bool
-        /// It may SET ROLE to the other, which PostgreSQL requires for transferring an object to it.
+        /// It may SET ROLE to the other, which PostgreSQL requires for transferring an object to
+        /// it.
         public var mayBecome: Bool
-        /// It may make itself and others members of it, and before PostgreSQL 16 CREATEROLE is enough for that.
+        /// It may make itself and others members of it, and before PostgreSQL 16 CREATEROLE is
+        /// enough for that.
         public var mayGrant: Bool
 
         /// Describes rights; see the properties.
@@ -159,7 +162,8 @@ extension PostgresReading {
 }
 
 extension PostgresReading {
-    /// The places that switch `default_transaction_read_only` on, the strongest first, up to one that switches it off.
+    /// The places that switch `default_transaction_read_only` on, the strongest first, up to one
+    /// that switches it off.
     private static var readOnlyColumn: String {
         """
         (SELECT string_agg(w.place, ', ' ORDER BY w.rank) FROM \

@@ -1,8 +1,10 @@
 import ClientKit
 
-/// One connection to a Redis server, on its own thread, so that waiting for the server blocks nothing else.
+/// One connection to a Redis server, on its own thread, so that waiting for the server blocks
+/// nothing else.
 ///
-/// Created and used through ``RedisReader`` and ``RedisWriter``. A broken connection stays broken: connect again.
+/// Created and used through ``RedisReader`` and ``RedisWriter``. A broken connection stays broken:
+/// connect again.
 public actor RedisConnection {
     /// The endpoint that was given.
     public nonisolated let endpoint: RedisEndpoint
@@ -55,7 +57,8 @@ public actor RedisConnection {
                 remedy: "add the user's password to the credentials file", kind: .badInput)
         }
         do throws(RedisError) {
-            // The first command dials, so that the record has one entry for the login, whatever its result.
+            // The first command dials, so that the record has one entry for the login, whatever its
+            // result.
             _ = try await run(first) { () throws(RedisError) in
                 socket = try dial(attempt: first.attempt)
             }
@@ -120,7 +123,8 @@ public actor RedisConnection {
         }
     }
 
-    /// `refusal` of a connection through one tunnel, with the cause that `endpoint` shows through another.
+    /// `refusal` of a connection through one tunnel, with the cause that `endpoint` shows through
+    /// another.
     static func explained(_ refusal: RedisError, at endpoint: RedisEndpoint) async -> RedisError {
         await RedisConnection(to: endpoint, observer: IgnoringObserver()).probed(refusal)
     }

@@ -4,7 +4,8 @@ public import ClientKit
 public struct RedisError: ExplainedError {
     /// The reason as a code: branch on this, since texts are for people.
     public enum Reason: Sendable, Hashable {
-        /// The server answered with an error whose first word is this: `WRONGPASS`, `NOAUTH`, `LOADING`…
+        /// The server answered with an error whose first word is this: `WRONGPASS`, `NOAUTH`,
+        /// `LOADING`…
         case server(code: String)
         /// The host's name has no address.
         case nameNotFound
@@ -129,7 +130,8 @@ extension RedisError {
             case "WRONGTYPE":
                 (.failed, "check who else uses this database number: the key has another type")
             case "ERR" where isLogin:
-                // Before Redis 6 a wrong password was a plain ERR, as was a password where none is set.
+                // Before Redis 6 a wrong password was a plain ERR, as was a password where none is
+                // set.
                 (.refused, "check the password against requirepass: it may be wrong, or the server may require none")
             default:
                 (.failed, "check the Redis server's log")

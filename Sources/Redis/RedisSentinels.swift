@@ -23,7 +23,8 @@ public struct RedisSentinels: Sendable, Hashable {
     public struct Answer: Sendable, Hashable {
         /// The master's address.
         public let master: Place
-        /// Whether the Sentinel itself has lost its connection to it, without counting it as down yet.
+        /// Whether the Sentinel itself has lost its connection to it, without counting it as down
+        /// yet.
         let isDisconnected: Bool
     }
 

@@ -79,7 +79,8 @@ public struct Change: Sendable, Hashable, Codable {
     public let action: Action
     /// What it is done to; `nil` if only the summary says so.
     public let subject: Subject?
-    /// The part of the subject: an object's field as `spec.replicas`, or a property such as `owner`; `nil` for all of it.
+    /// The part of the subject: an object's field as `spec.replicas`, or a property such as
+    /// `owner`; `nil` for all of it.
     public let field: String?
     /// The field's value now, `nil` if it is absent or unknown, `•••` if it must not be shown.
     public let old: String?

@@ -1,14 +1,15 @@
 /// What the operator should do next: a command of `runner`, plain text, or text that contains
 /// commands.
 ///
-/// It names steps by their type and knows no module's number. The site of a run renders it with the number of
-/// that run's module: `site.remedy("free space on the server, then \(.run)")`.
+/// It names steps by their type and knows no module's number. The site of a run renders it with the
+/// number of that run's module: `site.remedy("free space on the server, then \(.run)")`.
 public indirect enum Remedy: Sendable, Hashable {
     /// Run the whole module: every step that is not in place.
     case run
     /// Run the module from a step on.
     ///
-    /// The step has to come before the one that fails, so that no chain of remedies returns to where it began.
+    /// The step has to come before the one that fails, so that no chain of remedies returns to
+    /// where it began.
     case runFrom(StepID)
     /// Run the module with a new database; the old one is kept aside.
     case runWithNewDatabase

@@ -57,8 +57,8 @@ final class Signals: @unchecked Sendable {
         }
     }
 
-    /// A cast because C has no type for it: a handler is a function's address, or 1 for "ignore", which
-    /// is never called here.
+    /// A cast because C has no type for it: a handler is a function's address, or 1 for "ignore",
+    /// which is never called here.
     private static func isIgnoring(_ handler: __sighandler_t?) -> Bool {
         unsafeBitCast(handler, to: Int.self) == 1
     }

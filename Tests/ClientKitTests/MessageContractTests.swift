@@ -43,9 +43,12 @@ import Testing
             "Failure(\n    attempt: \"\(text)\")",
             "Failure(\n    remedy:\n        isBusy ? \"wait\" : \"\(text)\")",
             "StepFailure(\"\(text)\", cause: \"y\")",
+            "throw StepFailure(\"\(text)\", cause: \"y\")",
             "throw CombinedFailure(\"\(text)\", failures)",
             "let attempt = \"\(text)\"\nlet other = \"Not this.\"",
             "let remedy: Remedy =\n    \"\(text)\"\nreturn \"Not this.\"",
+            "let remedy =\n switch status {\n case 1: \"\(text)\"\n default: wait(\"Not.\")\n }\n"
+                + "let other = \"Not this.\"",
             "fault.remedy = isBusy ? \"wait\" : \"\(text)\"\nfault.cause = \"Not this.\"",
             "var remedy: String { \"\(text)\" }",
             "func remedy(key: String) -> String {\n switch self { case .a: \"\(text)\" }\n }",

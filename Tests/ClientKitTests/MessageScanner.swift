@@ -12,8 +12,8 @@ struct MessageScanner {
     private let source: [UInt8]
     private var place = 0
     private var tokens: [Token] = []
-    /// The tokens that are the first of their line.
-    private var lineStarts: Set<Int> = []
+    /// The tokens that are the first of their line, and those after white space.
+    private var (lineStarts, wordStarts): (Set<Int>, Set<Int>) = ([], [])
 
     static func messages(in text: String) -> [MessageContract.Message] {
         var scanner = MessageScanner(source: Array(text.utf8))
@@ -45,7 +45,11 @@ struct MessageScanner {
                 }
             } else {
                 if source[place] == UInt8(ascii: "\n") { lineStarts.insert(tokens.count) }
-                if source[place] > UInt8(ascii: " ") { tokens.append(.byte(source[place])) }
+                if source[place] > UInt8(ascii: " ") {
+                    tokens.append(.byte(source[place]))
+                } else {
+                    wordStarts.insert(tokens.count)
+                }
                 place += 1
             }
         }
@@ -86,37 +90,49 @@ struct MessageScanner {
         return nil
     }
 
-    private static let arguments = ["remedy:", "attempt:", "StepFailure(", "CombinedFailure("]
-    private static let assignments = ["remedy", "attempt"].flatMap { name in
-        ["\(name)=", "let\(name)=", "var\(name)=", "let\(name):Remedy=", "let\(name):String="]
-    }
+    private static let arguments = marks(["remedy:", "attempt:", "StepFailure(", "CombinedFailure("])
+    private static let assignments = marks(
+        ["remedy", "attempt"].flatMap { ["\($0)=", "\($0):Remedy=", "\($0):String="] })
+    private static let properties = marks(
+        ["remedy", "attempt"].flatMap { ["var\($0):String{", "var\($0):Remedy{"] })
+    private static let functions = marks(["funcremedy(", "funcattempt("])
+
+    private static func marks(_ texts: [String]) -> [[UInt8]] { texts.map { Array($0.utf8) } }
 
     private func messages() -> [MessageContract.Message] {
         var found: [MessageContract.Message] = []
-        for index in tokens.indices {
+        for index in tokens.indices where byte(at: index).map(":(={".utf8.contains) == true {
             for mark in Self.arguments where ends(with: mark, at: index) {
                 found += literals(from: index + 1)
             }
             for mark in Self.assignments where ends(with: mark, at: index) {
-                found += literals(from: index + 1, isStatement: true)
+                if let brace = braceOfSwitch(after: index) {
+                    found += results(from: brace)
+                } else {
+                    found += literals(from: index + 1, isStatement: true)
+                }
             }
-            for name in ["remedy", "attempt"] {
-                if continues("var\(name):String{", to: index)
-                    || continues("var\(name):Remedy{", to: index)
-                {
-                    found += results(from: index)
-                }
-                if continues("func\(name)(", to: index), let body = body(after: index) {
-                    found += results(from: body)
-                }
+            if Self.properties.contains(where: { continues($0, to: index) }) {
+                found += results(from: index)
+            }
+            if Self.functions.contains(where: { continues($0, to: index) }),
+                let body = body(after: index)
+            {
+                found += results(from: body)
             }
         }
         return found
     }
 
-    /// Whether `text` is in front of the token at `index` and ends with it.
-    private func continues(_ text: String, to index: Int) -> Bool {
-        let bytes = Array(text.utf8)
+    /// The brace that opens the `switch` that is assigned at `index`; `nil` where none is.
+    private func braceOfSwitch(after index: Int) -> Int? {
+        guard continues(Array("=switch".utf8), to: index + 6) else { return nil }
+        return tokens[index...].indices.first { byte(at: $0) == UInt8(ascii: "{") }
+    }
+
+    /// Whether `bytes` are in front of the token at `index` and end with it.
+    private func continues(_ bytes: [UInt8], to index: Int) -> Bool {
+        guard byte(at: index) == bytes.last else { return false }
         let start = index - bytes.count + 1
         return start >= 0 && zip(start...index, bytes).allSatisfy { byte(at: $0) == $1 }
     }
@@ -148,7 +164,7 @@ struct MessageScanner {
                 // What an arm of a switch, `return`, or one side of `?` and `+` consists of.
                 let isResult =
                     byte(at: index - 1).map(":{?+n".utf8.contains) == true
-                    && !continues("??", to: index - 1)
+                    && !continues(Array("??".utf8), to: index - 1)
                 if calls == 0, isResult { found.append(message(text, at: index)) }
             case .byte(let byte):
                 if "([".utf8.contains(byte) { calls += 1 }
@@ -169,13 +185,10 @@ struct MessageScanner {
 
     /// Whether the token at `index` is the last byte of `mark`, and that is no part of a longer
     /// word.
-    private func ends(with mark: String, at index: Int) -> Bool {
-        let bytes = Array(mark.utf8)
-        let start = index - bytes.count + 1
-        guard start >= 0, zip(start...index, bytes).allSatisfy({ byte(at: $0) == $1 }) else {
-            return false
-        }
-        guard let before = byte(at: start - 1) else { return true }
+    private func ends(with mark: [UInt8], at index: Int) -> Bool {
+        let start = index - mark.count + 1
+        guard continues(mark, to: index) else { return false }
+        guard let before = byte(at: start - 1), !wordStarts.contains(start) else { return true }
         return !(before == UInt8(ascii: "_") || UnicodeScalar(before).properties.isAlphabetic)
     }
 

@@ -56,7 +56,8 @@ struct FirewallCommands {
 
     /// The commands that allow traffic on a node with active UFW; none if it is allowed already.
     ///
-    /// An earlier rule that denies it wins, so ours is then inserted before it; UFW does not move existing rules.
+    /// An earlier rule that denies it wins, so ours is then inserted before it; UFW does not move
+    /// existing rules.
     private func opening(_ wanted: Wanted, in state: FirewallState) -> [Command] {
         let own = state.rule(for: wanted.traffic)
         switch state.fate(of: wanted.traffic) {

@@ -5,9 +5,10 @@ import StepKit
 /// Ensures that UFW on the Kubernetes nodes allows pod traffic; when it dropped that traffic, the
 /// ingress answered 504 although every pod was Ready.
 ///
-/// Pod traffic is forwarded by the node, so an input rule alone has no effect on it. Hosts outside Kubernetes are never
-/// touched. What can reach a node can still reach it afterwards: the node undoes a change of its rules unless the run confirms
-/// it over a new session, and the other nodes wait until the first node's change is verified.
+/// Pod traffic is forwarded by the node, so an input rule alone has no effect on it. Hosts outside
+/// Kubernetes are never touched. What can reach a node can still reach it afterwards: the node
+/// undoes a change of its rules unless the run confirms it over a new session, and the other nodes
+/// wait until the first node's change is verified.
 struct FixFirewall: PageAsker, NamedStep {
     static let id: StepID = "fix_ufw_k8s_nodes"
     let summary = "UFW on the Kubernetes nodes allows pod traffic"
@@ -70,7 +71,8 @@ struct FixFirewall: PageAsker, NamedStep {
         }
     }
 
-    /// Changes one node; if a pod that could be reached before no longer can be, the node is restored.
+    /// Changes one node; if a pod that could be reached before no longer can be, the node is
+    /// restored.
     private func change(_ plan: Plan, keeping before: Set<PodWay>, on site: SiteReader) async throws {
         try await NodeWriter(plan.node).changeFirewall(
             plan.commands.map(\.arguments), undoneAfter: Self.gracePeriod(site)
@@ -88,7 +90,8 @@ struct FixFirewall: PageAsker, NamedStep {
         }
     }
 
-    /// How long a node waits for the confirmation: enough for a new session, the connections to the pods, and a slow node.
+    /// How long a node waits for the confirmation: enough for a new session, the connections to the
+    /// pods, and a slow node.
     private static func gracePeriod(_ site: SiteReader) -> Duration {
         site.inventory.limits.connect + .seconds(60)
     }

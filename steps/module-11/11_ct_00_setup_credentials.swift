@@ -3,7 +3,8 @@ import Postgres
 import Redis
 import StepKit
 
-/// Creates Chatwoot's database, role and extensions, and verifies that PostgreSQL and Redis accept its login.
+/// Creates Chatwoot's database, role and extensions, and verifies that PostgreSQL and Redis accept
+/// its login.
 ///
 /// The role's password is generated once and never changed again: the old script generated a new
 /// one in every run, and every running pod lost its database.
@@ -48,7 +49,8 @@ struct SetupCredentials: NamedStep {
 
     private func requireRedis(_ site: SiteReader) async throws {
         try await site.redis().requireVersion("6.2")
-        // Action Cable does not use Sentinels, and works with a replica; pods that do not use them need the master there.
+        // Action Cable does not use Sentinels, and works with a replica; pods that do not use them
+        // need the master there.
         guard let sentinel = site.inventory.redis.sentinel else { return }
         let host = try await site.redisHost()
         if !sentinel.isForPods { try await host.requireVersion("6.2") }

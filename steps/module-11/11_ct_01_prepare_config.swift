@@ -42,7 +42,8 @@ extension SiteReader {
 }
 
 extension SiteWriter {
-    /// The generated secrets; if they do not exist yet, they are generated and written to the credentials file first.
+    /// The generated secrets; if they do not exist yet, they are generated and written to the
+    /// credentials file first.
     func ensureChatwootSecrets() async throws -> GeneratedSecrets {
         try await ensureGeneratedSecrets(.chatwoot(reader.inventory))
     }

@@ -64,7 +64,8 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
         try await site.wait(for: deployments, within: site.inventory.limits.rollout)
     }
 
-    /// Restores the number of pods of Deployments that a reset scaled to 0, if the inventory gives none.
+    /// Restores the number of pods of Deployments that a reset scaled to 0, if the inventory gives
+    /// none.
     private func bringBack(_ site: SiteWriter) async throws {
         let namespace = site.reader.inventory.chatwoot.namespace
         let scaling = try await Scaling(site.reader)

@@ -88,7 +88,8 @@ struct ProveService: PageAsker, NamedStep {
 
     /// What was found instead of `wanted` available pods; `nil` if there are that many.
     ///
-    /// The pods themselves are counted too: without a controller manager, the status keeps reporting those that are gone.
+    /// The pods themselves are counted too: without a controller manager, the status keeps
+    /// reporting those that are gone.
     static func shortage(of name: String, wanted: Int, objects: [JSONValue]) -> String? {
         guard let deployment = objects.first(where: { $0.isObject("Deployment", name) }) else { return "there is none" }
         let available = deployment["status", "availableReplicas"]?.integer ?? 0
@@ -125,7 +126,8 @@ struct ProveService: PageAsker, NamedStep {
         }
     }
 
-    /// The databases that Chatwoot's pods use instead of its own, as with POSTGRES_DB for POSTGRES_DATABASE.
+    /// The databases that Chatwoot's pods use instead of its own, as with POSTGRES_DB for
+    /// POSTGRES_DATABASE.
     private func otherDatabases(_ path: RequestPath) async throws -> [RequestPath.Fault] {
         let state = try await DatabaseState.readSessions(path.site)
         return Self.faults(by: state.otherSessions, objects: path.objects, path.site.inventory.chatwoot)

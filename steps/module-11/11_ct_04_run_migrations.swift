@@ -4,7 +4,8 @@ import Postgres
 import Redis
 import StepKit
 
-/// Migrates the database to the schema of the wanted image, with Chatwoot's own task in a Job, before any of its pods serves.
+/// Migrates the database to the schema of the wanted image, with Chatwoot's own task in a Job,
+/// before any of its pods serves.
 ///
 /// The present state is read with SQL; a state in which the task would destroy data is refused. The
 /// Job and its log stay for as long as the inventory says, and a failed one is never simply
@@ -116,7 +117,8 @@ struct RunMigrations: NamedStep {
     /// Whether the database is migrated for the image: according to the record of an earlier run,
     /// which names the image by its digest, or without a record according to the known figures.
     static func isMigrated(_ state: DatabaseState, on site: SiteReader) async throws -> Bool {
-        // The seed writes the settings; if it was interrupted before, the task's migrations write them.
+        // The seed writes the settings; if it was interrupted before, the task's migrations write
+        // them.
         guard state.isLoaded, state.hasSettings else { return false }
         let (image, found) = (site.inventory.chatwoot.image, try await SchemaRecord(state, on: site).found(site))
         if case .other = found.author { return false }

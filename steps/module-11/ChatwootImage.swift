@@ -32,7 +32,8 @@ struct KnownImage {
         return Self.digest(of: reference, in: objects)
     }
 
-    /// The digest that Deployments, running pods or the record of the last migration name for `reference`, in this order.
+    /// The digest that Deployments, running pods or the record of the last migration name for
+    /// `reference`, in this order.
     static func digest(of reference: ImageReference, in objects: [JSONValue]) -> String? {
         let deployments = objects.filter {
             $0.isObject("Deployment", ChatwootNames.web) || $0.isObject("Deployment", ChatwootNames.worker)
@@ -46,7 +47,8 @@ struct KnownImage {
         return record["image"] == reference.description ? record["digest"] : nil
     }
 
-    /// The digests that nodes pulled for `reference`, according to the statuses of web and worker pods.
+    /// The digests that nodes pulled for `reference`, according to the statuses of web and worker
+    /// pods.
     static func pulled(_ reference: ImageReference, in objects: [JSONValue]) -> Set<String> {
         let containers = objects.filter(\.isLivePod).flatMap { pod in
             let wanted = (pod["spec", "containers"]?.elements ?? []).filter {

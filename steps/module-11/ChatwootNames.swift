@@ -1,7 +1,8 @@
 import Kubernetes
 import StepKit
 
-/// The names that several steps share; they are those of the old scripts, so that an existing platform is recognised.
+/// The names that several steps share; they are those of the old scripts, so that an existing
+/// platform is recognised.
 enum ChatwootNames {
     static let configMap = "chatwoot-config"
     static let secret = "chatwoot-secrets"

@@ -3,7 +3,8 @@ import Foundation
 import Kubernetes
 import StepKit
 
-/// Values of the ConfigMap or the Secret that somebody changed or added by hand, and that pods may have started with.
+/// Values of the ConfigMap or the Secret that somebody changed or added by hand, and that pods may
+/// have started with.
 ///
 /// A pod reads its environment once. When such values are restored, the environment matches the
 /// pods' checksum again, and without a mark nothing would replace a pod that started in between.

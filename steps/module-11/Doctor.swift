@@ -3,7 +3,8 @@ import Kubernetes
 import Redis
 import StepKit
 
-/// Everything Chatwoot needs, checked concurrently without changing anything: one line for each, with cause and remedy.
+/// Everything Chatwoot needs, checked concurrently without changing anything: one line for each,
+/// with cause and remedy.
 @Sendable func diagnose(_ site: SiteReader) async -> [Diagnosis] {
     // An API server that does not respond is not queried again.
     let server = await ask("API server through \(site.master.name)") {

@@ -16,9 +16,10 @@ public let module11 = Module(
         ProveService(),
     ],
     orderNote: """
-        The names are those of the old scripts, the order is not. The firewall comes first, since the migration's pod already needs \
-        the way to the database; the pull secret before the first pod; the migration before the deployment, so that new code never \
-        serves on an old schema; the tests last. A run has reset_database only when it is given --reset-database.
+        The names are those of the old scripts; the order is not. The firewall comes first, because the migration's \
+        pod must already reach the database; the pull secret before the first pod; the migration before the \
+        deployment, so that new code never runs on an old schema; the tests last. reset_database is part of a run \
+        only with --reset-database.
         """,
     preflight: preflight,
     diagnose: diagnose,

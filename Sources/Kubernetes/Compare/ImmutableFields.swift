@@ -18,8 +18,8 @@ enum ImmutableFields {
     /// path as the server writes it.
     ///
     /// Covers fields that are not listed here. The server has one reason for everything that is
-    /// invalid, so that only the message distinguishes it. Jobs are left out: recreating one would run it
-    /// again.
+    /// invalid, so that only the message distinguishes it. Jobs are left out: recreating one would
+    /// run it again.
     static func reported(
         by error: KubernetesError, among manifests: [any Manifest]
     ) -> [ObjectReference: [String]] {

@@ -45,7 +45,8 @@ enum Unions {
         }
     }
 
-    /// The two spans of a rollout: a pod has to count as available before the rollout counts as failed.
+    /// The two spans of a rollout: a pod has to count as available before the rollout counts as
+    /// failed.
     private static func rolloutSeconds(
         between live: [String: JSONValue], and desired: [String: JSONValue]
     ) -> (theirs: String, ours: String)? {

@@ -78,7 +78,8 @@ extension ClusterWriter {
         }
     }
 
-    /// Renews a lease, and records the step and the head of the audit log in it where they are given.
+    /// Renews a lease, and records the step and the head of the audit log in it where they are
+    /// given.
     ///
     /// Where somebody else has taken it, the error's code is
     /// ``KubernetesError/Code/leaseLost(_:)``.

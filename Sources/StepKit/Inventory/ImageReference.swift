@@ -2,7 +2,8 @@
 public struct ImageReference: Sendable, Hashable, CustomStringConvertible {
     /// The registry's host or host:port; `docker.io` if the reference names none.
     public let registry: String
-    /// The path within the registry, such as `keybuzzio/support`; Docker Hub's official images are in `library`.
+    /// The path within the registry, such as `keybuzzio/support`; Docker Hub's official images are
+    /// in `library`.
     public let repository: String
     /// The tag, if there is one.
     public let tag: String?

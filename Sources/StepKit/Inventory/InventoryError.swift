@@ -71,7 +71,8 @@ public struct InventoryError: ExplainedError {
     /// Always `FailureKind.badInput`.
     public var kind: FailureKind { .badInput }
 
-    /// One line that counts the mistakes, then one line for each: `FILE:LINE:COLUMN: PATH: MESSAGE`.
+    /// One line that counts the mistakes, then one line for each:
+    /// `FILE:LINE:COLUMN: PATH: MESSAGE`.
     public var description: String {
         let count = problems.count == 1 ? "1 mistake" : "\(problems.count) mistakes"
         return (["\(count) in the inventory \(file):"] + problems.map { "  " + line(for: $0) })

@@ -91,7 +91,8 @@ public struct DumpFile: Sendable, Hashable, CustomStringConvertible {
     /// `backup-01:/var/backups/keybuzz/support-20261124T120000Z-11-3f9a.dump`.
     public var description: String { "\(host):\(path)" }
 
-    /// The command that restores it into the empty database `database`, run on the host; it asks for the role's password.
+    /// The command that restores it into the empty database `database`, run on the host; it asks
+    /// for the role's password.
     ///
     /// A role that only owns the database can neither create pg_stat_statements nor comment on
     /// extensions, so these must already exist there. The restore is one transaction, so that a

@@ -42,7 +42,8 @@ public actor NodeSurvey {
 }
 
 extension NodeReader {
-    /// Reads programs, firewall and pages with one command, and keeps the answers for later callers.
+    /// Reads programs, firewall and pages with one command, and keeps the answers for later
+    /// callers.
     func makeSurvey(probes: [HTTPProbe]) async throws {
         // A caller that needs a missing page asks again, with a longer time limit.
         let batch = CurlBatch(probes, connectTimeout: 1, totalTimeout: 5, stopsAtFailure: true)

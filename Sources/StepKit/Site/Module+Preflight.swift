@@ -15,7 +15,8 @@ extension Module {
         do {
             try await prefetch(site)
         } catch let error as any ExplainedError where error.kind != .unreachable {
-            // What could not be read is read again by the preflight or the step that needs it, which reports why.
+            // What could not be read is read again by the preflight or the step that needs it,
+            // which reports why.
         }
         return await preflight(site)
     }

@@ -2,7 +2,8 @@ public import Kubernetes
 public import Postgres
 public import Redis
 
-/// The platform as `check` and `verify` see it: every client here can only read, so that a plan cannot write.
+/// The platform as `check` and `verify` see it: every client here can only read, so that a plan
+/// cannot write.
 public struct SiteReader: Sendable {
     /// The module.
     public let module: Module

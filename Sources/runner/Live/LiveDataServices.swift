@@ -4,7 +4,8 @@ import Redis
 import SSH
 import StepKit
 
-/// Connections to PostgreSQL, Redis and hosts outside Kubernetes, each opened on first use and kept for the run.
+/// Connections to PostgreSQL, Redis and hosts outside Kubernetes, each opened on first use and kept
+/// for the run.
 actor LiveDataServices: DataServices {
     private let inventory: Inventory
     private let observer: any ActivityObserver

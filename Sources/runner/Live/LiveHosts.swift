@@ -38,7 +38,8 @@ struct LiveHosts: Sendable {
     /// The names of the jump hosts.
     var jumpHostNames: Set<String> { Set(jumpHosts.keys) }
 
-    /// Connects to `hosts` concurrently; returns the connection or the error of each, in their order.
+    /// Connects to `hosts` concurrently; returns the connection or the error of each, in their
+    /// order.
     func connect(
         to hosts: [StepKit.Inventory.Host]
     ) async -> [(host: StepKit.Inventory.Host, result: Result<SSHConnection, SSHError>)] {

@@ -5,7 +5,8 @@ import Journal
 import SSH
 import StepKit
 
-/// The one place where live clients are created: SSH to every node, kubectl over the master in use, PostgreSQL and Redis.
+/// The one place where live clients are created: SSH to every node, kubectl over the master in use,
+/// PostgreSQL and Redis.
 struct LiveProvider: SiteProvider {
     let inventory: Inventory
     let module: StepKit.Module

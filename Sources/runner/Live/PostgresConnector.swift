@@ -128,7 +128,8 @@ extension PostgresEndpoint {
 }
 
 extension PostgresError {
-    /// Whether a connection with TLS may succeed where one without was refused, or the other way round.
+    /// Whether a connection with TLS may succeed where one without was refused, or the other way
+    /// round.
     ///
     /// A wrong password stays wrong, and a second attempt could lock the account.
     fileprivate var allowsTheOtherWay: Bool {

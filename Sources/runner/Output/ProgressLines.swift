@@ -68,7 +68,8 @@ final class ProgressLines: Sendable {
         if terminal.isAnimated { redraw() }
     }
 
-    /// On a terminal the line counts down; elsewhere a line is printed when what is waited for changes.
+    /// On a terminal the line counts down; elsewhere a line is printed when what is waited for
+    /// changes.
     private func progress(_ said: Reporter.Progress) {
         let line = state.withLock { state in
             state.current?.doing = said.words

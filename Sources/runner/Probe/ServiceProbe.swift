@@ -7,7 +7,8 @@ import SSH
 import StepKit
 import Synchronization
 
-/// Checks whether PostgreSQL, Redis and the registry accept the login, directly or through a master as the inventory says.
+/// Checks whether PostgreSQL, Redis and the registry accept the login, directly or through a master
+/// as the inventory says.
 struct ServiceProbe: Sendable {
     private let inventory: StepKit.Inventory
     private let redactor: Redactor

@@ -36,7 +36,8 @@ extension DatabaseState {
     /// The present server and sessions, read with the login that sees most of them, without the
     /// database's contents.
     ///
-    /// Before a reset that is always the administrator: a session of the role would block the reset.
+    /// Before a reset that is always the administrator: a session of the role would block the
+    /// reset.
     static func readSessions(_ site: SiteReader, isBeforeReset: Bool = false) async throws -> DatabaseState {
         var (state, password) = try await readServer(site)
         let admin = try await site.postgres(.admin(database: state.adminDatabase))

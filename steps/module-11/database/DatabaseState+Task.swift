@@ -8,7 +8,8 @@ extension DatabaseState {
         case load
         /// Tables without rows, from a load that was cut off: the task drops them and loads again.
         case loadAgain
-        /// The schema is loaded and the seed never finished: the task would skip it, and nobody could sign up.
+        /// The schema is loaded and the seed never finished: the task would skip it, and nobody
+        /// could sign up.
         case seed
         /// Schema and seed are there; migrations of a newer image may be missing.
         case keep
@@ -93,7 +94,8 @@ extension DatabaseState {
             attempt: attempt, cause: first.change.missing(in: self), cure: .step(SetupCredentials.id))
     }
 
-    /// Why new code must not use it yet: if the migration step itself would refuse, the reason for that.
+    /// Why new code must not use it yet: if the migration step itself would refuse, the reason for
+    /// that.
     func notMigrated(_ attempt: String) -> DatabaseRefusal {
         if case .refuse(let refusal) = task { return refusal }
         return DatabaseRefusal(

@@ -1,7 +1,8 @@
 import Postgres
 import StepKit
 
-/// Everything about Chatwoot's database that decides what the steps do with it, read by ``read(_:asksRedis:)``.
+/// Everything about Chatwoot's database that decides what the steps do with it, read by
+/// ``read(_:asksRedis:)``.
 ///
 /// Steps, plan, doctor and refusals judge only this value; see ``setup`` for
 /// `11_ct_00_setup_credentials`, and ``task`` for `11_ct_04_run_migrations`.

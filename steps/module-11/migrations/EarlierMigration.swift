@@ -55,7 +55,8 @@ extension JSONValue {
     /// Whether a Job has ended.
     var isFinishedJob: Bool { isTrue("Complete") || isTrue("Failed") }
 
-    /// Whether a Job has ended, or is only waiting for its pods to terminate: newer clusters show that as FailureTarget and SuccessCriteriaMet.
+    /// Whether a Job has ended, or is only waiting for its pods to terminate: newer clusters show
+    /// that as FailureTarget and SuccessCriteriaMet.
     fileprivate var isEndingJob: Bool { isFinishedJob || isTrue("FailureTarget") || isTrue("SuccessCriteriaMet") }
 
     /// Whether a container of a pod has ever been started, according to the node's last report.

@@ -24,7 +24,7 @@ enum PageJudge {
         } catch {
             return Problem(
                 what: "API", found: "HTTP 200 with a body that is not Chatwoot's\(answer.detour)",
-                remedy: "something else serves this name: look for another Ingress or virtual host")
+                remedy: "find the Ingress or virtual host that serves this name instead of Chatwoot")
         }
         guard api.queue_services == "ok", api.data_services == "ok" else {
             return Problem(
@@ -40,7 +40,7 @@ enum PageJudge {
         guard answer.body.localizedCaseInsensitiveContains("chatwoot") else {
             return Problem(
                 what: "page", found: "HTTP 200 with a page that is not Chatwoot's\(answer.detour)",
-                remedy: "something else serves this name: look for another Ingress or virtual host")
+                remedy: "find the Ingress or virtual host that serves this name instead of Chatwoot")
         }
         return nil
     }
@@ -80,32 +80,41 @@ extension PageJudge.Problem {
         let remedy =
             switch (answer.status, answer.curlCode) {
             // curl keeps the status of the last redirect.
-            case (_, 47): "it redirects in a loop: FORCE_SSL or FRONTEND_URL does not match the TLS in front of it"
+            case (_, 47):
+                "make FORCE_SSL and FRONTEND_URL match the TLS in front of Chatwoot: it redirects in a loop"
             case (300..<400, _) where answer.redirectsToHTTPS:
-                "FORCE_SSL is on in the pods and not in the inventory, or something in between removes X-Forwarded-Proto: "
-                    + "set FORCE_SSL in chatwoot.environment, or remove it from the Deployment"
+                "set FORCE_SSL in chatwoot.environment, or remove it from the Deployment: it is on in the pods "
+                    + "but not in the inventory, or something in between removes X-Forwarded-Proto"
             case (300..<400, _):
-                "something in front redirects: check FRONTEND_URL and the Ingress' annotations (permanent-redirect, auth-signin, "
-                    + "app-root, from-to-www-redirect)"
+                "check FRONTEND_URL and the Ingress' annotations (permanent-redirect, auth-signin, app-root, "
+                    + "from-to-www-redirect): something in front redirects"
             case (404, _):
-                "no rule for the host yet: the controller syncs within seconds; otherwise check the Ingress and its class"
+                "check the Ingress and its class: the controller has no rule for the host "
+                    + "(it needs seconds for a new one)"
             case (401, _), (403, _):
-                "something in front asks for a login or blocks this node: check the Ingress' annotations (auth-*, whitelist-*)"
+                "check the Ingress' annotations (auth-*, whitelist-*): something in front asks for a login "
+                    + "or blocks this node"
             case (400, _):
-                "the server on this port speaks another protocol: TLS, or PROXY protocol (use-proxy-protocol)"
+                "check use-proxy-protocol and TLS on this port: the server there speaks another protocol"
             case (413, _), (429, _):
-                "a limit of the ingress controller: check its ConfigMap and the Ingress' annotations"
+                "check the ingress controller's ConfigMap and the Ingress' annotations: a limit is exceeded"
             case (502, _):
-                "a pod refuses or closes the connection: read its log; for 2-3 minutes after the controllers restarted this is normal"
-            case (503, _): "the Service has no ready endpoint: check the pods"
-            case (504, _): "packets to the pods are dropped (firewall, NetworkPolicy), or the application hangs"
-            case (500, _): "the application fails: read the web pods' log"
+                "read the web pods' log: one refuses or closes the connection "
+                    + "(normal for 2-3 minutes after the ingress controllers restarted)"
+            case (503, _): "check the pods: the Service has no ready endpoint"
+            case (504, _):
+                "check firewalls and NetworkPolicies between this node and the pods, and whether the "
+                    + "application hangs"
+            case (500, _): "read the web pods' log: the application fails"
             case (0, 28) where answer.didConnect:
-                "it accepts the connection but does not respond: the application hangs"
-            case (0, 28): "packets are dropped on the way: check the firewall of this node and of the pod's node"
-            case (0, 7): "nothing listens there: check that the ingress controller is running on this node"
+                "check whether the application hangs: it accepts the connection but does not respond"
+            case (0, 28):
+                "check the firewall of this node and of the pod's node: packets are dropped on the way"
+            case (0, 7):
+                "check that the ingress controller is running on this node: nothing listens there"
             case (0, 52), (0, 56):
-                "it accepts the connection and closes it: the program behind it ended, or speaks TLS or PROXY protocol on this port"
+                "check what listens on this port: it closed the connection, because it ended or because it "
+                    + "expects TLS or the PROXY protocol"
             default: "fetch it by hand from this node with curl -v"
             }
         self.init(what: what, found: answer.words + answer.detour, remedy: remedy)

@@ -83,8 +83,8 @@ extension RequestPath {
                 fault.gracePeriod = .zero
             } else {
                 fault.remedy =
-                    "no node's UFW drops pod traffic: check other firewalls between the nodes (iptables-save, the cloud's "
-                    + "firewall), NetworkPolicies and Calico"
+                    "check other firewalls between the nodes (iptables-save, the cloud's firewall), "
+                    + "NetworkPolicies and Calico: no node's UFW drops pod traffic"
             }
         }
 

@@ -2,10 +2,12 @@ import Foundation
 import Kubernetes
 import StepKit
 
-/// The path of a request to Chatwoot, node by node: ingress → Service → pod → application → database and Redis.
+/// The path of a request to Chatwoot, node by node: ingress → Service → pod → application →
+/// database and Redis.
 struct RequestPath: Sendable {
     let site: SiteReader
-    /// Deployments, their autoscalers, pods, Services, endpoints and Ingresses of Chatwoot's namespace.
+    /// Deployments, their autoscalers, pods, Services, endpoints and Ingresses of Chatwoot's
+    /// namespace.
     let objects: [JSONValue]
 
     /// A fault on the path.

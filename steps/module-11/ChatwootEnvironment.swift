@@ -11,7 +11,8 @@ struct ChatwootEnvironment: Sendable {
     let secret: [String: Secret]
     /// The certificates that pods mount.
     let certificates: [String: String]
-    /// Changes whenever foreign values in the ConfigMap or the Secret are restored; see ``ConfigRepair``.
+    /// Changes whenever foreign values in the ConfigMap or the Secret are restored; see
+    /// ``ConfigRepair``.
     var repair: String?
 
     /// Derives the environment from the inventory, the credentials files and the generated secrets.

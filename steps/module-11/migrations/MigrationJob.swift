@@ -21,12 +21,14 @@ struct MigrationJob {
         return try await EarlierMigrations(site).finish().contains { $0.isCompleteJob && $0.images == [image.name] }
     }
 
-    /// Waits for Jobs that an interrupted run left, whatever their result: their database is about to be set aside.
+    /// Waits for Jobs that an interrupted run left, whatever their result: their database is about
+    /// to be set aside.
     func settleEarlier() async throws {
         _ = try await EarlierMigrations(site, isBeforeReset: true).finish()
     }
 
-    /// Creates the next Job, annotated with the location of the backup made before it, and waits for it.
+    /// Creates the next Job, annotated with the location of the backup made before it, and waits
+    /// for it.
     func run(after backup: DumpFile?) async throws {
         let image = try await reader.chatwootImage()
         let stem = Self.stem(of: image)

@@ -1,7 +1,8 @@
 import Kubernetes
 import StepKit
 
-/// The objects that serve Chatwoot: two Deployments, their disruption budgets, the Service and the Ingress.
+/// The objects that serve Chatwoot: two Deployments, their disruption budgets, the Service and the
+/// Ingress.
 struct ChatwootDeployment {
     let site: SiteReader
     /// The image of web and worker.
@@ -43,7 +44,8 @@ struct ChatwootDeployment {
                     labels: ChatwootNames.selector(component),
                     annotations: [ChatwootNames.checksum: checksum], spec: pods),
                 strategy: .rolling(maxUnavailable: 0, maxSurge: 1),
-                // A worker has nothing to probe: one that crashes immediately must not count as available for a moment.
+                // A worker has nothing to probe: one that crashes immediately must not count as
+                // available for a moment.
                 minReadySeconds: component == "worker" ? 5 : nil,
                 revisionHistoryLimit: 5))
     }
@@ -62,7 +64,8 @@ struct ChatwootDeployment {
         container.readinessProbe = Probe(httpGet: api, periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 3)
         container.livenessProbe = Probe(
             tcpSocket: .init(port: "http"), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3)
-        // The ingress controllers need a moment to notice that a pod is terminating: it keeps serving until they have.
+        // The ingress controllers need a moment to notice that a pod is terminating: it keeps
+        // serving until they have.
         container.lifecycle = Lifecycle(preStop: ["sleep", "5"])
         return container
     }
@@ -105,8 +108,8 @@ struct ChatwootDeployment {
     }
 
     private var ingress: Ingress {
-        // Whole seconds without a unit; ingress-nginx rejects "60s" and silently ignores the `upstream-*-timeout`
-        // annotations of the old scripts.
+        // Whole seconds without a unit; ingress-nginx rejects "60s" and silently ignores the
+        // `upstream-*-timeout` annotations of the old scripts.
         let settings = [
             "proxy-connect-timeout": "60", "proxy-read-timeout": "300", "proxy-send-timeout": "300",
             "proxy-body-size": "50m",
