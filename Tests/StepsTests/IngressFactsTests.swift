@@ -150,7 +150,7 @@ import Testing
         let other = try Self.facts(
             ingress: Self.ingress(), others: [Self.ingress(name: "helpdesk", namespace: "old")])
         #expect(
-            other.cause(of: Self.answer(200))?.words == ": Ingress old/helpdesk has the host support.keybuzz.io too")
+            other.cause(of: Self.answer(200))?.words == ": Ingress old/helpdesk also has the host support.keybuzz.io")
         #expect(try Self.facts(ingress: Self.ingress()).cause(of: Self.answer(200)) == nil)
         let login = try Self.facts(
             ingress: Self.ingress(annotations: ["nginx.ingress.kubernetes.io/auth-url": "https://sso"]))
