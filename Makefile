@@ -29,6 +29,7 @@ test: packages
 
 # All of what `make test` does a part of: every failpoint each time that it is reached, more kills. Writes docs/reliability.md.
 torture: packages
+	Tests/lab/lab up
 	swift build --build-tests $(SWIFT_BUILD_FLAGS)
 	swift test --skip-build --filter '^JournalTests\.TamperTests'
 	/usr/bin/python3 Tests/reliability/run.py

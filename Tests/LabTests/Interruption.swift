@@ -3,10 +3,14 @@ import Testing
 
 /// A run that is interrupted and resumed, with what must hold each time.
 struct Interruption {
+    /// How many times the run was cut off.
     private(set) var count = 0
     private var isFirst = true
     private var secrets: [String: String] = [:]
-    private let signals = [SIGKILL, SIGINT, SIGTERM]
+    private let signals: [Int32]
+
+    /// The run is sent one signal after the other.
+    init(signals: [Int32]) { self.signals = signals }
 
     /// Interrupts the run, or its resumption, as soon as `step` has begun in it.
     mutating func interrupt(within step: String) async throws {
@@ -41,24 +45,28 @@ struct Interruption {
         #expect(migrations.values.allSatisfy { $0[1] == 0 }, "no migration failed: \(migrations)")
         let verify = try await Lab.runner("audit", "verify")
         #expect(verify.status == 0, "\(verify.output)")
+        let hunt = SecretHunt()
+        #expect(try hunt.inFiles(of: Lab.state).isEmpty)
+        #expect(try await hunt.onNodes().isEmpty)
     }
 
     /// The first time a run; later `resume`, unless nothing had been begun yet or everything is done.
     private mutating func start() throws -> Command.Running {
         defer { isFirst = false }
-        guard !isFirst, try !Platform.auditLines().isEmpty, let newest = try? Platform.newestRun() else {
-            return try Lab.start("run", "11")
-        }
-        let outcome = try? String(contentsOfFile: "\(newest)/outcome.json", encoding: .utf8)
-        let isOver = outcome.map { $0.contains("succeeded") || $0.contains("refused") } ?? false
-        return isOver ? try Lab.start("run", "11") : try Lab.start("resume")
+        guard !isFirst, let newest = try? Platform.newestRun(),
+            FileManager.default.fileExists(atPath: "\(newest)/run.json")
+        else { return try Lab.start("run", "11") }
+        let outcome = FileManager.default.contents(atPath: "\(newest)/outcome.json")
+        let fields = try outcome.map { try JSONSerialization.jsonObject(with: $0) as? [String: Any] }
+        let result = fields??["result"] as? String
+        return ["succeeded", "refused"].contains(result) ? try Lab.start("run", "11") : try Lab.start("resume")
     }
 
     private mutating func end(_ running: Command.Running) async throws {
         let signal = signals[count % signals.count]
         running.send(signal)
         let result = try await running.wait(atMost: .seconds(30))
-        count += 1
+        if result.status == 128 + signal { count += 1 }
         // A run that was through before the signal came ends with 0.
         #expect([128 + signal, 0].contains(result.status), "signal \(signal): \(result.status) \(result.error)")
         try await checkSecrets()

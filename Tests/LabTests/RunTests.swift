@@ -100,44 +100,6 @@ import Testing
         try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
     }
 
-    @Test func interruptedInsideEachStepAndAtRandomMomentsItResumes() async throws {
-        try await Lab.reset()
-        try await Lab.runToTheEnd()
-        let undisturbed = try await Platform.fingerprint()
-
-        // Once inside each step.
-        try await Lab.reset()
-        let steps = [
-            "fix_ufw_k8s_nodes", "11_ct_00_setup_credentials", "11_ct_01_prepare_config", "add_imagepullsecrets",
-            "11_ct_04_run_migrations", "11_ct_02_deploy_chatwoot", "11_ct_03_tests",
-        ]
-        var interruption = Interruption()
-        for step in steps {
-            try await interruption.interrupt(within: step)
-        }
-        try await interruption.finish()
-        #expect(interruption.count == steps.count)
-        var difference = try await Platform.difference(from: undisturbed)
-        #expect(difference.isEmpty, "\(difference)")
-
-        // At random moments, again and again until nothing is left to interrupt.
-        let wanted = Int(ProcessInfo.processInfo.environment["LAB_INTERRUPTIONS"] ?? "30") ?? 30
-        var total = 0
-        var seed = SystemRandomNumberGenerator()
-        while total < wanted {
-            try await Lab.reset()
-            var interruption = Interruption()
-            while total + interruption.count < wanted,
-                try await interruption.interrupt(after: .milliseconds(Int.random(in: 200...4000, using: &seed)))
-            {}
-            try await interruption.finish()
-            total += interruption.count
-            difference = try await Platform.difference(from: undisturbed)
-            #expect(difference.isEmpty, "\(difference)")
-        }
-        print("\(total) interruptions at random moments, each resumed")
-    }
-
     @Test func aSecondOperatorIsToldWhoHoldsTheModule() async throws {
         try await Lab.reset()
         let first = try Lab.start("run", "11")

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Runs the tests that break things, and writes docs/reliability.md from the rows that they print.
 
-Part of `make torture`. Ends with 1 where a test fails; the page then says which.
+Part of `make torture`. Ends with 1 where a test fails; the page then says which. With `--suite PATTERN`, which can be
+repeated, only that suite is run, and the rows of the others stay as they are. Other arguments are those of `swift test`.
 """
 
+import argparse
 import datetime
 import os
 import re
@@ -25,6 +27,8 @@ SUITES = [
     ("^RedisTests\\.FaultyPathTests", {}),
     ("^EngineTests\\.SimulationTests", {}),
     ("^EngineTests\\.FailpointTests", {"RUNNER_TORTURE": "1"}),
+    ("^LabTests\\.RunTests/(interrupted|killed)", {"RUNNER_TORTURE": "1"}),
+    ("^LabTests\\.RehearsalTests/(aRunWhoseMachine|whoWaited|aWallClock)", {}),
 ]
 # As `survived` in Tests/Support prints it.
 ROW = re.compile(r"^survived\|([^|]+)\|(\d+)\|([^|]+)\|(\d*)$", re.M)
@@ -41,18 +45,19 @@ REST = """
 A fault is survived if the statement beside it holds after each: `runner resume` ends as an undisturbed run does, no finished step is
 done again, and `audit verify` finds the record intact. Damage to a file is survived if it is found and its place is named.
 
-The hosts of these tests are files, are simulated, or accept connections and say nothing; those of the paths that break are a real sshd,
-PostgreSQL and Redis behind a proxy. The simulated disk keeps of a file what was there at its last fsync, and of a folder the names at its
-own. On the rehearsal cluster, `make test` kills a
-run inside each step and at random moments, and `make rehearse` stops one for longer than its Lease lasts, kills resets of the database,
-and takes masters and PostgreSQL hosts away; those tests count nothing for this page. Not tried yet: a power cut of a real machine, and a
-wall clock that is moved.
+Where the rehearsal cluster is not named, the hosts of these tests are files, are simulated, or accept connections and say nothing; those
+of the paths that break are a real sshd, PostgreSQL and Redis behind a proxy. The simulated disk keeps of a file what was there at its
+last fsync, and of a folder the names at its own. On the rehearsal cluster, `make rehearse` also stops a run for longer than its Lease
+lasts, kills resets of the database, and takes masters and PostgreSQL hosts away; those tests count nothing for this page. Not tried
+yet: a power cut of a real machine.
 """
 
 
-def run(pattern, more):
+def run(pattern, more, options):
     """Whether the suite passed, and its rows: fault, how many, oracle, seed."""
-    command = ["swift", "test", "--skip-build", "--filter", pattern, *sys.argv[1:]]
+    # All of LabTests use one cluster.
+    order = ["--no-parallel"] if "LabTests" in pattern else []
+    command = ["swift", "test", "--skip-build", *order, "--filter", pattern, *options]
     process = subprocess.run(
         command, cwd=ROOT, env=os.environ | more, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     rows = ROW.findall(process.stdout)
@@ -67,12 +72,18 @@ def words_of(pattern, more, seed):
     return " ".join([f"{name}={value}" for name, value in environment.items()] + [f"swift test --filter '{pattern}'"])
 
 
-def write(lines, failed, left):
-    """Writes the page with the suites that have ended; names those that failed, and those that are `left`."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    table = ["| fault | how many | survived | how that is known | repeated by |", "|---|---|---|---|---|", *lines]
-    text = INTRODUCTION + f"Written on {datetime.date.today()}, at commit {commit}.\n\n" + "\n".join(table) + "\n" + REST
+def kept(patterns):
+    """The rows of the page as it is, by suite, for those in `patterns`."""
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| ") and "--filter" in line]
+    return {pattern: [row for row in rows if f"--filter '{pattern}'" in row.replace("\\|", "|")] for pattern in patterns}
+
+
+def write(rows, failed):
+    """Writes the page with the suites that have rows; names those that failed, and those that have none."""
+    table = ["| fault | how many | survived | how that is known | repeated by | on |", "|---|---|---|---|---|---|"]
+    table += [line for pattern, _ in SUITES for line in rows.get(pattern, [])]
+    left = [pattern for pattern, _ in SUITES if not rows.get(pattern) and pattern not in failed]
+    text = INTRODUCTION + "\n".join(table) + "\n" + REST
     if failed:
         text += "\nFailed: " + ", ".join(f"`{pattern}`" for pattern in failed) + ".\n"
     if left:
@@ -80,22 +91,38 @@ def write(lines, failed, left):
     PAGE.write_text(text)
 
 
+def rows_of(pattern, more, found, passed):
+    """The lines of a suite's faults, those of the same kind added up."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    total, last = {}, {}
+    for fault, count, oracle, seed in found:
+        total[fault] = total.get(fault, 0) + int(count)
+        last[fault] = (oracle, seed)
+    lines = []
+    for fault, count in total.items():
+        oracle, seed = last[fault]
+        survived = f"{count:,}" if passed else "**not all**"
+        command = words_of(pattern, more, seed).replace("|", "\\|")
+        lines.append(
+            f"| {fault} | {count:,} | {survived} | {oracle} | `{command}` | {datetime.date.today()}, {commit} |")
+    print(f"{pattern}: {sum(total.values()):,} faults, {'all survived' if passed else 'FAILED'}", flush=True)
+    return lines
+
+
 def main():
-    lines, failed = [], []
-    for number, (pattern, more) in enumerate(SUITES, 1):
-        passed, rows = run(pattern, more)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--suite", action="append", choices=[pattern for pattern, _ in SUITES])
+    arguments, options = parser.parse_known_args()
+    chosen = [suite for suite in SUITES if not arguments.suite or suite[0] in arguments.suite]
+    names = [pattern for pattern, _ in chosen]
+    rows, failed = kept([pattern for pattern, _ in SUITES if pattern not in names]), []
+    for pattern, more in chosen:
+        passed, found = run(pattern, more, options)
         if not passed:
             failed.append(pattern)
-        total, kept = {}, {}
-        for fault, count, oracle, seed in rows:
-            total[fault] = total.get(fault, 0) + int(count)
-            kept[fault] = (oracle, seed)
-        for fault, count in total.items():
-            oracle, seed = kept[fault]
-            survived = f"{count:,}" if passed else "**not all**"
-            lines.append(f"| {fault} | {count:,} | {survived} | {oracle} | `{words_of(pattern, more, seed)}` |")
-        print(f"{pattern}: {sum(total.values()):,} faults, {'all survived' if passed else 'FAILED'}", flush=True)
-        write(lines, failed, [later for later, _ in SUITES[number:]])
+        rows[pattern] = rows_of(pattern, more, found, passed)
+        write(rows, failed)
     return 1 if failed else 0
 
 
