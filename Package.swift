@@ -136,6 +136,7 @@ let package = Package(
             path: "Tests/SecondModule", swiftSettings: strict),
         // Needs the rehearsal cluster; see the Makefile.
         .testTarget(
-            name: "LabTests", dependencies: ["SecondModule", "TestSupport", "runner"], swiftSettings: strict),
+            name: "LabTests", dependencies: ["FaultyCalls", "SecondModule", "TestSupport", "runner"],
+            swiftSettings: strict),
     ]
 )
