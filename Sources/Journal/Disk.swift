@@ -43,14 +43,6 @@ final class Disk: Sendable {
         }
     }
 
-    /// Puts a whole file in the place of another, or of none: readers see the old one or all of
-    /// `bytes`.
-    func replaceWhole(_ bytes: [UInt8], at path: String) throws(JournalError) {
-        try writeTemporary(bytes, Self.temporaryName(path)) { temporary throws(JournalError) in
-            guard rename(temporary, path) == 0 else { throw failure("create", path) }
-        }
-    }
-
     /// A whole file that is on the disk under a temporary name.
     struct Staged {
         let temporary: String

@@ -32,6 +32,12 @@ public struct SealedFile<Content: Codable & Sendable>: Sendable {
 
     /// Puts it in the place of `path`, durably and for the owner's eyes only: readers see what was there before, or all of it.
     public func write(to path: String) throws(JournalError) {
-        try Disk().replaceWhole(bytes, at: path)
+        do {
+            try WholeFile.replace(path, with: bytes)
+        } catch let failure as WholeFile.Failure {
+            throw .system("create", path, failure.code)
+        } catch {
+            throw .defect("create", path, "\(error)")
+        }
     }
 }

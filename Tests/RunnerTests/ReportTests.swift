@@ -71,6 +71,6 @@ import Testing
         #expect(mode as? Int == 0o600)
         let refused = try sample.run("$runner audit report -o \(folder)/none/report.html")
         #expect(refused.status == 1 && refused.errors.contains("No such file or directory"))
-        #expect(try !FileManager.default.contentsOfDirectory(atPath: folder).contains { $0.hasSuffix(".part") })
+        #expect(try !FileManager.default.contentsOfDirectory(atPath: folder).contains { $0.hasSuffix(".tmp") })
     }
 }

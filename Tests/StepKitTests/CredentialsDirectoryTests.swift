@@ -138,7 +138,7 @@ import Testing
         // A folder in the way makes the rename fail after the temporary file was written.
         let target = folder.path + "/taken"
         try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: false)
-        #expect(throws: PrivateFile.Failure.self) { try PrivateFile.replace(target, with: [1]) }
+        #expect(throws: WholeFile.Failure.self) { try WholeFile.replace(target, with: [1]) }
         #expect(try folder.names() == ["ghcr.env", "postgres.env", "redis.env", "taken"])
     }
 

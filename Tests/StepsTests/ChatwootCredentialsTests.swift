@@ -16,7 +16,7 @@ import Testing
             "redis.env": "REDIS_PASSWORD=c\n", "ghcr.env": "GHCR_USERNAME=d\nGHCR_TOKEN=e\n",
         ]
         for (name, text) in platform.merging(files, uniquingKeysWith: { $1 }) {
-            try PrivateFile.replace(folder.appending(path: name).path, with: Array(text.utf8))
+            try WholeFile.replace(folder.appending(path: name).path, with: Array(text.utf8))
         }
         return folder
     }

@@ -106,7 +106,7 @@ public struct CredentialsDirectory: Sendable {
             // What is written must be readable again, or the next run could not use the only copy
             // of a password.
             _ = try EnvFile(Array(text.utf8), file: file)
-            try PrivateFile.replace(file, with: Array(text.utf8))
+            try WholeFile.replace(file, with: Array(text.utf8))
         } catch let error as CredentialsError {
             throw error
         } catch {

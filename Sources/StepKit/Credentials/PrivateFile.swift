@@ -1,17 +1,14 @@
+import ClientKit
+
 #if canImport(Glibc)
     import Glibc
 #else
     import Darwin
 #endif
 
-/// Reads and replaces whole files with system calls, whose order and flags Foundation does not
-/// expose.
+/// Reading whole files with the calls of the operating system, which Foundation does not let one order.
 enum PrivateFile {
-    /// A failed system call, in the operating system's words.
-    struct Failure: Error, CustomStringConvertible {
-        let code: Int32
-        var description: String { String(cString: strerror(code)) }
-    }
+    typealias Failure = WholeFile.Failure
 
     private static let largest = 1 << 20
 
@@ -47,52 +44,6 @@ enum PrivateFile {
         }
     }
 
-    /// Replaces the file at `path` with `bytes`, readable only by its owner unless `mode` says
-    /// otherwise.
-    ///
-    /// The replacement is atomic: the file is always the old or the new one. With `isNew`, an
-    /// existing file is kept, and the error is `EEXIST`.
-    static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o600, isNew: Bool = false) throws {
-        let folder = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
-        let temporary = "\(path).\(getpid()).\(UInt32.random(in: .min ... .max)).tmp"
-        let descriptor = try check(open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode))
-        do {
-            defer { close(descriptor) }
-            // The process's umask may have removed the owner's own permissions.
-            try check(fchmod(descriptor, mode))
-            try write(bytes, to: descriptor)
-            try synchronize(descriptor)
-            if isNew {
-                // Unlike rename, it never replaces.
-                try check(link(temporary, path))
-                unlink(temporary)
-            } else {
-                try check(rename(temporary, path))
-            }
-        } catch {
-            unlink(temporary)
-            throw error
-        }
-        let directory = try check(open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
-        defer { close(directory) }
-        try synchronize(directory)
-    }
-
-    private static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = try check(rest.withUnsafeBytes { systemWrite(descriptor, $0) })
-            rest = rest.dropFirst(count)
-        }
-    }
-
-    /// Never repeated: after a failed fsync a second one may succeed although the data is lost.
-    private static func synchronize(_ descriptor: Int32) throws {
-        if fsync(descriptor) != 0 {
-            throw Failure(code: errno)
-        }
-    }
-
     private static func canonical(_ path: String) throws -> String {
         guard let resolved = realpath(path, nil) else {
             throw Failure(code: errno)
@@ -114,8 +65,4 @@ enum PrivateFile {
             }
         }
     }
-}
-
-private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
-    write(descriptor, bytes.baseAddress, bytes.count)
 }

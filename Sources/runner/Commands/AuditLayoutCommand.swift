@@ -53,8 +53,9 @@ struct AuditLayoutCommand: AsyncParsableCommand {
             }
             let (envelope, pem) = try await signed(payload, attempt)
             try await runBlocking { [output] in
-                try envelope.write(to: URL(filePath: output))
-                try Data(pem.utf8).write(to: URL(filePath: "\(output).pem"))
+                for (path, content) in [(output, [UInt8](envelope)), ("\(output).pem", Array(pem.utf8))] {
+                    try OutputFile("write the layout", path: path, mode: 0o644).write { try $0.write(content) }
+                }
             }
             try StandardOutput.write("\(output)")
         }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import ClientKit
 import Foundation
-import Glibc
 import Journal
 import StepKit
 
@@ -30,8 +29,8 @@ struct AuditReportCommand: AsyncParsableCommand {
                 let verified = try AuditVerifier(state).verify(reader, signatures: judge)
                 let page = RunReport(run: reader, state: state, report: verified, time: Date())
                 if let output {
-                    try ReportFile(path: output).write { file in
-                        try page.write { try file.write(contentsOf: Data($0.raw.utf8)) }
+                    try OutputFile("write the report", path: output).write { file in
+                        try page.write { try file.write(Array($0.raw.utf8)) }
                     }
                 } else {
                     try page.write { try StandardOutput.write(Array($0.raw.utf8)) }
@@ -40,38 +39,5 @@ struct AuditReportCommand: AsyncParsableCommand {
             }
         }
         guard holds else { throw ExitCode(65) }
-    }
-}
-
-/// A file that gets its name only once it is complete, readable only by its owner.
-private struct ReportFile {
-    let path: String
-
-    func write(_ content: (FileHandle) throws -> Void) throws {
-        let part = "\(path).part"
-        let number = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard number >= 0 else { throw refusal(String(cString: strerror(errno))) }
-        let file = FileHandle(fileDescriptor: number, closeOnDealloc: true)
-        let writing = Result {
-            try content(file)
-            try file.synchronize()
-            try file.close()
-        }
-        switch writing {
-        case .success:
-            if rename(part, path) == 0 { return }
-            let cause = String(cString: strerror(errno))
-            unlink(part)
-            throw refusal(cause)
-        case .failure(let error):
-            unlink(part)
-            throw error is CocoaError ? refusal(error.localizedDescription) : error
-        }
-    }
-
-    private func refusal(_ cause: String) -> StepFailure {
-        StepFailure(
-            "write the report \(path)", cause: cause,
-            remedy: "check the folder's permissions and free space, or name another file with -o")
     }
 }

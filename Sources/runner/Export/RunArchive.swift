@@ -1,6 +1,5 @@
 import ClientKit
 import Foundation
-import Glibc
 import Journal
 import StepKit
 
@@ -34,29 +33,26 @@ struct RunArchive {
         ] {
             try Data(content).write(to: URL(filePath: "\(staging)/\(folder)/\(name)"))
         }
-        let part = "\(path).part"
         let runs = URL(filePath: run.path).deletingLastPathComponent().path
-        do {
-            try tar([
-                "--create", "--gzip", "--file", part, "--format=posix", "--sort=name", "--mtime=@0", "--owner=0",
-                "--group=0", "--numeric-owner", "--mode=u+rwX,go-rwx",
-                "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
-                "--transform=flags=r;s,^\(run.id),\(folder)/run,",
-                "--directory=\(staging)", folder, "--directory=\(runs)", "\(run.id)",
-            ])
-            guard rename(part, path) == 0 else { throw refusal(String(cString: strerror(errno)), path) }
-        } catch {
-            unlink(part)
-            throw error
+        let arguments = [
+            "--create", "--gzip", "--file=-", "--format=posix", "--sort=name", "--mtime=@0", "--owner=0",
+            "--group=0", "--numeric-owner", "--mode=u+rwX,go-rwx",
+            "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
+            "--transform=flags=r;s,^\(run.id),\(folder)/run,",
+            "--directory=\(staging)", folder, "--directory=\(runs)", "\(run.id)",
+        ]
+        try OutputFile("write the archive", path: path).write { file in
+            try tar(arguments, to: file)
         }
     }
 
-    private func tar(_ arguments: [String]) throws {
+    private func tar(_ arguments: [String], to file: WholeFile.Draft) throws {
         let process = Process()
         let errors = Pipe()
         process.executableURL = URL(filePath: "/bin/tar")
         process.arguments = arguments
         process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C"]
+        process.standardOutput = FileHandle(fileDescriptor: file.descriptor, closeOnDealloc: false)
         process.standardError = errors
         do {
             try process.run()

@@ -125,8 +125,8 @@ public struct InventoryImport: Sendable {
     /// Blocks on the file: call it off the cooperative pool.
     public static func write(_ text: String, to path: String, isForced: Bool) throws(StepFailure) {
         do {
-            try PrivateFile.replace(path, with: Array(text.utf8), mode: 0o644, isNew: !isForced)
-        } catch let failure as PrivateFile.Failure where failure.code == EEXIST {
+            try WholeFile.replace(path, with: Array(text.utf8), mode: 0o644, isNew: !isForced)
+        } catch let failure as WholeFile.Failure where failure.code == EEXIST {
             throw StepFailure(
                 "write \(path)", cause: "it exists", remedy: "name another file, or replace it with --force",
                 kind: .usage)
