@@ -56,13 +56,20 @@ public func sha512(of data: [UInt8]) -> Digest {
 
 /// HMAC with SHA-1, which `known_hosts` prescribes for hashed names; it protects nothing else.
 public func hmacSHA1(_ text: String, salt: some Sequence<UInt8>) -> Digest {
+    hmac(EVP_sha1(), of: Array(text.utf8), key: Array(salt))
+}
+
+/// HMAC with SHA-256.
+public func hmacSHA256(_ message: [UInt8], key: [UInt8]) -> Digest {
+    hmac(EVP_sha256(), of: message, key: key)
+}
+
+private func hmac(_ algorithm: OpaquePointer?, of message: [UInt8], key: [UInt8]) -> Digest {
     var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
     var length: UInt32 = 0
-    let salt = Array(salt)
-    let message = Array(text.utf8)
     let done = HMAC(
-        EVP_sha1(), salt, Int32(salt.count), message, message.count, &digest, &length)
-    precondition(done != nil, "the system's OpenSSL cannot compute HMAC-SHA-1")
+        algorithm, key, Int32(key.count), message, message.count, &digest, &length)
+    precondition(done != nil, "the system's OpenSSL cannot compute an HMAC")
     return Digest(bytes: Array(digest.prefix(Int(length))))
 }
 

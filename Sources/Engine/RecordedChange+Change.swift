@@ -1,3 +1,4 @@
+import ClientKit
 import Journal
 import StepKit
 
@@ -6,6 +7,6 @@ extension RecordedChange {
     init(_ change: Change) {
         self.init(
             change.summary, action: change.action.rawValue, object: change.subject?.description, field: change.field,
-            before: change.old, after: change.new)
+            before: change.old, after: change.new, secrets: change.secrets.list)
     }
 }

@@ -1,3 +1,5 @@
+public import ClientKit
+
 /// One change, as a record tells it.
 public struct RecordedChange: Codable, Sendable, Hashable {
     /// What is done, as a phrase: `create database "support" owned by "support"`.
@@ -14,6 +16,8 @@ public struct RecordedChange: Codable, Sendable, Hashable {
     public var after: String?
     /// Of a secret, whose values are not recorded: whether it became another.
     public var secret: Comparison?
+    /// The fingerprints of the secrets that it concerns, as far as they are known.
+    public var secrets: [SecretUse]?
 
     /// How two values that are not recorded compare.
     public enum Comparison: String, Codable, Sendable {
@@ -26,7 +30,7 @@ public struct RecordedChange: Codable, Sendable, Hashable {
     /// Describes a change; see the properties.
     public init(
         _ words: String, action: String? = nil, object: String? = nil, field: String? = nil, before: String? = nil,
-        after: String? = nil
+        after: String? = nil, secrets: [SecretUse] = []
     ) {
         self.words = words
         self.action = action
@@ -34,20 +38,42 @@ public struct RecordedChange: Codable, Sendable, Hashable {
         self.field = field
         self.before = before
         self.after = after
+        self.secrets = secrets.isEmpty ? nil : secrets
     }
 
-    /// The same without the secrets that `redactor` knows; of these only whether they differ.
+    /// The same without the secrets that `redactor` knows; of these only whether they differ, and
+    /// their fingerprints.
     func redacted(by redactor: Redactor) -> RecordedChange {
+        let known = (secrets ?? []).filter { $0.before != nil || $0.after != nil }.map { use in
+            SecretUse(field: use.field.map(redactor.redact), before: use.before, after: use.after)
+        }
         var safe = RecordedChange(
             redactor.redact(words), action: action, object: object.map(redactor.redact),
-            field: field.map(redactor.redact), before: before.map(redactor.redact), after: after.map(redactor.redact))
-        guard let before, let after,
-            [safe.before, safe.after].contains(where: { $0?.contains(Redactor.mask) ?? false })
-        else { return safe }
-        // What was hidden before it got here is told as a change because it differs.
-        let isUnknown = before == Redactor.mask && after == Redactor.mask
-        safe.secret = isUnknown || before != after ? .different : .same
+            field: field.map(redactor.redact), before: before.map(redactor.redact), after: after.map(redactor.redact),
+            secrets: known)
+        guard safe.isOfSecret else { return safe }
+        if known.isEmpty {
+            let use = SecretUse(
+                before: Self.fingerprint(before, hidden: safe.before),
+                after: Self.fingerprint(after, hidden: safe.after))
+            if use.before != nil || use.after != nil { safe.secrets = [use] }
+            // What was hidden before it got here is told as a change because it differs.
+            let isKept = before != nil && before == after && before != Redactor.mask
+            safe.secret = isKept ? .same : .different
+        } else {
+            safe.secret = known.allSatisfy(\.isSame) ? .same : .different
+        }
         return safe
+    }
+
+    private var isOfSecret: Bool {
+        secrets != nil || [before, after].contains { $0?.contains(Redactor.mask) ?? false }
+    }
+
+    /// The fingerprint of a value that was hidden here.
+    private static func fingerprint(_ value: String?, hidden: String?) -> SecretFingerprint? {
+        guard let value, value != hidden else { return nil }
+        return SecretFingerprint(of: Secret(value))
     }
 }
 

@@ -1,3 +1,4 @@
+public import ClientKit
 public import Kubernetes
 
 /// How certain a step is that a run will make a change that it reports.
@@ -95,13 +96,20 @@ public struct Change: Sendable, Hashable, Codable {
     ///
     /// Compared when a plan is carried out, and never shown to people.
     public let startingPoint: String?
+    /// The fingerprints of the secrets that it puts into place; no plan keeps them.
+    public private(set) var secrets = SecretUses()
+
+    private enum CodingKeys: String, CodingKey {
+        case action, subject, field, old, new, summary, certainty, startingPoint
+    }
 
     /// Describes a change with its own summary; see the properties.
     ///
     /// Without a `subject`, two changes are the same if their summaries are.
     public init(
         _ summary: String, _ certainty: Certainty, _ action: Action = .change, _ subject: Subject? = nil,
-        field: String? = nil, old: String? = nil, new: String? = nil, startingPoint: String? = nil
+        field: String? = nil, old: String? = nil, new: String? = nil, startingPoint: String? = nil,
+        secrets: SecretUses = SecretUses()
     ) {
         self.action = action
         self.subject = subject
@@ -111,6 +119,7 @@ public struct Change: Sendable, Hashable, Codable {
         self.summary = summary
         self.certainty = certainty
         self.startingPoint = startingPoint
+        self.secrets = secrets
     }
 
     /// Describes a change whose summary follows from its values: `create Service a/b`,
@@ -132,6 +141,15 @@ public struct Change: Sendable, Hashable, Codable {
     public func rewritten(_ rewrite: (String) -> String) -> Change {
         Change(
             rewrite(summary), certainty, action, subject, field: field.map(rewrite), old: old.map(rewrite),
-            new: new.map(rewrite), startingPoint: startingPoint)
+            new: new.map(rewrite), startingPoint: startingPoint, secrets: secrets)
+    }
+
+    /// The same, known to put these secrets into place, each with its place where the change is about
+    /// more than one.
+    public func using(_ secrets: [(field: String?, value: Secret)]) -> Change {
+        var change = self
+        change.secrets = SecretUses(
+            secrets.map { SecretUse(field: $0.field, after: SecretFingerprint(of: $0.value)) })
+        return change
     }
 }

@@ -46,4 +46,14 @@ import Testing
             hmacSHA1("what do ya want for nothing?", salt: "Jefe".utf8).hex
                 == "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79")
     }
+
+    /// From RFC 4231, sections 4.2 and 4.3.
+    @Test func theHMACIsThatOfTheStandard() {
+        #expect(
+            hmacSHA256(Array("Hi There".utf8), key: [UInt8](repeating: 0x0b, count: 20)).hex
+                == "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7")
+        #expect(
+            hmacSHA256(Array("what do ya want for nothing?".utf8), key: Array("Jefe".utf8)).hex
+                == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")
+    }
 }

@@ -57,6 +57,12 @@ import Testing
         RecordedChange(
             "Secret support/web: data.password: changed", action: "change", object: "Secret support/web",
             field: "data.password", before: "hunter22", after: "hunter23"),
+        RecordedChange(
+            "create Secret support/other", action: "create", object: "Secret support/other",
+            secrets: [
+                SecretUse(field: "data.password", after: SecretFingerprint(of: Secret("hunter22"))),
+                SecretUse(field: "data.key", after: SecretFingerprint(of: Secret("k"))),
+            ]),
         "load the schema",
     ]
 
@@ -82,6 +88,9 @@ import Testing
         #expect(opened.clock != nil)
         let secret = try #require(entries.flatMap { $0.changes ?? [] }.first { $0.object == "Secret support/web" })
         #expect(secret.before == "•••" && secret.after == "hunter23" && secret.secret == .different)
+        let other = try #require(entries.flatMap { $0.changes ?? [] }.first { $0.object == "Secret support/other" })
+        #expect(other.secret == .different)
+        #expect(other.secrets?.first?.after == secret.secrets?.first?.before)
     }
 
     @Test func aRecordThatIsDifferentIsRefused() async throws {

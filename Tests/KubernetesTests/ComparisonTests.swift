@@ -201,4 +201,20 @@ import Testing
         let shell = ScriptedShell([])
         #expect(try await ClusterReader(shell: shell, kubeconfig: "/root/.kube/config").compare([]) == [])
     }
+
+    /// By what the pods see of it, so that it matches the same password elsewhere.
+    @Test func aHiddenValueHasTheFingerprintOfItsContent() {
+        let secret = ObjectReference(apiVersion: "v1", kind: "Secret", namespace: "support", name: "s")
+        let found = fields(
+            ["data": ["a": "aHVudGVyMjI=", "b": "eA=="]], ["data": ["a": "eQ==", "c": "//4="]], of: secret)
+        let uses = Dictionary(uniqueKeysWithValues: found.map { ($0.path, $0.secrets.list) })
+        let (old, new) = (SecretFingerprint(of: Secret("hunter22")), SecretFingerprint(of: Secret("y")))
+        #expect(uses["data.a"] == [SecretUse(before: old, after: new)])
+        #expect(uses["data.b"] == [SecretUse(before: SecretFingerprint(of: Secret("x")))])
+        #expect(uses["data.c"] == [SecretUse(after: SecretFingerprint(of: [0xff, 0xfe]))])
+        let created = SecretUses(creating: ["kind": "Secret", "data": ["a": "aHVudGVyMjI="], "stringData": ["b": "y"]])
+        #expect(created.list == [SecretUse(field: "data.a", after: old), SecretUse(field: "data.b", after: new)])
+        #expect(SecretUses(creating: ["kind": "ConfigMap", "data": ["a": "aHVudGVyMjI="]]).list.isEmpty)
+        #expect(fields(["spec": ["replicas": 1]], ["spec": ["replicas": 2]])[0].secrets.list.isEmpty)
+    }
 }

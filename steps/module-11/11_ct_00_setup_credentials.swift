@@ -21,12 +21,17 @@ struct SetupCredentials: NamedStep {
                     "generate the database password and SECRET_KEY_BASE, once, into chatwoot.env", .predicted, .create,
                     .file(name: "chatwoot.env")))
         } else if !found.fileIsCurrent {
+            let change = Change(
+                "write the cluster's database password and SECRET_KEY_BASE into chatwoot.env", .predicted, .change,
+                .file(name: "chatwoot.env"))
             changes.append(
-                Change(
-                    "write the cluster's database password and SECRET_KEY_BASE into chatwoot.env", .predicted, .change,
-                    .file(name: "chatwoot.env")))
+                change.using(
+                    GeneratedSecret.chatwoot.compactMap { kind in found[kind].map { (kind.variable, $0) } }))
         }
-        changes += try await databaseChanges(site)
+        changes += try await databaseChanges(site).map { change in
+            guard change.putsPassword, let password = found.databasePassword else { return change }
+            return change.using([(nil, password)])
+        }
         try await requireRedis(site)
         try await lookAtObjectStorage(site)
         return Finding(changes: changes)
@@ -76,5 +81,13 @@ struct SetupCredentials: NamedStep {
         throw StepFailure(
             "reach the bucket \(storage.bucket)", host: site.master.name, cause: cause,
             remedy: "start the object storage, or set objectStorage.required to false")
+    }
+}
+
+extension Change {
+    /// Whether it gives a role of PostgreSQL its password.
+    fileprivate var putsPassword: Bool {
+        guard case .role? = subject else { return false }
+        return action == .create || field == "password"
     }
 }

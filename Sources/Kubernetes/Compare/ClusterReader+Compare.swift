@@ -41,9 +41,10 @@ extension ClusterReader {
             switch action {
             case .create(let certainty):
                 difference = ObjectDifference(
-                    reference: reference, kind: .create, certainty: certainty)
+                    reference: reference, kind: .create, certainty: certainty,
+                    secrets: SecretUses(creating: manifest.json()))
             case .wait(let deletion):
-                difference = ObjectDifference(creating: reference, after: deletion)
+                difference = ObjectDifference(creating: manifest, after: deletion)
             case .change(let object, _):
                 let result = DelegatedFields.keepingValues(
                     of: object, in: try result(of: reference, in: applied),
@@ -202,13 +203,15 @@ extension ObjectReference {
 }
 
 extension ObjectDifference {
-    fileprivate init(creating reference: ObjectReference, after deletion: Deletion) {
+    fileprivate init(creating manifest: any Manifest, after deletion: Deletion) {
+        let reference = manifest.reference
         let isItself = deletion.reference == reference
         let what = isItself ? "the existing one" : "\(deletion.reference)"
         self.init(
             reference: reference, kind: .create,
             certainty: .predicted("\(what) is still being deleted"),
-            precondition: "\(what) is deleted\(deletion.reason)")
+            precondition: "\(what) is deleted\(deletion.reason)",
+            secrets: SecretUses(creating: manifest.json()))
     }
 }
 

@@ -21,9 +21,10 @@ enum Comparison {
             let manager = managers.manager(
                 of: difference.path, otherThan: ClusterWriter.fieldManager)
             let isHidden = mustHide(difference.path, of: reference)
+            let hidesOld = isHidden || mayContainSecret(difference, isForeign: manager != nil)
             return FieldDifference(
                 path: difference.path.displayText,
-                old: isHidden || mayContainSecret(difference, isForeign: manager != nil)
+                old: hidesOld
                     ? difference.old.map { _ in FieldDifference.hidden }
                     : difference.old?.displayText,
                 new: isHidden
@@ -31,7 +32,9 @@ enum Comparison {
                     : difference.new?.displayText,
                 managedBy: manager?.name, managedAt: manager?.time,
                 startingPoint: isHidden
-                    ? version(of: live) : difference.old.flatMap { digest(ofLong: $0.displayText) })
+                    ? version(of: live) : difference.old.flatMap { digest(ofLong: $0.displayText) },
+                secrets: hidesOld
+                    ? SecretUses(difference, of: reference, alsoNew: isHidden) : SecretUses())
         }
     }
 
@@ -105,6 +108,45 @@ enum Comparison {
         case .field("metadata"): return path.count < 2 || path[1] != .field("labels")
         default: return true
         }
+    }
+}
+
+extension SecretUses {
+    /// The hidden values of one field.
+    fileprivate init(
+        _ difference: ValueDifference, of reference: ObjectReference, alsoNew: Bool
+    ) {
+        let isEncoded =
+            reference.kind == "Secret" && difference.path.count == 2
+            && difference.path.first == .field("data")
+        self.init([
+            SecretUse(
+                before: difference.old.map { Self.fingerprint($0, isEncoded: isEncoded) },
+                after: alsoNew ? difference.new.map { Self.fingerprint($0, isEncoded: isEncoded) } : nil)
+        ])
+    }
+
+    /// What a Secret that is created holds; nothing for other objects.
+    init(creating object: JSONValue) {
+        guard object["kind"] == "Secret" else {
+            self.init()
+            return
+        }
+        self.init(
+            [("data", true), ("stringData", false)].flatMap { name, isEncoded in
+                (object[name]?.members ?? [:]).sorted { $0.key < $1.key }.map { key, value in
+                    SecretUse(
+                        field: "data.\(key)", after: Self.fingerprint(value, isEncoded: isEncoded))
+                }
+            })
+    }
+
+    /// Of what a program that uses the Secret sees, so that it matches the same password elsewhere.
+    private static func fingerprint(_ value: JSONValue, isEncoded: Bool) -> SecretFingerprint {
+        if isEncoded, let text = value.string, let content = Data(base64Encoded: text) {
+            return SecretFingerprint(of: [UInt8](content))
+        }
+        return SecretFingerprint(of: Array(value.displayText.utf8))
     }
 }
 

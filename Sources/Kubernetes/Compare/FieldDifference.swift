@@ -1,3 +1,4 @@
+public import ClientKit
 public import Foundation
 
 /// The difference of one field.
@@ -16,11 +17,13 @@ public struct FieldDifference: Sendable, Hashable, CustomStringConvertible {
     public let managedAt: Date?
     /// Identifies the old value where ``description`` hides or shortens it.
     public let startingPoint: String?
+    /// The fingerprints of the values that are hidden.
+    public let secrets: SecretUses
 
     /// Describes a difference; see the properties.
     public init(
         path: String, old: String?, new: String?, managedBy: String? = nil, managedAt: Date? = nil,
-        startingPoint: String? = nil
+        startingPoint: String? = nil, secrets: SecretUses = SecretUses()
     ) {
         self.path = path
         self.old = old
@@ -28,6 +31,7 @@ public struct FieldDifference: Sendable, Hashable, CustomStringConvertible {
         self.managedBy = managedBy
         self.managedAt = managedAt
         self.startingPoint = startingPoint
+        self.secrets = secrets
     }
 
     /// The placeholder for a value that must not be shown.

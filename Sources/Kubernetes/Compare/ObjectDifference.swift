@@ -1,3 +1,5 @@
+public import ClientKit
+
 /// The difference between an object in the cluster and its manifest.
 public struct ObjectDifference: Sendable, Hashable {
     /// What applying would do to the object.
@@ -30,12 +32,15 @@ public struct ObjectDifference: Sendable, Hashable {
     public let immutableFields: [String]
     /// What has to be deleted first, as the end of a sentence: `the existing one is deleted`.
     public let precondition: String?
+    /// The fingerprints of what a Secret that is created holds.
+    public let secrets: SecretUses
 
     /// Describes a difference; see the properties.
     public init(
         reference: ObjectReference, kind: Kind, fields: [FieldDifference] = [],
         certainty: DryRunCertainty,
-        immutableFields: [String] = [], precondition: String? = nil
+        immutableFields: [String] = [], precondition: String? = nil,
+        secrets: SecretUses = SecretUses()
     ) {
         self.reference = reference
         self.kind = kind
@@ -43,6 +48,7 @@ public struct ObjectDifference: Sendable, Hashable {
         self.certainty = certainty
         self.immutableFields = immutableFields
         self.precondition = precondition
+        self.secrets = secrets
     }
 
     /// What is done to the object as a whole; `nil` where only ``fields`` of it are changed.

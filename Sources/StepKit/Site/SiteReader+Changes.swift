@@ -29,7 +29,8 @@ extension ObjectDifference {
         let certainty: Certainty = certainty == .proved ? .proved : .predicted
         let subject = Change.Subject(reference)
         let whole = headline.map { words in
-            Change(words, certainty, kind == .replace ? .replace : .create, subject)
+            Change(
+                words, certainty, kind == .replace ? .replace : .create, subject, secrets: secrets)
         }
         let parts = zip(fieldLines, fields).map {
             Change($1, of: subject, words: $0, certainty: certainty)
@@ -51,6 +52,6 @@ extension Change {
             }
         self.init(
             words, certainty, action, subject, field: field.path, old: field.old, new: field.new,
-            startingPoint: field.startingPoint)
+            startingPoint: field.startingPoint, secrets: field.secrets)
     }
 }
