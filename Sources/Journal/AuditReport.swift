@@ -65,14 +65,19 @@ public struct AuditReport: Sendable, Hashable, Codable {
 public struct StateReport: Sendable, Codable {
     /// Of each run, newest first.
     public let runs: [AuditReport]
+    /// What stays of the runs that were pruned, newest first.
+    public let pruned: [Tombstone]
     /// What is wrong with the directory itself: runs that were removed, folders that no run made.
     public let findings: [AuditFinding]
     /// What runs left that never began.
     public let notes: [String]
 
     /// Puts a report together.
-    public init(runs: [AuditReport], findings: [AuditFinding], notes: [String]) {
+    public init(
+        runs: [AuditReport], pruned: [Tombstone] = [], findings: [AuditFinding], notes: [String]
+    ) {
         self.runs = runs
+        self.pruned = pruned
         self.findings = findings
         self.notes = notes
     }

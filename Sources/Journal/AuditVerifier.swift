@@ -4,7 +4,7 @@ import ClientKit
 ///
 /// Found are: any changed byte of the log, by line; lines removed, moved, repeated or inserted; a
 /// log cut at its end, as far as something outside it knows better; any edited, removed or foreign
-/// file of the run; the removal of a whole run.
+/// file of the run; the removal of a whole run, but for one that was pruned and left its tombstone.
 ///
 /// What knows better than the log: the state directory's list of heads, outcome.json once the run
 /// has ended, each checkpoint, the next run's run.json, and the anchors the caller gives. The lines
@@ -14,7 +14,7 @@ import ClientKit
 /// or a signature over it.
 public struct AuditVerifier: Sendable {
     private let state: StateDirectory
-    private let witnesses: StateWitnesses
+    var witnesses: StateWitnesses
 
     /// Verifies runs of `state`; reads what all of its runs know of each other, once.
     public init(_ state: StateDirectory) throws(JournalError) {
@@ -108,11 +108,22 @@ public struct AuditVerifier: Sendable {
             .map { run throws(JournalError) in
                 try verify(run, anchors: anchors[run.id] ?? [], signatures: judge)
             }
-        let (findings, notes) = try witnesses.judge(
-            setAside: reports.flatMap { report in
-                report.setAside.map { (report.run, $0) }
-            })
-        return StateReport(runs: reports, findings: findings + state.missing(heads), notes: notes)
+        let pruned = witnesses.tombstones.byRun.values.map(\.content).sorted { $0.run > $1.run }
+        let asides =
+            reports.flatMap { report in report.setAside.map { (report.run, $0) } }
+            + pruned.flatMap { tombstone in (tombstone.setAside ?? []).map { (tombstone.run, $0) } }
+        var (findings, notes) = try witnesses.judge(setAside: asides)
+        if let judge { findings += witnesses.tombstones.judge(judge) }
+        findings += pruned.flatMap { tombstone in (anchors[tombstone.run] ?? []).compactMap(tombstone.finding) }
+        for report in reports {
+            guard let early = witnesses.tombstones.early[report.run], early.head != report.head else { continue }
+            findings.append(
+                AuditFinding(
+                    Tombstone.name(of: report.run), "the run is there, and it ends with another record",
+                    expected: "\(report.head)", found: "\(early.head)"))
+        }
+        let gone = heads.filter { witnesses.tombstones.byRun[$0.run] == nil }
+        return StateReport(runs: reports, pruned: pruned, findings: findings + state.missing(gone), notes: notes)
     }
 
     private func judgeHeader(_ run: RunReader) throws(JournalError) -> [AuditFinding] {
@@ -127,6 +138,10 @@ public struct AuditVerifier: Sendable {
         }
         guard let previous = header.previous else { return [] }
         guard let before = state.run(previous.run) else {
+            if let signed = witnesses.tombstones.byRun[previous.run] {
+                let anchor = AuditAnchor(previous.audit, source: "run.json of run \(run.id)")
+                return [signed.content.finding(anchor)].compactMap(\.self)
+            }
             let problem = "the run before it, \(previous.run), was removed"
             return [AuditFinding("run.json", problem, isGap: true)]
         }

@@ -80,6 +80,13 @@ final class Descriptor: Sendable {
         return byte
     }
 
+    /// How many bytes the file has.
+    func size() throws(JournalError) -> Int {
+        var facts = stat()
+        guard fstat(number, &facts) == 0 else { throw .system("look at", path, errno) }
+        return Int(facts.st_size)
+    }
+
     /// Goes to `offset`, where the next read begins.
     func seek(to offset: Int) throws(JournalError) {
         guard lseek(number, offset, SEEK_SET) >= 0 else { throw .system("read", path, errno) }

@@ -39,7 +39,7 @@ actor JournalOpener {
             inventory: .init(path: redactor.redact(description.inventoryPath), sha256: description.inventoryDigest),
             steps: description.steps, plan: description.plan.map { SHA256.hash(data: $0).hex },
             options: description.options.isEmpty ? nil : description.options, files: announced,
-            previous: predecessor)
+            previous: predecessor, retention: try RetentionList.facts(of: state))
         try failpoint("run.described")
         let bytes = try SealedJSON.file(header)
         let path = try makeDirectory(id, bytes, files)

@@ -148,9 +148,11 @@ public struct RunHeader: Codable, Sendable, Hashable {
     public let files: [FileRecord]?
     /// The run before; nil for the first run of a state directory.
     public let previous: Predecessor?
+    /// The list of exports and tombstones as it stood; nil where there was none.
+    public let retention: FileRecord?
 
     enum CodingKeys: String, CodingKey {
-        case format, run, module, started, who, runner, inventory, steps, plan, files, previous
+        case format, run, module, started, who, runner, inventory, steps, plan, files, previous, retention
         case options = "wishes"
     }
 }

@@ -32,9 +32,16 @@ public struct SealedFile<Content: Codable & Sendable>: Sendable {
 
     /// Puts it in the place of `path`, durably and for the owner's eyes only: readers see what was there before, or all of it.
     public func write(to path: String) throws(JournalError) {
+        try WholeFile.put(bytes, at: path)
+    }
+}
+
+extension WholeFile {
+    /// Puts `bytes` in the place of `path`, with errors of the journal.
+    static func put(_ bytes: [UInt8], at path: String) throws(JournalError) {
         do {
-            try WholeFile.replace(path, with: bytes)
-        } catch let failure as WholeFile.Failure {
+            try replace(path, with: bytes)
+        } catch let failure as Failure {
             throw .system("create", path, failure.code)
         } catch {
             throw .defect("create", path, "\(error)")

@@ -127,6 +127,12 @@ enum SealedJSON {
 enum RecordTimestamp {
     private static let style = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 
-    static func text(_ date: Date) -> String { date.formatted(style) }
+    /// The same again for a date that was read: the style cuts off what is below a millisecond, and
+    /// most milliseconds lie just below their floating-point value.
+    static func text(_ date: Date) -> String {
+        let milliseconds = (date.timeIntervalSince1970 * 1000).rounded()
+        return Date(timeIntervalSince1970: (milliseconds + 0.1) / 1000).formatted(style)
+    }
+
     static func date(_ text: String) throws -> Date { try style.parse(text) }
 }

@@ -79,7 +79,8 @@ private struct Successes {
 }
 
 extension RunReader {
-    fileprivate func hasBegunAStep() throws(JournalError) -> Bool {
+    /// Whether its log tells of a step.
+    func hasBegunAStep() throws(JournalError) -> Bool {
         let chain = try records()
         while let record = try chain.next() { if record.kind == .stepStart { return true } }
         return false

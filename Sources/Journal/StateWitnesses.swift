@@ -13,37 +13,59 @@ struct StateWitnesses: Sendable {
     private var asides: Set<String> = []
     /// The names under runs/ of directories of runs that never began.
     private var stillborn: Set<String> = []
+    /// Runs whose directories are there under another name, since they are being removed.
+    private var vanishing: Set<RunID> = []
+    /// What stays of runs that were pruned.
+    private(set) var tombstones: Tombstones
+    /// What each run knows to be wrong with the list of exports and tombstones.
+    private var retention: [RunID: AuditFinding] = [:]
 
     init(of state: StateDirectory) throws(JournalError) {
         self.state = state
         (heads, listFindings) = try HeadList.read(state.path)
+        tombstones = try Tombstones(in: state)
+        var lists: [(run: RunID, list: FileRecord)] = []
         for name in try Disk.names(in: "\(state.path)/runs", hidden: true) {
             if StateDirectory.isSetAside(name) {
                 asides.insert(name)
             } else if StateDirectory.isBeingMade(name) {
                 stillborn.insert(name)
+            } else if let id = StateDirectory.beingPruned(name), tombstones.byRun[id] != nil {
+                vanishing.insert(id)
             } else if let id = RunID(name) {
-                try look(at: state.reader(id))
+                if let list = try look(at: state.reader(id)) { lists.append((id, list)) }
             } else {
                 foreign.insert(name)
             }
         }
+        for signed in tombstones.byRun.values {
+            guard let previous = signed.content.previous else { continue }
+            let source = Tombstone.name(of: signed.content.run)
+            successors[previous.run, default: []].append(AuditAnchor(previous.audit, source: source))
+        }
+        retention = try RetentionList.findings(lists, in: state)
     }
 
-    private mutating func look(at run: RunReader) throws(JournalError) {
+    /// Takes note of a run that was just pruned.
+    mutating func bury(_ tombstone: Tombstones.Signed) { tombstones.add(tombstone) }
+
+    /// Looks at a run; returns what it knows of the list of exports and tombstones.
+    private mutating func look(at run: RunReader) throws(JournalError) -> FileRecord? {
         let file: StoredFile<RunHeader>
         do throws(JournalError) {
             file = try run.header()
         } catch {
             // The run's own report says so.
-            if error.format != nil { return }
+            if error.format != nil { return nil }
             throw error
         }
         if let header = file.content {
             formats[run.id] = header.format
-            guard let previous = header.previous else { return }
-            let anchor = AuditAnchor(previous.audit, source: "run.json of run \(run.id)")
-            successors[previous.run, default: []].append(anchor)
+            if let previous = header.previous {
+                let anchor = AuditAnchor(previous.audit, source: "run.json of run \(run.id)")
+                successors[previous.run, default: []].append(anchor)
+            }
+            return header.retention
         } else if access("\(run.path)/run.json", F_OK) != 0 {
             switch try RunRemains(of: run, isKnown: heads[run.id] != nil) {
             case .foreign: foreign.insert(run.id.description)
@@ -51,6 +73,7 @@ struct StateWitnesses: Sendable {
             case .damaged: break
             }
         }
+        return nil
     }
 
     private static let cutOff = "is what is left of a run that was cut off before its first record"
@@ -78,9 +101,20 @@ struct StateWitnesses: Sendable {
 
     /// A run's second record comes after the list knows its first.
     func findings(on run: RunReader, records: Int) -> [AuditFinding] {
-        guard records > 1, formats[run.id] ?? 0 >= 2, heads[run.id] == nil else { return [] }
+        let known = [retention[run.id]].compactMap(\.self)
+        guard records > 1, formats[run.id] ?? 0 >= 2, heads[run.id] == nil else { return known }
         let problem = "it does not know run \(run.id): lines of it were removed"
-        return [AuditFinding(HeadList.name, problem, isGap: true)]
+        return known + [AuditFinding(HeadList.name, problem, isGap: true)]
+    }
+
+    /// Compares what stays of a run with what others know of it.
+    private func judge(_ tombstone: Tombstone) -> [AuditFinding] {
+        var findings = anchors(of: tombstone.run).compactMap(tombstone.finding)
+        if let previous = tombstone.previous, state.run(previous.run) == nil, tombstones.byRun[previous.run] == nil {
+            let problem = "the run before it, \(previous.run), was removed"
+            findings.append(AuditFinding(Tombstone.name(of: tombstone.run), problem, isGap: true))
+        }
+        return findings
     }
 
     /// Judges the directory itself.
@@ -89,9 +123,15 @@ struct StateWitnesses: Sendable {
     func judge(
         setAside recorded: [(run: RunID, directory: SetAsideDirectory)]
     ) throws(JournalError) -> (findings: [AuditFinding], notes: [String]) {
-        var findings = listFindings
-        var notes: [String] = []
-        for run in heads.keys.sorted() where state.run(run) == nil {
+        var findings = listFindings + tombstones.findings
+        var notes = tombstones.notes
+        for signed in tombstones.byRun.values.sorted(by: { $0.content.run < $1.content.run }) {
+            findings += judge(signed.content)
+        }
+        for run in vanishing.sorted() {
+            notes.append("the files of run \(run), which was pruned, are not all removed yet: the next prune does it")
+        }
+        for run in heads.keys.sorted() where state.run(run) == nil && tombstones.byRun[run] == nil {
             let problem = "the run was removed: \(HeadList.name) knows it"
             findings.append(AuditFinding("runs/\(run)", problem, isGap: true))
         }

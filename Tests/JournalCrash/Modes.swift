@@ -1,4 +1,5 @@
 import ClientKit
+import Foundation
 import Glibc
 import Journal
 
@@ -94,7 +95,23 @@ func pour(in state: StateDirectory, mebibytes: Int) async throws {
     try lock.release()
 }
 
-private func peakMemory() -> Int {
+/// Prunes every run that may be pruned.
+func prune(in state: StateDirectory) throws {
+    let lock = try ModuleLock.acquire(module: "11", in: state)
+    var pruner = try Pruner(state, endedBefore: .distantFuture, steps: [:])
+    for run in try pruner.finishEarlier() { say("finished \(run)") }
+    while let candidate = try pruner.next() {
+        if let objection = candidate.objection {
+            say("kept \(candidate.run.id) \(objection)")
+            continue
+        }
+        try pruner.bury(pruner.prepare(candidate.run), signature: "a signature\n")
+        say("pruned \(candidate.run.id)")
+    }
+    try lock.release()
+}
+
+func peakMemory() -> Int {
     var usage = rusage()
     guard getrusage(RUSAGE_SELF.rawValue, &usage) == 0 else { exit(4) }
     return usage.ru_maxrss

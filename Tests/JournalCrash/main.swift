@@ -10,6 +10,7 @@ do {
     case "run": try await run(in: state)
     case "hold": try hold(in: state)
     case "pour": try await pour(in: state, mebibytes: Int(CommandLine.arguments[3]) ?? 1)
+    case "prune": try prune(in: state)
     case "fingerprint": for text in CommandLine.arguments.dropFirst(3) { say("\(SecretFingerprint(of: Secret(text)))") }
     default: exit(64)
     }

@@ -45,9 +45,9 @@ enum Fault: String {
     }
 }
 
-/// Runs the helper on `state`; of its calls named `call`, the one of this number gets `fault`.
+/// Runs the helper on `state` in this mode; of its calls named `call`, the one of this number gets `fault`.
 func runHelper(
-    on state: String, _ fault: Fault? = nil, call: String = "", number: Int = 0
+    _ mode: String = "run", on state: String, _ fault: Fault? = nil, call: String = "", number: Int = 0
 ) throws -> (finished: Finished, calls: [FileCall]) {
     let log = "\(state).calls"
     try Data().write(to: URL(filePath: log))
@@ -58,7 +58,7 @@ func runHelper(
         environment["FAULTY_NUMBER"] = "\(number)"
         environment["FAULTY_FAULT"] = fault.rawValue
     }
-    let finished = try runToEnd(helper, ["run", state], environment: environment)
+    let finished = try runToEnd(helper, [mode, state], environment: environment)
     let lines = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
     return (finished, try lines.map { try FileCall($0, below: state) })
 }

@@ -11,7 +11,8 @@ struct AuditExportCommand: AsyncParsableCommand {
         discussion: """
             The archive contains the run's files byte for byte, a README, and verify.sh, which \
             needs sh, sha256sum, ssh-keygen and jq. Exporting the same run again gives the same \
-            bytes. A run that is not intact is exported as it is, with exit status 65.
+            bytes. A run that is not intact is exported as it is, with exit status 65. The state \
+            directory keeps a record of the export, without which `runner audit prune` refuses the run.
             """)
 
     @Argument(help: "The run (default: the newest).") var run: String?
@@ -31,9 +32,24 @@ struct AuditExportCommand: AsyncParsableCommand {
                         "export run \(reader.id)", cause: "it is still running", remedy: "export it once it has ended",
                         kind: .busy)
                 }
+                let files = try reader.filesDigest()
                 try archive.write(to: path)
+                let report = try AuditVerifier(state).verify(reader)
+                guard let files, try reader.filesDigest() == files else {
+                    throw StepFailure(
+                        "export run \(reader.id)", cause: "its files changed while \(path) was written",
+                        remedy: "export it again", kind: .busy)
+                }
                 try StandardOutput.write("\(path)")
-                return try AuditVerifier(state).verify(reader)
+                do {
+                    try state.recordExport(of: reader, files: files, head: report.head, archive: path)
+                } catch let error as JournalError where error.kind == .stateNotWritable {
+                    // The archive is whole all the same.
+                    Terminal.write(
+                        "warning: the export is not on record, and `runner audit prune` will refuse the run: \(error)\n"
+                    )
+                }
+                return report
             }
         }
         guard report.isIntact else {

@@ -23,9 +23,13 @@ struct AuditListCommand: AsyncParsableCommand {
             try await runBlocking {
                 let verifier = try AuditVerifier(state)
                 var runs = try state.runs()[...]
+                var pruned = try state.tombstones()[...]
                 if runs.isEmpty, format == .text { try StandardOutput.write("no runs") }
                 try EntryPrinter.print(as: format) {
-                    try runs.popLast().map { try ListedRun($0, in: state, verifier: verifier) }
+                    if let first = pruned.first, runs.last.map({ first.run < $0.id }) ?? true {
+                        return ListedRun(pruned.removeFirst())
+                    }
+                    return try runs.popLast().map { try ListedRun($0, in: state, verifier: verifier) }
                 } line: {
                     "\($0.line)"
                 } json: {
@@ -48,11 +52,23 @@ struct ListedRun: Encodable {
     let counts: [String: Int]?
     /// The last record that is signed, whether or not the signer is allowed to sign.
     let signedUpTo: Int
-    /// Whether everything is signed, except the record of the last signature.
-    let isSigned: Bool
-    let isIntact: Bool
+    /// Whether nothing but the record of the last signature is unsigned; nil where it was pruned.
+    let isSigned: Bool?
+    /// Nil where it was pruned: `runner audit verify` judges its tombstone.
+    let isIntact: Bool?
     /// The first thing that is wrong.
     let finding: String?
+    /// What stays of a run that was pruned.
+    let tombstone: Tombstone?
+
+    init(_ tombstone: Tombstone) {
+        run = tombstone.run.description
+        module = tombstone.run.module
+        (started, who, ticket, reason, counts, finding) = (nil, nil, nil, nil, nil, nil)
+        state = tombstone.result.rawValue
+        (signedUpTo, isSigned, isIntact) = (0, nil, nil)
+        self.tombstone = tombstone
+    }
 
     init(_ reader: RunReader, in directory: StateDirectory, verifier: AuditVerifier) throws {
         let header = try reader.header().content
@@ -66,6 +82,7 @@ struct ListedRun: Encodable {
         isIntact = report.isIntact
         signedUpTo = try reader.newestSignature() ?? 0
         isSigned = signedUpTo > 0 && signedUpTo >= report.lines - 1
+        tombstone = nil
         finding = report.findings.first?.description
         let opening = report.lines > 0 ? try reader.records().next()?.entry().content : nil
         if case .runStart(let opened) = opening {
@@ -76,8 +93,11 @@ struct ListedRun: Encodable {
     }
 
     var line: String {
+        if let tombstone {
+            return "\(run)  module \(module)  \(state)  \(tombstone.words)".visibleOnOneLine
+        }
         let applied = counts?["applied"].map { "\($0) applied" }
-        let verdict = isIntact ? "intact" : "NOT INTACT: \(finding ?? "")"
+        let verdict = isIntact == true ? "intact" : "NOT INTACT: \(finding ?? "")"
         let facts = [
             run, started?.formatted(.iso8601), "module \(module)", who, state, applied, ticket, reason, signed, verdict,
         ]
@@ -85,7 +105,7 @@ struct ListedRun: Encodable {
     }
 
     private var signed: String {
-        if isSigned { return "signed" }
+        if isSigned == true { return "signed" }
         return signedUpTo > 0 ? "signed up to record \(signedUpTo)" : "unsigned"
     }
 }

@@ -72,13 +72,14 @@ struct AuditVerifyCommand: AsyncParsableCommand {
 extension StateReport {
     /// The same report with more notes.
     fileprivate func with(notes more: [String]) -> StateReport {
-        StateReport(runs: runs, findings: findings, notes: notes + more)
+        StateReport(runs: runs, pruned: pruned, findings: findings, notes: notes + more)
     }
 
     fileprivate var words: String {
         let directory = findings.map { "NOT INTACT: \($0.line)" } + notes.map(\.visibleOnOneLine)
         let runs = runs.isEmpty ? ["no runs"] : runs.map(\.words)
-        return (runs + directory).joined(separator: "\n")
+        let pruned = pruned.map { "\($0.run): \($0.words)".visibleOnOneLine }
+        return (runs + pruned + directory).joined(separator: "\n")
     }
 }
 

@@ -36,6 +36,11 @@ struct AuditWhyCommand: AsyncParsableCommand {
         _ name: ObjectName, in state: StateDirectory, as format: FormatOptions.Format
     ) throws -> Bool {
         var runs = try state.runs()[...]
+        let pruned = try state.tombstones()
+        if !pruned.isEmpty {
+            let words = pruned.count == 1 ? "run was pruned: its export tells" : "runs were pruned: their exports tell"
+            Terminal.write("note: \(pruned.count) \(words) of more changes\n")
+        }
         var history: ObjectHistory?
         var isDamaged = false
         var count = 0

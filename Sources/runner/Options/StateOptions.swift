@@ -39,6 +39,12 @@ struct StateOptions: ParsableArguments {
             guard let text else { return try state.newestRun() }
             return RunID(text).flatMap { state.run($0) }
         }
+        let id = text.flatMap { RunID($0) }
+        if found == nil, let id, let tombstone = try await runBlocking({ try state.tombstone(of: id) }) {
+            throw StepFailure(
+                "find run \(id)", cause: tombstone.words,
+                remedy: "unpack the archive that it was exported as, and run its verify.sh", kind: .badInput)
+        }
         guard let found else {
             throw StepFailure(
                 "find \(text.map { "run \($0)" } ?? "the newest run")", cause: "there is none in \(state.path)",

@@ -1,0 +1,111 @@
+import ClientKit
+
+/// The tombstones of a state directory: those that count, and what is wrong with others.
+///
+/// One counts where a line of ``RetentionList`` announced these very bytes, where that list knows the
+/// export that it names, and where it is signed. Whose signature it is the caller has judged.
+struct Tombstones: Sendable {
+    /// A tombstone with what was signed.
+    struct Signed: Sendable {
+        let content: Tombstone
+        let bytes: [UInt8]
+        let signature: String
+    }
+
+    private(set) var byRun: [RunID: Signed] = [:]
+    /// Of runs that are there all the same: a prune was cut off before it removed anything.
+    private(set) var early: [RunID: Tombstone] = [:]
+    private(set) var findings: [AuditFinding]
+    private(set) var notes: [String] = []
+
+    init(in state: StateDirectory) throws(JournalError) {
+        let list = try RetentionList(state)
+        findings = list.findings
+        var found: Set<RunID> = []
+        let names = try Disk.names(in: "\(state.path)/\(Tombstone.folder)", hidden: true)
+        for name in names where !Self.isDraft(name) {
+            let stem = name.hasSuffix(".sig") ? String(name.dropLast(4)) : name
+            guard stem.hasSuffix(".json"), let run = RunID(String(stem.dropLast(5))) else {
+                findings.append(AuditFinding("\(Tombstone.folder)/\(name)", "it is foreign: no prune created it"))
+                continue
+            }
+            if stem == name {
+                found.insert(run)
+                try read(run, announcedIn: list, in: state)
+            } else if !names.contains(stem), state.run(run) == nil, list.notices[run] == nil {
+                findings.append(AuditFinding("\(Tombstone.folder)/\(name)", "it is foreign: no prune created it"))
+            }
+        }
+        for run in list.notices.keys.sorted() where !found.contains(run) {
+            if state.run(run) == nil {
+                let problem = "it was removed: \(RetentionList.name) announces it"
+                findings.append(AuditFinding(Tombstone.name(of: run), problem, isGap: true))
+            } else {
+                notes.append("a prune of run \(run) was cut off before it removed anything: the next prune does it")
+            }
+        }
+    }
+
+    private mutating func read(
+        _ run: RunID, announcedIn list: RetentionList, in state: StateDirectory
+    ) throws(JournalError) {
+        let name = Tombstone.name(of: run)
+        let path = "\(state.path)/\(name)"
+        guard let bytes = try Disk.read(path) else { return }
+        try FormatCheck.require(Tombstone.formats, of: bytes, at: path)
+        let content: Tombstone
+        switch SealedJSON.file(Tombstone.self, bytes) {
+        case .whole(let whole): content = whole
+        case .damaged(let why): return findings.append(AuditFinding(name, why))
+        case .missing: return
+        }
+        if content.run != run {
+            return findings.append(
+                AuditFinding(name, "it is another run's", expected: "\(run)", found: "\(content.run)"))
+        }
+        // While the run is there, the next prune writes it again.
+        if state.run(run) != nil {
+            early[run] = content
+            notes.append("a prune of run \(run) was cut off before it removed anything: the next prune does it")
+            return
+        }
+        let digest = SHA256.hash(data: bytes).hex
+        guard let notice = list.notices[run], notice.sha256 == digest else {
+            return findings.append(
+                AuditFinding(
+                    name, "it is not the one that \(RetentionList.name) announces",
+                    expected: list.notices[run]?.sha256 ?? "none", found: digest))
+        }
+        guard list.exports[run]?.contains(content.export) == true, content.export.head == content.head else {
+            return findings.append(
+                AuditFinding(name, "\(RetentionList.name) does not know the export that it names"))
+        }
+        guard let signature = try Disk.read("\(path).sig"), !signature.isEmpty else {
+            return findings.append(AuditFinding(name, "unsigned: its signature was removed", isGap: true))
+        }
+        byRun[run] = Signed(
+            content: content, bytes: bytes, signature: String(decoding: signature, as: UTF8.self))
+    }
+
+    /// Takes note of one that was just written.
+    mutating func add(_ tombstone: Signed) { byRun[tombstone.content.run] = tombstone }
+
+    /// What is wrong with the signatures, in the opinion of `judge`.
+    func judge(_ judge: any SignatureJudge) -> [AuditFinding] {
+        byRun.values.sorted { $0.content.run < $1.content.run }.compactMap { signed in
+            let name = "\(Tombstone.name(of: signed.content.run)).sig"
+            switch judge.judge(signed.signature, over: signed.bytes, at: signed.content.pruned) {
+            case .valid: return nil
+            case .unknownSigner(let key, let reason):
+                return AuditFinding(name, "signer unknown: \(key): \(reason)")
+            case .wrong(let why): return AuditFinding(name, "signature does not match: \(why)")
+            }
+        }
+    }
+
+    /// Whether a file is one that a killed process was still writing.
+    private static func isDraft(_ name: String) -> Bool {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false).reversed().map(String.init)
+        return parts.count >= 4 && parts[0] == "tmp" && UInt32(parts[1]) != nil && Int32(parts[2]) != nil
+    }
+}

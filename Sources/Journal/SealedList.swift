@@ -1,0 +1,75 @@
+import Glibc
+
+/// A line of a list in the state directory.
+protocol ListLine: Codable, Sendable {
+    /// The version of the line's format; nil is 1.
+    var format: Int? { get }
+}
+
+/// A list in the state directory: sealed lines that are only ever appended.
+///
+/// It is outside of the runs' directories, so that the removal of a run shows. Whoever can write the
+/// state directory can change it as well; what is kept elsewhere tells then.
+struct SealedList<Line: ListLine> {
+    private struct UnknownFormat: Error {
+        let format: Int
+    }
+
+    let path: String
+    private let disk: Disk
+
+    init(at path: String, disk: Disk) {
+        self.path = path
+        self.disk = disk
+    }
+
+    /// Adds a line, durably.
+    func append(_ line: Line) throws(JournalError) {
+        let isNew = access(path, F_OK) != 0
+        let file = try Descriptor(path, O_RDWR | O_CREAT | O_APPEND)
+        let bytes = try SealedJSON.line(line)
+        // A line that a crash cut off stays as it is, and the next one begins on a line of its own.
+        let newline = UInt8(ascii: "\n")
+        let isCut = try file.lastByte().map { $0 != newline } ?? false
+        do throws(JournalError) {
+            try file.write((isCut ? [newline] : []) + bytes + [newline])
+        } catch {
+            disk.releaseReserve(after: error)
+            throw error
+        }
+        try failpoint("list.written")
+        try disk.syncData(file)
+        if isNew { try disk.syncDirectory(Disk.split(path).folder) }
+        try file.close()
+    }
+
+    /// All lines that are whole, each with its number, and what is wrong with the others.
+    static func read(
+        _ path: String
+    ) throws(JournalError) -> (lines: [(number: Int, line: Line)], findings: [AuditFinding]) {
+        guard let file = try Descriptor.ifPresent(path, O_RDONLY) else { return ([], []) }
+        var reader = LineReader(file)
+        var lines: [(number: Int, line: Line)] = []
+        var findings: [AuditFinding] = []
+        let name = Disk.split(path).name
+        var number = 0
+        while let bytes = try reader.next() {
+            number += 1
+            if SealedJSON.digestOfWholeLine(bytes) != nil {
+                do {
+                    _ = try StrictJSON.members(of: bytes)
+                    let line = try SealedJSON.decode(Line.self, from: bytes)
+                    if let format = line.format, format != 1 { throw UnknownFormat(format: format) }
+                    lines.append((number, line))
+                } catch let unknown as UnknownFormat {
+                    throw JournalError.unknownFormat(path, format: unknown.format, known: 1...1, line: number)
+                } catch {
+                    findings.append(AuditFinding(name, line: number, "it cannot be read: \(error)"))
+                }
+            } else if SealedJSON.hasSeal(bytes) {
+                findings.append(AuditFinding(name, line: number, "it does not match its own digest"))
+            }
+        }
+        return (lines, findings)
+    }
+}
