@@ -23,7 +23,7 @@ struct OutputFile {
         } catch let failure as WholeFile.Failure {
             throw StepFailure(
                 attempt, cause: "\(failure)",
-                remedy: "check the folder's rights and the disk's space, or name another file with -o", kind: .failed)
+                remedy: "check the folder's permissions and free space, or name another file with -o", kind: .failed)
         }
     }
 }
