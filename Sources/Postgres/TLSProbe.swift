@@ -5,6 +5,8 @@ import Dispatch
 /// server's certificate fails.
 struct TLSProbe {
     enum Finding {
+        /// Both sides agree on TLS now: something else broke the connection.
+        case agreed
         /// The server has no TLS at all.
         case none
         case failure(TLSFailure)
@@ -14,7 +16,7 @@ struct TLSProbe {
     let host: PostgresEndpoint.Host
     let address: String
 
-    /// What is wrong; nil if nothing is found, or the server no longer responds.
+    /// What is found; nil if the server no longer responds.
     func finding(until deadline: ContinuousClock.Instant) -> Finding? {
         guard let trusted = endpoint.rootCertificate ?? systemTrustFile() else { return nil }
         do {
@@ -23,11 +25,11 @@ struct TLSProbe {
             try stream.send([0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x2F], until: deadline)
             guard try stream.receive(until: deadline).first == UInt8(ascii: "S") else { return Finding.none }
             try stream.start(TLSSession(with: host.name, trusting: trusted), until: deadline)
-            return nil
+            return .agreed
         } catch StreamFailure.tls(.certificate) where !endpoint.tls.verifies {
-            return nil
+            return .agreed
         } catch StreamFailure.tls(.certificate(.otherName, _)) where endpoint.tls == .verifyCA {
-            return nil
+            return .agreed
         } catch StreamFailure.tls(let failure) {
             return .failure(failure)
         } catch let failure as TLSFailure {
@@ -59,6 +61,13 @@ extension PostgresError {
         tls text: String, _ finding: TLSProbe.Finding?, attempt: String, endpoint: PostgresEndpoint,
         host: PostgresEndpoint.Host
     ) {
+        if case .agreed = finding {
+            self.init(
+                .connectionLost, attempt: attempt, host: endpoint.place(host),
+                cause: "the connection broke during the TLS handshake: \(text)",
+                remedy: "check the server and the network path to it, then resume", kind: .unreachable)
+            return
+        }
         let (cause, remedy): (String, String) =
             switch finding {
             case .some(.none):
@@ -73,7 +82,7 @@ extension PostgresError {
                     "the root certificate cannot be used: \(words)",
                     "name a file of certificates in PEM as postgres.rootCertificate in the inventory"
                 )
-            case .failure(.notTLS), .failure(.refused), nil:
+            case .failure(.notTLS), .failure(.refused), .agreed, nil:
                 (
                     text,
                     "check postgres.sslmode and postgres.rootCertificate in the inventory against the server's certificate"

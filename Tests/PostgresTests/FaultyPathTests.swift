@@ -91,12 +91,7 @@ extension PostgresServerTests {
                     // Where the login is shorter than that, it is the first statement.
                     for _ in 0..<50 { _ = try await reader.query("SELECT 7") }
                 }
-                // Within the server's part of the TLS handshake the cut is taken for a disagreement on TLS.
-                withKnownIssue(isIntermittent: true) {
-                    #expect(error.kind == .unreachable, "\(bytes) bytes \(direction): \(error)")
-                } when: {
-                    bytes == 700 && direction == .toClient && !fault.isSilent
-                }
+                #expect(error.kind == .unreachable, "\(bytes) bytes \(direction): \(error)")
                 #expect(took < .seconds(25))
                 if fault.isSilent { #expect(error.cause.contains(/within [45] s/), "\(error)") }
                 #expect(proxy.hits == 1)
