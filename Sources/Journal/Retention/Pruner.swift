@@ -176,16 +176,13 @@ public struct Pruner: Sendable {
     public mutating func bury(_ prepared: Prepared, signature: String) throws(JournalError) {
         let run = state.reader(prepared.tombstone.run)
         let file = "\(state.path)/\(Tombstone.name(of: run.id))"
-        try failpoint("prune.begin")
         let digest = SHA256.hash(data: prepared.statement).hex
         try list.append(.init(tombstone: .init(run: run.id, sha256: digest)))
-        try failpoint("prune.announced")
         if try state.disk.makeDirectory("\(state.path)/\(Tombstone.folder)") {
             try state.disk.syncDirectory(state.path)
         }
         try WholeFile.put(Array(signature.utf8), at: "\(file).sig")
         try WholeFile.put(prepared.statement, at: file)
-        try failpoint("prune.buried")
         try state.disk.setAside(run.path, as: state.grave(run.id))
         try remove(run.id)
         verifier.witnesses.bury(
@@ -202,7 +199,6 @@ public struct Pruner: Sendable {
 
     private func remove(_ run: RunID) throws(JournalError) {
         let path = state.grave(run)
-        try failpoint("prune.remove")
         let tree = try RunTree(path)
         for file in tree.files.union(tree.others).sorted() {
             guard unlink("\(path)/\(file)") == 0 else { throw .system("remove", "\(path)/\(file)", errno) }
@@ -212,7 +208,6 @@ public struct Pruner: Sendable {
             guard rmdir("\(path)/\(folder)") == 0 else { throw .system("remove", "\(path)/\(folder)", errno) }
         }
         guard rmdir(path) == 0 else { throw .system("remove", path, errno) }
-        try failpoint("prune.removed")
         try state.disk.syncDirectory("\(state.path)/runs")
     }
 }
