@@ -23,16 +23,16 @@ enum StatementFailure: Error {
 }
 
 extension LibPQHandle {
-    /// Sends one statement and waits for the whole answer.
+    /// Sends one statement, or several that are one transaction, and waits for the whole answer.
     ///
     /// Success requires the server's ReadyForQuery after the last result: CommandComplete is sent
     /// before the commit. After ``StatementFailure/deadline`` or ``StatementFailure/interrupted``
     /// the handle must be thrown away.
     func run(
-        _ sql: String, with parameters: [String?], until deadline: ContinuousClock.Instant
+        _ sql: String, with parameters: [String?], isSeveral: Bool = false, until deadline: ContinuousClock.Instant
     ) throws(StatementFailure) -> Reply {
         guard isAlive else { throw .notSent(errorText) }
-        guard send(sql, with: parameters) else {
+        guard isSeveral ? PQsendQuery(pointer, sql) == 1 : send(sql, with: parameters) else {
             throw PQstatus(pointer) == CONNECTION_OK ? .notSent(errorText) : .lost(errorText)
         }
         try flush(until: deadline)

@@ -4,8 +4,8 @@ import ClientKit
 /// nothing else.
 ///
 /// Created and used through ``PostgresReader`` and ``PostgresWriter``. Statements of one connection
-/// run one after another, each in its own transaction. A broken connection stays broken: connect
-/// again, and read the catalogue before repeating anything.
+/// run one after another, each change in its own transaction. A broken connection stays broken:
+/// connect again, and read the catalogue before repeating anything.
 public actor PostgresConnection {
     enum Access: Sendable { case reading, writing }
 
@@ -130,7 +130,8 @@ public actor PostgresConnection {
         do throws(StatementFailure) {
             let reply =
                 isGuarded
-                ? try handle.run(statement.sql, with: statement.parameters, until: deadline)
+                ? try handle.run(
+                    statement.sql, with: statement.parameters, isSeveral: statement.count > 1, until: deadline)
                 : try handle.runReadOnly(statement.sql, with: statement.parameters, until: deadline)
             return .success(reply)
         } catch {

@@ -1,22 +1,35 @@
+import ClientKit
+
 extension PostgresWriter {
     /// Makes the logged-in role a member of `role` that inherits its privileges and may SET ROLE to
     /// it.
     public func join(_ role: String) async throws(PostgresError) {
-        // From 16 on, these are options of the membership itself.
-        let options = await connection.serverVersion < 160_000 ? "" : " WITH INHERIT TRUE, SET TRUE"
-        try await execute("GRANT \(connection.identifier(role)) TO CURRENT_USER\(options)")
+        let isOlder = await connection.serverVersion < 160_000
+        try await ensure(
+            "join role \(role)", otherwise: "the logged-in role still lacks its privileges after it was granted"
+        ) { () throws(PostgresError) in
+            // From 16 on, these are options of the membership itself.
+            let options = isOlder ? "" : " WITH INHERIT TRUE, SET TRUE"
+            return Statement(
+                "GRANT \(try await connection.identifier(role)) TO CURRENT_USER\(options)", effect: .change)
+        } until: { () throws(PostgresError) in
+            try await value(
+                "SELECT pg_has_role($1, 'USAGE') AND pg_has_role($1, $2)", [role, isOlder ? "MEMBER" : "SET"]) == true
+        }
     }
 
     /// Allows connections to a database, or refuses new ones to everyone, including superusers and
     /// poolers.
     public func allowConnections(_ isAllowed: Bool, to database: String) async throws(PostgresError) {
-        if try await databaseState(database)?.allowsConnections == isAllowed { return }
-        try await execute("ALTER DATABASE \(connection.identifier(database)) ALLOW_CONNECTIONS \(isAllowed)")
-        guard try await databaseState(database)?.allowsConnections == isAllowed else {
-            throw await notInEffect(
-                "\(isAllowed ? "allow" : "refuse") connections to \(database)",
-                cause: "the server still reports the old setting"
-            )
+        try await ensure(
+            "\(isAllowed ? "allow" : "refuse") connections to \(database)",
+            otherwise: "the server still reports the old setting"
+        ) { () throws(PostgresError) in
+            Statement(
+                "ALTER DATABASE \(try await connection.identifier(database)) ALLOW_CONNECTIONS \(isAllowed)",
+                effect: .change)
+        } until: { () throws(PostgresError) in
+            try await databaseState(database)?.allowsConnections == isAllowed
         }
     }
 
@@ -29,14 +42,28 @@ extension PostgresWriter {
             """, [database, role])
     }
 
-    /// Transfers an object of the connected database to the role that its statement names.
-    public func takeOver(_ object: OwnedObject) async throws(PostgresError) {
-        try await execute(object.takeOver)
+    /// Transfers objects of the connected database to the role that their statements name, in one transaction.
+    ///
+    /// Whose objects an application's are may show by what else their owner has, so that half of them would hide the rest.
+    public func takeOver(_ objects: [OwnedObject]) async throws(PostgresError) {
+        guard !objects.isEmpty else { return }
+        // To transfer one again changes nothing.
+        try await change { () throws(PostgresError) in
+            Statement(together: objects.map(\.takeOver))
+        } until: { () throws(PostgresError) in
+            false
+        }
     }
 
     /// Moves an extension of the connected database to another schema.
     public func moveExtension(_ name: String, to schema: String) async throws(PostgresError) {
-        try await execute(
-            "ALTER EXTENSION \(connection.identifier(name)) SET SCHEMA \(connection.identifier(schema))")
+        try await ensure(
+            "move extension \(name) to schema \(schema)", otherwise: "the server still reports the old schema"
+        ) { () throws(PostgresError) in
+            let (moved, place) = try await (connection.identifier(name), connection.identifier(schema))
+            return Statement("ALTER EXTENSION \(moved) SET SCHEMA \(place)", effect: .change)
+        } until: { () throws(PostgresError) in
+            try await extensionStates([name]).first?.schema == schema
+        }
     }
 }

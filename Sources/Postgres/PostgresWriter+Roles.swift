@@ -10,56 +10,51 @@ extension PostgresWriter {
     public func ensureRole(
         _ name: String, attributes wanted: RoleAttributes = RoleAttributes(), password: Secret
     ) async throws(PostgresError) -> RoleState {
-        if try await roleState(name) == nil { try await createRole(name, attributes: wanted, password: password) }
-        if let found = try await roleState(name), found.attributes != wanted || found.validUntil != nil {
-            let validity = found.validUntil == nil ? "" : " VALID UNTIL 'infinity'"
-            let options = wanted.options(besides: found.attributes) + validity
-            try await execute("ALTER ROLE \(connection.identifier(name)) \(options)")
+        func isAsWanted(_ state: RoleState?) -> Bool { state?.attributes == wanted && state?.validUntil == nil }
+        let attempt = "create role \(name)"
+        let doubt = "the role differs from what was requested after it was created or altered"
+        try await ensure(attempt, otherwise: doubt) { () throws(PostgresError) in
+            try await creation(of: name, attributes: wanted, password: password)
+        } until: { () throws(PostgresError) in
+            try await roleState(name) != nil
         }
-        guard let state = try await roleState(name), state.attributes == wanted, state.validUntil == nil else {
-            throw await notInEffect(
-                "create role \(name)",
-                cause: "the role differs from what was requested after it was created or altered")
+        try await ensure(attempt, otherwise: doubt) { () throws(PostgresError) in
+            let found = try await roleState(name)
+            let validity = found?.validUntil == nil ? "" : " VALID UNTIL 'infinity'"
+            let options = wanted.options(besides: found?.attributes ?? wanted) + validity
+            return Statement("ALTER ROLE \(try await connection.identifier(name)) \(options)", effect: .change)
+        } until: { () throws(PostgresError) in
+            isAsWanted(try await roleState(name))
+        }
+        guard let state = try await roleState(name), isAsWanted(state) else {
+            throw await notInEffect(attempt, cause: doubt)
         }
         return state
     }
 
     /// Sets a role's password; only its SCRAM verifier is sent to the server.
+    ///
+    /// Which password a role has is nothing that can be read: that it is in effect, only a login shows.
     public func setPassword(_ password: Secret, of name: String) async throws(PostgresError) {
-        let verifier = try await connection.verifier(of: password, role: name)
-        let sql = try await "ALTER ROLE \(connection.identifier(name)) PASSWORD \(connection.literal(verifier))"
-        _ = try await rows(Statement(sql, effect: .change, secrets: [verifier]))
+        try await change { () throws(PostgresError) in
+            let verifier = try await connection.verifier(of: password, role: name)
+            let sql = try await "ALTER ROLE \(connection.identifier(name)) PASSWORD \(connection.literal(verifier))"
+            return Statement(sql, effect: .change, secrets: [verifier])
+        } until: { () throws(PostgresError) in
+            false
+        }
     }
 
-    private func createRole(
-        _ name: String, attributes wanted: RoleAttributes, password: Secret
-    ) async throws(PostgresError) {
+    private func creation(
+        of name: String, attributes wanted: RoleAttributes, password: Secret
+    ) async throws(PostgresError) -> Statement {
         let verifier = try await connection.verifier(of: password, role: name)
         var bare = RoleAttributes()
         bare.canLogin = false
         let options = wanted.options(besides: bare)
         let sql = try await
             "CREATE ROLE \(connection.identifier(name)) \(options) PASSWORD \(connection.literal(verifier))"
-        try await accepting(duplicates: Statement(sql, effect: .change, secrets: [verifier]))
-    }
-
-    /// Runs a CREATE statement, and accepts that something else created the object in the meantime.
-    ///
-    /// Callers read the object back in either case. 23505 is the error if two sessions create it at
-    /// the same moment.
-    func accepting(duplicates statement: Statement) async throws(PostgresError) {
-        do throws(PostgresError) {
-            _ = try await rows(statement)
-        } catch {
-            guard ["42710", "42P04", "42P06", "23505"].contains(error.sqlState) else { throw error }
-        }
-    }
-
-    func notInEffect(_ attempt: String, cause: String) async -> PostgresError {
-        PostgresError(
-            .notInEffect, attempt: attempt, host: await connection.place, cause: cause,
-            remedy: "check whether somebody else is changing it, and which privileges the admin role lacks",
-            kind: .failed)
+        return Statement(sql, effect: .change, secrets: [verifier])
     }
 }
 

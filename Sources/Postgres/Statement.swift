@@ -9,6 +9,8 @@ struct Statement {
     let shown: String
     /// The secrets that no record may contain.
     let secrets: [String]
+    /// How many statements it really is; several are sent as one message, which PostgreSQL makes one transaction.
+    let count: Int
 
     init(_ sql: String, _ parameters: [String?] = [], effect: Effect, secrets: [String] = []) {
         self.sql = sql
@@ -16,6 +18,13 @@ struct Statement {
         self.effect = effect
         self.shown = sql.redacting(secrets)
         self.secrets = secrets
+        count = 1
+    }
+
+    /// Changes that are all done or none, however the connection ends.
+    init(together changes: [String]) {
+        sql = changes.joined(separator: "; ")
+        (parameters, effect, shown, secrets, count) = ([], .change, sql, [], changes.count)
     }
 
     /// What was tried, as a phrase that fits on a line.
@@ -29,8 +38,9 @@ struct Statement {
         let words = shown.oneLine.split(separator: " ").map(String.init)
         guard let verb = words.first?.lowercased() else { return "ask PostgreSQL" }
         guard verb == "select" || verb == "with" else {
-            return words.prefix(verb == "create" || verb == "alter" || verb == "drop" ? 3 : 2)
+            let first = words.prefix(verb == "create" || verb == "alter" || verb == "drop" ? 3 : 2)
                 .joined(separator: " ").lowercased()
+            return count == 1 ? first : "\(first) and \(count - 1) more, in one transaction"
         }
         let relations = zip(words, words.dropFirst()).filter { ["FROM", "JOIN"].contains($0.0) }
             .compactMap {

@@ -133,7 +133,7 @@ extension PostgresServerTests.EveryVersion {
                     "part",
                 ], "\(found.map(\.name))")
             #expect(found.allSatisfy { $0.owner == "kb_admin" && $0.ownerIsSuperuser && $0.readerHasOwnersRights })
-            for object in found { try await inside.takeOver(object) }
+            try await inside.takeOver(found)
             #expect(try await foreign().isEmpty)
             try await login("heir of all", "heir of all").execute("DROP TABLE \"it's \"\"mine\"\"\"")
         }
@@ -198,9 +198,8 @@ extension PostgresServerTests.EveryVersion {
             // The sessions are still on their way out, the administrator's of `database(_:)` among them.
             try await admin.endSessions(of: "kb_admin", on: "shut")
             while try await !admin.sessions(on: "shut").isEmpty { await Task.yield() }
-            try await admin.renameDatabase("shut", to: "shut_aside")
-            #expect(try await admin.databaseState("shut_aside")?.allowsConnections == false)
-            try await admin.allowConnections(true, to: "shut_aside")
+            try await admin.setAside("shut", as: "shut_aside")
+            #expect(try await admin.databaseState("shut_aside")?.allowsConnections == true)
             try await login("shut", "shut_aside").ping()
         }
     }

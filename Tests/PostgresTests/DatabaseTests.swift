@@ -74,7 +74,7 @@ extension PostgresServerTests.EveryVersion {
             #expect(session.user == "tenant" && session.address == "127.0.0.1")
             #expect(session.description.contains("tenant from 127.0.0.1 (keybuzz-runner)"))
             let busy = try await failure { () throws(PostgresError) in
-                try await admin.renameDatabase("in use", to: "aside")
+                try await admin.setAside("in use", as: "aside")
             }
             #expect(busy.sqlState == "55006")
             #expect(try await admin.databaseState("in use") != nil)
@@ -82,16 +82,16 @@ extension PostgresServerTests.EveryVersion {
             await tenant.connection.close()
             let deadline = ContinuousClock.now + .seconds(20)
             while try await !admin.sessions(on: "in use").isEmpty, .now < deadline { await Task.yield() }
-            try await admin.renameDatabase("in use", to: "it's \"aside\"")
+            try await admin.setAside("in use", as: "it's \"aside\"")
             #expect(try await admin.databaseState("in use") == nil)
             #expect(try await admin.databaseState("it's \"aside\"")?.owner == "tenant")
             try await admin.ensureDatabase("in use", owner: "tenant")
             let taken = try await failure { () throws(PostgresError) in
-                try await admin.renameDatabase("in use", to: "it's \"aside\"")
+                try await admin.setAside("in use", as: "it's \"aside\"")
             }
             #expect(taken.sqlState == "42P04")
             let long = try await failure { () throws(PostgresError) in
-                try await admin.renameDatabase("in use", to: String(repeating: "x", count: 64))
+                try await admin.setAside("in use", as: String(repeating: "x", count: 64))
             }
             #expect(long.reason == .invalidInput)
         }

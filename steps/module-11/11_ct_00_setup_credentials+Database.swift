@@ -46,8 +46,7 @@ extension SetupCredentials {
         case .moveExtension(let name, _, let schema): try await inside().moveExtension(name, to: schema)
         case .takeOver(let objects):
             site.reader.reporter.says("transferring \(DatabaseChange.words(for: objects)) to \(role)")
-            let inside = try await inside()
-            for object in objects { try await inside.takeOver(object) }
+            try await inside().takeOver(objects)
         case .setPassword: try await admin.setPassword(password, of: role)
         }
     }

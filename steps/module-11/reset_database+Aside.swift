@@ -77,8 +77,8 @@ extension ResetDatabase {
             """)
     }
 
-    /// Refuses connections to the database, terminates Chatwoot's sessions, renames it once nobody
-    /// is connected, and allows connections to it under its new name.
+    /// Refuses connections to the database, terminates Chatwoot's sessions, and renames it once nobody
+    /// is connected, in the transaction that allows connections to it under its new name.
     ///
     /// If that fails or the run is interrupted, connections are allowed again, unless they were
     /// refused before; if that fails too, a warning contains the statement.
@@ -90,12 +90,11 @@ extension ResetDatabase {
             let admin = try await site.postgres(login)
             try await admin.allowConnections(false, to: database.name)
             try await renameWhenFree(database.name, to: aside, by: admin, on: site.reader)
-            try await admin.allowConnections(true, to: aside)
         } catch {
             // A separate task, because an interruption of the run would end this one at its first
             // wait.
             let second = await Task {
-                await restoreConnections(to: database.name, allowed: allowed, or: aside, on: site)
+                allowed ? await allowConnections(to: database.name, on: site) : nil
             }.value
             if let first = error as? any ExplainedError, let second {
                 throw CombinedFailure(first.attempt, [first, second])
@@ -104,31 +103,25 @@ extension ResetDatabase {
         }
     }
 
-    /// Allows connections under the database's present name, unless they were refused before the
-    /// reset; returns the error if that fails.
-    private func restoreConnections(
-        to name: String, allowed: Bool, or aside: String, on site: SiteWriter
-    ) async -> (any ExplainedError)? {
-        var present = name
+    /// Allows connections to the database that was not renamed; returns why that failed.
+    private func allowConnections(to name: String, on site: SiteWriter) async -> (any ExplainedError)? {
+        let adminDatabase = site.reader.inventory.postgres.adminDatabase
         do {
-            // The earlier connection may be what broke.
-            let admin = try await site.postgres(.admin(database: site.reader.inventory.postgres.adminDatabase))
-            let isRenamed = try await admin.databaseState(name) == nil
-            if isRenamed { present = aside }
-            if isRenamed || allowed { try await admin.allowConnections(true, to: present) }
+            // The connection of before may be what broke, in the moment of the renaming.
+            let admin = try await site.postgres(.admin(database: adminDatabase))
+            if try await admin.databaseState(name) != nil { try await admin.allowConnections(true, to: name) }
             return nil
         } catch {
-            let adminDatabase = site.reader.inventory.postgres.adminDatabase
-            let statement = "ALTER DATABASE \(quoted(present)) ALLOW_CONNECTIONS true"
-            // Also shown and recorded if the run was interrupted, where there is no other message.
+            let statement = "ALTER DATABASE \(quoted(name)) ALLOW_CONNECTIONS true"
+            // Shown and recorded also where the run was interrupted, which has no other message.
             site.reader.reporter.warns(
-                "connections to the database \(present) are still refused; "
+                "connections to the database \(name) are still refused; "
                     + site.reader.remedy("\(.resume) or \(.run) allows them, and so does an administrator in ")
                     + "database \(adminDatabase): \(statement)",
-                about: .thing(.database(name: present), words: "connections"))
+                about: .thing(.database(name: name), words: "connections"))
             return error as? any ExplainedError
                 ?? StepFailure(
-                    "allow connections to the database \(present)", host: site.reader.postgresWords,
+                    "allow connections to the database \(name)", host: site.reader.postgresWords,
                     cause: "\(error)", remedy: "run in database \(adminDatabase): \(statement)")
         }
     }
@@ -151,7 +144,7 @@ extension ResetDatabase {
                 return false
             }
             do {
-                try await admin.renameDatabase(name, to: aside)
+                try await admin.setAside(name, as: aside)
                 return true
             } catch let error as PostgresError where error.sqlState == "55006" {
                 // A session that started before connections were refused may show up only now;
