@@ -94,7 +94,8 @@ let package = Package(
         .testTarget(
             name: "StepsTests",
             dependencies: [
-                "ClientKit", "DataServers", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps", "TestSupport",
+                "ClientKit", "DataServers", "EngineCrash", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit", "Steps",
+                "TestSupport",
             ],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .target(
@@ -102,7 +103,10 @@ let package = Package(
             path: "Tests/EmptySite", swiftSettings: strict),
         .executableTarget(
             name: "EngineCrash",
-            dependencies: ["ClientKit", "EmptySite", "Engine", "Journal", "Kubernetes", "SSH", "StepKit", "Steps"],
+            dependencies: [
+                "ClientKit", "EmptySite", "Engine", "Journal", "Kubernetes", "Postgres", "Redis", "SSH", "StepKit",
+                "Steps",
+            ],
             path: "Tests/EngineCrash", swiftSettings: strict),
         .executableTarget(
             name: "Simulation",

@@ -62,6 +62,15 @@ public final class ServerProcess: Sendable {
 
 /// Runs a program to its end.
 public func runTool(_ command: [String]) throws {
+    let (output, status) = try outcome(of: command)
+    guard status == 0 else {
+        throw LaunchFailure(description: "\(command) ended with status \(status): \(output)")
+    }
+}
+
+/// Runs a program to its end; what it wrote to both streams, and its status as `waitpid` gives it: the signal that
+/// killed it, or the exit status times 256.
+public func outcome(of command: [String]) throws -> (output: String, status: Int32) {
     let log = URL(fileURLWithPath: "/var/tmp/runner-test-tool-\(UUID().uuidString)")
     defer { unlink(log.path) }
     let nothing = open("/dev/null", O_RDONLY | O_CLOEXEC)
@@ -69,10 +78,8 @@ public func runTool(_ command: [String]) throws {
     let pid = try spawn(command, input: nothing, output: log)
     var status: Int32 = 0
     waitpid(pid, &status, 0)
-    guard status == 0 else {
-        let text = String(decoding: FileManager.default.contents(atPath: log.path) ?? Data(), as: UTF8.self)
-        throw LaunchFailure(description: "\(command) ended with status \(status): \(text)")
-    }
+    let text = String(decoding: FileManager.default.contents(atPath: log.path) ?? Data(), as: UTF8.self)
+    return (text, status)
 }
 
 /// A new directory that only its owner may enter.

@@ -1,4 +1,4 @@
-import ClientKit
+public import ClientKit
 import Kubernetes
 import Postgres
 import Redis
@@ -8,16 +8,19 @@ import SSH
 
 /// A site whose hosts and services nobody uses: what a step needs of the engine, and no more.
 public enum EmptySite {
-    /// What a step of `module` gets.
-    public static func writer(for module: Module, inventory: Inventory, reporter: Reporter) -> SiteWriter {
+    /// What a step of `module` gets, with these `services` and generated secrets where it needs any.
+    public static func writer(
+        for module: Module, inventory: Inventory, reporter: Reporter, services: (any DataServices)? = nil,
+        generated: [String: [GeneratedSecret: Secret]] = [:]
+    ) -> SiteWriter {
         let cluster = ClusterWriter(shell: NoShell(), kubeconfig: inventory.cluster.kubeconfig)
         let node = NodeReader(name: "k8s-master-01", address: "10.0.0.100", shell: NoShell())
         return SiteWriter(
             reader: SiteReader(
                 module: module, inventory: inventory, credentials: credentials, cluster: cluster.reader,
-                master: node, nodes: [node], absentNodes: [], services: NoServices(),
+                master: node, nodes: [node], absentNodes: [], services: services ?? NoServices(),
                 generated: GeneratedSecretsStore(
-                    directory: CredentialsDirectory(path: "/nowhere"), filed: [:]
+                    directory: CredentialsDirectory(path: "/nowhere"), filed: generated
                 ) { _ in },
                 prefetch: Prefetch(), reporter: reporter),
             cluster: cluster)

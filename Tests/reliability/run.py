@@ -29,6 +29,7 @@ SUITES = [
     ("^EngineTests\\.FailpointTests", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RunTests/(interrupted|killed)", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/(aRunWhoseMachine|whoWaited|aWallClock)", {}),
+    ("^StepsTests\\.KilledChangesTests", {"RUNNER_TORTURE": "1"}),
 ]
 # As `survived` in Tests/Support prints it.
 ROW = re.compile(r"^survived\|([^|]+)\|(\d+)\|([^|]+)\|(\d*)$", re.M)

@@ -1,0 +1,78 @@
+import ClientKit
+import Foundation
+import TestSupport
+import Testing
+
+/// Processes that change a database with SQL, killed around each commit; whoever goes on finds each
+/// change there once, and knows it.
+@Suite(.serialized, .timeLimit(.minutes(60))) struct KilledChangesTests {
+    private static let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
+    /// How many are killed while each scenario runs.
+    private static let rounds = isThorough ? 350 : 14
+
+    @Test(arguments: DatabaseScenario.Kind.allCases)
+    func aChangeThatIsCutOffIsThereOnceAndKnown(_ kind: DatabaseScenario.Kind) async throws {
+        let scenario = try await DatabaseScenario(kind)
+        let undisturbed = try await scenario.undisturbed()
+        var numbers = SeededNumbers()
+        var (committed, lost, met) = (0, 0, 0)
+        for round in 1...Self.rounds {
+            let change = try #require(undisturbed.changes.randomElement(using: &numbers))
+            // From just before it is sent to after its end.
+            let longest = [.zero, .microseconds(300), change.duration * 1.5].randomElement(using: &numbers) ?? .zero
+            let delay = longest * Double.random(in: 0...1, using: &numbers)
+            let words = "\(kind), round \(round): \(change.words) after \(delay)"
+            try await scenario.begin()
+            let first = try await scenario.run(dyingAt: change.number, after: delay)
+            #expect(first.error == nil, "\(words)")
+            // It may have been done with everything before the moment came.
+            guard first.wasKilled else { continue }
+            if round.isMultiple(of: 4) {
+                try await goOnAtOnce(scenario, undisturbed, words)
+                met += 1
+            } else if try await goOn(after: first, scenario, undisturbed, words) {
+                committed += 1
+            } else {
+                lost += 1
+            }
+        }
+        print("\(kind): \(committed) committed and known, \(lost) not committed, \(met) gone on with at once")
+        if Self.isThorough { #expect(committed > 0 && lost > 0) }
+        survived(
+            "kill -9 around the commit of a change in PostgreSQL", times: committed + lost + met,
+            oracle: "each change is there once, and the next process sends only those that are not there",
+            seed: numbers.seed)
+    }
+
+    /// The next process begins once the server has ended the session of the killed one, so that it is
+    /// certain what the kill has left; returns whether the change that was under way is there.
+    private func goOn(
+        after first: DatabaseScenario.Process, _ scenario: DatabaseScenario,
+        _ undisturbed: DatabaseScenario.Undisturbed, _ words: String
+    ) async throws -> Bool {
+        try await scenario.awaitEndOfSessions()
+        let found = try await scenario.state()
+        let count = try #require(
+            undisturbed.states.firstIndex { $0.text == found.text },
+            "\(words): half of a change is there: \(found.text)")
+        #expect([0, 1].contains(first.changes.count - count), "\(words)")
+        let second = try await scenario.run()
+        #expect(second.error == nil, "\(words)")
+        #expect(
+            second.changes.map(\.words).sorted() == undisturbed.changes[count...].map(\.words).sorted(), "\(words)")
+        let after = try await scenario.state()
+        #expect(after.text == undisturbed.states.last?.text, "\(words)")
+        #expect(found.identities.allSatisfy(after.identities.contains), "\(words): made twice")
+        return count == first.changes.count
+    }
+
+    /// The server may still be at the statement of the killed process.
+    private func goOnAtOnce(
+        _ scenario: DatabaseScenario, _ undisturbed: DatabaseScenario.Undisturbed, _ words: String
+    ) async throws {
+        let second = try await scenario.run()
+        #expect(second.error == nil, "\(words)")
+        try await scenario.awaitEndOfSessions()
+        #expect(try await scenario.state().text == undisturbed.states.last?.text, "\(words)")
+    }
+}
