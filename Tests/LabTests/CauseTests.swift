@@ -151,7 +151,9 @@ extension RehearsalTests {
         let set = try await Lab.runner("run", "11", "--only", "11_ct_03_tests")
         #expect(set.status == 1)
         #expect(set.error.contains("redirected to https://support.keybuzz.io/api"), "\(set.error)")
-        #expect(set.error.contains("FORCE_SSL is on in the pods and not in the inventory"), "\(set.error)")
+        #expect(
+            set.error.contains("set FORCE_SSL in chatwoot.environment, or remove it from the Deployment"),
+            "\(set.error)")
         try await Lab.call("kubectl", "-n", "chatwoot", "set", "env", "deployment/chatwoot-web", "FORCE_SSL-")
         try await mends()
     }
