@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from . import settings
+from . import hooks, settings
 from .errors import RailsError
 from .log import plain
 
@@ -14,6 +14,7 @@ def main(arguments):
         return _usage(f'Could not find command "{" ".join(arguments[:1])}".')
     os.chdir(settings.ROOT)
     program, rest = os.path.basename(arguments[1]), arguments[2:]
+    hooks.tell_environment()
     # Process 1 has no default reaction to signals, so each entry point needs one of its own.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
@@ -29,6 +30,7 @@ def main(arguments):
         if program in ("rails", "rake") and rest:
             return _task(rest[0])
     except RailsError as error:
+        hooks.tell_environment()
         plain(f"! {error.ruby_name}: {error}")
         return 1
     return _usage(f"bundler: command not found: {program}", 127)
@@ -44,6 +46,7 @@ def _task(name):
         prepare.TASKS[name]()
         return 0
     except RailsError as error:
+        hooks.tell_environment()
         plain(f"rails aborted!\n{error.ruby_name}: {error}\n\nTasks: TOP => {name}\n"
               "(See full trace by running task with --trace)")
         return 1
