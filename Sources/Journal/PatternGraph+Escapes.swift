@@ -3,12 +3,15 @@ extension PatternGraph {
     /// back.
     static let deepest = 8
 
+    /// Backslashes that are percent-encoded, as JSON is in a URL, are followed this deep.
+    private static let deepestEncoded = 3
+
     private static let backslash = ByteSet(UInt8(ascii: "\\"))
     private static let percent = ByteSet(UInt8(ascii: "%"))
 
     /// Adds every way of writing `text` without an encoding of the whole: itself, `%2F`, `\/`,
     /// `\u002f`, `\x2f`, `'\''`, `'"'"'`, `''`, `""`, `+` for a space, with any depth of
-    /// backslashes up to eight.
+    /// backslashes up to eight; also such an escape percent-encoded, `%5C%22`.
     mutating func add(escaped text: String) {
         var from = start()
         var count = 0
@@ -34,25 +37,44 @@ extension PatternGraph {
         join(from, to: to, by: ByteSet(byte == UInt8(ascii: " ") ? [byte, UInt8(ascii: "+")] : [byte]))
         joinPercent(from, to: to, byte)
         joinBackslashes(from, to: to, byte)
-        let quote = ByteSet(byte)
         if byte == UInt8(ascii: "'") {
-            let double = ByteSet(UInt8(ascii: "\""))
-            join(from, to: to, byRow: [quote, quote])
-            join(from, to: to, byRow: [quote, double, quote, double, quote])
-            let inside = place(reveals: reveals(at: from))
-            join(from, to: inside, by: quote)
-            for place in run(from: inside) { join(place, to: to, byRow: [quote, quote]) }
+            joinDoubled(from, to: to, byte)
+            joinQuotedQuote(from, to: to)
         } else if byte == UInt8(ascii: "\"") {
-            join(from, to: to, byRow: [quote, quote])
+            joinDoubled(from, to: to, byte)
+        }
+    }
+
+    /// `''`, `""`, and both percent-encoded.
+    private mutating func joinDoubled(_ from: Int32, to: Int32, _ byte: UInt8) {
+        for quote in [[ByteSet(byte)], Self.encoded(byte)] { join(from, to: to, byRow: quote + quote) }
+    }
+
+    /// `'\''` and `'"'"'`, and both percent-encoded.
+    private mutating func joinQuotedQuote(_ from: Int32, to: Int32) {
+        let (single, double) = (UInt8(ascii: "'"), UInt8(ascii: "\""))
+        let inside = place(reveals: reveals(at: from))
+        let run = run(from: inside, isEncoded: true)
+        for (quote, other) in [
+            ([ByteSet(single)], [ByteSet(double)]), (Self.encoded(single), Self.encoded(double)),
+        ] {
+            join(from, to: to, byRow: quote + other + quote + other + quote)
+            join(from, to: inside, byRow: quote)
+            for place in run { join(place, to: to, byRow: quote + quote) }
         }
     }
 
     /// `%2f`, and `%252f` where that was encoded again.
     private mutating func joinPercent(_ from: Int32, to: Int32, _ byte: UInt8) {
-        let digits = [ByteSet.hexDigit(byte >> 4), ByteSet.hexDigit(byte & 15)]
+        let row = Self.encoded(byte)
         let again = [ByteSet(UInt8(ascii: "2")), ByteSet(UInt8(ascii: "5"))]
-        join(from, to: to, byRow: [Self.percent] + digits)
-        join(from, to: to, byRow: [Self.percent] + again + digits)
+        join(from, to: to, byRow: row)
+        join(from, to: to, byRow: [Self.percent] + again + row.dropFirst())
+    }
+
+    /// `%2f`.
+    private static func encoded(_ byte: UInt8) -> [ByteSet] {
+        [percent, ByteSet.hexDigit(byte >> 4), ByteSet.hexDigit(byte & 15)]
     }
 
     private mutating func joinBackslashes(_ from: Int32, to: Int32, _ byte: UInt8) {
@@ -67,21 +89,26 @@ extension PatternGraph {
         let zero = ByteSet(UInt8(ascii: "0"))
         join(hex, to: to, byRow: digits)
         join(unit, to: to, byRow: [zero, zero] + digits)
-        let run = run(from: from)
-        for place in run {
+        let isPlain = ASCII.isAlphanumeric(byte)
+        let run = run(from: from, isEncoded: !isPlain)
+        for (index, place) in run.enumerated() {
             if !letters.isEmpty { join(place, to: to, by: letters) }
             join(place, to: hex, by: ByteSet(UInt8(ascii: "x")))
             join(place, to: unit, by: ByteSet(UInt8(ascii: "u")))
+            if !isPlain, index < Self.deepestEncoded { join(place, to: to, byRow: Self.encoded(byte)) }
         }
         if isBackslash { for place in run.dropLast() { join(place, to: to, by: Self.backslash) } }
     }
 
-    /// The places behind one backslash, two, and so on.
-    private mutating func run(from: Int32) -> [Int32] {
+    /// The places behind one backslash, two, and so on; the first of them may be percent-encoded.
+    private mutating func run(from: Int32, isEncoded: Bool = false) -> [Int32] {
         var places: [Int32] = []
-        for _ in 1...Self.deepest {
+        for depth in 1...Self.deepest {
             let next = place(reveals: reveals(at: from))
             join(places.last ?? from, to: next, by: Self.backslash)
+            if isEncoded, depth <= Self.deepestEncoded {
+                join(places.last ?? from, to: next, byRow: Self.encoded(UInt8(ascii: "\\")))
+            }
             places.append(next)
         }
         return places
@@ -106,7 +133,7 @@ extension PatternGraph {
             let next = index == units.count - 1 ? to : place(reveals: reveals(at: from))
             let row = (0..<digits).reversed().map { ByteSet.hexDigit(UInt8(unit >> (4 * UInt16($0)) & 15)) }
             let marked = place(reveals: reveals(at: from))
-            for place in run(from: from) { join(place, to: marked, by: ByteSet(UInt8(ascii: letter))) }
+            for place in run(from: from, isEncoded: true) { join(place, to: marked, by: ByteSet(UInt8(ascii: letter))) }
             join(marked, to: next, byRow: row)
             from = next
         }

@@ -44,9 +44,12 @@ struct PatternGraph: Sendable {
     /// Adds all forms of a secret.
     mutating func add(_ secret: String) {
         add(escaped: secret)
-        add(hexadecimal: Array(secret.utf8))
         // Of a text as long as a private key, each line is a secret of its own.
-        if secret.utf8.count > 256, secret.contains(where: \.isNewline) { return }
+        if secret.utf8.count > 256, secret.contains(where: \.isNewline) {
+            add(hexadecimal: Array(secret.utf8))
+            return
+        }
+        for form in SecretForms.escaped(secret) { add(hexadecimal: form) }
         let common = SecretForms.common(secret)
         for form in common { add(base64: form, isNested: true) }
         for form in SecretForms.all(secret).subtracting(common) { add(base64: form, isNested: false) }

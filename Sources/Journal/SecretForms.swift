@@ -15,7 +15,7 @@ enum SecretForms {
 
     /// Also those that are less common, with the escapes of shells and SQL; each form once.
     static func all(_ text: String) -> Set<[UInt8]> {
-        var forms = common(text)
+        var forms = common(text).union(escaped(text))
         // What encoders of URLs leave as it is, encodeURIComponent, forms of HTML, and encoders of everything.
         for kept in ["-_.~", "-_.!~*'()", "-_.*", ""] {
             for isUpper in [true, false] {
@@ -24,11 +24,15 @@ enum SecretForms {
                 forms.insert(Array(String(decoding: form, as: UTF8.self).replacing("%20", with: "+").utf8))
             }
         }
-        forms.insert(Array(JSONStyle(wide: true).escape(text).utf8))
-        forms.insert(Array(JSONStyle().escape(JSONStyle().escape(text)).utf8))
-        forms.insert(Array(text.replacing("'", with: #"'\''"#).utf8))
-        forms.insert(Array(text.replacing("'", with: "''").utf8))
         return forms
+    }
+
+    /// The text itself, and as JSON, shells and SQL have it.
+    static func escaped(_ text: String) -> Set<[UInt8]> {
+        let styles = [JSONStyle(), JSONStyle(slashes: true), JSONStyle(wide: true)]
+        return Set(
+            ([text, JSONStyle().escape(JSONStyle().escape(text))] + styles.map { $0.escape(text) }
+                + [#"'\''"#, "''"].map { text.replacing("'", with: $0) }).map { Array($0.utf8) })
     }
 
     private static func percent(_ text: String, keeping kept: String, isUpper: Bool) -> [UInt8] {
