@@ -49,6 +49,7 @@ public struct Pruner: Sendable {
     /// Looks at all runs of `state`.
     ///
     /// - Parameters:
+    ///   - state: The state directory with the runs.
     ///   - limit: Runs that ended before are old enough.
     ///   - steps: The steps of each module.
     public init(

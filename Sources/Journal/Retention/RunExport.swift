@@ -25,11 +25,14 @@ extension RunReader {
 }
 
 extension StateDirectory {
-    /// Puts on record, durably, that all files of `run` are in the archive at `path`.
+    /// Puts on record, durably, that all files of a run are in an archive.
     ///
     /// - Parameters:
+    ///   - run: The run.
     ///   - files: ``RunReader/filesDigest()`` of what was put into it.
     ///   - head: Where the run's log ended.
+    ///   - path: The archive.
+    ///   - who: By whom, and from where.
     public func recordExport(
         of run: RunReader, files: String, head: AuditHead, archive path: String, who: Origin = .current()
     ) throws(JournalError) {
