@@ -65,7 +65,7 @@ extension RehearsalTests {
             $0.contains("/evidence/")
                 && (FileManager.default.contents(atPath: "\(Lab.state)/\($0)")?.count ?? 0) > 10_000
         }
-        #expect(evidence.count >= 2, "the pods told what they know: \(evidence)")
+        #expect(!evidence.isEmpty, "the pods told what they know: \(evidence)")
         let finds = try await hunt.finds(in: [Lab.state, hunt.folder.path, "\(Lab.home)/log"])
         #expect(finds.isEmpty, "\(finds)")
     }
