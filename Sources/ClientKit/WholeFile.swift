@@ -103,15 +103,21 @@ public enum WholeFile {
             let found = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
                 String(decoding: raw.prefix(while: { $0 != 0 }), as: UTF8.self)
             }
-            guard found.hasPrefix("\(name).") else { continue }
-            let parts = found.dropFirst(name.count + 1).split(separator: ".", omittingEmptySubsequences: false)
-            guard parts.count == 3, Int32(parts[0]) != nil, UInt32(parts[1]) != nil, parts[2] == "tmp"
-            else { continue }
+            guard Self.name(ofDraft: found) == name else { continue }
             let descriptor = open("\(folder)/\(found)", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
             if descriptor < 0 { continue }
             if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unlink("\(folder)/\(found)") }
             close(descriptor)
         }
+    }
+
+    /// The name that a draft is to get; nil where `name` is not that of a draft.
+    public static func name(ofDraft name: String) -> String? {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count >= 4, parts[parts.count - 1] == "tmp", UInt32(parts[parts.count - 2]) != nil,
+            Int32(parts[parts.count - 3]) != nil
+        else { return nil }
+        return parts.dropLast(3).joined(separator: ".")
     }
 
     private static func split(_ path: String) -> (folder: String, name: String) {

@@ -23,7 +23,7 @@ struct Tombstones: Sendable {
         findings = list.findings
         var found: Set<RunID> = []
         let names = try Disk.names(in: "\(state.path)/\(Tombstone.folder)", hidden: true)
-        for name in names where !Self.isDraft(name) {
+        for name in names where WholeFile.name(ofDraft: name) == nil {
             let stem = name.hasSuffix(".sig") ? String(name.dropLast(4)) : name
             guard stem.hasSuffix(".json"), let run = RunID(String(stem.dropLast(5))) else {
                 findings.append(AuditFinding("\(Tombstone.folder)/\(name)", "it is foreign: no prune created it"))
@@ -101,11 +101,5 @@ struct Tombstones: Sendable {
             case .wrong(let why): return AuditFinding(name, "signature does not match: \(why)")
             }
         }
-    }
-
-    /// Whether a file is one that a killed process was still writing.
-    private static func isDraft(_ name: String) -> Bool {
-        let parts = name.split(separator: ".", omittingEmptySubsequences: false).reversed().map(String.init)
-        return parts.count >= 4 && parts[0] == "tmp" && UInt32(parts[1]) != nil && Int32(parts[2]) != nil
     }
 }
