@@ -6,7 +6,7 @@ import Testing
 
 @testable import SSH
 
-@Suite struct AuthenticationTests {
+@Suite(.limitedParallelism) struct AuthenticationTests {
     /// Makes a key that the server accepts and returns its path.
     private func authorizedKey(_ server: TestServer, _ options: [String], passphrase: String = "") async throws
         -> String

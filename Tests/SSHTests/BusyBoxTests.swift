@@ -4,7 +4,7 @@ import SSH
 import Testing
 
 /// Hosts whose `sh`, `head`, `dd` and the rest are BusyBox.
-@Suite(.serialized) struct BusyBoxTests {
+@Suite(.serialized, .limitedParallelism) struct BusyBoxTests {
     /// A folder with BusyBox under the names of all its programs; the rest is found in the usual folders.
     private func programs(without absent: Set<String> = []) async throws -> String {
         let folder = FileManager.default.temporaryDirectory.appending(path: "busybox-\(UUID().uuidString.prefix(8))")

@@ -4,7 +4,7 @@ import SSH
 import TestSupport
 import Testing
 
-@Suite struct CommandTests {
+@Suite(.limitedParallelism) struct CommandTests {
     @Test func runsACommandAndReturnsWhatItPrinted() async throws {
         let server = try await TestServer()
         let connection = try await server.connect()

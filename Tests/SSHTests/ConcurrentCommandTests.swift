@@ -23,7 +23,7 @@ func meet(_ names: [String], on connection: SSHConnection) async throws {
 }
 
 /// Commands of one connection that are asked for at the same time.
-@Suite(.serialized) struct ConcurrentCommandTests {
+@Suite(.serialized, .limitedParallelism) struct ConcurrentCommandTests {
     private func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
     @Test func readsOverlap() async throws {

@@ -5,7 +5,7 @@ import SSH
 import Testing
 
 /// What happens when the process has no descriptors left: in a process of its own, for the others need theirs.
-@Suite struct DescriptorTests {
+@Suite(.limitedParallelism) struct DescriptorTests {
     @Test func withoutDescriptorsConnectingIsAnError() async {
         await #expect(processExitsWith: .exitCode(0)) {
             let server = try await TestServer()

@@ -4,7 +4,7 @@ import Glibc
 import SSH
 import Testing
 
-@Suite struct ForwardTests {
+@Suite(.limitedParallelism) struct ForwardTests {
     @Test func bytesPassBothWaysAndEndsAreHandedOn() async throws {
         let server = try await TestServer()
         let connection = try await server.connect()

@@ -31,7 +31,7 @@ func failure(of command: RemoteCommand, on connection: SSHConnection) async thro
 
 struct UnexpectedSuccess: Error {}
 
-@Suite struct HostKeyTests {
+@Suite(.limitedParallelism) struct HostKeyTests {
     /// The server must have seen nothing of the user: no name, no key.
     private func expectRefused(_ server: TestServer, knownHosts: String) async throws -> SSHError {
         let error = try await failure(to: server.destination(knownHosts: knownHosts))

@@ -5,7 +5,7 @@ import SSH
 import Testing
 
 /// What a login's environment has, and each kind of `sh` understands in its own way.
-@Suite(.serialized) struct InheritedEnvironmentTests {
+@Suite(.serialized, .limitedParallelism) struct InheritedEnvironmentTests {
     /// The shells that this machine has; bash is `sh` on most systems other than Debian's.
     private static let shells = [
         "/bin/dash", "/bin/bash", "/usr/bin/busybox", "/bin/mksh", "/bin/ksh93", "/bin/zsh",

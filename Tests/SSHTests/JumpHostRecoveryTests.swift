@@ -5,7 +5,7 @@ import SSH
 import Testing
 
 /// Jump hosts whose sessions die, and hosts behind them that give no answer.
-@Suite(.serialized) struct JumpHostRecoveryTests {
+@Suite(.serialized, .limitedParallelism) struct JumpHostRecoveryTests {
     private let command = RemoteCommand(["true"], effect: .read)
 
     private func jump(

@@ -4,7 +4,7 @@ import Glibc
 import SSH
 import Testing
 
-@Suite struct JumpHostTests {
+@Suite(.limitedParallelism) struct JumpHostTests {
     private func jump(_ server: TestServer, _ adjust: (inout SSHDestination) -> Void = { _ in }) throws -> JumpHost {
         JumpHost(
             try server.destination {

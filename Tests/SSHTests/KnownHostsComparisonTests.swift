@@ -5,7 +5,7 @@ import Testing
 @testable import SSH
 
 /// Random known_hosts files, judged here and by the real ssh.
-@Suite struct KnownHostsComparisonTests {
+@Suite(.limitedParallelism) struct KnownHostsComparisonTests {
     private static let environment = ProcessInfo.processInfo.environment
 
     /// What is trusted here is trusted by ssh; and the other way round, but for what might be a revocation.

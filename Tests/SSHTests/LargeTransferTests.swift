@@ -4,7 +4,7 @@ import SSH
 import TestSupport
 import Testing
 
-@Suite(.serialized) struct LargeTransferTests {
+@Suite(.serialized, .limitedParallelism) struct LargeTransferTests {
     /// In a process of its own: the peak is the process's, and other tests run beside this one.
     @Test func sixtyFourMebibytesPassBothWaysInBoundedMemory() async {
         await #expect(processExitsWith: .success) {

@@ -4,7 +4,7 @@ import SSH
 import TestSupport
 import Testing
 
-@Suite struct LockTests {
+@Suite(.limitedParallelism) struct LockTests {
     // Also ends with the folder, where the test has given up on it.
     private let waiting = "until [ -e \"$0.go\" ] || [ ! -e \"$0\" ]; do sleep 0.1; done"
 

@@ -4,7 +4,7 @@ import SSH
 import Testing
 
 /// Keys and servers with which the login, or the first command, needs more than is there.
-@Suite struct LoginRefusalTests {
+@Suite(.limitedParallelism) struct LoginRefusalTests {
     @Test func aServerThatAlsoRequiresAPasswordIsNamed() async throws {
         let server = try await TestServer([
             "PasswordAuthentication yes", "AuthenticationMethods publickey,password",

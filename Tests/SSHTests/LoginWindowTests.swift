@@ -5,7 +5,7 @@ import Testing
 @testable import SSH
 
 /// Logins that wait for others.
-@Suite struct LoginWindowTests {
+@Suite(.limitedParallelism) struct LoginWindowTests {
     /// A server whose login shell is not ready before the file `go` is there.
     private func slowServer() async throws -> (TestServer, go: String) {
         let go = FileManager.default.temporaryDirectory.appending(path: "go-\(UUID().uuidString.prefix(8))").path

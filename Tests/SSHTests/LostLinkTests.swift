@@ -6,7 +6,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite struct LostLinkTests {
+@Suite(.limitedParallelism) struct LostLinkTests {
     @Test func aServerThatDiesLeavesTheOutcomeUnknown() async throws {
         let server = try await TestServer()
         let observer = RecordingObserver()

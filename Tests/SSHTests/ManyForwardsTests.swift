@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Many forwards of one connection, whose ends are not kind to each other.
-@Suite(.serialized) struct ManyForwardsTests {
+@Suite(.serialized, .limitedParallelism) struct ManyForwardsTests {
     /// Half of the targets flood clients that read a little and then reset; the others must not notice.
     @Test func floodsAndResetsHarmNoOtherForward() async throws {
         let server = try await TestServer()

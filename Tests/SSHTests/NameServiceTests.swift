@@ -5,7 +5,7 @@ import SSH
 import Testing
 
 /// Names, as a process sees them whose `/etc/hosts` and `/etc/resolv.conf` are the test's.
-@Suite struct NameServiceTests {
+@Suite(.limitedParallelism) struct NameServiceTests {
     private static let isInside = getenv("SSH_TESTS_NAMESPACE") != nil
     private static let silentServer = "127.9.9.9"
 

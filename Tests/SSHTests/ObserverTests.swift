@@ -4,7 +4,7 @@ import SSH
 import TestSupport
 import Testing
 
-@Suite struct ObserverTests {
+@Suite(.limitedParallelism) struct ObserverTests {
     @Test func everyActivityIsToldBeforeAndAfter() async throws {
         let server = try await TestServer()
         let observer = RecordingObserver()

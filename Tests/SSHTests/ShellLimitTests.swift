@@ -4,7 +4,7 @@ import SSH
 import Testing
 
 /// How many remote shells a connection has.
-@Suite(.serialized) struct ShellLimitTests {
+@Suite(.serialized, .limitedParallelism) struct ShellLimitTests {
     private let parent = RemoteCommand(["sh", "-c", "echo $PPID; sleep 0.05"], effect: .read)
 
     /// The processes of the remote shells that `count` commands found at once.

@@ -63,7 +63,7 @@ struct TestAgent {
     }
 }
 
-@Suite struct SignatureTests {
+@Suite(.limitedParallelism) struct SignatureTests {
     @Test(arguments: SigningKeys.kinds) func sshKeygenAcceptsWhatAKeyFileSigns(_ kind: [String]) async throws {
         let keys = try SigningKeys()
         for form in [[], ["-m", "PEM"], ["-m", "PKCS8"]] where form.isEmpty || kind[1] != "ed25519" {
@@ -162,7 +162,7 @@ struct TestAgent {
 }
 
 /// What a file of allowed signers means, beside what ssh-keygen makes of it.
-@Suite struct AllowedSignersTests {
+@Suite(.limitedParallelism) struct AllowedSignersTests {
     /// When the signatures are said to be made.
     private static let time = "20260615120000Z"
 

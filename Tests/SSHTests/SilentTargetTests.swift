@@ -4,7 +4,7 @@ import SSH
 import Testing
 
 /// Forwards to a target that swallows packets, and what goes on beside them.
-@Suite(.serialized) struct SilentTargetTests {
+@Suite(.serialized, .limitedParallelism) struct SilentTargetTests {
     /// Those who need not wait for the silent target are done before its time is over.
     private static let limit = Duration.seconds(20)
 

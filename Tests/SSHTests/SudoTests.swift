@@ -5,7 +5,7 @@ import SSH
 import Testing
 
 /// Hosts to which somebody logs in who is not root.
-@Suite struct SudoTests {
+@Suite(.limitedParallelism) struct SudoTests {
     private let name = "kb-admin"
     private let home = "/mnt"
 

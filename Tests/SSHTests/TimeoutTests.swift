@@ -4,7 +4,7 @@ import SSH
 import TestSupport
 import Testing
 
-@Suite struct TimeoutTests {
+@Suite(.limitedParallelism) struct TimeoutTests {
     @Test func afterATimeoutTheNextCommandGetsANewShell() async throws {
         let server = try await TestServer()
         let observer = RecordingObserver()

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// What is told of servers that end a connection, a login, or an opening, without a reason of their own.
-@Suite struct TurnedAwayTests {
+@Suite(.limitedParallelism) struct TurnedAwayTests {
     /// A server with as many connections that are not logged in as it allows.
     private func fullServer(_ option: String) async throws -> (TestServer, ConnectedSocket) {
         let server = try await TestServer([option])
