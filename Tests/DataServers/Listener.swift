@@ -1,5 +1,5 @@
+import ClientKit
 import Foundation
-import Synchronization
 
 /// A port on 127.0.0.1 whose connections are served by a closure, for peers that misbehave in a certain way.
 public final class Listener: Sendable {
@@ -96,7 +96,7 @@ public final class Relay: Sendable {
         listener = Listener(most: most) { client in
             let server = makeSocket()
             withAddress(target) { _ = connect(server, $0, $1) }
-            let isCut = Mutex(false)
+            let isCut = Locked(false)
             let answers = Thread {
                 pump(from: server, chunk: answerSize) { bytes in
                     if !isCut.withLock({ $0 }) { sendAll(bytes, to: client) }

@@ -1,6 +1,6 @@
+import ClientKit
 import CLinux
 public import Foundation
-import Synchronization
 
 /// Why a server or a tool of a test did not do its work.
 public struct LaunchFailure: Error, CustomStringConvertible {
@@ -16,7 +16,7 @@ public final class ServerProcess: Sendable {
     private let pid: pid_t
     private let leash: Int32
     private let log: URL
-    private let isStopped = Mutex(false)
+    private let isStopped = Locked(false)
 
     /// Starts `command`, which `signal` will end, and waits until it listens on `port` and has said `greeting`.
     public init(

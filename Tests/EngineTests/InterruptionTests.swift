@@ -3,7 +3,6 @@ import Engine
 import Glibc
 import Journal
 import StepKit
-import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct InterruptionTests {
@@ -53,7 +52,7 @@ import Testing
 
     @Test func stopsBetweenTwoSteps() async throws {
         let bench = try Bench()
-        let running = Mutex<Task<RunSummary, any Error>?>(nil)
+        let running = Locked<Task<RunSummary, any Error>?>(nil)
         bench.events.listen { event in
             if case .stepEnded("first", _, _) = event { running.withLock { $0?.cancel() } }
         }

@@ -3,7 +3,6 @@ import Engine
 import Foundation
 import Journal
 import StepKit
-import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct PlanTests {
@@ -115,7 +114,7 @@ import Testing
                 visit.reporter?.warns("node-1 is gone, as \(step) saw", about: .absentNode("node-1"))
             }
         }
-        let told = Mutex<[String]>([])
+        let told = Locked<[String]>([])
         let plan = try await bench.plan { warning in told.withLock { $0.append(warning) } }
         let texts = [
             "the ice is thin: •••", "Deployment a/b melts", "Deployment a/b drips", "node-1 is gone, as first saw",

@@ -7,7 +7,8 @@ extension RehearsalTests {
     /// Words that belong to one cause alone.
     private static let marks = [
         "firewall": "drops forwarded traffic", "young controllers": "ingress controllers restarted at",
-        "broken page": "close the connection on other pages", "scaled down": "is scaled to 0", "no Ingress": "there is no Ingress",
+        "broken page": "close the connection on other pages", "scaled down": "is scaled to 0",
+        "no Ingress": "there is no Ingress",
         "other class": "has class", "pull secret": "Secret ghcr-secret does not exist",
         "extension": "the extension pg_stat_statements is missing",
         "password": "is not that of the PostgreSQL role chatwoot (28P01)", "other database": "in the database other",

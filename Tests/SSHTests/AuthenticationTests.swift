@@ -1,7 +1,6 @@
 import ClientKit
 import Foundation
 import Glibc
-import Synchronization
 import Testing
 
 @testable import SSH
@@ -88,7 +87,7 @@ import Testing
     @Test func thePassphraseIsAskedOnceAndAWrongOneIsNamed() async throws {
         let server = try await TestServer()
         let path = try await authorizedKey(server, ["-t", "ed25519"], passphrase: "right one")
-        let asked = Mutex<[String]>([])
+        let asked = Locked<[String]>([])
         let error = try await failure(to: server.destination(identity: .keyFile(path))) { path in
             asked.withLock { $0.append(path) }
             return Secret("wrong one")

@@ -2,7 +2,6 @@ import ClientKit
 import Foundation
 import Glibc
 import SSH
-import Synchronization
 import TestSupport
 import Testing
 
@@ -154,7 +153,7 @@ import Testing
     @Test func aServerThatTurnsConnectionsAwayIsTriedAgain() async throws {
         // The one unauthenticated connection that it allows is taken, until the server has turned ours away.
         let server = try await TestServer(["MaxStartups 1:100:1"])
-        let blocker = Mutex<ConnectedSocket?>(try ConnectedSocket(port: server.port))
+        let blocker = Locked<ConnectedSocket?>(try ConnectedSocket(port: server.port))
         try await eventually("the place is taken") { try server.log.contains("Connection from") }
         async let opening = server.connect()
         try await eventually("the server turns us away") { try server.log.contains("drop connection") }

@@ -2,7 +2,6 @@ import ClientKit
 import Foundation
 import Glibc
 import SSH
-import Synchronization
 import Testing
 
 /// Many forwards of one connection, whose ends are not kind to each other.
@@ -64,7 +63,7 @@ import Testing
 /// Sends without end to whoever connects.
 private final class FloodServer: Sendable {
     let port: UInt16
-    private let count = Mutex(0)
+    private let count = Locked(0)
 
     /// How many connections there are.
     var connections: Int { count.withLock { $0 } }

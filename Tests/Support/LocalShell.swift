@@ -2,7 +2,6 @@ import ClientKit
 import Dispatch
 import Foundation
 public import SSH
-import Synchronization
 
 /// A remote shell that is none: it runs argument vectors on this machine, behind a prefix where one is given.
 public final class LocalShell: RemoteShell {
@@ -10,7 +9,7 @@ public final class LocalShell: RemoteShell {
     public let hostName: String
     private let prefix: [String]
     private let environment: [String: String]
-    private let seen = Mutex<[RemoteCommand]>([])
+    private let seen = Locked<[RemoteCommand]>([])
 
     /// A shell whose commands come behind `prefix`, and also have `environment`.
     public init(hostName: String = "k8s-master-01", prefix: [String] = [], environment: [String: String] = [:]) {
@@ -46,7 +45,7 @@ public final class LocalShell: RemoteShell {
         try process.run()
         // All three streams at once: kubectl may answer before it has read everything.
         let group = DispatchGroup()
-        let remarks = Mutex(Data())
+        let remarks = Locked(Data())
         DispatchQueue.global().async(group: group) {
             let text = errors.fileHandleForReading.readDataToEndOfFile()
             remarks.withLock { $0 = text }

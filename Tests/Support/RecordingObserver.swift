@@ -1,5 +1,4 @@
 public import ClientKit
-import Synchronization
 
 /// An observer that keeps everything it is told, and can forbid.
 public final class RecordingObserver: ActivityObserver {
@@ -51,13 +50,13 @@ public final class RecordingObserver: ActivityObserver {
         var isFull: Bool
     }
 
-    private let state: Mutex<State>
+    private let state: Locked<State>
     private let losesEnds: Bool
     private let keepsOutput: Bool
 
     /// Makes one that forbids everything, cannot record an end, or only counts what comes.
     public init(forbids: Bool = false, losesEnds: Bool = false, keepsOutput: Bool = true) {
-        state = Mutex(State(isFull: forbids))
+        state = Locked(State(isFull: forbids))
         self.losesEnds = losesEnds
         self.keepsOutput = keepsOutput
     }

@@ -5,7 +5,6 @@ import Glibc
 import Journal
 import StepKit
 import Steps
-import Synchronization
 import TestSupport
 import Testing
 
@@ -25,8 +24,8 @@ final class Scratch: Sendable {
 
 /// What the engine told, in order.
 final class EventLog: Sendable {
-    private let events = Mutex<[EngineEvent]>([])
-    private let listener = Mutex<(@Sendable (EngineEvent) -> Void)?>(nil)
+    private let events = Locked<[EngineEvent]>([])
+    private let listener = Locked<(@Sendable (EngineEvent) -> Void)?>(nil)
 
     func add(_ event: EngineEvent) {
         events.withLock { $0.append(event) }
@@ -210,7 +209,7 @@ struct Bench: Sendable {
 
 /// A value that one task leaves for another.
 final class Box<Value: Sendable>: Sendable {
-    private let content = Mutex<Value?>(nil)
+    private let content = Locked<Value?>(nil)
 
     var value: Value? {
         get { content.withLock { $0 } }

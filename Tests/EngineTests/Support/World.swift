@@ -1,6 +1,5 @@
 import ClientKit
 import StepKit
-import Synchronization
 import Testing
 
 /// The platform of an engine test: which steps are in place, what was asked of it, and what happens when it is asked.
@@ -35,7 +34,7 @@ final class World: Sendable {
         var sent: [String] = []
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// What was called, in order, but for the renewals of the lease, which come when they come.
     var calls: [String] { state.withLock { $0.calls.filter { $0 != "renewLease" } } }
