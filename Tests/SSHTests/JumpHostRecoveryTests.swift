@@ -31,6 +31,32 @@ import Testing
         #expect(try logins(server) == 2)
     }
 
+    /// Who takes a jump host's place while it is in use is not trusted with the next session.
+    @Test func anotherHostKeyAfterTheSessionDiedIsRefused() async throws {
+        let (server, target) = (try await TestServer(), try await TestServer())
+        let jump = try jump(server)
+        let first = try await SSHConnection.open(to: target.destination(), through: jump)
+        let known = try server.hostKeyLine()
+        let key = server.path("host_ed25519")
+        for file in [key, key + ".pub"] { try FileManager.default.removeItem(atPath: file) }
+        try await shell("/usr/bin/ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key])
+        #expect(try server.hostKeyLine() != known)
+        kill(server.process.processID, SIGHUP)
+        try await eventually("sshd has its new key") {
+            try server.log.components(separatedBy: "Server listening on").count > 2
+        }
+        // The session that was verified goes on.
+        let second = try await SSHConnection.open(to: target.destination(), through: jump)
+        #expect(try await second.run(command).exitStatus == 0)
+        for child in try server.sessions() { kill(child, SIGKILL) }
+        try await eventually("the loss is noticed") { first.lostJumpHost == "bastion" }
+        for _ in 0..<2 {
+            let error = try await failure(to: target.destination(), through: jump)
+            #expect((error.phase, error.hostName) == (.hostKey, "bastion"), "\(error)")
+        }
+        #expect(try logins(server) == 1)
+    }
+
     @Test func aSessionThatFellSilentIsReplaced() async throws {
         let (server, target) = (try await TestServer(), try await TestServer())
         let jump = try jump(server) {
