@@ -16,7 +16,7 @@ public enum Interruption: Sendable, Hashable {
     }
 
     /// What happened, for the operator and the record.
-    public var words: String {
+    public var summary: String {
         switch self {
         case .signal(SIGTERM): "interrupted by SIGTERM"
         case .signal(SIGHUP): "interrupted because the terminal was closed (SIGHUP)"

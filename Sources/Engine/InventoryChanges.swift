@@ -12,7 +12,7 @@ struct InventoryChanges {
         let after: String?
 
         /// `key: before → after`.
-        var words: String { "\(key): \(before ?? "not set") → \(after ?? "not set")" }
+        var summary: String { "\(key): \(before ?? "not set") → \(after ?? "not set")" }
     }
 
     /// All of them, in the order of their keys.

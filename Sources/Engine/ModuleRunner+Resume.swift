@@ -121,7 +121,7 @@ extension ModuleRunner {
         let changes = old.flatMap { InventoryChanges(from: $0, to: redactor.redact(cut: inventory.bytes)) }
         let unsafe = header.plan == nil ? changes?.elsewhere : changes?.all
         guard let changes, let unsafe, unsafe.isEmpty else {
-            let words = (unsafe ?? []).map(\.words).joined(separator: ", ")
+            let words = (unsafe ?? []).map(\.summary).joined(separator: ", ")
             throw StepFailure(
                 "resume \(run.id)",
                 cause: "it was started with the inventory \(header.inventory.path) of SHA-256 "
@@ -132,7 +132,7 @@ extension ModuleRunner {
                 kind: .badInput)
         }
         guard !changes.all.isEmpty else { return [] }
-        return changes.all.map { "changed in the inventory since the run began: \($0.words)" }
+        return changes.all.map { "changed in the inventory since the run began: \($0.summary)" }
             + ["finished steps are checked with the new inventory, and done again where they are not in place"]
     }
 

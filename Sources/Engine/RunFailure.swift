@@ -15,7 +15,7 @@ public enum RunFailure: Error, Sendable {
         switch self {
         case .failed(let error): error.description
         case .unforeseen(let text): text
-        case .interrupted(let why): "\(why.words); `runner resume` continues where it stopped"
+        case .interrupted(let why): "\(why.summary); `runner resume` continues where it stopped"
         }
     }
 }

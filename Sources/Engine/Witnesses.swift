@@ -103,11 +103,11 @@ final class Witnesses: Sendable {
         case .failed where testimony.witness == "syslog": return
         case .failed:
             guard told.isNew(testimony.witness) else { return }
-            events(.warning("\(testimony.words); the run's record has no witness there"))
+            events(.warning("\(testimony.summary); the run's record has no witness there"))
         case .refused, .differs:
             events(
                 .warning(
-                    "\(testimony.words); keep the state directory for an auditor, and compare with "
+                    "\(testimony.summary); keep the state directory for an auditor, and compare with "
                         + "`runner audit verify --against-cluster`"))
         }
     }

@@ -33,7 +33,7 @@ public struct HeadTestimony: Codable, Sendable, Hashable {
     }
 
     /// The testimony in words.
-    public var words: String {
+    public var summary: String {
         let place = head.map { "record \($0)" } ?? "no record"
         let why = reason.map { ": \($0)" } ?? ""
         let of = run.map { " of run \($0)" } ?? ""
@@ -66,7 +66,7 @@ public struct WitnessRecord: Codable, Sendable, Hashable {
     public init(_ head: AuditHead, _ witnesses: [HeadTestimony]) {
         self.head = head
         self.witnesses = witnesses
-        text = "witnesses: " + witnesses.map(\.words).joined(separator: "; ")
+        text = "witnesses: " + witnesses.map(\.summary).joined(separator: "; ")
     }
 
     func redacted(by redactor: Redactor) -> WitnessRecord {

@@ -70,7 +70,7 @@ func withSignalsAsCancellation<Value: Sendable>(
 ) async throws -> Value {
     let task = Task { try await work() }
     let signals = Signals {
-        let why = Interruptions.first.words
+        let why = Interruptions.first.summary
         terminal.line("\(why): stopping; press Ctrl-C again to stop immediately")
         task.cancel()
     }

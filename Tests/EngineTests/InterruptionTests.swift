@@ -31,7 +31,7 @@ import Testing
         let outcome = try bench.outcome()
         #expect(outcome.result == .interrupted)
         #expect(outcome.exitCode == interruption.exitStatus)
-        #expect(outcome.error?.hasPrefix(interruption.words) == true)
+        #expect(outcome.error?.hasPrefix(interruption.summary) == true)
         #expect(outcome.step == moment.step)
         #expect(try bench.checkpoints() == moment.checkpoints)
         if let step = moment.step { #expect(try bench.records().contains("step.end \(step) interrupted")) }

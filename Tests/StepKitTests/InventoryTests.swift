@@ -55,7 +55,7 @@ import Testing
         let redis = try InventorySample.parse(text).redis
         #expect(redis.sentinel?.addresses.map(\.description) == ["10.0.0.11:5000", "s2.keybuzz.io:26380"])
         #expect(redis.sentinel?.master == "mymaster" && redis.sentinel?.isForPods == true)
-        #expect(redis.words == "the master mymaster of the Sentinels 10.0.0.11:5000, s2.keybuzz.io:26380")
+        #expect(redis.summary == "the master mymaster of the Sentinels 10.0.0.11:5000, s2.keybuzz.io:26380")
         // Where the pods ask none, what Chatwoot cannot do is no matter.
         let own = try InventorySample.parse(
             InventorySample.changed([

@@ -152,7 +152,7 @@ import Testing
     }
 
     @Test func saysWhatItHolds() {
-        #expect(DatabaseState.holding(Self.whole).words == "42 migrations, newest 20240516003531")
+        #expect(DatabaseState.holding(Self.whole).summary == "42 migrations, newest 20240516003531")
         #expect(DatabaseState.holding([:]).figures == "0 tables, 0 migrations, newest none")
     }
 

@@ -56,7 +56,7 @@ import Testing
 
     @Test func eachPortIsNamedWithItsProgram() throws {
         #expect(
-            try Self.commands(Self.exposure()).map(\.words) == [
+            try Self.commands(Self.exposure()).map(\.summary) == [
                 "allow 2222/tcp from everywhere, as now (sshd, which this run uses)",
                 "allow input from the node network 10.0.0.96/27, so that no connection is cut",
                 "allow 80/tcp from everywhere, as now (nginx)", "allow 443/tcp from everywhere, as now (pages)",

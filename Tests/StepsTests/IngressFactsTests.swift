@@ -83,7 +83,7 @@ import Testing
     @Test func aMissingOrDriftedIngressIsNamedBeforeTheControllers() throws {
         let young = try [Self.controller(started: 5)]
         func words(_ ingress: JSONValue?, _ status: Int) -> String? {
-            Self.facts(ingress: ingress, controllers: young).cause(of: Self.answer(status))?.words
+            Self.facts(ingress: ingress, controllers: young).cause(of: Self.answer(status))?.summary
         }
         #expect(words(nil, 404) == ": there is no Ingress chatwoot-ingress")
         #expect(try words(Self.ingress(class: "other"), 404)?.contains("has class other, and nginx serves") == true)
@@ -100,7 +100,7 @@ import Testing
         let cause = try #require(
             Self.facts(ingress: Self.ingress(), controllers: [Self.controller(started: 20)]).cause(
                 of: Self.answer(status)))
-        #expect(cause.passes && cause.words.contains("ingress controllers restarted at "))
+        #expect(cause.passes && cause.summary.contains("ingress controllers restarted at "))
         let old = try Self.facts(ingress: Self.ingress(), controllers: [Self.controller(started: 181)])
         #expect(old.cause(of: Self.answer(status))?.passes != true)
     }
@@ -136,33 +136,34 @@ import Testing
     @Test func whereNothingListensTheControllerOfThatNodeIsNamed() throws {
         let elsewhere = try Self.facts(ingress: Self.ingress(), controllers: [Self.controller(node: "k8s-worker-02")])
         let absent = try #require(elsewhere.cause(of: Self.answer(0, curl: 7)))
-        #expect(absent.words == "; no ingress controller is running on k8s-worker-01, only on k8s-worker-02")
+        #expect(absent.summary == "; no ingress controller is running on k8s-worker-01, only on k8s-worker-02")
         let crashing = try Self.facts(
             ingress: Self.ingress(), controllers: [Self.controller(waiting: "CrashLoopBackOff", ready: false)])
         let ill = try #require(crashing.cause(of: Self.answer(0, curl: 7)))
         #expect(
-            ill.words.contains("ingress-nginx/ingress-nginx-controller-k8s-worker-01 is not serving: CrashLoopBackOff"))
+            ill.summary.contains(
+                "ingress-nginx/ingress-nginx-controller-k8s-worker-01 is not serving: CrashLoopBackOff"))
         let unknown = try Self.facts(ingress: Self.ingress()).cause(of: Self.answer(0, curl: 7))
-        #expect(unknown?.words == "; nothing listens on port 80 of k8s-worker-01")
+        #expect(unknown?.summary == "; nothing listens on port 80 of k8s-worker-01")
     }
 
     @Test func otherCausesAreNamedFromTheObjects() throws {
         let other = try Self.facts(
             ingress: Self.ingress(), others: [Self.ingress(name: "helpdesk", namespace: "old")])
         #expect(
-            other.cause(of: Self.answer(200))?.words == ": Ingress old/helpdesk also has the host support.keybuzz.io")
+            other.cause(of: Self.answer(200))?.summary == ": Ingress old/helpdesk also has the host support.keybuzz.io")
         #expect(try Self.facts(ingress: Self.ingress()).cause(of: Self.answer(200)) == nil)
         let login = try Self.facts(
             ingress: Self.ingress(annotations: ["nginx.ingress.kubernetes.io/auth-url": "https://sso"]))
-        #expect(login.cause(of: Self.answer(401))?.words.contains("nginx.ingress.kubernetes.io/auth-url") == true)
+        #expect(login.cause(of: Self.answer(401))?.summary.contains("nginx.ingress.kubernetes.io/auth-url") == true)
         #expect(
             try Self.facts(ingress: Self.ingress()).cause(of: Self.answer(400))?.remedy
                 .text(forModule: 11).contains("use-proxy-protocol")
                 == true)
         let traefik = try Self.facts(ingress: Self.ingress(), classes: ["traefik"])
-        #expect(traefik.cause(of: Self.answer(404))?.words == ": the cluster has no IngressClass nginx, only traefik")
+        #expect(traefik.cause(of: Self.answer(404))?.summary == ": the cluster has no IngressClass nginx, only traefik")
         let circle = try #require(Self.facts(ingress: Self.ingress()).cause(of: Self.answer(302, curl: 47)))
-        #expect(circle.isFinal && circle.words.contains("FORCE_SSL"))
+        #expect(circle.isFinal && circle.summary.contains("FORCE_SSL"))
         #expect(try Self.facts(ingress: Self.ingress()).cause(of: Self.answer(503)) == nil)
     }
 }

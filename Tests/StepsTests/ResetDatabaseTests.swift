@@ -47,7 +47,7 @@ import Testing
         var state = DatabaseState(database: "chatwoot", role: "chatwoot", server: server)
         let (none, left) = (
             ChatwootKeys(groups: [], strangers: []),
-            ChatwootKeys(groups: [.init(words: "queues", keys: ["queue:low"])], strangers: [])
+            ChatwootKeys(groups: [.init(summary: "queues", keys: ["queue:low"])], strangers: [])
         )
         #expect(!ResetDatabase.hasWork(state, keys: none, options: reset.of(run: "a")))
         #expect(ResetDatabase.hasWork(state, keys: none, options: reset.of(run: "a", isResumed: true)))

@@ -4,7 +4,7 @@ import StepKit
 struct FirewallCommands {
     /// One UFW command and what it does.
     struct Command: Sendable, Hashable {
-        let words: String
+        let summary: String
         let arguments: [String]
     }
 
@@ -23,7 +23,10 @@ struct FirewallCommands {
         switch (policy, state.isActive) {
         case (.leave, _), (.disabled, false): []
         case (.disabled, true):
-            [Command(words: "disable UFW (it drops forwarded pod traffic)", arguments: ["ufw", "--force", "disable"])]
+            [
+                Command(
+                    summary: "disable UFW (it drops forwarded pod traffic)", arguments: ["ufw", "--force", "disable"])
+            ]
         case (.allowPodNetwork, true): podTraffic.flatMap { opening($0, in: state) }
         case (.allowPodNetwork, false): exposure.map(switchingOn) ?? []
         }
@@ -31,7 +34,7 @@ struct FirewallCommands {
 
     /// Traffic to allow, as text and as UFW's arguments.
     private struct Wanted {
-        let words: String
+        let summary: String
         let traffic: Traffic
         let match: [String]
 
@@ -43,13 +46,13 @@ struct FirewallCommands {
     private var podTraffic: [Wanted] {
         [
             Wanted(
-                words: "allow input from the pod network \(pods)", traffic: .input(fromPods: pods),
+                summary: "allow input from the pod network \(pods)", traffic: .input(fromPods: pods),
                 match: ["from", pods]),
             Wanted(
-                words: "allow forwarded traffic from the pod network \(pods)", traffic: .routed(fromPods: pods),
+                summary: "allow forwarded traffic from the pod network \(pods)", traffic: .routed(fromPods: pods),
                 match: ["from", pods]),
             Wanted(
-                words: "allow forwarded traffic to the pod network \(pods)", traffic: .routed(toPods: pods),
+                summary: "allow forwarded traffic to the pod network \(pods)", traffic: .routed(toPods: pods),
                 match: ["to", pods]),
         ]
     }
@@ -64,10 +67,10 @@ struct FirewallCommands {
         case .allowed: return []
         case .undecided:
             if wanted.traffic.direction == "FWD", state.routedDefault == "allow" { return [] }
-            return [Command(words: wanted.words, arguments: wanted.ufw("allow"))]
+            return [Command(summary: wanted.summary, arguments: wanted.ufw("allow"))]
         case .stopped(let rule) where rule == own:
             // UFW changes it in place, and no earlier rule denies all of this.
-            return [Command(words: "\(wanted.words), which a rule denies", arguments: wanted.ufw("allow"))]
+            return [Command(summary: "\(wanted.summary), which a rule denies", arguments: wanted.ufw("allow"))]
         case .stopped(let rule):
             return overtaking([rule], own: own, with: wanted, to: ["insert", "1"])
         }
@@ -82,7 +85,7 @@ struct FirewallCommands {
         let wanted = inputs(exposure) + sending(exposure) + podTraffic
         let openings = wanted.flatMap { wanted in
             let blocking = rules.filter { !$0.allows && $0.touches(wanted.traffic) }
-            guard !blocking.isEmpty else { return [Command(words: wanted.words, arguments: wanted.ufw("allow"))] }
+            guard !blocking.isEmpty else { return [Command(summary: wanted.summary, arguments: wanted.ufw("allow"))] }
             return overtaking(
                 blocking, own: rules.first { $0.isExactly(wanted.traffic) }, with: wanted, to: ["prepend"])
         }
@@ -90,7 +93,7 @@ struct FirewallCommands {
         let way =
             "the node restores the old state unless a new SSH session confirms it within \(gracePeriod.components.seconds) s"
         return openings + [
-            Command(words: "enable UFW, with these rules\(routed); \(way)", arguments: Self.switchOn)
+            Command(summary: "enable UFW, with these rules\(routed); \(way)", arguments: Self.switchOn)
         ]
     }
 
@@ -102,12 +105,12 @@ struct FirewallCommands {
         let rules = blocking.map { "\($0.action) from \($0.from) to \($0.to)" }.joined(separator: ", ")
         var put = wanted.ufw()
         put.insert(contentsOf: place + ["allow"], at: put.count - wanted.match.count)
-        let insert = Command(words: "insert before \(rules): \(wanted.words)", arguments: put)
+        let insert = Command(summary: "insert before \(rules): \(wanted.summary)", arguments: put)
         guard let verb = own?.action.split(separator: " ").first?.lowercased() else { return [insert] }
-        let late = wanted.words.replacing(/^allow/, with: verb)
+        let late = wanted.summary.replacing(/^allow/, with: verb)
         return [
             Command(
-                words: "delete the rule that has no effect because of an earlier one: \(late)",
+                summary: "delete the rule that has no effect because of an earlier one: \(late)",
                 arguments: wanted.ufw("delete", verb)),
             insert,
         ]
@@ -124,13 +127,13 @@ struct FirewallCommands {
         }
         func open(_ port: Traffic.Port, by program: String) -> Wanted {
             Wanted(
-                words: "allow \(port) from everywhere, as now (\(program))", traffic: .input(to: port),
+                summary: "allow \(port) from everywhere, as now (\(program))", traffic: .input(to: port),
                 match: ["\(port)"])
         }
         let own = session.map { [open($0, by: take($0, or: "sshd") + ", which this run uses")] } ?? []
         let pages = [80, 443].map { Traffic.Port($0, over: "tcp") }.map { open($0, by: take($0, or: "pages")) }
         let network = Wanted(
-            words: "allow input from the node network \(nodes), so that no connection is cut",
+            summary: "allow input from the node network \(nodes), so that no connection is cut",
             traffic: .input(from: nodes),
             match: ["from", nodes])
         return own + [network] + pages + ports.map { open($0.port, by: $0.by.isEmpty ? "the kernel" : $0.by) }
@@ -142,7 +145,7 @@ struct FirewallCommands {
             ? []
             : [
                 Wanted(
-                    words: "allow all outgoing traffic, as now", traffic: .output,
+                    summary: "allow all outgoing traffic, as now", traffic: .output,
                     match: ["out", "from", "any", "to", "any"])
             ]
     }

@@ -38,7 +38,7 @@ struct FixFirewall: PageAsker, NamedStep {
             plan in
             let node = NodeWriter(plan.node)
             if plan.unconfirmedSince != nil { try await node.settleFirewall() }
-            for command in plan.commands { try await node.run(command.arguments, for: command.words) }
+            for command in plan.commands { try await node.run(command.arguments, for: command.summary) }
         }
         try await applyGuarded(plans.filter(\.isGuarded), on: site.reader)
     }
@@ -115,7 +115,7 @@ struct FixFirewall: PageAsker, NamedStep {
             return [settling].compactMap { $0 }
                 + commands.map { command in
                     Change(
-                        "\(node.name): \(command.words)", .predicted, .change, .node(name: node.name),
+                        "\(node.name): \(command.summary)", .predicted, .change, .node(name: node.name),
                         field: command.arguments.joined(separator: " "))
                 }
         }

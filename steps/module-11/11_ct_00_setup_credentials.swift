@@ -73,7 +73,7 @@ struct SetupCredentials: NamedStep {
             // For a request without the key, 403 is the right answer; 404 means that there is no
             // such bucket.
             if let answer, answer.status == 0 || answer.status == 404 || answer.status >= 500 {
-                cause = "the object storage does not respond at \(probe.url): \(answer.words)"
+                cause = "the object storage does not respond at \(probe.url): \(answer.summary)"
             }
         }
         guard let cause else { return }

@@ -77,7 +77,7 @@ struct RunMigrations: NamedStep {
         let found = try await SchemaRecord(state, on: site).found(site)
         let reason = if case .other(let words) = found.author { "; \(words)" } else { "" }
         return Change(
-            "migrate the database (\(state.words)) with \(site.inventory.chatwoot.image), in a Job\(reason)",
+            "migrate the database (\(state.summary)) with \(site.inventory.chatwoot.image), in a Job\(reason)",
             .knownAfterApply, startingPoint: state.figures)
     }
 

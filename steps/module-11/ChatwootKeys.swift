@@ -13,7 +13,7 @@ struct ChatwootKeys: Sendable, Hashable {
     let strangers: [String]
 
     struct Group: Sendable, Hashable {
-        let words: String
+        let summary: String
         let keys: [String]
         /// Whether new workers would act on them: true for jobs and Chatwoot's own state, not for
         /// heartbeats and counters.
@@ -23,8 +23,8 @@ struct ChatwootKeys: Sendable, Hashable {
     var all: [String] { groups.flatMap(\.keys) }
 
     /// The counts by kind.
-    var words: String {
-        groups.filter { !$0.keys.isEmpty }.map { "\($0.keys.count) \($0.words)" }.joined(separator: ", ")
+    var summary: String {
+        groups.filter { !$0.keys.isEmpty }.map { "\($0.keys.count) \($0.summary)" }.joined(separator: ", ")
     }
 
     /// Chatwoot's prefixes: `alfred` for its own state, `velma` for its request throttling.
@@ -43,16 +43,16 @@ struct ChatwootKeys: Sendable, Hashable {
     static func list(_ redis: some RedisReading) async throws -> ChatwootKeys {
         var groups: [Group] = []
         for prefix in prefixes {
-            groups.append(Group(words: "\(prefix)*", keys: try await redis.keys(withPrefix: prefix)))
+            groups.append(Group(summary: "\(prefix)*", keys: try await redis.keys(withPrefix: prefix)))
         }
         let announced = try await redis.members(of: "queues")
         let queues = Set(Self.queues).union(announced).sorted().map { "queue:\($0)" }
-        groups.append(Group(words: "queues of Sidekiq", keys: try await present(queues, in: redis)))
+        groups.append(Group(summary: "queues of Sidekiq", keys: try await present(queues, in: redis)))
         let lists = ["queues", "retry", "schedule", "dead"]
-        groups.append(Group(words: "of Sidekiq's lists", keys: try await present(lists, in: redis)))
+        groups.append(Group(summary: "of Sidekiq's lists", keys: try await present(lists, in: redis)))
         groups.append(
             Group(
-                words: "of Sidekiq's counters",
+                summary: "of Sidekiq's counters",
                 keys: try await redis.keys(withPrefix: "stat:").filter { key in
                     counters.contains { key == $0 || key.hasPrefix("\($0):") }
                 }, hasEffect: false))
@@ -61,7 +61,7 @@ struct ChatwootKeys: Sendable, Hashable {
         let beats = own.flatMap { ["\($0)", "\($0):work", "\($0):workers", "\($0)-signals"] }
         groups.append(
             Group(
-                words: "of Chatwoot's workers", keys: try await present(["processes"] + beats, in: redis),
+                summary: "of Chatwoot's workers", keys: try await present(["processes"] + beats, in: redis),
                 hasEffect: false))
         let strangers = try await present(processes.filter { !isWorker($0) }, in: redis)
         return ChatwootKeys(groups: groups, strangers: strangers)
@@ -98,7 +98,7 @@ extension ChatwootKeys {
         }
         throw StepFailure(
             attempt, host: site.redisWords,
-            cause: "Redis database \(redis.database) contains keys of an earlier Chatwoot database: \(keys.words); "
+            cause: "Redis database \(redis.database) contains keys of an earlier Chatwoot database: \(keys.summary); "
                 + "Chatwoot's workers would run its jobs on the new one",
             remedy: "\(site.remedy(.runWithNewDatabase)) removes these keys and starts with an empty "
                 + "database, also where a reset was interrupted; to keep the earlier data, restore it, or rename its database back, as "

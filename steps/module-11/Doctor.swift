@@ -136,7 +136,7 @@ private func schema(_ site: SiteReader) async throws -> String {
             cause: "a run would \(missing.map(\.summary).joined(separator: "; "))",
             remedy: site.remedy("\(.run) does it"))
     }
-    return "\(state.words), \(state.hasUsers ? "with users" : "no users yet")"
+    return "\(state.summary), \(state.hasUsers ? "with users" : "no users yet")"
 }
 
 /// Whether existing data can be backed up, which is the first thing a migration does.

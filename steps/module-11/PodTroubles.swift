@@ -4,7 +4,7 @@ import StepKit
 
 extension SiteReader {
     /// `10.0.0.10:6379`.
-    var redisWords: String { inventory.redis.words }
+    var redisWords: String { inventory.redis.summary }
 
     /// Why Chatwoot cannot use its database, judged from the same state as in the steps; `nil` if
     /// it can.

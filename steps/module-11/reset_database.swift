@@ -60,7 +60,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         // If a database has been created since, the keys belong to that one.
         guard after.server.database == nil else { return }
         let keys = try await Self.keys(site.reader)
-        site.reader.reporter.says("removing from Redis: \(keys.words)")
+        site.reader.reporter.says("removing from Redis: \(keys.summary)")
         try await site.redis().delete(keys.all)
     }
 
@@ -96,7 +96,7 @@ struct ResetDatabase: StepOnRequest, NamedStep {
         guard !keys.all.isEmpty else { return [] }
         return [
             Change(
-                "remove the old data's keys from Redis database \(site.inventory.redis.database): \(keys.words)",
+                "remove the old data's keys from Redis database \(site.inventory.redis.database): \(keys.summary)",
                 .knownAfterApply)
         ]
     }

@@ -40,7 +40,7 @@ extension Inventory {
 
 extension Inventory.RedisService {
     /// Its address, for people: `10.0.0.10:6379`, or the Sentinels' master.
-    public var words: String {
+    public var summary: String {
         guard let sentinel else { return joined(host: host, port: port) }
         let places = sentinel.addresses.map(\.description).joined(separator: ", ")
         return "the master \(sentinel.master) of the Sentinels \(places)"

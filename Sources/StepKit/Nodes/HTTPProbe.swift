@@ -64,7 +64,7 @@ public struct HTTPAnswer: Sendable, Hashable {
 
     /// A summary of the answer: `HTTP 504`, curl's message if there is none, both if the answer is
     /// incomplete.
-    public var words: String {
+    public var summary: String {
         switch (status, curlCode) {
         case (0, _): curlMessage
         case (_, 0): "HTTP \(status)"

@@ -14,7 +14,7 @@ public struct Reporter: Sendable {
         }
 
         /// Both on one line: `waiting for Job x, 40 s left`.
-        public var words: String { left.map { "\(text), \($0.components.seconds) s left" } ?? text }
+        public var summary: String { left.map { "\(text), \($0.components.seconds) s left" } ?? text }
     }
 
     /// Something that the operator should know but that does not fail the step.

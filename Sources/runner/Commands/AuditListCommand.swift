@@ -75,7 +75,7 @@ struct ListedRun: Encodable {
         run = reader.id.description
         module = reader.id.module
         started = header?.started
-        who = header?.who.words
+        who = header?.who.summary
         state = try RunStatus.state(of: reader, in: directory).state
         counts = try reader.outcome().content?.counts
         let report = try verifier.verify(reader)
@@ -94,7 +94,7 @@ struct ListedRun: Encodable {
 
     var line: String {
         if let tombstone {
-            return "\(run)  module \(module)  \(state)  \(tombstone.words)".visibleOnOneLine
+            return "\(run)  module \(module)  \(state)  \(tombstone.summary)".visibleOnOneLine
         }
         let applied = counts?["applied"].map { "\($0) applied" }
         let verdict = isIntact == true ? "intact" : "NOT INTACT: \(finding ?? "")"

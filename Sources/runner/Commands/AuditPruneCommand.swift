@@ -112,8 +112,8 @@ struct Age: ExpressibleByArgument, Sendable {
 
 extension Tombstone {
     /// `pruned 2028-01-01T00:00:00Z by alice as root on install-01`, and what it was.
-    var words: String {
-        "pruned \(pruned.formatted(.iso8601)) by \(who.words); \(records) records, head \(head); exported "
+    var summary: String {
+        "pruned \(pruned.formatted(.iso8601)) by \(who.summary); \(records) records, head \(head); exported "
             + "\(export.time.formatted(.iso8601)) as sha256 \(export.sha256)"
     }
 }

@@ -64,7 +64,7 @@ struct AuditVerifyCommand: AsyncParsableCommand {
                 return StateReport(runs: [report], findings: [], notes: notes)
             }
         }
-        try formatOptions.print(report) { report.words }
+        try formatOptions.print(report) { report.summary }
         if !report.holds { throw ExitCode(65) }
     }
 }
@@ -75,16 +75,16 @@ extension StateReport {
         StateReport(runs: runs, pruned: pruned, findings: findings, notes: notes + more)
     }
 
-    fileprivate var words: String {
+    fileprivate var summary: String {
         let directory = findings.map { "NOT INTACT: \($0.line)" } + notes.map(\.visibleOnOneLine)
-        let runs = runs.isEmpty ? ["no runs"] : runs.map(\.words)
-        let pruned = pruned.map { "\($0.run): \($0.words)".visibleOnOneLine }
+        let runs = runs.isEmpty ? ["no runs"] : runs.map(\.summary)
+        let pruned = pruned.map { "\($0.run): \($0.summary)".visibleOnOneLine }
         return (runs + pruned + directory).joined(separator: "\n")
     }
 }
 
 extension AuditReport {
-    fileprivate var words: String {
+    fileprivate var summary: String {
         let notes = (notes + (authenticity?.notes ?? [])).map { "\n  note: \($0.visibleOnOneLine)" }.joined()
         let all = findings + (authenticity?.findings ?? [])
         return "\(run): \(verdicts)" + all.map { "\n  \($0.line)" }.joined() + notes

@@ -73,7 +73,7 @@ extension ObjectChange {
     fileprivate var lines: TerminalText {
         let what: TerminalText = "\(time.formatted(.iso8601))  \(change.words.visibleOnOneLine)"
         let facts = [
-            result.rawValue, who?.words, step.map { "step \($0)" }, "record \(record) of run \(run)", ticket, reason,
+            result.rawValue, who?.summary, step.map { "step \($0)" }, "record \(record) of run \(run)", ticket, reason,
             error,
         ]
         return what + "\n    \(facts.compactMap { $0?.visibleOnOneLine }.joined(separator: "; "))"

@@ -58,7 +58,7 @@ struct LogsCommand: AsyncParsableCommand {
         var transcript = try TranscriptReader(run, step: step)
         var filter = CommandFilter(isVerbose: isVerbose)
         while let line = try poll.next({ growing, _ in try transcript.next(isGrowing: growing) }) {
-            if filter.admits(line) { try StandardOutput.write("\(line.words)") }
+            if filter.admits(line) { try StandardOutput.write("\(line.summary)") }
         }
     }
 }
@@ -118,7 +118,7 @@ struct CommandFilter {
 }
 
 extension TranscriptLine {
-    fileprivate var words: String {
+    fileprivate var summary: String {
         kind == .foreign ? text : "#\(command) \(kind.rawValue) \(text)"
     }
 }

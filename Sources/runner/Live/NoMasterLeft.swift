@@ -10,7 +10,7 @@ struct NoMasterLeft: ExplainedError {
         let remedy: String
 
         /// `k8s-master-01, k8s-master-02: it is running but not ready: etcd failed`.
-        var words: String { (hosts.isEmpty ? "" : "\(hosts.joined(separator: ", ")): ") + cause }
+        var summary: String { (hosts.isEmpty ? "" : "\(hosts.joined(separator: ", ")): ") + cause }
     }
 
     let reasons: [Reason]
@@ -32,7 +32,7 @@ struct NoMasterLeft: ExplainedError {
     var attempt: String { "connect to a Kubernetes master that is ready" }
     var host: String? { nil }
     var cause: String {
-        let words = reasons.map(\.words)
+        let words = reasons.map(\.summary)
         if words.isEmpty { return "no master is connected" }
         return words.count == 1 ? words[0] : "none is ready:\n  " + words.joined(separator: "\n  ")
     }
@@ -44,6 +44,6 @@ struct NoMasterLeft: ExplainedError {
 
     /// One line for each reason.
     var diagnoses: [Diagnosis] {
-        reasons.map { .failed("Kubernetes masters", $0.words.onOneLine, remedy: $0.remedy.onOneLine) }
+        reasons.map { .failed("Kubernetes masters", $0.summary.onOneLine, remedy: $0.remedy.onOneLine) }
     }
 }

@@ -42,7 +42,7 @@ struct StateOptions: ParsableArguments {
         let id = text.flatMap { RunID($0) }
         if found == nil, let id, let tombstone = try await runBlocking({ try state.tombstone(of: id) }) {
             throw StepFailure(
-                "find run \(id)", cause: tombstone.words,
+                "find run \(id)", cause: tombstone.summary,
                 remedy: "unpack the archive that it was exported as, and run its verify.sh", kind: .badInput)
         }
         guard let found else {

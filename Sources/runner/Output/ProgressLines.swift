@@ -72,7 +72,7 @@ final class ProgressLines: Sendable {
     /// changes.
     private func progress(_ said: Reporter.Progress) {
         let line = state.withLock { state in
-            state.current?.doing = said.words
+            state.current?.doing = said.summary
             return state.plain.line(for: said)
         }
         if terminal.isAnimated {
@@ -101,7 +101,7 @@ final class ProgressLines: Sendable {
         case nil:
             terminal.line("\(terminal.coloured("done", in: .green)): \(counts)")
         case .interrupted(let why):
-            let word = terminal.coloured("\(why.words)", in: .yellow)
+            let word = terminal.coloured("\(why.summary)", in: .yellow)
             terminal.line("\(word): \(counts); continue with: runner resume \(summary.runID)")
         case .some(let failure):
             terminal.line("\(terminal.coloured("failed", in: .red)): \(failure.message)")
@@ -125,7 +125,7 @@ struct PlainProgress {
     mutating func line(for said: Reporter.Progress) -> String? {
         guard said.text != last else { return nil }
         last = said.text
-        return "    … \(said.words)"
+        return "    … \(said.summary)"
     }
 }
 

@@ -20,9 +20,9 @@ struct RunAccount {
         let step = entry.step ?? "outside a step"
         func line(_ text: String) -> [TerminalText] { ["\(Self.clock(entry.time))  \(text.visibleOnOneLine)"] }
         switch entry.content {
-        case .runStart(let opening): return line("\(opening.who.words) started the run") + Self.lines(opening, entry)
+        case .runStart(let opening): return line("\(opening.who.summary) started the run") + Self.lines(opening, entry)
         case .runResume(let opening):
-            return line("\(opening.who.words) resumed the run") + Self.lines(opening, entry)
+            return line("\(opening.who.summary) resumed the run") + Self.lines(opening, entry)
         case .runEnd(let ending):
             let error = ending.error.map { ": \($0)" } ?? ""
             return line("the run ended: \(ending.result.rawValue), exit status \(ending.exitCode)\(error)")
@@ -127,5 +127,5 @@ struct RunAccount {
 
 extension Origin {
     /// `alice as root on install-01`.
-    var words: String { "\(login) as \(user) on \(machine)" }
+    var summary: String { "\(login) as \(user) on \(machine)" }
 }

@@ -39,7 +39,7 @@ struct ServiceProbe: Sendable {
         let questions:
             [(subject: String, needsMaster: Bool, ask: @Sendable (LiveDataServices) async throws -> String)] = [
                 ("PostgreSQL at \(places)", postgres.via == .ssh, askPostgres),
-                ("Redis at \(redis.words)", redis.via == .ssh, askRedis),
+                ("Redis at \(redis.summary)", redis.via == .ssh, askRedis),
                 ("registry \(registry)", true, askRegistry),
             ]
         let findings = await allAnswers(of: questions) { subject, needsMaster, ask in

@@ -20,7 +20,7 @@ struct ReportFacts {
         var writes = 0
 
         /// How it ended, as text.
-        var words: String { result?.rawValue ?? "no end is recorded" }
+        var summary: String { result?.rawValue ?? "no end is recorded" }
     }
 
     /// Something else that a reader should know.

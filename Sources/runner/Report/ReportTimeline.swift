@@ -36,7 +36,7 @@ struct ReportTimeline {
         let shape: HTMLText = """
             x="\(text(start))" y="\(text(y + 5))" width="\(text(end - start))" height="\(text(row - 10))"
             """
-        let words = "\(step.words), \(duration(step.ended.timeIntervalSince(step.began)))"
+        let words = "\(step.summary), \(duration(step.ended.timeIntervalSince(step.began)))"
         // After the bar, or before it if there is no room.
         let isBehind = end + Double(words.count) * 6 < labels + width + 90
         let place: HTMLText =

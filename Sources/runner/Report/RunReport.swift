@@ -89,7 +89,7 @@ struct RunReport {
                 $0.isSynchronized ? "synchronised, within \($0.largestErrorMilliseconds) ms" : "NOT synchronised"
             }
             let rows: [(String, String?)] = [
-                (index == 0 ? "Started by" : "Resumed by", opening.who.words),
+                (index == 0 ? "Started by" : "Resumed by", opening.who.summary),
                 ("At", opened.time.formatted(.iso8601)), ("From", opening.who.sshConnection),
                 ("Ticket", opening.ticket), ("Reason", opening.reason), ("Clock", clock),
                 ("Plan", opening.plan.map { "sha256 \($0)" }),
@@ -112,7 +112,7 @@ struct RunReport {
             ? ""
             : "<table class=\"changes\"><thead><tr><th>\(heading)</th><th>object</th></tr></thead>\n<tbody>\(.joined(rows))</tbody></table>\n"
         return """
-            <h3>\(step.name): \(step.words)</h3>
+            <h3>\(step.name): \(step.summary)</h3>
             <p class="soft">\(clock(step.began)) to \(clock(step.ended)); commands: \(step.writes) that may change \
             something, \(step.reads) that only read</p>
             \(error)\(changes)

@@ -43,7 +43,7 @@ final class EventLog: Sendable {
                 case .preflightBegan: "preflight"
                 case .preflightPassed: "preflight passed"
                 case .stepBegan(let id, let index, let count): "\(id) \(index)/\(count)"
-                case .stepProgress(let id, let said): "\(id): \(said.words)"
+                case .stepProgress(let id, let said): "\(id): \(said.summary)"
                 case .stepEnded(let id, .inPlace, _): "\(id) in place"
                 case .stepEnded(let id, .applied(let changes), _): "\(id) applied \(changes.count)"
                 case .stepFailed(let id, _): "\(id) failed"

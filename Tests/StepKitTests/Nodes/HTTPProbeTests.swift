@@ -57,8 +57,8 @@ import Testing
         #expect(answers[0].curlCode == 28)
         #expect(answers[0].curlMessage == "Connection timed out after 3001 milliseconds")
         #expect(!answers[0].didConnect)
-        #expect(answers[0].words == "Connection timed out after 3001 milliseconds")
-        #expect(answers[1].words == "HTTP 504")
+        #expect(answers[0].summary == "Connection timed out after 3001 milliseconds")
+        #expect(answers[1].summary == "HTTP 504")
         #expect(answers[1].body == "gone")
     }
 
@@ -169,12 +169,12 @@ import Testing
         #expect(answers.map(\.curlCode) == [7, 52, 18, 0])
         #expect(answers.map(\.status) == [0, 0, 200, 200])
         #expect(answers.map(\.didConnect) == [false, true, true, true])
-        #expect(answers[0].words.contains("Failed to connect"))
-        #expect(answers[1].words.contains("Empty reply"))
+        #expect(answers[0].summary.contains("Failed to connect"))
+        #expect(answers[1].summary.contains("Empty reply"))
         // An answer that breaks off is more than its status.
-        #expect(answers[2].words.hasPrefix("HTTP 200"))
-        #expect(answers[2].words.contains(answers[2].curlMessage))
-        #expect(answers[3].words == "HTTP 200")
+        #expect(answers[2].summary.hasPrefix("HTTP 200"))
+        #expect(answers[2].summary.contains(answers[2].curlMessage))
+        #expect(answers[3].summary == "HTTP 200")
     }
 
     @Test func valuesWithQuotesArriveAsTheyAre() async throws {

@@ -133,12 +133,12 @@ extension DatabaseState {
     var hasSettings: Bool { (table("installation_configs")?.rows ?? .none) != .none }
 
     /// The migrations as text.
-    var words: String {
+    var summary: String {
         "\(migrations.count) migrations, newest \(migrations.newest.isEmpty ? "none" : migrations.newest)"
     }
 
     /// The figures that a migration changes but running pods do not.
-    var figures: String { "\(tables.count) tables, \(words)" }
+    var figures: String { "\(tables.count) tables, \(summary)" }
 
     /// The tables with rows, those with the most first:
     /// `conversations 500, users 3, extra.notes with rows that kb_admin may not read`.

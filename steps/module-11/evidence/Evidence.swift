@@ -86,7 +86,7 @@ private func pagesEvidence(_ site: SiteReader) async -> Evidence {
         let text = answers.flatMap { node, answers in
             answers.map { answer in
                 let through = answer.probe.connectTo.map { " through \($0)" } ?? ""
-                return "\(node.name)  \(answer.probe.url)\(through)  \(answer.words)\n\(answer.body.prefix(8192))\n"
+                return "\(node.name)  \(answer.probe.url)\(through)  \(answer.summary)\n\(answer.body.prefix(8192))\n"
             }
         }
         return Evidence("pages.txt", text.isEmpty ? "there is no Service to ask\n" : text.joined(separator: "\n"))

@@ -23,7 +23,7 @@ struct IngressFacts: Sendable {
     /// A cause, and what to do.
     struct Finding: Sendable, Hashable {
         /// The cause, as the end of a sentence about the symptom.
-        let words: String
+        let summary: String
         let remedy: Remedy
         /// Whether it resolves by itself within minutes.
         var passes = false
@@ -53,7 +53,7 @@ struct IngressFacts: Sendable {
 
     private var circle: Finding {
         Finding(
-            words: ": FORCE_SSL or FRONTEND_URL does not match the TLS in front of it",
+            summary: ": FORCE_SSL or FRONTEND_URL does not match the TLS in front of it",
             remedy:
                 "remove FORCE_SSL from chatwoot.environment, or set use-forwarded-headers: \"true\" in the ConfigMap of the "
                 + "ingress controllers", isFinal: true)
@@ -62,7 +62,7 @@ struct IngressFacts: Sendable {
     private var noIngress: Finding? {
         ingress == nil
             ? Finding(
-                words: ": there is no Ingress \(ChatwootNames.ingress)", remedy: "\(deploy), which creates it",
+                summary: ": there is no Ingress \(ChatwootNames.ingress)", remedy: "\(deploy), which creates it",
                 isFinal: true)
             : nil
     }
@@ -71,7 +71,7 @@ struct IngressFacts: Sendable {
         let found = ingress?["spec", "ingressClassName"]?.string ?? "none"
         guard found != ingressClass else { return nil }
         return Finding(
-            words: ": Ingress \(ChatwootNames.ingress) has class \(found), and \(ingressClass) serves the nodes",
+            summary: ": Ingress \(ChatwootNames.ingress) has class \(found), and \(ingressClass) serves the nodes",
             remedy: "\(deploy), which sets the class", isFinal: true)
     }
 
@@ -79,7 +79,7 @@ struct IngressFacts: Sendable {
         let hosts = (ingress?["spec", "rules"]?.elements ?? []).map { $0["host"]?.string ?? "*" }
         guard !hosts.contains(domain) else { return nil }
         return Finding(
-            words:
+            summary:
                 ": Ingress \(ChatwootNames.ingress) has a rule for \(hosts.isEmpty ? "no host" : hosts.joined(separator: ", "))",
             remedy: "\(deploy), which sets the host", isFinal: true)
     }
@@ -93,14 +93,15 @@ struct IngressFacts: Sendable {
         guard let other else { return nil }
         let port = other["port", "number"]?.integer.map(String.init) ?? other["port", "name"]?.string ?? "?"
         return Finding(
-            words: ": Ingress \(ChatwootNames.ingress) sends to Service \(other["name"]?.string ?? "?"), port \(port)",
+            summary:
+                ": Ingress \(ChatwootNames.ingress) sends to Service \(other["name"]?.string ?? "?"), port \(port)",
             remedy: "\(deploy), which sets Service and port", isFinal: true)
     }
 
     private var missingClass: Finding? {
         guard !classes.isEmpty, !classes.contains(ingressClass) else { return nil }
         return Finding(
-            words: ": the cluster has no IngressClass \(ingressClass), only \(classes.joined(separator: ", "))",
+            summary: ": the cluster has no IngressClass \(ingressClass), only \(classes.joined(separator: ", "))",
             remedy: "install the ingress controller of that class, or set another one as chatwoot.ingressClass",
             isFinal: true)
     }
@@ -118,7 +119,7 @@ struct IngressFacts: Sendable {
         else { return nil }
         let time = youngest.formatted(.iso8601.time(includingFractionalSeconds: false))
         return Finding(
-            words: "; the ingress controllers restarted at \(time) UTC and have not loaded their configuration yet",
+            summary: "; the ingress controllers restarted at \(time) UTC and have not loaded their configuration yet",
             remedy: "wait: it takes up to 3 minutes", passes: true)
     }
 
@@ -126,19 +127,19 @@ struct IngressFacts: Sendable {
     private var away: Finding? {
         if let ill = own.first(where: { $0.trouble != nil }) {
             return Finding(
-                words: "; the ingress controller \(ill.namespace)/\(ill.name) is not serving: \(ill.trouble ?? "")",
+                summary: "; the ingress controller \(ill.namespace)/\(ill.name) is not serving: \(ill.trouble ?? "")",
                 remedy: "read its log: kubectl -n \(ill.namespace) logs \(ill.name)")
         }
         guard !controllers.isEmpty, controllers.allSatisfy({ $0.node != node && $0.node != nil }) else { return nil }
         let places = Set(controllers.compactMap(\.node)).sorted().joined(separator: ", ")
         return Finding(
-            words: "; no ingress controller is running on \(node), only on \(places)",
+            summary: "; no ingress controller is running on \(node), only on \(places)",
             remedy: "find out why its DaemonSet has no pod on \(node): kubectl get daemonsets --all-namespaces")
     }
 
     private var nothingListens: Finding {
         Finding(
-            words: "; nothing listens on port 80 of \(node)",
+            summary: "; nothing listens on port 80 of \(node)",
             remedy: "check whether the ingress controller is running on \(node)")
     }
 
@@ -153,7 +154,7 @@ struct IngressFacts: Sendable {
         guard let other else { return nil }
         let name = "\(other["metadata", "namespace"]?.string ?? "?")/\(other["metadata", "name"]?.string ?? "?")"
         return Finding(
-            words: ": Ingress \(name) also has the host \(domain)",
+            summary: ": Ingress \(name) also has the host \(domain)",
             remedy: "remove that host from Ingress \(name)", isFinal: true)
     }
 
@@ -163,13 +164,13 @@ struct IngressFacts: Sendable {
         }.sorted()
         guard !keys.isEmpty else { return nil }
         return Finding(
-            words: "; Ingress \(ChatwootNames.ingress) has \(keys.joined(separator: ", "))",
+            summary: "; Ingress \(ChatwootNames.ingress) has \(keys.joined(separator: ", "))",
             remedy: "remove these annotations from the Ingress, or allow the nodes' addresses")
     }
 
     private var proxyProtocol: Finding {
         Finding(
-            words: "; this is the answer of a controller that expects the PROXY protocol or TLS on port 80",
+            summary: "; this is the answer of a controller that expects the PROXY protocol or TLS on port 80",
             remedy: "check use-proxy-protocol in the ConfigMap of the ingress controllers")
     }
 }

@@ -117,6 +117,6 @@ extension PageJudge.Problem {
                     + "expects TLS or the PROXY protocol"
             default: "fetch it by hand from this node with curl -v"
             }
-        self.init(what: what, found: answer.words + answer.detour, remedy: remedy)
+        self.init(what: what, found: answer.summary + answer.detour, remedy: remedy)
     }
 }

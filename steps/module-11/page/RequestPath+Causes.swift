@@ -92,7 +92,7 @@ extension RequestPath {
         private func explainApplication(_ fault: inout Fault, by sick: HTTPAnswer) async throws {
             let problem = PageJudge.api(sick)
             let name = path.pod(at: sick.probe)?["metadata", "name"]?.string ?? sick.probe.url
-            fault.found = "pod \(name) responds with an error: \(problem?.found ?? sick.words)"
+            fault.found = "pod \(name) responds with an error: \(problem?.found ?? sick.summary)"
             fault.remedy = problem?.remedy ?? fault.remedy
             try await addLog(of: name, to: &fault)
         }
@@ -108,7 +108,7 @@ extension RequestPath {
                 fault.gracePeriod = .seconds(5)
                 if let pod = path.webPods.first { try await addLog(of: pod, to: &fault) }
             } else if let cause = try await path.ingressFacts(node).cause(of: symptom) {
-                fault.found += cause.words
+                fault.found += cause.summary
                 fault.remedy = site.remedy(cause.remedy)
                 if cause.isFinal { fault.gracePeriod = .zero }
                 if cause.passes { fault.gracePeriod = site.inventory.limits.page }

@@ -55,7 +55,7 @@ struct OCSFRecords {
     private func began(_ opened: RunOpening, isNew: Bool) -> OCSFEvent {
         OCSFEvent(
             kind: .applicationLifecycle, activity: (3, "Start"),
-            message: isNew ? "\(opened.who.words) begins the run" : "\(opened.who.words) goes on with the run",
+            message: isNew ? "\(opened.who.summary) begins the run" : "\(opened.who.summary) goes on with the run",
             own: ["app": app],
             unmapped: [
                 "ticket": opened.ticket.map(JSONValue.string), "reason": opened.reason.map(JSONValue.string),
