@@ -17,9 +17,6 @@ public struct SSHSignature: Sendable, Hashable {
     /// The key's type and fingerprint.
     public var keyName: String { "\(key.type) \(key.fingerprint)" }
 
-    /// The type and the key in base64, as a line of allowed signers has them.
-    public var keyLine: String { key.line }
-
     /// The public key, where it is a plain ed25519 key.
     public var ed25519Key: [UInt8]? {
         guard case .ed25519(let bytes) = key.half else { return nil }
