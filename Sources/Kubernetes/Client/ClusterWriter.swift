@@ -138,10 +138,13 @@ public struct ClusterWriter: Sendable {
             verb, "--field-manager=\(Self.fieldManager)", "-o", "json", "--show-managed-fields",
             "-f", "-",
         ]
+        // A Lease is compared and swapped by the API server, so that it needs no lock of the host. Were
+        // it to wait for the change that holds that one, the term would run out first.
         guard
             let answer = try await reader.kubectl.json(
                 command, for: attempt, input: object.serialized(), effect: .change,
-                outputIsSecret: reference.kind == "Secret")
+                outputIsSecret: reference.kind == "Secret",
+                isExclusive: reference.kind != "Lease")
         else {
             throw reader.kubectl.unreadable("kubectl printed nothing", to: command, for: attempt)
         }

@@ -35,7 +35,7 @@ struct Kubectl: Sendable {
     /// With `isMerged`, standard error is merged into standard output (`2>&1`).
     func run(
         _ arguments: [String], for attempt: String, input: [UInt8] = [], effect: Effect,
-        outputIsSecret: Bool = false, isMerged: Bool = false
+        outputIsSecret: Bool = false, isMerged: Bool = false, isExclusive: Bool? = nil
     ) async throws(KubernetesError) -> CommandResult {
         let began = ContinuousClock.now
         let seconds = max(1, requestTimeout.components.seconds)
@@ -47,7 +47,7 @@ struct Kubectl: Sendable {
             let remote = RemoteCommand(
                 command, for: attempt, standardInput: input, effect: effect, timeout: timeout,
                 outputLimit: Self.outputLimit, environment: ClusterReader.kubectlEnvironment,
-                outputIsSecret: outputIsSecret)
+                outputIsSecret: outputIsSecret, isExclusive: isExclusive)
             result = try await shell.run(remote)
         } catch {
             // A read that timed out changed nothing: its outcome is not unknown.
@@ -84,12 +84,12 @@ struct Kubectl: Sendable {
     /// `--ignore-not-found`.
     func json(
         _ arguments: [String], for attempt: String, input: [UInt8] = [], effect: Effect,
-        outputIsSecret: Bool = false
+        outputIsSecret: Bool = false, isExclusive: Bool? = nil
     ) async throws(KubernetesError) -> JSONValue? {
         try parsed(
             await run(
                 arguments, for: attempt, input: input, effect: effect,
-                outputIsSecret: outputIsSecret),
+                outputIsSecret: outputIsSecret, isExclusive: isExclusive),
             of: arguments, for: attempt)
     }
 

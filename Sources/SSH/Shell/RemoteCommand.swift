@@ -8,8 +8,10 @@ public struct RemoteCommand: Sendable {
     public var arguments: [String]
     /// What the command reads on standard input, up to 64 MiB: the only way for a secret.
     public var standardInput: [UInt8]
-    /// Whether the command may change anything: if so it runs under the host's lock (see ``RemoteShell``).
+    /// Whether the command may change anything: if so it is recorded durably before it is sent.
     public var effect: Effect
+    /// Whether it runs under the host's lock (see ``RemoteShell``), as every change does unless it is safe beside any other.
+    public var isExclusive: Bool
     /// How long the command may take from sending to its trailer; the wait for the host's lock comes on top of it.
     public var timeout: Duration
     /// How many bytes of each output stream are kept in memory; what is beyond it goes to the observer only.
@@ -24,8 +26,9 @@ public struct RemoteCommand: Sendable {
         _ arguments: [String], for purpose: String? = nil, standardInput: [UInt8] = [], effect: Effect,
         timeout: Duration = .seconds(60),
         outputLimit: Int = 4 << 20, environment: [String: String] = [:],
-        outputIsSecret: Bool = false
+        outputIsSecret: Bool = false, isExclusive: Bool? = nil
     ) {
+        self.isExclusive = isExclusive ?? (effect == .change)
         self.purpose = purpose
         self.arguments = arguments
         self.standardInput = standardInput
@@ -72,7 +75,7 @@ public struct CommandResult: Sendable {
 /// Changes never overlap each other, and run in the order in which they were asked for. A read may overlap anything else:
 /// what must come before or after another command is asked for when that one has ended, or before it is asked for.
 ///
-/// A command with ``Effect/change`` holds an exclusive lock on the host while it runs, even after its link was cut, so that
+/// A command that ``RemoteCommand/isExclusive`` holds an exclusive lock on the host while it runs, even after its link was cut, so that
 /// a resumed run cannot overlap an orphan of the run before.
 public protocol RemoteShell: Sendable {
     /// The inventory name of the host.

@@ -99,8 +99,10 @@ enum RemoteScript {
         esac;} 9>>"$_kb_lock";};
         _kb_holders(){ for _kb_file in /proc/[0-9]*/fd/9;do if [ "$_kb_file" -ef "$_kb_lock" ];then
          _kb_pid=${_kb_file%/fd/9};_kb_args=$({ tr '\000' ' ' <"$_kb_pid/cmdline";} 2>/dev/null);
-         case $_kb_args in ''|'flock '*|'tr '*|*_kb_*);;*) printf '%s (process %s)\n' "$_kb_args" "${_kb_pid#/proc/}" >&2;;esac;
+         case $_kb_args in ''|'flock '*|'tr '*|*_kb_*);;*) printf '%s (process %s%s)\n' "$_kb_args" "${_kb_pid#/proc/}" "$(_kb_age "$_kb_pid")" >&2;;esac;
         fi;done;};
+        _kb_age(){ { IFS= read -r _kb_stat <"$1/stat"&&read -r _kb_up _kb_line </proc/uptime;} 2>/dev/null||return 0;
+         set -- ${_kb_stat##*) };printf ', running for %s s' $((${_kb_up%%.*}-${20}/$(getconf CLK_TCK 2>/dev/null||echo 100)));};
         _kb_lock=
         """#
 
@@ -136,7 +138,7 @@ enum RemoteScript {
         for variable in variables { line += Array("export ".utf8) + variable + Array(";".utf8) }
         // `exec` takes programs only: a builtin such as `exit` or `cd` must not act on the shell that everyone shares.
         line += Array("exec ".utf8) + words + Array(";};".utf8)
-        let runner = command.effect == .change ? "_kb_change" : "_kb_read"
+        let runner = command.isExclusive ? "_kb_change" : "_kb_read"
         let end = "_kb_end \"$_kb_status\" \(nonce)"
         if command.standardInput.isEmpty {
             line += "\(runner) </dev/null;\(end)\n".utf8
@@ -151,7 +153,7 @@ enum RemoteScript {
     /// Whether it can be evaluated as it is, without a subshell: that spares the host a fork of the shell, where `sh` has
     /// `vfork` for plain commands.
     private static func isSimple(_ command: RemoteCommand, program: String) -> Bool {
-        command.effect == .read && command.standardInput.isEmpty && !builtins.contains(program)
+        !command.isExclusive && command.standardInput.isEmpty && !builtins.contains(program)
             && !program.hasPrefix("_kb_") && shellVariables.isDisjoint(with: command.environment.keys)
     }
 

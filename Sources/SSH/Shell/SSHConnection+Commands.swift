@@ -6,7 +6,7 @@ extension SSHConnection {
     /// Where all are in use it waits, or another is opened, up to ``SSHDestination/Limits/shells`` or what the server grants.
     public func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
         let nonce = Self.freshNonce()
-        let claim = ShellPool.Claim(effect: command.effect)
+        let claim = ShellPool.Claim(isExclusive: command.isExclusive)
         defer { returnShell(of: claim) }
         let shell = try await takeShell(for: command, claim: claim)
         let line = try line(for: command, on: shell, nonce: nonce)
@@ -39,7 +39,7 @@ extension SSHConnection {
                 observer.didReceive(bytes, from: stream, of: activity)
             }
             inFlight = started
-            let wait = command.effect == .change ? destination.limits.lock : .zero
+            let wait = command.isExclusive ? destination.limits.lock : .zero
             end = await result(of: started, on: shell, until: Deadline(in: command.timeout).postponed(by: wait))
         }
         return try await conclude(command, activity: activity, inFlight: inFlight, end: end)

@@ -6,15 +6,15 @@ import ClientKit
 final class ShellPool {
     /// One command's place in the queue, and then the shell that it has.
     final class Claim {
-        fileprivate let effect: Effect
+        fileprivate let isExclusive: Bool
         fileprivate(set) var shell: ShellChannel?
         /// Why there is no shell.
         fileprivate(set) var refusal: SSHError?
         fileprivate let wait = Wait()
         private var isAnswered = false
 
-        init(effect: Effect) {
-            self.effect = effect
+        init(isExclusive: Bool) {
+            self.isExclusive = isExclusive
         }
 
         /// Waits until it has a shell, cannot have one, or the task is cancelled.
@@ -85,7 +85,7 @@ final class ShellPool {
     func release(_ claim: Claim) {
         guard let shell = claim.shell else { return }
         shell.isIdle = true
-        if claim.effect == .change { isChanging = false }
+        if claim.isExclusive { isChanging = false }
     }
 
     /// Gives idle shells to the waiting commands.
@@ -102,7 +102,7 @@ final class ShellPool {
             let claim = waiting.remove(at: place)
             shell.isIdle = false
             claim.shell = shell
-            if claim.effect == .change { isChanging = true }
+            if claim.isExclusive { isChanging = true }
             claim.answer()
         }
         return false
@@ -140,6 +140,6 @@ final class ShellPool {
     }
 
     private var firstServable: Int? {
-        waiting.firstIndex { $0.effect == .read || !isChanging }
+        waiting.firstIndex { !$0.isExclusive || !isChanging }
     }
 }
