@@ -53,6 +53,16 @@ public struct AuditRecord: Sendable {
         }
     }
 
+    /// An object that it carries.
+    func member(_ key: StaticString) throws(JournalError) -> JSONObject? {
+        guard let value = content.value(key) else { return nil }
+        do throws(StrictJSON.Fault) {
+            return try JSONObject(value)
+        } catch {
+            throw unreadable("\(error)")
+        }
+    }
+
     private func unreadable(_ why: String) -> JournalError {
         AuditDefect(line: number, offset: 0, problem: .unreadable(why)).error("read", run)
     }

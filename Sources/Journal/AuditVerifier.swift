@@ -173,5 +173,6 @@ extension FileLedger.Judgement {
     fileprivate var notes: [String] {
         unfinished.map { "\($0.file.path) is still called \($0.temporary): the run was cut off before it got its name" }
             + leftovers.map { "\($0) has an end that no record covers: the run was cut off while it was written" }
+            + doubts.map { "\($0.file) is not as announced, which a power cut explains: \($0.problem)" }
     }
 }

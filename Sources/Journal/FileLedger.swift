@@ -15,6 +15,8 @@ struct FileLedger {
         var unfinished: [(file: FileRecord, temporary: String)] = []
         /// What a run was writing when it was cut off; no record vouches for it.
         var leftovers: [String] = []
+        /// Transcripts that are not as announced, as a power cut leaves them.
+        var doubts: [AuditFinding] = []
         /// Transcripts of format 1, which records did not announce as files.
         var unannounced: [String] = []
     }
@@ -43,7 +45,9 @@ struct FileLedger {
         } else {
             formatOne.goesOn(with: record.kind)
         }
-        for file in try record.files() {
+        let files = try record.files()
+        try transcripts.begin(record, announcing: files)
+        for file in files {
             if file.isTranscript {
                 try transcripts.read(file, record.number)
             } else {
@@ -110,7 +114,9 @@ struct FileLedger {
             return
         }
         let renamed = renames.contains(file) ? [file.was].compactMap(\.self).filter(tree.files.contains) : []
-        for temporary in tree.temporaries(of: file.path) + renamed {
+        // One that a record announces as it is was left by an earlier process, whatever is in it.
+        let temporaries = tree.temporaries(of: file.path).filter { expected[$0] == nil }
+        for temporary in temporaries + renamed {
             guard let found = try FileFacts(of: "\(run.path)/\(temporary)"), file.fits(found) else { continue }
             judgement.unfinished.append((file, temporary))
             return

@@ -103,6 +103,12 @@ actor JournalOpener {
             .repair(knownHeads: known.map { AuditAnchor($0, source: HeadList.name) })
         let log = try AuditLog(
             path: "\(run.path)/audit.jsonl", disk: disk, length: recovered.length, head: recovered.head)
+        // Cut off before its first record, the run may have no log yet, whose name is synced with nothing else.
+        if recovered.length == 0 { try disk.syncDirectory(run.path) }
+        // Cut off before the list got the first record: it must know that before there is a second one.
+        if known.isEmpty, recovered.head.sequence <= 1 {
+            try HeadList(state.path, disk).append(run.id, recovered.head)
+        }
         try failpoint("resume.recovered")
         var damaged: [String: String] = [:]
         var finished: [String: Checkpoint] = [:]

@@ -66,7 +66,9 @@ struct LogRecovery {
         }
         let torn = try defect.map { found throws(JournalError) in try setAside(found, path) }
         var leftovers: [FileRecord] = []
-        for path in judgement.leftovers + judgement.unannounced { leftovers.append(try FileRecord(of: run, path)) }
+        for path in judgement.leftovers + judgement.unannounced + judgement.doubts.map(\.file) {
+            leftovers.append(try FileRecord(of: run, path))
+        }
         return Result(
             length: defect?.offset ?? chain.offset, head: chain.head, tornTail: torn, findings: judgement.findings,
             leftovers: leftovers, unknown: commands.all)
@@ -118,11 +120,9 @@ private struct OpenCommands {
 }
 
 extension FileRecord {
-    /// What a file of the run is now.
+    /// What a file of the run is now; empty where a power cut spared its record and not its name.
     fileprivate init(of run: RunReader, _ path: String) throws(JournalError) {
-        guard let facts = try FileFacts(of: "\(run.path)/\(path)") else {
-            throw .system("open", "\(run.path)/\(path)", ENOENT)
-        }
+        let facts = try FileFacts(of: "\(run.path)/\(path)") ?? FileFacts(bytes: 0, sha256: SHA256.hash(data: []).hex)
         self.init(path: path, bytes: facts.bytes, sha256: facts.sha256)
     }
 }

@@ -51,11 +51,8 @@ extension RunJournal: ActivityObserver {
         var entry = blank(.commandStart(start), step: step)
         // Written first, so that the record announces these lines.
         recorder.begin(start, at: entry.time)
-        if let failure = recorder.transcript.failure {
-            // The command is not sent; the next one tries again.
-            transcripts[step ?? RunReader.outside] = nil
-            throw failure
-        }
+        // The command is not sent; the next one tries again.
+        if let failure = recorder.transcript.failure { throw failure }
         entry.files = [recorder.transcript.announcement]
         try append(entry, durable: activity.effect == .change)
         recorders.withLock { $0[activity.id] = recorder }
@@ -63,7 +60,11 @@ extension RunJournal: ActivityObserver {
     }
 
     private func transcript(of step: String) throws(JournalError) -> Transcript {
-        if let open = transcripts[step] { return open }
+        if let open = transcripts[step] {
+            guard open.failure != nil else { return open }
+            // What records announce of it reaches the disk, though it is opened anew.
+            try sync()
+        }
         let transcript = try Transcript("steps/\(step).log", in: path, disk: disk)
         transcripts[step] = transcript
         return transcript

@@ -110,7 +110,8 @@ public actor RunJournal {
     /// Makes all records durable, and before them the transcripts whose digests they carry.
     func sync() throws(JournalError) {
         do throws(JournalError) {
-            for transcript in transcripts.values { try transcript.sync() }
+            // In one order, so that a failure of the n-th call can be repeated.
+            for (_, transcript) in transcripts.sorted(by: { $0.key < $1.key }) { try transcript.sync() }
         } catch {
             log.fail(with: error)
             throw error

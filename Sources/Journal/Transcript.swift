@@ -75,11 +75,11 @@ final class Transcript: Sendable {
     /// The first failure since the file was opened; nothing was written after it.
     var failure: JournalError? { state.withLock { $0.failure } }
 
-    /// Makes everything written so far durable.
+    /// Makes everything written so far durable, also after a failure: records announce what came before it.
     func sync() throws(JournalError) {
         let (isUnsynced, isNamed) = state.withLock { state in
             defer { state.isUnsynced = false }
-            return (state.isUnsynced && state.failure == nil, state.isNamed)
+            return (state.isUnsynced, state.isNamed)
         }
         guard isUnsynced else { return }
         try disk.syncData(file)

@@ -3,17 +3,28 @@ import Glibc
 
 /// Follows the transcripts of a run along with its log: each record that announces how far one was
 /// written is compared with the file while the log is read, so that no file is read twice.
+///
+/// A power cut may spare a record and not the transcript that it announces: until the next record that
+/// is durable, nothing orders the two on the disk. So what a record announces is required only once the
+/// log shows that a durable record after it was followed by another of the same process; until then a
+/// transcript that is short is a doubt, which the next process settles when it announces what is there.
 struct TranscriptLedger {
     private struct Cursor {
         var hash = SHA256()
         var position = 0
         var record = 0
         var isBad = false
+        /// Whether what was read has zeros, which no transcript has.
+        var hasZeros = false
     }
 
     private let run: RunReader
     private var cursors: [String: Cursor] = [:]
     private var findings: [AuditFinding] = []
+    /// How far each transcript is surely on the disk, and what was found since, by transcript.
+    private var settled: [String: Cursor] = [:]
+    private var doubts: [String: AuditFinding] = [:]
+    private var durability = Durability()
     /// The transcripts that commands were about to write to, and the commands that have not ended.
     private var begun: Set<String> = []
     /// Those that records of format 1 mention, which did not announce them.
@@ -25,6 +36,22 @@ struct TranscriptLedger {
 
     init(_ run: RunReader) {
         self.run = run
+    }
+
+    /// Takes the next record, before the files that it announces.
+    mutating func begin(_ record: AuditRecord, announcing files: [FileRecord]) throws(JournalError) {
+        if try durability.isShown(by: record) { settle() }
+        guard record.kind == .runResume else { return }
+        for file in files where doubts[file.path] != nil {
+            doubts[file.path] = nil
+            cursors[file.path] = settled[file.path]
+        }
+    }
+
+    private mutating func settle() {
+        findings += doubts.sorted { $0.key < $1.key }.map(\.value)
+        doubts = [:]
+        settled = cursors
     }
 
     /// Takes note of a command that begins or ends.
@@ -63,13 +90,12 @@ struct TranscriptLedger {
         cursor.isBad = true
         if cursor.position < file.bytes {
             let problem = "it was cut or removed: record \(record) announces \(file.bytes) bytes of it"
-            findings.append(
-                AuditFinding(file.path, problem, found: "\(cursor.position) bytes", isGap: true))
+            doubts[file.path] = AuditFinding(file.path, problem, found: "\(cursor.position) bytes", isGap: true)
         } else {
             let part = "between byte \(begin + 1) and byte \(file.bytes), which record \(record) announces"
-            findings.append(
-                AuditFinding(
-                    file.path, "it was edited \(part)", expected: file.sha256, found: cursor.hash.finalize().hex))
+            let finding = AuditFinding(
+                file.path, "it was edited \(part)", expected: file.sha256, found: cursor.hash.finalize().hex)
+            doubts[file.path] = finding
         }
     }
 
@@ -81,6 +107,7 @@ struct TranscriptLedger {
             if piece.isEmpty { return }
             cursor.hash.update(data: piece)
             cursor.position += piece.count
+            cursor.hasZeros = cursor.hasZeros || piece.contains(0)
         }
     }
 
@@ -96,7 +123,17 @@ struct TranscriptLedger {
     mutating func judge(
         _ tree: RunTree, hasEnded: Bool, _ judgement: inout FileLedger.Judgement
     ) throws(JournalError) -> Set<String> {
+        // The outcome gets its name once its record, and all before it, are on the disk.
+        if hasEnded, tree.files.contains("outcome.json") { settle() }
+        // No process has gone on since, which would have written after what was left.
+        let explained = doubts.filter { $1.isGap || cursors[$0]?.hasZeros == true }
+        if explained.count < doubts.count {
+            doubts = doubts.filter { explained[$0.key] == nil }
+            settle()
+            doubts = explained
+        }
         judgement.findings += findings
+        judgement.doubts += doubts.sorted { $0.key < $1.key }.map(\.value)
         // A power cut may keep the record of a command from the disk whose transcript is there.
         let others = hasEnded ? [] : tree.files.filter { $0.hasPrefix("steps/") && $0.hasSuffix(".log") }
         let known = begun.union(cursors.keys).union(others)

@@ -22,6 +22,28 @@ import Testing
         survived(fault, times: points, oracle: Self.oracle)
     }
 
+    /// Several processes each, cut off where the seed says.
+    ///
+    /// Hosts come and go in another order, answers are lost, file calls fail, time passes, and files
+    /// lose part of what was not synced. `Simulation trace inventory.json SEED` repeats one.
+    @Test func eachSeedIsSurvived() async throws {
+        let count = Self.environment["RUNNER_TORTURE"] == nil ? 1_000 : 10_000
+        let half = count / 2
+        async let first = simulate("seeds", "1", "\(half)")
+        async let second = simulate("seeds", "\(half + 1)", "\(count - half)")
+        let output = try await first + second
+        expectNoFailure(output)
+        #expect(output.count { $0.hasPrefix("seed ") } == count)
+        survived("a simulated run that a seed cuts off, again and again", times: count, oracle: Self.oracle)
+    }
+
+    @Test func aSeedRepeatsWhatHappened() async throws {
+        let first = try await simulate("seeds", "1", "25")
+        // Each line has the digest of all that happened.
+        #expect(first.count { $0.hasPrefix("seed ") } == 25)
+        #expect(try await simulate("seeds", "1", "25") == first)
+    }
+
     private func expectNoFailure(_ output: [String]) {
         let failures = output.filter { $0.hasPrefix("FAILED") }
         #expect(failures == [])

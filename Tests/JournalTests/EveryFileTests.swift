@@ -23,6 +23,10 @@ import Testing
             ])
     }
 
+    /// The transcript of the last command of the run that was cut off: whatever its start announced may
+    /// have been lost in a power cut.
+    private static let underWay = "steps/\(allSteps[1]).log"
+
     @Test func everyRemovedFileIsNamed() async throws {
         let rich = try await RichState()
         for run in [rich.finished, rich.unfinished] {
@@ -30,8 +34,12 @@ import Testing
                 let path = "\(run.path)/\(name)"
                 let bytes = try contents(path)
                 try FileManager.default.removeItem(atPath: path)
-                let findings = try AuditVerifier(rich.state).verify(run).findings
-                #expect(findings.contains { $0.file == name }, "\(name): \(findings)")
+                let report = try AuditVerifier(rich.state).verify(run)
+                if run.id == rich.unfinished.id, name == Self.underWay {
+                    #expect(report.notes.contains { $0.hasPrefix("\(name) is not as announced") }, "\(report)")
+                } else {
+                    #expect(report.findings.contains { $0.file == name }, "\(name): \(report.findings)")
+                }
                 try overwrite(path, bytes)
             }
             #expect(try AuditVerifier(rich.state).verify(run).findings == [])
@@ -61,7 +69,10 @@ import Testing
                             || (isCut && finding.file.hasPrefix("checkpoints/"))
                     }
                     let mayPass = isCut && run.id == rich.unfinished.id && (what == "cut" || index >= known + 2)
-                    #expect(isFound || mayPass, "\(name), \(what) \(index): \(findings)")
+                    let isLost = name == Self.underWay && ["cut", "removed"].contains(what)
+                    #expect(
+                        isFound || mayPass || isLost && run.id == rich.unfinished.id,
+                        "\(name), \(what) \(index): \(findings)")
                 }
                 try overwrite(path, bytes)
             }

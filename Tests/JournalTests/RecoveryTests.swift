@@ -53,6 +53,37 @@ import Testing
         }
     }
 
+    /// A power cut that spares the log and not a transcript: the order of the two is that of their syncs.
+    @Test(arguments: ["cut", "zeros", "removed"])
+    func aTranscriptThatAPowerCutTookIsNoDamage(_ loss: String) async throws {
+        let (state, run) = try await interrupted()
+        let path = "\(run.path)/steps/\(allSteps[1]).log"
+        let bytes = try contents(path)
+        switch loss {
+        case "cut": try overwrite(path, bytes.dropLast(9).map(\.self))
+        case "zeros": try overwrite(path, Array(bytes.dropLast(9)) + [UInt8](repeating: 0, count: 9))
+        default: try FileManager.default.removeItem(atPath: path)
+        }
+        #expect(try AuditVerifier(state).verify(run).findings == [])
+        let reopened = try await RunJournal.reopen(run, in: state, redactor: Redactor())
+        #expect(reopened.journal.warnings == [])
+        #expect(try AuditVerifier(state).verify(run).findings == [])
+        try await reopened.journal.playStep(allSteps[1])
+        #expect(try AuditVerifier(state).verify(run).findings == [])
+        try await reopened.journal.finish(.succeeded, exitCode: 0)
+        #expect(try AuditVerifier(state).verify(run).findings == [])
+        // From now on nothing explains it.
+        try overwrite(path, contents(path).dropLast(9).map(\.self))
+        #expect(try AuditVerifier(state).verify(run).findings.map(\.file) == ["steps/\(allSteps[1]).log"])
+    }
+
+    @Test func whatADurableRecordAnnouncedIsMissed() async throws {
+        let (state, run) = try await interrupted()
+        let path = "\(run.path)/steps/\(allSteps[0]).log"
+        try overwrite(path, contents(path).dropLast(9).map(\.self))
+        #expect(try AuditVerifier(state).verify(run).findings.map(\.file) == ["steps/\(allSteps[0]).log"])
+    }
+
     @Test func aBadLineWithGoodOnesAfterItIsRefusedAndNamed() async throws {
         let (state, run) = try await interrupted()
         let path = "\(run.path)/audit.jsonl"

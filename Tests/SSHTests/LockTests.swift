@@ -39,7 +39,8 @@ import Testing
             // What is safe beside any other change, as a renewal of the Lease, neither waits nor fails.
             for input in ["", "input\n"] {
                 let safe = RemoteCommand(
-                    ["cat"], standardInput: Array(input.utf8), effect: .change, timeout: .seconds(20), isExclusive: false)
+                    ["cat"], standardInput: Array(input.utf8), effect: .change, timeout: .seconds(20),
+                    isExclusive: false)
                 #expect(try await connection.run(safe).outputText == input)
             }
         }

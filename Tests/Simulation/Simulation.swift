@@ -40,7 +40,8 @@ struct Simulation {
                 if random.oneIn(5) { faults.failing = operation } else { faults.end = operation }
             }
             let hasSucceeded = await live(faults)
-            try restart(losing: random.oneIn(3) ? .nothing : random.oneIn(3) ? .all : .some)
+            let loss: Loss = random.oneIn(3) ? .nothing : random.oneIn(3) ? .all : .some
+            try restart(losing: loss, mustBeIntact: hasSucceeded)
             if hasSucceeded { return try judgeEnd() }
         }
         world.wrong("an undisturbed process does not succeed")
@@ -53,10 +54,10 @@ struct Simulation {
         var faults = World.Faults()
         faults.end = operation
         let hasSucceeded = await live(faults)
-        try restart(losing: loss)
+        try restart(losing: loss, mustBeIntact: hasSucceeded)
         if hasSucceeded { return false }
         if await !live(World.Faults()) { world.wrong("an undisturbed process does not succeed") }
-        try restart(losing: .all)
+        try restart(losing: .all, mustBeIntact: true)
         try judgeEnd()
         return true
     }
@@ -96,7 +97,10 @@ struct Simulation {
     }
 
     /// Leaves on the disk what `loss` spares, and proves that the record is intact.
-    private func restart(losing loss: Loss) throws {
+    ///
+    /// - Parameter mustBeIntact: Whether the run has succeeded. Until then a power cut may have left the
+    ///   last record unfinished, which is told and set aside when the run goes on.
+    private func restart(losing loss: Loss, mustBeIntact: Bool) throws {
         world.state.withLock { $0.trace.append("  lost is \(loss)") }
         // What a killed process has not synced may still be lost by a later power cut.
         if loss != .nothing {
@@ -110,10 +114,16 @@ struct Simulation {
         do {
             let report = try AuditVerifier(StateDirectory.reading("\(root)/state")).verifyAll()
             let findings = report.findings + report.runs.flatMap(\.findings)
-            for finding in findings { world.wrong("audit verify: \(finding)") }
+            for finding in findings where mustBeIntact || !Self.isTornTail(finding) {
+                world.wrong("audit verify: \(finding)")
+            }
         } catch {
             world.wrong("audit verify: \(error)")
         }
+    }
+
+    private static func isTornTail(_ finding: AuditFinding) -> Bool {
+        finding.file == "audit.jsonl" && finding.line != nil && finding.isGap
     }
 
     /// Compares the end with that of an undisturbed run.

@@ -93,7 +93,10 @@ final class World: Sendable {
         }
         let name = path.split(separator: "/").last.map(String.init) ?? path
         // What differs from run to run has no place in the trace.
-        let shown = RunID(name) != nil ? "RUN" : name.hasPrefix(".") ? "a temporary name" : name
+        let shown =
+            name.hasPrefix("simulation-")
+            ? "the root"
+            : RunID(String(name.prefix { $0 != "." })) != nil ? "RUN" : name.hasPrefix(".") ? "a temporary name" : name
         guard count("\(call) \(shown)") else { return EIO }
         return state.withLock { state in
             state.passTime()
