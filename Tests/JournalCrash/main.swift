@@ -11,6 +11,9 @@ do {
     case "hold": try hold(in: state)
     case "pour": try await pour(in: state, mebibytes: Int(CommandLine.arguments[3]) ?? 1)
     case "prune": try prune(in: state)
+    case "random":
+        var run = RandomRun(in: state, seed: UInt64(CommandLine.arguments[3]) ?? 0)
+        try await run.play(isSigned: CommandLine.arguments[4] == "signed")
     case "fingerprint": for text in CommandLine.arguments.dropFirst(3) { say("\(SecretFingerprint(of: Secret(text)))") }
     default: exit(64)
     }

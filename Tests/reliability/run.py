@@ -19,6 +19,7 @@ PAGE = ROOT / "docs" / "reliability.md"
 SUITES = [
     ("^JournalTests\\.CrashTests", {}),
     ("^JournalTests\\.BitFlipTests", {}),
+    ("^JournalTests\\.GeneratedLogsTests", {"RUNNER_TORTURE": "1"}),
     ("^RunnerTests\\.StillbornRunTests", {"RUNNER_TORTURE": "1"}),
     ("^RunnerTests\\.ConcurrentRunsTests", {}),
     ("^RunnerTests\\.SignalTests", {}),
