@@ -61,7 +61,7 @@ bench: release
 lint: packages
 	swift format lint --strict --recursive Package.swift Sources Tests steps
 	/usr/bin/python3 Tests/lint/house_rules.py
-	shellcheck --external-sources .ci/run $$(grep -rlE '^#!.*\b(ba)?sh$$' Tests/lab Tests/bench Tests/lint Sources/runner/Export Tests/venv Tests/schema Tests/in-toto)
+	shellcheck --external-sources .ci/run $$(grep -rlE '^#!.*\b(ba)?sh$$' Tests/lab Tests/bench Tests/lint Sources/runner/Export Tests/venv Tests/schema Tests/ocsf Tests/in-toto)
 
 # Reference pages of the two libraries that others build on, in .build/docs/*; a link that leads nowhere is a mistake.
 docs: packages

@@ -108,7 +108,10 @@ struct OCSFRecords {
                 "name": .string(start.database ?? start.channel.rawValue),
                 "type_id": isRedis ? 6 : 1, "type": isRedis ? "NoSQL" : "Relational",
             ])
-            event.own["query_info"] = ["query_string": .string(text)]
+            event.own["query_info"] = [
+                "query_string": .string(text), "uid": .string("\(entry.run):\(entry.sequence)"),
+                "query_time": .integer(entry.time.milliseconds),
+            ]
             event.unmapped["user"] = start.user.map(JSONValue.string)
         }
         return event
