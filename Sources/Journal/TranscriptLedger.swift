@@ -56,7 +56,8 @@ struct TranscriptLedger {
 
     /// Takes note of a command that begins or ends.
     mutating func read(_ record: AuditRecord) throws(JournalError) {
-        lastRecord = record.number
+        // A torn tail is told before the next process announces what it found of transcripts.
+        if record.kind != .tornTail { lastRecord = record.number }
         switch record.kind {
         case .commandStart:
             let path = "steps/\(record.content.text("step") ?? RunReader.outside).log"
