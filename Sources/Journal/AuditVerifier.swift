@@ -34,7 +34,7 @@ public struct AuditVerifier: Sendable {
         do throws(JournalError) {
             return try compare(run, anchors, signatures: judge)
         } catch {
-            guard error.format != nil, error.path.hasPrefix("\(run.path)/") else { throw error }
+            guard error.format != nil || error.isForeign, error.path.hasPrefix("\(run.path)/") else { throw error }
             let file = String(error.path.dropFirst(run.path.count + 1))
             return AuditReport(
                 run: run.id, lines: 0, head: AuditHead(sequence: 0, hash: ""),
@@ -127,6 +127,9 @@ public struct AuditVerifier: Sendable {
     }
 
     private func judgeHeader(_ run: RunReader) throws(JournalError) -> [AuditFinding] {
+        guard RunTree.isFolder(run.path) else {
+            return [AuditFinding("run.json", "the run's directory is elsewhere: a symbolic link has its name")]
+        }
         let header: RunHeader
         switch try run.header() {
         case .missing: return [AuditFinding("run.json", "it is missing", isGap: true)]

@@ -10,26 +10,34 @@ final class Descriptor: Sendable {
 
     /// Opens `path`; `O_CLOEXEC` is always added, so that no child keeps a file or its lock.
     ///
-    /// For writing, only a plain file is opened: through a link, a run would write to a file of
-    /// somebody else.
-    init(_ path: String, _ flags: Int32, mode: mode_t = 0o600) throws(JournalError) {
+    /// Of files only plain ones are opened: through a link, a run would write to a file of somebody else, and a record that
+    /// is elsewhere would pass for a record that is there. A FIFO is refused at once, and not waited for.
+    ///
+    /// - Parameter follows: Whether the file may be elsewhere, as one may that no run made.
+    init(_ path: String, _ flags: Int32, mode: mode_t = 0o600, follows: Bool = false) throws(JournalError) {
         let writes = flags & (O_WRONLY | O_RDWR | O_CREAT) != 0
+        let isFile = flags & O_DIRECTORY == 0 && !follows
         self.path = path
-        // A FIFO, too, is refused at once, and not waited for.
-        number = Glibc.open(path, flags | O_CLOEXEC | (writes ? O_NOFOLLOW | O_NONBLOCK : 0), mode)
+        number = Glibc.open(path, flags | O_CLOEXEC | (isFile ? O_NOFOLLOW | O_NONBLOCK : 0), mode)
         guard number >= 0 else {
-            throw writes && errno == ELOOP ? .notPlain(path, "a symbolic link") : .system("open", path, errno)
+            guard isFile, errno == ELOOP || (errno == ENXIO && !writes) else { throw .system("open", path, errno) }
+            let what = errno == ELOOP ? "a symbolic link" : "no plain file"
+            throw writes ? .notPlain(path, what) : .foreign(path, what)
         }
-        guard writes else { return }
+        guard isFile else { return }
         var facts = stat()
         guard fstat(number, &facts) == 0 else { throw .system("stat", path, errno) }
-        guard facts.st_mode & S_IFMT == S_IFREG else { throw .notPlain(path, "no plain file") }
+        guard facts.st_mode & S_IFMT == S_IFREG else {
+            throw writes ? .notPlain(path, "no plain file") : .foreign(path, "no plain file")
+        }
     }
 
     /// Opens `path`; nil where there is no such file.
-    static func ifPresent(_ path: String, _ flags: Int32) throws(JournalError) -> Descriptor? {
+    static func ifPresent(
+        _ path: String, _ flags: Int32, follows: Bool = false
+    ) throws(JournalError) -> Descriptor? {
         do throws(JournalError) {
-            return try Descriptor(path, flags)
+            return try Descriptor(path, flags, follows: follows)
         } catch {
             if error.isMissing { return nil }
             throw error
@@ -68,6 +76,17 @@ final class Descriptor: Sendable {
         }
         if code != 0 { throw .system("read", path, code) }
         return bytes
+    }
+
+    /// Fills the beginning of `buffer` with what follows the last read; how many bytes, 0 at the end of the file.
+    func read(into buffer: inout [UInt8]) throws(JournalError) -> Int {
+        let count = buffer.withUnsafeMutableBytes { bytes in
+            var got = Glibc.read(number, bytes.baseAddress, bytes.count)
+            while got < 0, errno == EINTR { got = Glibc.read(number, bytes.baseAddress, bytes.count) }
+            return got
+        }
+        guard count >= 0 else { throw .system("read", path, errno) }
+        return count
     }
 
     /// The last byte of the file; nil where it is empty.

@@ -57,6 +57,25 @@ final class Disk: Sendable {
         return Staged(temporary: temporary, path: path)
     }
 
+    /// The same for several files of one folder, whose names reach the disk together.
+    ///
+    /// - Returns: One for each file; where one fails, none is left.
+    func stage(_ files: [(path: String, content: [UInt8])]) throws(JournalError) -> [Staged] {
+        var staged: [Staged] = []
+        do throws(JournalError) {
+            for file in files {
+                let temporary = Self.temporaryName(file.path)
+                try writeTemporary(file.content, temporary, syncsFolder: false) { _ in }
+                staged.append(Staged(temporary: temporary, path: file.path))
+            }
+            if let last = staged.last { try syncDirectory(Self.split(last.path).folder) }
+        } catch {
+            for file in staged { try remove(file) }
+            throw error
+        }
+        return staged
+    }
+
     /// Gives a staged file its name; one that exists is left alone and reported as an error of code
     /// `EEXIST`.
     ///
@@ -79,7 +98,8 @@ final class Disk: Sendable {
     }
 
     private func writeTemporary(
-        _ bytes: [UInt8], _ temporary: String, _ putInPlace: (String) throws(JournalError) -> Void
+        _ bytes: [UInt8], _ temporary: String, syncsFolder: Bool = true,
+        _ putInPlace: (String) throws(JournalError) -> Void
     ) throws(JournalError) {
         let file = try Descriptor(temporary, O_WRONLY | O_CREAT | O_EXCL)
         do throws(JournalError) {
@@ -92,7 +112,7 @@ final class Disk: Sendable {
             releaseReserve(after: error)
             throw error
         }
-        try syncDirectory(Self.split(temporary).folder)
+        if syncsFolder { try syncDirectory(Self.split(temporary).folder) }
     }
 
     /// Gives a file or directory another name in the same folder, durably; what has that name
@@ -164,19 +184,28 @@ final class Disk: Sendable {
 }
 
 extension Disk {
+    /// No file of a run that is read as a whole has more.
+    static let largest = 64 << 20
+
     /// The whole content of a file, or nil where there is none.
-    static func read(_ path: String) throws(JournalError) -> [UInt8]? {
-        guard let file = try Descriptor.ifPresent(path, O_RDONLY) else { return nil }
+    ///
+    /// - Parameter follows: Whether the file may be elsewhere, as one may that no run made.
+    static func read(_ path: String, follows: Bool = false) throws(JournalError) -> [UInt8]? {
+        guard let file = try Descriptor.ifPresent(path, O_RDONLY, follows: follows) else { return nil }
         var all: [UInt8] = []
         while true {
             let piece = try file.read(upTo: 1 << 18)
             if piece.isEmpty { return all }
             all += piece
+            // Before it fills the memory.
+            if all.count > largest { throw .foreign(path, "larger than \(largest >> 20) MiB") }
         }
     }
 
-    /// SHA-256 of a file in hexadecimal digits, or nil where there is none.
-    static func digest(of path: String) throws(JournalError) -> String? { try FileFacts(of: path)?.sha256 }
+    /// SHA-256 of a file that is read as a whole, in hexadecimal digits; nil where there is none.
+    static func digest(of path: String) throws(JournalError) -> String? {
+        try read(path).map { SHA256.hash(data: $0).hex }
+    }
 
     /// The names in a directory, those that begin with a dot only where asked for; empty where
     /// there is no such directory.

@@ -106,7 +106,16 @@ struct FileLedger {
         _ file: FileRecord, _ record: Int, _ tree: RunTree, _ judgement: inout Judgement
     ) throws(JournalError) {
         if tree.files.contains(file.path) {
-            guard let found = try FileFacts(of: "\(run.path)/\(file.path)"), !file.fits(found) else { return }
+            let path = "\(run.path)/\(file.path)"
+            // A file may have any size and take no space: one that is too large for what was announced is not read.
+            if let size = try FileFacts.size(of: path), size > max(file.bytes, Disk.largest) {
+                judgement.findings.append(
+                    AuditFinding(
+                        file.path, "it was edited after \(Self.place(record)) announced it",
+                        expected: "\(file.bytes) bytes", found: "\(size) bytes"))
+                return
+            }
+            guard let found = try FileFacts(of: path), !file.fits(found) else { return }
             judgement.findings.append(
                 AuditFinding(
                     file.path, "it was edited after \(Self.place(record)) announced it", expected: file.sha256,
@@ -117,7 +126,10 @@ struct FileLedger {
         // One that a record announces as it is was left by an earlier process, whatever is in it.
         let temporaries = tree.temporaries(of: file.path).filter { expected[$0] == nil }
         for temporary in temporaries + renamed {
-            guard let found = try FileFacts(of: "\(run.path)/\(temporary)"), file.fits(found) else { continue }
+            let path = "\(run.path)/\(temporary)"
+            guard let size = try FileFacts.size(of: path), file.bytes < 0 || size == file.bytes,
+                let found = try FileFacts(of: path), file.fits(found)
+            else { continue }
             judgement.unfinished.append((file, temporary))
             return
         }

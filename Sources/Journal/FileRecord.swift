@@ -25,22 +25,29 @@ struct FileFacts: Hashable {
 
     /// Those of the file at `path`, which must be a plain one; nil where there is none.
     init?(of path: String) throws(JournalError) {
-        guard let file = try Descriptor.ifPresent(path, O_RDONLY | O_NOFOLLOW) else { return nil }
+        guard let file = try Descriptor.ifPresent(path, O_RDONLY) else { return nil }
         try self.init(reading: file)
+    }
+
+    /// The size of the file at `path`; nil where there is none.
+    static func size(of path: String) throws(JournalError) -> Int? {
+        try Descriptor.ifPresent(path, O_RDONLY)?.size()
     }
 
     /// Those of the file that `path` is a link to.
     init?(following path: String) throws(JournalError) {
-        guard let file = try Descriptor.ifPresent(path, O_RDONLY) else { return nil }
+        guard let file = try Descriptor.ifPresent(path, O_RDONLY, follows: true) else { return nil }
         try self.init(reading: file)
     }
 
     private init(reading file: Descriptor) throws(JournalError) {
         var hash = SHA256()
         var count = 0
-        while case let piece = try file.read(upTo: 1 << 18), !piece.isEmpty {
-            hash.update(data: piece)
-            count += piece.count
+        // One buffer that the processor's cache holds: new ones cost more than the digest of what is in them.
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while case let got = try file.read(into: &buffer), got > 0 {
+            hash.update(data: buffer[..<got])
+            count += got
         }
         self.init(bytes: count, sha256: hash.finalize().hex)
     }

@@ -19,6 +19,8 @@ public struct JournalError: ExplainedError {
     public let code: Int32?
     /// The format of the file, where this version does not know it.
     public let format: Int?
+    /// Whether there is something in the file's place that no run puts there: a link, or more than any file of a run has.
+    public let isForeign: Bool
     /// Who holds the module, where `kind` is `busy` and the lock file tells.
     public let holder: LockHolder?
 
@@ -27,7 +29,7 @@ public struct JournalError: ExplainedError {
 
     init(
         attempt: String, cause: String, remedy: String, kind: FailureKind, path: String, line: Int? = nil,
-        code: Int32? = nil, format: Int? = nil, holder: LockHolder? = nil
+        code: Int32? = nil, format: Int? = nil, isForeign: Bool = false, holder: LockHolder? = nil
     ) {
         self.attempt = attempt
         self.cause = cause
@@ -37,6 +39,7 @@ public struct JournalError: ExplainedError {
         self.line = line
         self.code = code
         self.format = format
+        self.isForeign = isForeign
         self.holder = holder
     }
 }
@@ -85,6 +88,13 @@ extension JournalError {
             attempt: "open \(path)", cause: "it is \(what), and runner writes to plain files of its own only",
             remedy: "find out who put it there and remove it, then run the same command again",
             kind: .stateNotWritable, path: path)
+    }
+
+    /// Something in the place of a file that no run made.
+    static func foreign(_ path: String, _ what: String) -> JournalError {
+        JournalError(
+            attempt: "read \(path)", cause: "it is \(what), and runs leave plain files of their own only",
+            remedy: "find out who put it there", kind: .badInput, path: path, isForeign: true)
     }
 
     /// Whether the failed call ran out of space or quota.

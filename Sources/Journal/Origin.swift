@@ -81,7 +81,7 @@ public struct Origin: Codable, Sendable, Hashable {
     /// What /proc does not tell, the record leaves out; it never stops a run.
     private static func firstLine(of path: String) -> String? {
         do {
-            guard let bytes = try Disk.read(path) else { return nil }
+            guard let bytes = try Disk.read(path, follows: true) else { return nil }
             return String(decoding: bytes.prefix(while: { $0 != UInt8(ascii: "\n") }), as: UTF8.self)
         } catch {
             return nil

@@ -164,7 +164,14 @@ public struct RunReader: Sendable {
     func stored<T: Decodable & Sendable & Versioned>(
         _ type: T.Type, _ name: String
     ) throws(JournalError) -> StoredFile<T> {
-        guard let bytes = try Disk.read("\(path)/\(name)") else { return .missing }
+        let content: [UInt8]?
+        do throws(JournalError) {
+            content = try Disk.read("\(path)/\(name)")
+        } catch {
+            guard error.isForeign else { throw error }
+            return .damaged(error.cause)
+        }
+        guard let bytes = content else { return .missing }
         try FormatCheck.require(T.formats, of: bytes, at: "\(path)/\(name)")
         return SealedJSON.file(type, bytes)
     }

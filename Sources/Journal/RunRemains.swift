@@ -17,7 +17,7 @@ enum RunRemains {
         }
         let tree = try RunTree(run.path)
         let files = tree.files.filter { !RunTree.isTemporary($0) }
-        let isEmpty = try FileFacts(of: "\(run.path)/audit.jsonl").map { $0.bytes == 0 } ?? true
+        let isEmpty = try (FileFacts.size(of: "\(run.path)/audit.jsonl") ?? 0) == 0
         // A directory that never got its run's name has its run.json already.
         let beginning: Set = [
             "run.json", "audit.jsonl", RunReader.planFile, RunReader.inventoryFile, "checkpoints", "steps",

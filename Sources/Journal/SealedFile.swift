@@ -20,7 +20,7 @@ public struct SealedFile<Content: Codable & Sendable>: Sendable {
 
     /// Reads the file at `path`; throws an error of kind `badInput` unless it is as it was written.
     public init(reading path: String, remedy: String) throws(JournalError) {
-        guard let bytes = try Disk.read(path) else {
+        guard let bytes = try Disk.read(path, follows: true) else {
             throw .badState("read", path, "there is no such file", remedy: remedy)
         }
         switch SealedJSON.file(Content.self, bytes) {

@@ -1,0 +1,74 @@
+import ClientKit
+import Foundation
+import Glibc
+import Testing
+
+@testable import Journal
+
+/// Something else in the place of a file that a run wrote: what is read through it is not what lies there.
+@Suite(.timeLimit(.minutes(5))) struct MisplacedFilesTests {
+    enum Thing: CaseIterable {
+        /// A link to the very same bytes, somewhere else.
+        case link
+        /// A reader waits for ever where it opens it as a file.
+        case fifo
+        /// A reader of the whole gets more than any memory has.
+        case endless
+        case folder
+    }
+
+    private func put(_ thing: Thing, in path: String, elsewhere: String) throws {
+        try FileManager.default.moveItem(atPath: path, toPath: elsewhere)
+        switch thing {
+        case .link: #expect(symlink(elsewhere, path) == 0)
+        case .fifo: #expect(mkfifo(path, 0o600) == 0)
+        case .endless: #expect(symlink("/dev/zero", path) == 0)
+        case .folder: #expect(mkdir(path, 0o700) == 0)
+        }
+    }
+
+    private func putBack(_ path: String, from elsewhere: String) throws {
+        try FileManager.default.removeItem(atPath: path)
+        try FileManager.default.moveItem(atPath: elsewhere, toPath: path)
+    }
+
+    @Test(arguments: Thing.allCases) func eachFileOfARunMustBeWhereItIs(_ thing: Thing) async throws {
+        let rich = try await RichState()
+        let elsewhere = "\(try Scratch().path)/elsewhere"
+        let files = try RichState.files(of: rich.finished)
+        for name in files {
+            let path = "\(rich.finished.path)/\(name)"
+            try put(thing, in: path, elsewhere: elsewhere)
+            let report = try AuditVerifier(rich.state).verify(rich.finished)
+            #expect(report.findings.contains { $0.file == name }, "\(thing) as \(name): \(report.findings)")
+            try putBack(path, from: elsewhere)
+        }
+        #expect(try AuditVerifier(rich.state).verify(rich.finished).isIntact)
+        print("\(thing): found in the place of each of \(files.count) files")
+    }
+
+    @Test func theDirectoryOfARunMustBeWhereItIs() async throws {
+        let rich = try await RichState()
+        let elsewhere = "\(try Scratch().path)/elsewhere"
+        try put(.link, in: rich.finished.path, elsewhere: elsewhere)
+        let report = try AuditVerifier(rich.state).verify(rich.finished)
+        #expect(report.findings.map(\.problem) == ["the run's directory is elsewhere: a symbolic link has its name"])
+    }
+
+    @Test(arguments: Thing.allCases) func whatIsPutInThePlaceOfTheListOfHeadsIsNamed(_ thing: Thing) async throws {
+        let rich = try await RichState()
+        let list = "\(rich.state.path)/heads.jsonl"
+        try put(thing, in: list, elsewhere: "\(try Scratch().path)/elsewhere")
+        let error = #expect(throws: JournalError.self) { try AuditVerifier(rich.state).verifyAll() }
+        #expect(error?.path == list && error?.kind == .badInput, "\(thing): \(String(describing: error))")
+    }
+
+    /// A file that is sparse has any size, and takes no space.
+    @Test(arguments: ["run.json", "outcome.json", "checkpoints/\(allSteps[0]).json"])
+    func aFileThatIsLargerThanAnyMemoryIsNotRead(name: String) async throws {
+        let rich = try await RichState()
+        #expect(truncate("\(rich.finished.path)/\(name)", 1 << 40) == 0)
+        let report = try AuditVerifier(rich.state).verify(rich.finished)
+        #expect(report.findings.contains { $0.file == name }, "\(report.findings)")
+    }
+}
