@@ -34,4 +34,11 @@ struct HeadList {
         for (_, line) in lines { heads[line.run, default: []].append(line.audit) }
         return (heads, findings)
     }
+
+    /// The heads of one run; passes over the lines of others, of which there may be thousands.
+    static func heads(of run: RunID, in state: String) throws(JournalError) -> [AuditHead] {
+        let name = Array(run.description.utf8)
+        let (lines, _) = try SealedList<Line>.read("\(state)/\(Self.name)") { $0.contains(name) }
+        return lines.map(\.line).filter { $0.run == run }.map(\.audit)
+    }
 }

@@ -1,4 +1,5 @@
 import ClientKit
+import Dispatch
 import Foundation
 import Glibc
 
@@ -93,7 +94,7 @@ actor JournalOpener {
         // Before anything is repaired or appended: whatever a later version wrote is not ours to go on with.
         _ = try (run.outcome(), run.earlierOutcomes(), run.checkpoints())
         let program = try program(process.runnerVersion, process.arguments)
-        let known = try HeadList.read(state.path).heads[run.id] ?? []
+        let known = try HeadList.heads(of: run.id, in: state.path)
         try failpoint("resume.recover")
         // Everything else was durable before a record announced it.
         try disk.settle(run.path) { path in
@@ -166,12 +167,18 @@ actor JournalOpener {
     }
 
     /// SHA-256 of this program, which stays the same for as long as the process lives.
-    private static let ownDigest = Result { () throws(JournalError) in
+    fileprivate static let ownDigest = Result { () throws(JournalError) in
         guard let digest = try FileFacts(following: "/proc/self/exe")?.sha256 else {
             throw .system("open", "/proc/self/exe", ENOENT)
         }
         return digest
     }
+}
+
+extension RunJournal {
+    /// Begins to compute the digest of this program, which run.json has, on another thread: that takes as long as all
+    /// else that comes before a run's first record.
+    public static func readOwnProgram() { DispatchQueue.global().async { _ = JournalOpener.ownDigest } }
 }
 
 extension RunJournal {

@@ -7,7 +7,7 @@ extension RunHeader.Predecessor {
         let holder = try ModuleLock.holder(of: run.id.module, in: state)
         let isGrowing = holder?.run == run.id
         let chain = try AuditChain(run)
-        let anchors = try HeadList.read(state.path).heads[run.id]?.map { AuditAnchor($0, source: HeadList.name) } ?? []
+        let anchors = try HeadList.heads(of: run.id, in: state.path).map { AuditAnchor($0, source: HeadList.name) }
         var check = AnchorCheck(try AuditAnchor.own(of: run) + anchors, genesis: chain.genesis)
         var defect: AuditDefect?
         do throws(ChainFailure) {

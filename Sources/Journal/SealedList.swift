@@ -44,8 +44,10 @@ struct SealedList<Line: ListLine> {
     }
 
     /// All lines that are whole, each with its number, and what is wrong with the others.
+    ///
+    /// - Parameter isWanted: Whether a line is to be looked at.
     static func read(
-        _ path: String
+        _ path: String, where isWanted: (ArraySlice<UInt8>) -> Bool = { _ in true }
     ) throws(JournalError) -> (lines: [(number: Int, line: Line)], findings: [AuditFinding]) {
         guard let file = try Descriptor.ifPresent(path, O_RDONLY) else { return ([], []) }
         var reader = LineReader(file)
@@ -55,6 +57,7 @@ struct SealedList<Line: ListLine> {
         var number = 0
         while let bytes = try reader.next() {
             number += 1
+            guard isWanted(bytes) else { continue }
             if SealedJSON.digestOfWholeLine(bytes) != nil {
                 do {
                     _ = try StrictJSON.members(of: bytes)

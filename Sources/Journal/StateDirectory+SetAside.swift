@@ -8,7 +8,6 @@ extension StateDirectory {
     /// is touched. Those that an earlier run renamed and that no log tells of, since that run was
     /// cut off before it could, keep their names and are told of again.
     func setAside(module: String) throws(JournalError) -> [SetAsideDirectory] {
-        let heads = try HeadList.read(path).heads
         let names = try Disk.names(in: "\(path)/runs", hidden: true)
         let told = names.contains(where: Self.isSetAside) ? try asidesTold(module: module) : []
         var asides: [SetAsideDirectory] = []
@@ -20,7 +19,8 @@ extension StateDirectory {
             let run = RunReader(id: id, path: "\(path)/runs/\(name)")
             guard RunTree.isFolder(run.path) else { continue }
             guard isNew || isAside || access("\(run.path)/run.json", F_OK) != 0 else { continue }
-            let remains = isNew ? .stillborn : try RunRemains(of: run, isKnown: heads[id] != nil)
+            let known = isNew ? [] : try HeadList.heads(of: id, in: path)
+            let remains = isNew ? .stillborn : try RunRemains(of: run, isKnown: !known.isEmpty)
             if remains == .foreign { continue }
             try disk.settle(run.path)
             guard let digest = try DirectoryDigest(of: run.path) else { continue }

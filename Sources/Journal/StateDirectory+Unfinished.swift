@@ -31,7 +31,10 @@ extension StateDirectory {
             case nil, .failed, .interrupted: return run
             case .refused: if try run.hasBegunAStep() { return run }
             case .unlocked: continue
-            case .succeeded: successes.add(run.id, header.content?.steps ?? [])
+            case .succeeded:
+                successes.add(run.id, header.content?.steps ?? [])
+                // No earlier run needs to be read: there may be thousands.
+                if successes.settleAll { return nil }
             }
         }
         return nil
@@ -68,9 +71,12 @@ private struct Successes {
         self.steps.formUnion(steps)
     }
 
+    /// Whether they settle every earlier run.
+    var settleAll: Bool { !names.always.isEmpty && names.always.isSubset(of: steps) }
+
     /// Whether they settle a run of these steps; nil where its steps cannot be read.
     func settle(_ earlier: [String]?) -> Bool {
-        if !names.always.isEmpty, names.always.isSubset(of: steps) { return true }
+        if settleAll { return true }
         guard let earlier else { return false }
         // Without those on request also where an older version, which lacked some step, succeeded.
         let ordinary = Set(earlier).subtracting(names.onRequest)

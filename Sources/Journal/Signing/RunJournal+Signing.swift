@@ -79,11 +79,10 @@ extension RunJournal {
         _ files: [(name: String, content: [UInt8])], _ entry: AuditEntry
     ) throws(JournalError) {
         if try disk.makeDirectory("\(path)/\(HeadSigning.folder)") { try disk.syncDirectory(path) }
-        var staged: [Disk.Staged] = []
         var entry = entry
         entry.files = files.map { FileRecord($0.name, $0.content) }
+        let staged = try disk.stage(files.map { ("\(path)/\($0.name)", $0.content) })
         do throws(JournalError) {
-            for file in files { staged.append(try disk.stage(file.content, for: "\(path)/\(file.name)")) }
             try appendAboutSignature(entry)
         } catch {
             for file in staged { try disk.remove(file) }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Engine
+import Journal
 import StepKit
 
 /// `runner run MODULE`.
@@ -37,6 +38,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        RunJournal.readOwnProgram()
         let console = RunConsole(formatOptions)
         let selection = StepSelection(from: from, until: until, only: only)
         let summary = try await reporting {
