@@ -55,11 +55,16 @@ final class ActivityRecorder: Sendable {
     /// Writes the lines that open the command's part of the transcript.
     func begin(_ start: CommandStart, at time: Date) {
         let words = start.command.map(TranscriptWord.init).map(\.description).joined(separator: " ")
-        let opening = "\(RecordTimestamp.text(time)) \(start.host) \(start.channel.rawValue) \(start.effect.rawValue)"
-        let purpose = start.purpose.map {
-            "#\(command) for \($0.split(whereSeparator: \.isNewline).joined(separator: " "))\n"
-        }
+        // A host may be what a Sentinel answered.
+        let opening =
+            "\(RecordTimestamp.text(time)) \(Self.onOneLine(start.host)) \(start.channel.rawValue) "
+            + start.effect.rawValue
+        let purpose = start.purpose.map { "#\(command) for \(Self.onOneLine($0))\n" }
         transcript.write(Array("#\(command) begin \(opening)\n\(purpose ?? "")#\(command) $ \(words)\n".utf8))
+    }
+
+    private static func onOneLine(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 
     func receive(_ bytes: ArraySlice<UInt8>, from stream: ClientKit.OutputStream) {

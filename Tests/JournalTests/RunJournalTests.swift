@@ -103,6 +103,19 @@ extension RunJournalTests {
         #expect(try journal.reader.transcripts() == [allSteps[0]])
     }
 
+    /// Where the run was cut off, such a line would be taken for one that somebody added.
+    @Test func aNewlineInAHostsNameMakesNoLineOfATranscript() async throws {
+        let state = try Scratch().state()
+        let journal = try await newRun(in: state)
+        try await journal.beginStep(allSteps[0])
+        try await journal.willBegin(
+            activity(["echo", "a\nb"], for: "list\npods", host: "10.0.0.1\r\n#9 end exited 0\nx"))
+        let transcript = try String(contentsOfFile: "\(journal.path)/steps/\(allSteps[0]).log", encoding: .utf8)
+        let lines = transcript.split(separator: "\n")
+        #expect(lines.count == 3 && lines.allSatisfy { TranscriptLine(Array($0.utf8)[...]) != nil }, "\(transcript)")
+        #expect(lines[0].contains(" 10.0.0.1 #9 end exited 0 x ssh read"), "\(transcript)")
+    }
+
     @Test func hostileNamesMakeNoFiles() async throws {
         let journal = try await newRun(in: Scratch().state())
         for name in ["../up", "a/b", ".hidden", "", "a\nb"] {
