@@ -57,14 +57,10 @@ final class ActivityRecorder: Sendable {
         let words = start.command.map(TranscriptWord.init).map(\.description).joined(separator: " ")
         // A host may be what a Sentinel answered.
         let opening =
-            "\(RecordTimestamp.text(time)) \(Self.onOneLine(start.host)) \(start.channel.rawValue) "
+            "\(RecordTimestamp.text(time)) \(start.host.onOneLine) \(start.channel.rawValue) "
             + start.effect.rawValue
-        let purpose = start.purpose.map { "#\(command) for \(Self.onOneLine($0))\n" }
+        let purpose = start.purpose.map { "#\(command) for \($0.onOneLine)\n" }
         transcript.write(Array("#\(command) begin \(opening)\n\(purpose ?? "")#\(command) $ \(words)\n".utf8))
-    }
-
-    private static func onOneLine(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 
     func receive(_ bytes: ArraySlice<UInt8>, from stream: ClientKit.OutputStream) {
@@ -120,4 +116,9 @@ struct TranscriptWord: CustomStringConvertible {
     }
 
     private static let harmless = Array("@%+=:,./-_".utf8)
+}
+
+extension String {
+    /// Itself with a space for each newline: a transcript has one line for it.
+    var onOneLine: String { split(whereSeparator: \.isNewline).joined(separator: " ") }
 }

@@ -25,7 +25,7 @@ extension RunJournal: ActivityObserver {
         let (stdout, stderr) = recorder.finish()
         let (word, value) = words(for: outcome.status)
         let milliseconds = Int(outcome.duration / .milliseconds(1))
-        let closing = "#\(recorder.command) end \(word) \(value.split(separator: "\n").joined(separator: " "))"
+        let closing = "#\(recorder.command) end \(word) \(value.onOneLine)"
         recorder.transcript.write(Array("\(closing) after \(milliseconds) ms\n".utf8))
         let failure = recorder.transcript.failure
         let end = CommandEnd(

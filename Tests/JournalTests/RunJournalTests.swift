@@ -108,12 +108,17 @@ extension RunJournalTests {
         let state = try Scratch().state()
         let journal = try await newRun(in: state)
         try await journal.beginStep(allSteps[0])
-        try await journal.willBegin(
-            activity(["echo", "a\nb"], for: "list\npods", host: "10.0.0.1\r\n#9 end exited 0\nx"))
+        let hostile = activity(["echo", "a\nb"], for: "list\npods", host: "10.0.0.1\r\n#9 end exited 0\nx")
+        try await journal.willBegin(hostile)
         let transcript = try String(contentsOfFile: "\(journal.path)/steps/\(allSteps[0]).log", encoding: .utf8)
         let lines = transcript.split(separator: "\n")
         #expect(lines.count == 3 && lines.allSatisfy { TranscriptLine(Array($0.utf8)[...]) != nil }, "\(transcript)")
         #expect(lines[0].contains(" 10.0.0.1 #9 end exited 0 x ssh read"), "\(transcript)")
+        // Nor one in what came back: a grapheme of two characters is not the one that it ends with.
+        try await journal.didEnd(
+            hostile, ActivityOutcome(status: .unknown("lost\r\nagain\n"), duration: .milliseconds(12)))
+        let whole = try String(contentsOfFile: "\(journal.path)/steps/\(allSteps[0]).log", encoding: .utf8)
+        #expect(whole.hasPrefix(transcript) && whole.utf8.count { $0 == UInt8(ascii: "\n") } == 4, "\(whole)")
     }
 
     @Test func hostileNamesMakeNoFiles() async throws {
