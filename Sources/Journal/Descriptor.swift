@@ -17,19 +17,17 @@ final class Descriptor: Sendable {
     init(_ path: String, _ flags: Int32, mode: mode_t = 0o600, follows: Bool = false) throws(JournalError) {
         let writes = flags & (O_WRONLY | O_RDWR | O_CREAT) != 0
         let isFile = flags & O_DIRECTORY == 0 && !follows
+        let refusal = writes ? JournalError.notPlain : JournalError.foreign
         self.path = path
         number = Glibc.open(path, flags | O_CLOEXEC | (isFile ? O_NOFOLLOW | O_NONBLOCK : 0), mode)
         guard number >= 0 else {
             guard isFile, errno == ELOOP || (errno == ENXIO && !writes) else { throw .system("open", path, errno) }
-            let what = errno == ELOOP ? "a symbolic link" : "no plain file"
-            throw writes ? .notPlain(path, what) : .foreign(path, what)
+            throw refusal(path, errno == ELOOP ? "a symbolic link" : "no plain file")
         }
         guard isFile else { return }
         var facts = stat()
         guard fstat(number, &facts) == 0 else { throw .system("stat", path, errno) }
-        guard facts.st_mode & S_IFMT == S_IFREG else {
-            throw writes ? .notPlain(path, "no plain file") : .foreign(path, "no plain file")
-        }
+        guard facts.st_mode & S_IFMT == S_IFREG else { throw refusal(path, "no plain file") }
     }
 
     /// Opens `path`; nil where there is no such file.

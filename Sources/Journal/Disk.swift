@@ -132,7 +132,7 @@ final class Disk: Sendable {
     ) throws(JournalError) {
         let tree = try RunTree(folder)
         for file in tree.files.sorted() where isWanted(file) {
-            try sync(Descriptor("\(folder)/\(file)", O_RDONLY | O_NOFOLLOW))
+            try sync(Descriptor("\(folder)/\(file)", O_RDONLY))
         }
         for inner in tree.folders.sorted() { try syncDirectory("\(folder)/\(inner)") }
         try syncDirectory(folder)

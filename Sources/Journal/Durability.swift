@@ -17,6 +17,7 @@ struct Durability {
         isDurable = try isDurable(record)
         return isShown
     }
+
     private mutating func isDurable(_ record: AuditRecord) throws(JournalError) -> Bool {
         switch record.kind {
         case .runStart, .runResume, .runEnd, .damage, .setAside, .checkpoint, .checkpointWithdrawn, .evidence,

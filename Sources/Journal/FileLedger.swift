@@ -1,4 +1,5 @@
 import ClientKit
+import Glibc
 
 /// What a run's log says must be in its directory: each announced file with its size and digest,
 /// and nothing else.
@@ -106,16 +107,18 @@ struct FileLedger {
         _ file: FileRecord, _ record: Int, _ tree: RunTree, _ judgement: inout Judgement
     ) throws(JournalError) {
         if tree.files.contains(file.path) {
-            let path = "\(run.path)/\(file.path)"
+            guard let opened = try Descriptor.ifPresent("\(run.path)/\(file.path)", O_RDONLY) else { return }
+            let size = try opened.size()
             // A file may have any size and take no space: one that is too large for what was announced is not read.
-            if let size = try FileFacts.size(of: path), size > max(file.bytes, Disk.largest) {
+            if size > max(file.bytes, Disk.largest) {
                 judgement.findings.append(
                     AuditFinding(
                         file.path, "it was edited after \(Self.place(record)) announced it",
                         expected: "\(file.bytes) bytes", found: "\(size) bytes"))
                 return
             }
-            guard let found = try FileFacts(of: path), !file.fits(found) else { return }
+            let found = try FileFacts(reading: opened)
+            if file.fits(found) { return }
             judgement.findings.append(
                 AuditFinding(
                     file.path, "it was edited after \(Self.place(record)) announced it", expected: file.sha256,
@@ -126,10 +129,9 @@ struct FileLedger {
         // One that a record announces as it is was left by an earlier process, whatever is in it.
         let temporaries = tree.temporaries(of: file.path).filter { expected[$0] == nil }
         for temporary in temporaries + renamed {
-            let path = "\(run.path)/\(temporary)"
-            guard let size = try FileFacts.size(of: path), file.bytes < 0 || size == file.bytes,
-                let found = try FileFacts(of: path), file.fits(found)
-            else { continue }
+            guard let opened = try Descriptor.ifPresent("\(run.path)/\(temporary)", O_RDONLY) else { continue }
+            let size = try opened.size()
+            guard file.bytes < 0 || size == file.bytes, file.fits(try FileFacts(reading: opened)) else { continue }
             judgement.unfinished.append((file, temporary))
             return
         }

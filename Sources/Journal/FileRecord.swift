@@ -29,18 +29,14 @@ struct FileFacts: Hashable {
         try self.init(reading: file)
     }
 
-    /// The size of the file at `path`; nil where there is none.
-    static func size(of path: String) throws(JournalError) -> Int? {
-        try Descriptor.ifPresent(path, O_RDONLY)?.size()
-    }
-
     /// Those of the file that `path` is a link to.
     init?(following path: String) throws(JournalError) {
         guard let file = try Descriptor.ifPresent(path, O_RDONLY, follows: true) else { return nil }
         try self.init(reading: file)
     }
 
-    private init(reading file: Descriptor) throws(JournalError) {
+    /// Those of a file that was opened, from its present place on.
+    init(reading file: Descriptor) throws(JournalError) {
         var hash = SHA256()
         var count = 0
         // One buffer that the processor's cache holds: new ones cost more than the digest of what is in them.

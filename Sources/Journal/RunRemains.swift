@@ -1,3 +1,5 @@
+import Glibc
+
 /// What a directory with a run's name is that has no run.json.
 enum RunRemains {
     /// A run was cut off before its first record: nothing was done in it.
@@ -17,7 +19,7 @@ enum RunRemains {
         }
         let tree = try RunTree(run.path)
         let files = tree.files.filter { !RunTree.isTemporary($0) }
-        let isEmpty = try (FileFacts.size(of: "\(run.path)/audit.jsonl") ?? 0) == 0
+        let isEmpty = try (Descriptor.ifPresent("\(run.path)/audit.jsonl", O_RDONLY)?.size() ?? 0) == 0
         // A directory that never got its run's name has its run.json already.
         let beginning: Set = [
             "run.json", "audit.jsonl", RunReader.planFile, RunReader.inventoryFile, "checkpoints", "steps",

@@ -22,7 +22,7 @@ struct TranscriptDigests {
 
     init(path: String) throws(JournalError) {
         var running: [Int: (stdout: Running, stderr: Running)] = [:]
-        guard let file = try Descriptor.ifPresent(path, O_RDONLY | O_NOFOLLOW) else { return }
+        guard let file = try Descriptor.ifPresent(path, O_RDONLY) else { return }
         var lines = LineReader(file)
         while let bytes = try lines.next() {
             guard let line = TranscriptLine(bytes) else { continue }

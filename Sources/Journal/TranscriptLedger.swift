@@ -65,12 +65,7 @@ struct TranscriptLedger {
             if record.content.integer("v") == 1 { unannounced.insert(path) }
             underWay.insert(record.number)
         case .commandEnd:
-            guard let end = record.content.value("end") else { return }
-            do throws(StrictJSON.Fault) {
-                if let start = try JSONObject(end).integer("start") { underWay.remove(start) }
-            } catch {
-                throw AuditDefect(line: record.number, offset: 0, problem: .unreadable("\(error)")).error("read", run)
-            }
+            if let start = try record.member("end")?.integer("start") { underWay.remove(start) }
         case .runResume: underWay = []
         default: break
         }
@@ -115,7 +110,7 @@ struct TranscriptLedger {
     private mutating func descriptor(_ path: String) throws(JournalError) -> Descriptor? {
         if let open, open.path == path { return open.file }
         open = nil
-        guard let file = try Descriptor.ifPresent("\(run.path)/\(path)", O_RDONLY | O_NOFOLLOW) else { return nil }
+        guard let file = try Descriptor.ifPresent("\(run.path)/\(path)", O_RDONLY) else { return nil }
         open = (path, file)
         return file
     }
