@@ -53,7 +53,7 @@ struct Interruption {
     /// The first time a run; later `resume`, unless nothing had been begun yet or everything is done.
     private mutating func start() throws -> Command.Running {
         defer { isFirst = false }
-        guard !isFirst, let newest = try? Platform.newestRun(),
+        guard !isFirst, let newest = try Platform.newestRunIfAny(),
             FileManager.default.fileExists(atPath: "\(newest)/run.json")
         else { return try Lab.start("run", "11") }
         let outcome = FileManager.default.contents(atPath: "\(newest)/outcome.json")

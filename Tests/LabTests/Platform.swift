@@ -139,11 +139,15 @@ enum Platform {
     }
 
     /// The newest run's directory.
-    static func newestRun() throws -> String {
+    static func newestRun() throws -> String { try #require(try newestRunIfAny()) }
+
+    /// The newest run's directory; `nil` where none was begun, as after a kill in the first milliseconds.
+    static func newestRunIfAny() throws -> String? {
+        let runs = "\(Lab.state)/runs"
+        guard FileManager.default.fileExists(atPath: runs) else { return nil }
         // What is being made, or was set aside, has a dot in its name.
-        let names = try FileManager.default.contentsOfDirectory(atPath: "\(Lab.state)/runs")
-            .filter { !$0.contains(".") }.sorted()
-        return "\(Lab.state)/runs/\(try #require(names.last))"
+        let names = try FileManager.default.contentsOfDirectory(atPath: runs).filter { !$0.contains(".") }
+        return names.max().map { "\(runs)/\($0)" }
     }
 
     static func checkpoints() throws -> [String] {
@@ -162,11 +166,8 @@ enum Platform {
     ///
     /// Empty where no run has begun; a last line that is being written is left out.
     static func auditLines() throws -> [[String: Any]] {
-        let runs = "\(Lab.state)/runs"
-        guard FileManager.default.fileExists(atPath: runs),
-            let newest = try FileManager.default.contentsOfDirectory(atPath: runs).filter({ !$0.contains(".") }).max()
-        else { return [] }
-        return try entries(of: newest)
+        guard let newest = try newestRunIfAny() else { return [] }
+        return try entries(of: URL(filePath: newest).lastPathComponent)
     }
 
     /// The words of the changes that a record tells.
