@@ -33,7 +33,8 @@ struct Execution: Sendable {
         failure = await finish(failure)?.redacted(by: runner.redactor)
         let summary = RunSummary(
             runID: journal.id.description, inPlace: progress.inPlace, applied: progress.applied,
-            failure: failure, notes: notes.all.map(runner.redactor.redact),
+            failure: failure, isResumable: failure != nil && (isResumed || progress.hasBegunSteps),
+            notes: notes.all.map(runner.redactor.redact),
             duration: began.duration(to: .now))
         runner.events(.runEnded(summary))
         return summary

@@ -41,6 +41,9 @@ struct LeaseKeeper: Sendable {
         case renewal(loss: (any Error)?)
     }
 
+    /// The term ran out while no renewal was answered.
+    private struct TermOver: Error {}
+
     private func renewing(
         _ lease: LeaseTaking, during work: @escaping @Sendable () async throws -> Void
     ) async throws {
@@ -69,31 +72,37 @@ struct LeaseKeeper: Sendable {
 
     /// Renews three times in each term; `nil` when cancelled, otherwise why the lease is lost.
     private func renewUntilCancelled(every interval: Duration, _ lease: LeaseTaking) async -> (any Error)? {
-        var trouble: (any Error)?
+        var trouble: (any ExplainedError)?
         while !Task.isCancelled {
             do {
                 try await term.clock.sleep(interval)
-                if term.isOver { throw trouble ?? term.expiry }
+                // Without trouble nobody has tried meanwhile: this process or its machine was stopped.
+                if term.isOver { return trouble.map(lost) ?? term.expiry }
                 let asked = term.clock.now()
-                try await renew(after: trouble)
+                try await renew()
                 try term.begin(asked: asked, duration: lease.duration)
                 trouble = nil
-            } catch let error as any ExplainedError
-                where error.kind != .busy && !term.isOver && !Task.isCancelled
-            {
+            } catch  where Task.isCancelled {
+                return nil
+            } catch is TermOver {
+                return trouble.map(lost)
+                    ?? StepFailure(
+                        "renew the lease of module \(module)", cause: "no answer before it expired",
+                        remedy: Self.checkControlPlane, kind: .unreachable)
+            } catch let error as any ExplainedError where error.kind != .busy {
+                if term.isOver { return lost(after: error) }
                 trouble = error
                 // The step notices a lost master too; until the term is over no other run gets the Lease.
                 events(.warning("the lease could not be renewed, trying again: \(error.cause)"))
             } catch {
-                return Task.isCancelled ? nil : error
+                return error
             }
         }
         return nil
     }
 
-    /// Renews once; a renewal that hangs must not hide that the term is over, with the trouble it had
-    /// as the cause.
-    private func renew(after trouble: (any Error)?) async throws {
+    /// Renews once; a renewal that hangs must not hide that the term is over.
+    private func renew() async throws {
         let left = term.clock.now().duration(to: term.end)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -104,15 +113,21 @@ struct LeaseKeeper: Sendable {
             }
             group.addTask {
                 try await term.clock.sleep(left)
-                throw trouble
-                    ?? StepFailure(
-                        "renew the lease of module \(module)", cause: "no answer before it expired",
-                        remedy: "check that the API server answers, then `runner resume`",
-                        kind: .unreachable)
+                throw TermOver()
             }
             defer { group.cancelAll() }
             _ = try await group.next()
         }
+    }
+
+    private static let checkControlPlane = "check that the API server and etcd respond, then `runner resume`"
+
+    /// A lease that expired because no renewal succeeded; `trouble` is what the last attempt met.
+    private func lost(after trouble: any ExplainedError) -> any Error {
+        StepFailure(
+            "renew the lease of module \(module)",
+            cause: "it expired before a renewal succeeded; the last attempt: \(trouble.cause)",
+            remedy: trouble.kind == .unreachable ? Self.checkControlPlane : trouble.remedy, kind: trouble.kind)
     }
 
     private func record(_ lease: LeaseTaking) async throws {

@@ -46,6 +46,15 @@ extension RunFailure {
         if case .interrupted = self { true } else { false }
     }
 
+    /// Whether the message itself tells which command of `runner` to type next.
+    public var namesTheNextCommand: Bool {
+        switch self {
+        case .failed(let error): error.remedy.contains("`runner ")
+        case .unforeseen: false
+        case .interrupted: true
+        }
+    }
+
     /// The exit status of a process that ends with this failure.
     public var exitStatus: Int32 {
         switch self {

@@ -8,6 +8,8 @@ public struct RunSummary: Sendable {
     public let applied: Int
     /// The failure that ended the run, `nil` when it succeeded.
     public let failure: RunFailure?
+    /// Whether `runner resume` continues it: it has begun a step, and has not succeeded.
+    public let isResumable: Bool
     /// What the operator needs after the run, such as where a backup lies; each told once.
     public let notes: [String]
     /// From the command to the end.

@@ -94,7 +94,10 @@ import Testing
         let summary = try await bench.run()
         #expect(summary.duration < .seconds(200))
         #expect(summary.failure?.exitStatus == 1)
-        #expect(summary.failure?.message.contains("no route") == true)
+        let message = try #require(summary.failure?.message)
+        #expect(message.contains("renew the lease of module") && message.contains("no route"), "\(message)")
+        #expect(message.hasSuffix("check that the API server and etcd respond, then `runner resume`"), "\(message)")
+        #expect(summary.isResumable)
         #expect(bench.world.count("second.verify") == 0)
         #expect(try bench.outcome().result == .failed)
     }

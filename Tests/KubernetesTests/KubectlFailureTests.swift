@@ -26,6 +26,15 @@ import Testing
             text: "Unable to connect to the server: net/http: TLS handshake timeout",
             code: "serverUnreachable", kind: .unreachable),
         Case(
+            text:
+                "error: error when replacing \"STDIN\": Put \"https://10.0.0.100:6443/apis/x?timeout=15s\": net/http: "
+                + "request canceled (Client.Timeout exceeded while awaiting headers)",
+            code: "serverUnreachable", kind: .unreachable),
+        Case(
+            text: "error: error when creating \"STDIN\": Post \"https://127.0.0.1:6443/api/v1/namespaces\": "
+                + "read tcp 127.0.0.1:40112->127.0.0.1:6443: read: connection reset by peer",
+            code: "serverUnreachable", kind: .unreachable),
+        Case(
             text: "Error from server: etcdserver: request timed out", code: "server()",
             kind: .unreachable),
         Case(

@@ -81,15 +81,6 @@ struct Drift: Sendable {
     }
 }
 
-extension Lab {
-    @discardableResult
-    static func call(_ arguments: [String]) async throws -> String {
-        let result = try await Command([command] + arguments).run()
-        try #require(result.status == 0, "lab \(arguments.joined(separator: " ")): \(result.error)\(result.output)")
-        return result.output
-    }
-}
-
 /// Holds what runs did against what plans had said.
 struct Honesty {
     private(set) var compared = 0

@@ -5,6 +5,8 @@ import Testing
 struct Interruption {
     /// How many times the run was cut off.
     private(set) var count = 0
+    /// What the last one that was cut off had told on its terminal.
+    private(set) var told = ""
     private var isFirst = true
     private var secrets: [String: String] = [:]
     private let signals: [Int32]
@@ -66,6 +68,7 @@ struct Interruption {
         let signal = signals[count % signals.count]
         running.send(signal)
         let result = try await running.wait(atMost: .seconds(30))
+        told = result.error
         if result.status == 128 + signal { count += 1 }
         // A run that was through before the signal came ends with 0.
         #expect([128 + signal, 0].contains(result.status), "signal \(signal): \(result.status) \(result.error)")

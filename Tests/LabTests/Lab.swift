@@ -17,6 +17,12 @@ enum Lab {
     /// Runs a verb of the lab and returns its standard output; fails the test where it does not exit 0.
     @discardableResult
     static func call(_ arguments: String..., input: String? = nil) async throws -> String {
+        try await call(arguments, input: input)
+    }
+
+    /// Runs a verb of the lab and returns its standard output; fails the test where it does not exit 0.
+    @discardableResult
+    static func call(_ arguments: [String], input: String? = nil) async throws -> String {
         let result = try await Command([command] + arguments, input: input).run()
         try #require(result.status == 0, "lab \(arguments.joined(separator: " ")): \(result.error)\(result.output)")
         return result.output

@@ -129,7 +129,8 @@ struct KubectlFailure {
     private static let unreachableMarks = [
         "Unable to connect to the server", "The connection to the server", "connection refused",
         "no route to host", "i/o timeout", "TLS handshake timeout", "context deadline exceeded",
-        "etcdserver:", "rpc error: code = Unavailable", "unexpected EOF",
+        "Client.Timeout exceeded", "connection reset by peer", "etcdserver:",
+        "rpc error: code = Unavailable", "unexpected EOF",
         "the server is currently unable to handle the request",
     ]
 

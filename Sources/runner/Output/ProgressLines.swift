@@ -106,6 +106,9 @@ final class ProgressLines: Sendable {
         case .some(let failure):
             terminal.line("\(terminal.coloured("failed", in: .red)): \(failure.message)")
             terminal.line("log of the run: runner logs \(summary.runID)")
+            if summary.isResumable, !failure.namesTheNextCommand {
+                terminal.line("once that is fixed, continue with: runner resume \(summary.runID)")
+            }
         }
         for note in summary.notes { terminal.line("\n\(note)") }
     }

@@ -111,10 +111,12 @@ def _write_metadata(connection):
 
 
 def seed(connection):
+    hooks.pause("SEED_DELAY")
     hooks.fail_if_asked("seed")
     store = redis.connect()
     _clear_cache(store)
     _load_configs(connection, store)
+    hooks.pause("SEED_DELAY")
     if settings.environment() == "production":
         # Without this key nobody can create the first account, and nothing but this seed ever sets it.
         store("SET", redis.ONBOARDING, "true")
