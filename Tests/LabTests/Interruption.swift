@@ -36,6 +36,17 @@ struct Interruption {
         return true
     }
 
+    /// Starts the run, or its resumption, which something else is to kill; `false` when nothing did.
+    mutating func isEnded() async throws -> Bool {
+        let result = try await start().wait()
+        told = result.error
+        guard result.status != 0 else { return false }
+        #expect(result.status == 128 + SIGKILL, "\(result.status) \(result.error)")
+        count += 1
+        try await checkSecrets()
+        return true
+    }
+
     /// Lets the run end, and checks what must be true of the whole.
     mutating func finish() async throws {
         let result = try await start().wait()

@@ -5,7 +5,7 @@
 LAB_PACKAGES=(
   apache2-utils busybox-static conntrack containerd containernetworking-plugins curl docker-registry etcd-server
   haproxy iproute2 iptables jq kmod nginx-light openssh-client openssh-server openssl pgbouncer postgresql-15 procps
-  python3 python3-venv redis-server redis-tools runc shellcheck skopeo strace sudo tar ufw util-linux
+  python3 python3-fusepy python3-venv redis-server redis-tools runc shellcheck skopeo strace sudo tar ufw util-linux
 )
 POLICY_FILE=/usr/sbin/policy-rc.d
 POLICY_MARK='# written by the rehearsal lab'

@@ -1,0 +1,103 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What becomes of a first migration whose pod, or whose node, goes in the middle of it.
+extension RehearsalTests {
+    /// How far it is, in the database and in Redis.
+    enum MigrationPhase: String, CaseIterable {
+        case schemaLoad = "during the schema load"
+        case beforeSeed = "before the seed"
+        case duringSeed = "during the seed"
+
+        func isReached() async throws -> Bool {
+            let databases = "SELECT count(*) FROM pg_database WHERE datname = 'chatwoot'"
+            guard try await Lab.sql(databases) == "1" else { return false }
+            let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+            let isLoaded = "SELECT to_regclass('ar_internal_metadata') IS NOT NULL"
+            let loaded = try await Lab.sql(isLoaded, database: "chatwoot") == "t"
+            switch self {
+            case .schemaLoad:
+                guard !loaded, let count = Int(try await Lab.sql(tables, database: "chatwoot")) else { return false }
+                return count > 3
+            case .beforeSeed: return loaded
+            case .duringSeed:
+                let configs = "SELECT count(*) FROM installation_configs"
+                guard loaded else { return false }
+                return try await Lab.sql(configs, database: "chatwoot") != "0"
+            }
+        }
+    }
+
+    /// How the migration is cut off.
+    enum MigrationCut: String, CaseIterable {
+        case killed = "the migration's process killed"
+        case deleted = "the migration's pod deleted at once"
+        case nodeGone = "the node of the migration cut off for a minute"
+
+        func happen() async throws {
+            switch self {
+            case .killed:
+                try await Lab.call("shell", "k8s-worker-01", "pkill", "-KILL", "-f", "db:chatwoot_prepare")
+            case .deleted:
+                try await Lab.call(
+                    "kubectl", "-n", "chatwoot", "delete", "pod", "-l", "component=migrations", "--grace-period=0",
+                    "--force")
+            case .nodeGone:
+                try await Lab.call("cut", "k8s-worker-01")
+                try await Task.sleep(for: .seconds(60))
+                try await Lab.call("heal", "k8s-worker-01")
+            }
+        }
+    }
+
+    @Test(arguments: MigrationCut.allCases) func aMigrationThatIsCutOffIsDoneOnce(_ cut: MigrationCut) async throws {
+        let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
+        let slow = try Variant([
+            "\"replicas\"": "\"environment\": {\"STANDIN_SCHEMA_SECONDS\": \"4\", \"STANDIN_SEED_DELAY\": \"2\"}, "
+                + "\"replicas\""
+        ]).path
+        try await Lab.reset()
+        let whole = try await Lab.runner("run", "11", "--inventory", slow)
+        try #require(whole.status == 0, "\(whole.error)")
+        let undisturbed = try await Platform.fingerprint()
+        for phase in MigrationPhase.allCases {
+            let times = isThorough ? 5 : 1
+            for _ in 0..<times { try await cutOff(cut, phase, inventory: slow, undisturbed) }
+            survived(
+                "\(cut.rawValue) \(phase.rawValue)", times: times,
+                oracle:
+                    "done again where the database shows that it was cut off; ends with the objects and the database of "
+                    + "an undisturbed run, the same secrets, an intact record")
+        }
+    }
+
+    private func cutOff(
+        _ cut: MigrationCut, _ phase: MigrationPhase, inventory: String, _ undisturbed: [String]
+    ) async throws {
+        try await Lab.reset()
+        let run = try Lab.start("run", "11", "--inventory", inventory)
+        try await eventually(phase.rawValue) { try await phase.isReached() }
+        try await Task.sleep(for: .milliseconds(Int.random(in: 0...700)))
+        try await cut.happen()
+        let secrets = try await Platform.presentSecrets()
+        let end = try await run.wait()
+        let words = "\(cut.rawValue) \(phase.rawValue): \(end.status) \(end.error)"
+        var resumed = ""
+        try await Lab.call("settle")
+        if end.status != 0 {
+            let result = try await Lab.runner("resume", "--inventory", inventory)
+            resumed = result.error
+            #expect(result.status == 0, "\(words)\n\(resumed)")
+        }
+        print("\(words)\n\(resumed)")
+        let difference = try await Platform.difference(from: undisturbed).filter { !$0.contains("Job chatwoot") }
+        #expect(difference.isEmpty, "\(words)\n\(resumed)\n\(difference)")
+        #expect(try await Platform.generatedSecrets() == secrets, "\(words)")
+        let migrations = try await Platform.migrations()
+        #expect(migrations.values.filter { $0[0] == 1 }.count == 1, "\(words)\n\(resumed)\n\(migrations)")
+        for node in Lab.nodes { #expect(try await Platform.page(through: node).status == "200", "\(words)") }
+        let verified = try await Lab.runner("audit", "verify")
+        #expect(verified.status == 0, "\(words)\n\(verified.output)")
+    }
+}

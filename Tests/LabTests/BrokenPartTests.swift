@@ -1,0 +1,88 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Servers, and the way to them, are taken away inside each step, for a moment or until the run has ended.
+extension RehearsalTests {
+    private static let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
+    /// For as long as a run does not end without what was taken.
+    private static let longest = Duration.seconds(60)
+
+    @Test(arguments: BrokenPart.servers) func aServerThatEndsInsideAStep(_ part: BrokenPart) async throws {
+        try await takeInsideEachStep(part, moments: 1)
+    }
+
+    @Test(arguments: BrokenPart.paths) func aPathThatBreaksInsideAStep(_ part: BrokenPart) async throws {
+        try await takeInsideEachStep(part, moments: 3)
+    }
+
+    /// Takes `part` away at so many moments of each step; of one step, that a seed chooses, unless it is to be thorough.
+    private func takeInsideEachStep(_ part: BrokenPart, moments: Int) async throws {
+        let steps = try await Undisturbed.steps()
+        var numbers = SeededNumbers()
+        let chosen = Self.isThorough ? steps : try [#require(steps.randomElement(using: &numbers))]
+        var times = 0
+        for step in chosen {
+            for moment in 0..<moments {
+                let share = (Double(moment) + .random(in: 0..<1, using: &numbers)) / Double(moments)
+                // Long enough that it is met, and every third time for good.
+                let time =
+                    Int.random(in: 0..<3, using: &numbers) == 0 ? nil : Double.random(in: 0.5..<10, using: &numbers)
+                try await take(part, within: step.name, after: step.seconds * share, for: time)
+                times += 1
+            }
+        }
+        survived(
+            "\(part.testDescription) inside a step on the rehearsal cluster", times: times,
+            oracle:
+                "the run goes on, or ends with a sentence and is resumed; ends with the objects and the database of an "
+                + "undisturbed run, the same secrets, migrated once, an intact record, no secret in a file",
+            seed: numbers.seed)
+    }
+
+    private func take(
+        _ part: BrokenPart, within step: String, after delay: Double, for time: Double?
+    ) async throws {
+        let undisturbed = try await Undisturbed.fingerprint()
+        try await Lab.reset()
+        let run = try Lab.start("run", "11")
+        try await eventually("\(step) begins") { try Platform.hasBegun(step) }
+        try await Task.sleep(for: .seconds(delay))
+        do {
+            try await part.take()
+            let longest = ContinuousClock.now + (time.map(Duration.seconds) ?? Self.longest)
+            while ContinuousClock.now < longest, time != nil || run.isRunning {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        } catch {
+            try await part.giveBack()
+            throw error
+        }
+        try await part.giveBack()
+        let end = try await run.wait()
+        let secrets = try await Platform.presentSecrets()
+        let words =
+            "\(part.testDescription), \(step) after \(delay) s for \(time.map { "\($0) s" } ?? "good"): \(end.status) \(end.error)"
+        // A node that was cut off shows the page again when its kube-proxy has caught up.
+        try await Lab.call("settle")
+        if end.status != 0 {
+            #expect([1, 69, 75].contains(end.status), "\(words)")
+            #expect(end.error.contains("runner resume"), "\(words)")
+            let resumed = try await Lab.runner("resume")
+            #expect(resumed.status == 0, "\(words)\n\(resumed.error)")
+        }
+        print("\(words.prefix { $0 != "\n" }); \(end.seconds) s")
+        let difference = try await Platform.difference(from: undisturbed).filter { !$0.contains("Job chatwoot") }
+        #expect(difference.isEmpty, "\(words)\n\(difference)")
+        let now = try await Platform.generatedSecrets()
+        #expect(secrets.allSatisfy { now[$0.key] == $0.value }, "\(words)")
+        let migrations = try await Platform.migrations()
+        #expect(migrations.values.filter { $0[0] == 1 }.count == 1, "\(words)\n\(migrations)")
+        for node in Lab.nodes { #expect(try await Platform.page(through: node).status == "200", "\(words)") }
+        let verified = try await Lab.runner("audit", "verify")
+        #expect(verified.status == 0, "\(words)\n\(verified.output)")
+        let hunt = SecretHunt()
+        #expect(try hunt.inFiles(of: Lab.state).isEmpty, "\(words)")
+        #expect(try await hunt.onNodes().isEmpty, "\(words)")
+    }
+}

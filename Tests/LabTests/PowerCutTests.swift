@@ -1,0 +1,117 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The power of the operator's machine fails at random moments of a run.
+extension RehearsalTests {
+    @Test func aPowerCutTakesNothingThatWasPromised() async throws {
+        let wanted = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] == nil ? 4 : 30
+        var numbers = SeededNumbers()
+        let (undisturbed, whole) = try await (Undisturbed.fingerprint(), Undisturbed.seconds())
+        var total = 0
+        while total < wanted {
+            try await Lab.reset()
+            let disk = try await PowerCutDisk()
+            do {
+                total += try await cutAgainAndAgain(disk, atMost: wanted - total, whole: whole, &numbers)
+                let difference = try await Platform.difference(from: undisturbed)
+                #expect(difference.isEmpty, "after \(total) cuts: \(difference)")
+            } catch {
+                try await disk.remove()
+                throw error
+            }
+            try await disk.remove()
+        }
+        survived(
+            "a power cut of an ext4 that holds the state directory, at a random moment of a run on the rehearsal cluster",
+            times: total,
+            oracle:
+                "each step that was told as done has its checkpoint; resumed; ends with the objects and the database "
+                + "of an undisturbed run, the same secrets, migrated once, an intact record, no secret in a file",
+            seed: numbers.seed)
+    }
+
+    /// One run, cut off until it ends or has been `most` times; returns how often it was.
+    private func cutAgainAndAgain(
+        _ disk: PowerCutDisk, atMost most: Int, whole: Double, _ numbers: inout SeededNumbers
+    ) async throws -> Int {
+        var interruption = Interruption(signals: [SIGKILL])
+        var share = 1.0
+        while interruption.count < most,
+            try await interruption.interrupt(after: .seconds(whole * .random(in: 0.01...share, using: &numbers)))
+        {
+            try await disk.cut()
+            try Self.expectCheckpoints(of: interruption.told)
+            share = 0.4
+        }
+        try await interruption.finish()
+        return interruption.count
+    }
+
+    /// What was told as done has its checkpoint.
+    private static func expectCheckpoints(of told: String) throws {
+        let there = try Platform.newestRunIfAny() == nil ? [] : Platform.checkpoints()
+        for step in told.matches(of: /✓ \[\d+\/\d+\] (\w+)/).map({ String($0.1) }) {
+            #expect(there.contains("\(step).json"), "\(step) was told as done; left: \(there)")
+        }
+    }
+
+    /// What was not synced is lost for certain; the first fsync of a run, the second of its resumption, and so on, from an
+    /// empty cluster again where a resumption has ended before.
+    @Test func aPowerCutAtEachSyncTakesNothingThatWasPromised() async throws {
+        let undisturbed = try await Undisturbed.fingerprint()
+        let whole = try await syncsOfAWholeRun()
+        let environment = ProcessInfo.processInfo.environment
+        let all = environment["RUNNER_TORTURE"] != nil
+        let wanted = environment["LAB_CUTS"].flatMap { Int($0) } ?? (all ? whole : 4)
+        let stride = max(1, whole / wanted)
+        var (sync, total) = (1, 0)
+        while sync <= whole {
+            try await Lab.reset()
+            let disk = try await SyncedOnlyDisk()
+            do {
+                var interruption = Interruption(signals: [SIGKILL])
+                try await disk.cut(at: sync)
+                while sync <= whole, try await interruption.isEnded() {
+                    try await disk.cut(at: 0)
+                    try Self.expectCheckpoints(of: interruption.told)
+                    sync += stride
+                    try await disk.cut(at: sync)
+                }
+                try await disk.cut(at: 0)
+                try await interruption.finish()
+                total += interruption.count
+                let difference = try await Platform.difference(from: undisturbed)
+                #expect(difference.isEmpty, "after \(total) cuts: \(difference)")
+                // A run of fewer syncs than the whole one.
+                if interruption.count == 0 { sync = whole + 1 }
+            } catch {
+                try await disk.remove()
+                throw error
+            }
+            try await disk.remove()
+        }
+        print("\(total) power cuts at syncs 1 to \(whole), every \(stride)")
+        survived(
+            "a power cut at an fsync of a run on the rehearsal cluster: all that was not synced is lost", times: total,
+            oracle:
+                "each step that was told as done has its checkpoint; resumed; ends with the objects and the database "
+                + "of an undisturbed run, the same secrets, migrated once, an intact record, no secret in a file")
+    }
+
+    private func syncsOfAWholeRun() async throws -> Int {
+        try await Lab.reset()
+        let disk = try await SyncedOnlyDisk()
+        do {
+            try await disk.cut(at: 0)
+            try await Lab.runToTheEnd()
+            let syncs = try await disk.syncs()
+            try await disk.remove()
+            try #require(syncs > 50)
+            return syncs
+        } catch {
+            try await disk.remove()
+            throw error
+        }
+    }
+}

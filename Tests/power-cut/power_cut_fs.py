@@ -1,0 +1,211 @@
+#!/usr/bin/python3
+"""A file system in memory that keeps, when its power is cut, only what was synced: of a file what was there at its last
+fsync, and of a folder the names at its own.
+
+    power_cut_fs.py MOUNT
+
+Two extended attributes of MOUNT control it. Setting `user.cut-at` to N brings the power back, if it was cut, and cuts it at
+the N-th fsync from then on, before that has an effect: the process that asks for it is killed, and everything fails with EIO.
+Reading `user.syncs` gives the number of syncs since.
+"""
+
+import errno
+import os
+import signal
+import stat
+import sys
+import time
+
+from fusepy import FUSE, FuseOSError, Operations, fuse_get_context
+
+
+class Node:
+    """A file, a folder or a symbolic link: as it is, and as it would be found after a power cut."""
+
+    def __init__(self, mode, owner):
+        self.mode, self.owner = mode, owner
+        self.data, self.synced_data = bytearray(), b""
+        self.names, self.synced_names = {}, {}
+        self.modified = time.time()
+
+    def is_folder(self):
+        return stat.S_ISDIR(self.mode)
+
+    def lose(self):
+        """What was not synced is gone, here and below."""
+        self.data = bytearray(self.synced_data)
+        self.names = dict(self.synced_names)
+        for node in self.names.values():
+            node.lose()
+
+
+class PowerCutFileSystem(Operations):
+    def __init__(self):
+        self.root = Node(stat.S_IFDIR | 0o700, (0, 0))
+        self.open_nodes = {}
+        self.last_handle = 0
+        self.syncs, self.cut_at = 0, None
+        self.is_cut = False
+
+    def __call__(self, operation, *arguments):
+        if self.is_cut and operation not in ("setxattr", "getxattr", "getattr", "destroy", "release", "releasedir"):
+            raise FuseOSError(errno.EIO)
+        return super().__call__(operation, *arguments)
+
+    # What is where
+
+    def find(self, path):
+        node = self.root
+        for name in filter(None, path.split("/")):
+            if not node.is_folder():
+                raise FuseOSError(errno.ENOTDIR)
+            node = node.names.get(name)
+            if node is None:
+                raise FuseOSError(errno.ENOENT)
+        return node
+
+    def place(self, path):
+        folder, name = os.path.split(path)
+        return self.find(folder), name
+
+    def opened(self, path, handle):
+        return self.open_nodes.get(handle) or self.find(path)
+
+    def add(self, path, mode):
+        folder, name = self.place(path)
+        if name in folder.names:
+            raise FuseOSError(errno.EEXIST)
+        user, group, _ = fuse_get_context()
+        node = folder.names[name] = Node(mode, (user, group))
+        return node
+
+    # The power
+
+    def sync(self, node):
+        self.syncs += 1
+        if self.syncs == self.cut_at:
+            self.is_cut = True
+            os.kill(fuse_get_context()[2], signal.SIGKILL)
+            raise FuseOSError(errno.EIO)
+        node.synced_data = bytes(node.data)
+        node.synced_names = dict(node.names)
+        return 0
+
+    def fsync(self, path, datasync, handle):
+        return self.sync(self.opened(path, handle))
+
+    def fsyncdir(self, path, datasync, handle):
+        return self.sync(self.find(path))
+
+    def setxattr(self, path, name, value, options, position=0):
+        if (path, name) != ("/", "user.cut-at"):
+            raise FuseOSError(errno.ENOTSUP)
+        if self.is_cut:
+            self.root.lose()
+            self.open_nodes.clear()
+        self.is_cut, self.syncs, self.cut_at = False, 0, int(value)
+        return 0
+
+    def getxattr(self, path, name, position=0):
+        if (path, name) != ("/", "user.syncs"):
+            raise FuseOSError(errno.ENODATA)
+        return str(self.syncs).encode()
+
+    # What every file system does
+
+    def getattr(self, path, handle=None):
+        node = self.opened(path, handle)
+        return {
+            "st_mode": node.mode, "st_nlink": 2 if node.is_folder() else 1, "st_size": len(node.data),
+            "st_uid": node.owner[0], "st_gid": node.owner[1], "st_blocks": (len(node.data) + 511) // 512,
+            "st_mtime": node.modified, "st_ctime": node.modified, "st_atime": node.modified,
+        }
+
+    def statfs(self, path):
+        return {"f_bsize": 4096, "f_frsize": 4096, "f_blocks": 1 << 20, "f_bfree": 1 << 19, "f_bavail": 1 << 19,
+                "f_files": 1 << 20, "f_ffree": 1 << 19, "f_favail": 1 << 19, "f_namemax": 255}
+
+    def readdir(self, path, handle):
+        return [".", "..", *self.find(path).names]
+
+    def mkdir(self, path, mode):
+        self.add(path, stat.S_IFDIR | mode)
+
+    def create(self, path, mode, information=None):
+        return self.handle(self.add(path, stat.S_IFREG | mode))
+
+    def symlink(self, path, target):
+        self.add(path, stat.S_IFLNK | 0o777).data[:] = target.encode()
+
+    def readlink(self, path):
+        return self.find(path).data.decode()
+
+    def link(self, path, existing):
+        folder, name = self.place(path)
+        if name in folder.names:
+            raise FuseOSError(errno.EEXIST)
+        folder.names[name] = self.find(existing)
+
+    def rename(self, old, new):
+        (source, name), (target, new_name) = self.place(old), self.place(new)
+        node = self.find(old)
+        there = target.names.get(new_name)
+        if there is not None and there.is_folder() and there.names:
+            raise FuseOSError(errno.ENOTEMPTY)
+        del source.names[name]
+        target.names[new_name] = node
+
+    def unlink(self, path):
+        folder, name = self.place(path)
+        self.find(path)
+        del folder.names[name]
+
+    def rmdir(self, path):
+        if self.find(path).names:
+            raise FuseOSError(errno.ENOTEMPTY)
+        self.unlink(path)
+
+    def handle(self, node):
+        self.last_handle += 1
+        self.open_nodes[self.last_handle] = node
+        return self.last_handle
+
+    def open(self, path, flags):
+        node = self.find(path)
+        if flags & os.O_TRUNC:
+            node.data.clear()
+        return self.handle(node)
+
+    def release(self, path, handle):
+        self.open_nodes.pop(handle, None)
+        return 0
+
+    def read(self, path, size, offset, handle):
+        return bytes(self.opened(path, handle).data[offset:offset + size])
+
+    def write(self, path, data, offset, handle):
+        node = self.opened(path, handle)
+        node.data.extend(bytes(max(0, offset - len(node.data))))
+        node.data[offset:offset + len(data)] = data
+        node.modified = time.time()
+        return len(data)
+
+    def truncate(self, path, length, handle=None):
+        node = self.opened(path, handle)
+        del node.data[length:]
+        node.data.extend(bytes(length - len(node.data)))
+
+    def chmod(self, path, mode):
+        self.find(path).mode = mode
+
+    def chown(self, path, user, group):
+        self.find(path).owner = (user, group)
+
+    def utimens(self, path, times=None):
+        self.find(path).modified = times[1] if times else time.time()
+
+
+if __name__ == "__main__":
+    # What the kernel keeps of names and files would outlive a power cut.
+    FUSE(PowerCutFileSystem(), sys.argv[1], foreground=True, nothreads=True, allow_other=True,
+         attr_timeout=0, entry_timeout=0, negative_timeout=0, fsname="power-cut")
