@@ -1,5 +1,6 @@
 import ClientKit
 import Foundation
+import Glibc
 import SSH
 import Testing
 
@@ -171,5 +172,54 @@ private struct Exported {
         let one = try Data(contentsOf: URL(filePath: "\(signed.path)/one.tar.gz"))
         #expect(try one == Data(contentsOf: URL(filePath: "\(signed.path)/two.tar.gz")))
         #expect(throws: (any Error).self) { try archive.write(to: "/none/x.tar.gz") }
+    }
+
+    /// Killed at any moment, an export leaves no files in the temporary folder, and beside its output only what the next
+    /// one removes.
+    @Test func aKilledExportLeavesNothingBehind() async throws {
+        let signed = try await SignedRun()
+        let large = "\(signed.run.path)/evidence/large"
+        try Data((0..<(6 << 20)).map { _ in UInt8.random(in: 0...255) }).write(to: URL(filePath: large))
+        let (output, temporary) = ("\(signed.path)/output", "\(signed.path)/temporary")
+        for folder in [output, temporary] {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        }
+        var cutOff = 0
+        for delay in stride(from: 20, through: 400, by: 20) {
+            let process = Process()
+            process.executableURL = Program.runner.file
+            process.arguments = [
+                "audit", "export", "\(signed.run.id)", "-o", "\(output)/run.tar.gz", "--state-dir", signed.state.path,
+            ]
+            process.environment = ["TMPDIR": temporary, "PATH": "/usr/bin:/bin"]
+            process.standardOutput = FileHandle.nullDevice
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            try await Task.sleep(for: .milliseconds(delay))
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+            if process.terminationReason == .uncaughtSignal { cutOff += 1 }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: temporary) == [], "after \(delay) ms")
+        }
+        #expect(cutOff > 3)
+        // tar and gzip end by themselves, and have the draft locked until then.
+        try await eventually("the last draft is removed") {
+            try RunArchive(run: signed.run).write(to: "\(output)/run.tar.gz")
+            return try FileManager.default.contentsOfDirectory(atPath: output) == ["run.tar.gz"]
+        }
+    }
+
+    @Test func aFullDiskIsTheReasonThatAnExportGives() async throws {
+        let signed = try await SignedRun()
+        let said = try capture(
+            URL(filePath: "/bin/sh"),
+            [
+                "-c", "ulimit -f 8; exec \"$@\"", "sh", Program.runner.file.path, "audit", "export", "\(signed.run.id)",
+                "-o",
+                "\(signed.path)/full.tar.gz", "--state-dir", signed.state.path,
+            ])
+        #expect(said.status == 1, "\(said)")
+        #expect(said.output.contains("gzip"), "\(said)")
+        #expect(access("\(signed.path)/full.tar.gz", F_OK) != 0)
     }
 }

@@ -17,54 +17,81 @@ struct RunArchive {
     var fileName: String { "\(folder).tar.gz" }
 
     /// Writes the archive to `path`, replacing an existing file only once it is complete.
+    ///
+    /// Nothing is put together elsewhere first: a process that is killed leaves no files but what the next export to
+    /// `path` removes.
     func write(to path: String) throws {
-        let staging = NSTemporaryDirectory() + "keybuzz-export-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(
-            atPath: "\(staging)/\(folder)", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        let result = Result { try write(to: path, staging: staging) }
-        try FileManager.default.removeItem(atPath: staging)
-        try result.get()
-    }
-
-    private func write(to path: String, staging: String) throws {
-        for (name, content) in [
-            ("verify.sh", PackageResources.verify_sh), ("README.md", PackageResources.README_export_md),
-            ("audit.schema.json", PackageResources.audit_schema_json),
-        ] {
-            try Data(content).write(to: URL(filePath: "\(staging)/\(folder)/\(name)"))
-        }
         let runs = URL(filePath: run.path).deletingLastPathComponent().path
         let arguments = [
-            "--create", "--gzip", "--file=-", "--format=posix", "--sort=name", "--mtime=@0", "--owner=0",
+            "--create", "--file=-", "--format=posix", "--sort=name", "--mtime=@0", "--owner=0",
             "--group=0", "--numeric-owner", "--mode=u+rwX,go-rwx",
             "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
             "--transform=flags=r;s,^\(run.id),\(folder)/run,",
-            "--directory=\(staging)", folder, "--directory=\(runs)", "\(run.id)",
+            "--directory=\(runs)", "\(run.id)",
         ]
         try OutputFile("write the archive", path: path).write { file in
-            try tar(arguments, to: file)
+            let joint = Pipe()
+            // Without a name and a time of its own.
+            let gzip = try Child(
+                "gzip", ["-n"], from: joint.fileHandleForReading,
+                to: FileHandle(fileDescriptor: file.descriptor, closeOnDealloc: false))
+            try joint.fileHandleForReading.close()
+            // What gzip says of a full disk counts, and not that nobody reads from the pipe then.
+            let written = Result { () throws in
+                try joint.fileHandleForWriting.write(contentsOf: Data(explanation))
+                let tar = try Child("tar", arguments, from: .nullDevice, to: joint.fileHandleForWriting)
+                return try tar.end()
+            }
+            try joint.fileHandleForWriting.close()
+            try require("gzip", try gzip.end())
+            try require("tar", try written.get())
         }
     }
 
-    private func tar(_ arguments: [String], to file: WholeFile.Draft) throws {
-        let process = Process()
-        let errors = Pipe()
-        process.executableURL = URL(filePath: "/bin/tar")
-        process.arguments = arguments
-        process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C"]
-        process.standardOutput = FileHandle(fileDescriptor: file.descriptor, closeOnDealloc: false)
-        process.standardError = errors
-        do {
-            try process.run()
-        } catch {
-            throw refusal("GNU tar does not start: \(error.localizedDescription)", "/bin/tar")
+    /// The folder, and what is in it beside the run.
+    private var explanation: [UInt8] {
+        let files = [
+            ("README.md", PackageResources.README_export_md),
+            ("audit.schema.json", PackageResources.audit_schema_json), ("verify.sh", PackageResources.verify_sh),
+        ]
+        return TarEntry(folder: folder).bytes
+            + files.flatMap { name, content in TarEntry(file: "\(folder)/\(name)", content: content).bytes }
+    }
+
+    /// A program of the system that the archive goes through.
+    private struct Child {
+        let name: String
+        private let process = Process()
+        private let errors = Pipe()
+
+        init(_ name: String, _ arguments: [String], from input: FileHandle, to output: FileHandle) throws {
+            self.name = name
+            process.executableURL = URL(filePath: "/bin/\(name)")
+            process.arguments = arguments
+            process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C"]
+            process.standardInput = input
+            process.standardOutput = output
+            process.standardError = errors
+            do {
+                try process.run()
+            } catch {
+                throw StepFailure(
+                    "start /bin/\(name)", cause: error.localizedDescription, remedy: "install GNU tar and gzip",
+                    kind: .failed)
+            }
         }
-        let text = String(decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
-            throw refusal(
-                "tar exited with \(process.terminationStatus): \(text.trimmingCharacters(in: .newlines))", run.path)
+
+        /// Waits for its end; why it failed, where it did.
+        func end() throws -> String? {
+            let text = String(decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+            process.waitUntilExit()
+            guard process.terminationStatus != 0 || process.terminationReason != .exit else { return nil }
+            return "exited with \(process.terminationStatus): \(text.trimmingCharacters(in: .newlines))"
         }
+    }
+
+    private func require(_ program: String, _ failure: String?) throws {
+        if let failure { throw refusal("\(program) \(failure)", run.path) }
     }
 
     private func refusal(_ cause: String, _ subject: String) -> StepFailure {
