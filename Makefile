@@ -3,7 +3,7 @@
 SWIFT_BUILD_FLAGS := --explicit-target-dependency-import-check error
 # With Swift's libraries inside, so that the program runs where there is no Swift, and starts in half the time. Its 90,000
 # relocations are packed, which glibc can read from 2.36 on: 2 MB less to read at each start.
-RELEASE_FLAGS := $(SWIFT_BUILD_FLAGS) --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker -z -Xlinker pack-relative-relocs
+RELEASE_FLAGS := $(SWIFT_BUILD_FLAGS) --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker -z -Xlinker pack-relative-relocs -Xlinker --strip-all
 # What the build needs beyond a Swift toolchain, and Ruby for Chatwoot's Redis clients; the lab installs the servers and tools
 # that tests use.
 PACKAGES := libssh2-1-dev libpq-dev pkg-config shellcheck ruby
@@ -52,9 +52,10 @@ sanitize: packages
 bench: release
 	Tests/bench/prepare
 	swift build -c release --product Bench $(RELEASE_FLAGS)
+	swift build -c release --product RecordBench $(RELEASE_FLAGS)
 	Tests/lab/lab down
 	unshare --net sh -c 'ip link set lo up && exec "$$@"' sh \
-		/usr/bin/python3 Tests/bench/run.py --part many --part fan-out --keep .build/hosts.json
+		/usr/bin/python3 Tests/bench/run.py --part many --part fan-out --part record --keep .build/hosts.json
 	Tests/lab/lab up
 	Tests/lab/lab run /usr/bin/python3 Tests/bench/run.py --kept .build/hosts.json
 

@@ -127,6 +127,9 @@ let package = Package(
         .executableTarget(
             name: "Bench", dependencies: ["ClientKit", "Kubernetes", "SSH"], path: "Tests/bench/Bench",
             swiftSettings: strict),
+        .executableTarget(
+            name: "RecordBench", dependencies: ["ClientKit", "Journal"], path: "Tests/bench/RecordBench",
+            swiftSettings: strict),
         .testTarget(
             name: "RunnerTests",
             dependencies: [

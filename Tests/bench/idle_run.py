@@ -2,9 +2,12 @@
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from statistics import median
 
+from peers import CACHE
+from record import seconds_of_a_record
 from timing import Wrong, run, say
 
 RUNNER = Path(__file__).resolve().parents[2] / ".build/release/runner"
@@ -33,7 +36,31 @@ def measure_run(rounds):
     idle_run()
     seconds, peak, commands, statements = zip(*(idle_run() for _ in range(rounds)))
     return {"seconds": median(seconds), "spread": seconds, "peak": median(peak), "commands": max(commands),
-            "statements": max(statements)}
+            "statements": max(statements), "record": measure_record(rounds)}
+
+
+def measure_record(rounds):
+    """Which part of a run with nothing to do its record takes, and how many times it waits for the disk.
+
+    That is the time in fsync and fdatasync, and for each record what it takes to compose, chain and write one.
+    """
+    say("  the record's share of it")
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        _, each = seconds_of_a_record(Path(folder) / "state")
+        totals = Path(folder) / "totals"
+        shares, counts = [], []
+        for _ in range(rounds):
+            totals.write_bytes(bytes(16))
+            done = run([RUNNER, "run", "11"], environment=os.environ | {
+                "LD_PRELOAD": str(CACHE / "time_syncs.so"), "TIME_SYNCS": str(totals)}).require_success()
+            written = totals.read_bytes()
+            waited, count = (int.from_bytes(written[at:at + 8], "little") for at in (0, 8))
+            if count == 0:
+                raise Wrong("a run that never waited for the disk was not measured")
+            records = run([RUNNER, "audit", "show", "--format", "json"]).require_success().output
+            shares.append((waited / 1e9 + each * len(json.loads(records))) / done.seconds)
+            counts.append(count)
+    return {"share": median(shares), "spread": shares, "syncs": max(counts)}
 
 
 def has_doctor():

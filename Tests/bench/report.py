@@ -4,6 +4,7 @@ from pathlib import Path
 from statistics import median
 
 from reads import AT_ONCE, at_once
+from targets import speed
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/performance.md"
 RUNNER = "runner's SSH layer"
@@ -26,7 +27,7 @@ def ways_table(ways):
           len(way.seconds), way.includes] for way in ways])
 
 
-def figures(facts, busy, targets, reads, many, idle, doctor, fan):
+def figures(facts, busy, targets, reads, many, idle, doctor, fan, written):
     parts = [f"Taken {facts.pop('date')} with `make bench`, {facts.pop('source')}."]
     if busy > 0.25:
         parts.append(f"**The machine was busy with other work: {busy:.0%} of its processors' time before the start.**")
@@ -47,9 +48,35 @@ def figures(facts, busy, targets, reads, many, idle, doctor, fan):
             ["remote commands", idle["commands"], "in the hosts' shells, kubectl among them, from `runner logs`"],
             ["statements", idle["statements"], "to PostgreSQL and Redis, from `runner logs`"],
             ["peak memory", f"{idle['peak'] * 1.048576:.1f} MB", "greatest resident set, as the kernel reports it"],
+            ["the record", f"{idle['record']['share']:.1%}",
+             f"of the run: {idle['record']['syncs']} fsync and fdatasync, and what composing, chaining and writing a record "
+             "takes, for each of them"],
             ["`runner doctor 11`", "not there" if doctor is None else f"{sorted(doctor)[len(doctor) // 2]:.2f} s",
              "median, the whole process"]])]
+    if written:
+        parts += ["## The record", record_table(written)]
     return "\n\n".join(parts)
+
+
+def record_table(written):
+    log = written["log"]
+    rows = [
+        ["a durable record", f"{written['durable'] * 1000:.3f} ms",
+         f"median of {written['records']}: composed, chained, written, on the disk (fdatasync)"],
+        ["any other record", f"{written['written'] * 1000:.3f} ms", "the same without the disk"],
+        ["`audit verify`, one run", f"{speed(log):.0f} MB/s",
+         f"a log of {log['bytes'] / 1e9:.2f} GB in {median(log['seconds']):.2f} s, peak {log['peak'] * 1.048576:.0f} MB; "
+         "its transcript is read too and does not count"]]
+    for count, figures in written["runs"].items():
+        seconds = median(figures["seconds"])
+        rows.append([f"`audit verify`, {int(count):,} runs", f"{seconds:.2f} s",
+                     f"{seconds / int(count) * 1000:.3f} ms for each, with nine records; peak {figures['peak'] * 1.048576:.0f} MB"])
+    rows.append(["`runner status`", f"{median(written['status']) * 1000:.0f} ms", f"with {int(count):,} runs; the whole process"])
+    for beside, seconds in written["start"].items():
+        rows.append([f"start, {int(beside):,} runs beside it", f"{median(seconds) * 1000:.0f} ms",
+                     f"{min(seconds) * 1000:.0f} … {max(seconds) * 1000:.0f}; from the start of the process to the time that its "
+                     "first record tells"])
+    return table(["", "", ""], rows)
 
 
 def fan_out_tables(fan):

@@ -31,7 +31,7 @@ def at_least(what, value, limit):
     return Target(what, f"{value:.2f}×", value >= limit)
 
 
-def judge(reads, many, idle, doctor, fan):
+def judge(reads, many, idle, doctor, fan, written):
     targets = []
     if reads:
         of = {way.name: way.median for way in reads}
@@ -55,10 +55,30 @@ def judge(reads, many, idle, doctor, fan):
             at_most("a run with nothing to do: at most 12 remote commands", idle["commands"], 12),
             below("a run with nothing to do: under 2.5 s", idle["seconds"], 2.5, " s"),
             below("a run with nothing to do: under 60 MB at its peak", idle["peak"] * 1.048576, 60, " MB"),
+            below("a run with nothing to do: the record takes under 2 % of it", idle["record"]["share"] * 100, 2, " %"),
             Target("`runner doctor 11`: under 3 s", None, True) if doctor is None
             else below("`runner doctor 11`: under 3 s", sorted(doctor)[len(doctor) // 2], 3, " s"),
         ]
-    return targets + (judge_fan_out(fan) if fan else [])
+    return targets + (judge_fan_out(fan) if fan else []) + (judge_record(written) if written else [])
+
+
+def judge_record(written):
+    log, (few, many) = written["log"], written["runs"]
+    each = {count: median(figures["seconds"]) / int(count) for count, figures in written["runs"].items()}
+    return [
+        below("a record that is on the disk: under 1 ms", written["durable"] * 1000, 1, " ms"),
+        Target("verifying a log of 1 GB: at least 100 MB/s", f"{speed(log):.0f} MB/s", speed(log) >= 100),
+        below("verifying a log of 1 GB: under 100 MB at its peak", log["peak"] * 1.048576, 100, " MB"),
+        at_most(f"verifying {int(many):,} runs: at most 1.25× for each of them of what it takes with {int(few):,}",
+                each[many] / each[few], 1.25, "×"),
+        below(f"`runner status` with {int(many):,} runs: under 0.2 s", median(written["status"]), 0.2, " s"),
+    ] + [below(f"`runner run 11` until its first record, with {int(beside):,} runs beside it: under 0.1 s",
+               median(seconds), 0.1, " s") for beside, seconds in written["start"].items()]
+
+
+def speed(log):
+    """MB of the log in a second; its transcripts, which are read as well, do not count."""
+    return log["bytes"] / 1e6 / median(log["seconds"])
 
 
 def judge_fan_out(fan):
