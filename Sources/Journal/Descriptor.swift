@@ -76,6 +76,19 @@ final class Descriptor: Sendable {
         return bytes
     }
 
+    /// Reads up to `count` bytes from `offset` on; empty at the end of the file.
+    func read(upTo count: Int, at offset: Int) throws(JournalError) -> [UInt8] {
+        var code: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            var got = pread(number, buffer.baseAddress, count, off_t(offset))
+            while got < 0, errno == EINTR { got = pread(number, buffer.baseAddress, count, off_t(offset)) }
+            if got < 0 { code = errno }
+            filled = max(got, 0)
+        }
+        if code != 0 { throw .system("read", path, code) }
+        return bytes
+    }
+
     /// Fills the beginning of `buffer` with what follows the last read; how many bytes, 0 at the end of the file.
     func read(into buffer: inout [UInt8]) throws(JournalError) -> Int {
         let count = buffer.withUnsafeMutableBytes { bytes in

@@ -34,9 +34,10 @@ final class Disk: Sendable {
     /// Puts a whole file into place: readers see no file or all of `bytes`, also after a power cut.
     ///
     /// A file is written once: one that exists is left alone and reported as an error of code
-    /// `EEXIST`.
-    func writeWhole(_ bytes: [UInt8], to path: String) throws(JournalError) {
-        try writeTemporary(bytes, Self.temporaryName(path)) { temporary throws(JournalError) in
+    /// `EEXIST`. Without `syncsFolder` its name is durable once the caller has synced the folder.
+    func writeWhole(_ bytes: [UInt8], to path: String, syncsFolder: Bool = true) throws(JournalError) {
+        try writeTemporary(bytes, Self.temporaryName(path), syncsFolder: syncsFolder) {
+            temporary throws(JournalError) in
             // link, unlike rename, never replaces.
             guard link(temporary, path) == 0 else { throw failure("create", path) }
             guard unlink(temporary) == 0 else { throw failure("remove", temporary) }

@@ -6,6 +6,8 @@ struct Durability {
     /// Commands that may change something: their records are durable.
     private var changes: Set<Int> = []
     private var isDurable = false
+    /// The start record of the command whose end was looked at last.
+    private(set) var ended: Int?
 
     /// Whether `record`, the next one, shows that the one before it had reached the disk.
     ///
@@ -28,7 +30,8 @@ struct Durability {
             if isChange { changes.insert(record.number) }
             return isChange
         case .commandEnd:
-            return try record.member("end")?.integer("start").flatMap { changes.remove($0) } != nil
+            ended = try record.member("end")?.integer("start")
+            return ended.flatMap { changes.remove($0) } != nil
         default:
             return false
         }

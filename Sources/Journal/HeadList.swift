@@ -38,7 +38,7 @@ struct HeadList {
     /// The heads of one run; passes over the lines of others, of which there may be thousands.
     static func heads(of run: RunID, in state: String) throws(JournalError) -> [AuditHead] {
         let name = Array(run.description.utf8)
-        let (lines, _) = try SealedList<Line>.read("\(state)/\(Self.name)") { $0.contains(name) }
+        let (lines, _) = try SealedList<Line>.read("\(state)/\(Self.name)") { $0.holds(name) }
         return lines.map(\.line).filter { $0.run == run }.map(\.audit)
     }
 }

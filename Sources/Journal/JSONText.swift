@@ -2,6 +2,8 @@
 enum JSONText {
     /// The bytes that a string stands for.
     static func unescaped(_ bytes: some Collection<UInt8>) -> [UInt8] {
+        // Most have none.
+        guard bytes.contains(UInt8(ascii: "\\")) else { return Array(bytes) }
         var result: [UInt8] = []
         var rest = Array(bytes)[...]
         while let byte = rest.popFirst() {

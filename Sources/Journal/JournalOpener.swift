@@ -25,10 +25,13 @@ actor JournalOpener {
         let naming = try Descriptor("\(state.path)/runs.lock", O_RDWR | O_CREAT)
         try naming.lock(within: .seconds(20))
         try failpoint("runs.locked")
-        let id = try newID(module: description.module)
+        // Listed once, since there may be thousands. What is set aside below has no run.json, and is not the newest.
+        let newest = try state.newestRun()
+        let id = try newID(module: description.module, after: newest)
         try lock.assign(to: id, origin: description.origin)
         let asides = try state.setAside(module: id.module)
-        let predecessor = try predecessor()
+        // The new run carries where the log of the one before stands, so that removing that run shows.
+        let predecessor = try newest.map { run throws(JournalError) in try RunHeader.Predecessor(run, in: state) }
         var files = description.plan.map { [(RunReader.planFile, $0)] } ?? []
         if let inventory = description.inventory {
             files.append((RunReader.inventoryFile, redactor.redact(cut: inventory)))
@@ -74,7 +77,7 @@ actor JournalOpener {
         try failpoint("run.directory")
         guard try disk.makeDirectory(nursery) else { throw .system("create", nursery, EEXIST) }
         for name in ["checkpoints", "steps", "evidence"] { try disk.makeDirectory("\(nursery)/\(name)") }
-        for (name, bytes) in files { try disk.writeWhole(bytes, to: "\(nursery)/\(name)") }
+        for (name, bytes) in files { try disk.writeWhole(bytes, to: "\(nursery)/\(name)", syncsFolder: false) }
         try failpoint("run.header")
         // Syncs the directory too, and with it the names made above.
         try disk.writeWhole(header, to: "\(nursery)/run.json")
@@ -140,8 +143,7 @@ actor JournalOpener {
             damaged: damaged, unknown: recovered.unknown)
     }
 
-    private func newID(module: String) throws(JournalError) -> RunID {
-        let newest = try state.newestRun()
+    private func newID(module: String, after newest: RunReader?) throws(JournalError) -> RunID {
         if let id = RunID(module: module, time: Date(), after: newest?.id) { return id }
         guard RunID.isModule(module), let newest else {
             throw .defect("name a run of", "module \(module)", "that is not a valid module name")
@@ -149,15 +151,6 @@ actor JournalOpener {
         throw .badState(
             "name a run after", newest.path, "no id is later than that one: it was made by a clock that was wrong",
             remedy: "keep \(state.path) for the auditor, and choose another directory with --state-dir")
-    }
-
-    /// The newest run there is, and where its log stands: the new run carries it, so that removing
-    /// that run shows.
-    private func predecessor() throws(JournalError) -> RunHeader.Predecessor? {
-        for run in try state.runs() where access("\(run.path)/run.json", F_OK) == 0 {
-            return try RunHeader.Predecessor(run, in: state)
-        }
-        return nil
     }
 
     /// This program, as it was called.

@@ -8,4 +8,20 @@ extension ArraySlice<UInt8> {
             return startIndex + (UnsafeRawPointer(found) - UnsafeRawPointer(base))
         }
     }
+
+    /// Whether `text` is anywhere in it, found with the C library's search as well: lists have lines for each run there was.
+    func holds(_ text: [UInt8]) -> Bool {
+        guard let first = text.first else { return true }
+        return withUnsafeBytes { bytes in
+            var rest = bytes[...]
+            while rest.count >= text.count {
+                let part = UnsafeRawBufferPointer(rebasing: rest)
+                guard let base = part.baseAddress, let found = memchr(base, Int32(first), part.count - text.count + 1)
+                else { return false }
+                if memcmp(found, text, text.count) == 0 { return true }
+                rest = rest.dropFirst(UnsafeRawPointer(found) - base + 1)
+            }
+            return false
+        }
+    }
 }

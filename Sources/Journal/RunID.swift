@@ -9,13 +9,16 @@ public struct RunID: Hashable, Comparable, Sendable, CustomStringConvertible, Lo
 
     /// Reads an id as an operator types it; nil where it has not the shape of one, so that it never names another path.
     public init?(_ text: String) {
-        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[0].utf8.count == 16, parts[0].hasSuffix("Z"), parts[2].utf8.count == 4,
-            Self.isModule(String(parts[1])), parts[0].allSatisfy({ $0.isASCII && ($0.isNumber || $0.isLetter) }),
-            parts[2].allSatisfy({ $0.isHexDigit && $0.isASCII && !$0.isUppercase })
+        // In bytes: a state directory may have thousands of them, and all are looked at when a run begins.
+        let bytes = text.utf8
+        let parts = bytes.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[0].count == 16, parts[0].last == UInt8(ascii: "Z"), parts[2].count == 4,
+            parts[0].allSatisfy(ASCII.isAlphanumeric),
+            parts[2].allSatisfy({ ASCII.hexValue($0) != nil && !(UInt8(ascii: "A")...UInt8(ascii: "F")).contains($0) })
         else { return nil }
+        module = String(Substring(parts[1]))
+        guard Self.isModule(module) else { return nil }
         description = text
-        module = String(parts[1])
     }
 
     /// Makes the id of a run that begins at `time`, later than `newest`.
@@ -41,7 +44,7 @@ public struct RunID: Hashable, Comparable, Sendable, CustomStringConvertible, Lo
     public static func < (left: RunID, right: RunID) -> Bool { left.description < right.description }
 
     static func isModule(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.count <= 16 && text.allSatisfy { $0.isASCII && ($0.isNumber || $0.isLetter) }
+        !text.isEmpty && text.utf8.count <= 16 && text.utf8.allSatisfy(ASCII.isAlphanumeric)
     }
 
     private static let style = Date.ISO8601FormatStyle(dateSeparator: .omitted, timeSeparator: .omitted)

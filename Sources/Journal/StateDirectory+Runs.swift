@@ -37,6 +37,7 @@ extension StateDirectory {
 
     /// Whether a name under runs/ is one that ``setAside(module:)`` gives.
     static func isSetAside(_ name: String) -> Bool {
+        guard name.utf8.contains(UInt8(ascii: ".")) else { return false }
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 2 && RunID(String(parts[0])) != nil && parts[1].hasPrefix("set-aside-")
     }

@@ -11,14 +11,17 @@ extension StateDirectory {
         let names = try Disk.names(in: "\(path)/runs", hidden: true)
         let told = names.contains(where: Self.isSetAside) ? try asidesTold(module: module) : []
         var asides: [SetAsideDirectory] = []
+        let runs = try Descriptor("\(path)/runs", O_RDONLY | O_DIRECTORY)
         for name in names where !told.contains(name) {
+            // Of thousands nearly all are whole runs: for each of them one look, from here.
+            let isHidden = name.utf8.first == UInt8(ascii: ".")
+            if !isHidden, !Self.isSetAside(name), faccessat(runs.number, "\(name)/run.json", F_OK, 0) == 0 { continue }
             let (isNew, isAside) = (Self.isBeingMade(name), Self.isSetAside(name))
             let text = isNew ? String(name.dropFirst().dropLast(4)) : name
             guard let id = RunID(isAside ? String(name.prefix { $0 != "." }) : text), id.module == module
             else { continue }
             let run = RunReader(id: id, path: "\(path)/runs/\(name)")
             guard RunTree.isFolder(run.path) else { continue }
-            guard isNew || isAside || access("\(run.path)/run.json", F_OK) != 0 else { continue }
             let known = isNew ? [] : try HeadList.heads(of: id, in: path)
             let remains = isNew ? .stillborn : try RunRemains(of: run, isKnown: !known.isEmpty)
             if remains == .foreign { continue }

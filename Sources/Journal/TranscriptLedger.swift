@@ -64,8 +64,7 @@ struct TranscriptLedger {
             begun.insert(path)
             if record.content.integer("v") == 1 { unannounced.insert(path) }
             underWay.insert(record.number)
-        case .commandEnd:
-            if let start = try record.member("end")?.integer("start") { underWay.remove(start) }
+        case .commandEnd: if let start = durability.ended { underWay.remove(start) }
         case .runResume: underWay = []
         default: break
         }
@@ -73,7 +72,8 @@ struct TranscriptLedger {
 
     /// Compares a transcript with how far a record says it was written.
     mutating func read(_ file: FileRecord, _ record: Int) throws(JournalError) {
-        var cursor = cursors[file.path] ?? Cursor()
+        // Taken out, so that the digest goes on in place: where the dictionary has it too, it is copied first.
+        var cursor = cursors.removeValue(forKey: file.path) ?? Cursor()
         defer { cursors[file.path] = cursor }
         if cursor.isBad { return }
         unannounced.remove(file.path)
@@ -97,9 +97,8 @@ struct TranscriptLedger {
 
     private mutating func advance(_ cursor: inout Cursor, to file: FileRecord) throws(JournalError) {
         guard let descriptor = try descriptor(file.path) else { return }
-        try descriptor.seek(to: cursor.position)
         while cursor.position < file.bytes {
-            let piece = try descriptor.read(upTo: min(file.bytes - cursor.position, 1 << 18))
+            let piece = try descriptor.read(upTo: min(file.bytes - cursor.position, 1 << 18), at: cursor.position)
             if piece.isEmpty { return }
             cursor.hash.update(data: piece)
             cursor.position += piece.count

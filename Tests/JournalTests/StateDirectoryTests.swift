@@ -134,6 +134,14 @@ import Testing
         #expect(settling == (isSettled ? successes.reversed() : []))
     }
 
+    /// As the list of heads is searched for the lines of one run.
+    @Test(arguments: [
+        ("11-00", true), ("a 11-00", true), ("11-00 b", true), ("11-011-00", true), ("1111-00", true), ("11-0", false),
+        ("11-01", false), ("1-00", false), ("", false),
+    ]) func aTextIsFoundWhereverItIs(line: String, isThere: Bool) {
+        #expect(Array("x\(line)x".utf8).dropFirst().dropLast().holds(Array("11-00".utf8)) == isThere)
+    }
+
     private func mode(_ path: String) throws -> mode_t {
         var facts = stat()
         try #require(stat(path, &facts) == 0)
