@@ -36,12 +36,12 @@ struct Interruption {
         return true
     }
 
-    /// Starts the run, or its resumption, which something else is to kill; `false` when nothing did.
-    mutating func isEnded() async throws -> Bool {
+    /// Starts the run, or its resumption, which something else is to end with `status`; `false` when nothing did.
+    mutating func isEnded(with status: Int32 = 128 + SIGKILL) async throws -> Bool {
         let result = try await start().wait()
         told = result.error
         guard result.status != 0 else { return false }
-        #expect(result.status == 128 + SIGKILL, "\(result.status) \(result.error)")
+        #expect(result.status == status, "\(result.status) \(result.error)")
         count += 1
         try await checkSecrets()
         return true

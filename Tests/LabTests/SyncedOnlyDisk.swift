@@ -17,10 +17,25 @@ struct SyncedOnlyDisk {
 
     /// Brings the power back, and cuts it again at the fsync of that number; never at 0.
     func cut(at sync: Int) async throws {
-        _ = try await Self.attribute("os.setxattr(sys.argv[1], 'user.cut-at', sys.argv[2].encode())", "\(sync)")
+        try await set("user.cut-at", "\(sync)")
     }
 
-    /// How often something was synced since the power came.
+    /// Lets every change fail with `error` from the fsync of that number on; never at 0.
+    func fail(with error: Int32, at sync: Int) async throws {
+        try await set("user.fail-at", "\(sync) \(error)")
+    }
+
+    /// How long each fsync takes, in seconds.
+    func delaySyncs(by seconds: Double) async throws {
+        try await set("user.delay", "\(seconds)")
+    }
+
+    private func set(_ name: String, _ value: String) async throws {
+        let statement = "os.setxattr(sys.argv[1], sys.argv[2], sys.argv[3].encode())"
+        _ = try await Self.attribute(statement, name, value)
+    }
+
+    /// How often something was synced since one of the first two was set.
     func syncs() async throws -> Int {
         let number = try await Self.attribute("print(os.getxattr(sys.argv[1], 'user.syncs').decode(), end='')")
         return try #require(Int(number))

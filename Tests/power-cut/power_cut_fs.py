@@ -4,9 +4,13 @@ fsync, and of a folder the names at its own.
 
     power_cut_fs.py MOUNT
 
-Two extended attributes of MOUNT control it. Setting `user.cut-at` to N brings the power back, if it was cut, and cuts it at
-the N-th fsync from then on, before that has an effect: the process that asks for it is killed, and everything fails with EIO.
-Reading `user.syncs` gives the number of syncs since.
+Extended attributes of MOUNT control it:
+
+- `user.cut-at` N brings the power back, if it was cut, and cuts it at the N-th fsync from then on, before that has an effect:
+  the process that asks for it is killed, and everything fails with EIO. 0 never does.
+- `user.fail-at` `N ERRNO`: from the N-th fsync on, whatever would change anything fails with ERRNO, until it is set again.
+- `user.delay` SECONDS: how long each fsync takes.
+- `user.syncs` can be read: the fsyncs since one of the first two was set.
 """
 
 import errno
@@ -44,12 +48,20 @@ class PowerCutFileSystem(Operations):
         self.root = Node(stat.S_IFDIR | 0o700, (0, 0))
         self.open_nodes = {}
         self.last_handle = 0
-        self.syncs, self.cut_at = 0, None
-        self.is_cut = False
+        self.syncs, self.cut_at, self.is_cut = 0, 0, False
+        self.fail_at, self.error, self.delay = 0, 0, 0.0
+
+    CHANGES = ("mkdir", "create", "symlink", "link", "rename", "unlink", "rmdir", "write", "truncate", "chmod", "chown",
+               "utimens", "fsync", "fsyncdir")
 
     def __call__(self, operation, *arguments):
         if self.is_cut and operation not in ("setxattr", "getxattr", "getattr", "destroy", "release", "releasedir"):
             raise FuseOSError(errno.EIO)
+        if operation in ("fsync", "fsyncdir"):
+            self.syncs += 1
+            time.sleep(self.delay)
+        if self.fail_at and self.syncs >= self.fail_at and operation in self.CHANGES:
+            raise FuseOSError(self.error)
         return super().__call__(operation, *arguments)
 
     # What is where
@@ -82,7 +94,6 @@ class PowerCutFileSystem(Operations):
     # The power
 
     def sync(self, node):
-        self.syncs += 1
         if self.syncs == self.cut_at:
             self.is_cut = True
             os.kill(fuse_get_context()[2], signal.SIGKILL)
@@ -98,12 +109,20 @@ class PowerCutFileSystem(Operations):
         return self.sync(self.find(path))
 
     def setxattr(self, path, name, value, options, position=0):
-        if (path, name) != ("/", "user.cut-at"):
+        if path != "/":
             raise FuseOSError(errno.ENOTSUP)
-        if self.is_cut:
-            self.root.lose()
-            self.open_nodes.clear()
-        self.is_cut, self.syncs, self.cut_at = False, 0, int(value)
+        if name == "user.cut-at":
+            if self.is_cut:
+                self.root.lose()
+                self.open_nodes.clear()
+            self.is_cut, self.syncs, self.cut_at = False, 0, int(value)
+        elif name == "user.fail-at":
+            self.syncs = 0
+            self.fail_at, self.error = map(int, value.split())
+        elif name == "user.delay":
+            self.delay = float(value)
+        else:
+            raise FuseOSError(errno.ENOTSUP)
         return 0
 
     def getxattr(self, path, name, position=0):

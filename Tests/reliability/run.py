@@ -30,6 +30,11 @@ SUITES = [
     ("^EngineTests\\.FailpointTests", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RunTests/(interrupted|killed)", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/(aRunWhoseMachine|whoWaited|aWallClock)", {}),
+    ("^LabTests\\.RehearsalTests/(aServerThatEnds|aPathThatBreaks)", {"RUNNER_TORTURE": "1"}),
+    ("^LabTests\\.RehearsalTests/aPowerCut", {"RUNNER_TORTURE": "1"}),
+    ("^LabTests\\.RehearsalTests/aDiskThat", {"RUNNER_TORTURE": "1"}),
+    ("^LabTests\\.RehearsalTests/aMigrationThatIsCutOff", {"RUNNER_TORTURE": "1"}),
+    ("^LabTests\\.RehearsalTests/aRunResumedWithAnotherInventory", {"RUNNER_TORTURE": "1"}),
     ("^StepsTests\\.KilledChangesTests", {"RUNNER_TORTURE": "1"}),
 ]
 # As `survived` in Tests/Support prints it.
@@ -48,10 +53,10 @@ A fault is survived if the statement beside it holds after each: `runner resume`
 done again, and `audit verify` finds the record intact. Damage to a file is survived if it is found and its place is named.
 
 Where the rehearsal cluster is not named, the hosts of these tests are files, are simulated, or accept connections and say nothing; those
-of the paths that break are a real sshd, PostgreSQL and Redis behind a proxy. The simulated disk keeps of a file what was there at its
-last fsync, and of a folder the names at its own. On the rehearsal cluster, `make rehearse` also stops a run for longer than its Lease
-lasts, kills resets of the database, and takes masters and PostgreSQL hosts away; those tests count nothing for this page. Not tried
-yet: a power cut of a real machine.
+of the paths that break are a real sshd, PostgreSQL and Redis behind a proxy. The simulated disk, and the file system in
+`Tests/power-cut`, keep of a file what was there at its last fsync, and of a folder the names at its own. On the rehearsal cluster,
+`make rehearse` also stops a run for longer than its Lease lasts and kills resets of the database; those tests count nothing for this
+page. Not tried yet: a power cut of a real machine.
 """
 
 
