@@ -1,16 +1,40 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension RehearsalTests {
+    /// Where a run is stopped, by the name of the place in the sources.
+    enum StoppedMoment: String, CaseIterable {
+        case check = "step.check"
+        case apply = "step.apply"
+        case change = "change.recorded"
+        case verify = "step.applied"
+        case checkpoint = "step.verified"
+
+        /// The how many-th time it is reached: after the lease was taken, and before everything is done.
+        var numbers: ClosedRange<Int> {
+            let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
+            let first = self == .change ? 6 : 2
+            return isThorough ? first...first + 3 : first + 1...first + 1
+        }
+    }
+
     /// Stopped inside a step, as by a closed laptop, for longer than its lease lasts; another operator
     /// installs the module meanwhile.
-    @Test func aRunThatWasStoppedLongerThanItsLeaseLastsChangesNothingMore() async throws {
+    @Test(arguments: StoppedMoment.allCases)
+    func aRunThatWasStoppedLongerThanItsLeaseLastsChangesNothingMore(_ moment: StoppedMoment) async throws {
+        for number in moment.numbers { try await stop(at: "\(moment.rawValue):\(number)") }
+        survived(
+            "stopped in a step's \(moment) for longer than the lease lasts, while another operator installs, and continued",
+            times: moment.numbers.count, oracle: "nothing is changed after the term, and the run ends with 75")
+    }
+
+    private func stop(at place: String) async throws {
         try await Lab.reset()
-        let stopped = try Lab.start("run", "11")
-        try await eventually("a step that changes the cluster begins") {
-            try Platform.hasBegun("11_ct_01_prepare_config")
+        let stopped = try Lab.start("run", "11", environment: ["RUNNER_FAILPOINT": "\(place):pause"])
+        try await eventually("it stops at \(place)") {
+            try String(contentsOfFile: "/proc/\(stopped.pid)/stat", encoding: .utf8).contains(") T ")
         }
-        stopped.send(SIGSTOP)
         let sent = try Self.changes()
         try await Task.sleep(for: .seconds(61))
         let other = try await Lab.runner("run", "11", "--state-dir", "\(Lab.home)/other-state")
@@ -20,7 +44,7 @@ extension RehearsalTests {
 
         stopped.send(SIGCONT)
         let end = try await stopped.wait(atMost: .seconds(120))
-        #expect(end.status == 75, "\(end.status): \(end.error)")
+        #expect(end.status == 75, "\(place): \(end.status): \(end.error)")
         #expect(try await Platform.resourceVersions() == installed)
         // What it sent after that are attempts at the lease, which the API server refuses.
         for command in try Self.changes().dropFirst(sent.count) {

@@ -32,6 +32,7 @@ SUITES = [
     ("^LabTests\\.RehearsalTests/(aRunWhoseMachine|whoWaited|aWallClock)", {}),
     ("^LabTests\\.RehearsalTests/(aServerThatEnds|aPathThatBreaks)", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aPowerCut", {"RUNNER_TORTURE": "1"}),
+    ("^LabTests\\.RehearsalTests/aRunThatWasStopped", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aDiskThat", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aMigrationThatIsCutOff", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aRunResumedWithAnotherInventory", {"RUNNER_TORTURE": "1"}),
@@ -55,8 +56,7 @@ done again, and `audit verify` finds the record intact. Damage to a file is surv
 Where the rehearsal cluster is not named, the hosts of these tests are files, are simulated, or accept connections and say nothing; those
 of the paths that break are a real sshd, PostgreSQL and Redis behind a proxy. The simulated disk, and the file system in
 `Tests/power-cut`, keep of a file what was there at its last fsync, and of a folder the names at its own. On the rehearsal cluster,
-`make rehearse` also stops a run for longer than its Lease lasts and kills resets of the database; those tests count nothing for this
-page. Not tried yet: a power cut of a real machine.
+`make rehearse` also kills resets of the database; that counts nothing for this page. Not tried yet: a power cut of a real machine.
 """
 
 
