@@ -152,7 +152,8 @@ final class Disk: Sendable {
 
     /// Keeps `size` bytes on the file system for the day it is full.
     func holdReserve(at path: String, size: Int) throws(JournalError) {
-        let file = try Descriptor(path, O_WRONLY | O_CREAT)
+        // Where the file system cannot reserve space, glibc reads what is there and writes it again.
+        let file = try Descriptor(path, O_RDWR | O_CREAT)
         let code = posix_fallocate(file.number, 0, size)
         guard code == 0 else {
             _ = unlink(path)

@@ -2,7 +2,7 @@
 """A file system in memory that keeps, when its power is cut, only what was synced: of a file what was there at its last
 fsync, and of a folder the names at its own.
 
-    power_cut_fs.py MOUNT
+    power_cut_fs.py MOUNT [--background]
 
 Extended attributes of MOUNT control it:
 
@@ -225,6 +225,13 @@ class PowerCutFileSystem(Operations):
 
 
 if __name__ == "__main__":
+    background = sys.argv[2:] == ["--background"]
+    if background:
+        # Whoever started it waits until all that it has open there is closed.
+        os.closerange(3, 1024)
+        with open(os.devnull, "r+b") as nothing:
+            for number in range(3):
+                os.dup2(nothing.fileno(), number)
     # What the kernel keeps of names and files would outlive a power cut.
-    FUSE(PowerCutFileSystem(), sys.argv[1], foreground=True, nothreads=True, allow_other=True,
+    FUSE(PowerCutFileSystem(), sys.argv[1], foreground=not background, nothreads=True, allow_other=True, nonempty=True,
          attr_timeout=0, entry_timeout=0, negative_timeout=0, fsname="power-cut")
