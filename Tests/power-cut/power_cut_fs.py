@@ -145,7 +145,8 @@ class PowerCutFileSystem(Operations):
                 "f_files": 1 << 20, "f_ffree": 1 << 19, "f_favail": 1 << 19, "f_namemax": 255}
 
     def readdir(self, path, handle):
-        return [".", "..", *self.find(path).names]
+        # With what each is: who walks through folders need not ask again.
+        return [".", "..", *((name, {"st_mode": node.mode}, 0) for name, node in self.find(path).names.items())]
 
     def mkdir(self, path, mode):
         self.add(path, stat.S_IFDIR | mode)
