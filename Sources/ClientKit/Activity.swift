@@ -147,19 +147,49 @@ public protocol InputDigester: Sendable {
     func digest(ofInput input: [UInt8]) -> ContentDigest
 }
 
+/// What keeps an ``Activity`` from beginning: another one that is still at work there.
+public struct Obstruction: Sendable {
+    /// The same for as long as it is the same that is at work.
+    public let id: String
+    /// What is at work, for people: `apply 2 objects, by run … (process 4242, running for 50 s)`.
+    public let words: String
+    /// How long it is waited for altogether.
+    public let limit: Duration
+
+    /// Describes an obstruction; see the properties.
+    public init(id: String, words: String, limit: Duration) {
+        self.id = id
+        self.words = words
+        self.limit = limit
+    }
+}
+
 /// An observer that is notified of every ``Activity`` before it begins and after it ended, such as
 /// the journal.
 public protocol ActivityObserver: Sendable {
+    /// Who does what it observes, in words that others read where a command of it is still at work:
+    /// `run … of jane on install-01`; `nil` if nobody needs to know.
+    var author: String? { get }
     /// Computes the digests of commands' input, whose bytes observers never get; `nil` if none are
     /// needed.
     var inputDigester: (any InputDigester)? { get }
     /// Called before anything is sent; if it throws, the activity does not take place.
     nonisolated(nonsending) func willBegin(_ activity: Activity) async throws
+    /// Called after ``willBegin(_:)``, every second for as long as something else at work there keeps the
+    /// activity from beginning; if it throws, it is waited for no longer, and nothing takes place.
+    nonisolated(nonsending) func willWait(_ activity: Activity, for obstruction: Obstruction) async throws
     /// Called with each chunk of output in order, between ``willBegin(_:)`` and ``didEnd(_:_:)``,
     /// on the client's own executor; must not block for long.
     func didReceive(_ bytes: ArraySlice<UInt8>, from stream: OutputStream, of activity: Activity)
     /// Called exactly once for each activity for which ``willBegin(_:)`` did not throw.
     nonisolated(nonsending) func didEnd(_ activity: Activity, _ outcome: ActivityOutcome) async throws
+}
+
+extension ActivityObserver {
+    /// Nobody in particular.
+    public var author: String? { nil }
+    /// Waits.
+    public nonisolated(nonsending) func willWait(_ activity: Activity, for obstruction: Obstruction) async throws {}
 }
 
 /// An observer that does nothing, for tests of clients and for probes outside a run.

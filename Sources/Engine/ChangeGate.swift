@@ -1,17 +1,28 @@
 import ClientKit
 import Journal
+import StepKit
 
 /// The one gate that every activity of a run passes on its way out: records it, and lets a change
 /// begin only while the module's lease is held.
 struct ChangeGate: ActivityObserver {
     let journal: RunJournal
     let term: LeaseTerm
+    let progress: RunProgress
+    let notes: Notes
 
     /// Whether what is sent now is the lease itself, which the API server compares and swaps: that is
     /// safe at any time.
     @TaskLocal static var isWritingLease = false
 
     var inputDigester: (any InputDigester)? { journal.inputDigester }
+
+    var author: String? {
+        let step = progress.current.map { "step \($0) of " } ?? ""
+        let origin = Self.origin
+        return "\(step)run \(journal.id) of \(origin.login) on \(origin.machine) (its process \(origin.pid))"
+    }
+
+    private static let origin = Origin.current()
 
     nonisolated(nonsending) func willBegin(_ activity: Activity) async throws {
         if activity.effect == .change { try failpoint("change.decide") }
@@ -26,6 +37,15 @@ struct ChangeGate: ActivityObserver {
                 activity, ActivityOutcome(status: .refused(code: "lease expired"), duration: .zero))
             throw error
         }
+    }
+
+    nonisolated(nonsending) func willWait(_ activity: Activity, for obstruction: Obstruction) async throws {
+        // Another run may have the module by now.
+        try requireTime(for: activity)
+        notes.reporter(of: progress.current).warns(
+            "an earlier command is still running on \(activity.host): \(obstruction.words); waiting up to "
+                + "\(obstruction.limit.inWords) for it to end",
+            about: .words("\(activity.host) \(obstruction.id)"))
     }
 
     func didReceive(_ bytes: ArraySlice<UInt8>, from stream: OutputStream, of activity: Activity) {

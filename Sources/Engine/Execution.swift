@@ -45,13 +45,14 @@ struct Execution: Sendable {
         try failpoint("site.open")
         let began = ContinuousClock.now
         let term = LeaseTerm(module: runner.module.number, clock: runner.clock)
-        let gate = ChangeGate(journal: journal, term: term)
+        let gate = ChangeGate(journal: journal, term: term, progress: progress, notes: notes)
         try await runner.provider.withSite(observer: gate) { site in
             let keeper = LeaseKeeper(
                 module: runner.module.number, site: site, journal: journal, term: term,
                 progress: progress, witnesses: witnesses, events: runner.events)
             let lease = try await preflightAndLock(site, keeper: keeper, began: began)
             try await keeper.withLeaseRenewal(of: lease) {
+                try await awaitEarlierCommands(site)
                 try await requireUnmoved(site)
                 progress.beginSteps()
                 for (index, step) in steps.enumerated() {
@@ -91,6 +92,15 @@ struct Execution: Sendable {
         try failpoint("preflight.decide")
         guard problems.isEmpty else { throw CombinedFailure("run the preflight checks", problems) }
         try await journal.record(.preflight(PreflightResult(absent: site.absentNodes.map(\.name))))
+    }
+
+    /// What a run that was cut off left running must not change anything beneath this run's checks.
+    private func awaitEarlierCommands(_ site: any OpenSite) async throws {
+        try await site.throughMasters(reporter: .silent) { writer in
+            try await writer.reader.awaitEarlierCommands()
+        } onFailover: { lost, _ in
+            try await warn(lost)
+        }
     }
 
     /// Where the run carries out a plan: compares what all steps find with it, before the first of them.

@@ -211,7 +211,8 @@ extension ModuleRunner {
             events(
                 .warning(
                     "the outcome of `\(start.purpose ?? start.command.joined(separator: " "))` on "
-                        + "\(start.host) is unknown; the step's check decides"))
+                        + "\(start.host), sent \(command.time.formatted(.iso8601)), is unknown, and it may still "
+                        + "be running there; the step's check decides"))
         }
     }
 }

@@ -23,6 +23,8 @@ public actor SSHConnection: RemoteShell {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     /// The inventory name of the host.
     public nonisolated var hostName: String { destination.name }
+    /// The file whose lock changing commands hold.
+    public nonisolated var lockFile: String? { destination.lock }
     /// The name of the jump host whose loss has ended this connection, if that is why it ended.
     public nonisolated var lostJumpHost: String? {
         if case .carrierLost(let name, _) = lost.withLock({ $0 }) { name } else { nil }

@@ -60,6 +60,42 @@ import Testing
         try bench.expectIntact()
     }
 
+    /// Stopped while a command that an earlier run left behind holds the host's lock.
+    @Test func aChangeThatHasToWaitBeginsOnlyWithinTheTerm() async throws {
+        let bench = try Bench()
+        let orphan = Obstruction(id: "7", words: "apply 2 objects (process 7)", limit: .seconds(60))
+        bench.world.on("second.apply") { [clock = bench.clock] visit in
+            try await visit.world.send("in time", .change, after: [orphan, orphan])
+            let other = Obstruction(id: "8", words: "apply 3 objects (process 8)", limit: .seconds(60))
+            try await visit.world.send("late", .change, after: [other, other]) { clock.advance(by: .seconds(61)) }
+        }
+        let summary = try await bench.run()
+        #expect(summary.failure?.exitStatus == 75)
+        #expect(bench.world.sent.contains("in time"))
+        #expect(!bench.world.sent.contains("late"))
+        // Each is told once, on the terminal and in the record.
+        let told = ["apply 2 objects (process 7)", "apply 3 objects (process 8)"].map {
+            "an earlier command is still running on k8s-master-01: \($0); waiting up to 60 s for it to end"
+        }
+        #expect(bench.events.warnings == told)
+        let recorded = try bench.newest().entries().filter { $0.kind == .warning }
+        #expect(recorded.compactMap(\.text) == told)
+        #expect(recorded.allSatisfy { $0.step == "second" })
+        try bench.expectIntact()
+    }
+
+    @Test func commandsSayWhoseTheyAre() async throws {
+        let bench = try Bench()
+        let author = Locked<String?>(nil)
+        bench.world.on("second.apply") { visit in author.withLock { $0 = visit.world.observer?.author } }
+        #expect(try await bench.run().failure == nil)
+        let origin = Origin.current()
+        let run = try bench.newest().id
+        #expect(
+            author.withLock { $0 } == "step second of run \(run) of \(origin.login) on "
+                + "\(origin.machine) (its process \(origin.pid))")
+    }
+
     /// The step makes something else of the refusal, or nothing at all: the run ends all the same.
     @Test(arguments: [true, false]) func whateverAStepMakesOfItTheRunEnds(_ swallows: Bool) async throws {
         let bench = try Bench()

@@ -176,9 +176,12 @@ import Testing
         // Its start is recorded, its end is not: what a process leaves that dies while it waits for the answer.
         let crashed = try await Self.diedWaiting()
         #expect(try await crashed.resume().failure == nil)
+        let commands = try crashed.newest().commands()
+        let sent = try #require(commands.first { $0.start.command.first == "ufw" }).time
         #expect(
             crashed.events.warnings == [
-                "the outcome of `ufw --force disable` on k8s-worker-01 is unknown; the step's check decides"
+                "the outcome of `ufw --force disable` on k8s-worker-01, sent \(sent.formatted(.iso8601)), is unknown, "
+                    + "and it may still be running there; the step's check decides"
             ])
         try crashed.expectIntact()
     }

@@ -7,12 +7,18 @@ public import SSH
 public final class LocalShell: RemoteShell {
     /// The name it goes by.
     public let hostName: String
+    /// The lock that changes would hold; they hold none here.
+    public let lockFile: String?
     private let prefix: [String]
     private let environment: [String: String]
     private let seen = Locked<[RemoteCommand]>([])
 
     /// A shell whose commands come behind `prefix`, and also have `environment`.
-    public init(hostName: String = "k8s-master-01", prefix: [String] = [], environment: [String: String] = [:]) {
+    public init(
+        hostName: String = "k8s-master-01", prefix: [String] = [], environment: [String: String] = [:],
+        lockFile: String? = nil
+    ) {
+        self.lockFile = lockFile
         self.hostName = hostName
         self.prefix = prefix
         self.environment = environment

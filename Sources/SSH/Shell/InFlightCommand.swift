@@ -14,6 +14,11 @@ final class InFlightCommand {
         case cancelled
         /// The connection is gone.
         case linkLost(LinkFailure)
+
+        /// Whether it was not begun, since another one holds the host's lock.
+        var isBusy: Bool {
+            if case .trailer(RemoteScript.busy) = self { true } else { false }
+        }
     }
 
     /// One output stream: split from its trailer, passed on, and kept up to a limit.
@@ -53,8 +58,6 @@ final class InFlightCommand {
     private var reached: End?
     private(set) var output: Stream
     private(set) var errors: Stream
-    let nonce: String
-    let started = ContinuousClock.now
 
     /// Prepares to send `parts`, and to collect what comes until `nonce` was seen on both streams.
     init(
@@ -62,7 +65,6 @@ final class InFlightCommand {
         onOutput: @escaping (ArraySlice<UInt8>, OutputStream) -> Void
     ) {
         self.parts = parts[...]
-        self.nonce = nonce
         self.onOutput = onOutput
         output = Stream(nonce: nonce, limit: outputLimit)
         errors = Stream(nonce: nonce, limit: outputLimit)

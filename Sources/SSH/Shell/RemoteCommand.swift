@@ -80,9 +80,16 @@ public struct CommandResult: Sendable {
 public protocol RemoteShell: Sendable {
     /// The inventory name of the host.
     var hostName: String { get }
+    /// The file on the host whose lock an exclusive command holds; `~/` is the home directory there, `nil` if there is none.
+    var lockFile: String? { get }
     /// Runs `command` and returns its result, whatever its exit status.
     ///
     /// Throws an ``SSHError``: with kind `unknownOutcome` where the command was sent and no trailer came back, with
     /// `unreachable` where nothing was sent.
     func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult
+}
+
+extension RemoteShell {
+    /// None.
+    public var lockFile: String? { nil }
 }

@@ -56,6 +56,9 @@ enum RemoteScript {
     /// The status of a command whose input cannot be passed to it, after which the shell ends.
     static let noInput = "noinput"
 
+    /// The status of a command that was not begun, since another one holds the host's lock.
+    static let busy = "busy"
+
     private static let read = #"""
         _kb_nl=$(printf '\nx');_kb_nl=${_kb_nl%x};
         _kb_read(){ (_kb_body);_kb_status=$?;};
@@ -85,26 +88,41 @@ enum RemoteScript {
     /// Changing under the host's lock.
     ///
     /// `_kb_change` holds it on descriptor 9, which the command inherits: the lock lasts as long as the command does,
-    /// whatever happens to this shell. Waiting shells are recognised by the `_kb_` in their text. BusyBox's
+    /// whatever happens to this shell. Waiting shells are recognised by the `_kb_` in their text, and of a holder's
+    /// children only those are told whose parent has ended. BusyBox's
     /// `flock` cannot wait for a limited time, which it shows with a file that nobody locks, and so is asked each second.
+    ///
+    /// What has waited begins only if the session that it was sent in is still there: the process that this shell was
+    /// started by, or that which started sudo. Whose a holder is, its own environment says: unlike what is written into
+    /// a file, that is never about another process.
     private static let lock = #"""
+        _kb_session=$PPID;while { IFS= read -r _kb_stat <"/proc/$_kb_session/stat";} 2>/dev/null;do
+         case $_kb_stat in *'(sudo)'*) set -- ${_kb_stat##*) };_kb_session=$2;;*) break;;esac;done;
+        [ -d "/proc/$_kb_session" ]||_kb_session=;
         _kb_flock(){ flock -x -w "$_kb_wait" 9 2>/dev/null;_kb_code=$?;[ $_kb_code -eq 1 ]||return $_kb_code;
          if flock -s -w 1 8 8</ 2>/dev/null;then return 1;fi;
          until flock -x -n 9 2>/dev/null;do [ "$_kb_wait" -gt 0 ]||return 1;_kb_wait=$((_kb_wait-1));sleep 1 9>&-;done;};
         _kb_change(){ _kb_status=nolock;{ _kb_flock;_kb_code=$?;case $_kb_code in
-         0) (_kb_body);_kb_status=$?;;
-         1) _kb_status=busy;_kb_holders;;
+         0) if [ -z "$_kb_session" ]||[ -d "/proc/$_kb_session" ];then (_kb_body);_kb_status=$?;else _kb_status=gone;fi;;
+         1) _kb_status=busy;_kb_holders 9>&-;;
          127) _kb_status=noflock;printf 'flock is not installed' >&2;;
          *) _kb_status=noflock;printf 'flock failed with status %s' $_kb_code >&2;;
         esac;} 9>>"$_kb_lock";};
-        _kb_holders(){ for _kb_file in /proc/[0-9]*/fd/9;do if [ "$_kb_file" -ef "$_kb_lock" ];then
-         _kb_pid=${_kb_file%/fd/9};_kb_args=$({ tr '\000' ' ' <"$_kb_pid/cmdline";} 2>/dev/null);
-         case $_kb_args in ''|'flock '*|'tr '*|*_kb_*);;*) printf '%s (process %s%s)\n' "$_kb_args" "${_kb_pid#/proc/}" "$(_kb_age "$_kb_pid")" >&2;;esac;
+        _kb_holds(){ [ "$1/fd/9" -ef "$_kb_lock" ]||return 1;_kb_args=$({ tr '\000' ' ' <"$1/cmdline";} 2>/dev/null);
+         case $_kb_args in ''|'flock '*|*_kb_*) return 1;;esac;};
+        _kb_holders(){ for _kb_file in /proc/[0-9]*/fd/9;do _kb_pid=${_kb_file%/fd/9};
+         if _kb_holds "$_kb_pid";then { IFS= read -r _kb_stat <"$_kb_pid/stat";} 2>/dev/null||continue;
+         set -- ${_kb_stat##*) };! _kb_holds "/proc/$2"||continue;_kb_holds "$_kb_pid"||continue;
+         printf '%s%s (process %s%s)\n' "$(_kb_whose "$_kb_pid")" "${_kb_args% }" "${_kb_pid#/proc/}" "$(_kb_age "$_kb_pid")" >&2;
         fi;done;};
+        _kb_whose(){ { tr '\000' '\n' <"$1/environ"|sed -n 's/^KEYBUZZ_RUNNER=\(.*\)/\1: /p';} 2>/dev/null;};
         _kb_age(){ { IFS= read -r _kb_stat <"$1/stat"&&read -r _kb_up _kb_line </proc/uptime;} 2>/dev/null||return 0;
          set -- ${_kb_stat##*) };printf ', running for %s s' $((${_kb_up%%.*}-${20}/$(getconf CLK_TCK 2>/dev/null||echo 100)));};
         _kb_lock=
         """#
+
+    /// The variable of a changing command's environment that says what it is for and by whom, for those who wait for it.
+    static let mark = "KEYBUZZ_RUNNER"
 
     /// The line that runs `command`.
     ///

@@ -5,10 +5,10 @@ extension SSHConnection {
     ///
     /// Where all are in use it waits, or another is opened, up to ``SSHDestination/Limits/shells`` or what the server grants.
     public func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
-        let nonce = Self.freshNonce()
         let claim = ShellPool.Claim(isExclusive: command.isExclusive)
         defer { returnShell(of: claim) }
         let shell = try await takeShell(for: command, claim: claim)
+        let nonce = Self.freshNonce()
         let line = try line(for: command, on: shell, nonce: nonce)
         let input = command.standardInput
         let activity = Activity(
@@ -22,27 +22,61 @@ extension SSHConnection {
         } catch {
             throw refusedByObserver(command, error: error)
         }
-        var inFlight: InFlightCommand?
-        let end: InFlightCommand.End
-        // While the observer was asked, other things may have happened.
-        if let loss = loss ?? shell.loss {
-            end = .linkLost(loss)
-        } else if shell.isEnded {
-            end = .shellEnded("the remote shell ended before the command was sent")
-        } else {
-            var parts = [line.bytes]
-            if line.needsFunctions, let functions = shell.takeFunctions() { parts.insert(functions, at: 0) }
-            if !input.isEmpty { parts += [input, RemoteScript.endOfInput(token: shell.token)] }
-            let started = InFlightCommand(
-                sending: parts, nonce: nonce, outputLimit: command.outputLimit
-            ) { [observer] bytes, stream in
-                observer.didReceive(bytes, from: stream, of: activity)
+        let began = ContinuousClock.now
+        while true {
+            let (inFlight, end) = await send(command, line, nonce: nonce, on: shell, as: activity)
+            if end.isBusy, began + destination.limits.lock > .now, !Task.isCancelled {
+                try await askToWait(for: inFlight, of: command, activity: activity, since: began)
+            } else {
+                return try await conclude(command, activity: activity, inFlight: inFlight, end: end, since: began)
             }
-            inFlight = started
-            let wait = command.isExclusive ? destination.limits.lock : .zero
-            end = await result(of: started, on: shell, until: Deadline(in: command.timeout).postponed(by: wait))
         }
-        return try await conclude(command, activity: activity, inFlight: inFlight, end: end)
+    }
+
+    /// Sends `command` once, and waits for its end, or until the host's lock has been held by another for a moment.
+    ///
+    /// A command that waits there longer could begin when the run that sent it has ended, or was stopped, and another
+    /// has the module.
+    private func send(
+        _ command: RemoteCommand, _ line: RemoteScript.Line, nonce: String, on shell: ShellChannel,
+        as activity: Activity
+    ) async -> (InFlightCommand?, InFlightCommand.End) {
+        // While the observer was asked, other things may have happened.
+        if let loss = loss ?? shell.loss { return (nil, .linkLost(loss)) }
+        if shell.isEnded { return (nil, .shellEnded("the remote shell ended before the command was sent")) }
+        let input = command.standardInput
+        var parts = [line.bytes]
+        if line.needsFunctions, let functions = shell.takeFunctions() { parts.insert(functions, at: 0) }
+        if !input.isEmpty { parts += [input, RemoteScript.endOfInput(token: shell.token)] }
+        let started = InFlightCommand(
+            sending: parts, nonce: nonce, outputLimit: command.outputLimit
+        ) { [observer] bytes, stream in
+            observer.didReceive(bytes, from: stream, of: activity)
+        }
+        let wait = command.isExclusive ? Self.lockPatience : .zero
+        return (started, await result(of: started, on: shell, until: Deadline(in: command.timeout).postponed(by: wait)))
+    }
+
+    /// How long a command waits on the host for its lock before this side is asked whether it may still begin.
+    private static let lockPatience = Duration.seconds(1)
+
+    /// Tells the observer what `inFlight` waits for; throws where it may begin no more.
+    private func askToWait(
+        for inFlight: InFlightCommand?, of command: RemoteCommand, activity: Activity,
+        since began: ContinuousClock.Instant
+    ) async throws(SSHError) {
+        let holders = LockHolders(inFlight?.errors.kept ?? [])
+        do {
+            try await observer.willWait(
+                activity,
+                for: Obstruction(
+                    id: holders.id, words: holders.words.isEmpty ? "a process that cannot be seen" : holders.words,
+                    limit: destination.limits.lock))
+        } catch {
+            let refusal = refusedByObserver(command, error: error)
+            try await recordEnd(of: command, activity, .refused(code: "lock busy"), duration: .now - began)
+            throw refusal
+        }
     }
 
     private func line(
@@ -50,7 +84,8 @@ extension SSHConnection {
     ) throws(SSHError) -> RemoteScript.Line {
         do {
             return try RemoteScript.line(
-                for: command, token: shell.token, nonce: nonce, lockWait: destination.limits.lock)
+                for: command.marked(by: observer.author), token: shell.token, nonce: nonce,
+                lockWait: Self.lockPatience)
         } catch {
             let cause =
                 switch error {

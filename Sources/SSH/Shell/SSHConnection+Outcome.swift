@@ -3,9 +3,10 @@ import ClientKit
 /// What a command's end means, for its caller and for the observer.
 extension SSHConnection {
     func conclude(
-        _ command: RemoteCommand, activity: Activity, inFlight: InFlightCommand?, end: InFlightCommand.End
+        _ command: RemoteCommand, activity: Activity, inFlight: InFlightCommand?, end: InFlightCommand.End,
+        since began: ContinuousClock.Instant
     ) async throws(SSHError) -> CommandResult {
-        let duration = inFlight.map { .now - $0.started } ?? .zero
+        let duration = inFlight.map { _ in .now - began } ?? .zero
         let status: ActivityOutcome.Status
         let outcome: Result<CommandResult, SSHError>
         switch end {
@@ -19,6 +20,14 @@ extension SSHConnection {
                     ? notSent(command, because: cause, remedy: "connect again", kind: .unreachable)
                     : unknown(command, because: cause))
         }
+        try await recordEnd(of: command, activity, status, duration: duration)
+        return try outcome.get()
+    }
+
+    /// Tells the observer how a command ended.
+    func recordEnd(
+        of command: RemoteCommand, _ activity: Activity, _ status: ActivityOutcome.Status, duration: Duration
+    ) async throws(SSHError) {
         do {
             try await observer.didEnd(activity, ActivityOutcome(status: status, duration: duration))
         } catch {
@@ -27,7 +36,6 @@ extension SSHConnection {
                 remedy: (error as? any ExplainedError)?.remedy ?? "make the record writable, then resume",
                 kind: (error as? any ExplainedError)?.kind ?? .stateNotWritable)
         }
-        return try outcome.get()
     }
 
     /// An error of a command of which the host has seen nothing.
@@ -52,6 +60,20 @@ extension SSHConnection {
             kind: explained?.kind ?? .stateNotWritable)
     }
 
+    private func stillBusy(_ command: RemoteCommand, _ holders: LockHolders) -> SSHError {
+        let look =
+            holders.processes.isEmpty
+            ? "`fuser -v \(destination.lock)`"
+            : "`ps -o pid,ppid,stat,etime,args -p \(holders.processes.map(String.init).joined(separator: ","))`"
+        return notRun(
+            command,
+            because: "an earlier command is still running there and holds \(destination.lock), also after "
+                + "\(destination.limits.lock.inWords) (limits.lock)"
+                + (holders.words.isEmpty ? "" : ": \(holders.words)"),
+            remedy: "look at it on \(hostName) with \(look); wait until it has ended, or end it there with `kill` if "
+                + "it hangs, or raise limits.lock in the inventory; then `runner resume`", kind: .busy)
+    }
+
     private func judge(
         _ payload: String, of command: RemoteCommand, inFlight: InFlightCommand?, duration: Duration
     ) -> (ActivityOutcome.Status, Result<CommandResult, SSHError>) {
@@ -67,12 +89,12 @@ extension SSHConnection {
         }
         let error =
             switch payload {
-            case "busy":
+            case RemoteScript.busy: stillBusy(command, LockHolders(errors))
+            case "gone":
                 notRun(
                     command,
-                    because: "an earlier command is still running there and holds \(destination.lock)"
-                        + (said.isEmpty ? "" : ": \(said)"),
-                    remedy: "wait until it has ended, then resume", kind: .busy)
+                    because: "the session that it was sent in had ended while it waited for \(destination.lock)",
+                    remedy: "connect again", kind: .unreachable)
             case "nolock":
                 notRun(
                     command,

@@ -32,6 +32,8 @@ extension Inventory {
         public let page: Duration
         /// One answer of PostgreSQL, Redis, the registry or the object storage.
         public let service: Duration
+        /// The wait for a command of an earlier run that still runs on a host.
+        public let lock: Duration
         /// The number of hosts that may be logged in to at the same time.
         public let logins: Int
 
@@ -42,6 +44,7 @@ extension Inventory {
             backup = reader.value("backup", .seconds(), default: 3600)
             page = reader.value("page", .seconds(), default: 60)
             service = reader.value("service", .seconds(), default: 15)
+            lock = reader.value("lock", .seconds(), default: 60)
             logins = reader.value("logins", .integer(1...1000), default: 32)
         }
     }

@@ -2,11 +2,14 @@ import ClientKit
 import RegexBuilder
 import SSH
 
-/// What one command read from a node: its programs, its firewall, and the answers to HTTP probes.
+/// What one command read from a node: its programs, its firewall, whether another command holds its
+/// lock, and the answers to HTTP probes.
 public actor NodeSurvey {
     private var missing: Set<String>?
     private var firewall: CommandResult?
     private var answers: [HTTPProbe: HTTPAnswer] = [:]
+    /// Whether a command of another run, or of an earlier one, was at work there.
+    private(set) var isLocked = false
 
     /// Starts empty.
     public init() {}
@@ -14,8 +17,9 @@ public actor NodeSurvey {
     /// The programs that are checked for: all that steps run on a node.
     static let programs = ["curl", "flock", "kubectl"]
 
-    func remember(missing: Set<String>, firewall: CommandResult, answers: [HTTPAnswer]) {
+    func remember(missing: Set<String>, firewall: CommandResult, isLocked: Bool, answers: [HTTPAnswer]) {
         self.missing = missing
+        self.isLocked = isLocked
         self.firewall = firewall
         // A failure is retried by the caller that needs the answer, with a longer time limit.
         self.answers = Dictionary(answers.filter { $0.status != 0 && $0.curlCode == 0 }.map { ($0.probe, $0) }) {
@@ -24,7 +28,7 @@ public actor NodeSurvey {
     }
 
     func forget() {
-        (missing, firewall, answers) = (nil, nil, [:])
+        (missing, firewall, isLocked, answers) = (nil, nil, false, [:])
     }
 
     func missingPrograms(among programs: [String]) -> [String]? {
@@ -48,7 +52,8 @@ extension NodeReader {
         // A caller that needs a missing page asks again, with a longer time limit.
         let batch = CurlBatch(probes, connectTimeout: 1, totalTimeout: 5, stopsAtFailure: true)
         let command = RemoteCommand(
-            ["sh", "-c", Self.surveyScript, "sh", batch.marker, probes.isEmpty ? "no" : "yes"] + NodeSurvey.programs,
+            ["sh", "-c", Self.surveyScript, "sh", batch.marker, probes.isEmpty ? "no" : "yes", shell.lockFile ?? ""]
+                + NodeSurvey.programs,
             for: "inspect the programs, the firewall\(probes.isEmpty ? "" : " and the pages") of the node",
             standardInput: Array(batch.configuration.utf8), effect: .read,
             timeout: .seconds(batch.totalTimeout * probes.count + 15), environment: ["LC_ALL": "C"])
@@ -61,22 +66,29 @@ extension NodeReader {
             exitStatus: status, standardOutput: Array(match.2.utf8), standardError: [], isTruncated: false,
             duration: .zero)
         await survey.remember(
-            missing: Set(match.1.split(separator: "\n").map(String.init)), firewall: firewall, answers: answers)
+            missing: Set(match.1.split(separator: "\n").map(String.init)), firewall: firewall,
+            isLocked: match.4 == "held", answers: answers)
     }
 
     private static let surveyScript = #"""
-        mark=$1 pages=$2; shift 2
+        mark=$1 pages=$2 lock=$3; shift 3
         for p in "$@"; do command -v "$p" >/dev/null 2>&1 || printf '%s\n' "$p"; done
         printf '\n%s firewall\n' "$mark"
         (
         \#(FirewallState.readingScript)
         ) 2>&1
-        printf '\n%s status %s\n' "$mark" "$?"
+        status=$? held=free
+        case $lock in "~/"*) lock=$HOME/${lock#"~/"};; esac
+        if [ -r "$lock" ]; then { flock -s -n 8; } 8<"$lock" 2>/dev/null; [ $? -ne 1 ] || held=held; fi
+        printf '\n%s status %s lock %s\n' "$mark" "$status" "$held"
         [ "$pages" = no ] || curl --config -
         """#
 
-    /// The missing programs, UFW's output and its exit status; the answers to the probes follow.
-    private static func surveyMarks(_ mark: String) -> Regex<(Substring, Substring, Substring, Substring)> {
+    /// The missing programs, UFW's output and its exit status, and the lock's state; the answers to the
+    /// probes follow.
+    private static func surveyMarks(
+        _ mark: String
+    ) -> Regex<(Substring, Substring, Substring, Substring, Substring)> {
         Regex {
             Anchor.startOfSubject
             Capture { ZeroOrMore(.reluctant) { CharacterClass.any } }
@@ -84,7 +96,27 @@ extension NodeReader {
             Capture { ZeroOrMore(.reluctant) { CharacterClass.any } }
             "\n\(mark) status "
             Capture { OneOrMore(.digit) }
+            " lock "
+            Capture { OneOrMore(.word) }
             "\n"
         }
+    }
+}
+
+extension SiteReader {
+    /// Waits until no command of an earlier run is at work on the nodes where the survey has found one,
+    /// and discards what was read meanwhile.
+    ///
+    /// A run that was killed may leave its last command running. Throws an error of kind `busy` if one
+    /// has not ended within the inventory's limit.
+    public func awaitEarlierCommands() async throws {
+        var locked: [NodeReader] = []
+        for node in nodes where await node.survey.isLocked { locked.append(node) }
+        guard !locked.isEmpty else { return }
+        let attempt = "wait until no earlier command is running"
+        _ = try await concurrently(locked, for: attempt) { node in
+            try await node.shell.run(RemoteCommand(["true"], for: attempt, effect: .read, isExclusive: true))
+        }
+        await prefetch.discard()
     }
 }

@@ -108,11 +108,25 @@ final class World: Sendable {
     }
 
     /// Sends a command as a client does: begun, where it may be, and ended.
-    func send(_ command: String, _ effect: Effect) async throws {
+    ///
+    /// Before that it waits for each of `obstructions`, after which `meanwhile` is done.
+    func send(
+        _ command: String, _ effect: Effect, after obstructions: [Obstruction] = [], meanwhile: () -> Void = {}
+    ) async throws {
         guard let observer else { throw Late(what: "a site") }
         let activity = Activity(
             channel: .ssh, host: "k8s-master-01", command: [command], effect: effect)
         try await observer.willBegin(activity)
+        for obstruction in obstructions {
+            do {
+                try await observer.willWait(activity, for: obstruction)
+            } catch {
+                try await observer.didEnd(
+                    activity, ActivityOutcome(status: .refused(code: "lock busy"), duration: .zero))
+                throw error
+            }
+            meanwhile()
+        }
         state.withLock { $0.sent.append(command) }
         try await observer.didEnd(activity, ActivityOutcome(status: .exited(0), duration: .zero))
     }

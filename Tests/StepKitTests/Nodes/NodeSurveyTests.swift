@@ -1,4 +1,6 @@
 import ClientKit
+import Foundation
+import Glibc
 import SSH
 import TestSupport
 import Testing
@@ -50,6 +52,31 @@ import Testing
         try await node.makeSurvey(probes: [probe])
         #expect(try await node.fetch([probe]).map(\.curlCode) == [7])
         #expect(shell.commands.count == 2)
+    }
+
+    /// A run that was killed may leave its last command running.
+    @Test func aNodeWithACommandAtWorkIsWaitedFor() async throws {
+        let lock = NSTemporaryDirectory() + "lock-\(UUID())"
+        defer { unlink(lock) }
+        for isThere in [false, true] {
+            if isThere { #expect(FileManager.default.createFile(atPath: lock, contents: Data("\u{0}garbage".utf8))) }
+            for isHeld in isThere ? [false, true] : [false] {
+                let descriptor = open(lock, O_RDWR | O_CLOEXEC)
+                defer { close(descriptor) }
+                if isHeld { #expect(flock(descriptor, LOCK_EX | LOCK_NB) == 0) }
+                let shell = LocalShell(lockFile: lock)
+                let site = SiteSample.readable(
+                    try InventorySample.parse(InventorySample.lab),
+                    registry: .init(username: "u", token: Secret("unused")),
+                    shell: shell, warn: { _ in })
+                try await site.nodes[0].makeSurvey(probes: [])
+                #expect(await site.nodes[0].survey.isLocked == isHeld)
+                #expect(await site.nodes[0].survey.ufwStatus() != nil)
+                try await site.awaitEarlierCommands()
+                #expect(shell.commands.dropFirst().map(\.arguments) == (isHeld ? [["true"]] : []))
+                #expect(shell.commands.dropFirst().allSatisfy { $0.isExclusive && $0.effect == .read })
+            }
+        }
     }
 
     /// As of a host without UFW, and of one that cannot run the script.
