@@ -6,13 +6,20 @@ import Testing
 extension RehearsalTests {
     struct DiskError: Sendable, CustomTestStringConvertible {
         let testDescription: String
+        /// As errors have it: `(EIO)`.
+        let name: Substring
         let number: Int32
+
+        init(_ words: String, _ number: Int32) {
+            (testDescription, self.number) = (words, number)
+            name = words.drop { $0 != "(" }
+        }
     }
 
     static let diskErrors = [
-        DiskError(testDescription: "the disk is full (ENOSPC)", number: ENOSPC),
-        DiskError(testDescription: "the disk has become read-only (EROFS)", number: EROFS),
-        DiskError(testDescription: "the disk is broken (EIO)", number: EIO),
+        DiskError("the disk is full (ENOSPC)", ENOSPC),
+        DiskError("the disk has become read-only (EROFS)", EROFS),
+        DiskError("the disk is broken (EIO)", EIO),
     ]
     private static let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
 
@@ -28,7 +35,7 @@ extension RehearsalTests {
                 // A resumption that has less to do may end before.
                 try await disk.fail(with: error.number, at: .random(in: 1...(10 + 4 * number), using: &numbers))
                 guard try await interruption.isEnded(with: 73) else { break }
-                #expect(interruption.told.contains("failed: "), "\(interruption.told)")
+                #expect(interruption.told.contains(error.name), "\(interruption.told)")
                 try await disk.fail(with: 0, at: 0)
             }
             try await disk.fail(with: 0, at: 0)
