@@ -1,6 +1,7 @@
 import ClientKit
 import Dispatch
 import Foundation
+import Glibc
 public import SSH
 
 /// A remote shell that is none: it runs argument vectors on this machine, behind a prefix where one is given.
@@ -45,20 +46,16 @@ public final class LocalShell: RemoteShell {
         process.arguments = prefix + command.arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
             .merging(command.environment) { $1 }
-        let (input, output, errors) = (Pipe(), Pipe(), Pipe())
+        let (input, output, errors) = (try Self.file(with: command.standardInput), Pipe(), Pipe())
         (process.standardInput, process.standardOutput, process.standardError) = (input, output, errors)
         let start = ContinuousClock.now
         try process.run()
-        // All three streams at once: kubectl may answer before it has read everything.
+        try input.close()
         let group = DispatchGroup()
         let remarks = Locked(Data())
         DispatchQueue.global().async(group: group) {
             let text = errors.fileHandleForReading.readDataToEndOfFile()
             remarks.withLock { $0 = text }
-        }
-        DispatchQueue.global().async(group: group) {
-            input.fileHandleForWriting.write(Data(command.standardInput))
-            input.fileHandleForWriting.closeFile()
         }
         let answer = output.fileHandleForReading.readDataToEndOfFile()
         group.wait()
@@ -67,5 +64,16 @@ public final class LocalShell: RemoteShell {
             exitStatus: process.terminationStatus, standardOutput: [UInt8](answer),
             standardError: remarks.withLock { [UInt8]($0) }, isTruncated: false,
             duration: ContinuousClock.now - start)
+    }
+
+    /// A file with no name: a pipe would end the tests with SIGPIPE where a command does not read all of its input.
+    private static func file(with bytes: [UInt8]) throws -> FileHandle {
+        let path = NSTemporaryDirectory() + "input-\(UUID())"
+        guard
+            FileManager.default.createFile(
+                atPath: path, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
+        else { throw CocoaError(.fileWriteUnknown) }
+        defer { unlink(path) }
+        return try FileHandle(forReadingFrom: URL(filePath: path))
     }
 }
