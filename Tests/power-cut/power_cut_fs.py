@@ -134,8 +134,9 @@ class PowerCutFileSystem(Operations):
 
     def getattr(self, path, handle=None):
         node = self.opened(path, handle)
+        # A folder with two links is one that has no folders, as those take it that walk through a tree.
         return {
-            "st_mode": node.mode, "st_nlink": 2 if node.is_folder() else 1, "st_size": len(node.data),
+            "st_mode": node.mode, "st_nlink": 1, "st_size": len(node.data),
             "st_uid": node.owner[0], "st_gid": node.owner[1], "st_blocks": (len(node.data) + 511) // 512,
             "st_mtime": node.modified, "st_ctime": node.modified, "st_atime": node.modified,
         }
