@@ -43,7 +43,10 @@ final class SilentPlatform {
             object["postgres"] = ["hosts": ["127.0.0.1"]]
             object["redis"] = ["host": "127.0.0.1"]
             object["credentials"] = ["directory": folder.path]
-            object["limits"] = ["connect": limit]
+            // The waits around a connection must be longer than it.
+            var limits = ["connect": limit]
+            for outer in ["page", "rollout", "migration", "backup"] { limits[outer] = 3600 }
+            object["limits"] = limits
         }
     }
 

@@ -5,6 +5,7 @@ extension Inventory {
         checkHosts(session)
         checkNetworks(session)
         checkServices(session)
+        checkLimits(session)
         for section in sections { section.check(against: self, session) }
     }
 

@@ -59,6 +59,9 @@ package final class ReadingSession {
         paths.allSatisfy(isSound)
     }
 
+    /// Whether `path` is in the text, rather than left to its default.
+    func isWritten(_ path: String) -> Bool { positions[path] != nil }
+
     /// The line of `path`, for messages that refer to another place.
     func line(of path: String) -> Int {
         nearestPosition(to: path)?.line ?? 1

@@ -1,0 +1,27 @@
+extension Inventory {
+    /// Reports time limits that are not shorter than the limit of the wait around them: the outer
+    /// wait would end first, and its error would not name the host or service that is silent.
+    func checkLimits(_ session: ReadingSession) {
+        let inner = [("connect", limits.connect), ("service", limits.service)]
+        let outer = [
+            ("page", limits.page), ("rollout", limits.rollout), ("migration", limits.migration),
+            ("backup", limits.backup),
+        ]
+        // Collected first: a key with two such mistakes must stay sound until both are known.
+        var mistakes: [(path: String, message: String)] = []
+        for (innerKey, short) in inner {
+            for (outerKey, long) in outer where short >= long {
+                let (innerPath, outerPath) = ("limits.\(innerKey)", "limits.\(outerKey)")
+                guard session.areSound(innerPath, outerPath) else { continue }
+                let (shown, bound) = ("\(short.components.seconds) s", "\(long.components.seconds) s")
+                // Of a written limit and a default, the written one has to change.
+                if session.isWritten(innerPath) {
+                    mistakes.append((innerPath, "must be shorter than \(outerPath) (\(bound)), not \(shown)"))
+                } else {
+                    mistakes.append((outerPath, "must be longer than \(innerPath) (\(shown)), not \(bound)"))
+                }
+            }
+        }
+        for mistake in mistakes { session.report(mistake.path, mistake.message) }
+    }
+}

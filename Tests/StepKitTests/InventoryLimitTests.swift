@@ -1,0 +1,43 @@
+import Testing
+
+@testable import StepKit
+
+/// Limits of waits inside other waits: the inner one ends first, with the error that names what is
+/// silent.
+@Suite struct InventoryLimitTests {
+    private func problems(_ limits: String) throws -> [InventoryProblem] {
+        InventorySample.problems(
+            in: try InventorySample.changed([("\"firewall\"", "\"limits\": {\(limits)},\n\"firewall\"")]))
+    }
+
+    @Test(arguments: ["connect", "service"], ["page", "rollout", "migration", "backup"])
+    func anInnerLimitMustBeShorterThanAnOuterOne(_ inner: String, _ outer: String) throws {
+        let problem = try #require(try problems("\"\(inner)\": 30, \"\(outer)\": 30").first)
+        #expect(problem.path == "limits.\(inner)" && problem.line == 36)
+        #expect(problem.message == "must be shorter than limits.\(outer) (30 s), not 30 s")
+        #expect(try problems("\"\(inner)\": 30, \"\(outer)\": 31") == [])
+    }
+
+    @Test func ofALimitAndADefaultTheWrittenOneIsReported() throws {
+        let problem = try #require(try problems("\"page\": 15").first)
+        #expect(problem.path == "limits.page")
+        #expect(problem.message == "must be longer than limits.service (15 s), not 15 s")
+        #expect(try problems("\"page\": 16") == [])
+    }
+
+    @Test func eachPairIsReportedInOneReading() throws {
+        #expect(try problems("\"service\": 400").map(\.path) == ["limits.service", "limits.service"])
+        #expect(try problems("\"page\": 5").map(\.path) == ["limits.page", "limits.page"])
+    }
+
+    /// One mistake, not two.
+    @Test func aLimitOutOfItsRangeIsNotComparedToo() throws {
+        #expect(try problems("\"page\": 0").map(\.path) == ["limits.page"])
+        #expect(try problems("\"connect\": 90000").map(\.path) == ["limits.connect"])
+    }
+
+    /// One host is connected to, another answers: neither wait is inside the other.
+    @Test func aConnectionMayTakeAsLongAsAnAnswer() throws {
+        #expect(try problems("\"connect\": 20, \"service\": 20") == [])
+    }
+}
