@@ -26,7 +26,7 @@ SUITES = [
     ("^SSHTests\\.FaultyPathTests", {}),
     ("^PostgresTests\\.PostgresServerTests/FaultyPathTests", {}),
     ("^RedisTests\\.FaultyPathTests", {}),
-    ("^EngineTests\\.SimulationTests", {}),
+    ("^EngineTests\\.SimulationTests", {"RUNNER_TORTURE": "1"}),
     ("^EngineTests\\.FailpointTests", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RunTests/(interrupted|killed)", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/(aRunWhoseMachine|whoWaited|aWallClock)", {}),
