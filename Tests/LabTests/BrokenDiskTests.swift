@@ -21,15 +21,14 @@ extension RehearsalTests {
         DiskError("the disk has become read-only (EROFS)", EROFS),
         DiskError("the disk is broken (EIO)", EIO),
     ]
-    private static let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
 
     @Test(arguments: diskErrors) func aDiskThatFailsFromASyncOnIsNamed(_ error: DiskError) async throws {
         let undisturbed = try await Undisturbed.fingerprint()
         var numbers = SeededNumbers()
-        let wanted = Self.isThorough ? 10 : 2
+        let wanted = Lab.isThorough ? 10 : 2
         try await Lab.reset()
         let disk = try await SyncedOnlyDisk()
-        do {
+        try await undoing({ try await disk.remove() }) {
             var interruption = Interruption(signals: [SIGKILL])
             for number in 0..<wanted {
                 // A resumption that has less to do may end before.
@@ -48,19 +47,15 @@ extension RehearsalTests {
                 oracle: "status 73; resumed when the disk works again; ends with the objects and the database of an "
                     + "undisturbed run, the same secrets, migrated once, an intact record, no secret in a file",
                 seed: numbers.seed)
-        } catch {
-            try await disk.remove()
-            throw error
         }
-        try await disk.remove()
     }
 
     @Test func aDiskThatIsSlowMakesARunSlowAndNothingElse() async throws {
         let undisturbed = try await Undisturbed.fingerprint()
-        let delay = Self.isThorough ? 2 : 0.25
+        let delay = Lab.isThorough ? 2 : 0.25
         try await Lab.reset()
         let disk = try await SyncedOnlyDisk()
-        do {
+        try await undoing({ try await disk.remove() }) {
             try await disk.delaySyncs(by: delay)
             let run = try await Lab.start("run", "11").wait(atMost: .seconds(1500))
             #expect(run.status == 0, "\(run.error)")
@@ -76,10 +71,6 @@ extension RehearsalTests {
             survived(
                 "each fsync of a whole run on the rehearsal cluster takes \(delay) s", times: syncs,
                 oracle: "the run ends as an undisturbed one does, without a warning, and keeps its lease")
-        } catch {
-            try await disk.remove()
-            throw error
         }
-        try await disk.remove()
     }
 }

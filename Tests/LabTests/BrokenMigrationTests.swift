@@ -52,7 +52,6 @@ extension RehearsalTests {
     }
 
     @Test(arguments: MigrationCut.allCases) func aMigrationThatIsCutOffIsDoneOnce(_ cut: MigrationCut) async throws {
-        let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
         let slow = try Variant([
             "\"replicas\"": "\"environment\": {\"STANDIN_SCHEMA_SECONDS\": \"4\", \"STANDIN_SEED_DELAY\": \"2\"}, "
                 + "\"replicas\""
@@ -62,7 +61,7 @@ extension RehearsalTests {
         try #require(whole.status == 0, "\(whole.error)")
         let undisturbed = try await Platform.fingerprint()
         for phase in MigrationPhase.allCases {
-            let times = isThorough ? 5 : 1
+            let times = Lab.isThorough ? 5 : 1
             for _ in 0..<times { try await cutOff(cut, phase, inventory: slow, undisturbed) }
             survived(
                 "\(cut.rawValue) \(phase.rawValue)", times: times,

@@ -4,7 +4,6 @@ import Testing
 
 /// Servers, and the way to them, are taken away inside each step, for a moment or until the run has ended.
 extension RehearsalTests {
-    private static let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
     /// For as long as a run does not end without what was taken.
     private static let longest = Duration.seconds(60)
 
@@ -20,7 +19,7 @@ extension RehearsalTests {
     private func takeInsideEachStep(_ part: BrokenPart, moments: Int) async throws {
         let steps = try await Undisturbed.steps()
         var numbers = SeededNumbers()
-        let chosen = Self.isThorough ? steps : try [#require(steps.randomElement(using: &numbers))]
+        let chosen = Lab.isThorough ? steps : try [#require(steps.randomElement(using: &numbers))]
         var times = 0
         for step in chosen {
             for moment in 0..<moments {
@@ -48,17 +47,13 @@ extension RehearsalTests {
         let run = try Lab.start("run", "11")
         try await eventually("\(step) begins") { try Platform.hasBegun(step) }
         try await Task.sleep(for: .seconds(delay))
-        do {
+        try await undoing({ try await part.giveBack() }) {
             try await part.take()
             let longest = ContinuousClock.now + (time.map(Duration.seconds) ?? Self.longest)
             while ContinuousClock.now < longest, time != nil || run.isRunning {
                 try await Task.sleep(for: .milliseconds(20))
             }
-        } catch {
-            try await part.giveBack()
-            throw error
         }
-        try await part.giveBack()
         let end = try await run.wait()
         let secrets = try await Platform.presentSecrets()
         let words =

@@ -6,13 +6,9 @@ extension RehearsalTests {
     /// Does `work` while a service of the lab is stopped, and starts it again whatever came of that.
     private func without(_ service: String, _ work: () async throws -> Void) async throws {
         try await Lab.call("stop", service)
-        do {
+        try await undoing({ try await Lab.call("start", service) }) {
             try await work()
-        } catch {
-            try await Lab.call("start", service)
-            throw error
         }
-        try await Lab.call("start", service)
     }
 
     private func eventuallyRuns() async throws {

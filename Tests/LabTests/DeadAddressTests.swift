@@ -13,13 +13,9 @@ extension RehearsalTests {
         let address = "\(addresses.swallowing)/32"
         try await Lab.call("shell", "lb-data", "ip", "address", "add", address, "dev", "eth0")
         try await Lab.call("shell", "lb-data", "iptables", "-I", "INPUT", "-d", address, "-j", "DROP")
-        do {
+        try await undoing({ try await removeSwallowingAddress(address) }) {
             try await body()
-        } catch {
-            try await removeSwallowingAddress(address)
-            throw error
         }
-        try await removeSwallowingAddress(address)
     }
 
     private static func removeSwallowingAddress(_ address: String) async throws {

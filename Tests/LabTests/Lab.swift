@@ -11,6 +11,8 @@ enum Lab {
     static let state = "\(home)/runner-state"
     static let credentials = "\(home)/credentials"
     static let nodes = ["10.0.0.100", "10.0.0.101", "10.0.0.102", "10.0.0.110"]
+    /// Whether tests try all that they can: `make torture`.
+    static let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
     static let runner =
         ProcessInfo.processInfo.environment["RUNNER_BINARY"] ?? root.appending(path: ".build/debug/runner").path
 
@@ -185,4 +187,19 @@ func eventually(
         try #require(ContinuousClock.now < deadline, "not within \(limit): \(what)")
         try await Task.sleep(for: .milliseconds(5))
     }
+}
+
+/// Does `work`, and then `undo`, whatever came of that.
+func undoing<Value>(
+    _ undo: () async throws -> Void, after work: () async throws -> Value
+) async throws -> Value {
+    let value: Value
+    do {
+        value = try await work()
+    } catch {
+        try await undo()
+        throw error
+    }
+    try await undo()
+    return value
 }

@@ -4,7 +4,6 @@ import Testing
 
 /// A run that is cut off, and resumed with an inventory that has another image, domain and number of pods.
 extension RehearsalTests {
-    private static let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
 
     @Test func aRunResumedWithAnotherInventoryEndsAsThatOneAsks() async throws {
         let other = try Variant([
@@ -16,7 +15,7 @@ extension RehearsalTests {
         try #require(whole.status == 0, "\(whole.error)")
         let undisturbed = try await Platform.fingerprint()
         var numbers = SeededNumbers()
-        let chosen = Self.isThorough ? steps : try [#require(steps.randomElement(using: &numbers))]
+        let chosen = Lab.isThorough ? steps : try [#require(steps.randomElement(using: &numbers))]
         for step in chosen {
             try await Lab.reset()
             let run = try Lab.start("run", "11")

@@ -5,22 +5,18 @@ import Testing
 /// The power of the operator's machine fails at random moments of a run.
 extension RehearsalTests {
     @Test func aPowerCutTakesNothingThatWasPromised() async throws {
-        let wanted = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] == nil ? 4 : 30
+        let wanted = Lab.isThorough ? 30 : 4
         var numbers = SeededNumbers()
         let (undisturbed, whole) = try await (Undisturbed.fingerprint(), Undisturbed.seconds())
         var total = 0
         while total < wanted {
             try await Lab.reset()
             let disk = try await PowerCutDisk()
-            do {
+            try await undoing({ try await disk.remove() }) {
                 total += try await cutAgainAndAgain(disk, atMost: wanted - total, whole: whole, &numbers)
                 let difference = try await Platform.difference(from: undisturbed)
                 #expect(difference.isEmpty, "after \(total) cuts: \(difference)")
-            } catch {
-                try await disk.remove()
-                throw error
             }
-            try await disk.remove()
         }
         survived(
             "a power cut of an ext4 that holds the state directory, at a random moment of a run on the rehearsal cluster",
@@ -63,14 +59,13 @@ extension RehearsalTests {
         let undisturbed = try await Undisturbed.fingerprint()
         let whole = try await syncsOfAWholeRun()
         let environment = ProcessInfo.processInfo.environment
-        let all = environment["RUNNER_TORTURE"] != nil
-        let wanted = environment["LAB_CUTS"].flatMap { Int($0) } ?? (all ? whole : 4)
+        let wanted = environment["LAB_CUTS"].flatMap { Int($0) } ?? (Lab.isThorough ? whole : 4)
         let stride = max(1, whole / wanted)
         var (sync, total) = (1, 0)
         while sync <= whole {
             try await Lab.reset()
             let disk = try await SyncedOnlyDisk()
-            do {
+            try await undoing({ try await disk.remove() }) {
                 var interruption = Interruption(signals: [SIGKILL])
                 try await disk.cut(at: sync)
                 while sync <= whole, try await interruption.isEnded() {
@@ -86,11 +81,7 @@ extension RehearsalTests {
                 #expect(difference.isEmpty, "after \(total) cuts: \(difference)")
                 // A run of fewer syncs than the whole one.
                 if interruption.count == 0 { sync = whole + 1 }
-            } catch {
-                try await disk.remove()
-                throw error
             }
-            try await disk.remove()
         }
         print("\(total) power cuts at syncs 1 to \(whole), every \(stride)")
         survived(
@@ -103,16 +94,12 @@ extension RehearsalTests {
     private func syncsOfAWholeRun() async throws -> Int {
         try await Lab.reset()
         let disk = try await SyncedOnlyDisk()
-        do {
+        return try await undoing({ try await disk.remove() }) {
             try await disk.cut(at: 0)
             try await Lab.runToTheEnd()
             let syncs = try await disk.syncs()
-            try await disk.remove()
             try #require(syncs > 50)
             return syncs
-        } catch {
-            try await disk.remove()
-            throw error
         }
     }
 }
