@@ -44,6 +44,18 @@ enum Platform {
         try await fingerprint().difference(from: earlier).map { "\($0)" }
     }
 
+    /// What must hold after a run that something was taken from: as of an earlier ``fingerprint()`` but for the attempts at
+    /// the migration, of which one succeeded; the page is served, and the record intact.
+    static func expectRecovered(as undisturbed: [String], _ words: String) async throws {
+        let difference = try await difference(from: undisturbed).filter { !$0.contains("Job chatwoot") }
+        #expect(difference.isEmpty, "\(words)\n\(difference)")
+        let migrations = try await migrations()
+        #expect(migrations.values.filter { $0[0] == 1 }.count == 1, "\(words)\n\(migrations)")
+        for node in Lab.nodes { #expect(try await page(through: node).status == "200", "\(words)") }
+        let verified = try await Lab.runner("audit", "verify")
+        #expect(verified.status == 0, "\(words)\n\(verified.output)")
+    }
+
     /// resourceVersions of everything outside kube-system but the Lease and what controllers write all the time.
     static func resourceVersions() async throws -> [String: String] {
         var versions: [String: String] = [:]
