@@ -42,7 +42,8 @@ struct TranscriptLedger {
     mutating func begin(_ record: AuditRecord, announcing files: [FileRecord]) throws(JournalError) {
         if try durability.isShown(by: record) { settle() }
         guard record.kind == .runResume else { return }
-        for file in files where doubts[file.path] != nil {
+        for file in files where doubts[file.path] != nil || (cursors[file.path]?.position ?? 0) > file.bytes {
+            // Longer than announced: the process wrote the very bytes that a power cut had taken.
             doubts[file.path] = nil
             cursors[file.path] = settled[file.path]
         }

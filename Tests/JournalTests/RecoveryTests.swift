@@ -77,6 +77,19 @@ import Testing
         #expect(try AuditVerifier(state).verify(run).findings.map(\.file) == ["steps/\(allSteps[1]).log"])
     }
 
+    /// Where only the end of a line was lost, the next process writes the very byte that is missing.
+    @Test(arguments: 1...30) func aTranscriptShorterByAFewBytesIsNoDamage(_ lost: Int) async throws {
+        let (state, run) = try await interrupted()
+        let path = "\(run.path)/steps/\(allSteps[1]).log"
+        try overwrite(path, contents(path).dropLast(lost).map(\.self))
+        #expect(try AuditVerifier(state).verify(run).findings == [])
+        let reopened = try await RunJournal.reopen(run, in: state, redactor: Redactor())
+        #expect(try AuditVerifier(state).verify(run).findings == [])
+        try await reopened.journal.playStep(allSteps[1])
+        try await reopened.journal.finish(.succeeded, exitCode: 0)
+        #expect(try AuditVerifier(state).verify(run).findings == [])
+    }
+
     @Test func whatADurableRecordAnnouncedIsMissed() async throws {
         let (state, run) = try await interrupted()
         let path = "\(run.path)/steps/\(allSteps[0]).log"
