@@ -41,7 +41,7 @@ struct RunMigrations: NamedStep {
                 "set the onboarding key in Redis: the seed never finished, so nobody could create the first account",
                 .predicted, .create, .redis(database: site.inventory.redis.database), field: ChatwootNames.onboardingKey
             )
-            return .drifted(try await [key] + schemaChanges(state, on: site))
+            return .drifted(try await schemaChanges(state, on: site) + [key])
         case .keep:
             let open =
                 state.isOpenToStrangers
@@ -75,7 +75,12 @@ struct RunMigrations: NamedStep {
 
     private func migration(_ state: DatabaseState, on site: SiteReader) async throws -> Change {
         let found = try await SchemaRecord(state, on: site).found(site)
-        let reason = if case .other(let words) = found.author { "; \(words)" } else { "" }
+        let reason =
+            if case .other(let words) = found.author {
+                "; \(words)"
+            } else {
+                state.task == .seed ? "; the seed never finished, and settings may be missing" : ""
+            }
         return Change(
             "migrate the database (\(state.summary)) with \(site.inventory.chatwoot.image), in a Job\(reason)",
             .knownAfterApply, startingPoint: state.figures)
@@ -87,16 +92,15 @@ struct RunMigrations: NamedStep {
         // A database that cannot be read is not migrated: the task would drop what it does not
         // know.
         let state = try await usableState(site.reader)
-        switch state.task {
-        case .refuse(let refusal): throw refusal.failure(site.reader)
-        case .seed: try await site.redis().set(ChatwootNames.onboardingKey, to: "true")
-        default: break
-        }
+        if case .refuse(let refusal) = state.task { throw refusal.failure(site.reader) }
         if state.isOpenToStrangers { try await site.redis().delete(ChatwootNames.onboardingKey) }
-        if !isDone, try await !Self.isMigrated(state, on: site.reader) {
+        // A Job that is complete, and a seed that never finished: the database was replaced since.
+        if state.task == .seed || !isDone, try await !Self.isMigrated(state, on: site.reader) {
             let backup = state.savesFirst ? try await MigrationBackup(site.reader, of: state).make(on: site) : nil
             try await job.run(after: backup)
         }
+        // Last, as in the seed itself: without the key the settings count as incomplete.
+        if state.task == .seed { try await site.redis().set(ChatwootNames.onboardingKey, to: "true") }
         try await site.apply([try await SchemaRecord(usableState(site.reader), on: site.reader).manifest])
     }
 
@@ -117,9 +121,9 @@ struct RunMigrations: NamedStep {
     /// Whether the database is migrated for the image: according to the record of an earlier run,
     /// which names the image by its digest, or without a record according to the known figures.
     static func isMigrated(_ state: DatabaseState, on site: SiteReader) async throws -> Bool {
-        // The seed writes the settings; if it was interrupted before, the task's migrations write
-        // them.
-        guard state.isLoaded, state.hasSettings else { return false }
+        // The seed writes the settings one by one, and then the onboarding key; where it was
+        // interrupted, the task's migrations write those that are missing.
+        guard state.isLoaded, state.hasSettings, state.task != .seed else { return false }
         let (image, found) = (site.inventory.chatwoot.image, try await SchemaRecord(state, on: site).found(site))
         if case .other = found.author { return false }
         if found.author == .wanted, found.isUnchanged { return true }
