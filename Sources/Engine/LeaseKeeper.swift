@@ -73,22 +73,21 @@ struct LeaseKeeper: Sendable {
     /// Renews three times in each term; `nil` when cancelled, otherwise why the lease is lost.
     private func renewUntilCancelled(every interval: Duration, _ lease: LeaseTaking) async -> (any Error)? {
         var trouble: (any ExplainedError)?
+        var asked = term.clock.now()
         while !Task.isCancelled {
             do {
-                try await term.clock.sleep(interval)
+                // From one request to the next: on a slow disk a renewal itself takes long.
+                try await term.clock.sleep(max(.zero, interval - asked.duration(to: term.clock.now())))
                 // Without trouble nobody has tried meanwhile: this process or its machine was stopped.
                 if term.isOver { return trouble.map(lost) ?? term.expiry }
-                let asked = term.clock.now()
+                asked = term.clock.now()
                 try await renew()
                 try term.begin(asked: asked, duration: lease.duration)
                 trouble = nil
             } catch  where Task.isCancelled {
                 return nil
             } catch is TermOver {
-                return trouble.map(lost)
-                    ?? StepFailure(
-                        "renew the lease of module \(module)", cause: "no answer before it expired",
-                        remedy: Self.checkControlPlane, kind: .unreachable)
+                return trouble.map(lost) ?? unanswered
             } catch let error as any ExplainedError where error.kind != .busy {
                 if term.isOver { return lost(after: error) }
                 trouble = error
@@ -106,9 +105,18 @@ struct LeaseKeeper: Sendable {
         let left = term.clock.now().duration(to: term.end)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await ChangeGate.$isWritingLease.withValue(true) {
-                    try await site.renewLease(
-                        step: progress.current?.rawValue, auditHead: journal.head.description)
+                // The journal records it before the changes that wait for a slow disk. A child task
+                // would run with the priority of its parent.
+                let renewal = Task(priority: .high) {
+                    try await ChangeGate.$isWritingLease.withValue(true) {
+                        try await site.renewLease(
+                            step: progress.current?.rawValue, auditHead: journal.head.description)
+                    }
+                }
+                try await withTaskCancellationHandler {
+                    try await renewal.value
+                } onCancel: {
+                    renewal.cancel()
                 }
             }
             group.addTask {
@@ -119,6 +127,24 @@ struct LeaseKeeper: Sendable {
             _ = try await group.next()
         }
     }
+
+    /// A lease that expired before a renewal was answered, or recorded.
+    private var unanswered: StepFailure {
+        let attempt = "renew the lease of module \(module)"
+        guard journal.longestSync <= Self.slowSync else {
+            return StepFailure(
+                attempt,
+                cause: "no answer before it expired; the disk of \(journal.state.path) took up to "
+                    + "\(journal.longestSync.inWords) to make a record durable, and each change needs several",
+                remedy: "check that disk (a faster one: `--state-dir`), and that the API server and etcd respond, "
+                    + "then `runner resume`", kind: .unreachable)
+        }
+        return StepFailure(
+            attempt, cause: "no answer before it expired", remedy: Self.checkControlPlane, kind: .unreachable)
+    }
+
+    /// How long no disk that works takes.
+    private static let slowSync = Duration.seconds(1)
 
     private static let checkControlPlane = "check that the API server and etcd respond, then `runner resume`"
 

@@ -8,21 +8,31 @@ import Synchronization
 /// report success for data that is lost. The error goes up and the run stops.
 final class Disk: Sendable {
     private let syncs = Atomic<Int>(0)
+    private let longest = Locked(Duration.zero)
     private let reserve = Locked<String?>(nil)
 
     /// How many times data was forced to the disk through this value.
     var syncCount: Int { syncs.load(ordering: .relaxed) }
 
+    /// How long the slowest of them took.
+    var longestSync: Duration { longest.withLock { $0 } }
+
     /// Forces the file's data, and its length, to the disk.
     func syncData(_ file: Descriptor) throws(JournalError) {
-        syncs.add(1, ordering: .relaxed)
-        guard fdatasync(file.number) == 0 else { throw failure("make durable", file.path) }
+        try sync(file, by: fdatasync)
     }
 
     /// Forces the file or directory to the disk.
     func sync(_ file: Descriptor) throws(JournalError) {
+        try sync(file, by: fsync)
+    }
+
+    private func sync(_ file: Descriptor, by call: (Int32) -> Int32) throws(JournalError) {
         syncs.add(1, ordering: .relaxed)
-        guard fsync(file.number) == 0 else { throw failure("make durable", file.path) }
+        let began = ContinuousClock.now
+        guard call(file.number) == 0 else { throw failure("make durable", file.path) }
+        let took = began.duration(to: .now)
+        longest.withLock { $0 = max($0, took) }
     }
 
     /// Makes new, renamed and removed names in a directory durable.

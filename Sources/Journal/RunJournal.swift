@@ -64,6 +64,9 @@ public actor RunJournal {
     /// How many times this process forced something to the disk.
     public nonisolated var syncCount: Int { disk.syncCount }
 
+    /// How long the disk took at most to take one of its files.
+    public nonisolated var longestSync: Duration { disk.longestSync }
+
     /// The files of the run, for reading.
     public nonisolated var reader: RunReader { RunReader(id: id, path: path) }
 

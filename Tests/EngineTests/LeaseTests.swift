@@ -29,7 +29,10 @@ import Testing
     @Test func isRenewedWhileAStepWorks() async throws {
         var bench = try Bench()
         bench.lease = .seconds(4)
+        // It waits for no change whose record waits for a slow disk.
+        bench.world.on("renewLease") { _ in #expect(Task.currentPriority == .high) }
         bench.world.on("second.apply") { [clock = bench.clock] visit in
+            #expect(Task.currentPriority < .high)
             // Beyond the first term.
             for number in 1...5 {
                 try await clock.wakeNext(within: .seconds(1))
