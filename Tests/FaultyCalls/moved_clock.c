@@ -1,6 +1,7 @@
 // Stands in front of the C library's wall clock (LD_PRELOAD) and moves it, for one process and as often as a test wants.
 //
-// MOVED_CLOCK names a file of eight bytes: by how many seconds the clock is wrong. The clocks that do not jump stay.
+// MOVED_CLOCK names a file of two numbers of eight bytes: by how many seconds the clock is wrong, and for how many the
+// machine has slept, which the clock that goes on through sleep shows too. The clock that stands still in sleep stays.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
@@ -11,23 +12,29 @@
 #include <time.h>
 #include <unistd.h>
 
-static const volatile int64_t *error;
+struct times {
+    int64_t error, slept;
+};
+
+static const volatile struct times *moved;
 
 __attribute__((constructor)) static void map_error(void) {
     const char *path = getenv("MOVED_CLOCK");
     if (!path) return;
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) abort();
-    void *page = mmap(NULL, sizeof *error, PROT_READ, MAP_SHARED, file, 0);
+    void *page = mmap(NULL, sizeof *moved, PROT_READ, MAP_SHARED, file, 0);
     if (page == MAP_FAILED) abort();
     close(file);
-    error = page;
+    moved = page;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
     int result = (int)syscall(SYS_clock_gettime, clock, now);
-    if (!result && error && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += *error;
-    return result;
+    if (result || !moved) return result;
+    if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE) now->tv_sec += moved->error + moved->slept;
+    if (clock == CLOCK_BOOTTIME) now->tv_sec += moved->slept;
+    return 0;
 }
 
 int gettimeofday(struct timeval *restrict now, void *restrict zone) {

@@ -52,7 +52,7 @@ extension RehearsalTests {
     }
 
     /// What the newest run has sent that may change something.
-    private static func changes() throws -> [String] {
+    static func changes() throws -> [String] {
         try Platform.auditLines().compactMap { entry in
             guard let command = entry["command"] as? [String: Any], command["effect"] as? String == "change"
             else { return nil }

@@ -29,13 +29,14 @@ SUITES = [
     ("^EngineTests\\.SimulationTests", {"RUNNER_TORTURE": "1"}),
     ("^EngineTests\\.FailpointTests", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RunTests/(interrupted|killed)", {"RUNNER_TORTURE": "1"}),
-    ("^LabTests\\.RehearsalTests/(aRunWhoseMachine|whoWaited|aWallClock)", {}),
+    ("^LabTests\\.RehearsalTests/(aRunWhoseMachine|whoWaited|aWallClockThatIsSetDuring)", {}),
     ("^LabTests\\.RehearsalTests/(aServerThatEnds|aPathThatBreaks)", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aPowerCut", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aRunThatWasStopped", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aDiskThat", {"RUNNER_TORTURE": "1"}),
-    ("^LabTests\\.RehearsalTests/aMigrationThatIsCutOff", {"RUNNER_TORTURE": "1"}),
+    ("^LabTests\\.RehearsalTests/aMigration(ThatIsKilled|WhosePod|WhoseNode)", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aRunResumedWithAnotherInventory", {"RUNNER_TORTURE": "1"}),
+    ("^LabTests\\.RehearsalTests/(aRunThatSlept|aWallClockThatIsSetInside|aRunIsResumedByAnother)", {"RUNNER_TORTURE": "1"}),
     ("^StepsTests\\.KilledChangesTests", {"RUNNER_TORTURE": "1"}),
 ]
 # As `survived` in Tests/Support prints it.
