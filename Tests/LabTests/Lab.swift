@@ -146,6 +146,11 @@ struct Command {
             for file in [files.input, files.output, files.error] { try file.close() }
         }
 
+        /// Whether it was stopped by a signal, as by its own at a failpoint.
+        var isStopped: Bool {
+            get throws { try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8).contains(") T ") }
+        }
+
         /// What it has written to standard error so far.
         func progress() throws -> String { try text("err") }
 
