@@ -50,27 +50,33 @@ extension RehearsalTests {
         }
     }
 
-    @Test func aDiskThatIsSlowMakesARunSlowAndNothingElse() async throws {
+    /// A quarter of a second for each fsync makes a run slow and nothing else; with two seconds it may lose its lease.
+    @Test(arguments: [0.25, 2]) func aDiskThatIsSlowIsBorneOrNamed(_ delay: Double) async throws {
         let undisturbed = try await Undisturbed.fingerprint()
-        let delay = Lab.isThorough ? 2 : 0.25
         try await Lab.reset()
         let disk = try await SyncedOnlyDisk()
         try await undoing({ try await disk.remove() }) {
             try await disk.delaySyncs(by: delay)
             let run = try await Lab.start("run", "11").wait(atMost: .seconds(1500))
-            #expect(run.status == 0, "\(run.error)")
-            #expect(!run.error.contains("warning"), "\(run.error)")
             let syncs = try await disk.syncs()
-            print("\(syncs) syncs of \(delay) s: \(run.seconds) s")
+            print("\(syncs) syncs of \(delay) s: \(run.seconds) s, status \(run.status)\n\(run.error)")
             #expect(run.seconds > Double(syncs) * delay / 4, "the disk was slow")
+            #expect(!run.error.contains("warning"), "\(run.error)")
             try await disk.delaySyncs(by: 0)
-            let verified = try await Lab.runner("audit", "verify")
-            #expect(verified.status == 0, "\(verified.output)")
-            let difference = try await Platform.difference(from: undisturbed)
-            #expect(difference.isEmpty, "\(difference)")
+            if delay < 1 {
+                #expect(run.status == 0, "\(run.error)")
+            } else if run.status != 0 {
+                #expect(run.error.contains("the disk of \(Lab.state) took up to"), "\(run.error)")
+                let resumed = try await Lab.runner("resume")
+                #expect(resumed.status == 0, "\(resumed.error)")
+            }
+            try await Platform.expectRecovered(as: undisturbed, run.error)
             survived(
-                "each fsync of a whole run on the rehearsal cluster takes \(delay) s", times: syncs,
-                oracle: "the run ends as an undisturbed one does, without a warning, and keeps its lease")
+                "each fsync of a run on the rehearsal cluster takes \(delay) s", times: syncs,
+                oracle: delay < 1
+                    ? "the run keeps its lease, and ends as an undisturbed one does, without a warning"
+                    : "the run names the disk before another can have the module; resumed on a fast one; ends with the "
+                        + "objects and the database of an undisturbed run, migrated once, an intact record")
         }
     }
 }
