@@ -1,6 +1,6 @@
 import Testing
 
-/// A part of the platform, or of the way to it, that is taken away and given back while a run works.
+/// A part of the platform, or of the network to it, that is stopped and restored while a run works.
 struct BrokenPart: Sendable, CustomTestStringConvertible {
     let testDescription: String
     /// Commands of the lab.

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Servers, and the way to them, are taken away inside each step, for a moment or until the run has ended.
+/// Servers are stopped, and connections to them are cut, inside each step, for a moment or until the run has ended.
 extension RehearsalTests {
     /// For as long as a run does not end without what was taken.
     private static let longest = Duration.seconds(60)
