@@ -35,10 +35,15 @@ extension RehearsalTests {
         case deleted = "the migration's pod deleted at once"
         case nodeGone = "the node of the migration cut off for a minute"
 
-        func happen() async throws {
+        /// Whether it was in time.
+        func happens() async throws -> Bool {
             switch self {
             case .killed:
-                try await Lab.call("shell", "k8s-worker-01", "pkill", "-KILL", "-f", "db:chatwoot_prepare")
+                let kill = ["shell", "k8s-worker-01", "pkill", "-KILL", "-f", "db:chatwoot_prepare"]
+                let killed = try await Command([Lab.command] + kill).run()
+                // 1: there was no such process any more.
+                try #require([0, 1].contains(killed.status), "\(killed.error)")
+                return killed.status == 0
             case .deleted:
                 try await Lab.call(
                     "kubectl", "-n", "chatwoot", "delete", "pod", "-l", "component=migrations", "--grace-period=0",
@@ -48,6 +53,7 @@ extension RehearsalTests {
                 try await Task.sleep(for: .seconds(60))
                 try await Lab.call("heal", "k8s-worker-01")
             }
+            return true
         }
     }
 
@@ -59,7 +65,7 @@ extension RehearsalTests {
 
     private func cutOff(_ cut: MigrationCut) async throws {
         let slow = try Variant([
-            "\"replicas\"": "\"environment\": {\"STANDIN_SCHEMA_SECONDS\": \"4\", \"STANDIN_SEED_DELAY\": \"2\"}, "
+            "\"replicas\"": "\"environment\": {\"STANDIN_SCHEMA_SECONDS\": \"4\", \"STANDIN_SEED_DELAY\": \"4\"}, "
                 + "\"replicas\""
         ]).path
         try await Lab.reset()
@@ -68,7 +74,12 @@ extension RehearsalTests {
         let undisturbed = try await Platform.fingerprint()
         for phase in MigrationPhase.allCases {
             let times = Lab.isThorough ? 5 : 1
-            for _ in 0..<times { try await cutOff(cut, phase, inventory: slow, undisturbed) }
+            var (done, tries) = (0, 0)
+            while done < times {
+                tries += 1
+                try #require(tries < 3 * times + 3, "\(cut.rawValue) \(phase.rawValue): only \(done) came in time")
+                if try await isCutOff(cut, phase, inventory: slow, undisturbed) { done += 1 }
+            }
             survived(
                 "\(cut.rawValue) \(phase.rawValue)", times: times,
                 oracle:
@@ -77,14 +88,19 @@ extension RehearsalTests {
         }
     }
 
-    private func cutOff(
+    /// Whether the migration was cut off in time; if so, it is checked what became of it.
+    private func isCutOff(
         _ cut: MigrationCut, _ phase: MigrationPhase, inventory: String, _ undisturbed: [String]
-    ) async throws {
+    ) async throws -> Bool {
         try await Lab.reset()
         let run = try Lab.start("run", "11", "--inventory", inventory)
         try await eventually(phase.rawValue) { try await phase.isReached() }
         try await Task.sleep(for: .milliseconds(Int.random(in: 0...700)))
-        try await cut.happen()
+        guard try await cut.happens() else {
+            let end = try await run.wait()
+            #expect(end.status == 0, "\(end.error)")
+            return false
+        }
         let secrets = try await Platform.presentSecrets()
         let end = try await run.wait()
         let words = "\(cut.rawValue) \(phase.rawValue): \(end.status) \(end.error)"
@@ -98,5 +114,6 @@ extension RehearsalTests {
         print("\(words)\n\(resumed)")
         try await Platform.expectRecovered(as: undisturbed, "\(words)\n\(resumed)")
         #expect(try await Platform.generatedSecrets() == secrets, "\(words)")
+        return true
     }
 }
