@@ -120,7 +120,7 @@ let package = Package(
             ],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         .testTarget(
-            name: "KubernetesTests", dependencies: ["ClientKit", "Kubernetes", "SSH", "TestSupport"],
+            name: "KubernetesTests", dependencies: ["ClientKit", "DataServers", "Kubernetes", "SSH", "TestSupport"],
             resources: [.copy("Fixtures")],
             swiftSettings: strict),
         // What `make bench` times against other tools.
@@ -133,8 +133,8 @@ let package = Package(
         .testTarget(
             name: "RunnerTests",
             dependencies: [
-                "ClientKit", "DataServers", "Journal", "Postgres", "Redis", "RunnerCommands", "SSH", "StepKit",
-                "Steps", "SecondModule", "TestSupport", "runner",
+                "ClientKit", "DataServers", "Journal", "Kubernetes", "Postgres", "Redis", "RunnerCommands", "SSH",
+                "StepKit", "Steps", "SecondModule", "TestSupport", "runner",
             ],
             swiftSettings: strict),
         // `runner` with a second module.

@@ -154,10 +154,10 @@ public struct Obstruction: Sendable {
     /// What is at work, for people: `apply 2 objects, by run … (process 4242, running for 50 s)`.
     public let words: String
     /// How long it is waited for altogether.
-    public let limit: Duration
+    public let limit: TimeLimit
 
     /// Describes an obstruction; see the properties.
-    public init(id: String, words: String, limit: Duration) {
+    public init(id: String, words: String, limit: TimeLimit) {
         self.id = id
         self.words = words
         self.limit = limit

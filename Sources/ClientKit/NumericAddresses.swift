@@ -6,7 +6,7 @@ public enum LookUpFailure: Error, Sendable, Hashable {
     /// The name has none; in the system's words.
     case noAddress(String)
     /// No name server answered within this limit.
-    case deadline(Duration)
+    case deadline(TimeLimit)
     /// The task was cancelled.
     case interrupted
 
@@ -37,11 +37,11 @@ public enum LookUpFailure: Error, Sendable, Hashable {
 /// `getaddrinfo` cannot be interrupted, so it runs on a thread of its own, which is abandoned after `limit`: on a
 /// thread that others share, a silent name server would delay their work too.
 public func numericAddresses(
-    of name: String, within limit: Duration
+    of name: String, within limit: TimeLimit
 ) throws(LookUpFailure) -> [String] {
     // An address is not looked up, so that it is never late on a busy machine.
     if case .success(let found) = lookUp(name, flags: AI_NUMERICHOST) { return found }
-    let deadline = ContinuousClock.now + limit
+    let deadline = ContinuousClock.now + limit.duration
     let result = Locked<Result<[String], LookUpFailure>?>(nil)
     let done = DispatchSemaphore(value: 0)
     Thread.detachNewThread {

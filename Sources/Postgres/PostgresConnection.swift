@@ -119,13 +119,15 @@ public actor PostgresConnection {
         return try result.get()
     }
 
+    /// How much later than the server's own limit the connection to a silent server is closed.
+    private static let margin = Duration.seconds(2)
+
     private func perform(_ statement: Statement) -> Result<Reply, PostgresError> {
-        // The server's own limit comes first; for a silent server we wait a little longer and then close the connection.
-        let limit = endpoint.statementTimeout + .seconds(2)
+        let limit = endpoint.statementTimeout
         guard let handle else {
             return .failure(statement.error(.notSent("the connection is closed"), host: place, within: limit))
         }
-        let deadline = ContinuousClock.now + limit
+        let deadline = ContinuousClock.now + limit.duration + Self.margin
         let isGuarded = statement.effect == .change || session?.isReadOnly == true
         do throws(StatementFailure) {
             let reply =

@@ -57,18 +57,18 @@ public struct PostgresEndpoint: Sendable, Hashable {
     /// The file of trusted certificates; required for the two verifying modes.
     public var rootCertificate: String?
     /// How long each server may take to accept the login, at each of its addresses.
-    public var connectTimeout: Duration
+    public var connectTimeout: TimeLimit
     /// How long one statement may take: then the server cancels it, and a little later the
     /// connection to a silent server is closed.
-    public var statementTimeout: Duration
+    public var statementTimeout: TimeLimit
     /// Whether read-only servers (standbys, or by configuration) are skipped.
     public var requiresWritable: Bool
 
     /// Describes an endpoint; see the properties.
     public init(
         hosts: [Host], database: String, user: String, password: Secret, tls: TLSMode = .prefer,
-        rootCertificate: String? = nil, connectTimeout: Duration = .seconds(10),
-        statementTimeout: Duration = .seconds(30), requiresWritable: Bool = true
+        rootCertificate: String? = nil, connectTimeout: TimeLimit,
+        statementTimeout: TimeLimit, requiresWritable: Bool = true
     ) {
         self.hosts = hosts
         self.database = database

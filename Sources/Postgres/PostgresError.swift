@@ -81,9 +81,12 @@ extension PostgresError {
     /// An error that the server reported.
     ///
     /// `outcomeUnknown` is for a change whose connection ended with the error: it may or may not
-    /// have been made.
-    init(_ answer: ServerMessage, attempt: String, host: String?, outcomeUnknown: Bool = false) {
-        let advice = ServerAdvice(sqlState: answer.sqlState)
+    /// have been made. `limit` is that of a statement.
+    init(
+        _ answer: ServerMessage, attempt: String, host: String?, outcomeUnknown: Bool = false,
+        within limit: TimeLimit? = nil
+    ) {
+        let advice = ServerAdvice(sqlState: answer.sqlState, within: limit)
         let told = [answer.detail, answer.hint].compactMap { $0 }.map { " (\($0))" }.joined()
         self.init(
             .server(sqlState: answer.sqlState), attempt: attempt, host: host,

@@ -7,7 +7,14 @@ struct ServerAdvice {
     let meaning: String?
     let remedy: String
 
-    init(sqlState: String) {
+    /// Advice on the code, for a statement that was given `limit`.
+    init(sqlState: String, within limit: TimeLimit? = nil) {
+        if sqlState == Self.cancelled, let limit, let remedy = limit.remedy {
+            self.init(
+                .failed, meaning: "a statement may take \(limit.inWords)",
+                remedy: "find what holds the lock or takes so long in pg_stat_activity, or \(remedy)")
+            return
+        }
         let row =
             Self.rows.first { $0.codes.contains(sqlState) }
             ?? Self.classes.first { $0.codes.contains(String(sqlState.prefix(2))) }
@@ -21,6 +28,9 @@ struct ServerAdvice {
         self.meaning = meaning
         self.remedy = remedy
     }
+
+    /// `query_canceled`: at `statement_timeout`, or by an administrator.
+    private static let cancelled = "57014"
 
     private struct Row {
         let codes: Set<String>
@@ -74,7 +84,7 @@ struct ServerAdvice {
             ["57P04", "55006"], kind: .failed,
             remedy: "find the sessions on the database in pg_stat_activity, terminate them, then resume"),
         Row(
-            ["57014", "55P03"], kind: .failed,
+            [cancelled, "55P03"], kind: .failed,
             remedy: "find what holds the lock or takes so long in pg_stat_activity, or raise the time limit"),
         Row(
             ["40P01", "40001"], kind: .failed,

@@ -35,7 +35,7 @@ struct SessionOpener {
             }
             for address in addresses {
                 do throws(PostgresError) {
-                    return try open(host, at: address, until: .now + endpoint.connectTimeout)
+                    return try open(host, at: address, until: .now + endpoint.connectTimeout.duration)
                 } catch {
                     // Another server would reject the password too, and trying them all could lock
                     // the account.
@@ -59,7 +59,7 @@ struct SessionOpener {
                 // A tunnel serves one connection, and libpq has used it up; see
                 // `tlsCause(through:)`.
                 let probe = TLSProbe(endpoint: endpoint, host: host, address: address)
-                let finding = host.dialPort == nil ? probe.finding(until: .now + endpoint.connectTimeout) : nil
+                let finding = host.dialPort == nil ? probe.finding(until: .now + endpoint.connectTimeout.duration) : nil
                 throw PostgresError(tls: text, finding, attempt: attempt, endpoint: endpoint, host: host)
             }
             throw error.explained(attempt: attempt, endpoint: endpoint, host: host)
@@ -91,7 +91,7 @@ struct SessionOpener {
         """
 
     private func settings(backendPID: Int32) -> [String?] {
-        let milliseconds = max(1, Int(endpoint.statementTimeout / .milliseconds(1)))
+        let milliseconds = max(1, Int(endpoint.statementTimeout.duration / .milliseconds(1)))
         return [String(backendPID), String(milliseconds), access == .reading ? "on" : "off"]
     }
 
@@ -143,7 +143,7 @@ extension LoginFailure {
         explained(attempt: attempt, place: endpoint.place(host), within: endpoint.connectTimeout)
     }
 
-    fileprivate func explained(attempt: String, place: String, within limit: Duration) -> PostgresError {
+    fileprivate func explained(attempt: String, place: String, within limit: TimeLimit) -> PostgresError {
         func error(
             _ reason: PostgresError.Reason, cause: String, remedy: String,
             kind: FailureKind = .unreachable

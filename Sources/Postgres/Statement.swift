@@ -70,7 +70,7 @@ struct Statement {
     /// The error for a failure of this statement, whose time limit was `limit`: if it is a change that may
     /// have arrived, its outcome is unknown.
     func error(
-        _ failure: StatementFailure, attempt: String? = nil, host: String, within limit: Duration
+        _ failure: StatementFailure, attempt: String? = nil, host: String, within limit: TimeLimit
     ) -> PostgresError {
         let attempt = attempt ?? self.attempt
         let isChange = effect == .change
@@ -88,7 +88,8 @@ struct Statement {
         switch failure {
         case .server(let answer, let ended):
             return PostgresError(
-                answer.redacting(secrets), attempt: attempt, host: host, outcomeUnknown: isChange && ended)
+                answer.redacting(secrets), attempt: attempt, host: host, outcomeUnknown: isChange && ended,
+                within: limit)
         case .notSent(let text):
             return gone(.connectionLost, cause: "not sent: \(text.redacting(secrets))", wasSent: false)
         case .lost(let text):

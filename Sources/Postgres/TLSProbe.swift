@@ -49,7 +49,7 @@ extension PostgresError {
             return self
         }
         let probe = TLSProbe(endpoint: endpoint, host: host, address: address)
-        let deadline = ContinuousClock.now + endpoint.connectTimeout
+        let deadline = ContinuousClock.now + endpoint.connectTimeout.duration
         let finding = await withCheckedContinuation { continuation in
             DispatchQueue.global().async { continuation.resume(returning: probe.finding(until: deadline)) }
         }

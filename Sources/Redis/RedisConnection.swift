@@ -172,7 +172,7 @@ public actor RedisConnection {
     }
 
     private func stream(to address: String) throws(StreamFailure) -> TCPStream {
-        let deadline = ContinuousClock.now + endpoint.connectTimeout
+        let deadline = ContinuousClock.now + endpoint.connectTimeout.duration
         let port = endpoint.dialPort ?? endpoint.port
         let stream = try TCPStream(address: address, port: port, until: deadline)
         if let trusted = endpoint.trusted { try stream.start(session(trusting: trusted), until: deadline) }
@@ -206,7 +206,7 @@ public actor RedisConnection {
     }
 
     private func exchange(_ command: Command, on socket: TCPStream) throws -> RESPValue {
-        let deadline = ContinuousClock.now + endpoint.commandTimeout
+        let deadline = ContinuousClock.now + endpoint.commandTimeout.duration
         try socket.send(encodeRESP(command.words), until: deadline)
         while true {
             if let value = try parser.next() {

@@ -21,17 +21,17 @@ public struct RedisEndpoint: Sendable, Hashable {
     /// `nil` for no TLS.
     public var trusted: String?
     /// How long the server may take to accept the connection, at each of its addresses.
-    public var connectTimeout: Duration
+    public var connectTimeout: TimeLimit
     /// How long one command may take.
-    public var commandTimeout: Duration
+    public var commandTimeout: TimeLimit
     /// Whether a Sentinel is expected there, which has no data.
     var isSentinel = false
 
     /// Describes an endpoint; see the properties.
     public init(
         host: String, port: UInt16 = 6379, dialAddress: String? = nil, dialPort: UInt16? = nil, user: String? = nil,
-        password: Secret?, database: Int = 0, trusted: String? = nil, connectTimeout: Duration = .seconds(10),
-        commandTimeout: Duration = .seconds(10)
+        password: Secret?, database: Int = 0, trusted: String? = nil, connectTimeout: TimeLimit,
+        commandTimeout: TimeLimit
     ) {
         self.host = host
         self.port = port

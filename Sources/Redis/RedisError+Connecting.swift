@@ -10,7 +10,7 @@ extension RedisError {
     }
 
     /// No TCP connection within `limit`.
-    init(dialling failure: StreamFailure, attempt: String, host: String, within limit: Duration) {
+    init(dialling failure: StreamFailure, attempt: String, host: String, within limit: TimeLimit) {
         func make(
             _ reason: Reason, cause: String, remedy: String, kind: FailureKind = .unreachable
         ) -> RedisError {

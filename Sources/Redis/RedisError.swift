@@ -142,7 +142,7 @@ extension RedisError {
     /// A command without a valid answer within `limit`; if it was a change that may have arrived,
     /// its outcome is unknown.
     init(
-        _ failure: any Error, command: Command, host: String, hadAnswered: Bool, within limit: Duration
+        _ failure: any Error, command: Command, host: String, hadAnswered: Bool, within limit: TimeLimit
     ) {
         func make(
             _ reason: Reason, cause: String, remedy: String, kind: FailureKind = .unreachable

@@ -52,10 +52,10 @@ public struct RedisSentinels: Sendable, Hashable {
     /// The Sentinels' own password; `nil` if they require none.
     public let password: Secret?
     /// How long each Sentinel may take to accept the connection, and for each answer.
-    public let timeout: Duration
+    public let timeout: TimeLimit
 
     /// Describes a group of Sentinels; see the properties.
-    public init(places: [Place], masterName: String, password: Secret?, timeout: Duration) {
+    public init(places: [Place], masterName: String, password: Secret?, timeout: TimeLimit) {
         self.places = places
         self.masterName = masterName
         self.password = password

@@ -39,7 +39,7 @@ struct TLSProbe {
     }
 
     private func connect() throws(StreamFailure) -> (TCPStream, deadline: ContinuousClock.Instant) {
-        let deadline = ContinuousClock.now + endpoint.connectTimeout
+        let deadline = ContinuousClock.now + endpoint.connectTimeout.duration
         let port = endpoint.dialPort ?? endpoint.port
         return (try TCPStream(address: address, port: port, until: deadline), deadline)
     }

@@ -1,4 +1,4 @@
-import ClientKit
+public import ClientKit
 
 /// Where a session goes to, as whom, and whose host keys it trusts.
 public struct SSHDestination: Sendable {
@@ -19,13 +19,13 @@ public struct SSHDestination: Sendable {
     /// How long things may take, and how many there may be.
     public struct Limits: Sendable {
         /// From the first packet to a remote shell that is ready, retries included.
-        public var connect: Duration = .seconds(20)
+        public var connect: TimeLimit = .seconds(20)
         /// How often a silent server is asked for a sign of life; whole seconds, at least 2.
         public var keepaliveInterval: Duration = .seconds(10)
         /// How long a server may be silent before it counts as dead; longer than ``keepaliveInterval``.
         public var silence: Duration = .seconds(30)
         /// How long a changing command waits for the host's lock, on top of its own timeout.
-        public var lock: Duration = .seconds(60)
+        public var lock: TimeLimit = .seconds(60)
         /// How long a command in flight may go on after its task was cancelled.
         public var cancellation: Duration = .seconds(2)
         /// How many remote shells there may be at once; sshd grants 10 sessions unless its MaxSessions says otherwise.

@@ -29,7 +29,8 @@ extension ObjectStep {
 extension SiteWriter {
     /// Applies `desired` to the cluster, and reports what it waits for.
     public func apply(_ desired: [any Manifest]) async throws {
-        try await cluster.apply(desired, telling: { reader.reporter.says($0, left: $1) })
+        try await cluster.apply(
+            desired, within: reader.inventory.limits.rollout, telling: { reader.reporter.says($0, left: $1) })
     }
 }
 

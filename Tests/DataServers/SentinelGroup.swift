@@ -1,4 +1,4 @@
-import ClientKit
+public import ClientKit
 import Foundation
 public import Redis
 
@@ -63,7 +63,7 @@ public final class SentinelGroup: Sendable {
     /// The Sentinels as the inventory would name them, with others before them.
     public func group(
         after others: [UInt16] = [], named name: String = masterName, password: String? = nil,
-        timeout: Duration = .seconds(5)
+        timeout: TimeLimit = .seconds(5)
     ) -> RedisSentinels {
         RedisSentinels(
             places: (others + sentinels).map { .init(host: "127.0.0.1", port: $0) }, masterName: name,

@@ -13,7 +13,8 @@ public enum EmptySite {
         for module: Module, inventory: Inventory, reporter: Reporter, services: (any DataServices)? = nil,
         generated: [String: [GeneratedSecret: Secret]] = [:]
     ) -> SiteWriter {
-        let cluster = ClusterWriter(shell: NoShell(), kubeconfig: inventory.cluster.kubeconfig)
+        let cluster = ClusterWriter(
+            shell: NoShell(), kubeconfig: inventory.cluster.kubeconfig, requestTimeout: .seconds(15))
         let node = NodeReader(name: "k8s-master-01", address: "10.0.0.100", shell: NoShell())
         return SiteWriter(
             reader: SiteReader(

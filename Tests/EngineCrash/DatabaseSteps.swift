@@ -118,7 +118,8 @@ private struct DatabaseServices: DataServices {
             case .owner(let database, let password): (database.name, database.user, password)
             }
         return PostgresEndpoint(
-            hosts: [.init("127.0.0.1", port: port)], database: database, user: user, password: password)
+            hosts: [.init("127.0.0.1", port: port)], database: database, user: user, password: password,
+            connectTimeout: .seconds(10), statementTimeout: .seconds(30))
     }
 
     func postgresReader(_ login: DatabaseLogin) async throws -> PostgresReader {

@@ -190,7 +190,7 @@ import Testing
     @Test func aMissingNamespaceSparesTheDryRun() async throws {
         let read = ["get", "--ignore-not-found", "-o", "json", "--show-managed-fields", "-f", "-"]
         let shell = ScriptedShell([.read(read)])
-        let reader = ClusterReader(shell: shell, kubeconfig: "/root/.kube/config")
+        let reader = ClusterReader(shell: shell, kubeconfig: "/root/.kube/config", requestTimeout: .seconds(15))
         let plan = try await reader.compare([Samples.configMap("chatwoot"), Samples.secret("chatwoot")])
         #expect(
             plan.map(\.certainty) == Array(repeating: .predicted("namespace chatwoot does not exist yet"), count: 2))
@@ -199,7 +199,9 @@ import Testing
 
     @Test func nothingDesiredAsksNothing() async throws {
         let shell = ScriptedShell([])
-        #expect(try await ClusterReader(shell: shell, kubeconfig: "/root/.kube/config").compare([]) == [])
+        #expect(
+            try await ClusterReader(shell: shell, kubeconfig: "/root/.kube/config", requestTimeout: .seconds(15))
+                .compare([]) == [])
     }
 
     /// By what the pods see of it, so that it matches the same password elsewhere.

@@ -104,7 +104,7 @@ import Testing
     func tellsCausesApart(_ example: Case) {
         let failure = KubectlFailure(
             exitStatus: example.exit, errorText: example.text, kubeconfig: "/root/.kube/config",
-            host: "k8s-master-01")
+            host: "k8s-master-01", within: .seconds(15))
         let code =
             if case .server(let reason) = failure.code { "server(\(reason.rawValue))" } else {
                 "\(failure.code)"
@@ -127,8 +127,22 @@ import Testing
         ),
     ])
     func twoEntriesOfOneNameAreNotTheInventorys(_ text: String, _ remedy: String) {
-        let failure = KubectlFailure(exitStatus: 1, errorText: text, kubeconfig: "k", host: "h")
+        let failure = KubectlFailure(exitStatus: 1, errorText: text, kubeconfig: "k", host: "h", within: .seconds(15))
         #expect(failure.remedy.hasPrefix(remedy))
+    }
+
+    /// As kubectl 1.20 and kube-apiserver word them.
+    @Test(arguments: [
+        "Unable to connect to the server: net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+        "Unable to connect to the server: context deadline exceeded",
+        "Error from server (Timeout): Timeout: request did not complete within the allotted timeout",
+    ])
+    func aRequestThatTookTooLongNamesItsLimit(_ text: String) {
+        let failure = KubectlFailure(
+            exitStatus: 1, errorText: text, kubeconfig: "k", host: "h",
+            within: TimeLimit(.seconds(15), key: "limits.service"))
+        #expect(failure.cause == "\(text); a request may take 15 s (limits.service)")
+        #expect(failure.kind == .unreachable)
     }
 
     @Test func logLinesAndWarningsAreLeftOut() {
@@ -138,7 +152,7 @@ import Testing
             Error from server (NotFound): configmaps "a" not found
             Error from server (NotFound): configmaps "a" not found
             """
-        let failure = KubectlFailure(exitStatus: 1, errorText: text, kubeconfig: "k", host: "h")
+        let failure = KubectlFailure(exitStatus: 1, errorText: text, kubeconfig: "k", host: "h", within: .seconds(15))
         #expect(failure.cause == "Error from server (NotFound): configmaps \"a\" not found")
     }
 
@@ -146,7 +160,7 @@ import Testing
         let shell = ScriptedShell([
             .read(["get", "--raw", "/version"], err: "sh: 1: kubectl: not found\n", exit: 127)
         ])
-        let reader = ClusterReader(shell: shell, kubeconfig: "/root/.kube/config")
+        let reader = ClusterReader(shell: shell, kubeconfig: "/root/.kube/config", requestTimeout: .seconds(15))
         let error = await #expect(throws: KubernetesError.self) { try await reader.serverVersion() }
         #expect(error?.host == "k8s-master-01")
         #expect(error?.exitStatus == 127)
@@ -164,7 +178,7 @@ import Testing
                 throw ScriptedShell.failure("the link was cut", kind: .unknownOutcome)
             }
         }
-        let reader = ClusterReader(shell: BrokenShell(), kubeconfig: "/root/.kube/config")
+        let reader = ClusterReader(shell: BrokenShell(), kubeconfig: "/root/.kube/config", requestTimeout: .seconds(15))
         let error = await #expect(throws: KubernetesError.self) { try await reader.serverVersion() }
         #expect(error?.kind == .unknownOutcome)
         #expect(error?.host == "k8s-master-01, 10.0.0.100:22")
@@ -176,7 +190,7 @@ import Testing
 
     @Test func anAnswerThatIsNoJSONIsSaid() async {
         let shell = ScriptedShell([.read(["get", "--raw", "/version"], out: "{\"major\": oops")])
-        let reader = ClusterReader(shell: shell, kubeconfig: "/root/.kube/config")
+        let reader = ClusterReader(shell: shell, kubeconfig: "/root/.kube/config", requestTimeout: .seconds(15))
         let error = await #expect(throws: KubernetesError.self) { try await reader.serverVersion() }
         #expect(error?.cause.hasPrefix("kubectl's answer is not JSON: ") == true)
         guard case .unreadableAnswer? = error?.code else {

@@ -34,8 +34,10 @@ import Testing
                     "go-template=\(AppliedObject.template)", "-f", "-",
                 ], out: "Secret\tchatwoot\tchatwoot-secrets\t17\n"),
         ])
-        let applied = try await ClusterWriter(shell: shell, kubeconfig: "/root/.kube/config")
-            .apply([Samples.secret("chatwoot")])
+        let applied = try await ClusterWriter(
+            shell: shell, kubeconfig: "/root/.kube/config", requestTimeout: .seconds(15)
+        )
+        .apply([Samples.secret("chatwoot")])
         #expect(applied.map(\.resourceVersion) == ["17"])
         let command = try #require(shell.commands.last)
         #expect(!command.arguments.joined().contains("hunter2") && !command.arguments.joined().contains("aHVud"))

@@ -1,3 +1,4 @@
+import ClientKit
 import Testing
 
 @testable import Kubernetes
@@ -125,7 +126,9 @@ import Testing
             .read(get + ["-f", "-"], out: text([live])),
             .change(["rollout", "restart", "deployment/chatwoot-web", "--namespace", "chatwoot"]),
         ])
-        try await ClusterWriter(shell: shell, kubeconfig: "/root/.kube/config").apply([manifest])
+        try await ClusterWriter(shell: shell, kubeconfig: "/root/.kube/config", requestTimeout: .seconds(15)).apply([
+            manifest
+        ])
         #expect(shell.remaining == 0)
     }
 }

@@ -11,7 +11,7 @@ import Testing
         + #"[+]informer-sync ok\nreadyz check failed") has prevented the request from succeeding"#
 
     private func reader(_ exchanges: [ScriptedShell.Exchange]) -> ClusterReader {
-        ClusterReader(shell: ScriptedShell(exchanges), kubeconfig: "/root/.kube/config")
+        ClusterReader(shell: ScriptedShell(exchanges), kubeconfig: "/root/.kube/config", requestTimeout: .seconds(15))
     }
 
     private let ready = ["get", "--raw", "/readyz"]
@@ -44,7 +44,8 @@ import Testing
     }
 
     @Test func aQuestionThatIsNotAnsweredInTimeHasNoUnknownOutcome() async {
-        let reader = ClusterReader(shell: SilentShell(), kubeconfig: "/root/.kube/config").quick(.milliseconds(10))
+        let reader = ClusterReader(shell: SilentShell(), kubeconfig: "/root/.kube/config", requestTimeout: .seconds(15))
+            .quick(.milliseconds(10))
         let error = await #expect(throws: KubernetesError.self) { try await reader.serverVersion() }
         #expect(error?.kind == .unreachable)
         #expect(error?.cause == "no answer within 1 s")
@@ -55,7 +56,7 @@ import Testing
         let hostName = "k8s-master-01"
 
         func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
-            do { try await Task.sleep(for: command.timeout) } catch {}
+            do { try await Task.sleep(for: command.timeout.duration) } catch {}
             throw ScriptedShell.failure("it did not end in time", kind: .unknownOutcome)
         }
     }

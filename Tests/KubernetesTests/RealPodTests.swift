@@ -20,7 +20,7 @@ final class RealPodTests {
         let shell = LocalShell(
             hostName: "k8s-master-01",
             prefix: [try #require(Lab.program), "shell", "k8s-master-01"])
-        writer = ClusterWriter(shell: shell, kubeconfig: "/root/.kube/config")
+        writer = ClusterWriter(shell: shell, kubeconfig: "/root/.kube/config", requestTimeout: .seconds(15))
     }
 
     /// Applies objects in a namespace of their own, waits for a workload, and removes the namespace whatever came of it.

@@ -116,7 +116,7 @@ extension ServerTests {
                 errorText:
                     #"The Service "chatwoot-web" is invalid: spec.loadBalancerClass: Invalid value: "null": may not "#
                     + "change once set\nThe Deployment \"other\" is invalid: spec.selector: Invalid value: x: field is immutable\n",
-                kubeconfig: "/k", host: "h")
+                kubeconfig: "/k", host: "h", within: .seconds(15))
             let error = KubernetesError(
                 failure.code, attempt: "apply", host: "h", cause: failure.cause, remedy: failure.remedy)
             let found = ImmutableFields.reported(
@@ -138,7 +138,7 @@ extension ServerTests {
             try await kubectl(
                 ["-n", "cut", "create", "secret", "generic", "ghcr-secret", "--from-literal=.dockerconfigjson={}"])
             let shell = Severed()
-            let writer = ClusterWriter(shell: shell, kubeconfig: server.kubeconfig)
+            let writer = ClusterWriter(shell: shell, kubeconfig: server.kubeconfig, requestTimeout: .seconds(15))
             await #expect(throws: KubernetesError.self) { try await writer.apply([pullSecret("cut")]) }
             #expect(try await server.reader.get(pullSecret("cut").reference) == nil)
             #expect(try await server.reader.compare([pullSecret("cut")]).map(\.kind) == [.create])
@@ -175,7 +175,7 @@ extension ServerTests {
                         + "(blocked by finalizer example.com/hold)"
                 ])
             let late = await #expect(throws: KubernetesError.self) {
-                try await server.writer.apply([map], within: .zero)
+                try await server.writer.apply([map], within: .seconds(0))
             }
             #expect(late?.attempt == "wait for the deletion of ConfigMap held/chatwoot-config")
             #expect(late?.cause.contains("(blocked by finalizer example.com/hold)") == true)
@@ -212,7 +212,7 @@ extension ServerTests {
                     .predicted("Namespace going is still being deleted"),
                 ])
             let late = await #expect(throws: KubernetesError.self) {
-                try await server.writer.apply([desired[1]], within: .zero)
+                try await server.writer.apply([desired[1]], within: .seconds(0))
             }
             #expect(late?.attempt == "wait for the deletion of Namespace going")
         }

@@ -33,7 +33,8 @@ extension ServerTests {
             try await server.writer.apply(desired)
             let shell = Counter()
             let survey = ClusterSurvey()
-            let reader = ClusterReader(shell: shell, kubeconfig: server.kubeconfig).answering(from: survey)
+            let reader = ClusterReader(shell: shell, kubeconfig: server.kubeconfig, requestTimeout: .seconds(15))
+                .answering(from: survey)
             try await reader.makeSurvey(of: "surveyed")
             #expect(shell.commands == 1)
 

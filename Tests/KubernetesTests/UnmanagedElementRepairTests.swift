@@ -156,7 +156,8 @@ extension ServerTests {
             let shell = Onlooker { [self] in
                 try await kubectl(["-n", "race", "label", "service/chatwoot-web", "theirs=stays"])
             }
-            try await ClusterWriter(shell: shell, kubeconfig: server.kubeconfig).apply(desired)
+            try await ClusterWriter(shell: shell, kubeconfig: server.kubeconfig, requestTimeout: .seconds(15)).apply(
+                desired)
             #expect(shell.verbs == ["get", "replace", "get", "replace", "get", "apply"])
             #expect(try await server.reader.compare(desired) == [])
             #expect(try await object(desired[2])["metadata", "labels", "theirs"] == "stays")
@@ -165,8 +166,9 @@ extension ServerTests {
         @Test func costsNothingWhereThereIsNone() async throws {
             let desired = try await start("counted")
             let shell = Onlooker()
-            let writer = ClusterWriter(shell: shell, kubeconfig: server.kubeconfig).answering(
-                from: ClusterSurvey())
+            let writer = ClusterWriter(shell: shell, kubeconfig: server.kubeconfig, requestTimeout: .seconds(15))
+                .answering(
+                    from: ClusterSurvey())
             #expect(try await writer.reader.compare(desired) == [])
             try await writer.apply(desired)
             #expect(shell.verbs == ["get", "apply (dry run)", "get", "apply"])

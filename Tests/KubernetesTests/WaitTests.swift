@@ -130,11 +130,12 @@ import Testing
     @Test func theLimitNamesWhatWasSeenLast() async throws {
         let shell = ScriptedShell(
             try looks("pulling", "pulling", "pulling", "pulling") + [read(nil)])
-        let error = await failure(shell, .deployment("ok"), limit: .seconds(3))
+        let error = await failure(shell, .deployment("ok"), limit: TimeLimit(.seconds(3), key: "limits.rollout"))
         #expect(shell.remaining == 0)
         #expect(
             error?.cause.hasPrefix(
-                "not finished within 3 s; last seen: Deployment ok: 2 of 2 pods updated") == true)
+                "not finished within 3 s (limits.rollout); last seen: Deployment ok: 2 of 2 pods updated") == true)
+        #expect(error?.remedy == "raise limits.rollout in the inventory if it only needs more time, then run again")
         guard case .deadline(nil)? = error?.code else {
             Issue.record("\(String(describing: error))")
             return
@@ -148,10 +149,10 @@ import Testing
         let shell = ScriptedShell(
             try looks("readiness-refused", "readiness-refused", "readiness-refused")
                 + [.read(log, err: gone, exit: 1)])
-        let error = await failure(shell, .deployment("ready"), limit: .seconds(2))
+        let error = await failure(shell, .deployment("ready"), limit: TimeLimit(.seconds(2), key: "limits.rollout"))
         #expect(shell.remaining == 0)
         #expect(
-            error?.cause.hasPrefix("not finished within 2 s: Deployment ready: pod \(pod)") == true)
+            error?.cause.hasPrefix("not finished within 2 s (limits.rollout): Deployment ready: pod \(pod)") == true)
         #expect(error?.cause.contains("Readiness probe failed") == true)
         #expect(
             error?.cause.contains("its log cannot be read (Error from server (NotFound)") == true)

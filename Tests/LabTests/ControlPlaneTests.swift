@@ -52,7 +52,7 @@ extension RehearsalTests {
             let run = try await Lab.runner("run", "11", "--only", "11_ct_02_deploy_chatwoot")
             #expect(run.status == 1)
             #expect(run.error.contains("check that kube-scheduler is running on the masters"), "\(run.error)")
-            #expect(!run.error.contains("raise the time limit"), "\(run.error)")
+            #expect(!run.error.contains("raise limits."), "\(run.error)")
         }
         try await eventuallyRuns()
     }
@@ -69,7 +69,7 @@ extension RehearsalTests {
             print("run without the controller manager: \(run.seconds) s")
             #expect(run.status == 1)
             #expect(run.error.contains("kube-controller-manager has not"), "\(run.error)")
-            #expect(!run.error.contains("raise the time limit"), "\(run.error)")
+            #expect(!run.error.contains("raise limits."), "\(run.error)")
             let doctor = try await Lab.runner("doctor", "11")
             #expect(doctor.status == 1)
             #expect(doctor.output.contains("kube-controller-manager has not"), "\(doctor.output)")
@@ -92,7 +92,7 @@ extension RehearsalTests {
             let run = try await Lab.runner("run", "11", "--only", "11_ct_02_deploy_chatwoot")
             #expect(run.status == 1, "\(run.error)")
             #expect(run.error.contains("check that kube-controller-manager is running on the masters"), "\(run.error)")
-            #expect(!run.error.contains("raise the time limit"), "\(run.error)")
+            #expect(!run.error.contains("raise limits."), "\(run.error)")
         }
         try await eventuallyRuns()
     }

@@ -14,7 +14,7 @@ extension PostgresServerTests {
             server = try PostgresServerTests.server()
         }
 
-        private func writer(within limit: Duration = .seconds(20)) async throws -> PostgresWriter {
+        private func writer(within limit: TimeLimit = .seconds(20)) async throws -> PostgresWriter {
             var endpoint = server.endpoint()
             endpoint.statementTimeout = limit
             return try await PostgresWriter.connect(to: endpoint, observer: observer)
@@ -74,15 +74,17 @@ extension PostgresServerTests {
         }
 
         @Test func aStatementThatTakesTooLongIsEndedByTheServer() async throws {
-            let writer = try await writer(within: .milliseconds(300))
+            let writer = try await writer(within: TimeLimit(.milliseconds(300), key: "limits.service"))
             let error = try await failure { () throws(PostgresError) in try await writer.execute("SELECT pg_sleep(60)")
             }
             #expect(error.sqlState == "57014" && error.kind == .failed)
+            #expect(error.cause.hasPrefix("a statement may take 0.3 s (limits.service): cancel"), "\(error)")
+            #expect(error.remedy.hasSuffix("or raise limits.service in the inventory"), "\(error)")
             #expect(try await writer.value("SELECT 1") == 1)
         }
 
         @Test(arguments: [true, false]) func aServerThatFallsSilentIsGivenUp(asChange: Bool) async throws {
-            let sleeper = try await writer(within: .milliseconds(500))
+            let sleeper = try await writer(within: TimeLimit(.milliseconds(500), key: "limits.service"))
             let pid = try await pid(of: sleeper)
             kill(pid, SIGSTOP)
             defer { kill(pid, SIGCONT) }
@@ -95,6 +97,7 @@ extension PostgresServerTests {
                 }
             }
             #expect(error.reason == .statementDeadline)
+            #expect(error.cause.contains("within 0.5 s (limits.service)"), "\(error)")
             #expect(error.kind == (asChange ? .unknownOutcome : .unreachable))
             #expect(ContinuousClock.now - start < .seconds(15))
             #expect(await !sleeper.connection.isAlive)

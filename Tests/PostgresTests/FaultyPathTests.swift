@@ -20,9 +20,9 @@ extension PostgresServerTests {
         private var endpoint: PostgresEndpoint {
             var endpoint = server.endpoint()
             endpoint.hosts[0].port = proxy.port
-            endpoint.connectTimeout = .seconds(4)
+            endpoint.connectTimeout = TimeLimit(.seconds(4), key: "limits.service")
             // The server may need all of it, and this side waits two seconds more.
-            endpoint.statementTimeout = .seconds(3)
+            endpoint.statementTimeout = TimeLimit(.seconds(3), key: "limits.service")
             return endpoint
         }
 
@@ -93,7 +93,7 @@ extension PostgresServerTests {
                 }
                 #expect(error.kind == .unreachable, "\(bytes) bytes \(direction): \(error)")
                 #expect(took < .seconds(25))
-                if fault.isSilent { #expect(error.cause.contains(/within [45] s/), "\(error)") }
+                if fault.isSilent { #expect(error.cause.contains(/within [34] s \(limits.service\)/), "\(error)") }
                 #expect(proxy.hits == 1)
                 let next = try await PostgresReader.connect(to: endpoint, observer: observer)
                 #expect(try await next.value("SELECT 7") == 7)
@@ -116,7 +116,7 @@ extension PostgresServerTests {
         private func expect(_ error: PostgresError, after took: Duration, _ fault: FaultyProxy.Fault) {
             #expect(error.reason == (fault.isSilent ? .statementDeadline : .connectionLost), "\(error)")
             #expect(took < .seconds(25))
-            if fault.isSilent { #expect(error.cause.contains("within 5 s"), "\(error)") }
+            if fault.isSilent { #expect(error.cause.contains("within 3 s (limits.service)"), "\(error)") }
         }
 
         private func timed<T>(

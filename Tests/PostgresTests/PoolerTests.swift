@@ -39,7 +39,8 @@ extension PostgresServerTests {
             defer { pooler.stop() }
 
             let endpoint = PostgresEndpoint(
-                hosts: [.init("127.0.0.1", port: port)], database: name, user: name, password: Secret("pooled-pw"))
+                hosts: [.init("127.0.0.1", port: port)], database: name, user: name, password: Secret("pooled-pw"),
+                connectTimeout: .seconds(10), statementTimeout: .seconds(30))
             let reader = try await PostgresReader.connect(to: endpoint, observer: IgnoringObserver())
             #expect(await reader.connection.isPooled)
             let error = try await failure { () throws(PostgresError) in try await reader.query("CREATE TABLE t ()") }

@@ -20,8 +20,8 @@ import Testing
     private var endpoint: RedisEndpoint {
         var endpoint = server.endpoint
         endpoint.port = proxy.port
-        endpoint.connectTimeout = Self.limit
-        endpoint.commandTimeout = Self.limit
+        endpoint.connectTimeout = TimeLimit(Self.limit, key: "limits.service")
+        endpoint.commandTimeout = endpoint.connectTimeout
         return endpoint
     }
 
@@ -76,7 +76,7 @@ import Testing
             }
             #expect(error.kind == .unreachable, "\(error)")
             #expect(took < Self.limit + .seconds(20))
-            if fault.isSilent { #expect(error.cause.contains("within 3 s"), "\(error)") }
+            if fault.isSilent { #expect(error.cause.contains("within 3 s (limits.service)"), "\(error)") }
         }
         #expect(proxy.hits == 1)
         try await RedisReader.connect(to: endpoint, observer: observer).ping()
@@ -96,7 +96,7 @@ import Testing
     private func expect(_ error: RedisError, after took: Duration, _ fault: FaultyProxy.Fault) {
         #expect(error.reason == (fault.isSilent ? .commandDeadline : .connectionLost), "\(error)")
         #expect(took < Self.limit + .seconds(20))
-        if fault.isSilent { #expect(error.cause.contains("within 3 s"), "\(error)") }
+        if fault.isSilent { #expect(error.cause.contains("within 3 s (limits.service)"), "\(error)") }
     }
 
     private func timed<T>(

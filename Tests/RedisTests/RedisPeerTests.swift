@@ -10,8 +10,8 @@ import Testing
         by port: UInt16, host: String = "127.0.0.1", password: String? = "pw", within limit: Duration = .seconds(10)
     ) async throws -> RedisError {
         let endpoint = RedisEndpoint(
-            host: host, port: port, password: password.map { Secret($0) }, connectTimeout: limit,
-            commandTimeout: limit)
+            host: host, port: port, password: password.map { Secret($0) }, connectTimeout: TimeLimit(limit),
+            commandTimeout: TimeLimit(limit))
         return try await failure { () throws(RedisError) in
             try await RedisReader.connect(to: endpoint, observer: IgnoringObserver())
         }

@@ -38,8 +38,9 @@ private final class OneTimeWays: Sendable {
 
     private func endpoint(trusting trusted: String? = nil, within limit: Duration = .seconds(5)) -> RedisEndpoint {
         RedisEndpoint(
-            host: "redis.test", password: Secret(RedisServer.password), trusted: trusted, connectTimeout: limit,
-            commandTimeout: limit)
+            host: "redis.test", password: Secret(RedisServer.password), trusted: trusted,
+            connectTimeout: TimeLimit(limit),
+            commandTimeout: TimeLimit(limit))
     }
 
     /// What fails before it dials leaves nothing that listens.

@@ -29,7 +29,8 @@ import Testing
         let reached = lines.filter { $0.text.contains("host-") && $0.text.contains("over SSH: logged in as root") }
         #expect(reached.count == Self.count, "\(lines.map(\.text).joined(separator: "\n"))")
         let silent = lines.filter { $0.text.hasPrefix("✗ silent-") }
-        #expect(silent.count == 2 && silent.allSatisfy { $0.text.contains("no answer within \(Self.limit) s") })
+        let words = "no answer within \(Self.limit) s (limits.connect)"
+        #expect(silent.count == 2 && silent.allSatisfy { $0.text.contains(words) })
         // Each is printed as it answers.
         let first = try #require(reached.first?.at)
         let last = try #require(reached.last?.at)

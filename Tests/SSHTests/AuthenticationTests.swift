@@ -188,11 +188,11 @@ import Testing
         let agent = try SilentUnixListener(path: server.path("agent"))
         let destination = try server.destination(identity: .agent(publicKey: server.userKey + ".pub")) {
             $0.agentSocket = server.path("agent")
-            $0.limits.connect = .seconds(1)
+            $0.limits.connect = TimeLimit(.seconds(1), key: "limits.connect")
         }
         let error = try await failure(to: destination)
         #expect(error.kind == .refused)
-        #expect(error.cause == "the SSH agent gave no answer within 1 s")
+        #expect(error.cause == "the SSH agent gave no answer within 1 s (limits.connect)")
         var patient = destination
         patient.limits.connect = .seconds(60)
         let task = Task { [patient] in try await failure(to: patient) }

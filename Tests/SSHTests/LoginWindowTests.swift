@@ -52,7 +52,7 @@ import Testing
             try await failure(
                 to: server.destination {
                     $0.port = silent.port
-                    $0.limits.connect = limit
+                    $0.limits.connect = TimeLimit(limit)
                 }, window: window)
         }
         try await Task.sleep(for: .milliseconds(200))

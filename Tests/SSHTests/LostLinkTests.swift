@@ -89,11 +89,13 @@ import Testing
     @Test func aStartOfTheUsersProcessThatTakesTooLongIsNamed() async throws {
         let server = try await slowSessions(seconds: 60)
         let began = ContinuousClock.now
-        let error = try await failure(to: server.destination { $0.limits.connect = .seconds(8) })
+        let error = try await failure(
+            to: server.destination { $0.limits.connect = TimeLimit(.seconds(8), key: "limits.connect") })
         #expect(.now - began < .seconds(30))
         #expect(error.phase == .channel)
         #expect(error.kind == .unreachable)
-        #expect(error.cause.contains("accepted the login, and then did not answer within 8 s"), "\(error)")
+        let words = "accepted the login, and then did not answer within 8 s (limits.connect)"
+        #expect(error.cause.contains(words), "\(error)")
         #expect(error.remedy.contains("PAM"), "\(error)")
     }
 

@@ -42,13 +42,13 @@ import Testing
         let server = try await TestServer()
         let destination = try server.destination {
             $0.address = "master.test"
-            $0.limits.connect = .seconds(2)
+            $0.limits.connect = TimeLimit(.seconds(2), key: "limits.connect")
         }
         let started = ContinuousClock.now
         let error = try await failure(to: destination)
         #expect(.now - started < .milliseconds(3500))
         #expect((error.phase, error.kind) == (.connect, .unreachable))
-        #expect(error.cause == "no answer from the name service within 2 s")
+        #expect(error.cause == "no answer from the name service within 2 s (limits.connect)")
     }
 
     @Test(.enabled(if: isInside)) func insideACancelledLookUpEndsAtOnce() async throws {

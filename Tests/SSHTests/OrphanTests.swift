@@ -92,7 +92,7 @@ import Testing
         try await leaveOrphan(on: server, by: author)
         let waiter = Waiter(nil)
         let second = try await SSHConnection.open(
-            to: server.destination { $0.limits.lock = .seconds(3) }, observer: waiter)
+            to: server.destination { $0.limits.lock = TimeLimit(.seconds(3), key: "limits.lock") }, observer: waiter)
         let began = ContinuousClock.now
         let error = try await failure(of: change(server), on: second)
         #expect(.now - began > .seconds(2))

@@ -11,7 +11,8 @@ import Testing
     private func connect(
         to server: TestServer, limit: Duration = Self.limit
     ) async throws -> SSHConnection {
-        try await SSHConnection.open(to: server.destination { $0.limits.connect = limit })
+        try await SSHConnection.open(
+            to: server.destination { $0.limits.connect = TimeLimit(limit, key: "limits.connect") })
     }
 
     /// Starts a forward that gets no answer, and returns once the server has been asked for it.
@@ -36,7 +37,7 @@ import Testing
         }
         #expect(.now - started < Self.limit)
         let error = try await vain.value
-        #expect(error.cause == "no answer within 20 s")
+        #expect(error.cause == "no answer within 20 s (limits.connect)")
         #expect(error.remedy.contains("127.0.0.1 is up"))
         // What the server still tries for the target that gave no answer is in nobody's way.
         let forward = try await connection.forward(toHost: "127.0.0.1", port: living.port)
@@ -55,7 +56,7 @@ import Testing
         let forward = try await connection.forward(toHost: "127.0.0.1", port: living.port)
         #expect(try await echo(forward.port, [1]) == [1])
         #expect(.now - started < Self.limit)
-        for task in tasks { #expect(try await task.value.cause == "no answer within 20 s") }
+        for task in tasks { #expect(try await task.value.cause == "no answer within 20 s (limits.connect)") }
         // One after the other they would take three times as long.
         #expect(.now - started < Self.limit * 2)
         // Sessions that were opened for them are closed again.

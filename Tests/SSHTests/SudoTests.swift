@@ -124,10 +124,10 @@ import Testing
     @Test func aSudoThatWaitsIsNotTakenForARefusal() async throws {
         let server = try await server(["/usr/bin/sudo": "#!/bin/sh\nread -r _\nexec sleep 60\n"])
         var destination = try destination(server, .sudo)
-        destination.limits.connect = .seconds(3)
+        destination.limits.connect = TimeLimit(.seconds(3), key: "limits.connect")
         let error = try await failure(to: destination)
         #expect((error.phase, error.kind) == (.channel, .failed))
-        #expect(error.cause.contains("it was not ready within 3 s"))
+        #expect(error.cause.contains("it was not ready within 3 s (limits.connect)"))
         #expect(error.remedy.contains("`sudo -n true`"))
     }
 

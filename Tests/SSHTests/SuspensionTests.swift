@@ -1,3 +1,4 @@
+import ClientKit
 import Foundation
 import Testing
 
@@ -34,7 +35,7 @@ import Testing
         #expect(later.limit == .seconds(5))
         #expect(later.end == deadline.end + .seconds(3))
         #expect(!deadline.hasPassed)
-        #expect(Deadline(in: .zero).hasPassed)
+        #expect(Deadline(in: .seconds(0)).hasPassed)
     }
 
     @Test func onlyTheFirstEndOfAWaitCounts() async throws {

@@ -42,7 +42,7 @@ import Testing
         #expect(inventory.registry.caFile == "/var/lib/keybuzz-lab/registry/ca.pem")
         #expect(inventory.chatwoot.namespace == "chatwoot")
         #expect(inventory.chatwoot.migration.timeToLive == .seconds(604_800))
-        #expect(inventory.limits.migration == .seconds(600))
+        #expect(inventory.limits.migration == TimeLimit(.seconds(600), key: "limits.migration"))
     }
 
     @Test func sentinelsAreHostsWithOrWithoutAPort() throws {

@@ -35,7 +35,8 @@ import Testing
         let server = ServerVersion(major: 1, minor: 34, description: "v1.34.9")
         let deployment = ChatwootDeployment(site: site, image: image, checksum: "", server: server).manifests
         let writer = SiteWriter(
-            reader: site, cluster: ClusterWriter(shell: ForbiddenShell(), kubeconfig: "/nowhere"))
+            reader: site,
+            cluster: ClusterWriter(shell: ForbiddenShell(), kubeconfig: "/nowhere", requestTimeout: .seconds(15)))
         let job: any Manifest = MigrationJob(writer).manifest(of: image, attempt: 1, after: nil)
         let objects = try [
             deployment.object("Deployment", "chatwoot-web"), deployment.object("Deployment", "chatwoot-worker"),

@@ -77,7 +77,8 @@ final class DatabasePlatform: DataServices {
         let node = NodeReader(name: shell.hostName, address: "10.0.0.100", shell: shell)
         let reader = SiteReader(
             module: module11, inventory: inventory, credentials: SiteSample.credentials(),
-            cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node,
+            cluster: ClusterReader(
+                shell: shell, kubeconfig: inventory.cluster.kubeconfig, requestTimeout: .seconds(15)), master: node,
             nodes: [node], absentNodes: [], services: self, generated: store, prefetch: Prefetch(),
             reporter: Reporter(
                 progress: { _ in },
@@ -85,7 +86,9 @@ final class DatabasePlatform: DataServices {
                     self.warnings.withLock { $0.append(warning.text) }
                 }))
         return SiteWriter(
-            reader: reader, cluster: ClusterWriter(shell: shell, kubeconfig: inventory.cluster.kubeconfig))
+            reader: reader,
+            cluster: ClusterWriter(shell: shell, kubeconfig: inventory.cluster.kubeconfig, requestTimeout: .seconds(15))
+        )
     }
 
     /// Does as the refusals say, until there is none.

@@ -36,7 +36,9 @@ enum SiteSample {
         let node = NodeReader(name: shell.hostName, address: "10.0.0.100", shell: shell)
         return SiteReader(
             module: module11, inventory: inventory, credentials: credentials,
-            cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node, nodes: [node],
+            cluster: ClusterReader(
+                shell: shell, kubeconfig: inventory.cluster.kubeconfig, requestTimeout: .seconds(15)), master: node,
+            nodes: [node],
             absentNodes: [], services: ForbiddenServices(),
             generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), filed: [:]) { _ in },
             prefetch: Prefetch(), reporter: Reporter(progress: { _ in }, warning: { _ in }))

@@ -129,7 +129,9 @@ import Testing
     @Test func aResetNamesNoStepThatWouldMendAnEarlierJob() throws {
         let reader = SiteSample.readable(try SiteSample.inventory())
         let site = SiteWriter(
-            reader: reader, cluster: ClusterWriter(shell: ForbiddenShell(), kubeconfig: "/etc/kubernetes/admin.conf"))
+            reader: reader,
+            cluster: ClusterWriter(
+                shell: ForbiddenShell(), kubeconfig: "/etc/kubernetes/admin.conf", requestTimeout: .seconds(15)))
         let late = StepFailure(
             "wait", host: "k8s-master-01", cause: "Redis rejects the pods' password",
             remedy: reader.remedy(.run(from: PrepareConfig.self)))

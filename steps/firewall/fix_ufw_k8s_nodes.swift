@@ -93,7 +93,7 @@ struct FixFirewall: PageAsker, NamedStep {
     /// How long a node waits for the confirmation: enough for a new session, the connections to the
     /// pods, and a slow node.
     private static func gracePeriod(_ site: SiteReader) -> Duration {
-        site.inventory.limits.connect + .seconds(60)
+        site.inventory.limits.connect.duration + .seconds(60)
     }
 
     /// The commands for one node.

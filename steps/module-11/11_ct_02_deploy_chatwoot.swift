@@ -1,3 +1,4 @@
+import ClientKit
 import Kubernetes
 import StepKit
 
@@ -113,7 +114,7 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
 extension WaitOptions {
     /// A wait of at most `limit` that reports what it waits for, what it saw last and the time
     /// left.
-    static func telling(_ reporter: Reporter, limit: Duration, accepted: AcceptedPull?) -> WaitOptions {
+    static func telling(_ reporter: Reporter, limit: TimeLimit, accepted: AcceptedPull?) -> WaitOptions {
         WaitOptions(limit: limit, accepted: accepted) { progress in
             let problem = progress.problem.map { "; \($0.summary)" } ?? ""
             reporter.says("\(progress.lastSeen)\(problem)", left: progress.left)

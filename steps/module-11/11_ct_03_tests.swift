@@ -32,7 +32,7 @@ struct ProveService: PageAsker, NamedStep {
         let began = ContinuousClock.now
         var firstSeen: [String: ContinuousClock.Instant] = [:]
         var faults: [RequestPath.Fault] = []
-        let isOver = try await poll(within: limit) { left in
+        let isOver = try await poll(within: limit.duration) { left in
             let path = try await RequestPath(site)
             faults = try await self.faults(path, explained: true)
             firstSeen = Dictionary(faults.map { ($0.claim, firstSeen[$0.claim] ?? .now) }) { first, _ in first }
@@ -44,7 +44,7 @@ struct ProveService: PageAsker, NamedStep {
         }
         guard !isOver || !faults.isEmpty else { return }
         throw CombinedFailure(
-            "verify that Chatwoot is served (tried for \(began.duration(to: .now).components.seconds) s)",
+            "verify that Chatwoot is served (tried for \(isOver ? began.duration(to: .now).inWords : limit.inWords))",
             faults.map { fault in
                 StepFailure("verify that \(fault.claim)", cause: fault.found, remedy: fault.remedy)
             })
@@ -122,7 +122,7 @@ struct ProveService: PageAsker, NamedStep {
                 found: "it has none",
                 remedy: "read its log: kubectl -n \(site.inventory.chatwoot.namespace) logs \(pod)",
                 // A worker sends one only after it has loaded the whole application.
-                gracePeriod: site.inventory.limits.page)
+                gracePeriod: site.inventory.limits.page.duration)
         }
     }
 

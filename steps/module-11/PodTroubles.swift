@@ -59,6 +59,14 @@ extension SiteReader {
                 + remedy(.run(from: AddImagePullSecrets.self)))
     }
 
+    /// A migration that its Job ended by time, with the key that sets that.
+    private func timeout(_ error: KubernetesError) -> StepFailure? {
+        guard error.problem?.code == .jobTimedOut, let raise = inventory.limits.migration.remedy else { return nil }
+        return StepFailure(
+            error.attempt, host: error.host, cause: error.cause,
+            remedy: "check what it was doing; if it only needs more time, \(raise)")
+    }
+
     /// What the registry accepted in this run; `nil` if it could not be reached.
     private func acceptedPull() async throws -> AcceptedPull? {
         let answer = try await registryAnswer(about: .chatwoot(inventory))
@@ -70,7 +78,7 @@ extension SiteReader {
 
     /// Waits for workloads of Chatwoot; if the messages in its log hide the cause, the cause is
     /// thrown instead.
-    func wait(for workloads: [Workload], within limit: Duration) async throws {
+    func wait(for workloads: [Workload], within limit: TimeLimit) async throws {
         let isMigration = workloads.contains { if case .job = $0 { true } else { false } }
         do {
             try await cluster.wait(
@@ -85,7 +93,7 @@ extension SiteReader {
                 // The cause could not be determined; the messages themselves are still reported.
                 cause = nil
             }
-            if cause == nil, let refused = try await pullRefusal(error) { throw refused }
+            if cause == nil, let refused = try await pullRefusal(error) ?? timeout(error) { throw refused }
             guard let cause else { throw error }
             throw StepFailure(
                 error.attempt, host: error.host, cause: "\(cause.cause); \(error.cause)", remedy: cause.remedy)

@@ -1,3 +1,4 @@
+import ClientKit
 import Kubernetes
 import StepKit
 
@@ -33,7 +34,8 @@ struct RunningPods {
         }
         try await writable.cluster.scale(names, namespace: namespace, to: 0)
         var left: [String] = []
-        let isStill = try await poll(within: site.inventory.limits.rollout) { remaining in
+        let limit = site.inventory.limits.rollout
+        let isStill = try await poll(within: limit.duration) { remaining in
             left = try await alive()
             if !left.isEmpty {
                 site.reporter.says("waiting for \(left.joined(separator: ", ")) to terminate", left: remaining)
@@ -43,8 +45,7 @@ struct RunningPods {
         guard isStill else {
             throw StepFailure(
                 "stop Chatwoot's pods", host: site.cluster.hostName,
-                cause: "still there after \(site.inventory.limits.rollout.components.seconds) s: "
-                    + left.joined(separator: ", "),
+                cause: "still there after \(limit.inWords): " + left.joined(separator: ", "),
                 remedy: site.remedy(
                     "find out what prevents them from terminating: "
                         + "kubectl -n \(namespace) describe pod \(left.first ?? ""); then \(.resume)"))

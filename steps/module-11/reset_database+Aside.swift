@@ -133,7 +133,8 @@ extension ResetDatabase {
     ) async throws {
         var sessions: [DatabaseSession] = []
         var refusal: PostgresError?
-        let isDone = try await poll(within: site.inventory.limits.service) { left in
+        let limit = site.inventory.limits.service
+        let isDone = try await poll(within: limit.duration) { left in
             let state = try await DatabaseState.readSessions(site, isBeforeReset: true)
             sessions = state.sessions
             if sessions.contains(where: { $0.user == state.role }) {
@@ -168,7 +169,7 @@ extension ResetDatabase {
                 }
             throw StepFailure(
                 "set the database \(name) aside", host: site.postgresWords,
-                cause: "\(users); Chatwoot's pods are stopped",
+                cause: "\(users), also after \(limit.inWords); Chatwoot's pods are stopped",
                 remedy: site.remedy("\(ending) and \(.resume), or \(.run) to start Chatwoot as it was"))
         }
     }

@@ -12,13 +12,13 @@ public struct ClusterReader: Sendable {
     /// from adding flags to our commands.
     public static let kubectlEnvironment = ["GOGC": "400", "GOMEMLIMIT": "256MiB", "KUBERC": "off"]
 
-    private(set) var kubectl: Kubectl
+    var kubectl: Kubectl
     var survey: ClusterSurvey?
 
     /// Reads through kubectl on the host of `shell`, with the kubeconfig at `kubeconfig` there.
     ///
     /// Each API request that kubectl makes may take `requestTimeout`.
-    public init(shell: any RemoteShell, kubeconfig: String, requestTimeout: Duration = .seconds(15)) {
+    public init(shell: any RemoteShell, kubeconfig: String, requestTimeout: TimeLimit) {
         kubectl = Kubectl(shell: shell, kubeconfig: kubeconfig, requestTimeout: requestTimeout)
     }
 

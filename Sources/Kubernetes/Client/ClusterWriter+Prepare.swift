@@ -10,13 +10,13 @@ extension ClusterWriter {
     /// comparison found nothing to prepare. Returns the Deployments whose pods somebody resized.
     func prepare(
         _ manifests: [any Manifest], refused: [ObjectReference: [String]] = [:],
-        within limit: Duration,
+        within limit: TimeLimit,
         telling: (String, Duration?) -> Void
     ) async throws -> [JSONValue] {
         if refused.isEmpty, await reader.survey?.needsOnlyApply(manifests.map(\.reference)) == true {
             return []
         }
-        let deadline = ContinuousClock.now + limit
+        let deadline = ContinuousClock.now + limit.duration
         // A status update between the read and the write is a conflict too, and no reason to give
         // up.
         var attemptsLeft = 5
@@ -91,14 +91,14 @@ extension ClusterWriter {
             input: object.serialized(), effect: .change, outputIsSecret: reference.kind == "Secret")
     }
 
-    private func stillThere(_ deletion: Deletion, after limit: Duration) -> KubernetesError {
+    private func stillThere(_ deletion: Deletion, after limit: TimeLimit) -> KubernetesError {
         let scope = deletion.reference.namespace.map { "-n \($0) " } ?? ""
         let object = "\(deletion.reference.kind.lowercased()) \(deletion.reference.name)"
         return KubernetesError(
             .deadline(nil),
             attempt: "wait for the deletion of \(deletion.reference)",
             host: reader.hostName,
-            cause: "it is still there after \(limit.inSeconds)\(deletion.reason)",
+            cause: "it is still there after \(limit.inWords)\(deletion.reason)",
             remedy: deletion.blockers.isEmpty
                 ? "find out why the controllers do not finish it: "
                     + "`kubectl \(scope)describe \(object)`; then run again"

@@ -1,4 +1,4 @@
-import ClientKit
+public import ClientKit
 public import SSH
 
 /// The cluster as a step's apply sees it: everything a ``ClusterReader`` can, and changes.
@@ -10,7 +10,7 @@ public struct ClusterWriter: Sendable {
     public private(set) var reader: ClusterReader
 
     /// Writes through kubectl on the host of `shell`, with the kubeconfig at `kubeconfig` there.
-    public init(shell: any RemoteShell, kubeconfig: String, requestTimeout: Duration = .seconds(15)) {
+    public init(shell: any RemoteShell, kubeconfig: String, requestTimeout: TimeLimit) {
         reader = ClusterReader(shell: shell, kubeconfig: kubeconfig, requestTimeout: requestTimeout)
     }
 
@@ -18,6 +18,14 @@ public struct ClusterWriter: Sendable {
     public func answering(from survey: ClusterSurvey) -> ClusterWriter {
         var writer = self
         writer.reader = reader.answering(from: survey)
+        return writer
+    }
+
+    /// The same writer for commands of one request each, which may take `limit` at most; `margin` is
+    /// for the start of kubectl.
+    public func quick(_ limit: Duration, margin: Duration) -> ClusterWriter {
+        var writer = self
+        writer.reader.kubectl = reader.kubectl.quick(limit, margin: margin)
         return writer
     }
 
@@ -31,7 +39,7 @@ public struct ClusterWriter: Sendable {
     /// ``KubernetesError``, or `CancellationError` where the task is cancelled.
     @discardableResult
     public func apply(
-        _ manifests: [any Manifest], within limit: Duration = .seconds(180),
+        _ manifests: [any Manifest], within limit: TimeLimit = .seconds(180),
         telling: (String, Duration?) -> Void = { _, _ in }
     ) async throws -> [AppliedObject] {
         guard !manifests.isEmpty else { return [] }

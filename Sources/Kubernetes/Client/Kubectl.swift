@@ -5,15 +5,16 @@ import SSH
 struct Kubectl: Sendable {
     let shell: any RemoteShell
     let kubeconfig: String
-    private(set) var requestTimeout: Duration
+    private(set) var requestTimeout: TimeLimit
     /// How long a whole command may take.
-    private(set) var timeout: Duration
+    private(set) var timeout: TimeLimit
 
-    init(shell: any RemoteShell, kubeconfig: String, requestTimeout: Duration) {
+    init(shell: any RemoteShell, kubeconfig: String, requestTimeout: TimeLimit) {
         self.shell = shell
         self.kubeconfig = kubeconfig
         self.requestTimeout = requestTimeout
-        // One command makes several requests, each with the time limit above.
+        // One command makes several requests, each with the time limit above; the rest is for a host
+        // that is slow to start it.
         timeout = requestTimeout * 2 + .seconds(30)
     }
 
@@ -21,11 +22,12 @@ struct Kubectl: Sendable {
     /// error.
     private static let outputLimit = 32 << 20
 
-    /// The same with short time limits, for requests that a healthy server answers immediately.
-    func quick(_ requestTimeout: Duration) -> Kubectl {
+    /// The same for commands of one request, which may take `limit` at most; `margin` is for the start
+    /// of kubectl.
+    func quick(_ limit: Duration, margin: Duration = .seconds(1)) -> Kubectl {
         var quick = self
-        quick.requestTimeout = requestTimeout
-        quick.timeout = requestTimeout + .seconds(1)
+        quick.requestTimeout = requestTimeout.atMost(limit)
+        quick.timeout = quick.requestTimeout + margin
         return quick
     }
 
@@ -38,7 +40,7 @@ struct Kubectl: Sendable {
         outputIsSecret: Bool = false, isMerged: Bool = false, isExclusive: Bool? = nil
     ) async throws(KubernetesError) -> CommandResult {
         let began = ContinuousClock.now
-        let seconds = max(1, requestTimeout.components.seconds)
+        let seconds = max(1, requestTimeout.duration.components.seconds)
         let command =
             (isMerged ? ["sh", "-c", #"exec "$@" 2>&1"#, "sh"] : [])
             + ["kubectl", "--kubeconfig", kubeconfig, "--request-timeout=\(seconds)s"] + arguments
@@ -51,10 +53,10 @@ struct Kubectl: Sendable {
             result = try await shell.run(remote)
         } catch {
             // A read that timed out changed nothing: its outcome is not unknown.
-            if effect == .read, error.kind == .unknownOutcome, began.duration(to: .now) >= timeout {
+            if effect == .read, error.kind == .unknownOutcome, began.duration(to: .now) >= timeout.duration {
                 throw KubernetesError(
                     .serverUnreachable, attempt: attempt, host: shell.hostName, command: command,
-                    cause: "no answer within \(timeout.components.seconds) s",
+                    cause: "no answer within \(timeout.inWords)",
                     remedy: "check that kube-apiserver and etcd are healthy on \(shell.hostName)",
                     kind: .unreachable)
             }
@@ -66,7 +68,7 @@ struct Kubectl: Sendable {
         guard result.exitStatus == 0 else {
             let failure = KubectlFailure(
                 exitStatus: result.exitStatus, errorText: result.errorText, kubeconfig: kubeconfig,
-                host: shell.hostName)
+                host: shell.hostName, within: requestTimeout)
             throw KubernetesError(
                 failure.code, attempt: attempt, host: shell.hostName, command: command,
                 exitStatus: result.exitStatus, cause: failure.cause, remedy: failure.remedy,

@@ -11,12 +11,15 @@ struct KubectlFailure {
     let remedy: String
     let kind: FailureKind
 
-    init(exitStatus: Int32, errorText: String, kubeconfig: String, host: String) {
+    /// `limit` is what each request could take.
+    init(exitStatus: Int32, errorText: String, kubeconfig: String, host: String, within limit: TimeLimit) {
         let lines = Self.meaningfulLines(errorText)
-        let text =
+        let said =
             lines.isEmpty
             ? "kubectl exited with status \(exitStatus) and printed nothing"
             : lines.joined(separator: "; ")
+        let text =
+            said.contains(anyOf: Self.lateMarks) ? "\(said); a request may take \(limit.inWords)" : said
         func mentions(_ marks: String...) -> Bool { text.contains(anyOf: marks) }
 
         if exitStatus == 127 {
@@ -132,6 +135,12 @@ struct KubectlFailure {
         "Client.Timeout exceeded", "connection reset by peer", "etcdserver:",
         "rpc error: code = Unavailable", "unexpected EOF",
         "the server is currently unable to handle the request",
+    ]
+
+    /// How kubectl and the API server report that the request's own time limit ended it.
+    private static let lateMarks = [
+        "Client.Timeout exceeded", "context deadline exceeded",
+        "request did not complete within the allotted timeout",
     ]
 
     /// The reason in parentheses of the first `Error from server (NotFound): …`; empty where the

@@ -60,16 +60,16 @@ extension ClusterReader {
             let worst = problems.map(\.1).worst
             let lastSeen = zip(workloads, verdicts).map { "\($0): \($1.summary)" }
                 .joined(separator: "; ")
-            guard elapsed < options.limit else {
+            guard elapsed < options.limit.duration else {
                 guard let worst else {
                     // What stopped in the middle shows no problem of its own.
                     let stale = try await controlPlane().stale.first
                     throw KubernetesError(
                         .deadline(nil), attempt: attempt, host: hostName,
-                        cause: "not finished within \(options.limit.inSeconds); "
+                        cause: "not finished within \(options.limit.inWords); "
                             + "last seen: \(lastSeen)" + (stale.map { "; \($0.summary)" } ?? ""),
                         remedy: stale?.remedy
-                            ?? "raise the time limit in the inventory if it only needs more time, "
+                            ?? "\(options.limit.remedy ?? "allow it more time") if it only needs more time, "
                             + "then run again")
                 }
                 let explained =
@@ -83,8 +83,8 @@ extension ClusterReader {
             options.progress(
                 WaitProgress(
                     waitingFor: names, lastSeen: lastSeen, problem: worst, elapsed: elapsed,
-                    left: options.limit - elapsed))
-            try await clock.sleep(for: min(options.interval, options.limit - elapsed))
+                    left: options.limit.duration - elapsed))
+            try await clock.sleep(for: min(options.interval, options.limit.duration - elapsed))
         }
     }
 
@@ -117,10 +117,10 @@ extension ClusterReader {
 
     /// The error that ends a wait because of a problem.
     private func error(
-        for attempt: String, problem: Problem, after limit: Duration? = nil,
+        for attempt: String, problem: Problem, after limit: TimeLimit? = nil,
         code: (Problem) -> KubernetesError.Code
     ) -> KubernetesError {
-        let late = limit.map { "not finished within \($0.inSeconds): " } ?? ""
+        let late = limit.map { "not finished within \($0.inWords): " } ?? ""
         return KubernetesError(
             code(problem), attempt: attempt, host: hostName, cause: late + problem.summary,
             remedy: problem.remedy)
@@ -131,9 +131,4 @@ extension ClusterReader {
 private struct Sighting: Hashable {
     let workload: Workload
     let code: Problem.Code
-}
-
-extension Duration {
-    /// `300 s`.
-    var inSeconds: String { "\(components.seconds) s" }
 }

@@ -1,7 +1,9 @@
+public import ClientKit
+
 /// The limits of a wait, and where to report its progress.
 public struct WaitOptions: Sendable {
     /// When to give up.
-    public var limit: Duration
+    public var limit: TimeLimit
     /// The pause between two checks.
     public var interval: Duration
     /// The clock that measures both.
@@ -14,7 +16,7 @@ public struct WaitOptions: Sendable {
 
     /// Describes a wait; see the properties.
     public init(
-        limit: Duration, interval: Duration = .seconds(1),
+        limit: TimeLimit, interval: Duration = .seconds(1),
         clock: any Clock<Duration> = ContinuousClock(), accepted: AcceptedPull? = nil,
         progress: @escaping @Sendable (WaitProgress) -> Void = { _ in }
     ) {

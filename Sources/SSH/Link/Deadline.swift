@@ -1,19 +1,21 @@
+import ClientKit
+
 /// When a wait ends at the latest.
 ///
 /// It keeps the limit that it comes from: errors name that, never what was left of it. It counts on the
 /// clock that only goes forward, whatever happens to the time of day.
 struct Deadline: Sendable, Hashable {
     /// How long the whole may take.
-    let limit: Duration
+    let limit: TimeLimit
     /// When that is over.
     let end: ContinuousClock.Instant
 
     /// `limit` from now on.
-    init(in limit: Duration) {
-        self.init(in: limit, end: .now + limit)
+    init(in limit: TimeLimit) {
+        self.init(in: limit, end: .now + limit.duration)
     }
 
-    private init(in limit: Duration, end: ContinuousClock.Instant) {
+    private init(in limit: TimeLimit, end: ContinuousClock.Instant) {
         self.limit = limit
         self.end = end
     }

@@ -1,4 +1,5 @@
 import CLibSSH2
+import ClientKit
 import Glibc
 
 /// Opening channels, one at a time.
@@ -64,7 +65,7 @@ extension Link {
     ) async throws(LinkFailure) -> Int32 {
         let asked = ContinuousClock.now
         var isAsked = false
-        while case let part = Deadline(in: suspicion / 2), part.end < deadline.end {
+        while case let part = Deadline(in: TimeLimit(suspicion / 2)), part.end < deadline.end {
             do {
                 return try await complete(until: part, isolation: isolation, operation)
             } catch .timedOut {

@@ -12,9 +12,9 @@ enum LinkFailure: Error, Hashable {
     /// Nothing, not even an answer to a keepalive, came for this long.
     case silent(Duration)
     /// Nothing came for this long after the login, while the server was to start the user's process.
-    case notStarted(Duration)
+    case notStarted(TimeLimit)
     /// What was asked for did not come within this limit.
-    case timedOut(Duration)
+    case timedOut(TimeLimit)
     /// The server opened no channel.
     case refused(ChannelRefusal)
     /// libssh2 gave up, with its code and message.

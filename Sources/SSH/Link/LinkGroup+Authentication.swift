@@ -7,7 +7,7 @@ extension LinkGroup {
     /// What ``Link/complete(until:isolation:_:)`` returns when the agent has to be asked.
     private static let signatureNeeded = Int32.max
     /// Long enough for somebody to confirm the use of a key (`ssh-add -c`).
-    private static let agentLimit = Duration.seconds(30)
+    private static let agentLimit = TimeLimit.seconds(30)
 
     func authenticate(
         on link: Link, with credential: Credential, until deadline: inout Deadline,

@@ -25,7 +25,7 @@ extension SSHConnection {
         let began = ContinuousClock.now
         while true {
             let (inFlight, end) = await send(command, line, nonce: nonce, on: shell, as: activity)
-            if end.isBusy, began + destination.limits.lock > .now, !Task.isCancelled {
+            if end.isBusy, began + destination.limits.lock.duration > .now, !Task.isCancelled {
                 try await askToWait(for: inFlight, of: command, activity: activity, since: began)
             } else {
                 return try await conclude(command, activity: activity, inFlight: inFlight, end: end, since: began)

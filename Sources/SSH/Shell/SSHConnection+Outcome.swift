@@ -68,10 +68,11 @@ extension SSHConnection {
         return notRun(
             command,
             because: "an earlier command is still running there and holds \(destination.lock), also after "
-                + "\(destination.limits.lock.inWords) (limits.lock)"
+                + "\(destination.limits.lock.inWords)"
                 + (holders.words.isEmpty ? "" : ": \(holders.words)"),
             remedy: "look at it on \(hostName) with \(look); wait until it has ended, or end it there with `kill` if "
-                + "it hangs, or raise limits.lock in the inventory; then `runner resume`", kind: .busy)
+                + "it hangs\(destination.limits.lock.remedy.map { ", or \($0)" } ?? ""); then `runner resume`",
+            kind: .busy)
     }
 
     private func judge(

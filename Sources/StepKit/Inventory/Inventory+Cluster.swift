@@ -1,3 +1,5 @@
+public import ClientKit
+
 extension Inventory {
     /// Where Kubernetes is and which networks it uses.
     public struct Cluster: Sendable, Hashable {
@@ -21,30 +23,33 @@ extension Inventory {
     /// Time limits, and the number of concurrent logins.
     public struct Limits: Sendable, Hashable {
         /// Opening a connection and logging in.
-        public let connect: Duration
+        public let connect: TimeLimit
         /// A Deployment's rollout.
-        public let rollout: Duration
+        public let rollout: TimeLimit
         /// A migration.
-        public let migration: Duration
+        public let migration: TimeLimit
         /// A backup of the database.
-        public let backup: Duration
+        public let backup: TimeLimit
         /// Until every ingress serves the page after the rollout.
-        public let page: Duration
-        /// One answer of PostgreSQL, Redis, the registry or the object storage.
-        public let service: Duration
+        public let page: TimeLimit
+        /// One answer of the API server, PostgreSQL, Redis, the registry or the object storage.
+        public let service: TimeLimit
         /// The wait for a command of an earlier run that still runs on a host.
-        public let lock: Duration
+        public let lock: TimeLimit
         /// The number of hosts that may be logged in to at the same time.
         public let logins: Int
 
         init(_ reader: ObjectReader) {
-            connect = reader.value("connect", .seconds(), default: 10)
-            rollout = reader.value("rollout", .seconds(), default: 300)
-            migration = reader.value("migration", .seconds(), default: 600)
-            backup = reader.value("backup", .seconds(), default: 3600)
-            page = reader.value("page", .seconds(), default: 60)
-            service = reader.value("service", .seconds(), default: 15)
-            lock = reader.value("lock", .seconds(), default: 60)
+            func limit(_ key: String, default seconds: InventoryValue) -> TimeLimit {
+                TimeLimit(reader.value(key, .seconds(), default: seconds), key: "limits.\(key)")
+            }
+            connect = limit("connect", default: 10)
+            rollout = limit("rollout", default: 300)
+            migration = limit("migration", default: 600)
+            backup = limit("backup", default: 3600)
+            page = limit("page", default: 60)
+            service = limit("service", default: 15)
+            lock = limit("lock", default: 60)
             logins = reader.value("logins", .integer(1...1000), default: 32)
         }
     }

@@ -1,3 +1,5 @@
+import ClientKit
+
 extension Inventory {
     /// Reports time limits that are not shorter than the limit of the wait around them: the outer
     /// wait would end first, and its error would not name the host or service that is silent.
@@ -10,10 +12,10 @@ extension Inventory {
         // Collected first: a key with two such mistakes must stay sound until both are known.
         var mistakes: [(path: String, message: String)] = []
         for (innerKey, short) in inner {
-            for (outerKey, long) in outer where short >= long {
+            for (outerKey, long) in outer where short.duration >= long.duration {
                 let (innerPath, outerPath) = ("limits.\(innerKey)", "limits.\(outerKey)")
                 guard session.areSound(innerPath, outerPath) else { continue }
-                let (shown, bound) = ("\(short.components.seconds) s", "\(long.components.seconds) s")
+                let (shown, bound) = (short.duration.inWords, long.duration.inWords)
                 // Of a written limit and a default, the written one has to change.
                 if session.isWritten(innerPath) {
                     mistakes.append((innerPath, "must be shorter than \(outerPath) (\(bound)), not \(shown)"))

@@ -1,4 +1,4 @@
-import ClientKit
+public import ClientKit
 import SSH
 
 /// The host that stores database backups, as `check` sees it.
@@ -93,7 +93,7 @@ public struct BackupHostWriter: Sendable {
     ///
     /// Runs under the host's lock, so that it waits for a dump that a lost connection left running.
     /// Returns the file's size in bytes.
-    public func save(_ source: DumpSource, as file: DumpFile, within limit: Duration) async throws -> Int {
+    public func save(_ source: DumpSource, as file: DumpFile, within limit: TimeLimit) async throws -> Int {
         let attempt = "back up the database \(source.database) to \(file)"
         let server = reader.server
         let dump = try await run(
@@ -123,7 +123,7 @@ public struct BackupHostWriter: Sendable {
 
     private func run(
         _ attempt: String, _ arguments: [String], input: [UInt8] = [], certificates: String = "",
-        within limit: Duration
+        within limit: TimeLimit
     ) async throws -> CommandResult {
         let result = try await reader.shell.run(
             RemoteCommand(

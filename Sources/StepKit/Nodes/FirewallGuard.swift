@@ -146,7 +146,7 @@ extension NodeWriter {
     }
 
     private func guarded(
-        _ script: String, _ attempt: String, _ arguments: [String], timeout: Duration = .seconds(90)
+        _ script: String, _ attempt: String, _ arguments: [String], timeout: TimeLimit = .seconds(90)
     ) async throws {
         let result = try await reader.shell.run(
             RemoteCommand(

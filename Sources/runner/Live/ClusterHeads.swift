@@ -26,7 +26,9 @@ struct ClusterHeads: Sendable {
                         try await found.add(HeadFile(on: connection).read())
                         if lease == nil {
                             lease = try await Self.leases(
-                                ClusterReader(shell: connection, kubeconfig: inventory.cluster.kubeconfig))
+                                ClusterReader(
+                                    shell: connection, kubeconfig: inventory.cluster.kubeconfig,
+                                    requestTimeout: inventory.limits.service))
                         }
                     }
                 } catch let error as any ExplainedError {

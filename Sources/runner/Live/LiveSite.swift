@@ -20,7 +20,18 @@ actor LiveSite: OpenSite {
     private var lease: HeldLease?
     private var observedLease: LeaseObservation?
     private let prefetch = Prefetch()
+    /// The term of the module's Lease.
+    ///
+    /// No limit of the inventory: nothing of this platform waits for it, only an operator elsewhere
+    /// does, after this machine is lost, and two inventories of one platform must not promise two
+    /// things. Shorter, a pause of the API server or of this machine would end runs.
     private static let leaseDuration = Duration.seconds(60)
+    /// How long a request about the Lease may take, whatever `limits.service` is.
+    ///
+    /// A renewal begins a quarter of the term after the last one. This and ``leaseMargin`` on top end
+    /// before the term does, with an error that names the API server.
+    private static let leaseRequest = leaseDuration / 2
+    private static let leaseMargin = leaseDuration / 6
     private let module: StepKit.Module
     /// The module in the lease's name.
     private var moduleName: String { String(module.number) }
@@ -137,9 +148,9 @@ actor LiveSite: OpenSite {
     /// such as a lost etcd.
     private func leaveMastersThatCannotServe() async {
         let masters = connections.filter { isMaster($0.hostName) }
-        let kubeconfig = inventory.cluster.kubeconfig
+        let (kubeconfig, limit) = (inventory.cluster.kubeconfig, inventory.limits.service)
         let answers = await results(of: masters) { master in
-            try await ClusterReader(shell: master, kubeconfig: kubeconfig).requireReady()
+            try await ClusterReader(shell: master, kubeconfig: kubeconfig, requestTimeout: limit).requireReady()
         }
         for (master, answer) in zip(masters, answers) {
             guard case .failure(let error as any ExplainedError) = answer, error.kind == .unreachable else { continue }
@@ -148,7 +159,7 @@ actor LiveSite: OpenSite {
     }
 
     private func leaseWriter() throws -> ClusterWriter {
-        writer(try masterInUse())
+        writer(try masterInUse()).quick(Self.leaseRequest, margin: Self.leaseMargin)
     }
 
     private func masterInUse() throws -> SSHConnection {
@@ -161,7 +172,8 @@ actor LiveSite: OpenSite {
     }
 
     private func writer(_ master: SSHConnection) -> ClusterWriter {
-        ClusterWriter(shell: master, kubeconfig: inventory.cluster.kubeconfig)
+        ClusterWriter(
+            shell: master, kubeconfig: inventory.cluster.kubeconfig, requestTimeout: inventory.limits.service)
     }
 
     private func node(_ connection: SSHConnection) async -> NodeReader {

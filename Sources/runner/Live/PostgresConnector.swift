@@ -10,7 +10,7 @@ struct PostgresConnector: Sendable {
 
     private let service: StepKit.Inventory.PostgresService
     private let credentials: PostgresCredentials
-    private let limit: Duration
+    private let limit: TimeLimit
     private let tunnels: Tunnels
     private let observer: any ActivityObserver
     private let hosts: ServiceAddresses
@@ -113,7 +113,8 @@ struct PostgresConnector: Sendable {
         return PostgresEndpoint(
             hosts: [.init(name, port: UInt16(clamping: service.port))], database: database, user: user,
             password: password, tls: PostgresEndpoint.TLSMode(service.sslmode),
-            rootCertificate: service.rootCertificate.flatMap(\.path), connectTimeout: limit)
+            rootCertificate: service.rootCertificate.flatMap(\.path), connectTimeout: limit,
+            statementTimeout: limit)
     }
 }
 

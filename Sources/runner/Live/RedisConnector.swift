@@ -7,7 +7,7 @@ import StepKit
 struct RedisConnector: Sendable {
     private let service: StepKit.Inventory.RedisService
     private let credentials: RedisCredentials
-    private let limit: Duration
+    private let limit: TimeLimit
     private let observer: any ActivityObserver
     /// Opens a tunnel to a place; nil if the place itself is dialled.
     private let forward: RedisSentinels.Forward

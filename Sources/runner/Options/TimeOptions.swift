@@ -12,11 +12,11 @@ struct TimeOptions: ParsableArguments {
             "Stop with status 124 after this time, such as 90s, 15m or 1h30m (default: no limit). The "
                 + "inventory's time limits still apply.",
             valueName: "duration"))
-    var timeout: TimeLimit?
+    var timeout: WrittenDuration?
 }
 
 /// A duration as operators write it, from a second to a day: `90`, `90s`, `15m`, `1h30m`.
-struct TimeLimit: ExpressibleByArgument, Sendable {
+struct WrittenDuration: ExpressibleByArgument, Sendable {
     let duration: Duration
 
     init?(argument: String) {

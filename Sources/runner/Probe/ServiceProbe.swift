@@ -88,7 +88,8 @@ struct ServiceProbe: Sendable {
             let warning = Mutex<String?>(nil)
             let site = SiteReader(
                 module: module, inventory: inventory, credentials: access.credentials,
-                cluster: ClusterReader(shell: master, kubeconfig: inventory.cluster.kubeconfig),
+                cluster: ClusterReader(
+                    shell: master, kubeconfig: inventory.cluster.kubeconfig, requestTimeout: inventory.limits.service),
                 master: NodeReader(
                     name: master.hostName, address: master.destination.address, shell: master),
                 nodes: [], absentNodes: [], services: services, generated: access.generated,

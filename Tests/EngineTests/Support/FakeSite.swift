@@ -33,7 +33,7 @@ struct FakeSite: OpenSite {
 
     func site(reporter: Reporter) async -> SiteWriter {
         let shell = ForbiddenShell()
-        let writer = ClusterWriter(shell: shell, kubeconfig: inventory.cluster.kubeconfig)
+        let writer = ClusterWriter(shell: shell, kubeconfig: inventory.cluster.kubeconfig, requestTimeout: .seconds(15))
         let node = NodeReader(name: shell.hostName, address: "10.0.0.100", shell: shell)
         return SiteWriter(
             reader: SiteReader(

@@ -1,3 +1,4 @@
+import ClientKit
 import Foundation
 import Kubernetes
 import TestSupport
@@ -17,7 +18,9 @@ struct APIServer: Sendable {
     let deadKubeconfig: String
     let folder: URL
 
-    var writer: ClusterWriter { ClusterWriter(shell: LocalShell(), kubeconfig: kubeconfig) }
+    var writer: ClusterWriter {
+        ClusterWriter(shell: LocalShell(), kubeconfig: kubeconfig, requestTimeout: .seconds(15))
+    }
     var reader: ClusterReader { writer.reader }
 
     func reader(_ kubeconfig: String) -> ClusterReader {

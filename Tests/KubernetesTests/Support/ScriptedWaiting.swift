@@ -25,11 +25,11 @@ extension ScriptedWaiting {
     }
 
     func reader(_ shell: ScriptedShell) -> ClusterReader {
-        ClusterReader(shell: shell, kubeconfig: "/root/.kube/config")
+        ClusterReader(shell: shell, kubeconfig: "/root/.kube/config", requestTimeout: .seconds(15))
     }
 
     func failure(
-        _ shell: ScriptedShell, _ workload: Workload, limit: Duration = .seconds(300),
+        _ shell: ScriptedShell, _ workload: Workload, limit: TimeLimit = .seconds(300),
         progress: @escaping @Sendable (WaitProgress) -> Void = { _ in }
     ) async -> KubernetesError? {
         let options = WaitOptions(limit: limit, clock: LeapingClock(), progress: progress)

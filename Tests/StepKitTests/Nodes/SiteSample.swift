@@ -22,7 +22,9 @@ enum SiteSample {
             objectStorage: nil)
         return SiteReader(
             module: .sample, inventory: inventory, credentials: credentials,
-            cluster: ClusterReader(shell: shell, kubeconfig: inventory.cluster.kubeconfig), master: node, nodes: [node],
+            cluster: ClusterReader(
+                shell: shell, kubeconfig: inventory.cluster.kubeconfig, requestTimeout: .seconds(15)), master: node,
+            nodes: [node],
             absentNodes: [], services: ForbiddenServices(),
             generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), filed: [:]) { _ in },
             prefetch: Prefetch(), reporter: Reporter(progress: { _ in }, warning: { warn($0.text) }))

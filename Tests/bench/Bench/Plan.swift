@@ -67,7 +67,8 @@ struct Plan: Decodable {
             let references = objects.map {
                 ObjectReference(apiVersion: $0.apiVersion, kind: $0.kind, namespace: $0.namespace, name: $0.name)
             }
-            let found = try await ClusterReader(shell: connection, kubeconfig: kubeconfig).get(references)
+            let found = try await ClusterReader(shell: connection, kubeconfig: kubeconfig, requestTimeout: .seconds(15))
+                .get(references)
             answers += try found.map {
                 Answer(status: 0, output: String(decoding: try JSONEncoder().encode($0), as: UTF8.self))
             }

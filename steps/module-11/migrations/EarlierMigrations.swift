@@ -169,7 +169,7 @@ struct EarlierMigrations {
     /// Throws if the database shows a running migration that is unknown to the cluster.
     private func requireNoSession() async throws {
         var state: DatabaseState?
-        let isQuiet = try await poll(within: limits.rollout, every: .seconds(1)) { left in
+        let isQuiet = try await poll(within: limits.rollout.duration, every: .seconds(1)) { left in
             let seen = try await DatabaseState.readSessions(reader, isBeforeReset: isBeforeReset)
             state = seen
             guard !seen.migrationSessions.isEmpty else { return true }
@@ -181,7 +181,8 @@ struct EarlierMigrations {
             throw StepFailure(
                 "check that no migration is running on the database \(reader.inventory.chatwoot.database)",
                 host: reader.postgresWords,
-                cause: "one is running that is not a Job of the cluster: \(state?.migrationWords ?? "")",
+                cause: "one is running that is not a Job of the cluster, also after \(limits.rollout.inWords): "
+                    + (state?.migrationWords ?? ""),
                 remedy:
                     reader.remedy(
                         "let it finish, then \(.resume); if it is known to be dead, terminate its session as the administrator: "

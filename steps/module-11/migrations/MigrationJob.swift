@@ -1,3 +1,4 @@
+import ClientKit
 import Kubernetes
 import StepKit
 
@@ -67,13 +68,14 @@ struct MigrationJob {
     func manifest(of image: ResolvedImage, attempt: Int, after backup: DumpFile?) -> Job {
         let chatwoot = reader.inventory.chatwoot
         let name = "\(Self.stem(of: image))\(attempt)"
+        let seconds = Int(reader.inventory.limits.migration.duration.components.seconds)
         let container = Container(
             name: "migrations", image: image.name, imagePullPolicy: "IfNotPresent",
             command: ["bundle", "exec", "rails", "db:chatwoot_prepare"],
             env: [
                 EnvironmentVariable(name: "RAILS_LOG_TO_STDOUT", value: "true"),
-                // Chatwoot's own 14 s are for requests; a migration of real data takes longer.
-                EnvironmentVariable(name: "POSTGRES_STATEMENT_TIMEOUT", value: "600s"),
+                // Chatwoot's own 14 s are for requests; a migration of real data may be one statement.
+                EnvironmentVariable(name: "POSTGRES_STATEMENT_TIMEOUT", value: "\(seconds)s"),
                 // This name shows in the database that it is working, even if its node does not
                 // report.
                 EnvironmentVariable(name: "PGAPPNAME", value: name),
@@ -103,7 +105,7 @@ struct MigrationJob {
             spec: .init(
                 template: PodTemplate(labels: ChatwootNames.migrationPods, spec: pods),
                 backoffLimit: 0, parallelism: 1, completions: 1,
-                activeDeadlineSeconds: Int(reader.inventory.limits.migration.components.seconds),
+                activeDeadlineSeconds: seconds,
                 ttlSecondsAfterFinished: Int(chatwoot.migration.timeToLive.components.seconds)))
     }
 }

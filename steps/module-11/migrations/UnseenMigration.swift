@@ -1,3 +1,4 @@
+import ClientKit
 import Kubernetes
 import StepKit
 
@@ -23,16 +24,17 @@ struct UnseenMigration {
         let began = ContinuousClock.now
         var lastAtWork = began
         var found = ""
-        let isOver = try await poll(within: limits.migration + limits.rollout, every: .seconds(2)) { _ in
+        let isOver = try await poll(within: limits.migration.duration + limits.rollout.duration, every: .seconds(2)) {
+            _ in
             if try await isSeen(job) { return true }
             let state = try await DatabaseState.readSessions(site, isBeforeReset: isBeforeReset)
             let isAtWork = !state.migrationSessions.isEmpty
-            if isAtWork, began.duration(to: .now) < limits.migration { lastAtWork = .now }
+            if isAtWork, began.duration(to: .now) < limits.migration.duration { lastAtWork = .now }
             found =
                 isAtWork
                 ? "the database shows that it is running: \(state.migrationWords)"
                 : "the database shows no session of it, which proves little while it may be starting"
-            let left = limits.rollout - lastAtWork.duration(to: .now)
+            let left = limits.rollout.duration - lastAtWork.duration(to: .now)
             site.reporter.says(
                 "waiting for Job \(job): node \(node) of its pod does not report, \(found)", left: max(left, .zero))
             if left <= .zero { throw refusal(found, after: began.duration(to: .now)) }
@@ -47,7 +49,7 @@ struct UnseenMigration {
             "wait for Job \(job), which an earlier run began", host: site.cluster.hostName,
             cause:
                 "it may still be running, and two migrations would destroy each other's tables: node \(node) of its pod \(pod) has "
-                + "not reported for \(waited.components.seconds) s, and \(found)",
+                + "not reported for \(waited.inWords) (limits.rollout; limits.migration while the database shows it), and \(found)",
             remedy:
                 site.remedy(
                     "bring the kubelet of \(node) back; if that node is switched off, or `pgrep -f db:chatwoot_prepare` on it "

@@ -111,7 +111,7 @@ extension RequestPath {
                 fault.found += cause.summary
                 fault.remedy = site.remedy(cause.remedy)
                 if cause.isFinal { fault.gracePeriod = .zero }
-                if cause.passes { fault.gracePeriod = site.inventory.limits.page }
+                if cause.passes { fault.gracePeriod = site.inventory.limits.page.duration }
             }
             if worksElsewhere { fault.found += "; other nodes can fetch it" }
         }
