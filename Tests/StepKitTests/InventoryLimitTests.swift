@@ -40,4 +40,26 @@ import Testing
     @Test func aConnectionMayTakeAsLongAsAnAnswer() throws {
         #expect(try problems("\"connect\": 20, \"service\": 20") == [])
     }
+
+    /// A migration follows a rollout or comes before it; the wait for a host's lock comes on top of a
+    /// command's own limit.
+    @Test func waitsThatAreNotInsideEachOtherAreNotCompared() throws {
+        #expect(try problems("\"rollout\": 3600, \"migration\": 20, \"page\": 1000, \"backup\": 30") == [])
+        #expect(try problems("\"lock\": 3600, \"logins\": 1000") == [])
+    }
+
+    @Test func bothLimitsOfAnAnswerAreSaidOfAnOuterOneThatIsTooShort() throws {
+        let found = try problems("\"backup\": 10")
+        #expect(found.map(\.path) == ["limits.backup", "limits.backup"])
+        #expect(
+            found.map(\.message) == [
+                "must be longer than limits.connect (10 s), not 10 s",
+                "must be longer than limits.service (15 s), not 10 s",
+            ])
+    }
+
+    /// A Lease's requests are bounded by its term, not by this.
+    @Test func anAnswerMayTakeLongerThanTheTermOfTheLease() throws {
+        #expect(try problems("\"service\": 120, \"page\": 121") == [])
+    }
 }
