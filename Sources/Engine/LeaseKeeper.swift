@@ -136,8 +136,8 @@ struct LeaseKeeper: Sendable {
                 attempt,
                 cause: "no answer before it expired; the disk of \(journal.state.path) took up to "
                     + "\(journal.longestSync.inWords) to make a record durable, and each change needs several",
-                remedy: "check that disk (a faster one: `--state-dir`), and that the API server and etcd respond, "
-                    + "then `runner resume`", kind: .unreachable)
+                remedy: "check that disk, and that the API server and etcd respond, then `runner resume`",
+                kind: .unreachable)
         }
         return StepFailure(
             attempt, cause: "no answer before it expired", remedy: Self.checkControlPlane, kind: .unreachable)
