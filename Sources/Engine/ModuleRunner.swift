@@ -68,26 +68,26 @@ public struct ModuleRunner: Sendable {
         let steps = try selection.steps(of: module, options: options)
         try plan?.content.require(for: module, inventory: inventory, version: version)
         let wait = LockWait(lockWait, events: events)
-        let lock = try await acquireLock(in: state, wait)
-        defer { release(lock) }
-        try failpoint("run.decide")
-        if !isNew { try await requireNoUnfinishedRun(in: state) }
-        let description = RunDescription(
-            module: moduleName, steps: steps.map(\.id.rawValue), options: options.record,
-            runnerVersion: version, inventoryPath: inventory.path,
-            inventoryDigest: inventory.digest, inventory: inventory.bytes, why: why, plan: plan?.bytes)
-        let journal = try await RunJournal.create(
-            description, in: state, holding: lock, redactor: redactor)
-        if let signer { await journal.sign(with: signer) }
-        for text in journal.warnings { events(.warning(text)) }
-        try failpoint("run.created")
-        let execution = Execution(
-            runner: self, journal: journal, steps: steps, options: options, finished: [],
-            isResumed: false, lockWait: wait,
-            planGuard: plan.map { PlanGuard($0.content, redactor: redactor) },
-            notes: Notes(journal: journal, events: events),
-            witnesses: Witnesses(journal: journal, syslog: syslog, events: events))
-        return await execution.run()
+        return try await holding(acquireLock(in: state, wait)) { lock in
+            try failpoint("run.decide")
+            if !isNew { try await requireNoUnfinishedRun(in: state) }
+            let description = RunDescription(
+                module: moduleName, steps: steps.map(\.id.rawValue), options: options.record,
+                runnerVersion: version, inventoryPath: inventory.path,
+                inventoryDigest: inventory.digest, inventory: inventory.bytes, why: why, plan: plan?.bytes)
+            let journal = try await RunJournal.create(
+                description, in: state, holding: lock, redactor: redactor)
+            if let signer { await journal.sign(with: signer) }
+            for text in journal.warnings { events(.warning(text)) }
+            try failpoint("run.created")
+            let execution = Execution(
+                runner: self, journal: journal, steps: steps, options: options, finished: [],
+                isResumed: false, lockWait: wait,
+                planGuard: plan.map { PlanGuard($0.content, redactor: redactor) },
+                notes: Notes(journal: journal, events: events),
+                witnesses: Witnesses(journal: journal, syslog: syslog, events: events))
+            return await execution.run()
+        }
     }
 
     /// Goes on with `id`, or with the newest unfinished run of the module; `nil` where there is none.
@@ -95,39 +95,39 @@ public struct ModuleRunner: Sendable {
         _ id: RunID?, why: RunReason = RunReason(), in state: StateDirectory
     ) async throws -> RunSummary? {
         let wait = LockWait(lockWait, events: events)
-        let lock = try await acquireLock(in: state, wait)
-        defer { release(lock) }
-        try failpoint("resume.decide")
-        guard let run = try await unfinishedRun(id, in: state) else { return nil }
-        try failpoint("resume.chosen")
-        let (steps, changes) = try await steps(of: run)
-        try await requireNoLaterWork(than: run, in: state)
-        let plan = try await plan(of: run)
-        try await runBlocking { try lock.assign(to: run.id) }
-        let reopened = try await RunJournal.reopen(
-            run, in: state,
-            by: RunProcess(
-                runnerVersion: version, inventoryPath: inventory.path, inventoryDigest: inventory.digest,
-                why: why),
-            redactor: redactor)
-        try failpoint("resume.begun")
-        warn(of: reopened)
-        for text in changes + programChanges(since: reopened) {
-            events(.warning(text))
-            try await reopened.journal.record(.warning(text))
+        return try await holding(acquireLock(in: state, wait)) { lock in
+            try failpoint("resume.decide")
+            guard let run = try await unfinishedRun(id, in: state) else { return nil }
+            try failpoint("resume.chosen")
+            let (steps, changes) = try await steps(of: run)
+            try await requireNoLaterWork(than: run, in: state)
+            let plan = try await plan(of: run)
+            try await runBlocking { try lock.assign(to: run.id) }
+            let reopened = try await RunJournal.reopen(
+                run, in: state,
+                by: RunProcess(
+                    runnerVersion: version, inventoryPath: inventory.path, inventoryDigest: inventory.digest,
+                    why: why),
+                redactor: redactor)
+            try failpoint("resume.begun")
+            warn(of: reopened)
+            for text in changes + programChanges(since: reopened) {
+                events(.warning(text))
+                try await reopened.journal.record(.warning(text))
+            }
+            let journal = reopened.journal
+            if let signer { await journal.sign(with: signer) }
+            var planGuard: PlanGuard?
+            if let plan { planGuard = try await self.planGuard(for: plan, of: run) }
+            let execution = Execution(
+                runner: self, journal: journal, steps: steps,
+                options: RunOptions(recorded: reopened.header.options ?? []),
+                finished: Set(reopened.finished.keys.map { StepID($0) }),
+                isResumed: true, lockWait: wait, planGuard: planGuard,
+                notes: Notes(journal: journal, earlier: try await notes(of: run), events: events),
+                witnesses: Witnesses(journal: journal, syslog: syslog, events: events))
+            return await execution.run()
         }
-        let journal = reopened.journal
-        if let signer { await journal.sign(with: signer) }
-        var planGuard: PlanGuard?
-        if let plan { planGuard = try await self.planGuard(for: plan, of: run) }
-        let execution = Execution(
-            runner: self, journal: journal, steps: steps,
-            options: RunOptions(recorded: reopened.header.options ?? []),
-            finished: Set(reopened.finished.keys.map { StepID($0) }),
-            isResumed: true, lockWait: wait, planGuard: planGuard,
-            notes: Notes(journal: journal, earlier: try await notes(of: run), events: events),
-            witnesses: Witnesses(journal: journal, syslog: syslog, events: events))
-        return await execution.run()
     }
 
     private func acquireLock(in state: StateDirectory, _ wait: LockWait) async throws -> ModuleLock {
@@ -136,14 +136,25 @@ public struct ModuleRunner: Sendable {
         }
     }
 
-    private func release(_ lock: ModuleLock) {
+    /// Does `work`, and then releases the lock.
+    ///
+    /// A lock file that cannot be written either, as on a full disk, is told only where nothing else went
+    /// wrong: it is the error that the operator has to deal with.
+    private func holding<Value>(
+        _ lock: ModuleLock, _ work: (ModuleLock) async throws -> Value
+    ) async throws -> Value {
+        let result: Result<Value, any Error>
+        do { result = .success(try await work(lock)) } catch { result = .failure(error) }
         do {
             try lock.release()
         } catch {
-            events(
-                .warning(
-                    "the lock file could not be released; the kernel releases it when this process "
-                        + "ends: \(error)"))
+            if case .success = result {
+                events(
+                    .warning(
+                        "the lock file could not be released; the kernel releases it when this process "
+                            + "ends: \(error)"))
+            }
         }
+        return try result.get()
     }
 }

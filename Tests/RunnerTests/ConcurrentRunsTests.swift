@@ -99,6 +99,19 @@ import Testing
         #expect(try platform.state.runs().count == 2)
     }
 
+    /// As where the disk is full: it is the error that the operator has to deal with.
+    @Test func aLockFileThatCannotBeWrittenIsNotToldBesideAnError() async throws {
+        let platform = try SilentPlatform(limit: 1)
+        try await leaveUnfinishedRun(on: platform)
+        let failing = "export RUNNER_FAILPOINT=lock.release:1:error"
+        let refused = try platform.start(["run", "11"], after: failing)
+        #expect(try await refused.wait() == FailureKind.usage.status)
+        #expect(refused.told.hasPrefix("error: ") && !refused.told.contains("lock file"), "\(refused.told)")
+        let ended = try platform.start(["run", "11", "--new"], after: failing)
+        #expect(try await ended.wait() == FailureKind.noMaster.status)
+        #expect(ended.told.contains("warning: the lock file could not be released"), "\(ended.told)")
+    }
+
     @discardableResult
     private func leaveUnfinishedRun(on platform: SilentPlatform) async throws -> RunID {
         let run = try platform.start(["run", "11"])
