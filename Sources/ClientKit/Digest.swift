@@ -16,6 +16,19 @@ public struct Digest: Hashable, Sendable {
         }
     }
 
+    /// Whether `digits` are the digest as ``hex`` writes it.
+    public func isWritten(as digits: ArraySlice<UInt8>) -> Bool {
+        bytes.withUnsafeBufferPointer { bytes in
+            digits.withUnsafeBufferPointer { digits in
+                guard digits.count == 2 * bytes.count else { return false }
+                return bytes.indices.allSatisfy { place in
+                    digits[2 * place] == Self.digits[Int(bytes[place] >> 4)]
+                        && digits[2 * place + 1] == Self.digits[Int(bytes[place] & 15)]
+                }
+            }
+        }
+    }
+
     private static let digits = Array("0123456789abcdef".utf8)
 }
 

@@ -8,9 +8,6 @@ enum ASCII {
         }
     }
 
-    /// The hexadecimal digits, as digests are written.
-    static let digits = Array("0123456789abcdef".utf8)
-
     /// The value of a hexadecimal digit.
     static func hexValue(_ byte: UInt8) -> Int? {
         switch byte {

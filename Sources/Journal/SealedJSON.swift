@@ -88,20 +88,8 @@ enum SealedJSON {
         var hash = SHA256()
         hash.update(data: bytes[..<end])
         let digits = bytes[(end + before.count)...].prefix(digestLength)
-        guard isHex(digits, of: hash.finalize()) else { return nil }
+        guard hash.finalize().isWritten(as: digits) else { return nil }
         return (hash, bytes[end...])
-    }
-
-    private static func isHex(_ digits: ArraySlice<UInt8>, of digest: Digest) -> Bool {
-        digest.bytes.withUnsafeBufferPointer { bytes in
-            digits.withUnsafeBufferPointer { digits in
-                guard digits.count == 2 * bytes.count else { return false }
-                return bytes.indices.allSatisfy { place in
-                    digits[2 * place] == ASCII.digits[Int(bytes[place] >> 4)]
-                        && digits[2 * place + 1] == ASCII.digits[Int(bytes[place] & 15)]
-                }
-            }
-        }
     }
 
     private static let digestLength = 64

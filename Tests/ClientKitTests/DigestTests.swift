@@ -15,6 +15,19 @@ import Testing
         #expect(SHA256.hash(data: text.utf8).hex == expected)
     }
 
+    @Test func aDigestIsWrittenInAllItsLowerCaseDigitsOnly() {
+        let digest = SHA256.hash(data: "abc".utf8)
+        let line = Array("sha256:\(digest.hex)".utf8)
+        #expect(digest.isWritten(as: line[7...]))
+        #expect(!digest.isWritten(as: line[7...].dropLast()) && !digest.isWritten(as: line[6...]))
+        #expect(!digest.isWritten(as: Array(digest.hex.uppercased().utf8)[...]))
+        for place in 7..<line.count {
+            var other = line
+            other[place] ^= 1
+            #expect(!digest.isWritten(as: other[7...]), "\(place)")
+        }
+    }
+
     @Test func piecesMakeTheSameDigestAsTheWhole() {
         let bytes = (0..<300).map { UInt8(truncatingIfNeeded: $0 &* 7) }
         let whole = SHA256.hash(data: bytes)
