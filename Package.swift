@@ -67,14 +67,16 @@ let package = Package(
         // Loaded into processes of the tests, whose file calls it lets fail.
         .target(name: "FaultyCalls", path: "Tests/FaultyCalls"),
         .executableTarget(
-            name: "JournalCrash", dependencies: ["ClientKit", "Journal"], path: "Tests/JournalCrash",
+            name: "JournalCrash", dependencies: ["ClientKit", "Journal", "SplitMix"], path: "Tests/JournalCrash",
             swiftSettings: strict),
         .testTarget(
             name: "JournalTests",
             dependencies: ["ClientKit", "FaultyCalls", "Journal", "JournalCrash", "TestSupport"],
             resources: [.copy("Fixtures")], swiftSettings: strict),
+        // Random numbers that a seed repeats, also for programs, which cannot have Testing.
+        .target(name: "SplitMix", path: "Tests/SplitMix", swiftSettings: strict),
         .target(
-            name: "TestSupport", dependencies: ["ClientKit", "Postgres", "Redis", "SSH", "StepKit"],
+            name: "TestSupport", dependencies: ["ClientKit", "Postgres", "Redis", "SSH", "SplitMix", "StepKit"],
             path: "Tests/Support", swiftSettings: strict),
         .target(
             name: "DataServers", dependencies: ["CLinux", "ClientKit", "Postgres", "Redis"], path: "Tests/DataServers",
@@ -110,7 +112,9 @@ let package = Package(
             path: "Tests/EngineCrash", swiftSettings: strict),
         .executableTarget(
             name: "Simulation",
-            dependencies: ["ClientKit", "EmptySite", "Engine", "FaultyCalls", "Journal", "StepKit", "Steps"],
+            dependencies: [
+                "ClientKit", "EmptySite", "Engine", "FaultyCalls", "Journal", "SplitMix", "StepKit", "Steps",
+            ],
             path: "Tests/Simulation", swiftSettings: strict),
         .testTarget(
             name: "EngineTests",

@@ -2,21 +2,10 @@ import ClientKit
 import Foundation
 import Glibc
 import Journal
+import SplitMix
 
 /// A run of which everything is random that a run may do; a seed repeats it.
 struct RandomRun {
-    private struct Numbers: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var mixed = state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-            return mixed ^ (mixed >> 31)
-        }
-    }
-
     private static let secret = "p'a\"s$s\\w%rd-22"
     private static let steps = ["fix_ufw_k8s_nodes", "11_ct_00_setup_credentials", "one.more-step"]
     private static let pieces = [
@@ -27,12 +16,12 @@ struct RandomRun {
     private static let signs = Signs()
 
     private let state: StateDirectory
-    private var numbers: Numbers
+    private var numbers: SplitMix64
     private let redactor = Redactor([Secret(secret)])
 
     init(in state: StateDirectory, seed: UInt64) {
         self.state = state
-        numbers = Numbers(state: seed)
+        numbers = SplitMix64(seed: seed)
     }
 
     /// A new run, or the rest of one that is unfinished.

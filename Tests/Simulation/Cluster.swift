@@ -2,6 +2,7 @@ import ClientKit
 import EmptySite
 import Engine
 import Foundation
+import SplitMix
 import StepKit
 
 /// Why a request brought no answer.

@@ -1,4 +1,5 @@
 import Foundation
+import SplitMix
 
 /// The disk under a folder, as a power cut would leave it.
 ///
@@ -69,7 +70,7 @@ struct SimulatedDisk {
     ///
     /// Of the operations on a folder the first few survive, of what a file has got since its last fsync
     /// all, nothing or the first part, or zeros in its place.
-    func afterPowerCut(_ random: inout Seeded, losesAll: Bool) -> Image {
+    func afterPowerCut(_ random: inout SplitMix64, losesAll: Bool) -> Image {
         var image = Image()
         var contents: [Int: [UInt8]] = [:]
         for (path, number) in live("", 0) where !nodes[number].isFolder { contents[number] = content(path) }
@@ -95,7 +96,7 @@ struct SimulatedDisk {
         return image
     }
 
-    private static func rest(of latest: [UInt8], _ synced: [UInt8], _ random: inout Seeded) -> [UInt8] {
+    private static func rest(of latest: [UInt8], _ synced: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
         guard latest != synced else { return synced }
         guard latest.starts(with: synced) else { return random.oneIn(2) ? latest : synced }
         let tail = latest.count - synced.count

@@ -4,6 +4,7 @@ import FaultyCalls
 import Foundation
 import Glibc
 import Journal
+import SplitMix
 import StepKit
 
 /// A run and what goes on with it, process after process, on one world.
@@ -31,7 +32,7 @@ struct Simulation {
 
     /// Lives until a process succeeds, each with the faults that the seed gives; the eighth meets none.
     func run(seed: UInt64) async throws {
-        var random = Seeded(seed ^ 0x5EED)
+        var random = SplitMix64(seed: seed ^ 0x5EED)
         for life in 1...8 {
             var faults = World.Faults()
             if life < 8 {

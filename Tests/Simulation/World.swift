@@ -2,6 +2,7 @@ import ClientKit
 import Engine
 import Foundation
 import Journal
+import SplitMix
 import StepKit
 
 /// The process has ended: nothing that its last tasks still do has any effect.
@@ -27,7 +28,7 @@ final class World: Sendable {
     }
 
     struct State {
-        var random: Seeded
+        var random: SplitMix64
         var disk: SimulatedDisk
         var life = 0
         var faults = Faults()
@@ -61,7 +62,7 @@ final class World: Sendable {
     let state: Locked<State>
 
     init(seed: UInt64, root: String) throws {
-        let state = State(random: Seeded(seed), disk: try SimulatedDisk(root: root))
+        let state = State(random: SplitMix64(seed: seed), disk: try SimulatedDisk(root: root))
         self.state = Locked(state)
     }
 
