@@ -35,10 +35,11 @@ struct HeadList {
         return (heads, findings)
     }
 
-    /// The heads of one run; passes over the lines of others, of which there may be thousands.
+    /// The heads of one run, from that of its first record on: nothing tells of the run before.
     static func heads(of run: RunID, in state: String) throws(JournalError) -> [AuditHead] {
         let name = Array(run.description.utf8)
-        let (lines, _) = try SealedList<Line>.read("\(state)/\(Self.name)") { $0.holds(name) }
-        return lines.map(\.line).filter { $0.run == run }.map(\.audit)
+        return try SealedList<Line>.tail(
+            "\(state)/\(Self.name)", where: { $0.holds(name) }, from: { $0.run == run && $0.audit.sequence <= 1 }
+        ).filter { $0.run == run }.map(\.audit)
     }
 }

@@ -19,17 +19,16 @@ actor JournalOpener {
     func create(
         _ description: RunDescription, holding lock: ModuleLock
     ) async throws(JournalError) -> RunJournal {
-        // Before anything is made or locked: reading the whole program takes a while.
-        let program = try program(description.runnerVersion, description.arguments)
         // Runs of other modules are named and chained to their predecessors here too, one at a time.
         let naming = try Descriptor("\(state.path)/runs.lock", O_RDWR | O_CREAT)
         try naming.lock(within: .seconds(20))
         try failpoint("runs.locked")
         // Listed once, since there may be thousands. What is set aside below has no run.json, and is not the newest.
-        let newest = try state.newestRun()
+        let names = try state.names()
+        let newest = state.newestRun(among: names)
         let id = try newID(module: description.module, after: newest)
         try lock.assign(to: id, origin: description.origin)
-        let asides = try state.setAside(module: id.module)
+        let asides = try state.setAside(module: id.module, among: names)
         // The new run carries where the log of the one before stands, so that removing that run shows.
         let predecessor = try newest.map { run throws(JournalError) in try RunHeader.Predecessor(run, in: state) }
         var files = description.plan.map { [(RunReader.planFile, $0)] } ?? []
@@ -37,6 +36,8 @@ actor JournalOpener {
             files.append((RunReader.inventoryFile, redactor.redact(cut: inventory)))
         }
         let announced = files.isEmpty ? nil : files.map { FileRecord($0.0, $0.1) }
+        // As late as it can be: another thread reads the whole program meanwhile, which takes longer than all of the above.
+        let program = try program(description.runnerVersion, description.arguments)
         let header = RunHeader(
             format: 2, run: id, module: description.module, started: Date(), who: description.origin,
             runner: program,

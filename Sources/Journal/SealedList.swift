@@ -44,35 +44,73 @@ struct SealedList<Line: ListLine> {
     }
 
     /// All lines that are whole, each with its number, and what is wrong with the others.
-    ///
-    /// - Parameter isWanted: Whether a line is to be looked at.
     static func read(
-        _ path: String, where isWanted: (ArraySlice<UInt8>) -> Bool = { _ in true }
+        _ path: String
     ) throws(JournalError) -> (lines: [(number: Int, line: Line)], findings: [AuditFinding]) {
         guard let file = try Descriptor.ifPresent(path, O_RDONLY) else { return ([], []) }
         var reader = LineReader(file)
         var lines: [(number: Int, line: Line)] = []
         var findings: [AuditFinding] = []
-        let name = Disk.split(path).name
         var number = 0
         while let bytes = try reader.next() {
             number += 1
-            guard isWanted(bytes) else { continue }
-            if SealedJSON.digestOfWholeLine(bytes) != nil {
-                do {
-                    _ = try StrictJSON.members(of: bytes)
-                    let line = try SealedJSON.decode(Line.self, from: bytes)
-                    if let format = line.format, format != 1 { throw UnknownFormat(format: format) }
-                    lines.append((number, line))
-                } catch let unknown as UnknownFormat {
-                    throw JournalError.unknownFormat(path, format: unknown.format, known: 1...1, line: number)
-                } catch {
-                    findings.append(AuditFinding(name, line: number, "it cannot be read: \(error)"))
-                }
-            } else if SealedJSON.hasSeal(bytes) {
-                findings.append(AuditFinding(name, line: number, "it does not match its own digest"))
+            switch try judge(bytes, number, in: path) {
+            case .whole(let line): lines.append((number, line))
+            case .damaged(let finding): findings.append(finding)
+            case .cut: break
             }
         }
         return (lines, findings)
+    }
+
+    /// The whole lines from the last one back to the first that `isFirst` holds for, oldest first: there may be thousands
+    /// before it.
+    ///
+    /// - Parameter isWanted: Whether a line is to be looked at.
+    static func tail(
+        _ path: String, where isWanted: (ArraySlice<UInt8>) -> Bool, from isFirst: (Line) -> Bool
+    ) throws(JournalError) -> [Line] {
+        guard let file = try Descriptor.ifPresent(path, O_RDONLY) else { return [] }
+        var reader = try BackwardLineReader(file)
+        var lines: [Line] = []
+        do throws(JournalError) {
+            while let bytes = try reader.next() {
+                guard isWanted(bytes), case .whole(let line) = try judge(bytes, nil, in: path) else { continue }
+                lines.append(line)
+                if isFirst(line) { break }
+            }
+        } catch {
+            // From the beginning, the number of the line is known.
+            if error.format != nil { _ = try read(path) }
+            throw error
+        }
+        return lines.reversed()
+    }
+
+    private enum Judgement {
+        case whole(Line)
+        case damaged(AuditFinding)
+        /// A crash cut it off.
+        case cut
+    }
+
+    private static func judge(
+        _ bytes: ArraySlice<UInt8>, _ number: Int?, in path: String
+    ) throws(JournalError) -> Judgement {
+        let name = Disk.split(path).name
+        guard SealedJSON.digestOfWholeLine(bytes) != nil else {
+            guard SealedJSON.hasSeal(bytes) else { return .cut }
+            return .damaged(AuditFinding(name, line: number, "it does not match its own digest"))
+        }
+        do {
+            _ = try StrictJSON.members(of: bytes)
+            let line = try SealedJSON.decode(Line.self, from: bytes)
+            if let format = line.format, format != 1 { throw UnknownFormat(format: format) }
+            return .whole(line)
+        } catch let unknown as UnknownFormat {
+            throw JournalError.unknownFormat(path, format: unknown.format, known: 1...1, line: number)
+        } catch {
+            return .damaged(AuditFinding(name, line: number, "it cannot be read: \(error)"))
+        }
     }
 }

@@ -9,14 +9,18 @@ extension StateDirectory {
     /// The newest run; reads no other.
     ///
     /// A directory without run.json is none.
-    public func newestRun() throws(JournalError) -> RunReader? {
-        for name in try Disk.names(in: "\(path)/runs").reversed() {
-            guard let id = RunID(name) else { continue }
-            let run = reader(id)
-            if access("\(run.path)/run.json", F_OK) == 0 { return run }
-        }
-        return nil
+    public func newestRun() throws(JournalError) -> RunReader? { newestRun(among: try names()) }
+
+    /// The newest run of those names under runs/.
+    func newestRun(among names: [String]) -> RunReader? {
+        names.last { RunID($0) != nil && hasHeader($0) }.flatMap(RunID.init).map(reader)
     }
+
+    /// All names under runs/, in their order.
+    func names() throws(JournalError) -> [String] { try Disk.names(in: "\(path)/runs", hidden: true) }
+
+    /// Whether the directory of this name under runs/ has a run.json.
+    func hasHeader(_ name: String) -> Bool { access("\(path)/runs/\(name)/run.json", F_OK) == 0 }
 
     /// The run of this id, where there is one.
     public func run(_ id: RunID) -> RunReader? {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Dispatch
 import Foundation
+import Journal
 public import StepKit
 import Synchronization
 
@@ -12,6 +13,10 @@ public func runCommand(for modules: [StepKit.Module]) -> Never {
     DescriptorLimit.raise()
     // Exceeding the file size limit is an error of the write, like a full disk.
     signal(SIGXFSZ, SIG_IGN)
+    // Before anything else: it takes as long as all that comes before a run's first record.
+    if let command = CommandLine.arguments.dropFirst().first, ["run", "resume"].contains(command) {
+        RunJournal.readOwnProgram()
+    }
     Runner.known.withLock { $0 = ModuleList(modules: modules) }
     Task {
         await Runner.main(nil)

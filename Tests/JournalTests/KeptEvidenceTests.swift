@@ -59,7 +59,7 @@ import Testing
         try FileManager.default.createDirectory(
             atPath: "\(path)/steps", withIntermediateDirectories: true)
         try overwrite("\(path)/run.json", Array("{}".utf8))
-        let asides = try rich.state.setAside(module: "11")
+        let asides = try rich.state.setAside(module: "11", among: rich.state.names())
         #expect(asides.map(\.name) == ["\(id).set-aside-1"])
         let before = try AuditVerifier(rich.state).verifyAll()
         #expect(before.isIntact && before.notes.count == 1, "\(before)")
@@ -70,6 +70,57 @@ import Testing
             let report = try AuditVerifier(rich.state).verifyAll()
             #expect(report.isIntact && report.notes.count == 1, "\(report)")
         }
+    }
+
+    /// There may be thousands of runs, and each new one looks.
+    @Test func aNewRunLooksAtNoRunBeforeTheNewestWholeOneOfItsModule() {
+        let runs = (100...999).map { "20260101T000\($0)Z-11-aaaa" }
+        let others = [".\(runs[5]).new", "\(runs[5]).set-aside-1", "20260101T000999Z-12-aaaa", "notes"]
+        var looks: [String] = []
+        let found = StateDirectory.unjudged((runs + others).sorted(), of: "11") { name in
+            looks.append(name)
+            return name <= runs[897]
+        }
+        #expect(looks.count == 3)
+        #expect(looks.prefix(3) == [runs[899], runs[898], runs[897]])
+        #expect(found == [others[0], others[1], runs[898], runs[899]])
+    }
+
+    /// Every log of the module was read before, and all of them by each new run.
+    @Test func ofWhatWasSetAsideTheRunThatToldOfItIsAsked() async throws {
+        let state = try Scratch().state()
+        for number in 1...30 {
+            if number == 10 { mkdir("\(state.path)/runs/20260101T000000Z-11-aaaa", 0o700) }
+            try await newRun(in: state).finish(.refused, exitCode: 69)
+        }
+        let names = try state.names()
+        var asides: [SetAsideDirectory]?
+        let read = try bytesRead { asides = try state.setAside(module: "11", among: names) }
+        #expect(asides == [])
+        let logs = try state.runs().reduce(0) { try $0 + (FileFacts(of: "\($1.path)/audit.jsonl")?.bytes ?? 0) }
+        #expect(read < logs / 2, "\(read) of \(logs) bytes")
+    }
+
+    @Test func theHeadsOfTheNewestRunAreFoundAtTheEndOfTheList() async throws {
+        let state = try Scratch().state()
+        let first = try await newRun(in: state)
+        try await first.finish(.refused, exitCode: 69)
+        let list = "\(state.path)/\(HeadList.name)"
+        let lines = try contents(list)
+        let more = (0..<10_000).map { "{\"another run\":\($0)}\n" }.joined()
+        try overwrite(list, lines + Array(more.utf8))
+        let last = try await newRun(in: state)
+        try await last.finish(.refused, exitCode: 69)
+        #expect(try HeadList.heads(of: first.id, in: state.path).map(\.sequence) == [1, 2])
+        var heads: [AuditHead] = []
+        let read = try bytesRead { heads = try HeadList.heads(of: last.id, in: state.path) }
+        #expect(heads.map(\.sequence) == [1, 2])
+        #expect(read <= 1 << 16, "\(read) of \(lines.count + more.utf8.count) bytes")
+        // Also where a crash cut the last line off, and where there is no such run.
+        try overwrite(list, try contents(list).dropLast(30))
+        #expect(try HeadList.heads(of: last.id, in: state.path).map(\.sequence) == [1])
+        let nobody = try #require(RunID("20260101T000000Z-11-aaaa"))
+        #expect(try HeadList.heads(of: nobody, in: state.path) == [])
     }
 
     @Test func aForeignFolderIsLeftAloneAndNamed() async throws {
@@ -99,4 +150,17 @@ import Testing
         #expect(throws: JournalError.self) { try disk.commit(disk.stage([4], for: other)) }
         #expect(try contents(one) == [1] && contents(other) == [2])
     }
+}
+
+/// How many bytes this thread has read from files while it did `work`.
+private func bytesRead(_ work: () throws -> Void) throws -> Int {
+    func count() throws -> Int {
+        let text = try String(contentsOfFile: "/proc/thread-self/io", encoding: .utf8)
+        let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("rchar: ") })
+        return try #require(Int(line.dropFirst(7)))
+    }
+    // What looking takes itself.
+    let (first, begin) = (try count(), try count())
+    try work()
+    return try count() - begin - (begin - first)
 }

@@ -23,21 +23,33 @@ MANY = [1000, 10_000]
 
 
 def measure(folder, rounds):
-    state = folder / "runs"
     on_disk, written_only = seconds_of_a_record(folder / "durable")
-    figures = {"records": RECORDS, "durable": on_disk, "written": written_only, "log": large_log(folder / "log", rounds),
-               "start": {"0": start(folder, folder / "started", 0, rounds)}, "runs": {}}
-    written = 0
-    for count in MANY:
-        write(state, "runs", count - written, syncs=False)
-        written = count
-        say(f"  all of {count} runs")
-        verified = [verify(state) for _ in range(rounds)]
-        figures["runs"][str(count)] = {"seconds": [done.seconds for done in verified],
-                                       "peak": max(done.peak_mib for done in verified)}
-    figures["status"] = [run([RUNNER, "status", "--state-dir", state]).require_success().seconds for _ in range(rounds)]
-    figures["start"][str(written)] = start(folder, state, written, rounds)
+    figures = {"records": RECORDS, "durable": on_disk, "written": written_only, "log": large_log(folder / "log", rounds)}
+    states = {count: folder / f"runs-{count}" for count in MANY}
+    for count, state in states.items():
+        write(state, "runs", count, syncs=False)
+    figures["runs"] = many_runs(states, rounds)
+    most = max(states)
+    figures["status"] = [run([RUNNER, "status", "--state-dir", states[most]]).require_success().seconds
+                         for _ in range(rounds)]
+    figures["start"] = starts(folder, {0: folder / "started", most: states[most]}, rounds)
     return figures
+
+
+def many_runs(states, rounds):
+    """What verifying them takes, in turns: a few runs that were measured in a quiet minute tell nothing of many in another."""
+    # Nor must what was written without being forced to the disk be written out while it is read.
+    os.sync()
+    taken = {count: [] for count in states}
+    for number in range(rounds + 1):
+        for count, state in states.items():
+            say(f"  verifying {count} runs")
+            done = verify(state)
+            # The first round finds other directories in the system's memory than the ones after it.
+            if number:
+                taken[count].append(done)
+    return {str(count): {"seconds": [done.seconds for done in all_of], "cpu": [done.cpu_seconds for done in all_of],
+                         "peak": max(done.peak_mib for done in all_of)} for count, all_of in taken.items()}
 
 
 def write(state, what, number, *, syncs=True):
@@ -71,25 +83,32 @@ def verify(state):
     return done
 
 
-def start(folder, state, beside, rounds):
-    """Seconds from the start of `runner run` to the time of its first record; the masters refuse the connection."""
-    say(f"  starting runs, {beside} beside them")
+def starts(folder, states, rounds):
+    """Seconds from the start of `runner run` to the time of its first record, by the number of runs beside it, in turns."""
     inventory = platform(folder)
-    seconds = []
+    seconds = {str(beside): [] for beside in states}
     for number in range(rounds + 1):
-        # Without any others each run has a state directory of its own.
-        own = state if beside else state.with_name(f"{state.name}-{number}")
-        began = time.time()
-        done = run([RUNNER, "run", "11", "--new", "--inventory", inventory, "--state-dir", own])
-        if done.status != 69:
-            raise Wrong(f"a run whose masters refuse the connection ended with status {done.status}: {done.errors[-500:]}")
-        newest = max((own / "runs").iterdir())
-        with open(newest / "audit.jsonl") as log:
-            first = datetime.fromisoformat(json.loads(log.readline())["time"]).timestamp()
-        if not began <= first + 0.001 <= began + done.seconds + 0.001:
-            raise Wrong(f"the first record of {newest.name} is of another time")
-        seconds.append(first - began)
-    return seconds[1:]
+        for beside, state in states.items():
+            say(f"  starting a run, {beside} beside it")
+            # Without any others each run has a state directory of its own.
+            taken = start(inventory, state if beside else state.with_name(f"{state.name}-{number}"))
+            if number:
+                seconds[str(beside)].append(taken)
+    return seconds
+
+
+def start(inventory, state):
+    """Seconds from the start of `runner run` to the time of its first record; the masters refuse the connection."""
+    began = time.time()
+    done = run([RUNNER, "run", "11", "--new", "--inventory", inventory, "--state-dir", state])
+    if done.status != 69:
+        raise Wrong(f"a run whose masters refuse the connection ended with status {done.status}: {done.errors[-500:]}")
+    newest = max((state / "runs").iterdir())
+    with open(newest / "audit.jsonl") as log:
+        first = datetime.fromisoformat(json.loads(log.readline())["time"]).timestamp()
+    if not began <= first + 0.001 <= began + done.seconds + 0.001:
+        raise Wrong(f"the first record of {newest.name} is of another time")
+    return first - began
 
 
 def platform(folder):

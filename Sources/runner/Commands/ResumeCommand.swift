@@ -19,7 +19,6 @@ struct ResumeCommand: AsyncParsableCommand {
     @OptionGroup var formatOptions: FormatOptions
 
     func run() async throws {
-        RunJournal.readOwnProgram()
         let console = RunConsole(formatOptions)
         let id = try run.map { text in
             guard let id = RunID(text) else {

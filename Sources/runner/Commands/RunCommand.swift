@@ -38,7 +38,6 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        RunJournal.readOwnProgram()
         let console = RunConsole(formatOptions)
         let selection = StepSelection(from: from, until: until, only: only)
         let summary = try await reporting {
