@@ -11,12 +11,20 @@ public enum WholeFile {
     public struct Failure: Error, CustomStringConvertible {
         /// The `errno` of the call.
         public let code: Int32
+        private var words: String?
 
         /// Describes a failed call.
         public init(code: Int32) { self.code = code }
 
-        /// The system's own words.
-        public var description: String { String(cString: strerror(code)) }
+        /// The name is that of something which is not replaced.
+        static let notPlain: Failure = {
+            var failure = Failure(code: EEXIST)
+            failure.words = "what is there is no plain file, and is not replaced"
+            return failure
+        }()
+
+        /// The system's own words, where it refused.
+        public var description: String { words ?? String(cString: strerror(code)) }
     }
 
     /// A file that is being written, and has another name until it is whole.
@@ -40,10 +48,12 @@ public enum WholeFile {
     ///
     /// Where anything fails, what was there stays, and nothing else is left. What a killed process
     /// left is removed by the next one that writes the same file. Where `isNew`, a file that exists
-    /// stays, and is a ``Failure`` of code `EEXIST`.
+    /// stays, and is a ``Failure`` of code `EEXIST`. Only plain files are replaced, and links to them: a rename by root would
+    /// make a file of /dev/null, or of the FIFO that somebody reads from.
     public static func replace(
         _ path: String, mode: UInt16 = 0o600, isNew: Bool = false, by write: (Draft) throws -> Void
     ) throws {
+        try requireReplaceable(path)
         removeLeftovers(of: path)
         let (temporary, descriptor) = try create(beside: path, mode: mode_t(mode))
         do {
@@ -66,6 +76,14 @@ public enum WholeFile {
         let directory = try check(open(split(path).folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
         defer { close(directory) }
         try synchronize(directory)
+    }
+
+    private static func requireReplaceable(_ path: String) throws(Failure) {
+        var facts = stat()
+        // A link to nothing is replaced, too.
+        guard stat(path, &facts) == 0 else { return }
+        // The rename says by itself that this is a directory.
+        if ![S_IFREG, S_IFDIR].contains(facts.st_mode & S_IFMT) { throw .notPlain }
     }
 
     /// Puts `bytes` in the place of `path`, as ``replace(_:mode:isNew:by:)`` does.

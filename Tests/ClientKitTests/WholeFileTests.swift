@@ -53,6 +53,21 @@ import Testing
         }
     }
 
+    /// As root, `-o /dev/null` made a file of the device.
+    @Test(arguments: [true, false]) func whatIsNoPlainFileIsNotReplaced(isLinked: Bool) throws {
+        try inFolder { path in
+            let thing = isLinked ? "\(folder)/pipe" : path
+            try #require(mkfifo(thing, 0o600) == 0)
+            if isLinked { try #require(symlink(thing, path) == 0) }
+            let before = try names
+            let refused = #expect(throws: WholeFile.Failure.self) { try WholeFile.replace(path, with: [1]) }
+            #expect(refused?.description.contains("no plain file") == true)
+            var facts = stat()
+            #expect(stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFIFO)
+            #expect(try names == before)
+        }
+    }
+
     @Test func whatFailsLeavesTheOldFileAndNothingElse() throws {
         try inFolder { path in
             try WholeFile.replace(path, with: Array("old".utf8), mode: 0o640)
