@@ -43,7 +43,7 @@ public struct AuditReport: Sendable, Hashable, Codable {
     /// The last of them.
     public let head: AuditHead
     /// Everything that is wrong; the first bad line of the log comes first.
-    public let findings: [AuditFinding]
+    public internal(set) var findings: [AuditFinding]
     /// What a crash left, and no record vouches for.
     public let notes: [String]
     /// The number of the last line that something outside the log vouches for: what comes after it

@@ -15,11 +15,42 @@ import ClientKit
 public struct AuditVerifier: Sendable {
     private let state: StateDirectory
     var witnesses: StateWitnesses
+    /// What was under way before anything was read.
+    private let activity: StateActivity
 
     /// Verifies runs of `state`; reads what all of its runs know of each other, once.
     public init(_ state: StateDirectory) throws(JournalError) {
         self.state = state
+        activity = try StateActivity(in: state)
         witnesses = try StateWitnesses(of: state)
+    }
+
+    /// What `work` reports, again where that is not clean and others wrote meanwhile.
+    ///
+    /// It has read parts of different times then. What somebody did to the record is still there the next time.
+    private func settled<Report>(
+        _ isClean: (Report) -> Bool, _ work: (AuditVerifier) throws(JournalError) -> Report
+    ) throws(JournalError) -> Report {
+        var verifier = self
+        var attempts = 1
+        while true {
+            do throws(JournalError) {
+                let report = try work(verifier)
+                if isClean(report) || attempts == 4 { return report }
+                if try verifier.hadQuiet() { return report }
+            } catch {
+                if error.code == nil || attempts == 4 { throw error }
+                if try verifier.hadQuiet() { throw error }
+            }
+            attempts += 1
+            verifier = try AuditVerifier(state)
+        }
+    }
+
+    /// Whether nobody wrote since the verifier began to read.
+    private func hadQuiet() throws(JournalError) -> Bool {
+        let now = try StateActivity(in: state)
+        return !now.isUnderWay && now == activity
     }
 
     /// Verifies one run.
@@ -30,6 +61,16 @@ public struct AuditVerifier: Sendable {
     ///   - judge: Who knows whose signatures count; without one no signature is judged.
     public func verify(
         _ run: RunReader, anchors: [AuditAnchor] = [], signatures judge: (any SignatureJudge)? = nil
+    ) throws(JournalError) -> AuditReport {
+        try settled(\.isIntact) { verifier throws(JournalError) in
+            var report = try verifier.verifyOnce(run, anchors, signatures: judge)
+            report.findings += verifier.witnesses.ofAllRuns
+            return report
+        }
+    }
+
+    private func verifyOnce(
+        _ run: RunReader, _ anchors: [AuditAnchor], signatures judge: (any SignatureJudge)?
     ) throws(JournalError) -> AuditReport {
         do throws(JournalError) {
             return try compare(run, anchors, signatures: judge)
@@ -89,7 +130,7 @@ public struct AuditVerifier: Sendable {
             case .defect(let defect): findings += try [defect.finding] + judgeHeader(run)
             }
         }
-        findings += witnesses.findings(on: run, records: chain.head.sequence)
+        findings += try witnesses.findings(on: run, records: chain.head.sequence)
         return AuditReport(
             run: run.id, lines: chain.head.sequence, head: chain.head, findings: findings, notes: notes,
             anchoredUpTo: check.anchoredUpTo, authenticity: signatures?.result(), setAside: asides)
@@ -103,10 +144,18 @@ public struct AuditVerifier: Sendable {
     public func verifyAll(
         against heads: [WitnessedHead] = [], signatures judge: (any SignatureJudge)? = nil
     ) throws(JournalError) -> StateReport {
+        try settled(\.isIntact) { verifier throws(JournalError) in
+            try verifier.verifyAllOnce(against: heads, signatures: judge)
+        }
+    }
+
+    private func verifyAllOnce(
+        against heads: [WitnessedHead], signatures judge: (any SignatureJudge)?
+    ) throws(JournalError) -> StateReport {
         let anchors = Dictionary(grouping: heads, by: \.run).mapValues { $0.map(\.anchor) }
         let reports = try state.runs().filter { witnesses.hasBegun($0.id) }
             .map { run throws(JournalError) in
-                try verify(run, anchors: anchors[run.id] ?? [], signatures: judge)
+                try verifyOnce(run, anchors[run.id] ?? [], signatures: judge)
             }
         let pruned = witnesses.tombstones.byRun.values.map(\.content).sorted { $0.run > $1.run }
         let asides =
@@ -172,10 +221,17 @@ public struct AuditVerifier: Sendable {
 }
 
 extension FileLedger.Judgement {
+    private var exposure: [String] {
+        guard !exposed.isEmpty else { return [] }
+        let first = exposed.prefix(5).map { "\($0.path) (\($0.why))" }.joined(separator: ", ")
+        let more = exposed.count > 5 ? ", and \(exposed.count - 5) more" : ""
+        return ["others may have been able to write \(first)\(more)"]
+    }
+
     /// What a crash left, in words.
     fileprivate var notes: [String] {
         unfinished.map { "\($0.file.path) is still called \($0.temporary): the run was cut off before it got its name" }
             + leftovers.map { "\($0) has an end that no record covers: the run was cut off while it was written" }
-            + doubts.map { "\($0.file) is not as announced, which a power cut explains: \($0.problem)" }
+            + doubts.map { "\($0.file) is not as announced, which a power cut explains: \($0.problem)" } + exposure
     }
 }

@@ -117,6 +117,24 @@ final class Descriptor: Sendable {
         return Int(facts.st_size)
     }
 
+    /// `SEEK_DATA` and `SEEK_HOLE` of Linux, which glibc has only for who defines `_GNU_SOURCE`.
+    private static let (seekData, seekHole): (Int32, Int32) = (3, 4)
+
+    /// Where the first data at or after `offset` is, which lies behind a hole; nil where there is none.
+    func dataStart(from offset: Int) throws(JournalError) -> Int? {
+        let place = lseek(number, offset, Self.seekData)
+        if place >= 0 { return place }
+        // Where the file system does not know holes, there is none.
+        guard errno == ENXIO else { return offset }
+        return try size()
+    }
+
+    /// Whether part of the file takes no space on the disk: no run leaves such a file.
+    func hasHole() throws(JournalError) -> Bool {
+        let (place, end) = (lseek(number, 0, Self.seekHole), try size())
+        return place >= 0 && place < end
+    }
+
     /// Goes to `offset`, where the next read begins.
     func seek(to offset: Int) throws(JournalError) {
         guard lseek(number, offset, SEEK_SET) >= 0 else { throw .system("read", path, errno) }

@@ -20,6 +20,8 @@ struct FileLedger {
         var doubts: [AuditFinding] = []
         /// Transcripts of format 1, which records did not announce as files.
         var unannounced: [String] = []
+        /// What others than the owner of the run's directory can write, and why.
+        var exposed: [(path: String, why: String)] = []
     }
 
     private let run: RunReader
@@ -73,6 +75,9 @@ struct FileLedger {
         for file in try run.header().content?.announced ?? [] where expected[file.path] == nil {
             expected[file.path] = (file, 0)
         }
+        // One that is written at this moment has two names.
+        judgement.exposed = tree.exposed.filter { tree.temporaries(of: $0.key).isEmpty && !RunTree.isTemporary($0.key) }
+            .sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         var known: Set = ["run.json", "audit.jsonl"]
         for (path, entry) in expected.sorted(by: { $0.key < $1.key }) {
             known.insert(path)
@@ -106,8 +111,8 @@ struct FileLedger {
     private func judge(
         _ file: FileRecord, _ record: Int, _ tree: RunTree, _ judgement: inout Judgement
     ) throws(JournalError) {
-        if tree.files.contains(file.path) {
-            guard let opened = try Descriptor.ifPresent("\(run.path)/\(file.path)", O_RDONLY) else { return }
+        // A name that Unicode takes for the same is in the tree, too, and there is no such file then.
+        if tree.files.contains(file.path), let opened = try Descriptor.ifPresent("\(run.path)/\(file.path)", O_RDONLY) {
             let size = try opened.size()
             // A file may have any size and take no space: one that is too large for what was announced is not read.
             if size > max(file.bytes, Disk.largest) {
@@ -136,7 +141,9 @@ struct FileLedger {
             return
         }
         if formatOne.mayBeMissing(file, record) { return }
-        let problem = "it was removed: \(Self.place(record)) announces it"
+        let isOther = tree.others.contains(file.path) || tree.folders.contains(file.path)
+        let thing = isOther ? ", and what has its name is no plain file" : ""
+        let problem = "it was removed: \(Self.place(record)) announces it\(thing)"
         judgement.findings.append(AuditFinding(file.path, problem, isGap: true))
     }
 }

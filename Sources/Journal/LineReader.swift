@@ -56,6 +56,11 @@ struct LineReader {
                 return true
             }
             offset += buffer.count - start
+            // A file may be much larger than its disk; a hole has no newline.
+            if let data = try file.dataStart(from: offset) {
+                try file.seek(to: data)
+                offset = data
+            }
             buffer = try file.read(upTo: 1 << 18)
             (start, searched) = (0, 0)
             if buffer.isEmpty { return false }

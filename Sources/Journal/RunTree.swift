@@ -6,11 +6,25 @@ struct RunTree {
     private(set) var files: Set<String> = []
     /// The paths of all folders.
     private(set) var folders: Set<String> = []
-    /// Links, sockets and the like, none of which a run makes.
+    /// Links, sockets and the like, none of which a run makes; and what has a name that is no UTF-8, shown as one that is.
     private(set) var others: Set<String> = []
+
+    /// What others than the owner of the directory can write, or reach by another name, in words and by path.
+    private(set) var exposed: [String: String] = [:]
+    private var owner: uid_t?
 
     init(_ root: String) throws(JournalError) {
         try list(root, "")
+    }
+
+    private mutating func note(_ path: String, _ facts: stat) {
+        let isFile = facts.st_mode & S_IFMT == S_IFREG
+        guard isFile || facts.st_mode & S_IFMT == S_IFDIR else { return }
+        var why: [String] = []
+        if facts.st_mode & 0o022 != 0 { why.append("mode \(String(facts.st_mode & 0o777, radix: 8))") }
+        if let owner, facts.st_uid != owner { why.append("owner \(facts.st_uid)") }
+        if isFile, facts.st_nlink > 1 { why.append("\(facts.st_nlink) names") }
+        if !why.isEmpty { exposed[path] = why.joined(separator: ", ") }
     }
 
     /// Whether `path` is a folder, and not a link to one.
@@ -20,16 +34,27 @@ struct RunTree {
     }
 
     private mutating func list(_ root: String, _ prefix: String) throws(JournalError) {
+        if prefix.isEmpty {
+            var facts = stat()
+            if lstat(root, &facts) == 0 { owner = facts.st_uid }
+        }
         for name in try Disk.names(in: "\(root)/\(prefix)", hidden: true) {
             let path = prefix + name
+            // No name that was repaired leads to the file, which would pass for one that has just been renamed.
+            if name.unicodeScalars.contains("\u{fffd}") {
+                others.insert(path)
+                continue
+            }
             var facts = stat()
             guard lstat("\(root)/\(path)", &facts) == 0 else {
                 // A run that is under way renames its temporary files.
                 if errno == ENOENT { continue }
                 throw .system("stat", "\(root)/\(path)", errno)
             }
+            note(path, facts)
             switch facts.st_mode & S_IFMT {
-            case S_IFREG: files.insert(path)
+            // Swift takes two names for the same that Unicode does, as K and the sign of the unit kelvin.
+            case S_IFREG: if !files.insert(path).inserted { others.insert("another \(path)") }
             case S_IFDIR:
                 folders.insert(path)
                 if prefix.utf8.count < 200 { try list(root, "\(path)/") }

@@ -60,6 +60,10 @@ struct SealedList<Line: ListLine> {
             case .cut: break
             }
         }
+        if reader.isTooLong {
+            let problem = "it has more than \(LineReader.longestLine >> 20) MiB, and what follows was not read"
+            findings.append(AuditFinding(Disk.split(path).name, line: number + 1, problem))
+        }
         return (lines, findings)
     }
 
@@ -94,12 +98,26 @@ struct SealedList<Line: ListLine> {
         case cut
     }
 
+    /// Whether a crash leaves this of a line: its beginning, or zeros.
+    private static func mayBeCut(_ bytes: ArraySlice<UInt8>) -> Bool {
+        guard let first = bytes.first, !bytes.contains(0) else { return true }
+        guard first == UInt8(ascii: "{") else { return false }
+        do throws(StrictJSON.Fault) {
+            _ = try StrictJSON.members(of: bytes)
+            return false
+        } catch {
+            return true
+        }
+    }
+
     private static func judge(
         _ bytes: ArraySlice<UInt8>, _ number: Int?, in path: String
     ) throws(JournalError) -> Judgement {
         let name = Disk.split(path).name
         guard SealedJSON.digestOfWholeLine(bytes) != nil else {
-            guard SealedJSON.hasSeal(bytes) else { return .cut }
+            guard SealedJSON.hasSeal(bytes) else {
+                return mayBeCut(bytes) ? .cut : .damaged(AuditFinding(name, line: number, "no run wrote it"))
+            }
             return .damaged(AuditFinding(name, line: number, "it does not match its own digest"))
         }
         do {

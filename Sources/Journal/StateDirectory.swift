@@ -83,6 +83,11 @@ public struct StateDirectory: Sendable {
         let mayBeOurs = access("\(path)/runs", F_OK) != 0 && access(folder, R_OK | W_OK) == 0
         if !existed || mayBeOurs { try disk.syncDirectory(folder) }
         try disk.makeDirectory("\(path)/runs")
+        guard RunTree.isFolder("\(path)/runs") else {
+            throw .unusable(
+                "\(path)/runs", "it is a symbolic link or a file, and the record of runs must be in its place",
+                remedy: "move the folder that it leads to here, or name the directory that has it with --state-dir")
+        }
         try checkSpace(path, minimumFree)
         try disk.holdReserve(at: "\(path)/reserve", size: minimumFree / 10)
         // Also where all of it was there: a killed process may have made it.

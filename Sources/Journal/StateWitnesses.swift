@@ -4,6 +4,8 @@ import Glibc
 struct StateWitnesses: Sendable {
     private let state: StateDirectory
     private let heads: [RunID: [AuditHead]]
+    /// The runs that have directories.
+    private var runs: Set<RunID> = []
     private var successors: [RunID: [AuditAnchor]] = [:]
     private var formats: [RunID: Int] = [:]
     private var listFindings: [AuditFinding]
@@ -23,6 +25,7 @@ struct StateWitnesses: Sendable {
     init(of state: StateDirectory) throws(JournalError) {
         self.state = state
         (heads, listFindings) = try HeadList.read(state.path)
+        if let elsewhere = Self.elsewhere(state) { listFindings.append(elsewhere) }
         tombstones = try Tombstones(in: state)
         var lists: [(run: RunID, list: FileRecord)] = []
         for name in try Disk.names(in: "\(state.path)/runs", hidden: true) {
@@ -33,6 +36,7 @@ struct StateWitnesses: Sendable {
             } else if let id = StateDirectory.beingPruned(name), tombstones.byRun[id] != nil {
                 vanishing.insert(id)
             } else if let id = RunID(name) {
+                runs.insert(id)
                 if let list = try look(at: state.reader(id)) { lists.append((id, list)) }
             } else {
                 foreign.insert(name)
@@ -89,8 +93,10 @@ struct StateWitnesses: Sendable {
         (heads[run] ?? []).map { AuditAnchor($0, source: HeadList.name) } + (successors[run] ?? [])
     }
 
-    /// Whether the directory called like `run` is one in which a run has begun.
-    func hasBegun(_ run: RunID) -> Bool { !foreign.contains(run.description) && !stillborn.contains(run.description) }
+    /// Whether the directory called like `run` was there, and is one in which a run has begun.
+    func hasBegun(_ run: RunID) -> Bool {
+        runs.contains(run) && !foreign.contains(run.description) && !stillborn.contains(run.description)
+    }
 
     /// Whether nothing knows of a record of the run: it was cut off before its first one.
     ///
@@ -99,10 +105,22 @@ struct StateWitnesses: Sendable {
         formats[run.id] ?? 0 >= 2 && anchors(of: run.id).allSatisfy { $0.sequence == 0 }
     }
 
+    /// What is wrong where the folder of runs is not in its place.
+    private static func elsewhere(_ state: StateDirectory) -> AuditFinding? {
+        let path = "\(state.path)/runs"
+        return access(path, F_OK) != 0 || RunTree.isFolder(path)
+            ? nil : AuditFinding("runs", "it is elsewhere: a symbolic link has its name")
+    }
+
+    /// What is wrong with the directory itself, whichever run is asked about.
+    var ofAllRuns: [AuditFinding] { [Self.elsewhere(state)].compactMap(\.self) }
+
     /// A run's second record comes after the list knows its first.
-    func findings(on run: RunReader, records: Int) -> [AuditFinding] {
+    func findings(on run: RunReader, records: Int) throws(JournalError) -> [AuditFinding] {
         let known = [retention[run.id]].compactMap(\.self)
         guard records > 1, formats[run.id] ?? 0 >= 2, heads[run.id] == nil else { return known }
+        // The run may have begun after the list was read.
+        guard try HeadList.heads(of: run.id, in: state.path).isEmpty else { return known }
         let problem = "it does not know run \(run.id): lines of it were removed"
         return known + [AuditFinding(HeadList.name, problem, isGap: true)]
     }

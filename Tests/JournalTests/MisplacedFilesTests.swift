@@ -55,6 +55,17 @@ import Testing
         #expect(report.findings.map(\.problem) == ["the run's directory is elsewhere: a symbolic link has its name"])
     }
 
+    /// All runs are elsewhere then, and whoever owns that place changes them.
+    @Test func theFolderOfAllRunsMustBeWhereItIs() async throws {
+        let rich = try await RichState()
+        let elsewhere = "\(try Scratch().path)/elsewhere"
+        try put(.link, in: "\(rich.state.path)/runs", elsewhere: elsewhere)
+        #expect(try AuditVerifier(rich.state).verifyAll().findings.map(\.file) == ["runs"])
+        #expect(try AuditVerifier(rich.state).verify(rich.finished).findings.map(\.file) == ["runs"])
+        let error = #expect(throws: JournalError.self) { try StateDirectory.prepare(rich.state.path) }
+        #expect(error?.kind == .stateNotWritable && error?.path == "\(rich.state.path)/runs")
+    }
+
     @Test(arguments: Thing.allCases) func whatIsPutInThePlaceOfTheListOfHeadsIsNamed(_ thing: Thing) async throws {
         let rich = try await RichState()
         let list = "\(rich.state.path)/heads.jsonl"
@@ -64,7 +75,7 @@ import Testing
     }
 
     /// A file that is sparse has any size, and takes no space.
-    @Test(arguments: ["run.json", "outcome.json", "checkpoints/\(allSteps[0]).json"])
+    @Test(arguments: ["run.json", "outcome.json", "checkpoints/\(allSteps[0]).json", "audit.jsonl"])
     func aFileThatIsLargerThanAnyMemoryIsNotRead(name: String) async throws {
         let rich = try await RichState()
         #expect(truncate("\(rich.finished.path)/\(name)", 1 << 40) == 0)

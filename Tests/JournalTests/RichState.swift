@@ -44,7 +44,7 @@ struct RichState {
         unfinished = second.reader
     }
 
-    private static func description(plan: [UInt8]?) -> RunDescription {
+    static func description(plan: [UInt8]?) -> RunDescription {
         RunDescription(
             module: "11", steps: allSteps, runnerVersion: "1.0", arguments: ["runner", "run", "11"],
             inventoryPath: "/etc/inventory.json", inventoryDigest: String(repeating: "0", count: 64), plan: plan)

@@ -24,6 +24,17 @@ extension RunReader {
     public func filesDigest() throws(JournalError) -> String? { try DirectoryDigest(of: path)?.sha256 }
 }
 
+extension RunReader {
+    /// The first large file of the run that has holes: reading all of it may take years.
+    public func firstFileWithHoles() throws(JournalError) -> String? {
+        for name in try RunTree(path).files.sorted() {
+            guard let file = try Descriptor.ifPresent("\(path)/\(name)", O_RDONLY) else { continue }
+            if try file.size() > Disk.largest, try file.hasHole() { return name }
+        }
+        return nil
+    }
+}
+
 extension StateDirectory {
     /// Puts on record, durably, that all files of a run are in an archive.
     ///

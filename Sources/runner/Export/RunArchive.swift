@@ -21,6 +21,11 @@ struct RunArchive {
     /// Nothing is put together elsewhere first: a process that is killed leaves no files but what the next export to
     /// `path` removes.
     func write(to path: String) throws {
+        if let file = try run.firstFileWithHoles() {
+            throw StepFailure(
+                "export run \(run.id)", cause: "\(file) has holes, and no run leaves such a file",
+                remedy: "find out who put it there: `runner audit verify \(run.id)`", kind: .failed)
+        }
         let runs = URL(filePath: run.path).deletingLastPathComponent().path
         let arguments = [
             "--create", "--file=-", "--format=posix", "--sort=name", "--mtime=@0", "--owner=0",
