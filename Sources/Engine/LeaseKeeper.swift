@@ -2,6 +2,12 @@ import ClientKit
 import Journal
 import StepKit
 
+/// With what priority a lease is renewed.
+package enum LeaseRenewal {
+    /// Above that of the steps; `nil` for theirs, as in a simulation that has one thread and one order.
+    @TaskLocal package static var priority: TaskPriority? = .high
+}
+
 /// Takes the module's lease for a run, renews it while the run works, and releases it.
 struct LeaseKeeper: Sendable {
     let module: Int
@@ -73,14 +79,12 @@ struct LeaseKeeper: Sendable {
     /// Renews three times in each term; `nil` when cancelled, otherwise why the lease is lost.
     private func renewUntilCancelled(every interval: Duration, _ lease: LeaseTaking) async -> (any Error)? {
         var trouble: (any ExplainedError)?
-        var asked = term.clock.now()
         while !Task.isCancelled {
             do {
-                // From one request to the next: on a slow disk a renewal itself takes long.
-                try await term.clock.sleep(max(.zero, interval - asked.duration(to: term.clock.now())))
+                try await term.clock.sleep(interval)
                 // Without trouble nobody has tried meanwhile: this process or its machine was stopped.
                 if term.isOver { return trouble.map(lost) ?? term.expiry }
-                asked = term.clock.now()
+                let asked = term.clock.now()
                 try await renew()
                 try term.begin(asked: asked, duration: lease.duration)
                 trouble = nil
@@ -107,7 +111,7 @@ struct LeaseKeeper: Sendable {
             group.addTask {
                 // The journal records it before the changes that wait for a slow disk. A child task
                 // would run with the priority of its parent.
-                let renewal = Task(priority: .high) {
+                let renewal = Task(priority: LeaseRenewal.priority) {
                     try await ChangeGate.$isWritingLease.withValue(true) {
                         try await site.renewLease(
                             step: progress.current?.rawValue, auditHead: journal.head.description)

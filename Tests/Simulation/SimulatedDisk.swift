@@ -69,7 +69,7 @@ struct SimulatedDisk {
     /// What a power cut leaves: nothing but what is durable, or with `random` also some of the rest.
     ///
     /// Of the operations on a folder the first few survive, of what a file has got since its last fsync
-    /// all, nothing or the first part, or zeros in its place.
+    /// all, nothing or the first lines, or zeros in its place.
     func afterPowerCut(_ random: inout SplitMix64, losesAll: Bool) -> Image {
         var image = Image()
         var contents: [Int: [UInt8]] = [:]
@@ -99,13 +99,31 @@ struct SimulatedDisk {
     private static func rest(of latest: [UInt8], _ synced: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
         guard latest != synced else { return synced }
         guard latest.starts(with: synced) else { return random.oneIn(2) ? latest : synced }
-        let tail = latest.count - synced.count
+        let tail = latest[synced.count...]
         switch Int.random(in: 0...3, using: &random) {
         case 0: return synced
         case 1: return latest
-        case 2: return Array(latest.prefix(synced.count + Int.random(in: 0...tail, using: &random)))
-        default: return synced + [UInt8](repeating: 0, count: Int.random(in: 1...tail, using: &random))
+        case 2: return synced + part(of: tail, &random)
+        default: return synced + [UInt8](repeating: 0, count: part(of: tail, &random).count + 1)
         }
+    }
+
+    /// Some lines and a piece of the next, the same for a seed however many digits a time has in them.
+    private static func part(of tail: ArraySlice<UInt8>, _ random: inout SplitMix64) -> ArraySlice<UInt8> {
+        let newline = UInt8(ascii: "\n")
+        let lines = tail.split(separator: newline, omittingEmptySubsequences: false)
+        let whole = Int.random(in: 0..<lines.count, using: &random)
+        let begin = lines[whole].startIndex
+        let end = lines[whole].endIndex
+        let cut =
+            switch Int.random(in: 0...3, using: &random) {
+            case 0: begin
+            case 1: min(begin + 1, end)
+            case 2: begin + (end - begin) / 2
+            // All but the line break.
+            default: end
+            }
+        return tail[..<cut]
     }
 
     private mutating func add(_ path: String) -> Int {

@@ -93,8 +93,11 @@ struct Simulation {
             module: world.module, inventory: inventory, redactor: Redactor(),
             provider: SimulatedProvider(world: world, inventory: inventory), version: "1.0-simulation",
             interruption: { .signal(SIGINT) }, events: { world.note($0) }, clock: world.clock)
-        if let summary = try await runner.resume(nil, in: state) { return summary }
-        return try await runner.run(StepSelection(), isNew: true, in: state)
+        // Each priority has a thread of its own, and a seed would not always give the same.
+        return try await LeaseRenewal.$priority.withValue(nil) {
+            if let summary = try await runner.resume(nil, in: state) { return summary }
+            return try await runner.run(StepSelection(), isNew: true, in: state)
+        }
     }
 
     /// Leaves on the disk what `loss` spares, and proves that the record is intact.
