@@ -28,14 +28,17 @@ extension RehearsalTests {
             #expect(refused.error.contains(names[1 - loser]), "round \(round): \(refused.error)")
             winner.send(SIGCONT)
             let end = try await winner.wait()
-            #expect(end.status == 0 && end.error.contains("0 applied, 7 in place"), "round \(round): \(end.error)")
+            // The second machine writes the secrets of the cluster down the first time.
+            let isFirst = loser == 0 && wins[1] == 0
+            let done = isFirst ? "1 applied, 6 in place" : "0 applied, 7 in place"
+            #expect(end.status == 0 && end.error.contains(done), "round \(round): \(end.error)")
             wins[1 - loser] += 1
         }
         print("the first machine won \(wins[0]) times, the second \(wins[1]) times")
         let difference = try await Platform.difference(from: undisturbed)
         #expect(difference.isEmpty, "\(difference)")
         for state in [Lab.state, OtherMachine.state] {
-            let verified = try await Lab.runner("audit", "verify", "--all", "--state-dir", state)
+            let verified = try await Lab.runner("audit", "verify", "--state-dir", state)
             #expect(verified.status == 0, "\(verified.output)")
         }
         survived(
