@@ -17,7 +17,7 @@ private actor Desk {
     func note(_ name: String) { done.append(name) }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct SerialQueueExecutorTests {
+@Suite(.timeLimit(.minutes(15))) struct SerialQueueExecutorTests {
     /// Nothing that is urgent waits for more than what is being done, and the rest keeps its order.
     @Test func urgentJobsGoFirst() async throws {
         let desk = Desk()

@@ -5,7 +5,7 @@ import StepKit
 import Testing
 
 /// What `resume` says of the things that are not as they were when the run began.
-@Suite(.timeLimit(.minutes(5))) struct ChangedSinceTests {
+@Suite(.timeLimit(.minutes(15))) struct ChangedSinceTests {
     @Test func nothingIsSaidWhereNothingHasChanged() async throws {
         let bench = try await Self.failedInSecond()
         #expect(try await bench.resume().failure == nil)

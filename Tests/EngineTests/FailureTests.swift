@@ -6,7 +6,7 @@ import Journal
 import StepKit
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct FailureTests {
+@Suite(.timeLimit(.minutes(15))) struct FailureTests {
     static let kinds: [(FailureKind, Int32)] = [
         (.failed, 1), (.badInput, 65), (.unreachable, 1), (.noMaster, 69), (.stateNotWritable, 73), (.busy, 75),
         (.refused, 77),

@@ -5,7 +5,7 @@ import Journal
 import StepKit
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct InterruptionTests {
+@Suite(.timeLimit(.minutes(15))) struct InterruptionTests {
     /// Where it strikes, which step that is in, and how far the run has come then.
     static let moments: [(call: String, step: String?, checkpoints: [String])] = [
         ("open", nil, []), ("preflight", nil, []), ("takeLease", nil, []), ("first.check", "first", []),

@@ -5,7 +5,7 @@ import StepKit
 import Testing
 
 /// A process that was stopped, or whose machine slept, longer than its lease lasts.
-@Suite(.timeLimit(.minutes(5))) struct LeaseTermTests {
+@Suite(.timeLimit(.minutes(15))) struct LeaseTermTests {
     /// Stopped inside a step, between two changes.
     @Test func noChangeBeginsAfterTheTerm() async throws {
         let bench = try Bench()

@@ -4,7 +4,7 @@ import Journal
 import StepKit
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct LeaseTests {
+@Suite(.timeLimit(.minutes(15))) struct LeaseTests {
     @Test func aLeaseThatSomebodyHoldsRefusesTheRun() async throws {
         let bench = try Bench()
         bench.world.on("takeLease") { _ in throw failure(.busy, "bob@install-02 4711 holds it") }

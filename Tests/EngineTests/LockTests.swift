@@ -5,7 +5,7 @@ import StepKit
 import Testing
 
 /// Which run it is, is decided under the module's lock.
-@Suite(.timeLimit(.minutes(5))) struct LockTests {
+@Suite(.timeLimit(.minutes(15))) struct LockTests {
     @Test func aRunThatIsTurnedAwayLeavesNoRunAndTakesNoId() async throws {
         let bench = try Bench()
         let inside = Box<[RunID]>()

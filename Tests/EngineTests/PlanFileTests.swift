@@ -5,7 +5,7 @@ import Journal
 import StepKit
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct PlanFileTests {
+@Suite(.timeLimit(.minutes(15))) struct PlanFileTests {
     enum Damage: CaseIterable {
         case missing, emptied, cut, edited, anothersSeal
 

@@ -6,7 +6,7 @@ import StepKit
 import Testing
 
 /// A run that carries out a plan does that and nothing else.
-@Suite(.timeLimit(.minutes(5))) struct PlanGuardTests {
+@Suite(.timeLimit(.minutes(15))) struct PlanGuardTests {
     /// What the second step of three was planned to change, what it finds later, and what is said of it.
     struct Move: Sendable, CustomTestStringConvertible {
         let name: String

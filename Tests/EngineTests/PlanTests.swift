@@ -5,7 +5,7 @@ import Journal
 import StepKit
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct PlanTests {
+@Suite(.timeLimit(.minutes(15))) struct PlanTests {
     @Test func tellsEveryChangeWithItsCertaintyAndWritesNothing() async throws {
         let bench = try Bench()
         let changes = [Change("create database", .proved), Change("load schema", .knownAfterApply)]

@@ -5,7 +5,7 @@ import Journal
 import StepKit
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct ResumeTests {
+@Suite(.timeLimit(.minutes(15))) struct ResumeTests {
     @Test func thereIsNothingToResumeWithoutAnUnfinishedRun() async throws {
         let bench = try Bench()
         #expect(try await bench.runner.resume(nil, in: bench.state) == nil)

@@ -6,7 +6,7 @@ import StepKit
 import Testing
 
 /// What an operator asks of a run is on record, is kept through interruptions, and is done once.
-@Suite(.timeLimit(.minutes(5))) struct RunOptionsTests {
+@Suite(.timeLimit(.minutes(15))) struct RunOptionsTests {
     private let reset = RunOptions(resetsDatabase: true, skipsBackup: true)
 
     /// A bench whose module has a step on request between the first and the second.

@@ -4,7 +4,7 @@ import Journal
 import StepKit
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct RunTests {
+@Suite(.timeLimit(.minutes(15))) struct RunTests {
     @Test func appliesWhatIsMissingInOrderAndLeavesWhatIsInPlace() async throws {
         let bench = try Bench()
         bench.world.settle("second")

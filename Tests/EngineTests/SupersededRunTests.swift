@@ -5,7 +5,7 @@ import StepKit
 import Testing
 
 /// A run that was given up, and what has been done since, which going on with it must not undo.
-@Suite(.timeLimit(.minutes(5))) struct SupersededRunTests {
+@Suite(.timeLimit(.minutes(15))) struct SupersededRunTests {
     /// What a reset leaves that was killed while it reset.
     private static func killedReset() async throws -> Bench {
         var bench = try Bench()

@@ -26,7 +26,7 @@ private final class FakeWitness: HeadWitness {
     }
 }
 
-@Suite(.timeLimit(.minutes(5))) struct WitnessTests {
+@Suite(.timeLimit(.minutes(15))) struct WitnessTests {
     private func testimonies(_ run: RunReader) throws -> [HeadTestimony] {
         try run.entries().flatMap { entry -> [HeadTestimony] in
             guard case .headWitnessed(let record) = entry.content else { return [] }

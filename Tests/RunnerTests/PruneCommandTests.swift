@@ -5,7 +5,7 @@ import Testing
 @testable import RunnerCommands
 
 /// `runner audit prune`, with the operator's key.
-@Suite(.timeLimit(.minutes(5))) struct PruneCommandTests {
+@Suite(.timeLimit(.minutes(15))) struct PruneCommandTests {
     private let platform: SilentPlatform
     private let signers: String
 

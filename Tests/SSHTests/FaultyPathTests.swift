@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// A path to sshd that breaks in each way, at each moment of a command.
-@Suite(.timeLimit(.minutes(5)), .limitedParallelism) struct FaultyPathTests {
+@Suite(.timeLimit(.minutes(15)), .limitedParallelism) struct FaultyPathTests {
     private func destination(of server: TestServer, through proxy: FaultyProxy) throws -> SSHDestination {
         try server.destination(knownHosts: "[127.0.0.1]:\(proxy.port) \(server.hostKeyLine())\n") {
             $0.port = proxy.port

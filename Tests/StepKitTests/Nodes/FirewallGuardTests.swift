@@ -68,7 +68,7 @@ private final class FirewallHost: RemoteShell {
 }
 
 /// Real UFW: it is put back as it was unless a new session confirms the change.
-@Suite(.enabled(if: FirewallHost.isPossible), .timeLimit(.minutes(2))) struct FirewallGuardTests {
+@Suite(.enabled(if: FirewallHost.isPossible), .timeLimit(.minutes(15))) struct FirewallGuardTests {
     private static let opening = [["ufw", "allow", "22/tcp"], ["ufw", "--force", "enable"]]
 
     private func node(

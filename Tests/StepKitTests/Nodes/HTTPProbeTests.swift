@@ -84,7 +84,7 @@ import Testing
 }
 
 /// Real curl against a real server on the loopback interface.
-@Suite(.timeLimit(.minutes(2))) struct FetchTests {
+@Suite(.timeLimit(.minutes(15))) struct FetchTests {
     static let server = """
         import http.server, socket, sys, time
         class Handler(http.server.BaseHTTPRequestHandler):

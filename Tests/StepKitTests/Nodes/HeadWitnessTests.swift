@@ -8,7 +8,7 @@ import Testing
 @testable import StepKit
 
 /// The file of heads on a master, written and read over a real sshd.
-@Suite(.timeLimit(.minutes(2))) struct HeadWitnessTests {
+@Suite(.timeLimit(.minutes(15))) struct HeadWitnessTests {
     private static let run = "20261126T120000Z-11-0a0b"
 
     private func line(_ sequence: Int, _ digit: String, after follows: String? = nil, run: String = run) -> HeadLine {

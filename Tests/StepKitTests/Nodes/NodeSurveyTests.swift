@@ -8,7 +8,7 @@ import Testing
 @testable import StepKit
 
 /// One command instead of several must give the same answers, and none once it is forgotten.
-@Suite(.timeLimit(.minutes(2))) struct NodeSurveyTests {
+@Suite(.timeLimit(.minutes(15))) struct NodeSurveyTests {
     private func node(_ shell: any RemoteShell) -> NodeReader {
         NodeReader(name: "k8s-master-01", address: "127.0.0.1", shell: shell)
     }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import StepKit
 
-@Suite(.timeLimit(.minutes(3))) struct RegistryProofTests {
+@Suite(.timeLimit(.minutes(15))) struct RegistryProofTests {
     static let hostile = [
         #"ghp_plain0123456789"#, #"it's "quoted" and `ticked`"#, #"$HOME $(id) ${x}"#, #"back\slash\n\"#,
         "%41%00 100% +&=?#",
