@@ -6,7 +6,7 @@ import Testing
 @testable import Journal
 
 /// Something else in the place of a file that a run wrote: what is read through it is not what lies there.
-@Suite(.timeLimit(.minutes(15))) struct MisplacedFilesTests {
+@Suite(.timeLimit(.minutes(30))) struct MisplacedFilesTests {
     enum Thing: CaseIterable {
         /// A link to the very same bytes, somewhere else.
         case link

@@ -6,7 +6,7 @@ import Testing
 
 /// A prune that is killed at any of its file calls leaves the run or its tombstone, and the next one
 /// finishes it.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct PruneCrashTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct PruneCrashTests {
     private static let calls = ["write", "fdatasync", "fsync", "rename", "unlink", "mkdir"]
 
     @Test(arguments: calls, [Fault.kill, .killed])

@@ -55,7 +55,7 @@ extension StateReport {
     var words: [String] { findings.map(\.description) + runs.flatMap(\.findings).map(\.description) }
 }
 
-@Suite(.timeLimit(.minutes(15))) struct PruneTests {
+@Suite(.timeLimit(.minutes(30))) struct PruneTests {
     @Test func aPrunedRunLeavesATombstoneThatProvesTheChain() async throws {
         let state = try Scratch().state()
         let (first, second) = (try await state.play(), try await state.play())

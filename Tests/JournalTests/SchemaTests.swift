@@ -5,7 +5,7 @@ import Testing
 @testable import Journal
 
 /// docs/audit.schema.json, judged by a library that others wrote.
-@Suite(.timeLimit(.minutes(15))) struct SchemaTests {
+@Suite(.timeLimit(.minutes(30))) struct SchemaTests {
     private static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().path
     private static let schema = "\(package)/docs/audit.schema.json"

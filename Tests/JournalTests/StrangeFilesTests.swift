@@ -6,7 +6,7 @@ import Testing
 @testable import Journal
 
 /// Files that somebody left among those of a run, or made of them, so that a reader overlooks them or never ends.
-@Suite(.timeLimit(.minutes(15))) struct StrangeFilesTests {
+@Suite(.timeLimit(.minutes(30))) struct StrangeFilesTests {
     /// Such a name cannot be a Swift string, and was taken for one that had just been renamed.
     @Test(arguments: ["notes\u{ff}", "steps/\u{ff}.log", "evidence/\u{ff}"])
     func aFileWhoseNameIsNoTextIsForeign(name: String) async throws {

@@ -5,7 +5,7 @@ import Testing
 @testable import Journal
 
 /// The local log, as a socket that reads what arrives.
-@Suite(.timeLimit(.minutes(15))) struct SyslogTests {
+@Suite(.timeLimit(.minutes(30))) struct SyslogTests {
     private let head = AuditHead(sequence: 7, hash: String(repeating: "a", count: 64))
 
     @Test func aHeadArrivesAsOneMessageOfRFC5424() throws {
