@@ -129,9 +129,13 @@ final class Descriptor: Sendable {
         return try size()
     }
 
-    /// Whether part of the file takes no space on the disk: no run leaves such a file.
-    func hasHole() throws(JournalError) -> Bool {
-        let (place, end) = (lseek(number, 0, Self.seekHole), try size())
+    /// Whether the file is large and has holes, so that reading all of it may take years.
+    ///
+    /// No run leaves such a file.
+    func isLargeWithHoles() throws(JournalError) -> Bool {
+        let end = try size()
+        guard end > Disk.largest else { return false }
+        let place = lseek(number, 0, Self.seekHole)
         return place >= 0 && place < end
     }
 

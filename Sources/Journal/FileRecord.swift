@@ -26,10 +26,8 @@ struct FileFacts: Hashable {
     /// Those of the file at `path`, which must be a plain one; nil where there is none.
     init?(of path: String) throws(JournalError) {
         guard let file = try Descriptor.ifPresent(path, O_RDONLY) else { return nil }
-        let size = try file.size()
-        // All of it might take years, and no run leaves such a file.
-        if size > Disk.largest, try file.hasHole() {
-            self.init(bytes: size, sha256: "not computed: the file has holes")
+        if try file.isLargeWithHoles() {
+            self.init(bytes: try file.size(), sha256: "not computed: the file has holes")
             return
         }
         try self.init(reading: file)

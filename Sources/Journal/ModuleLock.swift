@@ -123,8 +123,17 @@ public final class ModuleLock: Sendable {
         try emptied.get()
     }
 
-    private static func path(of module: String, in state: StateDirectory) -> String {
-        "\(state.path)/module-\(module).lock"
+    private static let (prefix, suffix) = ("module-", ".lock")
+
+    /// The lock file of a module.
+    static func path(of module: String, in state: StateDirectory) -> String {
+        "\(state.path)/\(prefix)\(module)\(suffix)"
+    }
+
+    /// The modules that have lock files.
+    static func modules(in state: StateDirectory) throws(JournalError) -> [String] {
+        try Disk.names(in: state.path).filter { $0.hasPrefix(prefix) && $0.hasSuffix(suffix) }
+            .map { String($0.dropFirst(prefix.count).dropLast(suffix.count)) }
     }
 
     private static func readHolder(_ path: String) throws(JournalError) -> LockHolder? {

@@ -11,9 +11,11 @@ struct RunTree {
 
     /// What others than the owner of the directory can write, or reach by another name, in words and by path.
     private(set) var exposed: [String: String] = [:]
-    private var owner: uid_t?
+    private let owner: uid_t?
 
     init(_ root: String) throws(JournalError) {
+        var facts = stat()
+        owner = lstat(root, &facts) == 0 ? facts.st_uid : nil
         try list(root, "")
     }
 
@@ -34,10 +36,6 @@ struct RunTree {
     }
 
     private mutating func list(_ root: String, _ prefix: String) throws(JournalError) {
-        if prefix.isEmpty {
-            var facts = stat()
-            if lstat(root, &facts) == 0 { owner = facts.st_uid }
-        }
         for name in try Disk.names(in: "\(root)/\(prefix)", hidden: true) {
             let path = prefix + name
             // No name that was repaired leads to the file, which would pass for one that has just been renamed.

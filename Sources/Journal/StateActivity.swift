@@ -8,15 +8,15 @@ struct StateActivity: Equatable {
     let isUnderWay: Bool
 
     init(in state: StateDirectory) throws(JournalError) {
-        let locks = try Disk.names(in: state.path).filter { $0.hasPrefix("module-") && $0.hasSuffix(".lock") }
-        stamps = ([HeadList.name, RetentionList.name, Tombstone.folder, "runs"] + locks).map { name in
+        let modules = try ModuleLock.modules(in: state)
+        let files = [HeadList.name, RetentionList.name, Tombstone.folder, "runs"].map { "\(state.path)/\($0)" }
+        stamps = (files + modules.map { ModuleLock.path(of: $0, in: state) }).map { path in
             var facts = stat()
-            guard stat("\(state.path)/\(name)", &facts) == 0 else { return [] }
+            guard stat(path, &facts) == 0 else { return [] }
             return [Int(facts.st_ino), Int(facts.st_size), facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec]
         }
         var isUnderWay = false
-        for lock in locks where !isUnderWay {
-            let module = String(lock.dropFirst("module-".utf8.count).dropLast(".lock".utf8.count))
+        for module in modules where !isUnderWay {
             isUnderWay = try ModuleLock.holder(of: module, in: state) != nil
         }
         self.isUnderWay = isUnderWay

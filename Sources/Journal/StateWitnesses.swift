@@ -9,6 +9,8 @@ struct StateWitnesses: Sendable {
     private var successors: [RunID: [AuditAnchor]] = [:]
     private var formats: [RunID: Int] = [:]
     private var listFindings: [AuditFinding]
+    /// What is wrong with the directory itself, whichever run is asked about.
+    let ofAllRuns: [AuditFinding]
     /// The names of folders and files under runs/ that are no run's, and that no run set aside.
     private var foreign: Set<String> = []
     /// The names under runs/ of directories that were set aside.
@@ -25,7 +27,8 @@ struct StateWitnesses: Sendable {
     init(of state: StateDirectory) throws(JournalError) {
         self.state = state
         (heads, listFindings) = try HeadList.read(state.path)
-        if let elsewhere = Self.elsewhere(state) { listFindings.append(elsewhere) }
+        ofAllRuns = [Self.elsewhere(state)].compactMap(\.self)
+        listFindings += ofAllRuns
         tombstones = try Tombstones(in: state)
         var lists: [(run: RunID, list: FileRecord)] = []
         for name in try Disk.names(in: "\(state.path)/runs", hidden: true) {
@@ -111,9 +114,6 @@ struct StateWitnesses: Sendable {
         return access(path, F_OK) != 0 || RunTree.isFolder(path)
             ? nil : AuditFinding("runs", "it is elsewhere: a symbolic link has its name")
     }
-
-    /// What is wrong with the directory itself, whichever run is asked about.
-    var ofAllRuns: [AuditFinding] { [Self.elsewhere(state)].compactMap(\.self) }
 
     /// A run's second record comes after the list knows its first.
     func findings(on run: RunReader, records: Int) throws(JournalError) -> [AuditFinding] {

@@ -29,7 +29,7 @@ extension RunReader {
     public func firstFileWithHoles() throws(JournalError) -> String? {
         for name in try RunTree(path).files.sorted() {
             guard let file = try Descriptor.ifPresent("\(path)/\(name)", O_RDONLY) else { continue }
-            if try file.size() > Disk.largest, try file.hasHole() { return name }
+            if try file.isLargeWithHoles() { return name }
         }
         return nil
     }
