@@ -134,17 +134,15 @@ struct LeaseKeeper: Sendable {
 
     /// A lease that expired before a renewal was answered, or recorded.
     private var unanswered: StepFailure {
-        let attempt = "renew the lease of module \(module)"
-        guard journal.longestSync <= Self.slowSync else {
-            return StepFailure(
-                attempt,
-                cause: "no answer before it expired; the disk of \(journal.state.path) took up to "
-                    + "\(journal.longestSync.inWords) to make a record durable, and each change needs several",
-                remedy: "check that disk, and that the API server and etcd respond, then `runner resume`",
-                kind: .unreachable)
+        var (cause, remedy) = ("no answer before it expired", Self.checkControlPlane)
+        if journal.longestSync > Self.slowSync {
+            cause +=
+                "; the disk of \(journal.state.path) took up to \(journal.longestSync.inWords) to make a record "
+                + "durable, and each change needs several"
+            remedy = "check that disk, and that the API server and etcd respond, then `runner resume`"
         }
         return StepFailure(
-            attempt, cause: "no answer before it expired", remedy: Self.checkControlPlane, kind: .unreachable)
+            "renew the lease of module \(module)", cause: cause, remedy: remedy, kind: .unreachable)
     }
 
     /// How long no disk that works takes.
