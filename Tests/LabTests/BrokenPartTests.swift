@@ -68,8 +68,7 @@ extension RehearsalTests {
         }
         print("\(words.prefix { $0 != "\n" }); \(end.seconds) s")
         try await Platform.expectRecovered(as: undisturbed, words)
-        let now = try await Platform.generatedSecrets()
-        #expect(secrets.allSatisfy { now[$0.key] == $0.value }, "\(words)")
+        try await Platform.expectKept(secrets, words)
         let hunt = SecretHunt()
         #expect(try hunt.inFiles(of: Lab.state).isEmpty, "\(words)")
         #expect(try await hunt.onNodes().isEmpty, "\(words)")

@@ -5,7 +5,7 @@ import Testing
 /// What is tried inside each step of a run: with RUNNER_TORTURE in all of them, otherwise in one.
 extension RehearsalTests {
     /// Does `work` in the middle of each step of a run that was started on an empty platform with `environment`.
-    private func inEachStep(
+    func inEachStep(
         environment: [String: String] = [:],
         _ work: (_ run: Command.Running, _ step: String, _ undisturbed: [String]) async throws -> Void
     ) async throws -> (steps: Int, seed: UInt64) {
@@ -43,8 +43,7 @@ extension RehearsalTests {
             print("\(step): \(end.status) \(end.error)\n\(whole.error)")
             #expect(whole.status == 0, "\(step): \(whole.error)")
             try await Platform.expectRecovered(as: undisturbed, "\(step): \(whole.error)")
-            let now = try await Platform.generatedSecrets()
-            #expect(secrets.allSatisfy { now[$0.key] == $0.value }, "\(step)")
+            try await Platform.expectKept(secrets, step)
         }
         survived(
             "stopped for ten minutes inside a step, by the clock that goes on through sleep", times: tried.steps,
@@ -98,8 +97,7 @@ extension RehearsalTests {
                 #expect(resumed.error.contains(words), "\(step): \(resumed.error)")
             }
             try await Platform.expectRecovered(as: undisturbed, "\(step): \(resumed.error)")
-            let now = try await Platform.generatedSecrets()
-            #expect(secrets.allSatisfy { now[$0.key] == $0.value }, "\(step)")
+            try await Platform.expectKept(secrets, step)
         }
         survived(
             isLater

@@ -103,6 +103,12 @@ enum Platform {
         return data.filter { ["POSTGRES_PASSWORD", "SECRET_KEY_BASE"].contains($0.key) }
     }
 
+    /// The generated secrets that there were earlier are as they were.
+    static func expectKept(_ earlier: [String: String], _ words: String) async throws {
+        let now = try await generatedSecrets()
+        #expect(earlier.allSatisfy { now[$0.key] == $0.value }, "\(words)")
+    }
+
     /// ``generatedSecrets()``, or nothing as long as the cluster has none.
     static func presentSecrets() async throws -> [String: String] {
         let present = try await Lab.objects(
