@@ -72,7 +72,8 @@ import Testing
         try await Task.sleep(for: .seconds(4))
         let asked = ContinuousClock.now
         #expect(try await failure(of: RemoteCommand(["true"], effect: .read), on: idle).kind == .unreachable)
-        #expect(.now - asked < .seconds(1))
+        // At once, where all other tests want the processors too: one that waits for an answer needs the 5 s again.
+        #expect(.now - asked < .seconds(4))
     }
 
     /// PAM's session modules run between the login and the first channel; sshd answers nothing meanwhile.
