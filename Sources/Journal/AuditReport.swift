@@ -83,7 +83,10 @@ public struct StateReport: Sendable, Codable {
     }
 
     /// Whether nothing is wrong.
-    public var isIntact: Bool { findings.isEmpty && runs.allSatisfy(\.isIntact) }
+    public var isIntact: Bool { allFindings.isEmpty }
+
+    /// What is wrong with the directory, and with each run.
+    var allFindings: [AuditFinding] { findings + runs.flatMap(\.findings) }
 
     /// Whether all that was asked for holds.
     public var holds: Bool { findings.isEmpty && runs.allSatisfy(\.holds) }

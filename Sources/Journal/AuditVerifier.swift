@@ -27,25 +27,31 @@ public struct AuditVerifier: Sendable {
 
     /// What `work` reports, again where that is not clean and others wrote meanwhile.
     ///
-    /// It has read parts of different times then. What somebody did to the record is still there the next time.
+    /// It has read parts of different times then. What somebody did to the record is still there the next time; what the
+    /// others did leaves other traces each time, as long as they go on.
     private func settled<Report>(
-        _ isClean: (Report) -> Bool, _ work: (AuditVerifier) throws(JournalError) -> Report
+        _ findings: (Report) -> [AuditFinding], _ work: (AuditVerifier) throws(JournalError) -> Report
     ) throws(JournalError) -> Report {
         var verifier = self
-        var attempts = 1
-        while true {
+        var earlier: [AuditFinding]?
+        for _ in 1...Self.attempts {
             do throws(JournalError) {
                 let report = try work(verifier)
-                if isClean(report) || attempts == 4 { return report }
+                let found = findings(report)
+                if found.isEmpty || found == earlier { return report }
                 if try verifier.hadQuiet() { return report }
+                earlier = found
             } catch {
-                if error.code == nil || attempts == 4 { throw error }
+                guard error.code != nil else { throw error }
                 if try verifier.hadQuiet() { throw error }
+                earlier = nil
             }
-            attempts += 1
             verifier = try AuditVerifier(state)
         }
+        throw .changing(state, attempts: Self.attempts, found: earlier?.first)
     }
+
+    private static let attempts = 5
 
     /// Whether nobody wrote since the verifier began to read.
     private func hadQuiet() throws(JournalError) -> Bool {
@@ -62,7 +68,9 @@ public struct AuditVerifier: Sendable {
     public func verify(
         _ run: RunReader, anchors: [AuditAnchor] = [], signatures judge: (any SignatureJudge)? = nil
     ) throws(JournalError) -> AuditReport {
-        try settled(\.isIntact) { verifier throws(JournalError) in
+        try settled(\.findings) { verifier throws(JournalError) in
+            // What is left of it, while and after its files are removed, says nothing about it.
+            if state.run(run.id) == nil, verifier.witnesses.tombstones.byRun[run.id] != nil { throw .pruned(run) }
             var report = try verifier.verifyOnce(run, anchors, signatures: judge)
             report.findings += verifier.witnesses.ofAllRuns
             return report
@@ -144,7 +152,7 @@ public struct AuditVerifier: Sendable {
     public func verifyAll(
         against heads: [WitnessedHead] = [], signatures judge: (any SignatureJudge)? = nil
     ) throws(JournalError) -> StateReport {
-        try settled(\.isIntact) { verifier throws(JournalError) in
+        try settled(\.allFindings) { verifier throws(JournalError) in
             try verifier.verifyAllOnce(against: heads, signatures: judge)
         }
     }

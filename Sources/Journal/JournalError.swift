@@ -97,6 +97,23 @@ extension JournalError {
             remedy: "find out who put it there", kind: .badInput, path: path, isForeign: true)
     }
 
+    /// A record that others write, or prune, faster than it is read.
+    static func changing(_ state: StateDirectory, attempts: Int, found: AuditFinding?) -> JournalError {
+        let last = found.map { "; the last time: \($0)" } ?? ""
+        return JournalError(
+            attempt: "verify the record in \(state.path)",
+            cause: "it was read \(attempts) times, and others changed it each time\(last)",
+            remedy: "verify again when no run and no prune is under way: `runner status` shows a run", kind: .busy,
+            path: state.path)
+    }
+
+    /// A run of which a prune left the tombstone while it was read.
+    static func pruned(_ run: RunReader) -> JournalError {
+        JournalError(
+            attempt: "read run \(run.id)", cause: "it was pruned meanwhile",
+            remedy: "see its tombstone: `runner audit list`", kind: .busy, path: run.path)
+    }
+
     /// Whether the failed call ran out of space or quota.
     var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
 

@@ -7,6 +7,7 @@ extension RunReader {
         let log = "\(path)/audit.jsonl"
         var facts = stat()
         if stat(log, &facts) == 0, facts.st_size > 0 { return }
+        if try state.tombstone(of: id) != nil { throw .pruned(self) }
         let isKnown = try !HeadList.heads(of: id, in: state.path).isEmpty
         let remains = try RunRemains(of: self, isKnown: isKnown)
         guard remains == .damaged else { return }

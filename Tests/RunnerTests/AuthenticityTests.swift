@@ -16,7 +16,7 @@ import Testing
     }
 
     private func listed(_ signed: SignedRun) throws -> String {
-        try ListedRun(signed.run, in: signed.state, verifier: AuditVerifier(signed.state)).line
+        try ListedRun(of: signed.run, in: signed.state, verifier: AuditVerifier(signed.state)).line
     }
 
     @Test func eachStepsEndAndTheRunsEndAreSigned() async throws {

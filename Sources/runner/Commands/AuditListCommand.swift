@@ -23,13 +23,14 @@ struct AuditListCommand: AsyncParsableCommand {
             try await runBlocking {
                 let verifier = try AuditVerifier(state)
                 var runs = try state.runs()[...]
-                var pruned = try state.tombstones()[...]
+                let listed = Set(runs.map(\.id))
+                var pruned = try state.tombstones().filter { !listed.contains($0.run) }[...]
                 if runs.isEmpty, format == .text { try StandardOutput.write("no runs") }
                 try EntryPrinter.print(as: format) {
                     if let first = pruned.first, runs.last.map({ first.run < $0.id }) ?? true {
                         return ListedRun(pruned.removeFirst())
                     }
-                    return try runs.popLast().map { try ListedRun($0, in: state, verifier: verifier) }
+                    return try runs.popLast().map { try ListedRun(of: $0, in: state, verifier: verifier) }
                 } line: {
                     "\($0.line)"
                 } json: {
@@ -70,7 +71,17 @@ struct ListedRun: Encodable {
         self.tombstone = tombstone
     }
 
-    init(_ reader: RunReader, in directory: StateDirectory, verifier: AuditVerifier) throws {
+    /// The run, or what stays of it where it is pruned meanwhile.
+    init(of run: RunReader, in directory: StateDirectory, verifier: AuditVerifier) throws {
+        do {
+            self = try ListedRun(run, in: directory, verifier: verifier)
+        } catch let error as JournalError {
+            guard let tombstone = try directory.tombstone(of: run.id) else { throw error }
+            self = ListedRun(tombstone)
+        }
+    }
+
+    private init(_ reader: RunReader, in directory: StateDirectory, verifier: AuditVerifier) throws {
         let header = try reader.header().content
         run = reader.id.description
         module = reader.id.module

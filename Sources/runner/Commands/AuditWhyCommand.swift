@@ -52,8 +52,7 @@ struct AuditWhyCommand: AsyncParsableCommand {
                         return change
                     }
                     guard let run = runs.popLast() else { return nil }
-                    try run.requireLog(in: state)
-                    history = try ObjectHistory(of: name, in: run, isGrowing: run.isUnderWay(in: state))
+                    history = try Self.history(of: name, in: run, state)
                 } catch let error as JournalError where error.kind == .badInput {
                     Terminal.write("error: \(error)\n")
                     (isDamaged, history) = (true, nil)
@@ -66,6 +65,18 @@ struct AuditWhyCommand: AsyncParsableCommand {
         }
         if count == 0, format == .text { try StandardOutput.write("no run has changed \(name.description)") }
         return isDamaged
+    }
+
+    /// What `run` did to the object; nil where it is pruned meanwhile.
+    private static func history(of name: ObjectName, in run: RunReader, _ state: StateDirectory) throws -> ObjectHistory? {
+        do {
+            try run.requireLog(in: state)
+            return try ObjectHistory(of: name, in: run, isGrowing: run.isUnderWay(in: state))
+        } catch {
+            guard try state.tombstone(of: run.id) != nil else { throw error }
+            Terminal.write("note: run \(run.id) was pruned meanwhile: its export tells of more changes\n")
+            return nil
+        }
     }
 }
 
