@@ -21,6 +21,12 @@ public struct AuditFinding: Sendable, Hashable, Codable, CustomStringConvertible
         return "\(place): \(problem)\(detail)"
     }
 
+    /// That there is something in the place of `file` that no run puts there; throws any other error again.
+    init(foreign error: JournalError, _ file: String) throws(JournalError) {
+        guard error.isForeign else { throw error }
+        self.init(file, error.cause)
+    }
+
     init(
         _ file: String, line: Int? = nil, _ problem: String, expected: String? = nil, found: String? = nil,
         isGap: Bool = false

@@ -27,8 +27,7 @@ public struct AuditVerifier: Sendable {
 
     /// What `work` reports, again where that is not clean and others wrote meanwhile.
     ///
-    /// It has read parts of different times then. What somebody did to the record is still there the next time; what the
-    /// others did leaves other traces each time, as long as they go on.
+    /// It has read parts of different times then. An edit is still there the next time; the others leave other traces.
     private func settled<Report>(
         _ findings: (Report) -> [AuditFinding], _ work: (AuditVerifier) throws(JournalError) -> Report
     ) throws(JournalError) -> Report {
@@ -205,7 +204,13 @@ public struct AuditVerifier: Sendable {
             let problem = "the run before it, \(previous.run), was removed"
             return [AuditFinding("run.json", problem, isGap: true)]
         }
-        return try judge(previous, before)
+        do throws(JournalError) {
+            return try judge(previous, before)
+        } catch {
+            guard error.isForeign else { throw error }
+            let file = "runs/\(before.id)/\(Disk.split(error.path).name)"
+            return [AuditFinding("run.json", "\(file) of the run before it cannot be read: \(error.cause)")]
+        }
     }
 
     /// Whether the run before still is as this one saw it.

@@ -47,7 +47,13 @@ struct SealedList<Line: ListLine> {
     static func read(
         _ path: String
     ) throws(JournalError) -> (lines: [(number: Int, line: Line)], findings: [AuditFinding]) {
-        guard let file = try Descriptor.ifPresent(path, O_RDONLY) else { return ([], []) }
+        let file: Descriptor
+        do throws(JournalError) {
+            guard let found = try Descriptor.ifPresent(path, O_RDONLY) else { return ([], []) }
+            file = found
+        } catch {
+            return ([], [try AuditFinding(foreign: error, Disk.split(path).name)])
+        }
         var reader = LineReader(file)
         var lines: [(number: Int, line: Line)] = []
         var findings: [AuditFinding] = []

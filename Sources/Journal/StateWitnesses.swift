@@ -119,8 +119,14 @@ struct StateWitnesses: Sendable {
     func findings(on run: RunReader, records: Int) throws(JournalError) -> [AuditFinding] {
         let known = [retention[run.id]].compactMap(\.self)
         guard records > 1, formats[run.id] ?? 0 >= 2, heads[run.id] == nil else { return known }
-        // The run may have begun after the list was read.
-        guard try HeadList.heads(of: run.id, in: state.path).isEmpty else { return known }
+        do throws(JournalError) {
+            // The run may have begun after the list was read.
+            guard try HeadList.heads(of: run.id, in: state.path).isEmpty else { return known }
+        } catch {
+            // The list has its own finding.
+            guard error.isForeign else { throw error }
+            return known
+        }
         let problem = "it does not know run \(run.id): lines of it were removed"
         return known + [AuditFinding(HeadList.name, problem, isGap: true)]
     }

@@ -41,6 +41,11 @@ import Testing
             try put(thing, in: path, elsewhere: elsewhere)
             let report = try AuditVerifier(rich.state).verify(rich.finished)
             #expect(report.findings.contains { $0.file == name }, "\(thing) as \(name): \(report.findings)")
+            // It hides nothing of the others.
+            let all = try AuditVerifier(rich.state).verifyAll()
+            #expect(all.runs.first { $0.run == rich.finished.id }?.findings == report.findings, "\(all)")
+            let others = all.findings + all.runs.filter { $0.run != rich.finished.id }.flatMap(\.findings)
+            #expect(others.allSatisfy { $0.problem.contains("the run before it") }, "\(thing) as \(name): \(others)")
             try putBack(path, from: elsewhere)
         }
         #expect(try AuditVerifier(rich.state).verify(rich.finished).isIntact)
@@ -66,12 +71,20 @@ import Testing
         #expect(error?.kind == .stateNotWritable && error?.path == "\(rich.state.path)/runs")
     }
 
-    @Test(arguments: Thing.allCases) func whatIsPutInThePlaceOfTheListOfHeadsIsNamed(_ thing: Thing) async throws {
-        let rich = try await RichState()
-        let list = "\(rich.state.path)/heads.jsonl"
-        try put(thing, in: list, elsewhere: "\(try Scratch().path)/elsewhere")
-        let error = #expect(throws: JournalError.self) { try AuditVerifier(rich.state).verifyAll() }
-        #expect(error?.path == list && error?.kind == .badInput, "\(thing): \(String(describing: error))")
+    /// Of the runs, all that can be told is told.
+    @Test(arguments: Thing.allCases) func eachFileBesideTheRunsMustBeWhereItIs(_ thing: Thing) async throws {
+        let pruned = try await Pruned()
+        let elsewhere = "\(try Scratch().path)/elsewhere"
+        let folder = "tombstones/\(pruned.first).json"
+        for name in ["heads.jsonl", "retention.jsonl", folder, "\(folder).sig", "tombstones"] {
+            let path = "\(pruned.state.path)/\(name)"
+            try put(thing, in: path, elsewhere: elsewhere)
+            let report = try pruned.state.verdict()
+            #expect(report.findings.contains { $0.file.hasPrefix(name) }, "\(thing) as \(name): \(report.words)")
+            #expect(report.runs.count == 2)
+            try putBack(path, from: elsewhere)
+        }
+        #expect(try pruned.state.verdict().words == [])
     }
 
     /// A file that is sparse has any size, and takes no space.

@@ -62,7 +62,14 @@ struct RetentionList {
     ) throws(JournalError) -> [RunID: AuditFinding] {
         var findings: [RunID: AuditFinding] = [:]
         guard !expected.isEmpty else { return [:] }
-        let file = try Descriptor.ifPresent("\(state.path)/\(name)", O_RDONLY)
+        let file: Descriptor?
+        do throws(JournalError) {
+            file = try Descriptor.ifPresent("\(state.path)/\(name)", O_RDONLY)
+        } catch {
+            // The list has its own finding.
+            guard error.isForeign else { throw error }
+            return [:]
+        }
         var (hash, count) = (SHA256(), 0)
         for (run, list) in expected.sorted(by: { $0.list.bytes < $1.list.bytes }) {
             while let file, count < list.bytes {

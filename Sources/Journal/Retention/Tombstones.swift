@@ -1,4 +1,5 @@
 import ClientKit
+import Glibc
 
 /// The tombstones of a state directory: those that count, and what is wrong with others.
 ///
@@ -22,7 +23,12 @@ struct Tombstones: Sendable {
         let list = try RetentionList(state)
         findings = list.findings
         var found: Set<RunID> = []
-        let names = try Disk.names(in: "\(state.path)/\(Tombstone.folder)", hidden: true)
+        let folder = "\(state.path)/\(Tombstone.folder)"
+        let isFolder = RunTree.isFolder(folder)
+        if !isFolder, access(folder, F_OK) == 0 {
+            findings.append(AuditFinding(Tombstone.folder, "it is no folder, and a prune makes one"))
+        }
+        let names = isFolder ? try Disk.names(in: folder, hidden: true) : []
         for name in names where WholeFile.name(ofDraft: name) == nil {
             let stem = name.hasSuffix(".sig") ? String(name.dropLast(4)) : name
             guard stem.hasSuffix(".json"), let run = RunID(String(stem.dropLast(5))) else {
@@ -31,7 +37,12 @@ struct Tombstones: Sendable {
             }
             if stem == name {
                 found.insert(run)
-                try read(run, announcedIn: list, in: state)
+                do throws(JournalError) {
+                    try read(run, announcedIn: list, in: state)
+                } catch {
+                    let file = String(error.path.dropFirst(state.path.count + 1))
+                    findings.append(try AuditFinding(foreign: error, file))
+                }
             } else if !names.contains(stem), state.run(run) == nil, list.notices[run] == nil {
                 findings.append(AuditFinding("\(Tombstone.folder)/\(name)", "it is foreign: no prune created it"))
             }

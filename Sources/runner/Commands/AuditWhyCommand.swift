@@ -63,12 +63,17 @@ struct AuditWhyCommand: AsyncParsableCommand {
         } json: {
             try JSONOutput.string($0)
         }
-        if count == 0, format == .text { try StandardOutput.write("no run has changed \(name.description)") }
+        if count == 0, format == .text {
+            let runs = isDamaged ? "no run whose log can be read" : "no run"
+            try StandardOutput.write("\(runs) has changed \(name.description)")
+        }
         return isDamaged
     }
 
     /// What `run` did to the object; nil where it is pruned meanwhile.
-    private static func history(of name: ObjectName, in run: RunReader, _ state: StateDirectory) throws -> ObjectHistory? {
+    private static func history(
+        of name: ObjectName, in run: RunReader, _ state: StateDirectory
+    ) throws -> ObjectHistory? {
         do {
             try run.requireLog(in: state)
             return try ObjectHistory(of: name, in: run, isGrowing: run.isUnderWay(in: state))
