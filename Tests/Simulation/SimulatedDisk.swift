@@ -39,7 +39,7 @@ struct SimulatedDisk {
     }
 
     private mutating func adopt(_ folder: String, _ number: Int) throws {
-        for name in try FileManager.default.contentsOfDirectory(atPath: "\(root)\(folder)").sorted() {
+        for name in try FileManager.default.contentsOfDirectory(atPath: "\(root)\(folder)").sorted(by: Self.precedes) {
             let child = add("\(folder)/\(name)")
             nodes[number].names[name] = child
             if nodes[child].isFolder {
@@ -81,7 +81,7 @@ struct SimulatedDisk {
             for operation in node.pending.prefix(kept) {
                 for (name, node) in operation { names[name] = node }
             }
-            for (name, number) in names.sorted(by: { $0.key < $1.key }) {
+            for (name, number) in names.sorted(by: { $0.value < $1.value }) {
                 let (path, node) = ("\(folder)/\(name)", nodes[number])
                 if node.isFolder {
                     image.folders.append(path)
@@ -176,10 +176,18 @@ struct SimulatedDisk {
 
     private func names(in folder: String) -> [String] {
         do {
-            return try FileManager.default.contentsOfDirectory(atPath: root + folder).sorted()
+            return try FileManager.default.contentsOfDirectory(atPath: root + folder).sorted(by: Self.precedes)
         } catch {
             fatalError("\(root + folder): \(error)")
         }
+    }
+
+    /// An order that a seed repeats: the number in the name of a temporary file is another each time.
+    private static func precedes(_ left: String, _ right: String) -> Bool {
+        func withoutNumber(_ name: String) -> String {
+            name.hasSuffix(".tmp") ? name.split(separator: ".").dropLast(2).joined(separator: ".") : name
+        }
+        return (withoutNumber(left), left) < (withoutNumber(right), right)
     }
 
     private func content(_ path: String) -> [UInt8] {
@@ -187,7 +195,7 @@ struct SimulatedDisk {
     }
 
     private func live(_ folder: String, _ number: Int) -> [(path: String, node: Int)] {
-        nodes[number].names.sorted { $0.key < $1.key }.flatMap { name, child in
+        nodes[number].names.sorted { $0.value < $1.value }.flatMap { name, child in
             [("\(folder)/\(name)", child)] + (nodes[child].isFolder ? live("\(folder)/\(name)", child) : [])
         }
     }

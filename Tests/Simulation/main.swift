@@ -35,7 +35,9 @@ case "seeds", "trace":
         let (trace, life) = simulation.world.state.withLock { ($0.trace, $0.life) }
         if arguments[1] == "trace" { print(trace.joined(separator: "\n")) }
         hasFailed = failures(of: simulation.world, "seed \(seed)") || hasFailed
-        let digest = SHA256.hash(data: trace.filter { !$0.hasPrefix("  the run ended") }.joined().utf8).hex
+        // These name the folder of this process.
+        let lines = trace.filter { !$0.hasPrefix("  the run ended") && !$0.hasPrefix("  evidence in") }
+        let digest = SHA256.hash(data: lines.joined().utf8).hex
         print("seed \(seed): \(life) processes, \(trace.count) lines, \(digest)")
     }
     print("\(count) seeds")
