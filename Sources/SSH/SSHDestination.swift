@@ -24,6 +24,8 @@ public struct SSHDestination: Sendable {
         public var keepaliveInterval: Duration = .seconds(10)
         /// How long a server may be silent before it counts as dead; longer than ``keepaliveInterval``.
         public var silence: Duration = .seconds(30)
+        /// How long a command may take that does not say otherwise.
+        public var command: TimeLimit = .seconds(60)
         /// How long a changing command waits for the host's lock, on top of its own timeout.
         public var lock: TimeLimit = .seconds(60)
         /// How long a command in flight may go on after its task was cancelled.

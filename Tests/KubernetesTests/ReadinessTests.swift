@@ -56,7 +56,7 @@ import Testing
         let hostName = "k8s-master-01"
 
         func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
-            do { try await Task.sleep(for: command.timeout.duration) } catch {}
+            do { try await Task.sleep(for: (command.timeout ?? .seconds(60)).duration) } catch {}
             throw ScriptedShell.failure("it did not end in time", kind: .unknownOutcome)
         }
     }

@@ -77,6 +77,20 @@ import Testing
         #expect(given.count > 1 && given.dropFirst().allSatisfy { $0 == lease }, "\(given)")
     }
 
+    @Test func aCommandsOnAHostIsTheInventorys() async throws {
+        let master = try Master()
+        let inventory = try inventory(service: 15, on: master.server, [("\"command\": 90", "\"command\": 1")])
+        let hosts = LiveHosts(inventory, observer: IgnoringObserver()) { _ in nil }
+        let connection = try await hosts.connect(to: inventory.hosts[0]).get()
+        let error = await #expect(throws: SSHError.self) {
+            try await connection.run(RemoteCommand(["sleep", "60"], effect: .read))
+        }
+        let cause = try #require(error).cause
+        #expect(cause.hasPrefix("it did not end within 1 s (limits.command);"), "\(cause)")
+        await connection.close()
+        await hosts.close()
+    }
+
     @Test func aStatementsIsTheInventorys() async throws {
         let server = try PostgresServer()
         defer { server.stop() }

@@ -75,10 +75,10 @@ struct FixFirewall: PageAsker, NamedStep {
     /// restored.
     private func change(_ plan: Plan, keeping before: Set<PodWay>, on site: SiteReader) async throws {
         try await NodeWriter(plan.node).changeFirewall(
-            plan.commands.map(\.arguments), undoneAfter: Self.gracePeriod(site)
+            plan.commands.map(\.arguments), within: site.inventory.limits.command, undoneAfter: Self.gracePeriod(site)
         ) {
             var lost: Set<PodWay> = []
-            let isKept = try await poll(within: .seconds(10)) { _ in
+            let isKept = try await poll(within: site.inventory.limits.connect.duration) { _ in
                 lost = before.subtracting(try await reachedPods(site))
                 return lost.isEmpty
             }

@@ -12,8 +12,9 @@ public struct RemoteCommand: Sendable {
     public var effect: Effect
     /// Whether it runs under the host's lock (see ``RemoteShell``), as every change does unless it is safe beside any other.
     public var isExclusive: Bool
-    /// How long the command may take from sending to its trailer; the wait for the host's lock comes on top of it.
-    public var timeout: TimeLimit
+    /// How long the command may take from sending to its trailer, if not ``SSHDestination/Limits-swift.struct/command``; the
+    /// wait for the host's lock comes on top of it.
+    public var timeout: TimeLimit?
     /// How many bytes of each output stream are kept in memory; what is beyond it goes to the observer only.
     public var outputLimit: Int
     /// Extra environment variables for this command only, never secrets.
@@ -24,7 +25,7 @@ public struct RemoteCommand: Sendable {
     /// Describes a command; see the properties.
     public init(
         _ arguments: [String], for purpose: String? = nil, standardInput: [UInt8] = [], effect: Effect,
-        timeout: TimeLimit = .seconds(60),
+        timeout: TimeLimit? = nil,
         outputLimit: Int = 4 << 20, environment: [String: String] = [:],
         outputIsSecret: Bool = false, isExclusive: Bool? = nil
     ) {

@@ -54,7 +54,8 @@ extension SSHConnection {
             observer.didReceive(bytes, from: stream, of: activity)
         }
         let wait = command.isExclusive ? Self.lockPatience : .zero
-        return (started, await result(of: started, on: shell, until: Deadline(in: command.timeout).postponed(by: wait)))
+        let deadline = Deadline(in: limit(of: command)).postponed(by: wait)
+        return (started, await result(of: started, on: shell, until: deadline))
     }
 
     /// How long a command waits on the host for its lock before this side is asked whether it may still begin.

@@ -127,11 +127,14 @@ extension SSHConnection {
         switch end {
         case .trailer(let payload): payload
         case .shellEnded(let reason): reason
-        case .timedOut: "it did not end within \(command.timeout.inWords)"
+        case .timedOut: "it did not end within \(limit(of: command).inWords)"
         case .cancelled: "the task was cancelled while the command ran"
         case .linkLost(let loss): loss.explanation
         }
     }
+
+    /// How long `command` may take.
+    func limit(of command: RemoteCommand) -> TimeLimit { command.timeout ?? destination.limits.command }
 
     private func unknown(_ command: RemoteCommand, because cause: String) -> SSHError {
         destination.failure(

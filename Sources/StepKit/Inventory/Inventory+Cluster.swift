@@ -34,7 +34,10 @@ extension Inventory {
         public let page: TimeLimit
         /// One answer of the API server, PostgreSQL, Redis, the registry or the object storage.
         public let service: TimeLimit
-        /// The wait for a command of an earlier run that still runs on a host.
+        /// One command on a host, where no other limit is meant for what it does.
+        public let command: TimeLimit
+        /// The wait for a command of an earlier run that still runs on a host, and that of a backup for tables which
+        /// others have locked.
         public let lock: TimeLimit
         /// The number of hosts that may be logged in to at the same time.
         public let logins: Int
@@ -49,6 +52,7 @@ extension Inventory {
             backup = limit("backup", default: 3600)
             page = limit("page", default: 60)
             service = limit("service", default: 15)
+            command = limit("command", default: 90)
             lock = limit("lock", default: 60)
             logins = reader.value("logins", .integer(1...1000), default: 32)
         }

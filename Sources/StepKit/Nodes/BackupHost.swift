@@ -91,16 +91,19 @@ public struct BackupHostWriter: Sendable {
     /// Backs up `source` to `file`, as chosen by ``BackupHostReader/place(for:title:)``; the file
     /// gets its name only once its table of contents has been read and lists every table.
     ///
-    /// Runs under the host's lock, so that it waits for a dump that a lost connection left running.
-    /// Returns the file's size in bytes.
-    public func save(_ source: DumpSource, as file: DumpFile, within limit: TimeLimit) async throws -> Int {
+    /// Runs under the host's lock, so that it waits for a dump that a lost connection left running, and
+    /// waits for tables that others have locked as long as `lock` says. Returns the file's size in bytes.
+    public func save(
+        _ source: DumpSource, as file: DumpFile, within limit: TimeLimit, lock: TimeLimit
+    ) async throws -> Int {
         let attempt = "back up the database \(source.database) to \(file)"
         let server = reader.server
         let dump = try await run(
             attempt,
             [
                 "sh", "-c", Self.dump, "sh", file.path, "pg_dump", "--no-password", "--format=custom",
-                "--lock-wait-timeout=60000", "--host=\(server.hosts.joined(separator: ","))", "--port=\(server.port)",
+                "--lock-wait-timeout=\(1000 * lock.duration.components.seconds)",
+                "--host=\(server.hosts.joined(separator: ","))", "--port=\(server.port)",
                 "--username=\(source.user)", "--dbname=service=\(DumpSource.service)",
             ], input: try source.serviceFile(tls: server.sslmode), certificates: reader.certificates ?? "",
             within: limit)
@@ -112,7 +115,7 @@ public struct BackupHostWriter: Sendable {
                     "the backup's table of contents lacks \(missing.isEmpty ? "every table" : missing.map(\.description).joined(separator: ", "))",
                 remedy: "inspect \(file.path).partial there with `pg_restore --list`, and run again")
         }
-        let kept = try await run(attempt, ["sh", "-c", Self.keep, "sh", file.path], within: .seconds(120))
+        let kept = try await run(attempt, ["sh", "-c", Self.keep, "sh", file.path], within: limit)
         guard let size = Int(kept.outputText.split(separator: "\n").last ?? "") else {
             throw StepFailure(
                 attempt, host: reader.name, cause: "the host does not report the file's size: \(kept.firstWords)",

@@ -1,4 +1,4 @@
-import ClientKit
+public import ClientKit
 import SSH
 
 /// Changes of UFW that the node itself reverts unless they are confirmed in time.
@@ -102,19 +102,20 @@ enum FirewallGuard {
 }
 
 extension NodeWriter {
-    /// Runs UFW commands that the node reverts after `limit` unless `proof` succeeds first.
+    /// Runs UFW commands that the node reverts after `limit` unless `proof` succeeds first; they may take `time`.
     ///
     /// The confirmation uses a new session. If something fails, UFW is restored immediately where
     /// the node can still be reached.
     public func changeFirewall(
-        _ commands: [[String]], undoneAfter limit: Duration, unless proof: () async throws -> Void
+        _ commands: [[String]], within time: TimeLimit, undoneAfter limit: Duration,
+        unless proof: () async throws -> Void
     ) async throws {
         let token = String(UInt64.random(in: .min ... .max), radix: 36)
         do {
             try await guarded(
                 FirewallGuard.change, "change UFW",
                 [token, "\(limit.components.seconds)"] + commands.map { $0.dropFirst().joined(separator: " ") },
-                timeout: .seconds(30 + 10 * commands.count))
+                timeout: time + .seconds(10 * commands.count))
             try await proof()
             try await reader.withNewSession { shell in
                 try await NodeWriter(reader.over(shell)).guarded(
@@ -146,13 +147,12 @@ extension NodeWriter {
     }
 
     private func guarded(
-        _ script: String, _ attempt: String, _ arguments: [String], timeout: TimeLimit = .seconds(90)
+        _ script: String, _ attempt: String, _ arguments: [String], timeout: TimeLimit? = nil
     ) async throws {
         let result = try await reader.shell.run(
             RemoteCommand(
                 ["sh", "-c", script, "sh", FirewallGuard.kept] + arguments, for: attempt, effect: .change,
-                timeout: timeout,
-                environment: ["LC_ALL": "C"]))
+                timeout: timeout, environment: ["LC_ALL": "C"]))
         switch result.exitStatus {
         case 0: return
         case 75:

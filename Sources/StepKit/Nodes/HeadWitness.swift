@@ -1,4 +1,4 @@
-import ClientKit
+public import ClientKit
 public import SSH
 
 /// A head of a run's audit log on its way to a witness; every field is one word.
@@ -41,10 +41,12 @@ public protocol HeadWitness: Sendable {
 public struct HeadFile: HeadWitness {
     private let shell: any RemoteShell
     private let path: String
+    private let limit: TimeLimit?
 
-    /// The file on the host of `shell`; `path` is for tests.
-    public init(on shell: any RemoteShell, path: String = "") {
+    /// The file on the host of `shell`, which may take `limit` for an answer; `path` is for tests.
+    public init(on shell: any RemoteShell, within limit: TimeLimit? = nil, path: String = "") {
         self.shell = shell
+        self.limit = limit
         self.path = path
     }
 
@@ -62,7 +64,7 @@ public struct HeadFile: HeadWitness {
                     line.origin,
                 ],
                 for: "store the audit log's head outside the operator's machine", effect: .change,
-                timeout: .seconds(15), environment: ["LC_ALL": "C"]))
+                timeout: limit, environment: ["LC_ALL": "C"]))
         let words = result.outputText.split(separator: "\n").last?.split(separator: " ").map(String.init) ?? []
         guard result.exitStatus == 0, words.count >= 2 else {
             throw refusal(attempt, result)
@@ -82,7 +84,7 @@ public struct HeadFile: HeadWitness {
         let result = try await shell.run(
             RemoteCommand(
                 ["sh", "-c", Self.place + Self.show, "sh", path], for: attempt, effect: .read,
-                timeout: .seconds(30), outputLimit: 64 << 20, environment: ["LC_ALL": "C"]))
+                timeout: limit, outputLimit: 64 << 20, environment: ["LC_ALL": "C"]))
         let all = result.outputText.split(separator: "\n", omittingEmptySubsequences: false)
         guard result.exitStatus == 0, let place = all.first, !result.isTruncated else {
             throw refusal(attempt, result)

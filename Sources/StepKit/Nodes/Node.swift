@@ -118,7 +118,7 @@ public struct NodeWriter: Sendable {
     ///
     /// `purpose` is recorded with it.
     public func run(
-        _ arguments: [String], for purpose: String? = nil, timeout: TimeLimit = .seconds(60)
+        _ arguments: [String], for purpose: String? = nil, timeout: TimeLimit? = nil
     ) async throws {
         let result = try await reader.shell.run(
             RemoteCommand(arguments, for: purpose, effect: .change, timeout: timeout, environment: ["LC_ALL": "C"]))

@@ -43,12 +43,14 @@ public struct RegistryProof: Sendable {
     /// token leave it.
     func ask() async throws -> Answer {
         let attempt = "ask \(image.registry) for \(image) as \(site.credentials.registry.username)"
+        let limit = site.inventory.limits.service
         let command = RemoteCommand(
             [
                 "sh", "-c", Self.script, "sh", image.endpoint, image.repository, image.digest ?? image.tag ?? "latest",
-                site.inventory.registry.caFile ?? "",
+                site.inventory.registry.caFile ?? "", "\(limit.duration.components.seconds)",
             ],
-            for: attempt, standardInput: Array(configuration.utf8), effect: .read, timeout: .seconds(30))
+            // The registry and who gives tokens for it are asked four times at most.
+            for: attempt, standardInput: Array(configuration.utf8), effect: .read, timeout: limit * 4 + .seconds(5))
         let result = try await site.master.shell.run(command)
         let words = result.outputText.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
         guard result.exitStatus == 0, words.count == 3, let status = Int(words[0]) else {
@@ -103,7 +105,7 @@ public struct RegistryProof: Sendable {
     /// has several platforms.
     private static let script = #"""
         registry=$1 repository=$2 reference=$3 ca=$4
-        set -- --silent --proto =https --connect-timeout 4 --max-time 8
+        set -- --silent --proto =https --connect-timeout 4 --max-time "$5"
         [ -z "$ca" ] || set -- "$@" --cacert "$ca"
         credentials=$(cat)
         accept='Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json'

@@ -98,6 +98,7 @@ extension SSHDestination {
     init(_ host: StepKit.Inventory.Host, of inventory: Inventory) {
         var limits = Limits()
         limits.connect = inventory.limits.connect
+        limits.command = inventory.limits.command
         limits.lock = inventory.limits.lock
         self.init(
             name: host.name, address: host.address, port: UInt16(clamping: host.port), user: host.user,

@@ -128,7 +128,7 @@ actor LiveSite: OpenSite {
     }
 
     func witnesses() -> [any HeadWitness] {
-        connections.filter { isMaster($0.hostName) }.map { HeadFile(on: $0) }
+        connections.filter { isMaster($0.hostName) }.map { HeadFile(on: $0, within: inventory.limits.service) }
     }
 
     func close() async {

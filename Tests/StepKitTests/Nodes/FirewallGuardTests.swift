@@ -82,7 +82,7 @@ private final class FirewallHost: RemoteShell {
 
     @Test func aChangeThatIsConfirmedStaysAlsoAtBoot() async throws {
         let host = try await FirewallHost.start()
-        try await working(host).changeFirewall(Self.opening, undoneAfter: .seconds(60)) {
+        try await working(host).changeFirewall(Self.opening, within: .seconds(90), undoneAfter: .seconds(60)) {
             // It runs, and a restart of the node would not bring it up.
             #expect(try await host.state().hasPrefix("Status: active\nENABLED=no"))
             let seen = try await working(host).reader.firewall()
@@ -105,7 +105,7 @@ private final class FirewallHost: RemoteShell {
             throw StepFailure("connect", cause: "timed out", remedy: "look at it", kind: .unreachable)
         }
         do {
-            try await cut.changeFirewall(Self.opening, undoneAfter: .seconds(60)) {}
+            try await cut.changeFirewall(Self.opening, within: .seconds(90), undoneAfter: .seconds(60)) {}
             Issue.record("it was confirmed")
         } catch let error as StepFailure {
             #expect(error.cause == "connect: timed out; UFW was restored")
@@ -118,7 +118,9 @@ private final class FirewallHost: RemoteShell {
     /// As after a lost session: nobody comes back.
     @Test(arguments: [false, true]) func nobodyWhoConfirmsItIsEnough(_ isActive: Bool) async throws {
         let host = try await FirewallHost.start()
-        if isActive { try await working(host).changeFirewall(Self.opening, undoneAfter: .seconds(60)) {} }
+        if isActive {
+            try await working(host).changeFirewall(Self.opening, within: .seconds(90), undoneAfter: .seconds(60)) {}
+        }
         let before = try await host.state()
         let arguments = [FirewallGuard.kept, "token", "1", "allow 99/tcp", "--force enable"]
         let changed = try await host.run(
@@ -138,7 +140,7 @@ private final class FirewallHost: RemoteShell {
     /// A slow node: the time is over while a command of the change still runs.
     @Test func onlyAChangeThatHasEndedIsUndone() async throws {
         let host = try await FirewallHost.start()
-        try await working(host).changeFirewall(Self.opening, undoneAfter: .seconds(60)) {}
+        try await working(host).changeFirewall(Self.opening, within: .seconds(90), undoneAfter: .seconds(60)) {}
         let before = try await host.state()
         let slowly = #"""
             mkdir /run/slow && cd /run/slow && mkfifo go && cat >ufw <<'END' && chmod +x ufw
@@ -172,11 +174,11 @@ private final class FirewallHost: RemoteShell {
         let before = try await host.state()
         let wrong = [["ufw", "allow", "22/tcp"], ["ufw", "allow", "nonsense/xyz"], ["ufw", "--force", "enable"]]
         await #expect(throws: StepFailure.self) {
-            try await working(host).changeFirewall(wrong, undoneAfter: .seconds(60)) {}
+            try await working(host).changeFirewall(wrong, within: .seconds(90), undoneAfter: .seconds(60)) {}
         }
         #expect(try await host.state() == before)
         await #expect(throws: StepFailure.self) {
-            try await working(host).changeFirewall(Self.opening, undoneAfter: .seconds(60)) {
+            try await working(host).changeFirewall(Self.opening, within: .seconds(90), undoneAfter: .seconds(60)) {
                 throw StepFailure("connect to the pods as before", cause: "cut", remedy: "none")
             }
         }

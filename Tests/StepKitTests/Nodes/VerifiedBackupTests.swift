@@ -46,7 +46,8 @@ import Testing
             database: "chatwoot", user: "chatwoot", password: Secret(Self.password), tables: [.init(name: "users")],
             bytes: 1 << 20, serverVersion: "15.4")
         let file = try await reader.place(for: source, title: "copy")
-        return try await BackupHostWriter(reader: reader).save(source, as: file, within: .seconds(60))
+        return try await BackupHostWriter(reader: reader)
+            .save(source, as: file, within: .seconds(60), lock: .seconds(60))
     }
 
     private var files: [String] {

@@ -41,7 +41,8 @@ struct MigrationBackup {
         let file = try await host().place(for: source, title: title)
         guard let host = try await writable.backupHost() else { throw refusal }
         site.reporter.says("backing up database \(chatwoot.database), \(source.bytes >> 20) MiB, to \(file)")
-        let size = try await host.save(source, as: file, within: site.inventory.limits.backup)
+        let limits = site.inventory.limits
+        let size = try await host.save(source, as: file, within: limits.backup, lock: limits.lock)
         let restore = file.restoreCommand(
             into: chatwoot.database, as: chatwoot.databaseUser, on: site.inventory.postgres)
         site.reporter.notes(
