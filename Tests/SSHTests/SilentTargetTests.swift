@@ -47,7 +47,7 @@ import Testing
     @Test func severalSilentTargetsTimeOutSideBySide() async throws {
         let (server, living) = (try await TestServer(), try EchoServer())
         let connection = try await connect(to: server)
-        let silent = try (0..<3).map { _ in try FullListener() }
+        let silent = try (0..<6).map { _ in try FullListener() }
         let started = ContinuousClock.now
         var tasks: [Task<SSHError, any Error>] = []
         for target in silent {
@@ -57,8 +57,8 @@ import Testing
         #expect(try await echo(forward.port, [1]) == [1])
         #expect(.now - started < Self.limit)
         for task in tasks { #expect(try await task.value.cause == "no answer within 20 s (limits.connect)") }
-        // One after the other they would take three times as long.
-        #expect(.now - started < Self.limit * 2)
+        // One after the other they would take six times as long, and a busy machine takes its time too.
+        #expect(.now - started < Self.limit * 4)
         // Sessions that were opened for them are closed again.
         try await eventually("one session is left, or two with the forward") {
             try server.sessions().count <= 2
