@@ -4,8 +4,10 @@
 /// It names steps by their type and knows no module's number. The site of a run renders it with the
 /// number of that run's module: `site.remedy("free space on the server, then \(.run)")`.
 public indirect enum Remedy: Sendable, Hashable {
-    /// Run the whole module: every step that is not in place.
+    /// Run the whole module, every step that is not in place; of a run that one of its steps ended, resume it.
     case run
+    /// Leave the run as it is, and start another.
+    case newRun
     /// Run the module from a step on.
     ///
     /// The step has to come before the one that fails, so that no chain of remedies returns to
@@ -27,18 +29,22 @@ public indirect enum Remedy: Sendable, Hashable {
     /// Run the module from `step` on; see ``runFrom(_:)``.
     public static func run<Named: NamedStep>(from step: Named.Type) -> Remedy { .runFrom(step.id) }
 
-    /// The sentence to print for module `number`, with each command between two of `quote`.
-    public func text(forModule number: Int, quote: String = "`") -> String {
+    /// The sentence to print for module `number`, with each command between two of `quote`; `canResume` says whether
+    /// there is a run to resume.
+    public func text(forModule number: Int, canResume: Bool = false, quote: String = "`") -> String {
         func command(_ words: String) -> String { "\(quote)runner \(words)\(quote)" }
         return switch self {
+        case .run where canResume: command("resume")
         case .run: command("run \(number)")
+        case .newRun: command("run \(number) --new")
         case .runFrom(let step): command("run \(number) --from \(step)")
         case .runWithNewDatabase: command("run \(number) --reset-database")
         case .resume: command("resume")
         case .plan: command("plan \(number)")
         case .doctor: command("doctor \(number)")
         case .fix(let words): words
-        case .sentence(let parts): parts.map { $0.text(forModule: number, quote: quote) }.joined()
+        case .sentence(let parts):
+            parts.map { $0.text(forModule: number, canResume: canResume, quote: quote) }.joined()
         }
     }
 
@@ -81,7 +87,9 @@ extension DefaultStringInterpolation {
 
 extension SiteReader {
     /// The remedy as text for this run's operator, with its commands in backquotes.
-    public func remedy(_ remedy: Remedy) -> String { remedy.text(forModule: module.number) }
+    public func remedy(_ remedy: Remedy) -> String {
+        remedy.text(forModule: module.number, canResume: options.canBeResumed)
+    }
 
     /// A command of this run's module, for a line of its own.
     public func commandLine(_ remedy: Remedy) -> String {

@@ -20,6 +20,13 @@ import Testing
         #expect(remedy.text(forModule: 12) == text)
     }
 
+    @Test func whereARunCanBeResumedRunningAgainIsToResumeIt() {
+        let remedy: Remedy = "start Redis, then \(.run), or \(.newRun)"
+        #expect(
+            remedy.text(forModule: 12, canResume: true)
+                == "start Redis, then `runner resume`, or `runner run 12 --new`")
+    }
+
     @Test func commandsStandInSentences() {
         let pod: String? = "web-1"
         let remedy: Remedy = "delete pod \(pod ?? "?"), " + "then \(.run(from: Dig.self)), or \(.resume)"

@@ -58,7 +58,7 @@ import Testing
         await #expect(throws: (any Error).self) { try await reset.value }
         #expect(try await !facts(platform).allowsConnections)
         let warning = try #require(platform.warnings.withLock { $0 }.first)
-        #expect(warning.contains("`runner resume` or `runner run 11`"), "\(warning)")
+        #expect(warning.contains("`runner resume` or `runner run 11 --new`"), "\(warning)")
         let statement = try #require(warning.firstRange(of: "ALTER DATABASE")).lowerBound
         try await superuser.execute(String(warning[statement...]))
         #expect(try await facts(platform).allowsConnections)

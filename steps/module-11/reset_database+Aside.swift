@@ -116,7 +116,7 @@ extension ResetDatabase {
             // Shown and recorded also where the run was interrupted, which has no other message.
             site.reader.reporter.warns(
                 "connections to the database \(name) are still refused; "
-                    + site.reader.remedy("\(.resume) or \(.run) allows them, and so does an administrator in ")
+                    + site.reader.remedy("\(.resume) or \(.newRun) allows them, and so does an administrator in ")
                     + "database \(adminDatabase): \(statement)",
                 about: .thing(.database(name: name), words: "connections"))
             return error as? any ExplainedError
@@ -170,7 +170,7 @@ extension ResetDatabase {
             throw StepFailure(
                 "set the database \(name) aside", host: site.postgresWords,
                 cause: "\(users), also after \(limit.inWords); Chatwoot's pods are stopped",
-                remedy: site.remedy("\(ending) and \(.resume), or \(.run) to start Chatwoot as it was"))
+                remedy: site.remedy("\(ending) and \(.resume), or \(.newRun) to start Chatwoot as it was"))
         }
     }
 }

@@ -9,6 +9,8 @@ public struct RunOptions: Sendable, Hashable {
     public internal(set) var run: String?
     /// Whether the run is resumed: what a step finds done may be its own work.
     public internal(set) var isResumed = false
+    /// Whether one of the run's steps has begun, so that `runner resume` goes on with it where it ends now.
+    public internal(set) var canBeResumed = false
 
     /// Whether this is the plan of a run that resets the database, so that its contents do not
     /// count.
@@ -31,11 +33,13 @@ public struct RunOptions: Sendable, Hashable {
         (resetsDatabase ? [Self.resetDatabase] : []) + (skipsBackup ? [Self.noBackup] : [])
     }
 
-    /// The same options for the run `id`, which is resumed if `isResumed`.
-    public func of(run id: String, isResumed: Bool = false) -> RunOptions {
+    /// The same options for the run `id`, which is resumed if `isResumed`, and has a step that has begun then, or if
+    /// `hasBegun`.
+    public func of(run id: String, isResumed: Bool = false, hasBegun: Bool = false) -> RunOptions {
         var options = self
         options.run = id
         options.isResumed = isResumed
+        options.canBeResumed = isResumed || hasBegun
         return options
     }
 

@@ -102,7 +102,8 @@ struct Bench: Sendable {
             number: module, summary: "three fakes",
             application: { _ in Application(namespace: "fakes") }, steps: fakes,
             orderNote: "as written",
-            preflight: { _ in
+            preflight: { site in
+                world.noteOptions(site.options)
                 do {
                     try await world.arrive("preflight")
                 } catch {

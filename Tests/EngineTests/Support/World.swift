@@ -91,7 +91,7 @@ final class World: Sendable {
         set { state.withLock { $0.problems = newValue } }
     }
 
-    /// What the steps were told that was asked of their runs.
+    /// What the preflight and the steps were told that was asked of their runs.
     var options: Set<RunOptions> { state.withLock { $0.options } }
     func noteOptions(_ options: RunOptions) { state.withLock { _ = $0.options.insert(options) } }
 
