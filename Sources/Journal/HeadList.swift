@@ -27,6 +27,9 @@ struct HeadList {
         try list.append(Line(run: run, audit: head, time: Date()))
     }
 
+    /// Makes durable what is there.
+    func sync() throws(JournalError) { try list.sync() }
+
     /// The heads of all runs, and what is wrong with the list.
     static func read(_ state: String) throws(JournalError) -> (heads: [RunID: [AuditHead]], findings: [AuditFinding]) {
         let (lines, findings) = try SealedList<Line>.read("\(state)/\(name)")

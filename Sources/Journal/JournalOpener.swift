@@ -110,9 +110,10 @@ actor JournalOpener {
             path: "\(run.path)/audit.jsonl", disk: disk, length: recovered.length, head: recovered.head)
         // Cut off before its first record, the run may have no log yet, whose name is synced with nothing else.
         if recovered.length == 0 { try disk.syncDirectory(run.path) }
-        // Cut off before the list got the first record: it must know that before there is a second one.
-        if known.isEmpty, recovered.head.sequence <= 1 {
-            try HeadList(state.path, disk).append(run.id, recovered.head)
+        // Cut off before the list had the first record for certain: it must know that before there is a second one.
+        if recovered.head.sequence <= 1 {
+            let list = HeadList(state.path, disk)
+            if known.isEmpty { try list.append(run.id, recovered.head) } else { try list.sync() }
         }
         try failpoint("resume.recovered")
         var damaged: [String: String] = [:]

@@ -43,6 +43,11 @@ struct SealedList<Line: ListLine> {
         try file.close()
     }
 
+    /// Makes durable what is there, before anything is built on it: a killed process may have left its line unsynced.
+    func sync() throws(JournalError) {
+        if let file = try Descriptor.ifPresent(path, O_RDONLY) { try disk.syncData(file) }
+    }
+
     /// All lines that are whole, each with its number, and what is wrong with the others.
     static func read(
         _ path: String

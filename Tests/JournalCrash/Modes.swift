@@ -27,6 +27,13 @@ func run(in state: StateDirectory) async throws {
     try lock.release()
 }
 
+/// A run beside whatever is there.
+func runAnew(in state: StateDirectory) async throws {
+    let lock = try ModuleLock.acquire(module: "11", in: state)
+    try await work(RunJournal.create(description, in: state, holding: lock, redactor: Redactor()), finished: [:])
+    try lock.release()
+}
+
 private let description = RunDescription(
     module: "11", steps: ["one", "two"], runnerVersion: "test", inventoryPath: "/i.json", inventoryDigest: "00")
 

@@ -50,9 +50,11 @@ struct RetentionList {
     /// Adds a line, durably.
     func append(_ line: Line) throws(JournalError) { try list.append(line) }
 
-    /// Size and digest of the list of `state` as it stands; nil where there is none.
+    /// Size and digest of the list of `state` as it stands, which is durable then; nil where there is none.
     static func facts(of state: StateDirectory) throws(JournalError) -> FileRecord? {
-        try FileFacts(of: "\(state.path)/\(name)").map { FileRecord(path: name, bytes: $0.bytes, sha256: $0.sha256) }
+        let path = "\(state.path)/\(name)"
+        try SealedList<Line>(at: path, disk: state.disk).sync()
+        return try FileFacts(of: path).map { FileRecord(path: name, bytes: $0.bytes, sha256: $0.sha256) }
     }
 
     /// What is wrong with the list for the runs that found its beginning as `expected` says, from one

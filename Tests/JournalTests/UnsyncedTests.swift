@@ -1,0 +1,50 @@
+import Foundation
+import Testing
+
+@testable import Journal
+
+/// What a killed process wrote and did not make durable is made durable before anything is built on it: a power cut
+/// would take it away, and `audit verify` could not tell that from an edit.
+@Suite(.timeLimit(.minutes(30))) struct UnsyncedTests {
+    private static let log = "/runs/RUN/audit.jsonl"
+
+    /// The calls of a process before it writes to `file`.
+    private func calls(
+        _ mode: String, in state: StateDirectory, before name: String, _ file: String
+    ) throws -> [FileCall] {
+        let (finished, calls) = try runHelper(mode, on: state.path)
+        #expect(finished.status == 0, "\(finished.lines)")
+        let place = try #require(calls.firstIndex { $0.name == name && $0.file == file }, "\(calls.map(\.place))")
+        return Array(calls[..<place])
+    }
+
+    private func syncs(_ file: String, _ calls: [FileCall]) -> Bool {
+        calls.contains { ["fsync", "fdatasync"].contains($0.name) && $0.file == file }
+    }
+
+    /// A state directory in which a run was killed before this call on `file`.
+    private func killed(at name: String, of file: String) throws -> StateDirectory {
+        let whole = try runHelper(on: "\(Scratch().path)/state").calls
+        let call = try #require(whole.first { $0.name == name && $0.file == file })
+        let number = whole.prefix { $0 != call }.count { $0.name == name } + 1
+        let path = "\(try Scratch().path)/state"
+        #expect(try runHelper(on: path, .kill, call: name, number: number).finished.wasKilled)
+        return StateDirectory.reading(path)
+    }
+
+    @Test func theListOfHeadsIsBeforeTheSecondRecord() throws {
+        let state = try killed(at: "fdatasync", of: "/heads.jsonl")
+        #expect(syncs("/heads.jsonl", try calls("run", in: state, before: "write", Self.log)))
+    }
+
+    @Test func theLogOfTheRunBeforeIsBeforeTheNextOneNamesItsHead() throws {
+        let state = try killed(at: "fdatasync", of: Self.log)
+        #expect(syncs(Self.log, try calls("new", in: state, before: "link", "/runs/.RUN.new/run.json")))
+    }
+
+    @Test func theListOfExportsIsBeforeARunTellsWhatItHolds() async throws {
+        let state = try Scratch().state()
+        try state.export(await state.play())
+        #expect(syncs("/retention.jsonl", try calls("new", in: state, before: "link", "/runs/.RUN.new/run.json")))
+    }
+}
