@@ -180,12 +180,14 @@ struct TestAgent {
         let signature = try await OperatorKey(.keyFile(path)) { _ in nil }
             .sign(message, namespace: SigningKeys.namespace)
         let text = try "# who may sign\n\n\"operator\" \(options)\(keys.publicKey(path)) a comment\n"
-        let theirs = try await keys.verify(
-            signature.armored, over: message, allowed: text, options: "-Overify-time=\(Self.time)")
-        #expect((theirs == 0) == isAllowed)
         let time = try Date("2026-06-15T12:00:00Z", strategy: .iso8601)
-        let answer = try AllowedSigners(text).answer(on: signature, at: time)
-        #expect((answer == .allowed(principal: "operator")) == isAllowed, "\(answer)")
+        for text in [text, text.replacing("\n", with: "\r\n")] {
+            let theirs = try await keys.verify(
+                signature.armored, over: message, allowed: text, options: "-Overify-time=\(Self.time)")
+            #expect((theirs == 0) == isAllowed)
+            let answer = try AllowedSigners(text).answer(on: signature, at: time)
+            #expect((answer == .allowed(principal: "operator")) == isAllowed, "\(answer)")
+        }
         let stranger = try await keys.make(["-t", "ed25519"])
         #expect(try AllowedSigners("operator \(keys.publicKey(stranger))").answer(on: signature, at: time) == .unknown)
     }

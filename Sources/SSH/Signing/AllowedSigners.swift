@@ -34,7 +34,8 @@ public struct AllowedSigners: Sendable {
     /// Reads the text of such a file; a line that cannot be understood is an error, not a line
     /// without effect.
     public init(_ text: String) throws(Problem) {
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        // By scalars: to Swift "\r\n" is one character, which is neither of the two.
+        for (index, line) in text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let words = Self.words(line)
             guard let first = words.first, !first.hasPrefix("#") else { continue }
             if let read = try Self.line(words, number: index + 1) { lines.append(read) }
@@ -120,9 +121,9 @@ public struct AllowedSigners: Sendable {
     }
 
     /// The words of a line; quotes keep spaces together.
-    private static func words(_ line: Substring) -> [String] {
+    private static func words(_ line: Substring.UnicodeScalarView) -> [String] {
         var words: [String] = []
-        var word = ""
+        var word = String.UnicodeScalarView()
         var isQuoted = false
         var isEscaped = false
         for character in line {
@@ -134,12 +135,12 @@ public struct AllowedSigners: Sendable {
             } else if character == "\"" {
                 isQuoted.toggle()
             } else if !isQuoted, character == " " || character == "\t" || character == "\r" {
-                if !word.isEmpty { words.append(word) }
-                word = ""
+                if !word.isEmpty { words.append(String(word)) }
+                word.removeAll()
             } else {
                 word.append(character)
             }
         }
-        return word.isEmpty ? words : words + [word]
+        return word.isEmpty ? words : words + [String(word)]
     }
 }

@@ -85,7 +85,9 @@ public struct HeadFile: HeadWitness {
             RemoteCommand(
                 ["sh", "-c", Self.place + Self.show, "sh", path], for: attempt, effect: .read,
                 timeout: limit, outputLimit: 64 << 20, environment: ["LC_ALL": "C"]))
-        let all = result.outputText.split(separator: "\n", omittingEmptySubsequences: false)
+        // By scalars: to Swift "\r\n" is one character, and whoever may append could hide the line after a "\r".
+        let all = result.outputText.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+            .map(Substring.init)
         guard result.exitStatus == 0, let place = all.first, !result.isTruncated else {
             throw refusal(attempt, result)
         }

@@ -87,6 +87,19 @@ import Testing
         }
     }
 
+    /// Somebody who may only append cannot hide the line that comes next.
+    @Test func aLineAfterAStrangeOneIsRead() async throws {
+        try await withHost { shell, folder in
+            let path = "\(folder)/heads"
+            try "not a head\r".write(toFile: path, atomically: true, encoding: .utf8)
+            let file = HeadFile(on: shell, path: path)
+            _ = try await file.keep(line(7, "a"))
+            let read = try await file.read()
+            #expect(read.lines.map(\.head) == [line(7, "a").head] && read.unreadable == [1])
+            _ = try await shell.run(RemoteCommand(["chattr", "-a", path], effect: .change))
+        }
+    }
+
     @Test func aFileThatCannotBeWrittenIsAnErrorThatNamesIt() async throws {
         try await withHost { shell, folder in
             try FileManager.default.createSymbolicLink(
