@@ -8,18 +8,25 @@
 set -u
 LC_ALL=C
 export LC_ALL
+# With it, cd may go to a folder of the same name elsewhere.
+CDPATH=
 umask 077
 newline='
 '
 allowed=${1-}
 case $allowed in '' | /*) ;; *) allowed=$PWD/$allowed ;; esac
-case $0 in */*) cd "${0%/*}" || exit 2 ;; esac
+case $0 in */*) cd -- "${0%/*}/." || exit 2 ;; esac
 bad=0
 
 for tool in sha256sum ssh-keygen jq; do
     command -v "$tool" >/dev/null || { printf '%s is missing\n' "$tool" >&2; exit 2; }
 done
-if [ -n "$allowed" ] && [ ! -r "$allowed" ]; then
+if [ $# -gt 1 ]; then
+    printf 'usage: sh verify.sh [ALLOWED_SIGNERS]\n' >&2
+    exit 2
+fi
+# An empty name is that of a variable that was not set, and no wish to do without.
+if [ $# = 1 ] && [ ! -r "$allowed" ]; then
     printf 'the file of allowed signers cannot be read\n' >&2
     exit 2
 fi
@@ -47,6 +54,32 @@ digest_of_file() {
     found=${found%% *}
 }
 
+# The first line that has a zero byte, which a shell leaves out where it reads; nothing where none has.
+line_with_zero() {
+    jq -R -n -r 'first(foreach inputs as $line (0; . + 1; select($line | explode | index(0))))' "$1"
+}
+
+# digest_of_beginning FILE BYTES: of the first lines, which have that many bytes together; how many are missing is in
+# $short. A zero byte ends the file.
+digest_of_beginning() {
+    zero=$(line_with_zero "$1")
+    found=$({
+        {
+            left=$2
+            number=1
+            while [ "$left" -gt 0 ] && [ "$number" != "$zero" ] && IFS= read -r line; do
+                left=$((left - ${#line} - 1))
+                number=$((number + 1))
+                printf '%s\n' "$line"
+            done <"$1"
+            printf '%s\n' "$left" >&4
+        } | sha256sum
+    } 4>&1)
+    short=${found%%"$newline"*}
+    found=${found#*"$newline"}
+    found=${found%% *}
+}
+
 # 1. Each line matches its own digest and carries that of the line before; the first that of run.json.
 [ -f run/run.json ] || { wrong integrity run/run.json 'it was removed'; exit 1; }
 [ -f run/audit.jsonl ] || { wrong integrity run/audit.jsonl 'it was removed'; exit 1; }
@@ -54,6 +87,12 @@ id=$(jq -r "$word"' .run | strings | word' run/run.json 2>/dev/null) || id=
 [ -n "$id" ] || { wrong integrity run/run.json 'it cannot be read'; exit 1; }
 digest_of_file run/run.json
 head=$found
+zero=$(line_with_zero run/audit.jsonl)
+if [ -n "$zero" ]; then
+    wrong integrity "run/audit.jsonl, line $zero" 'it was edited: it has a zero byte'
+    printf 'run %s: DOES NOT HOLD\n' "$id"
+    exit 1
+fi
 heads=$newline
 number=0
 last=0
@@ -84,7 +123,7 @@ while read -r sequence previous run kind version; do
     fi
     digest_of_text "$line"
     head=$found
-    heads="$heads$number:$head$newline"
+    [ ! -e "run/signatures/$number.json" ] || heads="$heads$number:$head$newline"
     case $kind in
     run.end) ended=yes last=$number ;;
     head.signed | head.unsigned) ;;
@@ -94,6 +133,10 @@ done <<END
 $(jq -R -r "$word"' (try fromjson catch {}) | if type == "object" then . else {} end
     | [.seq, .prev, .run, .kind, .v] | map(word) | join(" ")' run/audit.jsonl)
 END
+if [ "$bad" = 0 ] && { IFS= read -r line <&3 || [ -n "$line" ]; }; then
+    printf 'jq did not read all of run/audit.jsonl\n' >&2
+    exit 2
+fi
 exec 3<&-
 if [ "$bad" != 0 ]; then
     printf 'run %s: DOES NOT HOLD\n' "$id"
@@ -103,10 +146,16 @@ fi
 # 2. Each file that a line announces is there, as announced, and no other.
 expected="$newline"run/run.json"$newline"run/audit.jsonl"$newline"
 uncovered=
-while read -r line digest path; do
+short_of=
+while read -r line digest bytes safe_line safe_digest safe_bytes path; do
     case $path in '' | /* | *..* | *[!0-9A-Za-z._/-]*) continue ;; esac
     expected="$expected"run/$path$newline
     if [ ! -f "run/$path" ]; then
+        case $ended,$path,$safe_line in no,steps/*,0)
+            short_of="$short_of run/$path"
+            continue
+            ;;
+        esac
         wrong completeness "run/$path" "it was removed: line $line announces it"
         continue
     fi
@@ -114,22 +163,61 @@ while read -r line digest path; do
     [ "$found" = "$digest" ] && continue
     case $ended,$path in
     # Only its beginning is announced, until the run ends.
-    no,steps/*) uncovered="$uncovered run/$path" ;;
+    no,steps/*)
+        digest_of_beginning "run/$path" "$safe_bytes"
+        if [ "$found" != "$safe_digest" ] && [ "$safe_line" != 0 ]; then
+            wrong integrity "run/$path" "it was edited or cut after line $safe_line announced it"
+            continue
+        fi
+        digest_of_beginning "run/$path" "$bytes"
+        if [ "$found" = "$digest" ]; then
+            uncovered="$uncovered run/$path"
+        elif [ "$short" -gt 0 ]; then
+            short_of="$short_of run/$path"
+        else
+            wrong integrity "run/$path" "it was edited after line $line announced it"
+        fi
+        ;;
     *) wrong integrity "run/$path" "it was edited after line $line announced it" ;;
     esac
 done <<END
-$(jq -R -n -r 'reduce (inputs | try fromjson catch empty | objects) as $record ({};
-    reduce ($record.files // [] | arrays | .[] | objects) as $file (.;
-        (if $file.was then del(.[$file.was]) else . end)
-        | .[$file.path | tostring] = [$record.seq, $file.sha256]))
-    | to_entries[] | "\(.value[0]) \(.value[1]) \(.key)"' run/audit.jsonl)
+$(jq -R -n -r '
+    # Whether a record was on the disk before the next one was written, and with it the transcripts that it announces.
+    def is_durable($changes): .kind as $kind
+        | ($kind == "command.start" and .command.effect? == "change")
+        or ($kind == "command.end" and $changes[.end.start? | tostring])
+        or ([ "run.start", "run.resume", "run.end", "damage", "directory.set-aside", "checkpoint", "checkpoint.withdrawn",
+            "evidence", "lock.takeover", "head.signed", "head.unsigned" ] | index($kind) != null);
+    reduce (inputs | try fromjson catch empty | objects) as $record ({durable: false, changes: {}, safe: {}, files: {}};
+        if .durable and $record.kind != "torn-tail" and $record.kind != "run.resume" then .safe = .files else . end
+        | reduce ($record.files // [] | arrays | .[] | objects) as $file (.;
+            (if $file.was then .files |= del(.[$file.was]) else . end)
+            | .files[$file.path | tostring] = [$record.seq, $file.sha256, $file.bytes])
+        | .changes as $changes | .durable = ($record | is_durable($changes))
+        | if $record.kind == "command.start" and .durable then .changes[$record.seq | tostring] = true else . end)
+    | .safe as $safe | .files | to_entries[]
+    | .value + ($safe[.key] // [0, "-", 0]) + [.key] | map(tostring) | join(" ")' run/audit.jsonl)
 END
+
+# What a run creates before it announces what is in it.
+folders=
+for entry in run/checkpoints run/steps run/evidence run/evidence/* run/signatures; do folders="$folders$newline$entry/"; done
 
 look() {
     for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+        case $entry in *"$newline"*)
+            # Among the paths that are announced it would look like two of them.
+            wrong integrity "$entry" 'it is foreign: no line announces it'
+            continue
+            ;;
+        esac
         if [ -h "$entry" ]; then
             wrong integrity "$entry" 'it is foreign: no run makes links'
         elif [ -d "$entry" ]; then
+            case $expected$folders in *"$newline$entry/"*) ;; *)
+                wrong integrity "$entry" 'it is foreign: no run creates such a folder'
+                ;;
+            esac
             look "$entry"
         elif [ -e "$entry" ]; then
             case $expected in *"$newline$entry$newline"*) continue ;; esac
@@ -141,6 +229,27 @@ look() {
     done
 }
 look run
+
+# signer_of STATEMENT TIME: prints the first allowed signer who made the signature. One key may have several lines, each
+# for another purpose, and find-principals knows of none.
+signer_of() {
+    exec 5<"$allowed"
+    while read -r line <&5 || [ -n "$line" ]; do
+        case $line in
+        '' | '#'*) continue ;;
+        '"'*) name=${line#\"} name=${name%%\"*} ;;
+        *) name=${line%%[[:space:]]*} ;;
+        esac
+        while case $name in '!'*,*) : ;; *) false ;; esac; do name=${name#*,}; done
+        name=${name%%,*}
+        if ssh-keygen -Y verify -q -f "$allowed" -I "$name" -n keybuzz-runner -s "$1.sig" -O "verify-time=${2}Z" \
+            <"$1" >/dev/null 2>&1; then
+            printf '%s' "$name"
+            break
+        fi
+    done
+    exec 5<&-
+}
 
 # 3. Each signature is right, is over the record that is there, and is that of somebody who may sign.
 signed=0
@@ -165,12 +274,8 @@ END
         continue
     }
     if [ -n "$allowed" ]; then
-        name=$(ssh-keygen -Y find-principals -f "$allowed" -s "$statement.sig" \
-            -O "verify-time=${time}Z" 2>/dev/null)
-        name=${name%%"$newline"*}
-        name=${name%%,*}
-        if [ -z "$name" ] || ! ssh-keygen -Y verify -q -f "$allowed" -I "$name" -n keybuzz-runner \
-            -s "$statement.sig" -O "verify-time=${time}Z" <"$statement" >/dev/null 2>&1; then
+        name=$(signer_of "$statement" "$time")
+        if [ -z "$name" ]; then
             wrong authenticity "$statement.sig" 'signer unknown: no allowed signer made it'
             continue
         fi
@@ -188,6 +293,9 @@ fi
 # 4. What that means.
 for entry in $uncovered; do
     printf 'note: %s has an end that no line covers: the run was cut off while it was written\n' "$(shown "$entry")"
+done
+for entry in $short_of; do
+    printf 'note: %s is shorter than announced, which a power cut explains\n' "$(shown "$entry")"
 done
 [ "$ended" = yes ] || printf 'note: the run has no end: it was cut off\n'
 if [ "$bad" != 0 ]; then
