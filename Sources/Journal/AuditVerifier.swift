@@ -178,8 +178,8 @@ public struct AuditVerifier: Sendable {
                     Tombstone.name(of: report.run), "the run is there, and it ends with another record",
                     expected: "\(report.head)", found: "\(early.head)"))
         }
-        let gone = heads.filter { witnesses.tombstones.byRun[$0.run] == nil }
-        return StateReport(runs: reports, pruned: pruned, findings: findings + state.missing(gone), notes: notes)
+        let gone = state.judge(heads.filter { witnesses.tombstones.byRun[$0.run] == nil })
+        return StateReport(runs: reports, pruned: pruned, findings: findings + gone.findings, notes: notes + gone.notes)
     }
 
     private func judgeHeader(_ run: RunReader) throws(JournalError) -> [AuditFinding] {

@@ -29,8 +29,13 @@ extension StateDirectory {
         return String(decoding: text, as: UTF8.self)
     }
 
+    /// What witnesses know of runs that are not here and were not pruned.
+    func judge(_ heads: [WitnessedHead]) -> (findings: [AuditFinding], notes: [String]) {
+        (missing(heads), elsewhere(heads))
+    }
+
     /// What is missing here of the runs that witnesses know from here.
-    public func missing(_ heads: [WitnessedHead]) -> [AuditFinding] {
+    private func missing(_ heads: [WitnessedHead]) -> [AuditFinding] {
         var witnesses: [RunID: [String]] = [:]
         for head in heads where head.origin == label && run(head.run) == nil {
             if witnesses[head.run]?.contains(head.witness) != true {
@@ -40,6 +45,21 @@ extension StateDirectory {
         return witnesses.sorted { $0.key < $1.key }.map { run, names in
             let problem = "the run was removed: \(names.joined(separator: " and ")) knows it"
             return AuditFinding("runs/\(run)", problem, isGap: true)
+        }
+    }
+
+    /// What witnesses know of runs from elsewhere that are not here, in words.
+    ///
+    /// Elsewhere is also where this directory was before it was copied, or its machine got another name.
+    private func elsewhere(_ heads: [WitnessedHead]) -> [String] {
+        var runs: [[String]: Set<RunID>] = [:]
+        for head in heads where head.origin != label && run(head.run) == nil {
+            runs[[head.witness, head.origin ?? ""], default: []].insert(head.run)
+        }
+        return runs.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { key, runs in
+            let (witness, origin) = (key[0], key[1].isEmpty ? "an unnamed state directory" : key[1])
+            let what = runs.count == 1 ? "run \(runs.first.map { "\($0)" } ?? "")" : "\(runs.count) runs"
+            return "\(witness) knows \(what) of \(origin), not in this one: removed, if this one comes from there"
         }
     }
 }

@@ -177,6 +177,15 @@ import Testing
         #expect(try AuditVerifier(signed.state).verifyAll().findings == [])
         let removed = try AuditVerifier(signed.state).verifyAll(against: heads).findings
         #expect(removed.map(\.problem) == ["the run was removed: k8s-master-02:\(file) knows it"])
+        // The same from a machine of another name, and from a Lease, which tells none.
+        let strange = heads.map { head in
+            ["install-01:/var/lib/keybuzz-runner", nil].compactMap {
+                WitnessedHead(witness: "k", run: "\(head.run)", head: "\(head.head)", origin: $0)
+            }
+        }
+        let elsewhere = try AuditVerifier(signed.state).verifyAll(against: strange.flatMap { $0 })
+        #expect(elsewhere.findings == [] && elsewhere.notes.count == 2, "\(elsewhere.notes)")
+        #expect(elsewhere.notes.last?.hasPrefix("k knows run \(signed.run.id) of install-01:/var/lib/") == true)
     }
 
     /// Changes one digit or letter of a value, so that the record still reads well.
