@@ -42,8 +42,10 @@ public struct SetAsideDirectory: Sendable, Hashable, Codable {
     var isDamaged: Bool { result == .damaged }
 }
 
-/// One digest over all files of a directory: that of what `find -type f -printf '%P\n' | LC_ALL=C
-/// sort | xargs sha256sum` prints.
+/// One digest over all files of a directory.
+///
+/// That of what `find -type f -printf '%P\n' | LC_ALL=C sort | xargs sha256sum` prints; of a name of two lines, which could
+/// pass for two files there, of what sha256sum prints by itself.
 struct DirectoryDigest {
     let sha256: String
 
@@ -53,8 +55,23 @@ struct DirectoryDigest {
         var hash = SHA256()
         for file in try RunTree(path).files.sorted(by: { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }) {
             guard let facts = try FileFacts(of: "\(path)/\(file)") else { continue }
-            hash.update(data: "\(facts.sha256)  \(file)\n".utf8)
+            hash.update(data: Self.line(of: file, digest: facts.sha256).utf8)
         }
         sha256 = hash.finalize().hex
+    }
+
+    private static func line(of file: String, digest: String) -> String {
+        guard file.utf8.contains(UInt8(ascii: "\n")) else { return "\(digest)  \(file)\n" }
+        let escaped = String(decoding: file.utf8.flatMap(Self.escaped), as: UTF8.self)
+        return "\\\(digest)  \(escaped)\n"
+    }
+
+    private static func escaped(_ byte: UInt8) -> [UInt8] {
+        switch byte {
+        case UInt8(ascii: "\\"): Array("\\\\".utf8)
+        case UInt8(ascii: "\n"): Array("\\n".utf8)
+        case UInt8(ascii: "\r"): Array("\\r".utf8)
+        default: [byte]
+        }
     }
 }

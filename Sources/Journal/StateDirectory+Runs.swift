@@ -35,8 +35,11 @@ extension StateDirectory {
     func nursery(_ id: RunID) -> String { "\(path)/runs/.\(id).new" }
 
     /// Whether a name under runs/ is that of a directory that is being made.
-    static func isBeingMade(_ name: String) -> Bool {
-        name.hasPrefix(".") && name.hasSuffix(".new") && RunID(String(name.dropFirst().dropLast(4))) != nil
+    static func isBeingMade(_ name: String) -> Bool { beingMade(name) != nil }
+
+    /// The run whose directory of this name under runs/ is being made.
+    static func beingMade(_ name: String) -> RunID? {
+        name.hasPrefix(".") && name.hasSuffix(".new") ? RunID(String(name.dropFirst().dropLast(4))) : nil
     }
 
     /// Whether a name under runs/ is one that ``setAside(module:)`` gives.

@@ -19,7 +19,7 @@ extension StateDirectory {
             let run = RunReader(id: id, path: "\(path)/runs/\(name)")
             guard RunTree.isFolder(run.path) else { continue }
             let known = isNew ? [] : try HeadList.heads(of: id, in: path)
-            let remains = isNew ? .stillborn : try RunRemains(of: run, isKnown: !known.isEmpty)
+            let remains = try RunRemains(of: run, isKnown: !known.isEmpty)
             if remains == .foreign { continue }
             try disk.settle(run.path)
             guard let digest = try DirectoryDigest(of: run.path) else { continue }

@@ -34,8 +34,13 @@ struct StateWitnesses: Sendable {
         for name in try Disk.names(in: "\(state.path)/runs", hidden: true) {
             if StateDirectory.isSetAside(name) {
                 asides.insert(name)
-            } else if StateDirectory.isBeingMade(name) {
-                stillborn.insert(name)
+            } else if let id = StateDirectory.beingMade(name) {
+                let run = RunReader(id: id, path: "\(state.path)/runs/\(name)")
+                if try RunRemains(of: run, isKnown: false) == .stillborn {
+                    stillborn.insert(name)
+                } else {
+                    foreign.insert(name)
+                }
             } else if let id = StateDirectory.beingPruned(name), tombstones.byRun[id] != nil {
                 vanishing.insert(id)
             } else if let id = RunID(name) {
@@ -174,7 +179,8 @@ struct StateWitnesses: Sendable {
             }
         }
         for (run, directory) in recorded {
-            let found = try DirectoryDigest(of: "\(state.path)/runs/\(directory.name)")
+            let path = "\(state.path)/runs/\(directory.name)"
+            let found = RunTree.isFolder(path) ? try DirectoryDigest(of: path) : nil
             if found?.sha256 != directory.sha256 {
                 let problem = found == nil ? "it was removed" : "it was edited"
                 findings.append(

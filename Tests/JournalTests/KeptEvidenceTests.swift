@@ -31,6 +31,47 @@ import Testing
         #expect(try AuditVerifier(rich.state).verifyAll().findings.last?.problem.contains("it was removed") == true)
     }
 
+    /// Within the list of digests a name of two lines looks like two files.
+    @Test func evidenceThatWasSetAsideIsNotRemovedUnseen() async throws {
+        let rich = try await RichState()
+        let run = rich.unfinished
+        for name in ["run.json", "audit.jsonl"] { try FileManager.default.removeItem(atPath: "\(run.path)/\(name)") }
+        try await newRun(in: rich.state).finish(.refused, exitCode: 69)
+        let aside = "\(run.path).set-aside-1"
+        let before = try AuditVerifier(rich.state).verifyAll().findings
+        let files = try RunTree(aside).files.sorted()
+        let index = try #require(
+            files.indices.dropLast().first { Disk.split(files[$0]).folder == Disk.split(files[$0 + 1]).folder })
+        let (first, second) = (files[index], files[index + 1])
+        let digest = try #require(try FileFacts(of: "\(aside)/\(second)")).sha256
+        let (folder, name) = Disk.split(second)
+        let both = "\(aside)/\(first)\n\(digest)  \(folder)"
+        try FileManager.default.createDirectory(atPath: both, withIntermediateDirectories: true)
+        try FileManager.default.moveItem(atPath: "\(aside)/\(first)", toPath: "\(both)/\(name)")
+        try FileManager.default.removeItem(atPath: "\(aside)/\(second)")
+        let after = try AuditVerifier(rich.state).verifyAll().findings
+        #expect(after.count == before.count && after.last?.problem.contains("it was edited") == true, "\(after)")
+        // Nor is it somewhere else.
+        try FileManager.default.moveItem(atPath: aside, toPath: "\(rich.state.path)/elsewhere")
+        try FileManager.default.createSymbolicLink(atPath: aside, withDestinationPath: "\(rich.state.path)/elsewhere")
+        let moved = try AuditVerifier(rich.state).verifyAll().findings
+        #expect(moved.last?.problem.contains("it was removed") == true, "\(moved)")
+    }
+
+    /// What only has the name of a directory that is being made, a run did not make.
+    @Test func aFolderCalledAsIfARunWereMakingItIsForeign() async throws {
+        let rich = try await RichState()
+        let name = ".20270101T000000Z-11-aaaa.new"
+        let folder = "\(rich.state.path)/runs/\(name)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try overwrite("\(folder)/notes.txt", Array("mine".utf8))
+        for _ in 0..<2 {
+            let report = try AuditVerifier(rich.state).verifyAll()
+            #expect(report.findings.map(\.file) == ["runs/\(name)"])
+            try await newRun(in: rich.state).finish(.refused, exitCode: 69)
+        }
+    }
+
     @Test func aRunThatNeverBeganIsSetAsideAndStaysIntact() async throws {
         let rich = try await RichState()
         // What this version leaves, and what version 0.1.0 left.
