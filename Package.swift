@@ -137,8 +137,8 @@ let package = Package(
         .testTarget(
             name: "RunnerTests",
             dependencies: [
-                "ClientKit", "DataServers", "Journal", "Kubernetes", "Postgres", "Redis", "RunnerCommands", "SSH",
-                "StepKit", "Steps", "SecondModule", "TestSupport", "runner",
+                "ClientKit", "DataServers", "Journal", "JournalCrash", "Kubernetes", "Postgres", "Redis",
+                "RunnerCommands", "SSH", "StepKit", "Steps", "SecondModule", "TestSupport", "runner",
             ],
             swiftSettings: strict),
         // `runner` with a second module.

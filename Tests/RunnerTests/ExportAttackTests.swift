@@ -147,4 +147,32 @@ import Testing
         let answer = try exported.verify()
         #expect(answer.status == 2 && answer.output.contains("jq did not read all of run/audit.jsonl"), "\(answer)")
     }
+
+    /// What runner accepts, verify.sh accepts too, though files may not have got their names yet; where there is no line, it
+    /// cannot tell.
+    @Test func aRunThatWasKilledIsNotAccused() async throws {
+        let signed = try await SignedRun()
+        let places = ["record.append", "record.sync", "file.commit", "checkpoint.withdraw", "outcome.written"]
+        var (unnamed, empty) = (0, 0)
+        for (seed, place) in places.enumerated() {
+            for number in [1, 2, 5] {
+                let path = "\(signed.path)/\(place)-\(number)"
+                // One that ends, so that another may go on with it or follow it.
+                for point in ["", "\(place):\(number):kill"] {
+                    _ = try Program.journalCrash.run(
+                        ["random", path, "\(seed)", "unsigned"], environment: ["RUNNER_FAILPOINT": point])
+                }
+                let state = try StateDirectory.existing(path)
+                for run in try state.runs() {
+                    let report = try AuditVerifier(state).verify(run)
+                    #expect(report.isIntact)
+                    let answer = try Exported(signed, run: run, shell: Exported.shells[0]).verify()
+                    #expect(answer.status == (report.lines == 0 ? 2 : 0), "\(place), \(number): \(answer.output)")
+                    empty += report.lines == 0 ? 1 : 0
+                    unnamed += answer.output.contains("has another name still") ? 1 : 0
+                }
+            }
+        }
+        #expect(unnamed > 0 && empty > 0, "\(unnamed), \(empty)")
+    }
 }

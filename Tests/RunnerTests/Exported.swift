@@ -12,12 +12,12 @@ struct Exported {
 
     let folder: String
     let tools: String
-    /// Has the folder removed in the end.
-    private let signed: SignedRun
+    /// What has the folder removed in the end.
+    private let owner: SignedRun
 
     /// Exports the run of `signed`, and unpacks the archive.
     init(_ signed: SignedRun, run: RunReader? = nil, shell: [String]) throws {
-        self.signed = signed
+        owner = signed
         let root = "\(signed.path)/export-\(UUID().uuidString)"
         let archive = RunArchive(run: run ?? signed.run)
         try FileManager.default.createDirectory(atPath: "\(root)/bin", withIntermediateDirectories: true)

@@ -4,6 +4,7 @@ import Foundation
 enum Program: String {
     case runner
     case secondModule = "SecondModule"
+    case journalCrash = "JournalCrash"
 
     /// The file, which lies beside the tests' own.
     var file: URL {
@@ -11,8 +12,10 @@ enum Program: String {
     }
 
     /// Runs it; what it wrote to both streams, and its exit status.
-    func run(_ arguments: [String]) throws -> (output: String, status: Int32) {
-        try capture(file, arguments)
+    func run(
+        _ arguments: [String], environment: [String: String]? = nil
+    ) throws -> (output: String, status: Int32) {
+        try capture(file, arguments, environment: environment)
     }
 }
 

@@ -87,6 +87,10 @@ id=$(jq -r "$word"' .run | strings | word' run/run.json 2>/dev/null) || id=
 [ -n "$id" ] || { wrong integrity run/run.json 'it cannot be read'; exit 1; }
 digest_of_file run/run.json
 head=$found
+if [ ! -s run/audit.jsonl ]; then
+    printf 'run/audit.jsonl has no line: whether the run was cut off before its first, runner audit verify tells\n' >&2
+    exit 2
+fi
 zero=$(line_with_zero run/audit.jsonl)
 if [ -n "$zero" ]; then
     wrong integrity "run/audit.jsonl, line $zero" 'it was edited: it has a zero byte'
@@ -143,14 +147,38 @@ if [ "$bad" != 0 ]; then
     exit 1
 fi
 
+# find_unnamed PATH DIGEST OLD-NAME: finds the file that was to get this name when the run was cut off. A line announces a
+# file while that is still called .NAME.NUMBER.tmp, or has the old name that the last line tells.
+find_unnamed() {
+    case $1 in */*) folder=run/${1%/*} ;; *) folder=run ;; esac
+    for entry in "$folder/.${1##*/}".*.tmp "run/$3"; do
+        case $entry in run/- | *"$newline"*) continue ;; esac
+        if [ -f "$entry" ] && [ ! -h "$entry" ]; then
+            digest_of_file "$entry"
+            if [ "$found" = "$2" ]; then
+                found=$entry
+                return
+            fi
+        fi
+    done
+    found=
+}
+
 # 2. Each file that a line announces is there, as announced, and no other.
 expected="$newline"run/run.json"$newline"run/audit.jsonl"$newline"
 uncovered=
 short_of=
-while read -r line digest bytes safe_line safe_digest safe_bytes path; do
+unnamed=
+while read -r line digest bytes safe_line safe_digest safe_bytes was path; do
     case $path in '' | /* | *..* | *[!0-9A-Za-z._/-]*) continue ;; esac
     expected="$expected"run/$path$newline
     if [ ! -f "run/$path" ]; then
+        find_unnamed "$path" "$digest" "$was"
+        if [ -n "$found" ]; then
+            expected="$expected$found$newline"
+            unnamed="$unnamed run/$path"
+            continue
+        fi
         case $ended,$path,$safe_line in no,steps/*,0)
             short_of="$short_of run/$path"
             continue
@@ -192,11 +220,14 @@ $(jq -R -n -r '
         if .durable and $record.kind != "torn-tail" and $record.kind != "run.resume" then .safe = .files else . end
         | reduce ($record.files // [] | arrays | .[] | objects) as $file (.;
             (if $file.was then .files |= del(.[$file.was]) else . end)
-            | .files[$file.path | tostring] = [$record.seq, $file.sha256, $file.bytes])
+            | .files[$file.path | tostring] = [$record.seq, $file.sha256, $file.bytes, $file.was])
+        | .last = $record.seq
         | .changes as $changes | .durable = ($record | is_durable($changes))
         | if $record.kind == "command.start" and .durable then .changes[$record.seq | tostring] = true else . end)
-    | .safe as $safe | .files | to_entries[]
-    | .value + ($safe[.key] // [0, "-", 0]) + [.key] | map(tostring) | join(" ")' run/audit.jsonl)
+    | .safe as $safe | .last as $last | .files | to_entries[]
+    | (if .value[0] == $last then .value[3] // "-" else "-" end) as $was
+    | .value[0:3] + ($safe[.key] // [0, "-", 0])[0:3] + [$was, .key]
+    | map(tostring | split(" ") | join("?")) | join(" ")' run/audit.jsonl)
 END
 
 # What a run creates before it announces what is in it.
@@ -293,6 +324,9 @@ fi
 # 4. What that means.
 for entry in $uncovered; do
     printf 'note: %s has an end that no line covers: the run was cut off while it was written\n' "$(shown "$entry")"
+done
+for entry in $unnamed; do
+    printf 'note: %s has another name still: the run was cut off before it got its own\n' "$(shown "$entry")"
 done
 for entry in $short_of; do
     printf 'note: %s is shorter than announced, which a power cut explains\n' "$(shown "$entry")"
