@@ -42,6 +42,19 @@ import Testing
                 "run.start", "step.check", "step.end", "step.check", "step.end", "run.end",
             ])
         #expect(try sample.run("audit show --changes-only --host x").status == 64)
+        let none = try sample.run("audit show --host k8s-master-09 --step fix_ufw_k8s_nodes").output
+        #expect(none.hasSuffix("no record of step fix_ufw_k8s_nodes and of a command on k8s-master-09\n"), "\(none)")
+    }
+
+    /// Whoever looks at a part of a record has to know that it is not all there.
+    @Test(arguments: ["--changes-only", "--host 10.0.0.10", "--step 11_ct_00_setup_credentials", "--commands"])
+    func damageIsShownWhateverIsAskedFor(_ filter: String) async throws {
+        let sample = try await ReadableState()
+        let run = try #require(try sample.state.runs().first)
+        try FileManager.default.removeItem(atPath: "\(run.path)/run.json")
+        try await ReadableState.makeRun(in: sample.state)
+        let shown = try sample.run("audit show \(filter)").output
+        #expect(shown.contains("damage: ") && shown.contains("\(run.id).set-aside-1"), "\(shown)")
     }
 
     @Test func allRunsAreListedNewestLast() async throws {
@@ -133,7 +146,7 @@ final class ReadableState {
         do { try FileManager.default.removeItem(atPath: path) } catch { print("left behind: \(path): \(error)") }
     }
 
-    private static func makeRun(in state: StateDirectory) async throws {
+    static func makeRun(in state: StateDirectory) async throws {
         let (first, second) = ("fix_ufw_k8s_nodes", "11_ct_00_setup_credentials")
         let lock = try ModuleLock.acquire(module: "11", in: state)
         let journal = try await RunJournal.create(

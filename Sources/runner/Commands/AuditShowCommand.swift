@@ -37,13 +37,18 @@ struct AuditShowCommand: AsyncParsableCommand {
                 }
                 for line in try reader.heading(in: state) { try StandardOutput.write(line) }
                 var account = RunAccount(showsCommands: commands)
+                var count = 0
                 let reading = Result {
                     while let next = try records.next() {
+                        count += 1
                         for line in account.lines(next.entry) { try StandardOutput.write(line) }
                     }
                 }
                 for line in account.rest(isUnderWay: records.isGrowing) { try StandardOutput.write(line) }
                 try reading.get()
+                if count == 0, let words = filter.words {
+                    try StandardOutput.write("no record \(words.visibleOnOneLine)")
+                }
             }
         }
     }

@@ -13,9 +13,18 @@ struct RecordFilter: ParsableArguments {
         if changesOnly, host != nil { throw ValidationError("--changes-only excludes --host") }
     }
 
+    /// What limits the records, in words; nil where nothing does.
+    var words: String? {
+        let limits = [
+            step.map { "of step \($0)" }, host.map { "of a command on \($0)" }, changesOnly ? "of a change" : nil,
+        ].compactMap(\.self)
+        return limits.isEmpty ? nil : limits.joined(separator: " and ")
+    }
+
     /// Whether to show `entry`; a command's second record is shown if its first was, which is in
-    /// `commands`.
+    /// `commands`. What says that the record itself is not whole is always shown.
     func admits(_ entry: AuditEntry, commands: inout Set<Int>) -> Bool {
+        if [.damage, .tornTail, .setAside].contains(entry.kind) { return true }
         if let step, entry.step != step.rawValue { return false }
         switch entry.content {
         case .commandStart(let start):
