@@ -22,7 +22,9 @@ struct RecordFilter: ParsableArguments {
     }
 
     /// Whether to show `entry`; a command's second record is shown if its first was, which is in
-    /// `commands`. What says that the record itself is not whole is always shown.
+    /// `commands`.
+    ///
+    /// What says that the record itself is not whole is always shown.
     func admits(_ entry: AuditEntry, commands: inout Set<Int>) -> Bool {
         if [.damage, .tornTail, .setAside].contains(entry.kind) { return true }
         if let step, entry.step != step.rawValue { return false }
