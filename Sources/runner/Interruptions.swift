@@ -39,11 +39,9 @@ final class Signals: @unchecked Sendable {
         // A closed pipe is an error of the write, not the end of the run.
         signal(SIGPIPE, SIG_IGN)
         for number in [SIGINT, SIGTERM, SIGHUP, SIGXCPU] {
-            let before = signal(number, SIG_IGN)
             // What `nohup` has set stays as it is.
-            if number == SIGHUP, Self.isIgnoring(before) { continue }
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler {
+            if number == SIGHUP, SignalSource.handler(of: number) == 1 { continue }
+            let source = SignalSource.taking(number, on: queue) {
                 if Interruptions.note(.signal(number)) {
                     onFirst()
                 } else if number == SIGINT || number == SIGTERM {
@@ -52,15 +50,8 @@ final class Signals: @unchecked Sendable {
                     Interruptions.end()
                 }
             }
-            source.resume()
             sources.append(source)
         }
-    }
-
-    /// A cast because C has no type for it: a handler is a function's address, or 1 for "ignore",
-    /// which is never called here.
-    private static func isIgnoring(_ handler: __sighandler_t?) -> Bool {
-        unsafeBitCast(handler, to: Int.self) == 1
     }
 }
 
@@ -70,9 +61,11 @@ func withSignalsAsCancellation<Value: Sendable>(
 ) async throws -> Value {
     let task = Task { try await work() }
     let signals = Signals {
-        let why = Interruptions.first.summary
-        terminal.line("\(why): stopping; press Ctrl-C again to stop immediately")
         task.cancel()
+        // A terminal that is stopped, or a pipe that nobody empties, must not keep a second signal waiting.
+        DispatchQueue.global().async {
+            terminal.line("\(Interruptions.first.summary): stopping; press Ctrl-C again to stop immediately")
+        }
     }
     defer { withExtendedLifetime(signals) {} }
     return try await withTaskCancellationHandler {

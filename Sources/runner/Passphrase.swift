@@ -1,67 +1,72 @@
 import ClientKit
-import Foundation
-import Glibc
+import Dispatch
 import Journal
-import Synchronization
 
 /// Asks for the passphrases of keys on the terminal, without echo, once per key for all hosts that
 /// need it.
 actor Passphrase {
     private static let shared = Passphrase()
-    /// The terminal's settings to restore after typing without echo.
-    private static let hidden = Mutex<termios?>(nil)
-    private var answers: [String: Task<Secret?, Never>] = [:]
+    private var questions: [String: Question] = [:]
 
-    /// The passphrase of `key`; `nil` if there is no terminal.
+    /// The passphrase of `key`; `nil` if there is no terminal, and where everybody who waits for it
+    /// is cancelled.
     static func ask(_ key: String) async -> Secret? {
         await shared.answer(key)
     }
 
-    /// Restores the terminal if the process ends during a prompt.
-    static func restoreTerminal() {
-        guard var shown = hidden.withLock({ $0 }) else { return }
-        tcsetattr(STDIN_FILENO, TCSANOW, &shown)
+    private func answer(_ key: String) async -> Secret? {
+        let question = questions[key] ?? begin(key)
+        let answer = await question.answer()
+        // Whoever comes later is asked again.
+        if question.isAbandoned, questions[key] === question { questions[key] = nil }
+        return answer
     }
 
-    private func answer(_ key: String) async -> Secret? {
-        if let asked = answers[key] { return await asked.value }
+    private func begin(_ key: String) -> Question {
         // Prompts for several keys come one after another: they share the terminal.
-        let others = Array(answers.values)
-        let question = Task<Secret?, Never> {
-            for other in others { _ = await other.value }
+        let question = Question(about: key, after: Array(questions.values))
+        questions[key] = question
+        return question
+    }
+
+    /// Whether the terminal is waiting for a passphrase.
+    static var isAsking: Bool { Prompt.isShown }
+
+    /// Restores the terminal if the process ends during a prompt.
+    static func restoreTerminal() { Prompt.restoreTerminal() }
+}
+
+/// A passphrase that is being asked for, until it is there or nobody waits for it any more.
+private final class Question: Sendable {
+    private let waiting: Locked<Int?>
+    private let task: Task<Secret?, Never>
+
+    init(about key: String, after others: [Question]) {
+        // Nil once the last of those who waited has given up.
+        let waiting = Locked<Int?>(0)
+        self.waiting = waiting
+        task = Task {
+            for other in others { _ = await other.task.value }
             return await withCheckedContinuation { continuation in
+                // It blocks its thread for as long as nobody types.
                 DispatchQueue.global().async {
-                    let secret = Self.read("Passphrase for \(key): ")
+                    let secret = Prompt.read("Passphrase for \(key): ") { waiting.withLock { $0 == nil } }
                     if let secret { redactor.add(secret) }
                     continuation.resume(returning: secret)
                 }
             }
         }
-        answers[key] = question
-        return await question.value
     }
 
-    private static func read(_ prompt: String) -> Secret? {
-        let terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)
-        guard terminal >= 0 else { return nil }
-        defer { close(terminal) }
-        var settings = termios()
-        guard tcgetattr(terminal, &settings) == 0 else { return nil }
-        let shown = settings
-        hidden.withLock { $0 = shown }
-        settings.c_lflag &= ~tcflag_t(ECHO)
-        guard tcsetattr(terminal, TCSAFLUSH, &settings) == 0 else { return nil }
-        defer {
-            var shown = shown
-            tcsetattr(terminal, TCSAFLUSH, &shown)
-            hidden.withLock { $0 = nil }
+    var isAbandoned: Bool { waiting.withLock { $0 == nil } }
+
+    /// The answer, for one who waits for it.
+    func answer() async -> Secret? {
+        waiting.withLock { $0 = $0.map { $0 + 1 } }
+        return await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            waiting.withLock { $0 = $0.flatMap { $0 > 1 ? $0 - 1 : nil } }
         }
-        let handle = FileHandle(fileDescriptor: terminal, closeOnDealloc: false)
-        handle.write(Data(prompt.utf8))
-        var line: [UInt8] = []
-        var byte: UInt8 = 0
-        while Glibc.read(terminal, &byte, 1) == 1, byte != UInt8(ascii: "\n") { line.append(byte) }
-        handle.write(Data("\n".utf8))
-        return line.isEmpty ? nil : Secret(String(decoding: line, as: UTF8.self))
     }
 }

@@ -13,8 +13,10 @@ final class SilentPlatform {
     let state: StateDirectory
     private let port = UnservedPort()
 
-    /// - Parameter limit: How many seconds a run waits for the hosts.
-    init(limit: Int) throws {
+    /// - Parameters:
+    ///   - limit: How many seconds a run waits for the hosts.
+    ///   - passphrase: That of the operator's key; empty for none.
+    init(limit: Int, passphrase: String = "") throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "silent-\(UUID().uuidString)")
         try FileManager.default.createDirectory(
             at: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
@@ -22,7 +24,7 @@ final class SilentPlatform {
         try writeCredentials(in: folder, postgres: "Kq8-vT3-mWz", redis: "Rd7-xN2-tQp")
         inventory = folder.appending(path: "inventory.json").path
         let key = folder.appending(path: "id").path
-        try runTool("/usr/bin/ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key])
+        try runTool("/usr/bin/ssh-keygen", ["-q", "-t", "ed25519", "-N", passphrase, "-f", key])
         let host = try String(contentsOfFile: "\(key).pub", encoding: .utf8)
         let (folder, port) = (folder, port.port)
         try Shipped.writeInventory(to: URL(filePath: inventory)) { object in

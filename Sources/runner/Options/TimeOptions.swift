@@ -60,9 +60,15 @@ extension TimeOptions {
                 _ = Interruptions.note(.timeLimit(limit))
                 return task.cancel()
             }
-            Terminal.write(
-                "error: \(attempt): it did not stop within \(Self.grace) s after the \(seconds) s of --timeout "
-                    + "→ find out what it is waiting for, then continue with `runner resume`\n")
+            let told = DispatchSemaphore(value: 0)
+            DispatchQueue.global().async {
+                Terminal.write(
+                    "error: \(attempt): it did not stop within \(Self.grace) s after the \(seconds) s of --timeout "
+                        + "→ find out what it is waiting for, then continue with `runner resume`\n")
+                told.signal()
+            }
+            // It may be the terminal itself that it is waiting for.
+            _ = told.wait(timeout: .now() + .seconds(1))
             Interruptions.end()
         }
         timer.resume()

@@ -35,9 +35,10 @@ final class Terminal: Sendable {
         }
     }
 
-    /// Shows a line that the next one overwrites; does nothing if the terminal is not animated.
+    /// Shows a line that the next one overwrites; does nothing if the terminal is not animated, or
+    /// shows a prompt.
     func live(_ text: String) {
-        guard isAnimated else { return }
+        guard isAnimated, !Passphrase.isAsking else { return }
         state.withLock { live in
             Self.write("\(Self.clearing)\(Self.fitted(text.visibleOnOneLine, columns: Self.columns()))")
             live.isShown = true

@@ -1,0 +1,108 @@
+import Foundation
+import Glibc
+import Journal
+import TestSupport
+import Testing
+
+/// Signals while the operator is asked for a passphrase, and while nobody reads what is told.
+@Suite(.timeLimit(.minutes(10))) struct PromptTests {
+    @Test(arguments: [SIGINT, SIGTERM]) func aSignalDuringThePromptEndsARunInOrder(_ number: Int32) async throws {
+        let platform = try SilentPlatform(limit: 600, passphrase: "correct horse")
+        let asked = try await Asked(platform.words(for: ["run", "11"]))
+        kill(asked.pid, number)
+        #expect(try await asked.wait() == 128 + number)
+        #expect(asked.showsWhatIsTyped)
+        #expect(try platform.state.newestRun()?.outcome().content?.result == .interrupted)
+        #expect(try platform.runner("audit", "verify").status == 0)
+    }
+
+    @Test func aTimeLimitDuringThePromptEndsARunInOrder() async throws {
+        let platform = try SilentPlatform(limit: 600, passphrase: "correct horse")
+        let asked = try await Asked(platform.words(for: ["run", "11", "--timeout", "10"]))
+        #expect(try await asked.wait() == 124)
+        #expect(asked.showsWhatIsTyped)
+        #expect(try platform.state.newestRun()?.outcome().content?.result == .interrupted)
+    }
+
+    /// A command that only reads ends at once, and is no exception.
+    @Test func aSignalDuringThePromptOfDoctorRestoresTheTerminal() async throws {
+        let platform = try SilentPlatform(limit: 600, passphrase: "correct horse")
+        let asked = try await Asked(["doctor", "11", "--inventory", platform.inventory])
+        kill(asked.pid, SIGINT)
+        // `setsid --wait` ends with the number of the signal.
+        #expect(try await asked.wait() == SIGINT)
+        #expect(asked.showsWhatIsTyped)
+    }
+
+    /// As with `runner run 11 2>&1 | less` that was left alone, and with Ctrl-S.
+    @Test(arguments: [[SIGINT, SIGINT], [SIGTERM, SIGINT]])
+    func aSecondSignalEndsARunWhoseOutputNobodyReads(_ signals: [Int32]) async throws {
+        let platform = try SilentPlatform(limit: 600)
+        let pipe = Pipe()
+        let end = pipe.fileHandleForWriting.fileDescriptor
+        let flags = fcntl(end, F_GETFL)
+        try #require(fcntl(end, F_SETFL, flags | O_NONBLOCK) == 0)
+        while write(end, "x", 1) == 1 {}
+        try #require(fcntl(end, F_SETFL, flags) == 0)
+        let run = Process()
+        run.executableURL = Program.runner.file
+        run.arguments = platform.words(for: ["run", "11"])
+        (run.standardOutput, run.standardError) = (pipe, pipe)
+        try run.run()
+        defer { kill(run.processIdentifier, SIGKILL) }
+        try await eventually("its run has begun") { try platform.state.newestRun() != nil }
+        for number in signals {
+            kill(run.processIdentifier, number)
+            try await Task.sleep(for: .milliseconds(300))
+        }
+        try await eventually("it has ended", within: .seconds(20)) { !run.isRunning }
+        #expect(!run.isRunning && run.terminationStatus == 128 + signals[0])
+        #expect(try platform.runner("audit", "verify").status == 0)
+    }
+}
+
+/// `runner` on a terminal of its own, with its standard input elsewhere, at the prompt for a passphrase.
+private final class Asked {
+    private let process = Process()
+    private let terminal: Int32
+
+    init(_ arguments: [String]) async throws {
+        var (terminal, end): (Int32, Int32) = (-1, -1)
+        try #require(openpty(&terminal, &end, nil, nil, nil) == 0)
+        // No other process of these tests may keep it open.
+        try #require(fcntl(terminal, F_SETFD, FD_CLOEXEC) == 0 && fcntl(end, F_SETFD, FD_CLOEXEC) == 0)
+        self.terminal = terminal
+        let side = FileHandle(fileDescriptor: end, closeOnDealloc: true)
+        process.executableURL = URL(filePath: "/usr/bin/setsid")
+        process.arguments =
+            ["--ctty", "--wait", "/bin/sh", "-c", "exec \"$@\" < /dev/null", "sh", Program.runner.file.path] + arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(["NO_COLOR": "1"]) { $1 }
+        (process.standardInput, process.standardOutput, process.standardError) = (side, side, side)
+        try process.run()
+        // A session that has ended has no terminal any more, and this test still asks about it.
+        try await eventually("it asks for the passphrase") { !showsWhatIsTyped || !process.isRunning }
+        try #require(process.isRunning)
+        pid = tcgetsid(terminal)
+        try #require(pid > 1)
+    }
+
+    /// The program's, which leads the terminal's session.
+    private(set) var pid: Int32 = 0
+
+    var showsWhatIsTyped: Bool {
+        var settings = termios()
+        return tcgetattr(terminal, &settings) == 0 && settings.c_lflag & tcflag_t(ECHO) != 0
+    }
+
+    /// Waits for its end; the exit status.
+    func wait() async throws -> Int32 {
+        try await eventually("it has ended", within: .seconds(60)) { !process.isRunning }
+        guard !process.isRunning else { return -1 }
+        return process.terminationStatus
+    }
+
+    deinit {
+        if process.isRunning, pid > 1 { kill(pid, SIGKILL) }
+        close(terminal)
+    }
+}
