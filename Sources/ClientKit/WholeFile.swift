@@ -73,6 +73,20 @@ public enum WholeFile {
             unlink(temporary)
             throw error
         }
+        try synchronizeFolder(of: path)
+    }
+
+    /// Makes durable what is at `path`: a process that was killed may have put it there before it could.
+    ///
+    /// Called before something that must not be lost is done with what was read there.
+    public static func settle(_ path: String) throws {
+        let descriptor = try check(open(path, O_RDONLY | O_CLOEXEC))
+        defer { close(descriptor) }
+        try synchronize(descriptor)
+        try synchronizeFolder(of: path)
+    }
+
+    private static func synchronizeFolder(of path: String) throws(Failure) {
         let directory = try check(open(split(path).folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
         defer { close(directory) }
         try synchronize(directory)

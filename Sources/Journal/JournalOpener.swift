@@ -31,6 +31,7 @@ actor JournalOpener {
         let asides = try state.setAside(module: id.module, among: names)
         // The new run carries where the log of the one before stands, so that removing that run shows.
         let predecessor = try newest.map { run throws(JournalError) in try RunHeader.Predecessor(run, in: state) }
+        if let newest { try settleLog(of: newest) }
         var files = description.plan.map { [(RunReader.planFile, $0)] } ?? []
         if let inventory = description.inventory {
             files.append((RunReader.inventoryFile, redactor.redact(cut: inventory)))
@@ -67,6 +68,16 @@ actor JournalOpener {
         if let damage { try await journal.recordDamage(damage) }
         for aside in asides { try await journal.record(aside) }
         return journal
+    }
+
+    /// Makes durable what run.json is about to say of the run before: a killed process may have left the end of its log
+    /// unsynced, and a log that a power cut then shortens would seem to have been cut by somebody.
+    private func settleLog(of run: RunReader) throws(JournalError) {
+        // A run that has ended has made it durable before.
+        guard access("\(run.path)/outcome.json", F_OK) != 0,
+            let log = try Descriptor.ifPresent("\(run.path)/audit.jsonl", O_RDONLY)
+        else { return }
+        try disk.syncData(log)
     }
 
     /// Makes the run's directory under another name, so that one with the run's name always has its

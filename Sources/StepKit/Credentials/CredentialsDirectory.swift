@@ -110,14 +110,27 @@ public struct CredentialsDirectory: Sendable {
         } catch let error as CredentialsError {
             throw error
         } catch {
-            throw CredentialsError(
-                attempt: "write \(file)",
-                problems: [
-                    .init(
-                        file: file, line: nil, message: "cannot be written durably: \(error)",
-                        remedy: "check that \(path) is writable and its disk is not full")
-                ], kind: .stateNotWritable)
+            throw notDurable(file, because: error)
         }
+    }
+
+    /// Returns once what `place` has is on disk, which a process that was killed may have written.
+    func settle(_ place: GeneratedFile) throws(CredentialsError) {
+        do {
+            try WholeFile.settle(filePath(place.name))
+        } catch {
+            throw notDurable(filePath(place.name), because: error)
+        }
+    }
+
+    private func notDurable(_ file: String, because error: any Error) -> CredentialsError {
+        CredentialsError(
+            attempt: "write \(file)",
+            problems: [
+                .init(
+                    file: file, line: nil, message: "cannot be written durably: \(error)",
+                    remedy: "check that \(path) is writable and its disk is not full")
+            ], kind: .stateNotWritable)
     }
 
     private func filePath(_ name: String) -> String {

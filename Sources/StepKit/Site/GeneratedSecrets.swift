@@ -59,6 +59,7 @@ public actor GeneratedSecretsStore {
     private let register: @Sendable (Secret) -> Void
     private var known: [GeneratedFile: Found] = [:]
     private var completed: [GeneratedFile: GeneratedSecrets] = [:]
+    private var durable: Set<GeneratedFile> = []
 
     /// Starts with the contents of the files, by file name; passes each new secret to `register`
     /// before it is used anywhere.
@@ -96,8 +97,7 @@ public actor GeneratedSecretsStore {
         known = [:]
     }
 
-    /// Generates missing secrets and writes all of them durably to the credentials file before
-    /// returning them.
+    /// Generates missing secrets, and returns all of them once the credentials file has them durably.
     func complete(_ found: Found) async throws -> GeneratedSecrets {
         let file = found.file
         let directory = directory
@@ -113,7 +113,11 @@ public actor GeneratedSecretsStore {
         for secret in file.secrets { register(secrets[secret]) }
         if !found.fileIsCurrent {
             try await runBlocking { try directory.write(secrets, to: file) }
+        } else if !durable.contains(file) {
+            // Otherwise a power cut could take away the only copy of what is in use by then.
+            try await runBlocking { try directory.settle(file) }
         }
+        durable.insert(file)
         let values = Dictionary(uniqueKeysWithValues: file.secrets.map { ($0, secrets[$0]) })
         known[file] = Found(file, values: values, fileIsCurrent: true)
         return secrets
