@@ -66,6 +66,8 @@ let package = Package(
             swiftSettings: strict),
         // Loaded into processes of the tests, whose file calls it lets fail.
         .target(name: "FaultyCalls", path: "Tests/FaultyCalls"),
+        // Gives all tasks of a program one thread.
+        .target(name: "OneThread", path: "Tests/OneThread", linkerSettings: [.linkedLibrary("dispatch")]),
         .executableTarget(
             name: "JournalCrash", dependencies: ["ClientKit", "Journal", "SplitMix"], path: "Tests/JournalCrash",
             swiftSettings: strict),
@@ -113,7 +115,8 @@ let package = Package(
         .executableTarget(
             name: "Simulation",
             dependencies: [
-                "ClientKit", "EmptySite", "Engine", "FaultyCalls", "Journal", "SplitMix", "StepKit", "Steps",
+                "ClientKit", "EmptySite", "Engine", "FaultyCalls", "Journal", "OneThread", "SplitMix", "StepKit",
+                "Steps",
             ],
             path: "Tests/Simulation", swiftSettings: strict),
         .testTarget(

@@ -2,12 +2,6 @@ import ClientKit
 import Journal
 import StepKit
 
-/// With what priority a lease is renewed.
-package enum LeaseRenewal {
-    /// Above that of the steps; `nil` for theirs, as in a simulation that has one thread and one order.
-    @TaskLocal package static var priority: TaskPriority? = .high
-}
-
 /// Takes the module's lease for a run, renews it while the run works, and releases it.
 struct LeaseKeeper: Sendable {
     let module: Int
@@ -111,7 +105,7 @@ struct LeaseKeeper: Sendable {
             group.addTask {
                 // The journal records it before the changes that wait for a slow disk. A child task
                 // would run with the priority of its parent.
-                let renewal = Task(priority: LeaseRenewal.priority) {
+                let renewal = Task(priority: .high) {
                     try await ChangeGate.$isWritingLease.withValue(true) {
                         try await site.renewLease(
                             step: progress.current?.rawValue, auditHead: journal.head.description)

@@ -4,12 +4,14 @@ import ClientKit
 struct LockWait: Sendable {
     private let deadline: ContinuousClock.Instant
     private let limit: Duration
+    private let clock: LeaseClock
     private let events: @Sendable (EngineEvent) -> Void
     private let told = Once<Bool>()
 
     /// Begins to count.
-    init(_ limit: Duration, events: @escaping @Sendable (EngineEvent) -> Void) {
-        deadline = .now + limit
+    init(_ limit: Duration, on clock: LeaseClock, events: @escaping @Sendable (EngineEvent) -> Void) {
+        deadline = clock.now() + limit
+        self.clock = clock
         self.limit = limit
         self.events = events
     }
@@ -23,12 +25,12 @@ struct LockWait: Sendable {
             do {
                 return try await taking()
             } catch let error as any ExplainedError where error.kind == .busy {
-                let left = ContinuousClock.now.duration(to: deadline)
+                let left = clock.now().duration(to: deadline)
                 guard left > .zero else { throw error }
                 if told.isNew(true) {
                     events(.warning("\(error.cause); waiting up to \(limit.components.seconds) s for it to end"))
                 }
-                try await Task.sleep(for: min(pause, left))
+                try await clock.sleep(min(pause, left))
             }
         }
     }

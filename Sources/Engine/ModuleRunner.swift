@@ -28,7 +28,7 @@ public struct ModuleRunner: Sendable {
     ///   - interruption: Why a run was cancelled, asked once it is.
     ///   - events: Told everything, in order, from any thread, and without secrets.
     ///   - lockWait: How long to wait while another run has the module.
-    ///   - clock: What the lease's term is measured on.
+    ///   - clock: What the lease's term and the waiting for the module are measured on.
     ///   - signer: Signs the audit log's head at the end of each step and run; nil for none.
     ///   - syslog: The local log that also gets heads; nil for none.
     public init(
@@ -67,7 +67,7 @@ public struct ModuleRunner: Sendable {
     ) async throws -> RunSummary {
         let steps = try selection.steps(of: module, options: options)
         try plan?.content.require(for: module, inventory: inventory, version: version)
-        let wait = LockWait(lockWait, events: events)
+        let wait = LockWait(lockWait, on: clock, events: events)
         return try await holding(acquireLock(in: state, wait)) { lock in
             try failpoint("run.decide")
             if !isNew { try await requireNoUnfinishedRun(in: state) }
@@ -94,7 +94,7 @@ public struct ModuleRunner: Sendable {
     public func resume(
         _ id: RunID?, why: RunReason = RunReason(), in state: StateDirectory
     ) async throws -> RunSummary? {
-        let wait = LockWait(lockWait, events: events)
+        let wait = LockWait(lockWait, on: clock, events: events)
         return try await holding(acquireLock(in: state, wait)) { lock in
             try failpoint("resume.decide")
             guard let run = try await unfinishedRun(id, in: state) else { return nil }

@@ -21,13 +21,16 @@ public struct RunID: Hashable, Comparable, Sendable, CustomStringConvertible, Lo
         description = text
     }
 
+    /// What the last four digits of an id are: another number each time, except in a simulation that is to repeat.
+    @TaskLocal package static var chance: @Sendable () -> UInt16 = { .random(in: .min ... .max) }
+
     /// Makes the id of a run that begins at `time`, later than `newest`.
     ///
     /// Where the clock went back, or the same second saw a run already, the id takes the second after `newest`, or the
     /// number after its own where no second follows: the order of ids is the order of runs, and each run is chained to the
     /// one before it. Nil where no id is later.
     init?(module: String, time: Date, after newest: RunID?) {
-        let suffix = String(UInt32.random(in: 0x10000...0x1ffff), radix: 16).dropFirst()
+        let suffix = String(0x10000 + UInt32(Self.chance()), radix: 16).dropFirst()
         let next = newest?.second.map { Self.stamp($0.addingTimeInterval(1)) }
         let number = newest.flatMap { UInt32($0.description.suffix(4), radix: 16) }
         let following = String(0x10000 + ((number ?? 0) + 1), radix: 16).dropFirst()

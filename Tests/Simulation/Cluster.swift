@@ -3,7 +3,8 @@ import EmptySite
 import Engine
 import Foundation
 import SplitMix
-import StepKit
+
+@testable import StepKit
 
 /// Why a request brought no answer.
 private func trouble(_ what: String, _ cause: String, _ kind: FailureKind) -> StepFailure {
@@ -26,6 +27,7 @@ extension World {
         case .success: status = .exited(0)
         case .failure(let error as StepFailure) where error.kind == .busy: status = .refused(code: "busy")
         case .failure(let error as StepFailure): status = .unknown(error.cause)
+        case .failure(let error as CancellationError): status = .unknown("\(error)")
         case .failure: throw Ended()
         }
         if case .success = result { observer.didReceive(Array("done\n".utf8)[...], from: .stdout, of: activity) }
@@ -37,6 +39,8 @@ extension World {
         _ words: String, _ effect: Effect, _ work: (inout State) throws -> Value
     ) throws -> Value {
         try reach("send: \(words)")
+        // The operator's interruption: nobody waits for an answer any more.
+        try Task.checkCancellation()
         let value = try state.withLock { state in
             state.swizzle()
             guard state.hosts[state.host] else { throw trouble(words, "the host is gone", .unreachable) }
@@ -47,62 +51,13 @@ extension World {
             return try work(&state)
         }
         try reach("done: \(words)")
+        try Task.checkCancellation()
         try state.withLock { state in
             guard state.faults.areAround, state.random.oneIn(40) else { return }
             state.trace.append("  the answer is lost")
             throw trouble(words, "no answer", effect == .change ? .unknownOutcome : .unreachable)
         }
         return value
-    }
-
-    func has(_ object: String) async throws -> Bool {
-        try await send("look for \(object)", .read) { $0.objects[object] != nil }
-    }
-
-    func make(_ object: String) async throws {
-        try await send("make \(object)", .change) { state in
-            if state.lease?.holder != .life(state.life) || state.lease.map({ $0.end <= state.now }) != false {
-                state.wrongs.append("\(object) was made without the lease")
-            }
-            state.objects[object, default: 0] += 1
-            if state.objects[object] != 1 { state.wrongs.append("\(object) was made twice") }
-        }
-    }
-
-    /// Three steps that make two objects each.
-    var module: Module {
-        Module(
-            number: 11, summary: "objects that are counted",
-            application: { _ in Application(namespace: "simulated") },
-            steps: ["first", "second", "third"].map { CountingStep(id: StepID($0), world: self) },
-            orderNote: "as written", preflight: { _ in [] }, diagnose: { _ in [] },
-            evidence: { _ in [Evidence("objects.txt", "all of them")] })
-    }
-}
-
-/// Makes its objects.
-private struct CountingStep: Step {
-    let id: StepID
-    let summary = "two objects"
-    let world: World
-
-    private var objects: [String] { ["\(id).1", "\(id).2"] }
-
-    func check(_ site: SiteReader) async throws -> Finding {
-        var missing: [Change] = []
-        for object in objects where try await !world.has(object) { missing.append(Change("make \(object)", .proved)) }
-        return missing.isEmpty ? .inPlace : .drifted(missing)
-    }
-
-    func apply(_ changes: [Change], to site: SiteWriter) async throws {
-        if world.state.withLock({ $0.finished.contains(id.rawValue) }) { world.wrong("\(id) is done again") }
-        for object in objects where try await !world.has(object) { try await world.make(object) }
-    }
-
-    func verify(_ site: SiteReader) async throws {
-        for object in objects where try await !world.has(object) {
-            throw StepFailure("prove \(id)", cause: "\(object) is missing", remedy: "report this")
-        }
     }
 }
 
@@ -113,6 +68,11 @@ struct SimulatedProvider: SiteProvider {
     func open(observer: any ActivityObserver) async throws -> any OpenSite {
         try world.reach("connect")
         world.state.withLock { $0.observer = observer }
+        let directory = CredentialsDirectory(path: world.credentials)
+        let filed = try await runBlocking { try directory.secrets(in: KeptSecret.file) }
+        world.state.withLock { state in
+            state.secrets = GeneratedSecretsStore(directory: directory, filed: [KeptSecret.file.name: filed]) { _ in }
+        }
         let site = SimulatedSite(world: world, inventory: inventory)
         try site.choose()
         return site
@@ -150,17 +110,24 @@ private struct SimulatedSite: OpenSite {
     func observeLease() async throws { try await world.send("look at the lease", .read) { _ in } }
 
     func takeLease(run: String) async throws -> LeaseTaking {
-        try await world.send("take the lease", .change) { state in
+        let taking = try await world.send("take the lease", .change) { state -> LeaseTaking in
             let own = World.Holder.life(state.life)
             let before = state.lease
-            if let before, before.holder == .rival, before.end > state.now {
+            // A process that is gone shows only on the machine that it ran on.
+            let isForeign = before.map { $0.holder == .rival || state.strangers.contains($0.holder) } ?? false
+            if let before, isForeign, before.end > state.now {
                 throw trouble("take the lease", "another operator holds it", .busy)
             }
             state.lease = (own, state.now + World.leaseDuration)
+            let known = state.leaseHead
+            state.leaseHead = (run, nil)
             let isTakenOver = before.map { $0.holder != own } ?? false
             return LeaseTaking(
-                takenOverFrom: isTakenOver ? "somebody who is gone" : nil, duration: World.leaseDuration)
+                takenOverFrom: isTakenOver ? "somebody who is gone" : nil, duration: World.leaseDuration,
+                before: known.flatMap { known in known.head.map { (known.run, $0) } })
         }
+        world.state.withLock { $0.knowsThatItHasTheLease = true }
+        return taking
     }
 
     func renewLease(step: String?, auditHead: String) async throws {
@@ -169,15 +136,34 @@ private struct SimulatedSite: OpenSite {
                 throw trouble("renew the lease", "another operator holds it", .busy)
             }
             state.lease?.end = state.now + World.leaseDuration
+            state.leaseHead?.head = auditHead
         }
     }
 
     func releaseLease(auditHead: String) async throws {
         try await world.send("release the lease", .change) { state in
-            if state.lease?.holder == .life(state.life) { state.lease = nil }
+            guard state.lease?.holder == .life(state.life) else { return }
+            state.lease = nil
+            state.leaseHead?.head = auditHead
         }
     }
 
-    func witnesses() async -> [any HeadWitness] { [] }
+    func witnesses() async -> [any HeadWitness] { [SimulatedWitness(world: world)] }
     func close() async {}
+}
+
+/// A master that keeps heads, as ``HeadFile`` does.
+private struct SimulatedWitness: HeadWitness {
+    let world: World
+    let name = "k8s-master-02"
+
+    func keep(_ line: HeadLine) async throws -> HeadAnswer {
+        try await world.send("keep a head", .change) { state in
+            let last = state.kept.last { $0.run == line.run }
+            if last?.head == line.head { return .kept(place: name) }
+            guard last?.head == line.follows else { return .refused(place: name, has: last?.head) }
+            state.kept.append(line)
+            return .kept(place: name)
+        }
+    }
 }

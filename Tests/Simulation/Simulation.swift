@@ -24,11 +24,14 @@ struct Simulation {
     let inventory: Inventory
 
     init(seed: UInt64, root: String, inventory: Inventory) throws {
-        try SimulatedDisk.Image().write(to: root)
+        try Self.newMachine.write(to: root)
         world = try World(seed: seed, root: root)
         self.root = root
         self.inventory = inventory
     }
+
+    /// The disk of a machine that no run has used yet.
+    private static let newMachine = SimulatedDisk.Image(folders: ["/credentials"], files: [:])
 
     /// Lives until a process succeeds, each with the faults that the seed gives; the eighth meets none.
     func run(seed: UInt64) async throws {
@@ -38,26 +41,52 @@ struct Simulation {
             if life < 8 {
                 faults.areAround = random.oneIn(2)
                 let operation = Int.random(in: 1...(random.oneIn(3) ? 60 : 400), using: &random)
-                if random.oneIn(5) { faults.failing = operation } else { faults.end = operation }
+                switch Int.random(in: 1...5, using: &random) {
+                case 1: faults.failing = operation
+                case 2: faults.interruption = operation
+                default: faults.end = operation
+                }
+                faults.command = random.oneIn(4) ? .new : random.oneIn(4) ? .run : .resume
+                faults.lockWait = random.oneIn(3) ? .seconds(90) : .zero
             }
             let hasSucceeded = await live(faults)
             let loss: Loss = random.oneIn(3) ? .nothing : random.oneIn(3) ? .all : .some
             try restart(losing: loss, mustBeIntact: hasSucceeded)
             if hasSucceeded { return try judgeEnd() }
+            if random.oneIn(12) { try moveElsewhere() }
+            world.meddle(&random)
         }
         world.wrong("an undisturbed process does not succeed")
     }
 
-    /// Cuts the first process off with an operation, and lets the second one go on undisturbed.
+    /// The operator's machine is gone for good, and another one goes on.
+    private func moveElsewhere() throws {
+        try Self.newMachine.write(to: root)
+        let disk = try SimulatedDisk(root: root)
+        world.state.withLock { state in
+            state.trace.append("  the machine is gone, another one goes on")
+            state.disk = disk
+            state.strangers.formUnion((1...state.life).map { .life($0) })
+            state.finished = []
+            state.kept = []
+            state.leaseHead = nil
+            state.isElsewhere = true
+        }
+    }
+
+    /// Cuts the first process off with an operation, lets the second one go on undisturbed with what the operator types,
+    /// and then cuts the power.
     ///
     /// - Returns: Whether it was cut off: whether the run has so many operations.
-    func cut(at operation: Int, losing loss: Loss) async throws -> Bool {
+    func cut(at operation: Int, losing loss: Loss, then command: World.Command) async throws -> Bool {
         var faults = World.Faults()
         faults.end = operation
         let hasSucceeded = await live(faults)
         try restart(losing: loss, mustBeIntact: hasSucceeded)
         if hasSucceeded { return false }
-        if await !live(World.Faults()) { world.wrong("an undisturbed process does not succeed") }
+        faults = World.Faults()
+        faults.command = command
+        if await !live(faults) { world.wrong("an undisturbed process does not succeed") }
         try restart(losing: .all, mustBeIntact: true)
         try judgeEnd()
         return true
@@ -72,8 +101,9 @@ struct Simulation {
             return world.fileCall(
                 String(cString: call), String(cString: path), from: String(cString: from), isDone: isDone != 0)
         }
-        let result: Result<RunSummary, any Error>
-        do { result = .success(try await work()) } catch { result = .failure(error) }
+        let process = Task { try await work(faults) }
+        world.state.withLock { $0.interrupt = { process.cancel() } }
+        let result = await process.result
         let wasRunning = world.stop()
         faulty_observe("", nil)
         let failure: String? =
@@ -81,81 +111,38 @@ struct Simulation {
             case .success(let summary): summary.failure?.message
             case .failure(let error): "\(error)"
             }
-        if wasRunning { world.state.withLock { $0.trace.append("  the run ended: \(failure ?? "done")") } }
-        let isUndisturbed = faults.end == nil && faults.failing == nil && !faults.areAround
-        if isUndisturbed, let failure { world.wrong("an undisturbed process failed: \(failure)") }
+        // The folder and the names of temporary files are others each time.
+        let ending = (failure ?? "done").replacing(root, with: "ROOT").replacing(/\.\d+\.tmp/, with: ".tmp")
+        if wasRunning { world.state.withLock { $0.trace.append("  the run ended: \(ending)") } }
+        judge(result, of: faults, wasRunning: wasRunning, failure: failure)
         return wasRunning && failure == nil
     }
 
-    private func work() async throws -> RunSummary {
+    private func work(_ faults: World.Faults) async throws -> RunSummary {
         let state = try StateDirectory.prepare("\(root)/state", minimumFree: 1 << 16)
         let runner = ModuleRunner(
             module: world.module, inventory: inventory, redactor: Redactor(),
             provider: SimulatedProvider(world: world, inventory: inventory), version: "1.0-simulation",
-            interruption: { .signal(SIGINT) }, events: { world.note($0) }, clock: world.clock)
-        // Each priority has a thread of its own, and a seed would not always give the same.
-        return try await LeaseRenewal.$priority.withValue(nil) {
+            interruption: { .signal(SIGINT) }, events: { world.note($0) }, lockWait: faults.lockWait,
+            clock: world.clock)
+        return try await RunID.$chance.withValue(world.digits) {
+            switch faults.command {
+            case .new: return try await runner.run(StepSelection(), isNew: true, in: state)
+            case .run:
+                let unfinished = try state.newestUnfinishedRun(module: "11")
+                let outcome = try unfinished?.outcome().content
+                do {
+                    let summary = try await runner.run(StepSelection(), in: state)
+                    let isBeside = unfinished != nil && outcome?.result != .failed
+                    if isBeside { world.wrong("run began beside an unfinished run") }
+                    return summary
+                } catch let error as StepFailure where error.kind == .usage {
+                    if unfinished == nil { world.wrong("run was refused beside no unfinished run") }
+                }
+            case .resume: break
+            }
             if let summary = try await runner.resume(nil, in: state) { return summary }
             return try await runner.run(StepSelection(), isNew: true, in: state)
-        }
-    }
-
-    /// Leaves on the disk what `loss` spares, and proves that the record is intact.
-    ///
-    /// - Parameter mustBeIntact: Whether the run has succeeded. Until then a power cut may have left the
-    ///   last record unfinished, which is told and set aside when the run goes on.
-    private func restart(losing loss: Loss, mustBeIntact: Bool) throws {
-        world.state.withLock { $0.trace.append("  lost is \(loss)") }
-        // What a killed process has not synced may still be lost by a later power cut.
-        if loss != .nothing {
-            let image = world.state.withLock { state in
-                state.disk.afterPowerCut(&state.random, losesAll: loss == .all)
-            }
-            try image.write(to: root)
-            let disk = try SimulatedDisk(root: root)
-            world.state.withLock { $0.disk = disk }
-        }
-        do {
-            let report = try AuditVerifier(StateDirectory.reading("\(root)/state")).verifyAll()
-            let findings = report.findings + report.runs.flatMap(\.findings)
-            for finding in findings where mustBeIntact || !Self.isTornTail(finding) {
-                world.wrong("audit verify: \(finding)")
-            }
-        } catch {
-            world.wrong("audit verify: \(error)")
-        }
-    }
-
-    private static func isTornTail(_ finding: AuditFinding) -> Bool {
-        finding.file == "audit.jsonl" && finding.line != nil && finding.isGap
-    }
-
-    /// Compares the end with that of an undisturbed run.
-    private func judgeEnd() throws {
-        let (objects, finished) = world.state.withLock { ($0.objects, $0.finished) }
-        let steps = ["first", "second", "third"]
-        let wanted = steps.flatMap { ["\($0).1", "\($0).2"] }
-        if objects.keys.sorted() != wanted { world.wrong("the objects are \(objects.keys.sorted())") }
-        let state = StateDirectory.reading("\(root)/state")
-        guard let run = try state.newestRun(), try run.outcome().content?.result == .succeeded else {
-            return world.wrong("the newest run has not succeeded")
-        }
-        for step in finished where try run.checkpoints()[step]?.content == nil {
-            world.wrong("\(step) was finished and has no checkpoint")
-        }
-        var entries: [AuditEntry] = []
-        for run in try state.runs() {
-            let own = try run.entries()
-            for step in steps where own.count(where: { $0.kind == .checkpoint && $0.step == step }) > 1 {
-                world.wrong("\(step) has more than one checkpoint in the record of a run")
-            }
-            entries += own
-        }
-        let sent = entries.compactMap { entry -> [String]? in
-            if case .commandStart(let start) = entry.content { start.command } else { nil }
-        }
-        for object in wanted where !sent.contains(["make \(object)"]) {
-            world.wrong("\(object) was made, and no record says so")
         }
     }
 }
@@ -172,12 +159,35 @@ extension World {
             state.observer = nil
             state.givenUp = []
             state.isRunning = true
-            guard !faults.areAround, faults.end == nil, faults.failing == nil else { return }
+            state.wallClock += state.random.oneIn(2) ? 0 : 1
+            state.interrupt = nil
+            state.knowsThatItHasTheLease = false
+            guard faults.isNone else { return }
             // Whatever was in the way is over.
             state.hosts = state.hosts.map { _ in true }
             state.now += Self.leaseDuration * 2
         }
     }
+
+    /// What may happen between two processes: the wall clock is set, somebody removes an object.
+    fileprivate func meddle(_ random: inout SplitMix64) {
+        state.withLock { state in
+            if random.oneIn(5) {
+                let days = Int64.random(in: -1_000...1_000, using: &random)
+                state.wallClock += days * 86_400
+                state.trace.append("  the wall clock is set by \(days) days")
+            }
+            guard random.oneIn(6), let object = state.made.keys.sorted().randomElement(using: &random),
+                state.exists(object)
+            else { return }
+            state.trace.append("  somebody removes \(object)")
+            state.removed[object, default: 0] += 1
+            state.finished.remove(String(object.prefix { $0 != "." }))
+        }
+    }
+
+    /// The last digits of a run's id.
+    fileprivate func digits() -> UInt16 { state.withLock { UInt16.random(in: .min ... .max, using: &$0.random) } }
 
     fileprivate func stop() -> Bool {
         state.withLock { state in
@@ -187,6 +197,8 @@ extension World {
     }
 
     fileprivate func note(_ event: EngineEvent) {
+        if case .runEnded(let summary) = event { state.withLock { $0.lastRun = summary.runID } }
+        if case .warning(let text) = event, text.contains("for an auditor") { wrong(text) }
         guard case .stepEnded(let step, _, _) = event else { return }
         state.withLock { state in
             guard state.isRunning else { return }

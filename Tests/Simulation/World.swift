@@ -1,5 +1,6 @@
 import ClientKit
 import Engine
+import FaultyCalls
 import Foundation
 import Journal
 import SplitMix
@@ -12,17 +13,26 @@ struct Ended: Error {}
 /// process is cut off.
 final class World: Sendable {
     /// Who has the lease: the process of a life, or another operator.
-    enum Holder: Equatable {
+    enum Holder: Hashable {
         case life(Int)
         case rival
+    }
+
+    /// What the operator types.
+    enum Command: String {
+        case run, new, resume
     }
 
     /// What a life may meet before its end.
     struct Faults {
         /// The operation with which the process ends.
         var end: Int?
+        /// The operation at which the operator presses Ctrl-C.
+        var interruption: Int?
         /// The file call that fails with EIO.
         var failing: Int?
+        var command = Command.resume
+        var lockWait = Duration.zero
         /// Hosts that go away, answers that get lost, and time that passes.
         var areAround = false
     }
@@ -35,35 +45,74 @@ final class World: Sendable {
         var isRunning = false
         var operations = 0
         var now = ContinuousClock.now
-        var sleepers: [UUID: Sleeper] = [:]
+        /// What time the machine's wall clock shows, in seconds since 1970.
+        var wallClock: Int64 = 1_800_000_000 {
+            didSet { clock_stands_at(wallClock) }
+        }
+        /// In the order in which they went to sleep.
+        var sleepers: [Sleeper] = []
+        var sleeperCount = 0
         var whenRenewed: CheckedContinuation<Void, Never>?
         var observer: (any ActivityObserver)?
+        /// What the process knows of the secret.
+        var secrets: GeneratedSecretsStore?
         var hosts = [true, true, true]
         var givenUp: Set<Int> = []
         var host = 0
         var lease: (holder: Holder, end: ContinuousClock.Instant)?
-        /// How often each object was made.
-        var objects: [String: Int] = [:]
+        /// Whether the process was told that it got it.
+        var knowsThatItHasTheLease = false
+        /// Those whose machine is not this one.
+        var strangers: Set<Holder> = []
+        /// What the Lease tells of the run that has it, or had it last.
+        var leaseHead: (run: String, head: String?)?
+        /// The heads that a witness keeps.
+        var kept: [HeadLine] = []
+        /// How often each object was made, and how often somebody removed it.
+        var made: [String: Int] = [:]
+        var removed: [String: Int] = [:]
+        /// Objects that another operator has made.
+        var others: Set<String> = []
+        /// The secret that the cluster has.
+        var secret: String?
+        /// The run that succeeded or failed last.
+        var lastRun: String?
+        /// Whether an earlier machine, with the record of what was done there, is gone.
+        var isElsewhere = false
+        /// Ends the process in order.
+        var interrupt: (@Sendable () -> Void)?
         /// The steps whose end the operator was told.
         var finished: Set<String> = []
         /// What must never happen, and did.
         var wrongs: [String] = []
-        var trace: [String] = []
+        /// All that happened; put out as it comes where `isTold`.
+        var trace: [String] = [] {
+            didSet { if isTold, let line = trace.last { tell(line) } }
+        }
+        var isTold = false
     }
 
     struct Sleeper {
+        let number: Int
         let end: ContinuousClock.Instant
         let isRenewal: Bool
         let continuation: CheckedContinuation<Void, any Error>
     }
 
     static let leaseDuration = Duration.seconds(60)
+    /// How long a run that waits for the module waits at most before it asks for the lease again.
+    static let lockPause = Duration.seconds(2)
 
     let state: Locked<State>
+    /// The folder with the credentials files.
+    let credentials: String
+
+    static func objects(of step: StepID) -> [String] { ["\(step).1", "\(step).2"] }
 
     init(seed: UInt64, root: String) throws {
         let state = State(random: SplitMix64(seed: seed), disk: try SimulatedDisk(root: root))
         self.state = Locked(state)
+        credentials = "\(root)/credentials"
     }
 
     /// Counts an operation; the process may end with it.
@@ -72,6 +121,12 @@ final class World: Sendable {
     }
 
     private func count(_ what: String) -> Bool {
+        let interrupt = state.withLock { state -> (@Sendable () -> Void)? in
+            guard state.isRunning, state.operations + 1 == state.faults.interruption else { return nil }
+            state.trace.append("  the operator interrupts it")
+            return state.interrupt
+        }
+        interrupt?()
         let (isRunning, waiting) = state.withLock { state -> (Bool, [CheckedContinuation<Void, any Error>]) in
             guard state.isRunning else { return (false, []) }
             state.operations += 1
@@ -79,8 +134,8 @@ final class World: Sendable {
             guard state.operations == state.faults.end else { return (true, []) }
             state.isRunning = false
             state.trace.append("  the process ends here")
-            defer { state.sleepers = [:] }
-            return (false, state.sleepers.values.map(\.continuation))
+            defer { state.sleepers = [] }
+            return (false, state.sleepers.map(\.continuation))
         }
         for continuation in waiting { continuation.resume(throwing: Ended()) }
         return isRunning
@@ -94,13 +149,15 @@ final class World: Sendable {
         }
         let name = path.split(separator: "/").last.map(String.init) ?? path
         // What differs from run to run has no place in the trace.
+        let isTemporary = name.hasPrefix(".") || name.hasSuffix(".tmp")
         let shown =
             name.hasPrefix("simulation-")
             ? "the root"
-            : RunID(String(name.prefix { $0 != "." })) != nil ? "RUN" : name.hasPrefix(".") ? "a temporary name" : name
+            : RunID(String(name.prefix { $0 != "." })) != nil ? "RUN" : isTemporary ? "a temporary name" : name
         guard count("\(call) \(shown)") else { return EIO }
         return state.withLock { state in
-            state.passTime()
+            // What only writes delays nobody: a note is recorded while the command that passed the gate is sent.
+            if call != "write" { state.passTime() }
             guard state.operations == state.faults.failing else { return 0 }
             state.trace.append("  fails")
             return EIO
@@ -121,10 +178,26 @@ extension World.State {
 
     mutating func pass(_ duration: Duration) {
         now += duration
+        wallClock += duration.components.seconds
         trace.append("  \(duration.components.seconds) s pass")
         guard let lease, lease.end <= now, random.oneIn(2) else { return }
         self.lease = (.rival, now + World.leaseDuration)
         trace.append("  another operator takes the lease")
+        let step = StepID(random.oneIn(2) ? "first" : "third")
+        guard random.oneIn(2) else { return }
+        if secret == nil, random.oneIn(2) {
+            trace.append("  and makes the secret")
+            secret = "theirs"
+        }
+        for object in World.objects(of: step) where made[object, default: 0] == removed[object, default: 0] {
+            trace.append("  and makes \(object)")
+            made[object, default: 0] += 1
+            others.insert(object)
+        }
+    }
+
+    mutating func takeSleeper(_ isWanted: (World.Sleeper) -> Bool) -> World.Sleeper? {
+        sleepers.firstIndex(where: isWanted).map { sleepers.remove(at: $0) }
     }
 
     /// Once in a while a host goes away, or another one comes back.
@@ -133,65 +206,5 @@ extension World.State {
         let number = Int.random(in: hosts.indices, using: &random)
         hosts[number].toggle()
         trace.append("  host \(number) \(hosts[number] ? "comes back" : "goes away")")
-    }
-}
-
-/// The clock, on which the lease is renewed when the world says so, and never by itself.
-extension World {
-    var clock: LeaseClock {
-        LeaseClock(now: { self.state.withLock { $0.now } }, sleep: { try await self.sleep(for: $0) })
-    }
-
-    private func sleep(for duration: Duration) async throws {
-        let id = UUID()
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                let isRenewal = duration == Self.leaseDuration / 4
-                let (isRunning, waiting) = state.withLock { state in
-                    if state.isRunning {
-                        state.sleepers[id] = Sleeper(
-                            end: state.now + duration, isRenewal: isRenewal, continuation: continuation)
-                    }
-                    defer { if isRenewal { state.whenRenewed = nil } }
-                    return (state.isRunning, isRenewal ? state.whenRenewed : nil)
-                }
-                waiting?.resume()
-                if !isRunning { continuation.resume(throwing: Ended()) }
-                if Task.isCancelled { wake(id) }
-            }
-        } onCancel: {
-            wake(id)
-        }
-    }
-
-    private func wake(_ id: UUID) {
-        state.withLock { $0.sleepers.removeValue(forKey: id) }?.continuation.resume(throwing: CancellationError())
-    }
-
-    /// Lets the lease be renewed, where it is time for that, and waits for the end of it.
-    func letRenew() async {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { waiting in
-                let due = state.withLock { state -> Sleeper? in
-                    guard let (id, due) = state.sleepers.first(where: { $1.isRenewal && $1.end <= state.now })
-                    else { return nil }
-                    state.sleepers[id] = nil
-                    state.whenRenewed = waiting
-                    return due
-                }
-                guard let due else { return waiting.resume() }
-                due.continuation.resume()
-                if Task.isCancelled { stopWaiting() }
-            }
-        } onCancel: {
-            stopWaiting()
-        }
-    }
-
-    private func stopWaiting() {
-        state.withLock { state in
-            defer { state.whenRenewed = nil }
-            return state.whenRenewed
-        }?.resume()
     }
 }
