@@ -18,8 +18,6 @@ extension RunHeader.Predecessor {
             case .defect(let found): defect = found
             }
         }
-        // The process that wrote it may have been killed before it made that durable.
-        if let log = try Descriptor.ifPresent("\(run.path)/audit.jsonl", O_RDONLY) { try state.disk.sync(log) }
         let finding = defect?.finding ?? (isGrowing ? nil : check.findings().first)
         var damage: RunHeader.Damage?
         if let finding {
