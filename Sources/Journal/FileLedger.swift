@@ -32,6 +32,8 @@ struct FileLedger {
     /// The names that the last record was about to change.
     private var renames: [FileRecord] = []
     private var hasEnded = false
+    /// Files that records about a signature announce and may not.
+    private var misplaced: [AuditFinding] = []
 
     init(_ run: RunReader) {
         self.run = run
@@ -51,13 +53,25 @@ struct FileLedger {
         let files = try record.files()
         try transcripts.begin(record, announcing: files)
         for file in files {
-            if file.isTranscript {
+            if try !mayAnnounce(file, in: record) {
+                let problem = "it announces \(file.path), which no record about a signature does"
+                misplaced.append(AuditFinding("audit.jsonl", line: record.number, problem))
+            } else if file.isTranscript {
                 try transcripts.read(file, record.number)
             } else {
                 expect(file, record.number)
             }
         }
         try transcripts.read(record)
+    }
+
+    /// No signature covers the record of the last one: it must not say anew what other files are.
+    private func mayAnnounce(_ file: FileRecord, in record: AuditRecord) throws(JournalError) -> Bool {
+        guard record.kind.isOfSignature else { return true }
+        guard record.kind == .headSigned, file.was == nil, expected[file.path] == nil,
+            let head = try record.member("head")?.integer("seq")
+        else { return false }
+        return HeadSigning.isWritten(file.path, for: head)
     }
 
     private mutating func expect(_ file: FileRecord, _ record: Int) {
@@ -71,7 +85,7 @@ struct FileLedger {
     /// Compares the directory with what was read.
     mutating func judge() throws(JournalError) -> Judgement {
         let tree = try RunTree(run.path)
-        var judgement = Judgement()
+        var judgement = Judgement(findings: misplaced)
         for file in try run.header().content?.announced ?? [] where expected[file.path] == nil {
             expected[file.path] = (file, 0)
         }

@@ -98,6 +98,17 @@ import Testing
         }
     }
 
+    /// Only files that are written whole have another name first.
+    @Test(arguments: Exported.shells) func aTranscriptOfAnotherNameIsMissing(shell: [String]) async throws {
+        let signed = try await SignedRun()
+        let run = try await cutOffRun(in: signed)
+        let exported = try Exported(signed, run: run, shell: shell)
+        try FileManager.default.moveItem(
+            atPath: exported.file(first), toPath: exported.file("steps/.fix_ufw_k8s_nodes.log.5.tmp"))
+        let answer = try exported.verify()
+        #expect(answer.status == 1 && answer.output.contains("run/\(first): it was removed"), "\(answer)")
+    }
+
     /// `cd` would go where CDPATH has a folder of the same name.
     @Test(arguments: Exported.shells) func aFolderOfTheSameNameElsewhereIsNotVerified(shell: [String]) async throws {
         let signed = try await SignedRun()

@@ -62,6 +62,13 @@ public enum HeadSigning {
     static func statement(_ sequence: Int) -> String { "\(folder)/\(sequence).json" }
     static func link(_ name: String, keyID: String) -> String { "\(folder)/\(name).\(keyID.prefix(8)).link" }
     static func signature(_ sequence: Int) -> String { "\(folder)/\(sequence).json.sig" }
+
+    /// Whether a file of this name is written when the head with this number is signed.
+    static func isWritten(_ path: String, for sequence: Int) -> Bool {
+        if path == statement(sequence) || path == signature(sequence) { return true }
+        let (place, name) = Disk.split(path)
+        return place == folder && name.hasPrefix("\(sequence)-") && name.hasSuffix(".link")
+    }
 }
 
 extension AuditKind {

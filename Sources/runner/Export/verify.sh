@@ -116,6 +116,10 @@ while read -r sequence previous run kind version; do
         printf 'the record is of format 1, which does not announce files: use runner audit verify\n' >&2
         exit 2
     fi
+    if [ "$sequence" = 1 ] && [ "$number" = 1 ] && [ "$run" != "$id" ] && [ "$previous" != "$head" ]; then
+        wrong integrity run/run.json 'it is of another run, or line 1 of run/audit.jsonl is'
+        break
+    fi
     if [ "$sequence" != "$number" ] || [ "$run" != "$id" ]; then
         wrong integrity "run/audit.jsonl, line $number" 'a line was removed, inserted, doubled or moved'
         break
@@ -130,7 +134,13 @@ while read -r sequence previous run kind version; do
     [ ! -e "run/signatures/$number.json" ] || heads="$heads$number:$head$newline"
     case $kind in
     run.end) ended=yes last=$number ;;
-    head.signed | head.unsigned) ;;
+    head.signed | head.unsigned)
+        # One of them may follow the end, and no signature covers it.
+        if [ "$ended" = yes ] && [ "$number" -gt $((last + 1)) ]; then
+            wrong integrity "run/audit.jsonl, line $number" 'it was appended after the end of the run'
+            break
+        fi
+        ;;
     *) ended=no last=$number ;;
     esac
 done <<END
@@ -170,10 +180,15 @@ uncovered=
 short_of=
 unnamed=
 while read -r line digest bytes safe_line safe_digest safe_bytes was path; do
+    if [ "$digest" = - ]; then
+        wrong integrity "run/audit.jsonl, line $line" "it announces $path, which no record about a signature does"
+        continue
+    fi
     case $path in '' | /* | *..* | *[!0-9A-Za-z._/-]*) continue ;; esac
     expected="$expected"run/$path$newline
     if [ ! -f "run/$path" ]; then
-        find_unnamed "$path" "$digest" "$was"
+        # A transcript has its own name from its first byte on.
+        case $path in steps/*) found= ;; *) find_unnamed "$path" "$digest" "$was" ;; esac
         if [ -n "$found" ]; then
             expected="$expected$found$newline"
             unnamed="$unnamed run/$path"
@@ -209,24 +224,36 @@ while read -r line digest bytes safe_line safe_digest safe_bytes was path; do
     *) wrong integrity "run/$path" "it was edited after line $line announced it" ;;
     esac
 done <<END
-$(jq -R -n -r '
+$(jq -R -n -r "$word"'
     # Whether a record was on the disk before the next one was written, and with it the transcripts that it announces.
     def is_durable($changes): .kind as $kind
         | ($kind == "command.start" and .command.effect? == "change")
         or ($kind == "command.end" and $changes[.end.start? | tostring])
         or ([ "run.start", "run.resume", "run.end", "damage", "directory.set-aside", "checkpoint", "checkpoint.withdrawn",
             "evidence", "lock.takeover", "head.signed", "head.unsigned" ] | index($kind) != null);
-    reduce (inputs | try fromjson catch empty | objects) as $record ({durable: false, changes: {}, safe: {}, files: {}};
+    # Whether a record may announce the file. No signature covers the record of the last one: that must not say anew what
+    # other files are.
+    def may_announce($record; $known): (.path | tostring) as $path
+        | ([ "head.signed", "head.unsigned" ] | index($record.kind) | not)
+        or ($record.kind == "head.signed" and .was == null and ($known | not)
+            and (("signatures/" + (($record.head | objects | .seq) // "" | tostring)) as $name
+                | $path == $name + ".json" or $path == $name + ".json.sig"
+                or ($path | startswith($name + "-") and endswith(".link") and (split("/") | length) == 2)));
+    reduce (inputs | try fromjson catch empty | objects) as $record (
+        {durable: false, changes: {}, safe: {}, files: {}, misplaced: []};
         if .durable and $record.kind != "torn-tail" and $record.kind != "run.resume" then .safe = .files else . end
         | reduce ($record.files // [] | arrays | .[] | objects) as $file (.;
-            (if $file.was then .files |= del(.[$file.was]) else . end)
-            | .files[$file.path | tostring] = [$record.seq, $file.sha256, $file.bytes, $file.was])
+            (.files | has($file.path | tostring)) as $known
+            | if $file | may_announce($record; $known) then
+                (if $file.was then .files |= del(.[$file.was]) else . end)
+                | .files[$file.path | tostring] = [$record.seq, $file.sha256, $file.bytes, $file.was]
+            else .misplaced += [[$record.seq, "-", 0, 0, "-", 0, "-", ($file.path | word)]] end)
         | .last = $record.seq
         | .changes as $changes | .durable = ($record | is_durable($changes))
         | if $record.kind == "command.start" and .durable then .changes[$record.seq | tostring] = true else . end)
-    | .safe as $safe | .last as $last | .files | to_entries[]
+    | .misplaced[], (.safe as $safe | .last as $last | .files | to_entries[]
     | (if .value[0] == $last then .value[3] // "-" else "-" end) as $was
-    | .value[0:3] + ($safe[.key] // [0, "-", 0])[0:3] + [$was, .key]
+    | .value[0:3] + ($safe[.key] // [0, "-", 0])[0:3] + [$was, .key])
     | map(tostring | split(" ") | join("?")) | join(" ")' run/audit.jsonl)
 END
 
