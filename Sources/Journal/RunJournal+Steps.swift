@@ -58,8 +58,14 @@ extension RunJournal {
         var entry = blank(.checkpointWithdrawn(redactor.redact(reason)), step: step)
         entry.files = [FileRecord(aside, content, was: file)]
         try append(entry, durable: true)
-        try failpoint("checkpoint.withdraw")
-        try disk.setAside("\(path)/\(file)", as: "\(path)/\(aside)")
+        do throws(JournalError) {
+            try failpoint("checkpoint.withdraw")
+            try disk.setAside("\(path)/\(file)", as: "\(path)/\(aside)")
+        } catch {
+            // It still has the name that the last record takes from it, which no later record may follow.
+            log.fail(with: error)
+            throw error
+        }
     }
 
     /// Keeps something that explains a failure, redacted, as `evidence/<step>/<name>`; returns the

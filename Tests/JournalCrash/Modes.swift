@@ -34,6 +34,27 @@ func runAnew(in state: StateDirectory) async throws {
     try lock.release()
 }
 
+/// A run whose checkpoint cannot be set aside where `RUNNER_FAILPOINT` says so.
+func withdraw(in state: StateDirectory) async throws {
+    let lock = try ModuleLock.acquire(module: "11", in: state)
+    let journal = try await RunJournal.create(description, in: state, holding: lock, redactor: Redactor())
+    try await journal.beginStep("one")
+    try await journal.finishStep("one", .inPlace)
+    do {
+        try await journal.withdrawCheckpoint(of: "one", because: "the object was removed by hand")
+        say("withdrawn")
+    } catch {
+        say("not withdrawn: \(error)")
+    }
+    do {
+        try await journal.finish(.failed, exitCode: 73)
+        say("ended")
+    } catch {
+        say("not ended: \(error)")
+    }
+    try lock.release()
+}
+
 private let description = RunDescription(
     module: "11", steps: ["one", "two"], runnerVersion: "test", inventoryPath: "/i.json", inventoryDigest: "00")
 

@@ -10,6 +10,7 @@ do {
     case "run": try await run(in: state)
     case "hold": try hold(in: state)
     case "pour": try await pour(in: state, mebibytes: Int(CommandLine.arguments[3]) ?? 1)
+    case "withdraw": try await withdraw(in: state)
     case "new": try await runAnew(in: state)
     case "prune": try prune(in: state)
     case "random":

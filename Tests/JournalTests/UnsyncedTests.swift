@@ -42,6 +42,17 @@ import Testing
         #expect(syncs(Self.log, try calls("new", in: state, before: "link", "/runs/.RUN.new/run.json")))
     }
 
+    /// The record says that it is; nothing that is recorded after that could say that it is not.
+    @Test func aRunWhoseCheckpointCannotBeSetAsideRecordsNothingMore() throws {
+        let path = "\(try Scratch().path)/state"
+        let state = StateDirectory.reading(path)
+        let run = try runToEnd(
+            helper, ["withdraw", path], environment: ["RUNNER_FAILPOINT": "checkpoint.withdraw:1:error"])
+        #expect(run.lines.map { $0.prefix(9) } == ["not withd", "not ended"], "\(run.lines)")
+        let report = try AuditVerifier(state).verifyAll()
+        #expect(report.words == [] && report.runs.count == 1)
+    }
+
     @Test func theListOfExportsIsBeforeARunTellsWhatItHolds() async throws {
         let state = try Scratch().state()
         try state.export(await state.play())
