@@ -72,7 +72,7 @@ struct Execution: Sendable {
         try await site.throughMasters(reporter: notes.reporter()) { writer in
             try failpoint("lease.observe")
             try await site.observeLease()
-            try await preflight(writer.with(options: options()).reader)
+            try await preflight(writer.with(options: runOptions()).reader)
             runner.events(.preflightPassed(began.duration(to: .now)))
             return try await lockWait.retrying(every: .seconds(2)) {
                 try await keeper.take()
@@ -107,7 +107,7 @@ struct Execution: Sendable {
     private func requireUnmoved(_ site: any OpenSite) async throws {
         guard let planGuard else { return }
         try await site.throughMasters(reporter: .silent) { writer in
-            try await planGuard.requireUnmoved(steps, on: writer.with(options: options()).reader)
+            try await planGuard.requireUnmoved(steps, on: writer.with(options: runOptions()).reader)
         } onFailover: { lost, _ in
             try await warn(lost)
         }
@@ -144,7 +144,7 @@ struct Execution: Sendable {
         while true {
             do {
                 return try await site.throughMasters(reporter: notes.reporter(of: step.id)) { writer in
-                    try await attempt.perform(on: writer.with(options: options(hasBegun: true)))
+                    try await attempt.perform(on: writer.with(options: runOptions(hasBegun: true)))
                 } onFailover: { lost, _ in
                     try await warn("\(lost); starting \(step.id) again from its check", step: step.id)
                 }
@@ -198,7 +198,7 @@ struct Execution: Sendable {
         RunFailure(error, isCancelled: Task.isCancelled, by: runner.interruption())
     }
 
-    private func options(hasBegun: Bool = false) -> RunOptions {
+    private func runOptions(hasBegun: Bool = false) -> RunOptions {
         options.of(run: journal.id.description, isResumed: isResumed, hasBegun: hasBegun)
     }
 

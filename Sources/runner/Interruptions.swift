@@ -20,7 +20,7 @@ enum Interruptions {
 
     /// Ends the process immediately, with the exit status of the first of them.
     static func end() -> Never {
-        Passphrase.restoreTerminal()
+        Prompt.restoreTerminal()
         _exit(first.exitStatus)
     }
 }

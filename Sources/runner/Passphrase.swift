@@ -28,12 +28,6 @@ actor Passphrase {
         questions[key] = question
         return question
     }
-
-    /// Whether the terminal is waiting for a passphrase.
-    static var isAsking: Bool { Prompt.isShown }
-
-    /// Restores the terminal if the process ends during a prompt.
-    static func restoreTerminal() { Prompt.restoreTerminal() }
 }
 
 /// A passphrase that is being asked for, until it is there or nobody waits for it any more.

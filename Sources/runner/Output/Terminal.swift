@@ -38,7 +38,7 @@ final class Terminal: Sendable {
     /// Shows a line that the next one overwrites; does nothing if the terminal is not animated, or
     /// shows a prompt.
     func live(_ text: String) {
-        guard isAnimated, !Passphrase.isAsking else { return }
+        guard isAnimated, !Prompt.isShown else { return }
         state.withLock { live in
             Self.write("\(Self.clearing)\(Self.fitted(text.visibleOnOneLine, columns: Self.columns()))")
             live.isShown = true
