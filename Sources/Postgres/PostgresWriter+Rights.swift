@@ -42,6 +42,20 @@ extension PostgresWriter {
             """, [database, role])
     }
 
+    /// Terminates one session, provided that it is still the one that was found and began before `end`; returns whether
+    /// there was such a session.
+    ///
+    /// By now its process number may be another session's, and its `application_name` another client's.
+    /// - Parameter end: In RFC 3339, by another server's clock.
+    public func endSession(_ session: DatabaseSession, begunBefore end: String) async throws(PostgresError) -> Bool {
+        try await !execute(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND datname = $2 \
+            AND usename = $3 AND application_name = $4 AND backend_start < $5::timestamptz
+            """, [String(session.process), session.database, session.user, session.application, end]
+        ).isEmpty
+    }
+
     /// Transfers objects of the connected database to the role that their statements name, in one transaction.
     ///
     /// Whose objects an application's are may show by what else their owner has, so that half of them would hide the rest.

@@ -108,5 +108,28 @@ extension PostgresServerTests.EveryVersion {
                 #expect(!seen.changesTables, "\(statement)")
             }
         }
+
+        @Test func endsOneSessionAndOnlyWhileItIsTheOneThatWasFound() async throws {
+            let admin = try await database("left_behind")
+            let (role, left) = try await (writer("left_behind", "left_behind"), writer("left_behind", "left_behind"))
+            try await left.execute("SET application_name = 'chatwoot-migrations-0-1'")
+            let named = { (session: DatabaseSession) in session.application == "chatwoot-migrations-0-1" }
+            let found = try #require(try await role.sessions(on: "left_behind").first(where: named))
+            let (before, after) = ("2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z")
+            #expect(try await !role.endSession(found, begunBefore: before))
+            var others = [found, found, found, found]
+            others[0].application = "chatwoot-migrations-0-2"
+            others[1].user = "neighbour"
+            others[2].database = "postgres"
+            others[3].process = 1
+            for other in others { #expect(try await !role.endSession(other, begunBefore: after)) }
+            try await left.ping()
+            // The role itself may, without the administrator.
+            #expect(try await role.endSession(found, begunBefore: after))
+            await #expect(throws: PostgresError.self) { try await left.ping() }
+            #expect(try await !role.endSession(found, begunBefore: after))
+            try await role.ping()
+            await admin.connection.close()
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Kubernetes
+import StepKit
 import Testing
 
 @testable import Steps
@@ -15,7 +16,12 @@ import Testing
             "kind": "Job", "metadata": .object(metadata),
             "status": [
                 "conditions": .array(
-                    conditions.map { ["type": .string($0), "status": "True", "reason": "DeadlineExceeded"] })
+                    conditions.map {
+                        [
+                            "type": .string($0), "status": "True", "reason": "DeadlineExceeded",
+                            "lastTransitionTime": "2026-11-25T21:00:14Z",
+                        ]
+                    })
             ],
         ]
     }
@@ -28,7 +34,7 @@ import Testing
             metadata["deletionTimestamp"] = "2026-11-25T21:02:14Z"
             metadata["deletionGracePeriodSeconds"] = .integer(grace)
         }
-        var spec: [String: JSONValue] = ["terminationGracePeriodSeconds": 30]
+        var spec: [String: JSONValue] = ["terminationGracePeriodSeconds": 30, "containers": [["name": "migrations"]]]
         if let node { spec["nodeName"] = .string(node) }
         var status: [String: JSONValue] = ["phase": .string(phase)]
         if let state { status["containerStatuses"] = [["name": "migrations", "restartCount": 0, "state": state]] }
@@ -113,5 +119,59 @@ import Testing
     @Test(arguments: ["Complete", "Failed"]) func whatHasEndedIsOver(_ condition: String) {
         #expect(Self.judge(Self.job([condition]), [Self.pod("Succeeded")]) == .over)
         #expect(Self.judge(nil, [Self.pod("Failed")]) == .over)
+    }
+
+    private static let ended: JSONValue = ["terminated": ["exitCode": 1, "finishedAt": "2026-11-25T21:00:13Z"]]
+
+    private static func end(_ job: JSONValue?, _ pods: [JSONValue], _ nodes: [JSONValue]) -> MigrationEnd? {
+        MigrationEnd(job: job, pods: pods, nodes: nodes)
+    }
+
+    @Test func aKubeletReportsTheEndOfEachContainer() throws {
+        // It may be silent since.
+        for ready in ["True", "Unknown"] {
+            let pod = Self.pod("Failed", state: Self.ended)
+            let end = try #require(Self.end(Self.job(["FailureTarget", "Failed"]), [pod], [Self.node(ready)]))
+            #expect(end.isReported && end.time == "2026-11-25T21:00:14Z")
+        }
+        #expect(Self.end(Self.job(["Complete"]), [Self.pod("Succeeded", state: Self.ended)], [])?.isReported == true)
+    }
+
+    /// A controller gives up the pods of a node that it deletes, and sets their phase only.
+    @Test func aPhaseAloneIsNoReportOfTheKubelet() {
+        for state in [Self.running, Self.waiting("ContainerCreating"), nil] {
+            #expect(Self.end(Self.job(["Failed"]), [Self.pod("Failed", state: state)], [Self.node("True")]) == nil)
+        }
+        // One of two has ended.
+        let (ended, alive) = (Self.pod("Failed", state: Self.ended), Self.pod("Running", state: Self.running))
+        #expect(Self.end(Self.job(["Failed"]), [ended, alive], [Self.node("True")]) == nil)
+        #expect(Self.end(Self.job(["Failed"]), [ended, Self.pod("Failed")], [Self.node("True")]) == nil)
+    }
+
+    /// The status of an injected container is missing, or a debugging one is still there.
+    @Test(arguments: ["containers", "ephemeralContainerStatuses"])
+    func aContainerWithoutAnEndMayBeRunning(_ place: String) throws {
+        guard case .object(var pod) = Self.pod("Failed", state: Self.ended),
+            case .object(var spec)? = pod["spec"], case .object(var status)? = pod["status"]
+        else { throw StepFailure("build a pod", host: "", cause: "no object", remedy: "") }
+        spec["containers"] = place == "containers" ? [["name": "migrations"], ["name": "sidecar"]] : spec["containers"]
+        if place != "containers" { status[place] = [["name": "debugger", "state": Self.running]] }
+        (pod["spec"], pod["status"]) = (.object(spec), .object(status))
+        #expect(Self.end(Self.job(["Failed"]), [.object(pod)], [Self.node("True")]) == nil)
+    }
+
+    @Test func withoutAPodEachNodeHasToReport() throws {
+        let job = Self.job(["Failed"])
+        #expect(try #require(Self.end(job, [], [Self.node("True"), Self.node("True")])).isReported == false)
+        #expect(Self.end(job, [], [Self.node("True"), Self.node("Unknown")]) == nil)
+        #expect(Self.end(job, [], []) == nil)
+    }
+
+    @Test func aJobThatIsGoneOrNotAtItsEndTellsNothing() {
+        let pods = [Self.pod("Failed", state: Self.ended)]
+        #expect(Self.end(nil, pods, [Self.node("True")]) == nil)
+        #expect(Self.end(Self.job(), pods, [Self.node("True")]) == nil)
+        #expect(Self.end(Self.job(["FailureTarget"]), pods, [Self.node("True")]) == nil)
+        #expect(Self.end(Self.job(deleted: true), [], [Self.node("True")]) == nil)
     }
 }

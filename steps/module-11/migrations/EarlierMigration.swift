@@ -40,11 +40,33 @@ enum EarlierMigration: Sendable, Hashable {
     }
 }
 
+/// The end of a Job whose containers have certainly ended.
+struct MigrationEnd: Sendable, Hashable {
+    /// When the API server was told, in RFC 3339.
+    let time: String
+    /// Whether the kubelet reported the end of each container; otherwise the pods are gone, and a kubelet may still be
+    /// ending what was removed by force.
+    let isReported: Bool
+
+    /// `nil` if a container may be running, or if there is no Job any more to tell.
+    init?(job: JSONValue?, pods: [JSONValue], nodes: [JSONValue]) {
+        guard let time = job?.endOfJob, EarlierMigration(job: job, pods: pods, nodes: nodes) == .over else {
+            return nil
+        }
+        // Without a pod it is its kubelet that ends what may be left of it, and nobody knows any more which one.
+        guard pods.isEmpty ? nodes.areAllReady : pods.allSatisfy(\.hasOnlyEndedContainers) else { return nil }
+        self.time = time
+        isReported = !pods.isEmpty
+    }
+}
+
 extension JSONValue {
     fileprivate var objectName: String { self["metadata", "name"]?.string ?? "?" }
 
-    private func isTrue(_ condition: String) -> Bool {
-        (self["status", "conditions"]?.elements ?? []).contains {
+    private func isTrue(_ condition: String) -> Bool { trueCondition(condition) != nil }
+
+    private func trueCondition(_ condition: String) -> JSONValue? {
+        (self["status", "conditions"]?.elements ?? []).first {
             $0["type"]?.string == condition && $0["status"]?.string == "True"
         }
     }
@@ -59,6 +81,23 @@ extension JSONValue {
     /// that as FailureTarget and SuccessCriteriaMet.
     fileprivate var isEndingJob: Bool { isFinishedJob || isTrue("FailureTarget") || isTrue("SuccessCriteriaMet") }
 
+    /// When a Job ended, in RFC 3339.
+    fileprivate var endOfJob: String? {
+        (trueCondition("Complete") ?? trueCondition("Failed"))?["lastTransitionTime"]?.string
+    }
+
+    /// Whether the kubelet has reported the end of each container of a pod.
+    ///
+    /// The phase may come of a controller that has given up the pod's node; the states of containers come of the kubelet.
+    fileprivate var hasOnlyEndedContainers: Bool {
+        let wanted = (self["spec", "containers"]?.elements ?? []).count
+        let statuses = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"].map {
+            self["status", $0]?.elements ?? []
+        }
+        return isEndedPod && wanted > 0 && statuses[0].count == wanted
+            && statuses.joined().allSatisfy { $0["state", "terminated"] != nil }
+    }
+
     /// Whether a container of a pod has ever been started, according to the node's last report.
     fileprivate var hasStarted: Bool {
         if self["status", "phase"]?.string != "Pending" { return true }
@@ -69,6 +108,8 @@ extension JSONValue {
                 || (status["restartCount"]?.integer ?? 0) > 0
         }
     }
+
+    fileprivate var isReadyNode: Bool { isTrue("Ready") }
 
     /// Whether a container of a pod may have been started by now: the last report of a silent node
     /// may be outdated.
@@ -85,9 +126,9 @@ extension JSONValue {
 extension [JSONValue] {
     /// Whether the node `name` reports that it is ready; false for an unknown node.
     fileprivate func isReady(_ name: String?) -> Bool {
-        let node = first { $0["metadata", "name"]?.string == name }
-        return (node?["status", "conditions"]?.elements ?? []).contains {
-            $0["type"]?.string == "Ready" && $0["status"]?.string == "True"
-        }
+        first { $0["metadata", "name"]?.string == name }?.isReadyNode ?? false
     }
+
+    /// Whether each of these nodes reports that it is ready; false if there is none.
+    fileprivate var areAllReady: Bool { !isEmpty && allSatisfy(\.isReadyNode) }
 }

@@ -1,17 +1,16 @@
 import ClientKit
 import Kubernetes
-import Postgres
 import StepKit
 
 /// Migrations that were started by earlier runs or by hand; waits until none of them is working.
 struct EarlierMigrations {
-    private let site: SiteWriter
-    private var reader: SiteReader { site.reader }
-    private var limits: Inventory.Limits { reader.inventory.limits }
+    let site: SiteWriter
+    var reader: SiteReader { site.reader }
+    var limits: Inventory.Limits { reader.inventory.limits }
     private var namespace: String { reader.inventory.chatwoot.namespace }
 
     /// Whether their database is about to be renamed, so that their failures need no fix.
-    private let isBeforeReset: Bool
+    let isBeforeReset: Bool
 
     init(_ site: SiteWriter, isBeforeReset: Bool = false) {
         self.site = site
@@ -19,9 +18,19 @@ struct EarlierMigrations {
     }
 
     /// A Job at one moment.
-    private struct Sight {
+    struct Sight {
         let job: JSONValue?
         let state: EarlierMigration
+        let end: MigrationEnd?
+
+        init(_ name: String, in objects: [JSONValue]) {
+            let own = objects.filter { $0.migrationName == name }
+            job = own.first { $0["kind"]?.string == "Job" }
+            let pods = own.filter { $0["kind"]?.string == "Pod" }
+            let nodes = objects.filter { $0["kind"]?.string == "Node" }
+            state = EarlierMigration(job: job, pods: pods, nodes: nodes)
+            end = MigrationEnd(job: job, pods: pods, nodes: nodes)
+        }
     }
 
     /// The existing migration Jobs.
@@ -43,7 +52,7 @@ struct EarlierMigrations {
         return ended
     }
 
-    private func objects() async throws -> [JSONValue] {
+    func objects() async throws -> [JSONValue] {
         try await reader.cluster.list(["jobs.batch", "pods", "nodes"], namespace: namespace)
     }
 
@@ -51,21 +60,11 @@ struct EarlierMigrations {
     private func names() async throws -> [String] {
         let objects = try await objects()
         let names = objects.compactMap(\.migrationName)
-        return Set(names).sorted().filter { Self.sight(of: $0, in: objects).state != .over }
-    }
-
-    private static func sight(of name: String, in objects: [JSONValue]) -> Sight {
-        let own = objects.filter { $0.migrationName == name }
-        let job = own.first { $0["kind"]?.string == "Job" }
-        return Sight(
-            job: job,
-            state: EarlierMigration(
-                job: job, pods: own.filter { $0["kind"]?.string == "Pod" },
-                nodes: objects.filter { $0["kind"]?.string == "Node" }))
+        return Set(names).sorted().filter { Sight($0, in: objects).state != .over }
     }
 
     private func look(at name: String) async throws -> Sight {
-        Self.sight(of: name, in: try await objects())
+        Sight(name, in: try await objects())
     }
 
     /// Waits until a Job has ended; returns the Job if it still exists.
@@ -164,31 +163,7 @@ struct EarlierMigrations {
 
     /// The time that a kubelet may need in addition to a pod's grace period, to end the pod and
     /// report it.
-    private static let margin = Duration.seconds(30)
-
-    /// Throws if the database shows a running migration that is unknown to the cluster.
-    private func requireNoSession() async throws {
-        var state: DatabaseState?
-        let isQuiet = try await poll(within: limits.rollout.duration, every: .seconds(1)) { left in
-            let seen = try await DatabaseState.readSessions(reader, isBeforeReset: isBeforeReset)
-            state = seen
-            guard !seen.migrationSessions.isEmpty else { return true }
-            reader.reporter.says(
-                "waiting for \(seen.migrationWords): a migration is running on the database", left: left)
-            return false
-        }
-        guard isQuiet else {
-            throw StepFailure(
-                "check that no migration is running on the database \(reader.inventory.chatwoot.database)",
-                host: reader.postgresWords,
-                cause: "one is running that is not a Job of the cluster, also after \(limits.rollout.inWords): "
-                    + (state?.migrationWords ?? ""),
-                remedy:
-                    reader.remedy(
-                        "let it finish, then \(.resume); if it is known to be dead, terminate its session as the administrator: "
-                            + "SELECT pg_terminate_backend(\(state?.migrationSessions.first?.process ?? 0))"))
-        }
-    }
+    static let margin = Duration.seconds(30)
 }
 
 extension JSONValue {
