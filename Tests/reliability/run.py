@@ -42,7 +42,7 @@ SUITES = [
     ("^LabTests\\.RehearsalTests/aDiskThatIsSlow", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aMigrationThatIsKilled", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aMigrationWhosePod", {"RUNNER_TORTURE": "1"}),
-    ("^LabTests\\.RehearsalTests/aMigrationWhoseNode", {"RUNNER_TORTURE": "1"}),
+    ("^LabTests\\.RehearsalTests/aMigrationWhoseNodeIsGone", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aRunResumedWithAnotherInventory", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aRunIsResumedByAnotherVersion", {"RUNNER_TORTURE": "1"}),
     ("^StepsTests\\.KilledChangesTests", {"RUNNER_TORTURE": "1"}),
