@@ -95,7 +95,9 @@ import Testing
         let began = ContinuousClock.now
         let error = try await vain.value
         #expect((error.kind, error.hostName) == (.unreachable, "bastion"), "\(error)")
-        #expect(.now - began < .seconds(50))
+        // On a busy machine the server's first message after the login comes with the login's end, and then the session counts
+        // as one that starts: it gets the whole limit.
+        #expect(.now - began < .seconds(75))
     }
 
     /// The host behind it may be well: nobody has asked for it yet.
