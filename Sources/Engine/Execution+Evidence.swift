@@ -21,9 +21,6 @@ struct EvidencedError: ExplainedError {
 }
 
 extension Execution {
-    /// How long the evidence may take: a failure must be told, even where the cluster hangs.
-    private static let evidenceLimit = Duration.seconds(30)
-
     /// The failure with its evidence, gathered before anything is changed again; the failure alone
     /// where none can be gathered.
     func attachingEvidence(
@@ -46,19 +43,22 @@ extension Execution {
             failure: failure, folder: "\(journal.path)/evidence/\(step.id)", files: files)
     }
 
+    /// The evidence, or none where that takes too long: a failure must be told, even where the cluster hangs.
     private func gather(from site: SiteReader) async -> [Evidence] {
-        let gather = runner.module.evidence
-        return await withTaskGroup(of: [Evidence].self) { group in
+        let (gather, limit) = (runner.module.evidence, site.inventory.limits.evidence)
+        let evidence = await withTaskGroup(of: [Evidence]?.self) { group in
             group.addTask { await gather(site) }
             group.addTask {
                 // The sleep ends early only when the evidence is there.
-                do { try await Task.sleep(for: Self.evidenceLimit) } catch {}
-                return []
+                do { try await Task.sleep(for: limit.duration) } catch {}
+                return nil
             }
-            let first = await group.next() ?? []
+            let first = await group.next() ?? nil
             group.cancelAll()
             return first
         }
+        if evidence == nil { runner.events(.warning("the evidence could not be gathered within \(limit.inWords)")) }
+        return evidence ?? []
     }
 
     /// The names of the files that could be kept.

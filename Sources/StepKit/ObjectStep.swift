@@ -1,3 +1,4 @@
+import ClientKit
 public import Kubernetes
 
 /// A step that owns cluster objects, possibly among other things.
@@ -22,7 +23,7 @@ extension ObjectStep {
 
     /// Verifies that the cluster now has the desired objects.
     public func verify(_ site: SiteReader) async throws {
-        try await site.cluster.prove(desired(site))
+        try await site.prove(desired(site))
     }
 }
 
@@ -34,21 +35,23 @@ extension SiteWriter {
     }
 }
 
-extension ClusterReader {
+extension SiteReader {
     /// Throws unless the cluster has the objects in `desired`, naming what still differs.
     ///
     /// Compares repeatedly for some seconds: a comparison is a read and a dry run, and between the
     /// two a controller may write to a new object, such as a Deployment's revision.
     public func prove(_ desired: [any Manifest]) async throws {
         var missing: [Change] = []
-        let isProved = try await poll(within: .seconds(10)) { _ in
-            missing = try await compare(desired).flatMap(\.changes)
+        let limit = inventory.limits.service
+        let isProved = try await poll(within: limit.duration) { _ in
+            missing = try await cluster.compare(desired).flatMap(\.changes)
             return missing.isEmpty
         }
         guard isProved else {
             throw StepFailure(
-                "verify that the applied objects are in place", host: hostName,
-                cause: "the API server accepted them, but now shows: \(missing.map(\.summary).joined(separator: "; "))",
+                "verify that the applied objects are in place", host: cluster.hostName,
+                cause:
+                    "the API server accepted them, but shows, also after \(limit.inWords): \(missing.map(\.summary).joined(separator: "; "))",
                 remedy: "find out what else changes these objects at the same time, by the field manager's name")
         }
     }

@@ -35,6 +35,18 @@ import Testing
         #expect(message.contains("it broke") && !message.contains("evidence"))
     }
 
+    @Test func evidenceThatTakesTooLongIsLeftOutWithAWarning() async throws {
+        var bench = try Bench()
+        bench.inventory = try Bench.inventory([("\"evidence\": 30", "\"evidence\": 1")])
+        bench.world.evidence = [Evidence("pods.json", "[]")]
+        bench.world.on("evidence") { _ in do { try await Task.sleep(for: .seconds(600)) } catch {} }
+        bench.world.on("second.apply") { _ in throw failure(.failed) }
+        let message = try #require(try await bench.run().failure?.message)
+        #expect(message.contains("it broke") && !message.contains("pods.json"), "\(message)")
+        let warnings = bench.events.warnings
+        #expect(warnings == ["the evidence could not be gathered within 1 s (limits.evidence)"], "\(warnings)")
+    }
+
     @Test func anInterruptedStepGathersNone() async throws {
         let bench = try Bench()
         bench.world.evidence = [Evidence("pods.json", "[]")]

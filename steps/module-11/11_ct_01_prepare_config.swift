@@ -17,7 +17,7 @@ struct PrepareConfig: ObjectOwner, NamedStep {
     }
 
     func verify(_ site: SiteReader) async throws {
-        try await site.cluster.prove(desired(site))
+        try await site.prove(desired(site))
     }
 
     func desired(_ site: SiteReader) async throws -> [any Manifest] {

@@ -61,7 +61,7 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
     }
 
     func verify(_ site: SiteReader) async throws {
-        try await site.cluster.prove(desired(site))
+        try await site.prove(desired(site))
         try await site.wait(for: deployments, within: site.inventory.limits.rollout)
     }
 

@@ -33,7 +33,7 @@ struct AddImagePullSecrets: ObjectStep, NamedStep {
     }
 
     func verify(_ site: SiteReader) async throws {
-        try await site.cluster.prove(desired(site))
+        try await site.prove(desired(site))
         try await site.requireImages()
     }
 }

@@ -36,6 +36,8 @@ extension Inventory {
         public let service: TimeLimit
         /// One command on a host, where no other limit is meant for what it does.
         public let command: TimeLimit
+        /// Gathering the evidence of a failed step.
+        public let evidence: TimeLimit
         /// The wait for a command of an earlier run that still runs on a host, and that of a backup for tables which
         /// others have locked.
         public let lock: TimeLimit
@@ -53,6 +55,7 @@ extension Inventory {
             page = limit("page", default: 60)
             service = limit("service", default: 15)
             command = limit("command", default: 90)
+            evidence = limit("evidence", default: 30)
             lock = limit("lock", default: 60)
             logins = reader.value("logins", .integer(1...1000), default: 32)
         }
