@@ -14,19 +14,22 @@ extension SSHDestination {
 
     /// An error about a connection that can no longer be used, or that this side has closed.
     func linkError(_ failure: LinkFailure, in phase: SSHError.Phase, attempt: String) -> SSHError {
-        let remedy =
-            switch failure {
-            case .carrierLost(let name, _): Self.remedy(whereItIsUp: name)
-            case .cancelled, .closedHere: "run it again"
-            case .notStarted:
-                "log in there with ssh and find out what the start of a session waits for: PAM's session modules "
-                    + "(/etc/pam.d/sshd), or processors that are all in use"
-            case .socket(let code) where Errno(code: code).isShortage: Self.remedy(forShortage: code)
-            default: Self.remedy(whereItIsUp: "the host")
-            }
-        return self.failure(
-            phase, attempt: attempt, cause: failure.explanation, remedy: remedy,
+        self.failure(
+            phase, attempt: attempt, cause: failure.explanation, remedy: remedy(for: failure),
             kind: failure.isOurs ? .failed : .unreachable)
+    }
+
+    /// What to do about a connection that failed.
+    func remedy(for failure: LinkFailure) -> String {
+        switch failure {
+        case .carrierLost(let name, _): Self.remedy(whereItIsUp: name)
+        case .cancelled, .closedHere: "run it again"
+        case .notStarted:
+            "log in there with ssh and find out what the start of a session waits for: PAM's session modules "
+                + "(/etc/pam.d/sshd), or processors that are all in use"
+        case .socket(let code) where Errno(code: code).isShortage: Self.remedy(forShortage: code)
+        default: Self.remedy(whereItIsUp: "the host")
+        }
     }
 
     private static func remedy(whereItIsUp host: String) -> String {

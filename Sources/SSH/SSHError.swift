@@ -32,6 +32,10 @@ public struct SSHError: ExplainedError {
     public let remedy: String
     /// Which exit status it leads to.
     public let kind: FailureKind
+    /// Whether the connection was lost while the command ran: nothing more is to be had from the host.
+    ///
+    /// The ``kind`` then tells of the command, whose outcome is unknown.
+    public let hostIsLost: Bool
 
     /// The inventory name with the address.
     public var host: String? { "\(hostName), \(endpoint)" }
@@ -39,7 +43,7 @@ public struct SSHError: ExplainedError {
     /// Describes a failure; see the properties.
     public init(
         phase: Phase, hostName: String, endpoint: String, attempt: String, cause: String, remedy: String,
-        kind: FailureKind
+        kind: FailureKind, hostIsLost: Bool = false
     ) {
         self.phase = phase
         self.hostName = hostName
@@ -48,5 +52,6 @@ public struct SSHError: ExplainedError {
         self.cause = cause
         self.remedy = remedy
         self.kind = kind
+        self.hostIsLost = hostIsLost
     }
 }

@@ -121,6 +121,8 @@ func meet(_ names: [String], on connection: SSHConnection) async throws {
     @Test func aKilledShellEndsOnlyItsOwnCommand() async throws {
         let error = try await errorBesideAnother(RemoteCommand(["sh", "-c", "kill -9 $PPID"], effect: .read))
         #expect(error?.kind == .unknownOutcome)
+        // The host is there: other commands go on.
+        #expect(error?.hostIsLost == false)
     }
 
     @Test func aTimeoutEndsOnlyItsOwnCommand() async throws {

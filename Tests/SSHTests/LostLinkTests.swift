@@ -18,8 +18,10 @@ import Testing
         for child in try server.sessions() { kill(child, SIGKILL) }
         let error = try await failing
         #expect(error.kind == .unknownOutcome)
+        #expect(error.hostIsLost)
         #expect(error.phase == .command)
         #expect(error.cause.contains("the server closed the connection"))
+        #expect(error.cause.hasSuffix("; whether the command took effect is unknown"))
         guard case .unknown = try #require(observer.ended.first) else { Issue.record("recorded as known"); return }
         #expect(observer.ended.count == 1)
         // The command itself goes on, which is why the outcome is not a failure.
@@ -65,8 +67,9 @@ import Testing
         defer { Task { for child in try server.sessions() { kill(child, SIGCONT) } } }
         let started = ContinuousClock.now
         let error = try await failure(of: RemoteCommand(["true"], effect: .read), on: connection)
-        #expect(error.kind == .unknownOutcome)
-        #expect(error.cause.contains("not even keepalives"))
+        #expect(error.kind == .unknownOutcome && error.hostIsLost)
+        #expect(error.cause.hasSuffix("not even keepalives"), "\(error)")
+        #expect(error.remedy == "check whether the host is up, and whether sshd's log there says more")
         // Long before the command's own limit, also where all other tests want the two processors.
         #expect(.now - started < .seconds(30))
         try await Task.sleep(for: .seconds(4))

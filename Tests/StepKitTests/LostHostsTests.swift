@@ -1,4 +1,5 @@
 import ClientKit
+import SSH
 import StepKit
 import Testing
 
@@ -9,6 +10,18 @@ import Testing
         KubernetesError(
             code, attempt: "get the objects", host: "k8s-master-01", cause: "what kubectl said", remedy: "r", kind: kind
         )
+    }
+
+    /// What became of the command is another question.
+    @Test(arguments: [true, false]) func aHostThatIsLostWhileItWorksIsLost(_ isLost: Bool) {
+        let error = SSHError(
+            phase: .command, hostName: "k8s-master-01", endpoint: "10.0.0.100:22", attempt: "run it", cause: "c",
+            remedy: "r", kind: .unknownOutcome, hostIsLost: isLost)
+        let seen: [any ExplainedError] = [
+            error, refusal(.shell(error), error.kind),
+            CombinedFailure("ask all", [refusal(.server(.forbidden), .refused), error]),
+        ]
+        for one in seen { #expect(Array(one.lostHosts.hosts.keys) == (isLost ? ["k8s-master-01"] : [])) }
     }
 
     @Test func aServerThatSaysItCanDoNothingNowIsLeftForTheNextMasters() {

@@ -85,8 +85,8 @@ public protocol RemoteShell: Sendable {
     var lockFile: String? { get }
     /// Runs `command` and returns its result, whatever its exit status.
     ///
-    /// Throws an ``SSHError``: with kind `unknownOutcome` where the command was sent and no trailer came back, with
-    /// `unreachable` where nothing was sent.
+    /// Throws an ``SSHError``: with kind `unknownOutcome` where the command was sent and no trailer came back, and
+    /// ``SSHError/hostIsLost`` where the connection was the reason; with `unreachable` where nothing was sent.
     func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult
 }
 

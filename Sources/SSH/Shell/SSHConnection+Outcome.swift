@@ -18,7 +18,7 @@ extension SSHConnection {
             outcome = .failure(
                 inFlight == nil
                     ? notSent(command, because: cause, remedy: "connect again", kind: .unreachable)
-                    : unknown(command, because: cause))
+                    : unknown(command, because: cause, end: end))
         }
         try await recordEnd(of: command, activity, status, duration: duration)
         return try outcome.get()
@@ -55,7 +55,8 @@ extension SSHConnection {
     func refusedByObserver(_ command: RemoteCommand, error: any Error) -> SSHError {
         let explained = error as? any ExplainedError
         return notSent(
-            command, because: "it could not be recorded: \(explained?.cause ?? "\(error)")",
+            command,
+            because: explained.map { "could not \($0.attempt): \($0.cause)" } ?? "it could not be recorded: \(error)",
             remedy: explained?.remedy ?? "make the record writable, then resume",
             kind: explained?.kind ?? .stateNotWritable)
     }
@@ -115,7 +116,9 @@ extension SSHConnection {
                         + "reads exactly what it is asked for",
                     remedy: "install coreutils on the host", kind: .failed)
             default:
-                unknown(command, because: "the trailer reads \"\(payload)\" where an exit status was expected")
+                unknown(
+                    command, because: "the trailer reads \"\(payload)\" where an exit status was expected",
+                    end: .trailer(payload))
             }
         let status: ActivityOutcome.Status =
             error.kind == .unknownOutcome
@@ -136,11 +139,25 @@ extension SSHConnection {
     /// How long `command` may take.
     func limit(of command: RemoteCommand) -> TimeLimit { command.timeout ?? destination.limits.command }
 
-    private func unknown(_ command: RemoteCommand, because cause: String) -> SSHError {
-        destination.failure(
-            .command, attempt: "run \(command.summary)", cause: "\(cause); whether the command took effect is unknown",
-            remedy: "run `runner resume`: the step checks the present state and continues from "
-                + "there", kind: .unknownOutcome)
+    private func unknown(
+        _ command: RemoteCommand, because cause: String, end: InFlightCommand.End
+    ) -> SSHError {
+        let isChange = command.effect == .change
+        let hostIsLost = if case .linkLost(let loss) = end { !loss.isOurs } else { false }
+        let ofRead =
+            switch end {
+            case .linkLost(let loss): destination.remedy(for: loss)
+            case .timedOut:
+                "run it on \(hostName) by hand and find out what it waits for"
+                    + (limit(of: command).remedy.map { ", or \($0)" } ?? "")
+            case .trailer, .shellEnded, .cancelled: "try again"
+            }
+        return SSHError(
+            phase: .command, hostName: hostName, endpoint: destination.endpoint, attempt: "run \(command.summary)",
+            cause: isChange ? "\(cause); whether the command took effect is unknown" : cause,
+            remedy: isChange
+                ? "run `runner resume`: the step checks the present state and continues from there" : ofRead,
+            kind: .unknownOutcome, hostIsLost: hostIsLost)
     }
 }
 

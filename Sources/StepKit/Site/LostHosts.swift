@@ -23,7 +23,7 @@ extension ExplainedError {
         switch self {
         case let combined as CombinedFailure:
             for failure in combined.failures { failure.collect(into: &lost) }
-        case let error as SSHError where error.kind == .unreachable:
+        case let error as SSHError where error.kind == .unreachable || error.hostIsLost:
             lost.hosts[error.hostName] = error
         case let error as KubernetesError:
             switch error.code {
