@@ -33,8 +33,9 @@ struct ChangeGate: ActivityObserver {
             // To record it may have taken long.
             try requireTime(for: activity)
         } catch {
+            let code = error is CancellationError ? "cancelled" : "lease expired"
             try await journal.didEnd(
-                activity, ActivityOutcome(status: .refused(code: "lease expired"), duration: .zero))
+                activity, ActivityOutcome(status: .refused(code: code), duration: .zero))
             throw error
         }
     }
@@ -61,6 +62,9 @@ struct ChangeGate: ActivityObserver {
     }
 
     private func requireTime(for activity: Activity) throws {
-        if activity.effect == .change, !Self.isWritingLease { try term.requireTime() }
+        guard activity.effect == .change, !Self.isWritingLease else { return }
+        try term.requireTime()
+        // Once sent, a change can only be waited for or left behind.
+        try Task.checkCancellation()
     }
 }

@@ -92,6 +92,8 @@ struct LeaseKeeper: Sendable {
                 // The step notices a lost master too; until the term is over no other run gets the Lease.
                 events(.warning("the lease could not be renewed, trying again: \(error.cause)"))
             } catch {
+                // Also what cleans up after a cancelled step must change nothing any more.
+                term.lose()
                 return error
             }
         }

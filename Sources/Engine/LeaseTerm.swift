@@ -44,6 +44,9 @@ final class LeaseTerm: Sendable {
         }
     }
 
+    /// Ends the term now: another run may have the lease.
+    func lose() { state.withLock { $0.isOver = true } }
+
     /// Whether a change was refused because the term had run out.
     var hasRefused: Bool { state.withLock { $0.hasRefused } }
 

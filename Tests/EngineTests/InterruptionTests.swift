@@ -72,6 +72,21 @@ import Testing
         #expect(bench.world.count("first.apply") == 1)
     }
 
+    /// Of a step that does not look whether it was cancelled.
+    @Test func noChangeBeginsAfterAnInterruption() async throws {
+        let bench = try Bench()
+        bench.world.on("second.apply") { visit in
+            do { try await Task.sleep(for: .seconds(300)) } catch is CancellationError {}
+            try await visit.world.send("after", .change)
+        }
+        let summary = try await bench.cancelled(at: "second.apply") { try await bench.run() }
+        #expect(summary.failure?.isInterrupted == true)
+        #expect(bench.world.sent == ["create the lease", "release the lease"])
+        try bench.expectIntact()
+        bench.world.calm("second.apply")
+        #expect(try await bench.resume().failure == nil)
+    }
+
     @Test func aStepWhoseCheckNoticesNothingIsNotApplied() async throws {
         let bench = try Bench()
         bench.world.on("second.check") { _ in

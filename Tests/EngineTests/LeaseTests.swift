@@ -72,6 +72,28 @@ import Testing
         #expect(try await bench.resume().failure == nil)
     }
 
+    /// The term of the lost lease is not over by the clock yet, but another run has the module.
+    @Test func noChangeBeginsOnceTheLeaseIsLost() async throws {
+        var bench = try Bench()
+        bench.lease = .seconds(4)
+        bench.world.on("second.apply") { [clock = bench.clock] visit in
+            try await visit.world.send("before", .change)
+            try await clock.wakeNext(within: .seconds(1))
+            while !Task.isCancelled { await Task.yield() }
+            try await visit.world.send("looked", .read)
+            // As what cleans up after an interrupted step does.
+            let cleanup = Task { try await visit.world.send("put back", .change) }
+            if case .success = await cleanup.result { Issue.record("it was sent") }
+            try await visit.world.send("after", .change)
+        }
+        bench.world.on("renewLease") { _ in throw failure(.busy, "carol@install-03 holds it now") }
+        let summary = try await bench.run()
+        #expect(summary.failure?.exitStatus == 75)
+        #expect(summary.failure?.message.contains("carol@install-03") == true)
+        #expect(bench.world.sent == ["create the lease", "before", "looked", "release the lease"])
+        try bench.expectIntact()
+    }
+
     @Test func renewalsThatFailAreTriedAgainWhileTheTermLasts() async throws {
         var bench = try Bench()
         bench.lease = .seconds(12)
