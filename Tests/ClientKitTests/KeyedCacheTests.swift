@@ -68,4 +68,41 @@ import Testing
         asker.cancel()
         await #expect(throws: CancellationError.self) { try await asker.value }
     }
+
+    /// What one caller no longer needs may be what another still waits for.
+    @Test func aCancelledCallerEndsNothingForTheOthers() async throws {
+        let maker = Maker()
+        let cache = cache(maker)
+        let (gate, opener) = AsyncStream<Void>.makeStream()
+        let askers = (0..<2).map { _ in
+            Task {
+                try await cache.value(for: "a") {
+                    for await _ in gate {}
+                    try Task.checkCancellation()
+                    return maker.make()
+                }
+            }
+        }
+        for _ in 0..<100 { await Task.yield() }
+        askers[0].cancel()
+        for _ in 0..<100 { await Task.yield() }
+        opener.finish()
+        #expect(try await askers[1].value == 1)
+        #expect(maker.made.withLock { $0 } == 1)
+    }
+
+    @Test func whatNobodyWaitsForAnyMoreIsNotMade() async throws {
+        let cache = cache(Maker())
+        let askers = (0..<2).map { _ in
+            Task {
+                try await cache.value(for: "a") {
+                    try await Task.sleep(for: .seconds(600)); return 1
+                }
+            }
+        }
+        for _ in 0..<100 { await Task.yield() }
+        for asker in askers { asker.cancel() }
+        for asker in askers { await #expect(throws: CancellationError.self) { try await asker.value } }
+        #expect(try await cache.value(for: "a") { 7 } == 7)
+    }
 }
