@@ -97,7 +97,7 @@ enum FirewallGuard {
     /// Restores UFW after an unconfirmed change.
     static let settle =
         lock + #"""
-            [ ! -d "$1" ] || sh "$1/restore" "$(cat "$1/token")"
+            [ ! -d "$1" ] || { sh "$1/restore" "$(cat "$1/token")" && echo restored; }
             """#
 }
 
@@ -128,33 +128,46 @@ extension NodeWriter {
 
     /// Restores UFW to its state before an unconfirmed change; does nothing if there is none.
     public func settleFirewall() async throws {
-        try await guarded(FirewallGuard.settle, "restore UFW to its state before an unconfirmed change", [])
+        _ = try await settle()
+    }
+
+    /// Whether there was anything to restore.
+    private func settle() async throws -> Bool {
+        let result = try await guarded(
+            FirewallGuard.settle, "restore UFW to its state before an unconfirmed change", [])
+        return result.outputText.split(separator: "\n").last == "restored"
     }
 
     private func undone(after error: any Error, _ limit: Duration) async -> any Error {
         // An interrupted run restores UFW too.
-        let settling = Task { try await settleFirewall() }
-        let outcome =
-            switch await settling.result {
-            case .success: "UFW was restored"
-            case .failure: "the node restores UFW automatically within \(limit.components.seconds) s"
-            }
+        let settling = await Task { try await settle() }.result
         guard let error = error as? any ExplainedError else { return error }
+        let outcome: String
+        switch settling {
+        // The confirmation itself may have been carried out: the step's check decides.
+        case .success(false) where error.kind == .unknownOutcome: return error
+        case .success(true): outcome = "UFW was restored"
+        case .success(false): outcome = "UFW is as it was"
+        case .failure: outcome = "the node restores UFW automatically within \(limit.components.seconds) s"
+        }
+        // That the node could not be reached was the change's doing: it is no lost host.
+        let isOfTheChange = [.unreachable, .unknownOutcome].contains(error.kind)
         return StepFailure(
             "change UFW and verify that the node can still be reached", host: reader.name,
             cause: "\(error.attempt): \(error.cause); \(outcome)",
-            remedy: error.remedy)
+            remedy: error.remedy, kind: isOfTheChange ? .failed : error.kind)
     }
 
+    @discardableResult
     private func guarded(
         _ script: String, _ attempt: String, _ arguments: [String], timeout: TimeLimit? = nil
-    ) async throws {
+    ) async throws -> CommandResult {
         let result = try await reader.shell.run(
             RemoteCommand(
                 ["sh", "-c", script, "sh", FirewallGuard.kept] + arguments, for: attempt, effect: .change,
                 timeout: timeout, environment: ["LC_ALL": "C"]))
         switch result.exitStatus {
-        case 0: return
+        case 0: return result
         case 75:
             throw StepFailure(
                 attempt, host: reader.name,

@@ -96,10 +96,15 @@ public struct NodeReader: Sendable {
     public func missingPrograms(among programs: [String]) async throws -> [String] {
         if let known = await survey.missingPrograms(among: programs) { return known }
         let script = #"for p in "$@"; do command -v "$p" >/dev/null 2>&1 || printf '%s\n' "$p"; done"#
+        let attempt = "look for \(programs.joined(separator: ", "))"
         let result = try await shell.run(
-            RemoteCommand(
-                ["sh", "-c", script, "sh"] + programs, for: "look for \(programs.joined(separator: ", "))",
-                effect: .read))
+            RemoteCommand(["sh", "-c", script, "sh"] + programs, for: attempt, effect: .read))
+        // One that was killed may have had more to say.
+        guard result.exitStatus == 0 else {
+            throw StepFailure(
+                attempt, host: name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
+                remedy: "run `command -v \(programs.first ?? "")` on the host by hand, and fix what it reports")
+        }
         return result.outputText.split(separator: "\n").map(String.init)
     }
 }

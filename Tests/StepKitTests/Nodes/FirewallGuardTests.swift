@@ -68,7 +68,9 @@ private final class FirewallHost: RemoteShell {
 }
 
 /// Real UFW: it is put back as it was unless a new session confirms the change.
-@Suite(.enabled(if: FirewallHost.isPossible), .timeLimit(.minutes(15))) struct FirewallGuardTests {
+///
+/// One after the other, because each command of UFW has a time limit of its own.
+@Suite(.serialized, .enabled(if: FirewallHost.isPossible), .timeLimit(.minutes(15))) struct FirewallGuardTests {
     private static let opening = [["ufw", "allow", "22/tcp"], ["ufw", "--force", "enable"]]
 
     private func node(
@@ -112,6 +114,24 @@ private final class FirewallHost: RemoteShell {
             #expect(error.kind == .failed)
         }
         #expect(try await host.state() == before)
+        #expect(try await !host.isUnconfirmed)
+    }
+
+    /// The confirmation is carried out, and its answer lost: nothing is left to be put back.
+    @Test func aConfirmationWithoutAnAnswerIsNotToldAsUndone() async throws {
+        let host = try await FirewallHost.start()
+        let cut = node(host) { use in
+            try await use(host)
+            throw StepFailure("keep it", cause: "no trailer came", remedy: "resume", kind: .unknownOutcome)
+        }
+        do {
+            try await cut.changeFirewall(Self.opening, within: .seconds(90), undoneAfter: .seconds(60)) {}
+            Issue.record("it was confirmed")
+        } catch let error as any ExplainedError {
+            #expect(error.kind == .unknownOutcome)
+            #expect(!error.cause.contains("restored"), "\(error)")
+        }
+        #expect(try await host.state().hasPrefix("Status: active\nENABLED=yes"))
         #expect(try await !host.isUnconfirmed)
     }
 

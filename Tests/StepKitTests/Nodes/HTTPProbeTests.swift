@@ -238,6 +238,14 @@ import Testing
             ])
     }
 
+    @Test func aSearchThatWasKilledFoundNothingOut() async throws {
+        let node = NodeReader(name: "k8s-worker-01", address: "b", shell: CannedShell(137, errors: "Killed"))
+        let error = await #expect(throws: StepFailure.self) {
+            try await node.missingPrograms(among: ["curl", "flock"])
+        }
+        #expect(error?.cause == "exit status 137: Killed")
+    }
+
     @Test func aChangingCommandThatFailsIsAFailure() async throws {
         let shell = LocalShell()
         let node = NodeWriter(NodeReader(name: "k8s-worker-01", address: "b", shell: shell))
