@@ -48,6 +48,16 @@ struct Command {
         }
     }
 
+    /// What the server said, without the secrets.
+    ///
+    /// Redis repeats the beginning of the arguments of a command that it does not know, which may be a part of
+    /// one.
+    func shown(answer: String) -> String {
+        guard !secrets.isEmpty else { return answer }
+        let end = answer.firstRange(of: ", with args beginning with")?.lowerBound ?? answer.endIndex
+        return String(answer[..<end]).redacting(secrets)
+    }
+
     /// What was tried, as a phrase: without the value that a key is set to.
     var attempt: String { isLogin ? "log in to Redis" : "send \(shown.prefix(2).joined(separator: " ")) to Redis" }
 }

@@ -199,8 +199,7 @@ public actor RedisConnection {
         hasAnswered = true
         if case .error(let text) = value {
             throw RedisError(
-                answer: text.redacting(command.secrets), attempt: command.attempt, host: place, isLogin: command.isLogin
-            )
+                answer: command.shown(answer: text), attempt: command.attempt, host: place, isLogin: command.isLogin)
         }
         return value
     }

@@ -37,6 +37,15 @@ import Testing
         #expect(try await refusal(endpoint).reason == .invalidInput)
     }
 
+    /// Redis repeats the first 128 bytes of what follows a command that it does not know, as where AUTH was renamed.
+    @Test func noPartOfALongPasswordIsTold() async throws {
+        let password = "Kq8vT3mWz" + String(repeating: "x7", count: 80)
+        let server = try RedisServer(password: password, "--rename-command", "AUTH", "")
+        defer { server.stop() }
+        let error = try await refusal(server.endpoint)
+        #expect(error.cause == "ERR unknown command 'AUTH'", "\(error)")
+    }
+
     @Test func aReplicaIsNoServerForChatwoot() async throws {
         let master = try RedisServer(password: nil)
         defer { master.stop() }
