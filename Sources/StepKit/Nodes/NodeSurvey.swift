@@ -9,7 +9,7 @@ public actor NodeSurvey {
     private var firewall: CommandResult?
     private var answers: [HTTPProbe: HTTPAnswer] = [:]
     /// Whether a command of another run, or of an earlier one, was at work there.
-    private(set) var isLocked = false
+    private(set) var isLocked: Bool?
 
     /// Starts empty.
     public init() {}
@@ -28,7 +28,7 @@ public actor NodeSurvey {
     }
 
     func forget() {
-        (missing, firewall, isLocked, answers) = (nil, nil, false, [:])
+        (missing, firewall, isLocked, answers) = (nil, nil, nil, [:])
     }
 
     func missingPrograms(among programs: [String]) -> [String]? {
@@ -77,12 +77,30 @@ extension NodeReader {
         (
         \#(FirewallState.readingScript)
         ) 2>&1
-        status=$? held=free
-        case $lock in "~/"*) lock=$HOME/${lock#"~/"};; esac
-        if [ -r "$lock" ]; then { flock -s -n 8; } 8<"$lock" 2>/dev/null; [ $? -ne 1 ] || held=held; fi
+        status=$?
+        \#(lockScript)
         printf '\n%s status %s lock %s\n' "$mark" "$status" "$held"
         [ "$pages" = no ] || curl --config -
         """#
+
+    /// Sets `held` to whether a command holds the lock of the host, a file that `lock` names.
+    private static let lockScript = #"""
+        held=free
+        case $lock in "~/"*) lock=$HOME/${lock#"~/"};; esac
+        if [ -r "$lock" ]; then { flock -s -n 8; } 8<"$lock" 2>/dev/null; [ $? -ne 1 ] || held=held; fi
+        """#
+
+    /// Whether a command is at work here that holds the host's lock.
+    fileprivate func isLocked(for attempt: String) async throws -> Bool {
+        if let known = await survey.isLocked { return known }
+        guard let lock = shell.lockFile else { return false }
+        let result = try await shell.run(
+            RemoteCommand(
+                ["sh", "-c", "lock=$1\n\(Self.lockScript)\nprintf '%s\\n' \"$held\"", "sh", lock], for: attempt,
+                effect: .read))
+        // One that was killed said neither.
+        return result.outputText != "free\n"
+    }
 
     /// The missing programs, UFW's output and its exit status, and the lock's state; the answers to the
     /// probes follow.
@@ -104,16 +122,18 @@ extension NodeReader {
 }
 
 extension SiteReader {
-    /// Waits until no command of an earlier run is at work on the nodes where the survey has found one,
-    /// and discards what was read meanwhile.
+    /// Waits until no command of an earlier run is at work on the nodes, and discards what was read meanwhile.
+    ///
+    /// The survey has looked for one; where it was forgotten since, as another run had the lease, or could not be parsed,
+    /// the node is looked at now.
     ///
     /// A run that was killed may leave its last command running. Throws an error of kind `busy` if one
     /// has not ended within the inventory's limit.
     public func awaitEarlierCommands() async throws {
-        var locked: [NodeReader] = []
-        for node in nodes where await node.survey.isLocked { locked.append(node) }
-        guard !locked.isEmpty else { return }
         let attempt = "wait until no earlier command is running"
+        let locked = try await onEveryNode(attempt) { try await $0.isLocked(for: attempt) }
+            .filter(\.answer).map(\.node)
+        guard !locked.isEmpty else { return }
         _ = try await concurrently(locked, for: attempt) { node in
             try await node.shell.run(RemoteCommand(["true"], for: attempt, effect: .read, isExclusive: true))
         }

@@ -79,6 +79,26 @@ import Testing
         }
     }
 
+    /// Another run had the lease since the survey, which was forgotten for that, and may have left a command behind.
+    @Test(arguments: [true, false]) func aNodeThatNobodyHasLookedAtIsLookedAt(_ isHeld: Bool) async throws {
+        let lock = NSTemporaryDirectory() + "lock-\(UUID())"
+        defer { unlink(lock) }
+        let descriptor = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        defer { close(descriptor) }
+        let shell = LocalShell(lockFile: lock)
+        let site = SiteSample.readable(
+            try InventorySample.parse(InventorySample.lab),
+            registry: .init(username: "u", token: Secret("unused")), shell: shell, warn: { _ in })
+        try await site.nodes[0].makeSurvey(probes: [])
+        if isHeld { #expect(flock(descriptor, LOCK_EX | LOCK_NB) == 0) }
+        await site.nodes[0].survey.forget()
+        try await site.awaitEarlierCommands()
+        let waits = shell.commands.filter(\.isExclusive)
+        #expect(waits.map(\.arguments) == (isHeld ? [["true"]] : []))
+        #expect(shell.commands.count == (isHeld ? 3 : 2))
+        #expect(shell.commands.allSatisfy { $0.effect == .read })
+    }
+
     /// As of a host without UFW, and of one that cannot run the script.
     @Test func whatCannotBeTakenApartIsNoAnswer() async throws {
         for output in ["", "nonsense", "curl\n\nother firewall\nStatus: inactive\n\nother status 0\n"] {
