@@ -45,7 +45,7 @@ extension EarlierMigrations {
                 continue
             }
             reader.reporter.says(
-                "terminated session \(session.process) of \(session.application), which Kubernetes reports as ended since \(end.time)"
+                "terminated session \(session.process), which Job \(session.application) left behind when it ended at \(end.time)"
             )
         }
     }
