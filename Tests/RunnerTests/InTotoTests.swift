@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import SSH
+import TestSupport
 import Testing
 
 @testable import Journal
@@ -71,6 +72,77 @@ import Testing
         }
         try FileManager.default.removeItem(atPath: "\(folder)/run/signatures")
         #expect(try sample.verify(folder).output.contains("requires '1' link metadata file(s), found '0'"))
+    }
+
+    private enum Edit: CaseIterable {
+        case flip, cut, empty, missing, another, renamed, doubledKey, blank, payload, signature
+    }
+
+    /// What one of the links becomes; nil where it is removed.
+    private func edited(
+        _ link: [UInt8], _ edit: Edit, other: [UInt8], with numbers: inout SeededNumbers
+    ) -> [UInt8]? {
+        let text = String(decoding: link, as: UTF8.self)
+        let place = Int.random(in: 0..<link.count, using: &numbers)
+        switch edit {
+        case .flip:
+            return link[..<place] + [link[place] ^ (1 << UInt8.random(in: 0..<7, using: &numbers))]
+                + link[(place + 1)...]
+        case .cut: return Array(link[..<place])
+        case .empty: return []
+        case .missing, .renamed: return nil
+        case .another: return other
+        case .doubledKey:
+            return Array(text.replacing("{\n  \"payload\"", with: "{\n  \"payload\" : \"e30=\",\n  \"payload\"").utf8)
+        case .blank: return link + [UInt8(ascii: " ")]
+        case .payload: return Array(text.replacing("\"payload\" : \"", with: "\"payload\" : \"eyJ9").utf8)
+        case .signature: return Array(text.replacing("\"sig\" : \"", with: "\"sig\" : \"AAAA").utf8)
+        }
+    }
+
+    /// Links of which anything was changed, that are those of other steps or of another run, or that are gone.
+    @Test func inTotoRefusesRandomEditsOfLinks() async throws {
+        var numbers = SeededNumbers()
+        let sample = try await Case()
+        let folder = try sample.export()
+        #expect(try sample.verify(folder).status == 0)
+        let links = try RunTree("\(folder)/run").files.filter { $0.hasSuffix(".link") }.sorted()
+        let first = sample.signed.run
+        try await sample.signed.addRun(signer: OperatorSigner(key: sample.signed.key("operator")))
+        for edit in Edit.allCases {
+            let name = try #require(links.randomElement(using: &numbers))
+            let path = "\(folder)/run/\(name)"
+            let before = try #require(try Disk.read(path))
+            let isOfThisRun = Bool.random(using: &numbers)
+            let source = isOfThisRun ? try #require(links.first { $0 != name }) : name
+            let other = try #require(try Disk.read("\((isOfThisRun ? first : sample.signed.run).path)/\(source)"))
+            let after = edited(before, edit, other: other, with: &numbers)
+            try FileManager.default.removeItem(atPath: path)
+            let moved = path.replacing(".link", with: "0.link")
+            if let after { try Data(after).write(to: URL(filePath: path)) }
+            if edit == .renamed { try Data(before).write(to: URL(filePath: moved)) }
+            let answer = try sample.verify(folder)
+            #expect(answer.status == 1, "\(numbers.seed), \(edit) of \(name): \(answer.output)")
+            if edit == .renamed { try FileManager.default.removeItem(atPath: moved) }
+            try Data(before).write(to: URL(filePath: path))
+        }
+        #expect(try sample.verify(folder).status == 0)
+    }
+
+    /// With a verify.sh that is always content an edit went unnoticed, and so did another run of the same steps.
+    @Test func inTotoTrustsNeitherTheArchivesScriptNorAnotherRun() async throws {
+        let sample = try await Case()
+        let folder = try sample.export()
+        try Data("exit 0\n".utf8).write(to: URL(filePath: "\(folder)/verify.sh"))
+        #expect(try sample.verify(folder).status == 0)
+        let transcript = "\(folder)/run/steps/\(sample.signed.steps[0]).log"
+        let bytes = try #require(try Disk.read(transcript))
+        try Data(bytes + Array("forged\n".utf8)).write(to: URL(filePath: transcript))
+        #expect(try sample.verify(folder).status == 1)
+        try await sample.signed.addRun(signer: OperatorSigner(key: sample.signed.key("operator")))
+        let other = try sample.export()
+        let replayed = try sample.verify(other)
+        #expect(replayed.status == 1 && replayed.output.contains("BadReturnValueError"), "\(replayed.output)")
     }
 
     /// The script finds a statement that nobody signed; with statements that a stranger signed it is

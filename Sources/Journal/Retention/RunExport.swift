@@ -1,3 +1,4 @@
+import ClientKit
 public import Foundation
 
 /// That a run was exported: of what, and as what.
@@ -20,6 +21,11 @@ public struct RunExport: Codable, Sendable, Hashable {
 }
 
 extension RunReader {
+    /// SHA-256 of the run's log, in hexadecimal digits; of nothing where there is none.
+    public func logDigest() throws(JournalError) -> String {
+        try FileFacts(of: "\(path)/audit.jsonl")?.sha256 ?? SHA256().finalize().hex
+    }
+
     /// One digest over all files of the run; nil where there is no such run any more.
     public func filesDigest() throws(JournalError) -> String? { try DirectoryDigest(of: path)?.sha256 }
 }

@@ -13,7 +13,7 @@ struct AuditLayoutCommand: AsyncParsableCommand {
         discussion: """
             By signing the layout you confirm that a run should consist of these steps, in this \
             order, by these operators. To compare a run with it, use `in-toto-verify --layout \
-            LAYOUT --verification-keys LAYOUT.pem --link-dir run/signatures` in the folder that \
+            LAYOUT --verification-keys LAYOUT.pem --link-dir run/signatures --inspection-timeout 600` in the folder that \
             `runner audit export` wrote.
             """)
 
@@ -37,6 +37,7 @@ struct AuditLayoutCommand: AsyncParsableCommand {
             let expiry = Date().addingTimeInterval(Double(days) * 86_400)
             let attempt = "write the layout of run \(reader.id)"
             let payload = try await runBlocking {
+                let digest = try reader.logDigest()
                 let report = try AuditVerifier(state).verify(reader, signatures: judge)
                 let problem = report.findings.first ?? report.authenticity?.findings.first
                 let (links, unlinked) = problem == nil ? try reader.signedLinks() : ([], [])
@@ -46,7 +47,8 @@ struct AuditLayoutCommand: AsyncParsableCommand {
                         remedy: "run `runner audit verify \(reader.id) --allowed-signers FILE` to see what is wrong",
                         kind: .badInput)
                 }
-                let layout = InTotoLayout(of: reader, links: links, unlinked: unlinked, until: expiry)
+                let layout = InTotoLayout(
+                    of: reader, log: digest, links: links, unlinked: unlinked, until: expiry)
                 let encoder = JSONEncoder()
                 encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
                 return [UInt8](try encoder.encode(layout))

@@ -60,7 +60,14 @@ struct InTotoLayout: Encodable {
     }
 
     /// The layout for `links`, each of which follows the one before.
-    init(of run: RunReader, links: [SignedLink], unlinked: [Int], until expiry: Date) {
+    ///
+    /// - Parameters:
+    ///   - run: The run.
+    ///   - log: SHA-256 of its log.
+    ///   - links: Its links, in their order.
+    ///   - unlinked: The signed heads that have no links.
+    ///   - expiry: Until when it is valid.
+    init(of run: RunReader, log: String, links: [SignedLink], unlinked: [Int], until expiry: Date) {
         var keys: [String: Key] = [:]
         var steps: [Step] = []
         var inspected: [Rule] = [["ALLOW", "run/signatures/*.sig"], ["ALLOW", "run/signatures/*.link"]]
@@ -85,10 +92,35 @@ struct InTotoLayout: Encodable {
         }
         inspected += [["DISALLOW", "run/signatures/*"], ["DISALLOW", "run/run.json"], ["ALLOW", "*"]]
         self.steps = steps
-        inspect = [Inspection(name: "verify", expected_materials: inspected, run: ["sh", "verify.sh"])]
+        inspect = [Inspection(name: "verify", expected_materials: inspected, run: Self.verification(of: log))]
         self.keys = keys
         expires = expiry.formatted(.iso8601)
         readme = "Run \(run.id) of runner: verify it with in-toto-verify in the folder that audit export wrote."
+    }
+
+    /// verify.sh itself, since whoever changed an archive could have changed the copy in it; and before it, that this is
+    /// the very record that the layout was made of: another run of the same steps may have links of the same names.
+    ///
+    /// Escaped, since in-toto-verify takes braces for places to fill in where it says that the command failed.
+    private static func verification(of log: String) -> [String] {
+        let check = """
+            if [ "$(sha256sum <run/audit.jsonl)" != '\(log)  -' ]; then
+                echo 'run/audit.jsonl: it is not the one that the layout was made of' >&2
+                exit 1
+            fi
+
+            """
+        let script = check + String(decoding: PackageResources.verify_sh, as: UTF8.self)
+        let escaped = script.unicodeScalars.map { scalar in
+            switch scalar {
+            case "\\": #"\0134"#
+            case "'": #"\0047"#
+            case "{": #"\0173"#
+            case "}": #"\0175"#
+            default: "\(scalar)"
+            }
+        }
+        return ["sh", "-c", "exec sh -c \"$(printf %b '\(escaped.joined())')\" verify.sh"]
     }
 
     /// A step starts with the head that the one before ended with; the first starts with run.json.
