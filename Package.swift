@@ -69,7 +69,7 @@ let package = Package(
         // Gives all tasks of a program one thread.
         .target(name: "OneThread", path: "Tests/OneThread", linkerSettings: [.linkedLibrary("dispatch")]),
         .executableTarget(
-            name: "JournalCrash", dependencies: ["ClientKit", "Journal", "SplitMix"], path: "Tests/JournalCrash",
+            name: "JournalCrash", dependencies: ["ClientKit", "Journal", "SSH", "SplitMix"], path: "Tests/JournalCrash",
             swiftSettings: strict),
         .testTarget(
             name: "JournalTests",
@@ -140,7 +140,7 @@ let package = Package(
         .testTarget(
             name: "RunnerTests",
             dependencies: [
-                "ClientKit", "DataServers", "Journal", "JournalCrash", "Kubernetes", "Postgres", "Redis",
+                "ClientKit", "DataServers", "FaultyCalls", "Journal", "JournalCrash", "Kubernetes", "Postgres", "Redis",
                 "RunnerCommands", "SSH", "StepKit", "Steps", "SecondModule", "TestSupport", "runner",
             ],
             swiftSettings: strict),

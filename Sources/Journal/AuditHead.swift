@@ -10,6 +10,20 @@ public struct AuditHead: Codable, Sendable, Hashable, CustomStringConvertible {
         case hash
     }
 
+    /// No log has more records; numbers beyond it are not counted with.
+    private static let numbers = 0...(1 << 53)
+
+    /// Reads what a file says, and refuses numbers that no record has.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        sequence = try container.decode(Int.self, forKey: .sequence)
+        hash = try container.decode(String.self, forKey: .hash)
+        if !Self.numbers.contains(sequence) {
+            throw DecodingError.dataCorruptedError(
+                forKey: .sequence, in: container, debugDescription: "no record has the number \(sequence)")
+        }
+    }
+
     /// A place that was written down elsewhere.
     public init(sequence: Int, hash: String) {
         self.sequence = sequence
@@ -22,7 +36,9 @@ public struct AuditHead: Codable, Sendable, Hashable, CustomStringConvertible {
     /// Reads `seq:hash`.
     public init?(_ text: String) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 2, let sequence = Int(parts[0]), parts[1].utf8.count == 64 else { return nil }
+        guard parts.count == 2, let sequence = Int(parts[0]), Self.numbers.contains(sequence),
+            parts[1].utf8.count == 64
+        else { return nil }
         self.init(sequence: sequence, hash: String(parts[1]))
     }
 }

@@ -46,6 +46,9 @@ final class AuditLog {
         appended += 1
     }
 
+    /// Whether it is known what the disk holds of it.
+    var takesMore: Bool { broken == nil }
+
     /// Takes no more lines: what the disk holds of this run is no longer known.
     func fail(with error: JournalError) { broken = broken ?? error }
 

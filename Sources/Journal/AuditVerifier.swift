@@ -72,6 +72,7 @@ public struct AuditVerifier: Sendable {
             if state.run(run.id) == nil, verifier.witnesses.tombstones.byRun[run.id] != nil { throw .pruned(run) }
             var report = try verifier.verifyOnce(run, anchors, signatures: judge)
             report.findings += verifier.witnesses.ofAllRuns
+            report.findings += verifier.witnesses.judgeTombstone(before: run.id, judge)
             return report
         }
     }
@@ -230,21 +231,5 @@ public struct AuditVerifier: Sendable {
             }
         }
         return findings
-    }
-}
-
-extension FileLedger.Judgement {
-    private var exposure: [String] {
-        guard !exposed.isEmpty else { return [] }
-        let first = exposed.prefix(5).map { "\($0.path) (\($0.why))" }.joined(separator: ", ")
-        let more = exposed.count > 5 ? ", and \(exposed.count - 5) more" : ""
-        return ["others may have been able to write \(first)\(more)"]
-    }
-
-    /// What a crash left, in words.
-    fileprivate var notes: [String] {
-        unfinished.map { "\($0.file.path) is still called \($0.temporary): the run was cut off before it got its name" }
-            + leftovers.map { "\($0) has an end that no record covers: the run was cut off while it was written" }
-            + doubts.map { "\($0.file) is not as announced, which a power cut explains: \($0.problem)" } + exposure
     }
 }

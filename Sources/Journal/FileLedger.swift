@@ -31,6 +31,7 @@ struct FileLedger {
     private var formatOne: FormatOneFiles
     /// The names that the last record was about to change.
     private var renames: [FileRecord] = []
+    private var names = PendingNames()
     private var hasEnded = false
     /// Files that records about a signature announce and may not.
     private var misplaced: [AuditFinding] = []
@@ -51,6 +52,7 @@ struct FileLedger {
             formatOne.goesOn(with: record.kind)
         }
         let files = try record.files()
+        names.read(record, announcing: files)
         try transcripts.begin(record, announcing: files)
         for file in files {
             if try !mayAnnounce(file, in: record) {
@@ -146,7 +148,9 @@ struct FileLedger {
         }
         let renamed = renames.contains(file) ? [file.was].compactMap(\.self).filter(tree.files.contains) : []
         // One that a record announces as it is was left by an earlier process, whatever is in it.
-        let temporaries = tree.temporaries(of: file.path).filter { expected[$0] == nil }
+        // Format 1 did not announce files.
+        let mayLackName = names.contains(file.path) || file.bytes < 0
+        let temporaries = mayLackName ? tree.temporaries(of: file.path).filter { expected[$0] == nil } : []
         for temporary in temporaries + renamed {
             guard let opened = try Descriptor.ifPresent("\(run.path)/\(temporary)", O_RDONLY) else { continue }
             let size = try opened.size()

@@ -9,7 +9,8 @@ extension FileRecord {
 
     /// Reads what a record says, without decoding the rest of it.
     init?(_ object: JSONObject) {
-        guard let path = object.text("path"), let bytes = object.integer("bytes"), let sha256 = object.text("sha256")
+        guard let path = object.text("path"), let bytes = object.integer("bytes"), bytes >= 0,
+            let sha256 = object.text("sha256")
         else { return nil }
         self.init(path: path, bytes: bytes, sha256: sha256, was: object.text("was"))
     }

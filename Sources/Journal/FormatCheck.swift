@@ -17,7 +17,7 @@ extension Checkpoint: Versioned {
 }
 
 extension HeadStatement: Versioned {
-    static let formats = 1...1
+    static let formats = 1...2
 }
 
 /// Tells a file that a later version wrote from one that is damaged: nothing is made of what it might

@@ -93,12 +93,25 @@ extension RunJournal {
     ) throws(JournalError) {
         try failpoint("file.stage")
         let staged = try disk.stage(content, for: "\(path)/\(file)")
-        try failpoint("file.announce")
         var entry = entry
         entry.files = [FileRecord(file, content)] + others
-        try append(entry, durable: true)
-        try failpoint("file.commit")
-        try disk.commit(staged)
+        do throws(JournalError) {
+            try failpoint("file.announce")
+            try append(entry, durable: false)
+        } catch {
+            // Where a part of the record may be on the disk, the file must be, too.
+            if log.takesMore { try disk.remove(staged) }
+            throw error
+        }
+        try sync()
+        do throws(JournalError) {
+            try failpoint("file.commit")
+            try disk.commit(staged)
+        } catch {
+            // What was announced must get its name before any other record, or when the run goes on.
+            log.fail(with: error)
+            throw error
+        }
         try failpoint("file.committed")
     }
 

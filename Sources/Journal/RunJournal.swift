@@ -95,10 +95,11 @@ public actor RunJournal {
 
     /// An entry whose content the caller has redacted; the log fills in number and chain.
     func blank(_ content: AuditContent, step: String?) -> AuditEntry {
-        let elapsed = (ContinuousClock.now - started) / .milliseconds(1)
-        return AuditEntry(
-            sequence: 0, time: Date(), elapsed: Int(elapsed), run: id, step: step, content: content, previous: "")
+        AuditEntry(sequence: 0, time: Date(), elapsed: elapsed, run: id, step: step, content: content, previous: "")
     }
+
+    /// Milliseconds since this process opened the run.
+    var elapsed: Int { Int((ContinuousClock.now - started) / .milliseconds(1)) }
 
     @discardableResult
     func append(_ entry: AuditEntry, durable: Bool) throws(JournalError) -> AuditHead {
@@ -142,8 +143,11 @@ public actor RunJournal {
         let outcome = RunOutcome(
             format: 2, run: id, result: result, exitCode: exitCode, error: error.map(redactor.redact), step: step,
             ended: Date(), counts: counts, audit: log.head)
-        // The last checkpoint's name, which nothing later has made durable: nobody goes on with the run.
+        // The names of the last checkpoint and of the last evidence, which nothing later has made durable: nobody goes on with the run.
         try usingReserve { () throws(JournalError) in try disk.syncDirectory("\(path)/checkpoints") }
+        for step in try Disk.names(in: "\(path)/evidence") {
+            try usingReserve { () throws(JournalError) in try disk.syncDirectory("\(path)/evidence/\(step)") }
+        }
         let bytes = try SealedJSON.file(outcome)
         let ending = RunEnding(result: result, exitCode: exitCode, error: outcome.error, counts: counts)
         let entry = blank(.runEnd(ending), step: step)

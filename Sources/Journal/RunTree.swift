@@ -68,6 +68,14 @@ struct RunTree {
         return files.filter { $0.hasPrefix(prefix) && Self.isTemporary($0) }.sorted()
     }
 
+    /// The name that a file of this temporary one is to get; nil where it is not a temporary one.
+    static func pathToBe(of temporary: String) -> String? {
+        guard isTemporary(temporary) else { return nil }
+        let (folder, name) = Disk.split(temporary)
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false).dropFirst().dropLast(2)
+        return (folder == "." ? "" : "\(folder)/") + parts.joined(separator: ".")
+    }
+
     /// Whether the name is one of those that files have while they are written.
     static func isTemporary(_ path: String) -> Bool {
         let name = Disk.split(path).name

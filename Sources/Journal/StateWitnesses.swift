@@ -7,6 +7,7 @@ struct StateWitnesses: Sendable {
     /// The runs that have directories.
     private var runs: Set<RunID> = []
     private var successors: [RunID: [AuditAnchor]] = [:]
+    private var predecessors: [RunID: RunID] = [:]
     private var formats: [RunID: Int] = [:]
     private var listFindings: [AuditFinding]
     /// What is wrong with the directory itself, whichever run is asked about.
@@ -74,6 +75,7 @@ struct StateWitnesses: Sendable {
         if let header = file.content {
             formats[run.id] = header.format
             if let previous = header.previous {
+                predecessors[run.id] = previous.run
                 let anchor = AuditAnchor(previous.audit, source: "run.json of run \(run.id)")
                 successors[previous.run, default: []].append(anchor)
             }
@@ -99,6 +101,12 @@ struct StateWitnesses: Sendable {
     /// What others know of the run's log.
     func anchors(of run: RunID) -> [AuditAnchor] {
         (heads[run] ?? []).map { AuditAnchor($0, source: HeadList.name) } + (successors[run] ?? [])
+    }
+
+    /// What is wrong with the signature on what stays of the run before `run`, where that was pruned.
+    func judgeTombstone(before run: RunID, _ judge: (any SignatureJudge)?) -> [AuditFinding] {
+        guard let judge, let previous = predecessors[run] else { return [] }
+        return tombstones.judge(judge, of: previous)
     }
 
     /// Whether the directory called like `run` was there, and is one in which a run has begun.

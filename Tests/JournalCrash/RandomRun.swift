@@ -2,6 +2,7 @@ import ClientKit
 import Foundation
 import Glibc
 import Journal
+import SSH
 import SplitMix
 
 /// A run of which everything is random that a run may do; a seed repeats it.
@@ -25,7 +26,9 @@ struct RandomRun {
     }
 
     /// A new run, or the rest of one that is unfinished.
-    mutating func play(isSigned: Bool) async throws {
+    ///
+    /// - Parameter signer: `unsigned`, `signed` by a stand-in for a key, or the file of a key.
+    mutating func play(signedBy signer: String) async throws {
         let lock = try ModuleLock.acquire(module: "11", in: state)
         let journal: RunJournal
         if oneIn(2), let unfinished = try state.newestUnfinishedRun(module: "11") {
@@ -39,7 +42,11 @@ struct RandomRun {
                 inventoryPath: "/i.json", inventoryDigest: "00", why: why())
             journal = try await RunJournal.create(description, in: state, holding: lock, redactor: redactor)
         }
-        if isSigned { await journal.sign(with: Self.signs) }
+        switch signer {
+        case "unsigned": break
+        case "signed": await journal.sign(with: Self.signs)
+        default: await journal.sign(with: KeySigns(key: OperatorKey(.keyFile(signer)) { _ in nil }))
+        }
         for _ in 0..<Int.random(in: 0...4, using: &numbers) { try await other(journal) }
         for step in Self.steps where !oneIn(4) { try await play(step, in: journal) }
         // Otherwise the process just ends, as one that was killed does.
@@ -135,4 +142,26 @@ private struct Signs: HeadSigner {
     }
 
     func signBare(_ data: [UInt8]) async throws(SigningRefusal) -> [UInt8]? { nil }
+}
+
+/// The operator's key.
+private struct KeySigns: HeadSigner {
+    let key: OperatorKey
+
+    func sign(_ statement: [UInt8]) async throws(SigningRefusal) -> HeadSignature {
+        do throws(OperatorKey.Refusal) {
+            let signature = try await key.sign(statement, namespace: HeadSigning.namespace)
+            return HeadSignature(key: signature.keyName, text: signature.armored, ed25519Key: signature.ed25519Key)
+        } catch {
+            throw SigningRefusal(cause: error.cause, remedy: error.remedy)
+        }
+    }
+
+    func signBare(_ data: [UInt8]) async throws(SigningRefusal) -> [UInt8]? {
+        do throws(OperatorKey.Refusal) {
+            return try await key.ed25519Signature(over: data)?.signature
+        } catch {
+            throw SigningRefusal(cause: error.cause, remedy: error.remedy)
+        }
+    }
 }

@@ -15,7 +15,7 @@ do {
     case "prune": try prune(in: state)
     case "random":
         var run = RandomRun(in: state, seed: UInt64(CommandLine.arguments[3]) ?? 0)
-        try await run.play(isSigned: CommandLine.arguments[4] == "signed")
+        try await run.play(signedBy: CommandLine.arguments[4])
     case "fingerprint": for text in CommandLine.arguments.dropFirst(3) { say("\(SecretFingerprint(of: Secret(text)))") }
     default: exit(64)
     }

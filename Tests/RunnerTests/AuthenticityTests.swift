@@ -60,7 +60,7 @@ import Testing
         let last = try signed.run.entries().count - 1
         let path = "\(signed.run.path)/signatures/\(last).json"
         let text = try String(contentsOfFile: path, encoding: .utf8)
-        try text.replacing("\"format\" : 1", with: "\"format\" : 2").write(
+        try text.replacing("\"format\" : 2", with: "\"format\" : 1").write(
             toFile: path, atomically: true, encoding: .utf8)
         let forged = try await signed.verify()
         #expect(!forged.isIntact && !forged.holds)

@@ -44,7 +44,7 @@ import Testing
     }
 
     /// A run whose second step was cut off within its second command.
-    private func cutOffRun(in signed: SignedRun) async throws -> RunReader {
+    private func cutOffRun(in signed: SignedRun, output: String = "applied é") async throws -> RunReader {
         let lock = try ModuleLock.acquire(module: "11", in: signed.state)
         let journal = try await RunJournal.create(
             RunDescription(
@@ -57,7 +57,7 @@ import Testing
                     channel: .ssh, host: "k8s-master-01", for: "apply \(number)", command: ["kubectl", "apply"],
                     effect: .change)
                 try await journal.willBegin(activity)
-                journal.didReceive(Array("applied é \(number)\n".utf8)[...], from: .stdout, of: activity)
+                journal.didReceive(Array("\(output) \(number)\n".utf8)[...], from: .stdout, of: activity)
                 if step == signed.steps[1], number == 2 { break }
                 try await journal.didEnd(activity, ActivityOutcome(status: .exited(0), duration: .milliseconds(9)))
             }
@@ -96,6 +96,18 @@ import Testing
             let answer = try exported.verify()
             #expect(answer.status == 0 && answer.output.contains("\(second) is shorter than announced"), "\(answer)")
         }
+    }
+
+    /// A command may print zeros, which a shell cannot read; such a run was accused of having been edited.
+    @Test(arguments: Exported.shells) func zerosInATranscriptAreNoEdit(shell: [String]) async throws {
+        let signed = try await SignedRun()
+        let run = try await cutOffRun(in: signed, output: "a\u{0}b é")
+        let untouched = try Exported(signed, run: run, shell: shell).verify()
+        #expect(untouched.status == 0 && untouched.output.contains("\(second) has an end that no line covers"))
+        let exported = try Exported(signed, run: run, shell: shell)
+        try exported.edit(first) { $0[30] ^= 1 }
+        let answer = try exported.verify()
+        #expect(answer.status == 1 && answer.output.contains("run/\(first): it was edited or cut"), "\(answer)")
     }
 
     /// Only files that are written whole have another name first.

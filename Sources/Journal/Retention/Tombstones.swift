@@ -102,15 +102,18 @@ struct Tombstones: Sendable {
     mutating func add(_ tombstone: Signed) { byRun[tombstone.content.run] = tombstone }
 
     /// What is wrong with the signatures, in the opinion of `judge`.
-    func judge(_ judge: any SignatureJudge) -> [AuditFinding] {
-        byRun.values.sorted { $0.content.run < $1.content.run }.compactMap { signed in
-            let name = "\(Tombstone.name(of: signed.content.run)).sig"
-            switch judge.judge(signed.signature, over: signed.bytes, at: signed.content.pruned) {
-            case .valid: return nil
-            case .unknownSigner(let key, let reason):
-                return AuditFinding(name, "signer unknown: \(key): \(reason)")
-            case .wrong(let why): return AuditFinding(name, "signature does not match: \(why)")
+    ///
+    /// - Parameter run: The only run to judge the tombstone of; nil for all.
+    func judge(_ judge: any SignatureJudge, of run: RunID? = nil) -> [AuditFinding] {
+        byRun.values.filter { run == nil || $0.content.run == run }.sorted { $0.content.run < $1.content.run }
+            .compactMap { signed in
+                let name = "\(Tombstone.name(of: signed.content.run)).sig"
+                switch judge.judge(signed.signature, over: signed.bytes, at: signed.content.pruned) {
+                case .valid: return nil
+                case .unknownSigner(let key, let reason):
+                    return AuditFinding(name, "signer unknown: \(key): \(reason)")
+                case .wrong(let why): return AuditFinding(name, "signature does not match: \(why)")
+                }
             }
-        }
     }
 }

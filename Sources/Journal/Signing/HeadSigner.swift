@@ -13,8 +13,15 @@ public struct HeadStatement: Codable, Sendable, Hashable {
     public let head: AuditHead
     /// How many bytes the log had up to there.
     public let bytes: Int
-    /// When it was signed, by the wall clock.
+    /// When it was signed, by the wall clock; the record of the signature has the same time since format 2.
     public let time: Date
+    /// Milliseconds since the process opened the run, as in the record of the signature; nil in format 1.
+    public let elapsed: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case format, run, step, head, bytes, time
+        case elapsed = "elapsed_ms"
+    }
 }
 
 /// A signature over a ``HeadStatement``.
@@ -62,6 +69,15 @@ public enum HeadSigning {
     static func statement(_ sequence: Int) -> String { "\(folder)/\(sequence).json" }
     static func link(_ name: String, keyID: String) -> String { "\(folder)/\(name).\(keyID.prefix(8)).link" }
     static func signature(_ sequence: Int) -> String { "\(folder)/\(sequence).json.sig" }
+
+    /// What the link of a step is called, or of the run's end.
+    static func linkName(_ sequence: Int, step: String?) -> String { "\(sequence)-\(step ?? "run")" }
+
+    /// What the record of a signature says.
+    static func signed(with key: String) -> String { "signed with \(key)" }
+
+    /// What it says as well where there is no link, before the reason.
+    static let withoutLink = "; without an in-toto link: "
 
     /// Whether a file of this name is written when the head with this number is signed.
     static func isWritten(_ path: String, for sequence: Int) -> Bool {

@@ -19,8 +19,10 @@ extension RunJournal {
     ) async throws(JournalError) {
         guard let signer else { return }
         let head = log.head
+        let (time, elapsed) = (Date(), elapsed)
         let statement = try SealedJSON.file(
-            HeadStatement(format: 1, run: id, step: step, head: head, bytes: log.size, time: Date()))
+            HeadStatement(
+                format: 2, run: id, step: step, head: head, bytes: log.size, time: time, elapsed: elapsed))
         let answer: Result<HeadSignature, SigningRefusal>
         do throws(SigningRefusal) {
             answer = .success(try await signer.sign(statement))
@@ -34,7 +36,7 @@ extension RunJournal {
             let entry = blank(content.redacted(by: redactor), step: step)
             try usingReserve { () throws(JournalError) in try appendAboutSignature(entry) }
         case .success(let signature):
-            var text = "signed with \(signature.key)"
+            var text = HeadSigning.signed(with: signature.key)
             var files = [
                 (HeadSigning.statement(head.sequence), statement),
                 (HeadSigning.signature(head.sequence), Array(signature.text.utf8)),
@@ -46,7 +48,7 @@ extension RunJournal {
                 do throws(SigningRefusal) {
                     bare = try await signer.signBare(DSSEEnvelope.signedData(payload))
                 } catch {
-                    text += "; without an in-toto link: \(redactor.redact(error.cause))"
+                    text += HeadSigning.withoutLink + redactor.redact(error.cause)
                 }
                 if let bare {
                     let envelope = DSSEEnvelope(payload, key: key, signature: bare)
@@ -55,7 +57,9 @@ extension RunJournal {
                 }
             }
             let record = HeadRecord(text: text, head: head, key: signature.key)
-            let entry = blank(.headSigned(record), step: step)
+            var entry = blank(.headSigned(record), step: step)
+            // No signature covers the record of the last one: what it tells is in the statement as well.
+            (entry.time, entry.elapsed) = (time, elapsed)
             try usingReserve { () throws(JournalError) in try keepSignature(files, entry) }
         }
     }
@@ -71,7 +75,7 @@ extension RunJournal {
             products["object:\(object)"] = ["sha256": end?.hash ?? head.hash]
         }
         return InTotoLink(
-            name: "\(head.sequence)-\(step ?? "run")",
+            name: HeadSigning.linkName(head.sequence, step: step),
             materials: [begin: ["sha256": try Disk.digest(of: "\(path)/\(begin)") ?? ""]], products: products)
     }
 
@@ -83,12 +87,19 @@ extension RunJournal {
         entry.files = files.map { FileRecord($0.name, $0.content) }
         let staged = try disk.stage(files.map { ("\(path)/\($0.name)", $0.content) })
         do throws(JournalError) {
-            try appendAboutSignature(entry)
+            try log.append(entry)
         } catch {
-            for file in staged { try disk.remove(file) }
+            // Where a part of the record may be on the disk, the files must be, too.
+            if log.takesMore { for file in staged { try disk.remove(file) } }
             throw error
         }
-        for file in staged { try disk.commit(file) }
+        try sync()
+        do throws(JournalError) {
+            for file in staged { try disk.commit(file) }
+        } catch {
+            log.fail(with: error)
+            throw error
+        }
     }
 
     /// Unlike any other record it may follow the end of the run.

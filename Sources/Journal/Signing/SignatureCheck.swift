@@ -17,24 +17,39 @@ struct SignatureCheck {
     private var refusals: [(record: Int, text: String)] = []
     private var differing: [AuditFinding] = []
     private var count = 0
-    /// The last record that is not itself about a signature.
+    /// The last record that is not itself about a signature, and the first one after it.
     private var lastOther = 0
+    private var follower: AuditRecord?
 
     init(_ run: RunReader, _ judge: any SignatureJudge) throws(JournalError) {
         self.run = run
         self.judge = judge
         for (sequence, file) in try run.signedHeads() {
             let bytes = try Disk.read("\(run.path)/\(HeadSigning.statement(sequence))") ?? []
-            let signature = try Disk.read("\(run.path)/\(HeadSigning.signature(sequence))")
+            let signature = try Self.signature(sequence, of: run)
             signed[sequence] = Signed(sequence: sequence, statement: file, bytes: bytes, signature: signature)
         }
+    }
+
+    /// Where the run was killed between the two, the statement has its name already and the signature does not.
+    private static func signature(_ sequence: Int, of run: RunReader) throws(JournalError) -> [UInt8]? {
+        let name = HeadSigning.signature(sequence)
+        if let bytes = try Disk.read("\(run.path)/\(name)") { return bytes }
+        let temporary = try Disk.names(in: "\(run.path)/\(HeadSigning.folder)", hidden: true)
+            .map { "\(HeadSigning.folder)/\($0)" }.first { RunTree.pathToBe(of: $0) == name }
+        guard let temporary else { return nil }
+        return try Disk.read("\(run.path)/\(temporary)")
     }
 
     /// Takes the next record.
     mutating func read(_ record: AuditRecord) {
         count = record.number
         if record.kind == .headUnsigned { refusals.append((count, record.content.text("text") ?? "unsigned")) }
-        if !record.kind.isOfSignature { lastOther = count }
+        if !record.kind.isOfSignature {
+            (lastOther, follower) = (count, nil)
+        } else if follower == nil {
+            follower = record
+        }
         guard let statement = signed[count]?.statement.content else { return }
         if statement.head == record.head {
             signed[count]?.isInLog = true
@@ -44,6 +59,23 @@ struct SignatureCheck {
                     "audit.jsonl", line: count, "signature does not match: another record was signed here",
                     expected: statement.head.hash, found: record.hash))
         }
+    }
+
+    /// What is wrong with the records after the last that is signed: one tells of that signature.
+    private func uncovered(after signedUpTo: Int) -> [AuditFinding] {
+        var findings: [AuditFinding] = []
+        if let entry = signed[signedUpTo], let statement = entry.statement.content, let record = follower,
+            let problem = LastSignature(
+                of: run, over: statement, bytes: entry.bytes, signature: entry.signature ?? [], judge: judge
+            ).problem(with: record)
+        {
+            findings.append(AuditFinding("audit.jsonl", line: record.number, problem))
+        }
+        if count > signedUpTo + 1 {
+            let problem = "no signature covers it, and it does not tell of the last one"
+            findings.append(AuditFinding("audit.jsonl", line: signedUpTo + 2, problem))
+        }
+        return findings
     }
 
     /// What the signatures prove, once the log was read as far as it goes.
@@ -85,6 +117,7 @@ struct SignatureCheck {
                     "audit.jsonl", line: signedUpTo + 1,
                     "unsigned from here to record \(lastOther)" + (reason.map { "; the log says: \($0)" } ?? "")))
         }
+        if signedUpTo >= lastOther { findings += uncovered(after: signedUpTo) }
         let notes = refusals.filter { $0.record <= signedUpTo }
             .map { "record \($0.record) says: \($0.text); a later signature covers it" }
         return Authenticity(

@@ -14,6 +14,28 @@ public enum SignatureVerdict: Sendable, Hashable {
 public protocol SignatureJudge: Sendable {
     /// Judges the text of a signature over `statement`, which says it was made at `time`.
     func judge(_ signature: String, over statement: [UInt8], at time: Date) -> SignatureVerdict
+    /// The key that a signature names; nil where that cannot be told.
+    func key(of signature: String) -> SignatureKeyFacts?
+    /// Whether a bare signature is that of a plain ed25519 key over `data`.
+    func isRight(_ signature: [UInt8], over data: [UInt8], byEd25519 key: [UInt8]) -> Bool
+}
+
+extension SignatureJudge {
+    /// By default, what is told of the key is not compared with it.
+    public func key(of signature: String) -> SignatureKeyFacts? { nil }
+    /// By default, no key is known.
+    public func isRight(_ signature: [UInt8], over data: [UInt8], byEd25519 key: [UInt8]) -> Bool { false }
+}
+
+/// The key of a signature.
+public struct SignatureKeyFacts: Sendable, Hashable {
+    /// Its type and fingerprint.
+    public let name: String
+    /// The public key, where it is a plain ed25519 key.
+    public let ed25519: [UInt8]?
+
+    /// Describes a key; see the properties.
+    public init(name: String, ed25519: [UInt8]?) { (self.name, self.ed25519) = (name, ed25519) }
 }
 
 /// Whether the operator's key vouches for the log.

@@ -28,7 +28,8 @@ struct RunArchive {
         }
         let runs = URL(filePath: run.path).deletingLastPathComponent().path
         let arguments = [
-            "--create", "--file=-", "--format=posix", "--sort=name", "--mtime=@0", "--owner=0",
+            // A run that was killed may have left a file with two names, of which the first is no place in the archive.
+            "--create", "--file=-", "--hard-dereference", "--format=posix", "--sort=name", "--mtime=@0", "--owner=0",
             "--group=0", "--numeric-owner", "--mode=u+rwX,go-rwx",
             "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
             "--transform=flags=r;s,^\(run.id),\(folder)/run,",

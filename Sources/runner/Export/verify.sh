@@ -60,16 +60,23 @@ line_with_zero() {
 }
 
 # digest_of_beginning FILE BYTES: of the first lines, which have that many bytes together; how many are missing is in
-# $short. A zero byte ends the file.
+# $short, and in $zero the first line with a zero byte, which only jq can read, and only where the rest is text.
 digest_of_beginning() {
     zero=$(line_with_zero "$1")
+    if [ -n "$zero" ]; then
+        short=$(jq -R -n --argjson bytes "$2" 'reduce inputs as $line ($bytes;
+            if . > 0 then . - ($line | utf8bytelength) - 1 else . end)' "$1")
+        found=$(jq -R -n -j --argjson bytes "$2" 'foreach inputs as $line ({left: $bytes};
+            if .left > 0 then .line = $line + "\n" | .left -= (.line | utf8bytelength) else .line = "" end; .line)' "$1" |
+            sha256sum)
+        found=${found%% *}
+        return
+    fi
     found=$({
         {
             left=$2
-            number=1
-            while [ "$left" -gt 0 ] && [ "$number" != "$zero" ] && IFS= read -r line; do
+            while [ "$left" -gt 0 ] && IFS= read -r line; do
                 left=$((left - ${#line} - 1))
-                number=$((number + 1))
                 printf '%s\n' "$line"
             done <"$1"
             printf '%s\n' "$left" >&4
@@ -102,7 +109,7 @@ number=0
 last=0
 ended=no
 exec 3<run/audit.jsonl
-while read -r sequence previous run kind version; do
+while read -r sequence previous run kind version strict; do
     number=$((number + 1))
     IFS= read -r line <&3 || { wrong integrity "run/audit.jsonl, line $number" 'it is cut: it has no end'; break; }
     before=${line%',"whole":"'*}
@@ -129,8 +136,13 @@ while read -r sequence previous run kind version; do
         wrong integrity "$place" 'it was edited: the next line carries another digest of it'
         break
     fi
+    if [ "$strict" != true ]; then
+        wrong integrity "run/audit.jsonl, line $number" 'it is not written as runner writes it'
+        break
+    fi
     digest_of_text "$line"
     head=$found
+    text=$line
     [ ! -e "run/signatures/$number.json" ] || heads="$heads$number:$head$newline"
     case $kind in
     run.end) ended=yes last=$number ;;
@@ -144,8 +156,15 @@ while read -r sequence previous run kind version; do
     *) ended=no last=$number ;;
     esac
 done <<END
-$(jq -R -r "$word"' (try fromjson catch {}) | if type == "object" then . else {} end
-    | [.seq, .prev, .run, .kind, .v] | map(word) | join(" ")' run/audit.jsonl)
+$(jq -R -r "$word"' . as $line
+    | (try fromjson catch {}) | if type == "object" then . else {} end
+    # Programs read a key that is there twice, an escape and a number such as 1e0 in different ways.
+    | def is_there($key): (.[$key] | tojson) as $value | $line | contains("\"\($key)\":\($value),");
+    ($line | split("\\\"") | join("") | split("\":") | length - 1) as $keys
+    | [.seq, .prev, .run, .kind, .v,
+        ($keys == ([.. | objects | length] | add) and is_there("seq") and is_there("prev") and is_there("run")
+        and is_there("kind") and is_there("v") and (.seq | type) == "number" and (.v | type) == "number")]
+    | map(word) | join(" ")' run/audit.jsonl)
 END
 if [ "$bad" = 0 ] && { IFS= read -r line <&3 || [ -n "$line" ]; }; then
     printf 'jq did not read all of run/audit.jsonl\n' >&2
@@ -157,12 +176,12 @@ if [ "$bad" != 0 ]; then
     exit 1
 fi
 
-# find_unnamed PATH DIGEST OLD-NAME: finds the file that was to get this name when the run was cut off. A line announces a
-# file while that is still called .NAME.NUMBER.tmp, or has the old name that the last line tells.
+# find_unnamed PATH DIGEST PENDING OLD-NAME: finds the file that was to get this name when the run was cut off. A line
+# announces a file while that is still called .NAME.NUMBER.tmp, or has the old name that the last line tells.
 find_unnamed() {
     case $1 in */*) folder=run/${1%/*} ;; *) folder=run ;; esac
-    for entry in "$folder/.${1##*/}".*.tmp "run/$3"; do
-        case $entry in run/- | *"$newline"*) continue ;; esac
+    for entry in "$folder/.${1##*/}".*.tmp "run/$4"; do
+        case $entry,$3 in "run/$4,"*) [ "$4" != - ] || continue ;; *"$newline"* | *,0) continue ;; esac
         if [ -f "$entry" ] && [ ! -h "$entry" ]; then
             digest_of_file "$entry"
             if [ "$found" = "$2" ]; then
@@ -178,20 +197,23 @@ find_unnamed() {
 expected="$newline"run/run.json"$newline"run/audit.jsonl"$newline"
 uncovered=
 short_of=
+untold=
 unnamed=
-while read -r line digest bytes safe_line safe_digest safe_bytes was path; do
+renamed=$newline
+while read -r line digest bytes safe_line safe_digest safe_bytes pending was path; do
     if [ "$digest" = - ]; then
         wrong integrity "run/audit.jsonl, line $line" "it announces $path, which no record about a signature does"
         continue
     fi
-    case $path in '' | /* | *..* | *[!0-9A-Za-z._/-]*) continue ;; esac
+    case /$path/ in // | //* | */../* | *[!0-9A-Za-z._/-]*) continue ;; esac
     expected="$expected"run/$path$newline
     if [ ! -f "run/$path" ]; then
         # A transcript has its own name from its first byte on.
-        case $path in steps/*) found= ;; *) find_unnamed "$path" "$digest" "$was" ;; esac
+        case $path in steps/*) found= ;; *) find_unnamed "$path" "$digest" "$pending" "$was" ;; esac
         if [ -n "$found" ]; then
             expected="$expected$found$newline"
             unnamed="$unnamed run/$path"
+            renamed="$renamed$path:$found$newline"
             continue
         fi
         case $ended,$path,$safe_line in no,steps/*,0)
@@ -209,13 +231,17 @@ while read -r line digest bytes safe_line safe_digest safe_bytes was path; do
     no,steps/*)
         digest_of_beginning "run/$path" "$safe_bytes"
         if [ "$found" != "$safe_digest" ] && [ "$safe_line" != 0 ]; then
+            if [ -n "$zero" ] && ! jq -R -n -e 'all(inputs; explode | index(65533) | not)' "run/$path" >/dev/null; then
+                untold="$untold run/$path"
+                continue
+            fi
             wrong integrity "run/$path" "it was edited or cut after line $safe_line announced it"
             continue
         fi
         digest_of_beginning "run/$path" "$bytes"
         if [ "$found" = "$digest" ]; then
             uncovered="$uncovered run/$path"
-        elif [ "$short" -gt 0 ]; then
+        elif [ "$short" -gt 0 ] || [ -n "$zero" ]; then
             short_of="$short_of run/$path"
         else
             wrong integrity "run/$path" "it was edited after line $line announced it"
@@ -239,21 +265,40 @@ $(jq -R -n -r "$word"'
             and (("signatures/" + (($record.head | objects | .seq) // "" | tostring)) as $name
                 | $path == $name + ".json" or $path == $name + ".json.sig"
                 or ($path | startswith($name + "-") and endswith(".link") and (split("/") | length) == 2)));
+    def folder: split("/") | .[:-1] | join("/");
+    # Files may lack their names until a later record shows that these are durable: a file is written beside those
+    # before it, and the folder made durable with it.
+    def name($record): ($record.files // [] | arrays | map(objects | select(.was == null) | .path | tostring)
+            | map(select(startswith("steps/") | not))) as $written
+        | ($written | map(folder)) as $folders
+        | if $record.kind == "torn-tail" or ($record.kind == "run.resume" and .kind != "torn-tail") then .pending = {}
+          elif $record.kind == "run.end" then .pending |= with_entries(select(.key | split("/")[0] | . != "checkpoints" and . != "evidence"))
+          elif .ended and ($record.kind == "head.signed" or $record.kind == "head.unsigned") then
+              .pending |= with_entries(select(.key | folder != ""))
+          else . end
+        | .ended = ($record.kind == "run.end"
+            or (.ended and ($record.kind == "head.signed" or $record.kind == "head.unsigned")))
+        | .kind = $record.kind
+        | if [ "checkpoint", "evidence", "run.end", "head.signed", "torn-tail" ] | index($record.kind) then
+              .pending |= with_entries(select(.key | folder as $folder | $folders | index($folder) | not))
+              | reduce $written[] as $path (.; .pending[$path] = true)
+          else . end;
     reduce (inputs | try fromjson catch empty | objects) as $record (
-        {durable: false, changes: {}, safe: {}, files: {}, misplaced: []};
+        {durable: false, changes: {}, safe: {}, files: {}, misplaced: [], pending: {}, ended: false, kind: ""};
+        name($record) |
         if .durable and $record.kind != "torn-tail" and $record.kind != "run.resume" then .safe = .files else . end
         | reduce ($record.files // [] | arrays | .[] | objects) as $file (.;
             (.files | has($file.path | tostring)) as $known
             | if $file | may_announce($record; $known) then
                 (if $file.was then .files |= del(.[$file.was]) else . end)
                 | .files[$file.path | tostring] = [$record.seq, $file.sha256, $file.bytes, $file.was]
-            else .misplaced += [[$record.seq, "-", 0, 0, "-", 0, "-", ($file.path | word)]] end)
+            else .misplaced += [[$record.seq, "-", 0, 0, "-", 0, 0, "-", ($file.path | word)]] end)
         | .last = $record.seq
         | .changes as $changes | .durable = ($record | is_durable($changes))
         | if $record.kind == "command.start" and .durable then .changes[$record.seq | tostring] = true else . end)
-    | .misplaced[], (.safe as $safe | .last as $last | .files | to_entries[]
+    | .misplaced[], (.safe as $safe | .last as $last | .pending as $pending | .files | to_entries[]
     | (if .value[0] == $last then .value[3] // "-" else "-" end) as $was
-    | .value[0:3] + ($safe[.key] // [0, "-", 0])[0:3] + [$was, .key])
+    | .value[0:3] + ($safe[.key] // [0, "-", 0])[0:3] + [(if $pending[.key] then 1 else 0 end), $was, .key])
     | map(tostring | split(" ") | join("?")) | join(" ")' run/audit.jsonl)
 END
 
@@ -261,7 +306,16 @@ END
 folders=
 for entry in run/checkpoints run/steps run/evidence run/evidence/* run/signatures; do folders="$folders$newline$entry/"; done
 
+# may_be_left FILE: whether it has a name that a file has while it is written; a process may have been killed then, or the
+# disk have failed.
+may_be_left() {
+    case $1 in */.*.*.tmp) ;; *) return 1 ;; esac
+    name=${1%.tmp}
+    case ${name##*.} in '' | *[!0-9]*) return 1 ;; esac
+}
+
 look() {
+    if [ ! -r "$1" ] || [ ! -x "$1" ]; then wrong integrity "$1" 'what is in it cannot be listed'; fi
     for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
         case $entry in *"$newline"*)
             # Among the paths that are announced it would look like two of them.
@@ -279,16 +333,28 @@ look() {
             look "$entry"
         elif [ -e "$entry" ]; then
             case $expected in *"$newline$entry$newline"*) continue ;; esac
-            case $entry,$ended in
-            run/steps/*.log,no | */.*.tmp,no) uncovered="$uncovered $entry" ;;
-            *) wrong integrity "$entry" 'it is foreign: no line announces it' ;;
-            esac
+            case $entry,$ended in run/steps/*.log,no) may=yes ;; *) may=no ;; esac
+            if [ -f "$entry" ] && { [ "$may" = yes ] || may_be_left "$entry"; }; then
+                uncovered="$uncovered $entry"
+            else
+                wrong integrity "$entry" 'it is foreign: no line announces it'
+            fi
         fi
     done
 }
 look run
 
-# signer_of STATEMENT TIME: prints the first allowed signer who made the signature. One key may have several lines, each
+# place_of PATH: where an announced file is, which may not have got its name.
+place_of() {
+    place=run/$1
+    case $renamed in *"$newline$1:"*)
+        place=${renamed#*"$newline$1:"}
+        place=${place%%"$newline"*}
+        ;;
+    esac
+}
+
+# signer_of STATEMENT SIGNATURE TIME: prints the first allowed signer who made the signature. One key may have several lines, each
 # for another purpose, and find-principals knows of none.
 signer_of() {
     exec 5<"$allowed"
@@ -300,7 +366,7 @@ signer_of() {
         esac
         while case $name in '!'*,*) : ;; *) false ;; esac; do name=${name#*,}; done
         name=${name%%,*}
-        if ssh-keygen -Y verify -q -f "$allowed" -I "$name" -n keybuzz-runner -s "$1.sig" -O "verify-time=${2}Z" \
+        if ssh-keygen -Y verify -q -f "$allowed" -I "$name" -n keybuzz-runner -s "$2" -O "verify-time=${3}Z" \
             <"$1" >/dev/null 2>&1; then
             printf '%s' "$name"
             break
@@ -309,8 +375,28 @@ signer_of() {
     exec 5<&-
 }
 
+# is_well_written FILE: whether a signature has no more in it than one has. ssh-keygen takes no offence at what is added
+# after it, or in the field that is reserved.
+is_well_written() {
+    jq -R -s -e 'split("\n") as $lines | $lines[1:-2] as $body | ($body | join("")) as $all
+        | ($all | split("=") | .[0] | explode | map(if . >= 97 and . <= 122 then . - 71 elif . >= 65 and . <= 90 then . - 65
+            elif . >= 48 and . <= 57 then . + 4 elif . == 43 then 62 elif . == 47 then 63 else -1 end)) as $digits
+        | ([range(0; $digits | length; 4) as $at | $digits[$at:$at + 4]
+            | (.[0] * 4 + ((.[1] // 0) / 16 | floor)), (if length > 2 then (.[1] % 16) * 16 + (.[2] / 4 | floor) else empty end),
+                (if length > 3 then (.[2] % 4) * 64 + .[3] else empty end)]) as $bytes
+        | def after: . as $at | $at + 4 + ($bytes[$at:$at + 4] | reduce .[] as $byte (0; . * 256 + $byte));
+        ($digits | length % 4) as $rest
+        | $lines[0] == "-----BEGIN SSH SIGNATURE-----" and $lines[-2:] == ["-----END SSH SIGNATURE-----", ""]
+        and ($body | length > 0) and ($body[:-1] | all(length == 76)) and ($body[-1] | length > 0 and length <= 76)
+        and ($digits | all(. >= 0)) and ($rest != 1)
+        and ($all | ltrimstr(.[:$digits | length])) == ["", "", "==", "="][$rest]
+        and ($rest != 2 or $digits[-1] % 16 == 0) and ($rest != 3 or $digits[-1] % 4 == 0)
+        and (10 | after | after | (after == . + 4) and (after | after | after) == ($bytes | length))' "$1" >/dev/null 2>&1
+}
+
 # 3. Each signature is right, is over the record that is there, and is that of somebody who may sign.
 signed=0
+signed_with=
 signers=
 for statement in run/signatures/*.json; do
     [ -f "$statement" ] || continue
@@ -323,16 +409,22 @@ END
         wrong authenticity "$statement" "it is no statement about this run's record"
         continue
     fi
-    if [ ! -f "$statement.sig" ]; then
+    place_of "signatures/$sequence.json.sig"
+    signature=$place
+    if [ ! -f "$signature" ]; then
         wrong authenticity "$statement" 'unsigned: the signature was removed'
         continue
     fi
-    ssh-keygen -Y check-novalidate -q -n keybuzz-runner -s "$statement.sig" <"$statement" >/dev/null 2>&1 || {
+    answer=$(ssh-keygen -Y check-novalidate -n keybuzz-runner -s "$signature" <"$statement" 2>/dev/null) || {
         wrong authenticity "$statement.sig" 'signature does not match'
         continue
     }
+    if ! is_well_written "$signature"; then
+        wrong authenticity "$statement.sig" 'it is not written as runner writes it'
+        continue
+    fi
     if [ -n "$allowed" ]; then
-        name=$(signer_of "$statement" "$time")
+        name=$(signer_of "$statement" "$signature" "$time")
         if [ -z "$name" ]; then
             wrong authenticity "$statement.sig" 'signer unknown: no allowed signer made it'
             continue
@@ -340,12 +432,74 @@ END
         case "$newline$signers" in *"$newline$name$newline"*) ;; *) signers="$signers$name$newline" ;; esac
     fi
     case $heads in
-    *"$newline$sequence:$hash$newline"*) [ "$sequence" -gt "$signed" ] && signed=$sequence ;;
+    *"$newline$sequence:$hash$newline"*) [ "$sequence" -gt "$signed" ] && signed=$sequence signed_with=$answer ;;
     *) wrong authenticity "run/audit.jsonl, line $sequence" 'signature does not match: another record was signed here' ;;
     esac
 done
 if [ -n "$allowed" ] && [ "$signed" -lt "$last" ]; then
     wrong authenticity "run/audit.jsonl, line $((signed + 1))" "unsigned from here to line $last"
+fi
+
+# The line after the last one that is signed tells of that signature. No signature covers it, so it may say nothing but
+# what the statement, the signature and the link show.
+tells_of_the_last() {
+    before=${text%',"whole":"'*}
+    start=$(jq -c -S 'del(.whole, .text, .time, .v) | walk(if type == "number" then . + 0 else . end)' <<END
+$text
+END
+    ) || return
+    end=$(jq -r '"\",\"time\":\"\(.time)\",\"v\":3"' <<END
+$text
+END
+    ) || return
+    said=${before#"${start%\}},\"text\":\""}
+    [ "$said" != "$before" ] && [ "$before" != "${before%"$end"}" ] || return
+    said=${said%"$end"}
+    link=$(jq -r '.files[2:3] | map(.path) | join("")' <<END
+$text
+END
+    ) || return
+    place_of "signatures/$signed.json.sig"
+    signature=$place
+    place_of "$link"
+    case $link in '') place=/dev/null ;; "signatures/$signed-"*.link) ;; *) return 1 ;; esac
+    digest_of_file "run/signatures/$signed.json"
+    jq -n -e --arg said "\"$said\"" --arg line "$text" --slurpfile link "$place" --arg digest "$found" \
+        --arg with "${signed_with##* }" --arg answer "$signed_with" --arg number "$signed" \
+        --arg path "$link" --slurpfile statements "run/signatures/$signed.json" --rawfile content "$place" \
+        --rawfile statement_text "run/signatures/$signed.json" --rawfile signature "$signature" '
+        $statements[0] as $statement | ($line | fromjson) as $record | "signatures/\($number).json" as $name
+        | "signed with \($record.key)" as $text
+        | ($answer | if contains(" with ED25519 key ") then "ssh-ed25519" elif contains(" with RSA key ") then "ssh-rsa"
+            elif contains(" with ECDSA key ") then "ecdsa-sha2-" else "?" end) as $type
+        | "\($number)-\($statement.step // "run")" as $step
+        | ([$statement_text, $signature, $content][0:($record.files | length)] | map(utf8bytelength)) as $sizes
+        | ($said | try fromjson catch null) == $record.text and ($record.text | type == "string")
+        and ($record | keys - ["step"]) == ["elapsed_ms", "files", "head", "key", "kind", "prev", "run", "seq", "text",
+            "time", "v", "whole"]
+        and $record.kind == "head.signed" and $record.head == $statement.head and $record.step == $statement.step
+        and ($statement.format == 1 or ($record.time == $statement.time and $record.elapsed_ms == $statement.elapsed_ms))
+        and ($record.key | startswith($type) and endswith(" " + $with) and (split(" ") | length == 2))
+        and ($record.files | map(keys == ["bytes", "path", "sha256"]) | all)
+        and ($record.files | map(.path))[0:2] == [$name, $name + ".sig"] and ($record.files | map(.bytes)) == $sizes
+        and if $record.files[2] == null then
+            if $type == "ssh-ed25519" then $record.text | startswith($text + "; without an in-toto link: ")
+            else $record.text == $text end
+        else
+            $record.text == $text and ($record.files | length == 3) and ($link | length == 1)
+            and ($link[0] | (keys == ["payload", "payloadType", "signatures"])
+                and .payloadType == "application/vnd.in-toto+json" and (.signatures | length == 1)
+                and (.signatures[0] | keys == ["keyid", "sig"])
+                and $path == "signatures/\($step).\(.signatures[0].keyid[:8]).link"
+                and (.payload | @base64d | fromjson | .name == $step and .products[$name].sha256 == $digest))
+        end' >/dev/null 2>&1
+}
+if [ -n "$allowed" ] && [ "$signed" -ge "$last" ] && [ "$number" -gt "$signed" ]; then
+    if [ "$number" -gt $((signed + 1)) ]; then
+        wrong authenticity "run/audit.jsonl, line $((signed + 2))" 'no signature covers it'
+    elif ! tells_of_the_last; then
+        wrong authenticity "run/audit.jsonl, line $number" 'no signature covers it, and it is not what runner writes of the last'
+    fi
 fi
 
 # 4. What that means.
@@ -362,6 +516,13 @@ done
 if [ "$bad" != 0 ]; then
     printf 'run %s: DOES NOT HOLD\n' "$id"
     exit 1
+fi
+if [ -n "$untold" ]; then
+    for entry in $untold; do
+        printf '%s has zero bytes, and some that are no text: runner audit verify tells whether it was edited\n' \
+            "$(shown "$entry")" >&2
+    done
+    exit 2
 fi
 if [ -n "$allowed" ]; then
     printf 'run %s: intact, complete, %s records, signed by %s\n' "$id" "$number" "$(shown "${signers%"$newline"}")"

@@ -28,6 +28,8 @@ struct AllowedSignersJudge: SignatureJudge {
 
     func judge(_ signature: String, over statement: [UInt8], at time: Date) -> SignatureVerdict {
         guard let read = SSHSignature(signature) else { return .wrong("it is not an SSH signature") }
+        // ssh-keygen takes no offence at what is added around or inside of one.
+        guard read.armored == signature else { return .wrong("it is not written as runner writes it") }
         guard read.namespace == HeadSigning.namespace else {
             return .wrong("it was made for \(read.namespace), not for \(HeadSigning.namespace)")
         }
@@ -39,5 +41,13 @@ struct AllowedSignersJudge: SignatureJudge {
         case .unknown: return .unknownSigner(key: read.keyName, reason: "no allowed signer has this key")
         case .notForThis(let why): return .unknownSigner(key: read.keyName, reason: why)
         }
+    }
+
+    func key(of signature: String) -> SignatureKeyFacts? {
+        SSHSignature(signature).map { SignatureKeyFacts(name: $0.keyName, ed25519: $0.ed25519Key) }
+    }
+
+    func isRight(_ signature: [UInt8], over data: [UInt8], byEd25519 key: [UInt8]) -> Bool {
+        SignatureKey(.ed25519(key))?.verify(signature, over: data) ?? false
     }
 }
