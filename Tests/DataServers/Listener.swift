@@ -41,8 +41,8 @@ public final class UnservedPort: Sendable {
     public let port: UInt16
     private let descriptor: Int32
 
-    /// Listens.
-    public init() { (descriptor, port) = listenOnFreePort(backlog: 8, address: INADDR_ANY) }
+    /// Listens; the queue never fills, since a connection that finds it full is given up by the kernel after two minutes.
+    public init() { (descriptor, port) = listenOnFreePort(backlog: 4096, address: INADDR_ANY) }
 
     deinit { close(descriptor) }
 }
