@@ -143,7 +143,7 @@ let package = Package(
                 "ClientKit", "DataServers", "FaultyCalls", "Journal", "JournalCrash", "Kubernetes", "Postgres", "Redis",
                 "RunnerCommands", "SSH", "StepKit", "Steps", "SecondModule", "TestSupport", "runner",
             ],
-            swiftSettings: strict),
+            resources: [.copy("Fixtures")], swiftSettings: strict),
         // `runner` with a second module.
         .executableTarget(
             name: "SecondModule", dependencies: ["Kubernetes", "RunnerCommands", "StepKit", "Steps"],
