@@ -46,8 +46,11 @@ import Testing
             "`\(first[0])` and `\(second[0])` started at the same time on one machine", times: rounds,
             oracle: "exactly one wins, and the other names it and ends with 75")
         print("\(first) won \(wins[0]) times, \(second) \(wins[1]) times")
-        let verified = try platform.runner("audit", "verify")
+        let verified = try platform.runner("audit", "verify", "--all")
         #expect(verified.status == 0, "\(verified.output)")
+        let newest = try #require(try platform.state.newestRun()).id.description
+        let both = try platform.runner("audit", "verify", newest, "--all")
+        #expect(both.status == 64 && both.output.contains("--all takes no run"), "\(both.output)")
     }
 
     @Test func whoWaitsGetsTheModuleWhenTheOtherEnds() async throws {
@@ -68,7 +71,7 @@ import Testing
         }
         #expect(try second.output.contains("(process \(first.pid))"))
         #expect(try platform.state.runs().count == 2)
-        #expect(try platform.runner("audit", "verify").status == 0)
+        #expect(try platform.runner("audit", "verify", "--all").status == 0)
     }
 
     @Test func whoWaitsIsInterrupted() async throws {

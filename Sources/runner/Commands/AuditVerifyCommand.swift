@@ -18,6 +18,7 @@ struct AuditVerifyCommand: AsyncParsableCommand {
             """)
 
     @Argument(help: "The run (default: all runs).") var run: String?
+    @Flag(name: .long, help: "All runs and the state directory itself, as without a run.") var all = false
     @Option(
         name: .long,
         help: "A head noted elsewhere that the run's log must contain, as NUMBER:HASH or HASH.")
@@ -35,6 +36,7 @@ struct AuditVerifyCommand: AsyncParsableCommand {
     @OptionGroup var formatOptions: FormatOptions
 
     func validate() throws {
+        if all, run != nil { throw ValidationError("--all takes no run") }
         guard let expectHead else { return }
         if run == nil { throw ValidationError("--expect-head requires a run") }
         if AuditAnchor(expecting: expectHead) == nil {
