@@ -58,13 +58,10 @@ extension RunJournal {
         var entry = blank(.checkpointWithdrawn(redactor.redact(reason)), step: step)
         entry.files = [FileRecord(aside, content, was: file)]
         try append(entry, durable: true)
-        do throws(JournalError) {
+        // It keeps the name that the last record takes from it, which no later record may follow.
+        try orEndTheRecord { () throws(JournalError) in
             try failpoint("checkpoint.withdraw")
             try disk.setAside("\(path)/\(file)", as: "\(path)/\(aside)")
-        } catch {
-            // It still has the name that the last record takes from it, which no later record may follow.
-            log.fail(with: error)
-            throw error
         }
     }
 
@@ -95,24 +92,31 @@ extension RunJournal {
         let staged = try disk.stage(content, for: "\(path)/\(file)")
         var entry = entry
         entry.files = [FileRecord(file, content)] + others
-        do throws(JournalError) {
+        try announce([staged]) { () throws(JournalError) in
             try failpoint("file.announce")
             try append(entry, durable: false)
+        }
+        // What was announced must get its name before any other record, or when the run goes on.
+        try orEndTheRecord { () throws(JournalError) in
+            try failpoint("file.commit")
+            try disk.commit(staged)
+        }
+        try failpoint("file.committed")
+    }
+
+    /// Lets `append` append the record that announces the files, and makes it durable; where it was not appended, removes
+    /// them.
+    func announce(
+        _ staged: [Disk.Staged], by append: () throws(JournalError) -> Void
+    ) throws(JournalError) {
+        do throws(JournalError) {
+            try append()
         } catch {
-            // Where a part of the record may be on the disk, the file must be, too.
-            if log.takesMore { try disk.remove(staged) }
+            // Where a part of the record may be on the disk, the files must be, too.
+            if log.takesMore { for file in staged { try disk.remove(file) } }
             throw error
         }
         try sync()
-        do throws(JournalError) {
-            try failpoint("file.commit")
-            try disk.commit(staged)
-        } catch {
-            // What was announced must get its name before any other record, or when the run goes on.
-            log.fail(with: error)
-            throw error
-        }
-        try failpoint("file.committed")
     }
 
     /// A name that becomes a file's must not lead elsewhere.

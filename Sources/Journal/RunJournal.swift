@@ -113,14 +113,21 @@ public actor RunJournal {
 
     /// Makes all records durable, and before them the transcripts whose digests they carry.
     func sync() throws(JournalError) {
-        do throws(JournalError) {
+        try orEndTheRecord { () throws(JournalError) in
             // In one order, so that a failure of the n-th call can be repeated.
             for (_, transcript) in transcripts.sorted(by: { $0.key < $1.key }) { try transcript.sync() }
+        }
+        try log.sync()
+    }
+
+    /// Does `work`; where that fails, the record takes no more lines.
+    func orEndTheRecord(_ work: () throws(JournalError) -> Void) throws(JournalError) {
+        do throws(JournalError) {
+            try work()
         } catch {
             log.fail(with: error)
             throw error
         }
-        try log.sync()
     }
 
     /// Ends the run: outcome.json is written, the last record announces it and every transcript,

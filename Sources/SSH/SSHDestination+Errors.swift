@@ -5,11 +5,12 @@ import Glibc
 extension SSHDestination {
     /// An error about this destination.
     func failure(
-        _ phase: SSHError.Phase, attempt: String, cause: String, remedy: String, kind: FailureKind
+        _ phase: SSHError.Phase, attempt: String, cause: String, remedy: String, kind: FailureKind,
+        hostIsLost: Bool = false
     ) -> SSHError {
         SSHError(
             phase: phase, hostName: name, endpoint: endpoint, attempt: attempt, cause: cause, remedy: remedy,
-            kind: kind)
+            kind: kind, hostIsLost: hostIsLost)
     }
 
     /// An error about a connection that can no longer be used, or that this side has closed.

@@ -86,19 +86,9 @@ extension RunJournal {
         var entry = entry
         entry.files = files.map { FileRecord($0.name, $0.content) }
         let staged = try disk.stage(files.map { ("\(path)/\($0.name)", $0.content) })
-        do throws(JournalError) {
-            try log.append(entry)
-        } catch {
-            // Where a part of the record may be on the disk, the files must be, too.
-            if log.takesMore { for file in staged { try disk.remove(file) } }
-            throw error
-        }
-        try sync()
-        do throws(JournalError) {
+        try announce(staged) { () throws(JournalError) in try log.append(entry) }
+        try orEndTheRecord { () throws(JournalError) in
             for file in staged { try disk.commit(file) }
-        } catch {
-            log.fail(with: error)
-            throw error
         }
     }
 

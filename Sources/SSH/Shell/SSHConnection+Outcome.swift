@@ -152,8 +152,8 @@ extension SSHConnection {
                     + (limit(of: command).remedy.map { ", or \($0)" } ?? "")
             case .trailer, .shellEnded, .cancelled: "try again"
             }
-        return SSHError(
-            phase: .command, hostName: hostName, endpoint: destination.endpoint, attempt: "run \(command.summary)",
+        return destination.failure(
+            .command, attempt: "run \(command.summary)",
             cause: isChange ? "\(cause); whether the command took effect is unknown" : cause,
             remedy: isChange
                 ? "run `runner resume`: the step checks the present state and continues from there" : ofRead,

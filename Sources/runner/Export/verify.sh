@@ -257,10 +257,11 @@ $(jq -R -n -r "$word"'
         or ($kind == "command.end" and $changes[.end.start? | tostring])
         or ([ "run.start", "run.resume", "run.end", "damage", "directory.set-aside", "checkpoint", "checkpoint.withdrawn",
             "evidence", "lock.takeover", "head.signed", "head.unsigned" ] | index($kind) != null);
+    def is_of_signature: . == "head.signed" or . == "head.unsigned";
     # Whether a record may announce the file. No signature covers the record of the last one: that must not say anew what
     # other files are.
     def may_announce($record; $known): (.path | tostring) as $path
-        | ([ "head.signed", "head.unsigned" ] | index($record.kind) | not)
+        | ($record.kind | is_of_signature | not)
         or ($record.kind == "head.signed" and .was == null and ($known | not)
             and (("signatures/" + (($record.head | objects | .seq) // "" | tostring)) as $name
                 | $path == $name + ".json" or $path == $name + ".json.sig"
@@ -273,11 +274,10 @@ $(jq -R -n -r "$word"'
         | ($written | map(folder)) as $folders
         | if $record.kind == "torn-tail" or ($record.kind == "run.resume" and .kind != "torn-tail") then .pending = {}
           elif $record.kind == "run.end" then .pending |= with_entries(select(.key | split("/")[0] | . != "checkpoints" and . != "evidence"))
-          elif .ended and ($record.kind == "head.signed" or $record.kind == "head.unsigned") then
+          elif .ended and ($record.kind | is_of_signature) then
               .pending |= with_entries(select(.key | folder != ""))
           else . end
-        | .ended = ($record.kind == "run.end"
-            or (.ended and ($record.kind == "head.signed" or $record.kind == "head.unsigned")))
+        | .ended = ($record.kind == "run.end" or (.ended and ($record.kind | is_of_signature)))
         | .kind = $record.kind
         | if [ "checkpoint", "evidence", "run.end", "head.signed", "torn-tail" ] | index($record.kind) then
               .pending |= with_entries(select(.key | folder as $folder | $folders | index($folder) | not))

@@ -50,9 +50,7 @@ struct MigrationEnd: Sendable, Hashable {
 
     /// `nil` if a container may be running, or if there is no Job any more to tell.
     init?(job: JSONValue?, pods: [JSONValue], nodes: [JSONValue]) {
-        guard let time = job?.endOfJob, EarlierMigration(job: job, pods: pods, nodes: nodes) == .over else {
-            return nil
-        }
+        guard let time = job?.endOfJob else { return nil }
         // Without a pod it is its kubelet that ends what may be left of it, and nobody knows any more which one.
         guard pods.isEmpty ? nodes.areAllReady : pods.allSatisfy(\.hasOnlyEndedContainers) else { return nil }
         self.time = time
