@@ -56,6 +56,11 @@ public struct TimeLimit: Sendable, Hashable {
         TimeLimit(limit.duration * count, from: limit.setting)
     }
 
+    /// The same setting's limit for a wait that took `duration`, or may take it.
+    public func counted(as duration: Duration) -> TimeLimit {
+        TimeLimit(duration, from: setting)
+    }
+
     /// The same setting's limit, or `bound` where that is shorter.
     public func atMost(_ bound: Duration) -> TimeLimit {
         bound < duration ? TimeLimit(bound) : self

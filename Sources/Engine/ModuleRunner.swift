@@ -76,7 +76,7 @@ public struct ModuleRunner: Sendable {
                 runnerVersion: version, inventoryPath: inventory.path,
                 inventoryDigest: inventory.digest, inventory: inventory.bytes, why: why, plan: plan?.bytes)
             let journal = try await RunJournal.create(
-                description, in: state, holding: lock, redactor: redactor)
+                description, in: state, holding: lock, redactor: redactor, within: inventory.limits.lock)
             if let signer { await journal.sign(with: signer) }
             for text in journal.warnings { events(.warning(text)) }
             try failpoint("run.created")

@@ -149,18 +149,19 @@ final class Descriptor: Sendable {
         guard ftruncate(number, length) == 0 else { throw .system("truncate", path, errno) }
     }
 
-    /// Waits until nobody else has the file locked, and locks it until it is closed.
+    /// Waits until nobody else has the file locked, and locks it until it is closed; false where somebody has it
+    /// for longer than `limit`, or the task is cancelled.
     ///
     /// Blocks the thread.
-    func lock(within limit: Duration) throws(JournalError) {
+    func lock(within limit: Duration) throws(JournalError) -> Bool {
         let deadline = ContinuousClock.now + limit
         while flock(number, LOCK_EX | LOCK_NB) != 0 {
             let code = errno
-            guard code == EWOULDBLOCK || code == EINTR, ContinuousClock.now < deadline else {
-                throw .system("lock", path, code)
-            }
+            guard code == EWOULDBLOCK || code == EINTR else { throw .system("lock", path, code) }
+            guard ContinuousClock.now < deadline, !Task.isCancelled else { return false }
             usleep(5000)
         }
+        return true
     }
 
     /// Unlocks the file at once: to close it is not enough while a child that was just forked, and has

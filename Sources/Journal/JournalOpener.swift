@@ -17,11 +17,20 @@ actor JournalOpener {
     }
 
     func create(
-        _ description: RunDescription, holding lock: ModuleLock
+        _ description: RunDescription, holding lock: ModuleLock, within limit: TimeLimit
     ) async throws(JournalError) -> RunJournal {
         // Runs of other modules are named and chained to their predecessors here too, one at a time.
         let naming = try Descriptor("\(state.path)/runs.lock", O_RDWR | O_CREAT)
-        try naming.lock(within: .seconds(20))
+        guard try naming.lock(within: limit.duration) else {
+            throw JournalError(
+                attempt: "create a run in \(state.path)",
+                cause: Task.isCancelled
+                    ? "it was cancelled while another run was being created"
+                    : "another run is being created there, for longer than \(limit.inWords)",
+                remedy: "find the process that has \(naming.path) open (`fuser \(naming.path)`); it may be stopped, "
+                    + "or its disk may hang",
+                kind: .busy, path: naming.path)
+        }
         try failpoint("runs.locked")
         // Listed once, since there may be thousands. What is set aside below has no run.json, and is not the newest.
         let names = try state.names()

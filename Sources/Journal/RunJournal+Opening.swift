@@ -1,16 +1,17 @@
-import ClientKit
+public import ClientKit
 
 extension RunJournal {
     /// Makes the directory of a new run, with run.json and the first record on the disk when it returns.
     ///
     /// `lock` is that of the run's module, and is assigned to the new run. The run's id is later than
-    /// that of every other run in `state`, so that the order of ids is the order of runs.
+    /// that of every other run in `state`, so that the order of ids is the order of runs. Where another
+    /// run is being created there for longer than `limit`, the error is of kind `busy`.
     public static func create(
         _ description: RunDescription, in state: StateDirectory, holding lock: ModuleLock,
-        redactor: Redactor
+        redactor: Redactor, within limit: TimeLimit = .seconds(60)
     ) async throws(JournalError) -> RunJournal {
         let opener = JournalOpener(state: state, redactor: redactor)
-        return try await opener.create(description, holding: lock)
+        return try await opener.create(description, holding: lock, within: limit)
     }
 
     /// Goes on with a run that a crash, a signal or a failure ended.

@@ -23,7 +23,9 @@ public struct SSHDestination: Sendable {
         /// How often a silent server is asked for a sign of life; whole seconds, at least 2.
         public var keepaliveInterval: Duration = .seconds(10)
         /// How long a server may be silent before it counts as dead; longer than ``keepaliveInterval``.
-        public var silence: Duration = .seconds(30)
+        public var silence: TimeLimit = .seconds(30)
+        /// How long an SSH agent may take for a signature, for which it may ask its user (`ssh-add -c`).
+        public var agent: TimeLimit = .seconds(30)
         /// How long a command may take that does not say otherwise.
         public var command: TimeLimit = .seconds(60)
         /// How long a changing command waits for the host's lock, on top of its own timeout.

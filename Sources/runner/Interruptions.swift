@@ -1,3 +1,4 @@
+import ClientKit
 import Dispatch
 import Engine
 import Foundation
@@ -6,6 +7,14 @@ import Synchronization
 /// Why this process was asked to stop.
 enum Interruptions {
     private static let received = Mutex<Interruption?>(nil)
+    private static let stop = Mutex<TimeLimit>(.seconds(30))
+
+    /// How long an orderly stop may take, the command in progress and the locks included, before the
+    /// process exits anyway; what the inventory says as soon as it has been read.
+    static var stopLimit: TimeLimit {
+        get { stop.withLock(\.self) }
+        set { stop.withLock { $0 = newValue } }
+    }
 
     /// The first of them; Ctrl-C if there was none yet.
     static var first: Interruption { received.withLock(\.self) ?? .signal(SIGINT) }

@@ -118,6 +118,36 @@ import Testing
         #expect(predecessors == runs.dropFirst().map(\.id) + [nil])
         for run in runs { #expect(try AuditVerifier(state).verify(run).findings.isEmpty) }
     }
+
+    /// As where the one that creates a run was stopped, or its disk hangs.
+    @Test func aRunThatAnotherKeepsFromBeingCreatedSaysSo() async throws {
+        let state = try Scratch().state()
+        let other = open("\(state.path)/runs.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        try #require(other >= 0 && flock(other, LOCK_EX) == 0)
+        let lock = try ModuleLock.acquire(module: "11", in: state)
+        let description = RunDescription(
+            module: "11", steps: allSteps, runnerVersion: "1.0", inventoryPath: "/etc/inventory.json",
+            inventoryDigest: "00")
+        let limit = TimeLimit(.milliseconds(200), key: "limits.lock")
+        let error = await #expect(throws: JournalError.self) {
+            _ = try await RunJournal.create(
+                description, in: state, holding: lock, redactor: Redactor(), within: limit)
+        }
+        #expect(error?.kind == .busy)
+        #expect(error?.cause == "another run is being created there, for longer than 0.2 s (limits.lock)")
+        // Ctrl-C does not wait for the limit.
+        let waiting = Task {
+            try await RunJournal.create(
+                description, in: state, holding: lock, redactor: Redactor(), within: .seconds(3600))
+        }
+        waiting.cancel()
+        let cancelled = await #expect(throws: JournalError.self) { _ = try await waiting.value }
+        #expect(cancelled?.cause.hasPrefix("it was cancelled") == true)
+        #expect(try state.runs().isEmpty)
+        close(other)
+        _ = try await RunJournal.create(description, in: state, holding: lock, redactor: Redactor(), within: limit)
+        try lock.release()
+    }
 }
 
 /// Another content for the same file, whose lock stays.

@@ -91,6 +91,19 @@ import Testing
         await hosts.close()
     }
 
+    @Test func theSilenceOfAHostAndTheAnswerOfAnAgentAreTheInventorys() throws {
+        let changes = [
+            ("\"silence\": 30", "\"silence\": 12"), ("\"agent\": 30", "\"agent\": 45"),
+            ("\"interrupt\": 2", "\"interrupt\": 7"),
+        ]
+        let inventory = try Shipped.inventory(changes, for: [module11])
+        let limits = SSHDestination(try #require(inventory.hosts.first), of: inventory).limits
+        #expect(limits.silence.inWords == "12 s (limits.silence)")
+        #expect(limits.keepaliveInterval == .seconds(4))
+        #expect(limits.agent.inWords == "45 s (limits.agent)")
+        #expect(limits.cancellation == .seconds(7))
+    }
+
     @Test func aStatementsIsTheInventorys() async throws {
         let server = try PostgresServer()
         defer { server.stop() }

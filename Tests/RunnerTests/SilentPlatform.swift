@@ -16,7 +16,8 @@ final class SilentPlatform {
     /// - Parameters:
     ///   - limit: How many seconds a run waits for the hosts.
     ///   - passphrase: That of the operator's key; empty for none.
-    init(limit: Int, passphrase: String = "") throws {
+    ///   - others: Further limits of the inventory.
+    init(limit: Int, passphrase: String = "", others: [String: Int] = [:]) throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "silent-\(UUID().uuidString)")
         try FileManager.default.createDirectory(
             at: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
@@ -48,7 +49,7 @@ final class SilentPlatform {
             // The waits around a connection must be longer than it.
             var limits = ["connect": limit]
             for outer in ["page", "rollout", "migration", "backup"] { limits[outer] = 3600 }
-            object["limits"] = limits
+            object["limits"] = limits.merging(others) { $1 }
         }
     }
 

@@ -140,11 +140,13 @@ struct TestAgent {
         #expect(try await refusal(key).cause.contains("does not respond"))
         let silent = try SilentUnixListener(path: "\(keys.folder)/silent")
         let waiting = OperatorKey(
-            .agent(publicKey: "\(path).pub"), agentSocket: "\(keys.folder)/silent", answerLimit: 1
+            .agent(publicKey: "\(path).pub"), agentSocket: "\(keys.folder)/silent",
+            agentLimit: TimeLimit(.seconds(1), key: "limits.agent")
         ) { _ in nil }
         let started = ContinuousClock.now
-        #expect(try await refusal(waiting).cause == "the agent did not sign: it gave no answer in time")
-        #expect(.now - started < .seconds(50))
+        let cause = try await refusal(waiting).cause
+        #expect(cause == "the agent did not sign: it gave no answer within 1 s (limits.agent)")
+        #expect(.now - started < .seconds(20))
         withExtendedLifetime(silent) {}
     }
 

@@ -10,12 +10,19 @@ import Testing
             in: try InventorySample.changed([("\"firewall\"", "\"limits\": {\(limits)},\n\"firewall\"")]))
     }
 
-    @Test(arguments: ["connect", "service"], ["page", "rollout", "migration", "backup"])
+    @Test(arguments: ["connect", "service", "probe"], ["page", "rollout", "migration", "backup"])
     func anInnerLimitMustBeShorterThanAnOuterOne(_ inner: String, _ outer: String) throws {
         let problem = try #require(try problems("\"\(inner)\": 30, \"\(outer)\": 30").first)
         #expect(problem.path == "limits.\(inner)" && problem.line == 36)
         #expect(problem.message == "must be shorter than limits.\(outer) (30 s), not 30 s")
         #expect(try problems("\"\(inner)\": 30, \"\(outer)\": 31") == [])
+    }
+
+    @Test func anInterruptedCommandEndsWithinTheStop() throws {
+        #expect(try problems("\"stop\": 2").map(\.path) == ["limits.stop"])
+        #expect(try problems("\"interrupt\": 30").map(\.path) == ["limits.interrupt"])
+        #expect(try problems("\"interrupt\": 30, \"stop\": 31") == [])
+        #expect(try problems("\"silence\": 4").map(\.path) == ["limits.silence"])
     }
 
     @Test func ofALimitAndADefaultTheWrittenOneIsReported() throws {

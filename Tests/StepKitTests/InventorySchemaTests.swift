@@ -44,6 +44,15 @@ import Testing
         #expect(violations(of: try JSONNode.read(text).value, against: schema, at: "") != [])
     }
 
+    @Test func everyTimeLimitIsDocumentedWithItsDefault() throws {
+        let page = try String(contentsOfFile: InventorySample.package + "docs/inventory.md", encoding: .utf8)
+        let told = page.matches(of: /\n\| `([a-z]+)` \| (\d+) \|/).map { "\($0.1) \(InventoryValue.number("\($0.2)"))" }
+        let keys = Inventory.knownKeys(for: InventorySample.modules).filter { $0.path.hasPrefix("limits.") }
+        let known = keys.compactMap { key in key.fallback.map { "\(key.path.dropFirst("limits.".count)) \($0)" } }
+        #expect(Set(told) == Set(known.filter { !$0.hasPrefix("logins ") }))
+        #expect(told.count > 10)
+    }
+
     /// What both sides must agree on about one key.
     private struct Fact: Hashable, Comparable, CustomStringConvertible {
         let description: String

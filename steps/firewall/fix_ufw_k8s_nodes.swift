@@ -37,7 +37,7 @@ struct FixFirewall: PageAsker, NamedStep {
         _ = try await concurrently(plans.filter { !$0.isGuarded }, for: "set the firewall of the Kubernetes nodes") {
             plan in
             let node = NodeWriter(plan.node)
-            if plan.unconfirmedSince != nil { try await node.settleFirewall() }
+            if plan.unconfirmedSince != nil { try await node.settleFirewall(within: Self.limits(site.reader)) }
             for command in plan.commands { try await node.run(command.arguments, for: command.summary) }
         }
         try await applyGuarded(plans.filter(\.isGuarded), on: site.reader)
@@ -75,7 +75,7 @@ struct FixFirewall: PageAsker, NamedStep {
     /// restored.
     private func change(_ plan: Plan, keeping before: Set<PodWay>, on site: SiteReader) async throws {
         try await NodeWriter(plan.node).changeFirewall(
-            plan.commands.map(\.arguments), within: site.inventory.limits.command, undoneAfter: Self.gracePeriod(site)
+            plan.commands.map(\.arguments), within: Self.limits(site), undoneAfter: Self.gracePeriod(site)
         ) {
             var lost: Set<PodWay> = []
             let isKept = try await poll(within: site.inventory.limits.connect.duration) { _ in
@@ -90,10 +90,15 @@ struct FixFirewall: PageAsker, NamedStep {
         }
     }
 
-    /// How long a node waits for the confirmation: enough for a new session, the connections to the
-    /// pods, and a slow node.
+    /// How long a node waits for the confirmation: enough for the connections to the pods, a new session, and a
+    /// command on a slow node.
     private static func gracePeriod(_ site: SiteReader) -> Duration {
-        site.inventory.limits.connect.duration + .seconds(60)
+        let limits = site.inventory.limits
+        return limits.connect.duration * 2 + limits.command.duration
+    }
+
+    private static func limits(_ site: SiteReader) -> FirewallLimits {
+        FirewallLimits(lock: site.inventory.limits.lock, command: site.inventory.limits.command)
     }
 
     /// The commands for one node.

@@ -1,3 +1,4 @@
+import ClientKit
 import Glibc
 
 /// Talks to an SSH agent over its Unix socket; blocks its thread, for a bounded time.
@@ -8,6 +9,7 @@ struct AgentClient: Sendable {
     enum Failure: Error, Hashable {
         case noSocket
         case unreachable(String, Int32)
+        case silent(TimeLimit)
         case refused
         case malformed
         case lacksKey
@@ -16,8 +18,8 @@ struct AgentClient: Sendable {
         var explanation: String {
             switch self {
             case .noSocket: "SSH_AUTH_SOCK is not set: there is no agent"
-            case .unreachable(_, EAGAIN): "it gave no answer in time"
             case .unreachable(let path, let code): "the agent at \(path) does not respond: \(errnoText(code))"
+            case .silent(let limit): "it gave no answer within \(limit.inWords)"
             case .refused: "it refused"
             case .malformed: "its answer is malformed"
             case .lacksKey: "it does not have the key"
@@ -39,12 +41,9 @@ struct AgentClient: Sendable {
     }
 
     let socketPath: String
-    /// How many seconds the agent has for an answer.
-    private let answerLimit: Int
 
     /// Uses the agent at `socketPath`, or the one that the environment names.
-    init(socketPath: String?, answerLimit: Int = 60) throws(Failure) {
-        self.answerLimit = answerLimit
+    init(socketPath: String?) throws(Failure) {
         guard let path = socketPath ?? getenv("SSH_AUTH_SOCK").map({ String(cString: $0) }), !path.isEmpty else {
             throw .noSocket
         }
@@ -52,8 +51,8 @@ struct AgentClient: Sendable {
     }
 
     /// The public keys whose private halves the agent holds.
-    func identities() throws(Failure) -> [PublicKey] {
-        var reader = try request([Message.requestIdentities], expecting: Message.identities)
+    func identities(within limit: TimeLimit) throws(Failure) -> [PublicKey] {
+        var reader = try request([Message.requestIdentities], expecting: Message.identities, within: limit)
         guard let count = reader.uint32() else { throw .malformed }
         var keys: [PublicKey] = []
         for _ in 0..<count {
@@ -64,19 +63,23 @@ struct AgentClient: Sendable {
     }
 
     /// The bare signature over a login request, without the name of its algorithm.
-    func sign(_ data: [UInt8], with key: PublicKey) throws(Failure) -> [UInt8] {
-        try sign(data, with: key, flags: Self.flags(for: data)).bytes
+    func sign(_ data: [UInt8], with key: PublicKey, within limit: TimeLimit) throws(Failure) -> [UInt8] {
+        try sign(data, with: key, flags: Self.flags(for: data), within: limit).bytes
     }
 
     /// The signature over any data; RSA with SHA-512.
-    func signature(over data: [UInt8], with key: PublicKey) throws(Failure) -> KeySignature {
-        try sign(data, with: key, flags: Self.hashFlags["rsa-sha2-512"] ?? 0)
+    func signature(
+        over data: [UInt8], with key: PublicKey, within limit: TimeLimit
+    ) throws(Failure) -> KeySignature {
+        try sign(data, with: key, flags: Self.hashFlags["rsa-sha2-512"] ?? 0, within: limit)
     }
 
-    private func sign(_ data: [UInt8], with key: PublicKey, flags: UInt32) throws(Failure) -> KeySignature {
+    private func sign(
+        _ data: [UInt8], with key: PublicKey, flags: UInt32, within limit: TimeLimit
+    ) throws(Failure) -> KeySignature {
         let message =
             [Message.signRequest] + WireReader.string(key.blob) + WireReader.string(data) + WireReader.uint32(flags)
-        var reader = try request(message, expecting: Message.signature)
+        var reader = try request(message, expecting: Message.signature, within: limit)
         guard let answer = reader.string(), let signature = KeySignature(wire: answer) else { throw .malformed }
         return signature
     }
@@ -92,18 +95,21 @@ struct AgentClient: Sendable {
 
     private static let hashFlags: [String: UInt32] = ["rsa-sha2-256": 2, "rsa-sha2-512": 4]
 
-    private func request(_ message: [UInt8], expecting type: UInt8) throws(Failure) -> WireReader {
-        let descriptor = try connect()
+    private func request(
+        _ message: [UInt8], expecting type: UInt8, within limit: TimeLimit
+    ) throws(Failure) -> WireReader {
+        let deadline = Deadline(in: limit)
+        let descriptor = try connect(until: deadline)
         defer { Glibc.close(descriptor) }
-        try transfer(WireReader.string(message), to: descriptor)
-        var header = WireReader(try receive(4, from: descriptor))
+        try transfer(WireReader.string(message), to: descriptor, until: deadline)
+        var header = WireReader(try receive(4, from: descriptor, until: deadline))
         guard let count = header.uint32(), 1...(256 << 10) ~= count else { throw .malformed }
-        var reader = WireReader(try receive(Int(count), from: descriptor))
+        var reader = WireReader(try receive(Int(count), from: descriptor, until: deadline))
         guard reader.byte() == type else { throw .refused }
         return reader
     }
 
-    private func connect() throws(Failure) -> Int32 {
+    private func connect(until deadline: Deadline) throws(Failure) -> Int32 {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let path = Array(socketPath.utf8)
@@ -114,45 +120,65 @@ struct AgentClient: Sendable {
         let descriptor = DescriptorReserve.keeping(
             socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0))
         guard descriptor >= 0 else { throw .unreachable(socketPath, errno) }
-        var limit = timeval(tv_sec: answerLimit, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        do throws(Failure) {
+            try wait(for: SO_SNDTIMEO, of: descriptor, until: deadline) {
+                withUnsafePointer(to: &address) {
+                    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                        Int(Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)))
+                    }
+                }
             }
-        }
-        guard result == 0 else {
-            let code = errno
+        } catch {
             Glibc.close(descriptor)
-            throw .unreachable(socketPath, code)
+            throw error
         }
         return descriptor
     }
 
-    private func transfer(_ bytes: [UInt8], to descriptor: Int32) throws(Failure) {
+    private func transfer(_ bytes: [UInt8], to descriptor: Int32, until deadline: Deadline) throws(Failure) {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                send(descriptor, $0.baseAddress?.advanced(by: sent), $0.count - sent, Int32(MSG_NOSIGNAL))
+            sent += try wait(for: SO_SNDTIMEO, of: descriptor, until: deadline) {
+                bytes.withUnsafeBytes {
+                    send(descriptor, $0.baseAddress?.advanced(by: sent), $0.count - sent, Int32(MSG_NOSIGNAL))
+                }
             }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw .unreachable(socketPath, errno) }
-            sent += count
         }
     }
 
-    private func receive(_ count: Int, from descriptor: Int32) throws(Failure) -> [UInt8] {
+    private func receive(_ count: Int, from descriptor: Int32, until deadline: Deadline) throws(Failure) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
-            let received = bytes.withUnsafeMutableBytes {
-                recv(descriptor, $0.baseAddress?.advanced(by: filled), $0.count - filled, 0)
+            let received = try wait(for: SO_RCVTIMEO, of: descriptor, until: deadline) {
+                bytes.withUnsafeMutableBytes {
+                    recv(descriptor, $0.baseAddress?.advanced(by: filled), $0.count - filled, 0)
+                }
             }
-            if received < 0, errno == EINTR { continue }
-            guard received > 0 else { throw .unreachable(socketPath, received == 0 ? ECONNRESET : errno) }
+            guard received > 0 else { throw .unreachable(socketPath, ECONNRESET) }
             filled += received
         }
         return bytes
+    }
+
+    /// The result of `call`, which waits for as long as the socket's option `option` says.
+    @discardableResult
+    private func wait(
+        for option: Int32, of descriptor: Int32, until deadline: Deadline, _ call: () -> Int
+    ) throws(Failure) -> Int {
+        while true {
+            let left = ContinuousClock.now.duration(to: deadline.end)
+            guard left > .zero else { throw .silent(deadline.limit) }
+            // A time of zero would be none.
+            let (seconds, attoseconds) = left.components
+            var time = timeval(tv_sec: Int(seconds), tv_usec: max(1, Int(attoseconds / 1_000_000_000_000)))
+            guard setsockopt(descriptor, SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size)) == 0 else {
+                throw .unreachable(socketPath, errno)
+            }
+            let result = call()
+            if result >= 0 { return result }
+            let code = errno
+            guard code == EINTR || code == EAGAIN else { throw .unreachable(socketPath, code) }
+        }
     }
 }

@@ -68,10 +68,10 @@ extension SSHDestination {
         do {
             answer = try await loop.runBlocking(
                 until: Deadline(in: limits.connect), isolation: isolation
-            ) { [agentSocket] in
+            ) { [agentSocket, limit = limits.connect] in
                 Result { () throws(AgentClient.Failure) in
                     let agent = try AgentClient(socketPath: agentSocket)
-                    return (agent, try agent.identities())
+                    return (agent, try agent.identities(within: limit))
                 }
             }
         } catch {

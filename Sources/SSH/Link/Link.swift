@@ -7,7 +7,7 @@ final class Link {
     let session: Session
     let status: LinkStatus
     let loop: EventLoop
-    private let limits: SSHDestination.Limits
+    let limits: SSHDestination.Limits
     /// Runs once authentication is done: from then on the server must answer keepalives.
     private(set) var heartbeat: Heartbeat?
     private var news: [(wait: Wait, seen: UInt64)] = []
@@ -49,7 +49,7 @@ final class Link {
         // A silent jump host must be found silent before the hosts behind it.
         let grace = (limits.keepaliveInterval + .seconds(1)) * hops
         heartbeat = Heartbeat(
-            interval: max(limits.keepaliveInterval, .seconds(2)), silence: limits.silence + grace, at: .now)
+            interval: max(limits.keepaliveInterval, .seconds(2)), silence: limits.silence.duration + grace, at: .now)
     }
 
     /// Repeats `operation`, a libssh2 call, until it has a result other than "try again".
@@ -181,7 +181,7 @@ extension Link {
         case .ask:
             self.heartbeat = heartbeat
             askForSignOfLife()
-        case .giveUp(let duration): lose(.silent(duration))
+        case .giveUp(let duration): lose(.silent(limits.silence.counted(as: duration)))
         }
     }
 

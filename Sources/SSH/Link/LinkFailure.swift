@@ -10,7 +10,7 @@ enum LinkFailure: Error, Hashable {
     /// The kernel closed the connection, or refused it, with this errno.
     case socket(Int32)
     /// Nothing, not even an answer to a keepalive, came for this long.
-    case silent(Duration)
+    case silent(TimeLimit)
     /// Nothing came for this long after the login, while the server was to start the user's process.
     case notStarted(TimeLimit)
     /// What was asked for did not come within this limit.
@@ -41,7 +41,7 @@ enum LinkFailure: Error, Hashable {
         case .disconnected(let message): "the server ended the session\(message.isEmpty ? "" : ": \(message)")"
         case .socket(let code) where Errno(code: code).isShortage: errnoText(code)
         case .socket(let code): "the connection broke: \(errnoText(code))"
-        case .silent(let duration): "the server did not answer for \(duration.inWords), not even keepalives"
+        case .silent(let limit): "the server did not answer for \(limit.inWords), not even keepalives"
         case .notStarted(let limit):
             "the server accepted the login, and then did not answer within \(limit.inWords), not even keepalives"
         case .timedOut(let limit): "no answer within \(limit.inWords)"

@@ -6,8 +6,6 @@ import Glibc
 extension LinkGroup {
     /// What ``Link/complete(until:isolation:_:)`` returns when the agent has to be asked.
     private static let signatureNeeded = Int32.max
-    /// Long enough for somebody to confirm the use of a key (`ssh-add -c`).
-    private static let agentLimit = TimeLimit.seconds(30)
 
     func authenticate(
         on link: Link, with credential: Credential, until deadline: inout Deadline,
@@ -15,6 +13,7 @@ extension LinkGroup {
     ) async throws(SSHError) {
         let attempt = "authenticate as \(destination.user)"
         let signer = AgentSigner()
+        let limit = destination.limits.agent
         while true {
             let code: Int32
             do {
@@ -29,13 +28,14 @@ extension LinkGroup {
             guard code == Self.signatureNeeded, case .agent(let agent, let key) = credential,
                 let data = signer.request
             else {
-                throw await refusal(code, of: credential, on: link, signer: signer, isolation: isolation)
+                throw await refusal(
+                    code, of: credential, on: link, signer: signer, until: deadline, isolation: isolation)
             }
             let began = ContinuousClock.now
             do {
                 signer.answer(
-                    try await loop.runBlocking(until: Deadline(in: Self.agentLimit), isolation: isolation) {
-                        Result { () throws(AgentClient.Failure) in try agent.sign(data, with: key) }
+                    try await loop.runBlocking(until: Deadline(in: limit), isolation: isolation) {
+                        Result { () throws(AgentClient.Failure) in try agent.sign(data, with: key, within: limit) }
                     })
             } catch {
                 throw destination.agentError(error, attempt: "\(attempt) with \(credential.summary)")
@@ -72,7 +72,7 @@ extension LinkGroup {
     }
 
     private func refusal(
-        _ code: Int32, of credential: Credential, on link: Link, signer: AgentSigner,
+        _ code: Int32, of credential: Credential, on link: Link, signer: AgentSigner, until deadline: Deadline,
         isolation: isolated any Actor
     ) async -> SSHError {
         let attempt = "authenticate as \(destination.user) with \(credential.summary)"
@@ -91,7 +91,7 @@ extension LinkGroup {
                 link.failure ?? link.session.failure(code), in: .authentication,
                 attempt: "authenticate as \(destination.user)")
         }
-        let methods = await methodsOffered(on: link, isolation: isolation)
+        let methods = await methodsOffered(on: link, until: deadline, isolation: isolation)
         // The server had accepted the public key before the signature was sent.
         return code == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED
             ? destination.insufficientKeyError(attempt: attempt, methods: methods)
@@ -99,11 +99,13 @@ extension LinkGroup {
     }
 
     /// What the server would accept; asked only after a refusal, for it costs a round trip.
-    private func methodsOffered(on link: Link, isolation: isolated any Actor) async -> String {
+    private func methodsOffered(
+        on link: Link, until deadline: Deadline, isolation: isolated any Actor
+    ) async -> String {
         let user = destination.user
         var methods: String?
         do {
-            _ = try await link.complete(until: Deadline(in: .seconds(5)), isolation: isolation) { session in
+            _ = try await link.complete(until: deadline, isolation: isolation) { session in
                 methods = libssh2_userauth_list(session.pointer, user, UInt32(user.utf8.count)).map {
                     String(cString: $0)
                 }

@@ -154,7 +154,7 @@ extension LinkGroup {
             let addresses = try await Resolver.addresses(
                 of: destination.address, port: destination.port, on: loop, until: deadline, isolation: isolation)
             let socket = try await connect(to: addresses, until: deadline, isolation: isolation)
-            let silence = destination.limits.silence.components.seconds * 1000
+            let silence = destination.limits.silence.duration.components.seconds * 1000
             setOption(TCP_USER_TIMEOUT, of: socket, level: Int32(IPPROTO_TCP), to: Int32(clamping: silence))
             return Way(socket: socket, carrier: nil, duration: .now - began)
         } catch {

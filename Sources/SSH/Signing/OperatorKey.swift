@@ -13,7 +13,7 @@ public struct OperatorKey: Sendable {
 
     private let identity: SSHDestination.Identity
     private let agentSocket: String?
-    private let answerLimit: Int
+    private let agentLimit: TimeLimit
     private let passphrase: @Sendable (String) async -> Secret?
 
     /// Nothing is read or asked yet.
@@ -21,15 +21,15 @@ public struct OperatorKey: Sendable {
     /// - Parameters:
     ///   - identity: The key that hosts are logged in to with.
     ///   - agentSocket: The agent's socket; `SSH_AUTH_SOCK` where nil.
-    ///   - answerLimit: How many seconds the agent may take, which may ask its user.
+    ///   - agentLimit: How long the agent may take, which may ask its user.
     ///   - passphrase: Asks for the passphrase of the key file at a path.
     public init(
-        _ identity: SSHDestination.Identity, agentSocket: String? = nil, answerLimit: Int = 20,
+        _ identity: SSHDestination.Identity, agentSocket: String? = nil, agentLimit: TimeLimit = .seconds(30),
         passphrase: @escaping @Sendable (String) async -> Secret?
     ) {
         self.identity = identity
         self.agentSocket = agentSocket
-        self.answerLimit = answerLimit
+        self.agentLimit = agentLimit
         self.passphrase = passphrase
     }
 
@@ -107,11 +107,12 @@ public struct OperatorKey: Sendable {
         let name = wanted.hasSuffix(".pub") ? String(wanted.dropLast(4)) : wanted
         let load = wanted.hasPrefix("SHA256:") ? "ssh-add with the file of that key" : "ssh-add \(name)"
         do throws(AgentClient.Failure) {
-            let agent = try AgentClient(socketPath: agentSocket, answerLimit: answerLimit)
-            guard let key = try agent.identities().first(where: { $0.fingerprint == fingerprint }) else {
+            let agent = try AgentClient(socketPath: agentSocket)
+            guard let key = try agent.identities(within: agentLimit).first(where: { $0.fingerprint == fingerprint })
+            else {
                 throw .lacksKey
             }
-            let signature = try agent.signature(over: data, with: key)
+            let signature = try agent.signature(over: data, with: key, within: agentLimit)
             guard signature.isRight(over: data, by: key) else { throw .malformed }
             return (key, signature)
         } catch {

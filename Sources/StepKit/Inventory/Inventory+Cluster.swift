@@ -32,30 +32,48 @@ extension Inventory {
         public let backup: TimeLimit
         /// Until every ingress serves the page after the rollout.
         public let page: TimeLimit
+        /// The connection of a probe from a node to a pod or an ingress; the whole answer may take four times as long.
+        public let probe: TimeLimit
         /// One answer of the API server, PostgreSQL, Redis, the registry or the object storage.
         public let service: TimeLimit
+        /// How long a host may be silent, even to keepalives, before its connection counts as lost.
+        public let silence: TimeLimit
+        /// An SSH agent's answer, for which it may ask its user.
+        public let agent: TimeLimit
         /// One command on a host, where no other limit is meant for what it does.
         public let command: TimeLimit
         /// Gathering the evidence of a failed step.
         public let evidence: TimeLimit
-        /// The wait for a command of an earlier run that still runs on a host, and that of a backup for tables which
-        /// others have locked.
+        /// A command in progress after Ctrl-C or another interruption.
+        public let interrupt: TimeLimit
+        /// An orderly stop after `--timeout`; after it the process exits anyway.
+        public let stop: TimeLimit
+        /// The wait for a command of an earlier run that still runs on a host, for another run that is being created on
+        /// this machine, and that of a backup for tables which others have locked.
         public let lock: TimeLimit
         /// The number of hosts that may be logged in to at the same time.
         public let logins: Int
 
         init(_ reader: ObjectReader) {
-            func limit(_ key: String, default seconds: InventoryValue) -> TimeLimit {
-                TimeLimit(reader.value(key, .seconds(), default: seconds), key: "limits.\(key)")
+            func limit(
+                _ key: String, default seconds: InventoryValue, in range: ClosedRange<Int> = 1...86_400
+            ) -> TimeLimit {
+                TimeLimit(reader.value(key, .seconds(range), default: seconds), key: "limits.\(key)")
             }
             connect = limit("connect", default: 10)
             rollout = limit("rollout", default: 300)
             migration = limit("migration", default: 600)
             backup = limit("backup", default: 3600)
             page = limit("page", default: 60)
+            probe = limit("probe", default: 2)
             service = limit("service", default: 15)
+            // A keepalive is sent every two seconds at most.
+            silence = limit("silence", default: 30, in: 5...86_400)
+            agent = limit("agent", default: 30)
             command = limit("command", default: 90)
             evidence = limit("evidence", default: 30)
+            interrupt = limit("interrupt", default: 2)
+            stop = limit("stop", default: 30)
             lock = limit("lock", default: 60)
             logins = reader.value("logins", .integer(1...1000), default: 32)
         }

@@ -11,14 +11,19 @@ enum FirewallGuard {
     static let kept = "/etc/ufw/keybuzz-runner-unconfirmed"
 
     /// Waits until no change, confirmation or restore of UFW is running, and prevents others from
-    /// starting.
+    /// starting; exit status 76 where one runs for too long.
     ///
     /// Descriptor 8 holds the lock. Every command inherits it, so that it lasts until the last of
     /// them has ended, even if the session is lost or the shell is killed.
+    ///
+    /// The arguments of every script here begin with ``kept``, the seconds of the wait for the lock, and those of one
+    /// command of UFW.
     private static let lock = #"""
+        kept=$1 wait=$2 limit=$3; shift 3
         lock=/run/keybuzz-runner-firewall.lock
         exec 8>>"$lock" || exit
-        flock -w 60 8 || { echo 'another change of UFW is still running' >&2; exit 1; }
+        flock -w "$wait" 8 || exit 76
+        limited="timeout -k 5 $limit"
 
         """#
 
@@ -29,8 +34,7 @@ enum FirewallGuard {
     /// lock. Each command has a time limit, and the wait is longer than all of them together.
     static let change =
         lock + #"""
-            kept=$1 token=$2 seconds=$3; shift 3
-            limited="timeout -k 5 30"
+            token=$1 seconds=$2; shift 2
             set -f
             init=/lib/ufw/ufw-init
             for place in /usr/lib/ufw/ufw-init /usr/libexec/ufw/ufw-init; do [ -x "$init" ] || init=$place; done
@@ -48,20 +52,21 @@ enum FirewallGuard {
             export PATH LC_ALL
             kept=/etc/ufw/keybuzz-runner-unconfirmed
             [ "$(cat "$kept/token" 2>/dev/null)" = "$1" ] || exit 0
+            limited="timeout -k 5 $(cat "$kept/limit")"
             was=inactive
             ! grep -qx 'Status: active' "$kept/status" || was=active
             # Access comes first, the files after it.
-            [ "$was" = active ] || timeout 30 ufw --force disable || "$(cat "$kept/init")" force-stop || exit
+            [ "$was" = active ] || $limited ufw --force disable || "$(cat "$kept/init")" force-stop || exit
             for file in user.rules user6.rules ufw.conf; do
                 [ ! -e "$kept/$file" ] || { cp -p "$kept/$file" "/etc/ufw/$file.back" && mv "/etc/ufw/$file.back" "/etc/ufw/$file"; } || exit
             done
-            [ "$was" = inactive ] || timeout 60 ufw reload || exit
+            [ "$was" = inactive ] || $limited ufw reload || exit
             rm -rf "$kept.old"; mv "$kept" "$kept.old" && rm -rf "$kept.old"
             END
-            printf '%s' "$init" >"$kept.new/init"
-            mv "$kept.new" "$kept" || exit
+            printf '%s' "$init" >"$kept.new/init" && printf '%s' "$limit" >"$kept.new/limit" &&
+                mv "$kept.new" "$kept" || exit
             arm() {
-                way="flock -w $((60 + 40 * $#)) '$lock' sh '$kept/restore' '$token' || sh '$kept/restore' '$token'"
+                way="flock -w $((wait + (limit + 10) * $#)) '$lock' sh '$kept/restore' '$token' || sh '$kept/restore' '$token'"
                 [ -d /run/systemd/system ] && systemd-run --quiet --collect --unit="keybuzz-runner-firewall-$token" \
                     --on-active="$seconds" --timer-property=AccuracySec=1s /bin/sh -c "$way" && return
                 setsid nohup sh -c "sleep $seconds; $way" </dev/null >/dev/null 2>&1 8>&- 9>&- &
@@ -87,9 +92,9 @@ enum FirewallGuard {
     /// exit status 75.
     static let confirm =
         lock + #"""
-            kept=$1 token=$2
+            token=$1
             [ "$(cat "$kept/token" 2>/dev/null)" = "$token" ] || exit 75
-            grep -qx 'Status: active' "$kept/status" || ufw --force enable || exit
+            grep -qx 'Status: active' "$kept/status" || $limited ufw --force enable || exit
             rm -rf "$kept.old"; mv "$kept" "$kept.old" && rm -rf "$kept.old" || exit
             [ ! -d /run/systemd/system ] || systemctl stop "keybuzz-runner-firewall-$token.timer" 2>/dev/null || :
             """#
@@ -97,50 +102,70 @@ enum FirewallGuard {
     /// Restores UFW after an unconfirmed change.
     static let settle =
         lock + #"""
-            [ ! -d "$1" ] || { sh "$1/restore" "$(cat "$1/token")" && echo restored; }
+            [ ! -d "$kept" ] || { sh "$kept/restore" "$(cat "$kept/token")" && echo restored; }
             """#
 }
 
+/// How long the parts of a change of UFW may take on the node.
+public struct FirewallLimits: Sendable {
+    /// The wait for another change of UFW there.
+    public let lock: TimeLimit
+    /// One command of UFW.
+    public let command: TimeLimit
+
+    /// A change of UFW with these limits.
+    public init(lock: TimeLimit, command: TimeLimit) {
+        self.lock = lock
+        self.command = command
+    }
+}
+
+extension TimeLimit {
+    /// At least one, since `timeout 0` has no limit.
+    fileprivate var wholeSeconds: String { "\(max(1, duration.components.seconds))" }
+}
+
 extension NodeWriter {
-    /// Runs UFW commands that the node reverts after `limit` unless `proof` succeeds first; they may take `time`.
+    /// Runs UFW commands that the node reverts after `limit` unless `proof` succeeds first.
     ///
     /// The confirmation uses a new session. If something fails, UFW is restored immediately where
     /// the node can still be reached.
     public func changeFirewall(
-        _ commands: [[String]], within time: TimeLimit, undoneAfter limit: Duration,
+        _ commands: [[String]], within times: FirewallLimits, undoneAfter limit: Duration,
         unless proof: () async throws -> Void
     ) async throws {
         let token = String(UInt64.random(in: .min ... .max), radix: 36)
         do {
             try await guarded(
-                FirewallGuard.change, "change UFW",
-                [token, "\(limit.components.seconds)"] + commands.map { $0.dropFirst().joined(separator: " ") },
-                timeout: time + .seconds(10 * commands.count))
+                FirewallGuard.change, "change UFW", within: times, ofCommands: commands.count,
+                [token, "\(limit.components.seconds)"] + commands.map { $0.dropFirst().joined(separator: " ") })
             try await proof()
             try await reader.withNewSession { shell in
                 try await NodeWriter(reader.over(shell)).guarded(
-                    FirewallGuard.confirm, "keep the change of UFW", [token])
+                    FirewallGuard.confirm, "keep the change of UFW", within: times, ofCommands: 1, [token])
             }
         } catch {
-            throw await undone(after: error, limit)
+            throw await undone(after: error, limit, within: times)
         }
     }
 
     /// Restores UFW to its state before an unconfirmed change; does nothing if there is none.
-    public func settleFirewall() async throws {
-        _ = try await settle()
+    public func settleFirewall(within times: FirewallLimits) async throws {
+        _ = try await settle(within: times)
     }
 
     /// Whether there was anything to restore.
-    private func settle() async throws -> Bool {
+    private func settle(within times: FirewallLimits) async throws -> Bool {
         let result = try await guarded(
-            FirewallGuard.settle, "restore UFW to its state before an unconfirmed change", [])
+            FirewallGuard.settle, "restore UFW to its state before an unconfirmed change", within: times, ofCommands: 1)
         return result.outputText.split(separator: "\n").last == "restored"
     }
 
-    private func undone(after error: any Error, _ limit: Duration) async -> any Error {
+    private func undone(
+        after error: any Error, _ limit: Duration, within times: FirewallLimits
+    ) async -> any Error {
         // An interrupted run restores UFW too.
-        let settling = await Task { try await settle() }.result
+        let settling = await Task { try await settle(within: times) }.result
         guard let error = error as? any ExplainedError else { return error }
         let outcome: String
         switch settling {
@@ -160,12 +185,15 @@ extension NodeWriter {
 
     @discardableResult
     private func guarded(
-        _ script: String, _ attempt: String, _ arguments: [String], timeout: TimeLimit? = nil
+        _ script: String, _ attempt: String, within times: FirewallLimits, ofCommands count: Int,
+        _ arguments: [String] = []
     ) async throws -> CommandResult {
         let result = try await reader.shell.run(
             RemoteCommand(
-                ["sh", "-c", script, "sh", FirewallGuard.kept] + arguments, for: attempt, effect: .change,
-                timeout: timeout, environment: ["LC_ALL": "C"]))
+                ["sh", "-c", script, "sh", FirewallGuard.kept, times.lock.wholeSeconds, times.command.wholeSeconds]
+                    + arguments, for: attempt, effect: .change,
+                // Outside those of the script: the lock, its own commands of UFW, and one for the rest.
+                timeout: times.command * (count + 2) + times.lock.duration, environment: ["LC_ALL": "C"]))
         switch result.exitStatus {
         case 0: return result
         case 75:
@@ -173,6 +201,18 @@ extension NodeWriter {
                 attempt, host: reader.name,
                 cause: "the node has restored UFW, because no confirmation arrived in time",
                 remedy: "find out what slows down the node, or the network path to it")
+        case 76:
+            throw StepFailure(
+                attempt, host: reader.name,
+                cause: "another change of UFW is still running there after \(times.lock.inWords)",
+                remedy: "find the process that has /run/keybuzz-runner-firewall.lock open (`fuser`), and what it waits "
+                    + "for",
+                kind: .busy)
+        case 124, 137:
+            throw StepFailure(
+                attempt, host: reader.name, cause: "a command of UFW did not finish within \(times.command.inWords)",
+                remedy: "run `ufw status` on the host by hand and find out what it waits for, or "
+                    + (times.command.remedy ?? "allow it more time"))
         default:
             throw StepFailure(
                 attempt, host: reader.name, cause: "exit status \(result.exitStatus): \(result.firstWords)",

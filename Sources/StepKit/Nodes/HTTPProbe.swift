@@ -1,3 +1,4 @@
+import ClientKit
 import Foundation
 
 /// A GET request for a node to make, which tests one hop between ingress and application.
@@ -76,29 +77,32 @@ public struct HTTPAnswer: Sendable, Hashable {
 /// Several probes made by one curl process: its configuration for stdin, and the answers on stdout.
 struct CurlBatch {
     let probes: [HTTPProbe]
-    let connectTimeout: Int
-    let totalTimeout: Int
+    /// How long a connection may take.
+    let connection: TimeLimit
     /// Whether the remaining probes are skipped after one without a complete answer.
     let stopsAtFailure: Bool
     /// Separates the answers; random, so that no body can contain it.
     let marker: String
 
-    init(_ probes: [HTTPProbe], connectTimeout: Int = 2, totalTimeout: Int = 8, stopsAtFailure: Bool = false) {
+    init(_ probes: [HTTPProbe], within connection: TimeLimit = .seconds(2), stopsAtFailure: Bool = false) {
         self.probes = probes
         self.stopsAtFailure = stopsAtFailure
-        self.connectTimeout = connectTimeout
-        self.totalTimeout = totalTimeout
+        self.connection = connection
         self.marker = "probe-\(UUID().uuidString)"
     }
 
+    /// How long one answer may take, the connection included.
+    var total: TimeLimit { connection * 4 }
+
     /// A configuration for `-K -` with a section for each probe.
     var configuration: String {
-        (stopsAtFailure ? "fail-early\n" : "")
+        let (connecting, whole) = (connection.duration.components.seconds, total.duration.components.seconds)
+        return (stopsAtFailure ? "fail-early\n" : "")
             + probes.map { probe in
                 var lines = [
                     "url = \(Self.quoted(probe.url))",
-                    "connect-timeout = \(connectTimeout)",
-                    "max-time = \(totalTimeout)",
+                    "connect-timeout = \(connecting)",
+                    "max-time = \(whole)",
                     "max-filesize = 4194304",
                     "proto = \"=http,https\"",
                     "noproxy = \"*\"",

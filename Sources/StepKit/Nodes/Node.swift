@@ -11,17 +11,21 @@ public struct NodeReader: Sendable {
     let shell: any RemoteShell
     let survey: NodeSurvey
     private let newSession: NewSession?
+    private let probeLimit: TimeLimit
 
     /// Opens another session to the host, for the duration of its argument.
     public typealias NewSession =
         @Sendable (_ use: @Sendable (any RemoteShell) async throws -> Void) async throws -> Void
 
-    /// Reads over `shell` what `survey` does not know; `newSession` is for what only a new
-    /// connection can prove.
+    /// Reads over `shell` what `survey` does not know.
+    ///
+    /// `newSession` is for what only a new connection can prove. A probe from the node may take
+    /// `probeLimit` to connect.
     public init(
         name: String, address: String, shell: any RemoteShell, survey: NodeSurvey = NodeSurvey(),
-        newSession: NewSession? = nil
+        newSession: NewSession? = nil, probeLimit: TimeLimit = .seconds(2)
     ) {
+        self.probeLimit = probeLimit
         self.survey = survey
         self.newSession = newSession
         self.name = name
@@ -62,7 +66,7 @@ public struct NodeReader: Sendable {
 
     /// The same node over another session.
     func over(_ shell: any RemoteShell) -> NodeReader {
-        NodeReader(name: name, address: address, shell: shell)
+        NodeReader(name: name, address: address, shell: shell, probeLimit: probeLimit)
     }
 
     /// Makes all probes from this node, with one curl process.
@@ -71,11 +75,11 @@ public struct NodeReader: Sendable {
     public func fetch(_ probes: [HTTPProbe], stopsAtFailure: Bool = false) async throws -> [HTTPAnswer] {
         guard !probes.isEmpty else { return [] }
         if let known = await survey.answers(to: probes) { return known }
-        let batch = CurlBatch(probes, stopsAtFailure: stopsAtFailure)
+        let batch = CurlBatch(probes, within: probeLimit, stopsAtFailure: stopsAtFailure)
         let command = RemoteCommand(
             ["curl", "--config", "-"], for: "fetch \(probes.map(\.url).joined(separator: ", "))",
             standardInput: Array(batch.configuration.utf8), effect: .read,
-            timeout: .seconds(batch.totalTimeout * probes.count + 5))
+            timeout: batch.total * probes.count + .seconds(5))
         let result = try await shell.run(command)
         guard result.exitStatus != 127 else {
             throw StepFailure(

@@ -49,14 +49,14 @@ extension NodeReader {
     /// Reads programs, firewall and pages with one command, and keeps the answers for later
     /// callers.
     func makeSurvey(probes: [HTTPProbe]) async throws {
-        // A caller that needs a missing page asks again, with a longer time limit.
-        let batch = CurlBatch(probes, connectTimeout: 1, totalTimeout: 5, stopsAtFailure: true)
+        // A caller that needs a missing page asks again, with the time limit of the inventory.
+        let batch = CurlBatch(probes, within: .seconds(1), stopsAtFailure: true)
         let command = RemoteCommand(
             ["sh", "-c", Self.surveyScript, "sh", batch.marker, probes.isEmpty ? "no" : "yes", shell.lockFile ?? ""]
                 + NodeSurvey.programs,
             for: "inspect the programs, the firewall\(probes.isEmpty ? "" : " and the pages") of the node",
             standardInput: Array(batch.configuration.utf8), effect: .read,
-            timeout: .seconds(batch.totalTimeout * probes.count + 15), environment: ["LC_ALL": "C"])
+            timeout: batch.total * probes.count + .seconds(15), environment: ["LC_ALL": "C"])
         let text = try await shell.run(command).outputText
         // An answer that cannot be parsed is not kept: the next caller reports why.
         guard let match = text.firstMatch(of: Self.surveyMarks(batch.marker)), let status = Int32(match.3),

@@ -48,6 +48,7 @@ public struct RegistryProof: Sendable {
             [
                 "sh", "-c", Self.script, "sh", image.endpoint, image.repository, image.digest ?? image.tag ?? "latest",
                 site.inventory.registry.caFile ?? "", "\(limit.duration.components.seconds)",
+                "\(site.inventory.limits.connect.duration.components.seconds)",
             ],
             // The registry and who gives tokens for it are asked four times at most.
             for: attempt, standardInput: Array(configuration.utf8), effect: .read, timeout: limit * 4 + .seconds(5))
@@ -105,7 +106,7 @@ public struct RegistryProof: Sendable {
     /// has several platforms.
     private static let script = #"""
         registry=$1 repository=$2 reference=$3 ca=$4
-        set -- --silent --proto =https --connect-timeout 4 --max-time "$5"
+        set -- --silent --proto =https --connect-timeout "$6" --max-time "$5"
         [ -z "$ca" ] || set -- "$@" --cacert "$ca"
         credentials=$(cat)
         accept='Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json'

@@ -33,7 +33,7 @@ struct UnlockCommand: AsyncParsableCommand {
                 inventoryPath: inventory.path, inventoryDigest: inventory.digest,
                 why: reasonOptions.why)
             let journal = try await RunJournal.create(
-                description, in: state, holding: lock, redactor: redactor)
+                description, in: state, holding: lock, redactor: redactor, within: inventory.limits.lock)
             await journal.sign(with: OperatorSigner(inventory, passphrase: Passphrase.ask))
             do {
                 let provider = LiveProvider(

@@ -98,6 +98,11 @@ extension SSHDestination {
     init(_ host: StepKit.Inventory.Host, of inventory: Inventory) {
         var limits = Limits()
         limits.connect = inventory.limits.connect
+        limits.silence = inventory.limits.silence
+        // Three keepalives without an answer.
+        limits.keepaliveInterval = inventory.limits.silence.duration / 3
+        limits.agent = inventory.limits.agent
+        limits.cancellation = inventory.limits.interrupt.duration
         limits.command = inventory.limits.command
         limits.lock = inventory.limits.lock
         self.init(

@@ -180,6 +180,7 @@ actor LiveSite: OpenSite {
         let host = inventory.hosts.first { $0.name == connection.hostName }
         return NodeReader(
             name: connection.hostName, address: connection.destination.address, shell: connection,
-            survey: await prefetch.survey(ofNode: connection.hostName), newSession: host.map(hosts.newSession(to:)))
+            survey: await prefetch.survey(ofNode: connection.hostName), newSession: host.map(hosts.newSession(to:)),
+            probeLimit: inventory.limits.probe)
     }
 }

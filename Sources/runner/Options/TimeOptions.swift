@@ -38,10 +38,6 @@ struct WrittenDuration: ExpressibleByArgument, Sendable {
 }
 
 extension TimeOptions {
-    /// How long an orderly stop may take, including the command in progress and the locks, before
-    /// the process exits anyway.
-    private static let grace = 30
-
     /// Does `work`, which is cancelled when the time is up.
     ///
     /// Throws an error of kind `outOfTime` instead of anything that `work` throws after that.
@@ -54,16 +50,17 @@ extension TimeOptions {
         // On a queue, whose threads keep running even if the work occupies every thread of the
         // pool.
         let timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "timeout"))
-        timer.schedule(deadline: .now() + .seconds(seconds), repeating: .seconds(Self.grace))
+        timer.schedule(deadline: .now() + .seconds(seconds))
         timer.setEventHandler {
             guard task.isCancelled else {
                 _ = Interruptions.note(.timeLimit(limit))
+                timer.schedule(deadline: .now() + Interruptions.stopLimit.duration / .seconds(1))
                 return task.cancel()
             }
             let told = DispatchSemaphore(value: 0)
             DispatchQueue.global().async {
                 Terminal.write(
-                    "error: \(attempt): it did not stop within \(Self.grace) s after the \(seconds) s of --timeout "
+                    "error: \(attempt): it did not stop within \(Interruptions.stopLimit.inWords) after the \(seconds) s of --timeout "
                         + "→ find out what it is waiting for, then continue with `runner resume`\n")
                 told.signal()
             }

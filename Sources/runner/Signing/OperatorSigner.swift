@@ -28,6 +28,7 @@ struct OperatorSigner: HeadSigner {
 
 extension OperatorSigner {
     init(_ inventory: StepKit.Inventory, passphrase: @escaping @Sendable (String) async -> Secret?) {
-        key = OperatorKey(SSHDestination.Identity(inventory.ssh.identity), passphrase: passphrase)
+        key = OperatorKey(
+            SSHDestination.Identity(inventory.ssh.identity), agentLimit: inventory.limits.agent, passphrase: passphrase)
     }
 }

@@ -7,66 +7,6 @@ import Testing
 
 @testable import StepKit
 
-/// A host of its own as far as UFW goes: network and UFW's files are a namespace's, and gone with it.
-private final class FirewallHost: RemoteShell {
-    let hostName = "k8s-worker-01"
-    private let processID: Int32
-
-    private init(processID: Int32) { self.processID = processID }
-
-    static var isPossible: Bool { geteuid() == 0 && access("/usr/sbin/ufw", X_OK) == 0 }
-
-    private static let script = #"""
-        mount -t tmpfs tmpfs /run && mkdir -p /run/ufw /run/default && cp -a /etc/ufw/. /run/ufw/
-        install -m 640 /usr/share/ufw/iptables/*.rules /run/ufw/; install -m 644 /usr/share/ufw/ufw.conf /run/ufw/ufw.conf
-        cp -a /etc/default/ufw /run/default/ufw
-        mount --bind /run/ufw /etc/ufw; mount --bind /run/default /etc/default
-        ip link set lo up
-        echo ready; exec sleep 120
-        """#
-
-    static func start() async throws -> FirewallHost {
-        try await runBlocking {
-            let process = Process()
-            process.executableURL = URL(filePath: "/usr/bin/unshare")
-            process.arguments = ["--mount", "--net", "--propagation", "private", "bash", "-ec", script]
-            let output = Pipe()
-            process.standardOutput = output
-            try process.run()
-            let line = try output.fileHandleForReading.read(upToCount: 6) ?? Data()
-            try #require(String(decoding: line, as: UTF8.self) == "ready\n")
-            return FirewallHost(processID: process.processIdentifier)
-        }
-    }
-
-    deinit { kill(processID, SIGKILL) }
-
-    func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
-        var inside = command
-        // Python closes what this process has open besides: a timer on the host would hold it for as long as it sleeps.
-        let program = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
-        inside.arguments =
-            ["python3", "-c", program] + ["nsenter", "--target", "\(processID)", "--mount", "--net"] + command.arguments
-        return try await LocalShell().run(inside)
-    }
-
-    func text(_ arguments: String...) async throws -> String {
-        try await run(RemoteCommand(arguments, effect: .read)).outputText
-    }
-
-    /// What UFW is, and would be after a restart.
-    func state() async throws -> String {
-        try await text(
-            "sh", "-c",
-            "ufw status | head -n 1; grep ^ENABLED /etc/ufw/ufw.conf; cat /etc/default/ufw /etc/ufw/*.rules | sha256sum"
-        )
-    }
-
-    var isUnconfirmed: Bool {
-        get async throws { try await text("sh", "-c", "ls -d \(FirewallGuard.kept)* 2>/dev/null || :") != "" }
-    }
-}
-
 /// Real UFW: it is put back as it was unless a new session confirms the change.
 ///
 /// One after the other, because each command of UFW has a time limit of its own.
@@ -84,7 +24,7 @@ private final class FirewallHost: RemoteShell {
 
     @Test func aChangeThatIsConfirmedStaysAlsoAtBoot() async throws {
         let host = try await FirewallHost.start()
-        try await working(host).changeFirewall(Self.opening, within: .seconds(90), undoneAfter: .seconds(60)) {
+        try await working(host).changeFirewall(Self.opening, within: firewallLimits, undoneAfter: .seconds(60)) {
             // It runs, and a restart of the node would not bring it up.
             #expect(try await host.state().hasPrefix("Status: active\nENABLED=no"))
             let seen = try await working(host).reader.firewall()
@@ -107,7 +47,7 @@ private final class FirewallHost: RemoteShell {
             throw StepFailure("connect", cause: "timed out", remedy: "look at it", kind: .unreachable)
         }
         do {
-            try await cut.changeFirewall(Self.opening, within: .seconds(90), undoneAfter: .seconds(60)) {}
+            try await cut.changeFirewall(Self.opening, within: firewallLimits, undoneAfter: .seconds(60)) {}
             Issue.record("it was confirmed")
         } catch let error as StepFailure {
             #expect(error.cause == "connect: timed out; UFW was restored")
@@ -125,7 +65,7 @@ private final class FirewallHost: RemoteShell {
             throw StepFailure("keep it", cause: "no trailer came", remedy: "resume", kind: .unknownOutcome)
         }
         do {
-            try await cut.changeFirewall(Self.opening, within: .seconds(90), undoneAfter: .seconds(60)) {}
+            try await cut.changeFirewall(Self.opening, within: firewallLimits, undoneAfter: .seconds(60)) {}
             Issue.record("it was confirmed")
         } catch let error as any ExplainedError {
             #expect(error.kind == .unknownOutcome)
@@ -139,10 +79,10 @@ private final class FirewallHost: RemoteShell {
     @Test(arguments: [false, true]) func nobodyWhoConfirmsItIsEnough(_ isActive: Bool) async throws {
         let host = try await FirewallHost.start()
         if isActive {
-            try await working(host).changeFirewall(Self.opening, within: .seconds(90), undoneAfter: .seconds(60)) {}
+            try await working(host).changeFirewall(Self.opening, within: firewallLimits, undoneAfter: .seconds(60)) {}
         }
         let before = try await host.state()
-        let arguments = [FirewallGuard.kept, "token", "1", "allow 99/tcp", "--force enable"]
+        let arguments = [FirewallGuard.kept, "60", "30", "token", "1", "allow 99/tcp", "--force enable"]
         let changed = try await host.run(
             RemoteCommand(["sh", "-c", FirewallGuard.change, "sh"] + arguments, effect: .change))
         #expect(changed.exitStatus == 0, "\(changed.errorText)")
@@ -152,7 +92,8 @@ private final class FirewallHost: RemoteShell {
         #expect(try await host.state() == before)
         // A confirmation that comes later keeps nothing.
         let late = try await host.run(
-            RemoteCommand(["sh", "-c", FirewallGuard.confirm, "sh", FirewallGuard.kept, "token"], effect: .change))
+            RemoteCommand(
+                ["sh", "-c", FirewallGuard.confirm, "sh", FirewallGuard.kept, "60", "30", "token"], effect: .change))
         #expect(late.exitStatus == 75)
         #expect(try await host.state() == before)
     }
@@ -160,7 +101,7 @@ private final class FirewallHost: RemoteShell {
     /// A slow node: the time is over while a command of the change still runs.
     @Test func onlyAChangeThatHasEndedIsUndone() async throws {
         let host = try await FirewallHost.start()
-        try await working(host).changeFirewall(Self.opening, within: .seconds(90), undoneAfter: .seconds(60)) {}
+        try await working(host).changeFirewall(Self.opening, within: firewallLimits, undoneAfter: .seconds(60)) {}
         let before = try await host.state()
         let slowly = #"""
             mkdir /run/slow && cd /run/slow && mkfifo go && cat >ufw <<'END' && chmod +x ufw
@@ -172,7 +113,7 @@ private final class FirewallHost: RemoteShell {
         try #require(try await host.run(RemoteCommand(["sh", "-c", slowly], effect: .change)).exitStatus == 0)
         let path = "PATH=/run/slow:/usr/sbin:/sbin:/usr/bin:/bin"
         let token = "slow\(UInt64.random(in: .min ... .max))"
-        let arguments = [FirewallGuard.kept, token, "1", "allow 99/tcp"]
+        let arguments = [FirewallGuard.kept, "60", "30", token, "1", "allow 99/tcp"]
         async let change = host.run(
             RemoteCommand(["env", path, "sh", "-c", FirewallGuard.change, "sh"] + arguments, effect: .change))
         let isDue = try await poll(within: .seconds(20)) { _ in
@@ -194,11 +135,11 @@ private final class FirewallHost: RemoteShell {
         let before = try await host.state()
         let wrong = [["ufw", "allow", "22/tcp"], ["ufw", "allow", "nonsense/xyz"], ["ufw", "--force", "enable"]]
         await #expect(throws: StepFailure.self) {
-            try await working(host).changeFirewall(wrong, within: .seconds(90), undoneAfter: .seconds(60)) {}
+            try await working(host).changeFirewall(wrong, within: firewallLimits, undoneAfter: .seconds(60)) {}
         }
         #expect(try await host.state() == before)
         await #expect(throws: StepFailure.self) {
-            try await working(host).changeFirewall(Self.opening, within: .seconds(90), undoneAfter: .seconds(60)) {
+            try await working(host).changeFirewall(Self.opening, within: firewallLimits, undoneAfter: .seconds(60)) {
                 throw StepFailure("connect to the pods as before", cause: "cut", remedy: "none")
             }
         }
@@ -206,20 +147,54 @@ private final class FirewallHost: RemoteShell {
         #expect(try await !host.isUnconfirmed)
     }
 
+    /// Someone else holds the lock, and then UFW itself hangs, as where iptables waits for its own lock.
+    @Test func theWaitsOnTheNodeEndWithTheirLimits() async throws {
+        let host = try await FirewallHost.start()
+        let lock = "/run/keybuzz-runner-firewall.lock"
+        let hung = #"""
+            mkdir /run/hung && cat >/run/hung/ufw <<'END'
+            #!/bin/sh
+            [ "$1" != allow ] || exec sleep 600
+            exec /usr/sbin/ufw "$@"
+            END
+            chmod +x /run/hung/ufw
+            flock --no-fork "$1" sleep 600 </dev/null >/dev/null 2>&1 &
+            until ! flock --nonblock "$1" true; do :; done
+            echo $!
+            """#
+        let holder = try await host.text("sh", "-c", hung, "sh", lock).trimmingCharacters(in: .whitespacesAndNewlines)
+        func change() async throws -> Int32 {
+            let arguments = [FirewallGuard.kept, "1", "1", "token", "60", "allow 99/tcp"]
+            let path = "PATH=/run/hung:/usr/sbin:/sbin:/usr/bin:/bin"
+            return try await host.run(
+                RemoteCommand(["env", path, "sh", "-c", FirewallGuard.change, "sh"] + arguments, effect: .change)
+            ).exitStatus
+        }
+        #expect(try await change() == 76)
+        #expect(try await !host.isUnconfirmed)
+        _ = try await host.text("kill", holder)
+        #expect(try await change() == 124)
+        #expect(try await host.isUnconfirmed)
+        try await working(host).settleFirewall(within: firewallLimits)
+        #expect(try await !host.isUnconfirmed)
+    }
+
     @Test func anUnconfirmedChangeIsPutBackBeforeTheNextOneBegins() async throws {
         let host = try await FirewallHost.start()
         for port in [98, 99] {
-            let arguments = [FirewallGuard.kept, "token-\(port)", "60", "allow \(port)/tcp", "--force enable"]
+            let arguments = [
+                FirewallGuard.kept, "60", "30", "token-\(port)", "60", "allow \(port)/tcp", "--force enable",
+            ]
             _ = try await host.run(
                 RemoteCommand(["sh", "-c", FirewallGuard.change, "sh"] + arguments, effect: .change))
         }
         let added = try await host.text("ufw", "show", "added")
         #expect(added.contains("99/tcp") && !added.contains("98/tcp"))
-        try await working(host).settleFirewall()
+        try await working(host).settleFirewall(within: firewallLimits)
         #expect(try await host.text("ufw", "show", "added").contains("(None)"))
         #expect(try await host.state().hasPrefix("Status: inactive\nENABLED=no"))
         // Nothing is left to do.
-        try await working(host).settleFirewall()
+        try await working(host).settleFirewall(within: firewallLimits)
     }
 
     @Test func readsWhatReachesTheNode() async throws {

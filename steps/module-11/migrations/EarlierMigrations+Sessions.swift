@@ -39,7 +39,7 @@ extension EarlierMigrations {
         let objects = try await objects()
         for session in sessions {
             guard let end = Sight(session.application, in: objects).end,
-                end.isReported || waited > Self.graceOfPods + Self.margin
+                end.isReported || waited > Self.graceOfPods + reportLimit.duration
             else { continue }
             guard try await terminate(session, begunBefore: end.time, adminDatabase: state.adminDatabase) else {
                 continue

@@ -142,9 +142,9 @@ struct EarlierMigrations {
 
     /// Waits until the pods of an ended Job are gone: their containers run until then.
     private func waitUntilGone(_ name: String, pods: [String], grace: Int) async throws {
-        let limit = Duration.seconds(grace) + Self.margin
+        let limit = reportLimit + .seconds(grace)
         let words = pods.joined(separator: ", ")
-        let isGone = try await poll(within: limit, every: .seconds(1)) { left in
+        let isGone = try await poll(within: limit.duration, every: .seconds(1)) { left in
             guard case .leaving = try await look(at: name).state else { return true }
             reader.reporter.says(
                 "waiting for pod \(words) of Job \(name) to terminate", left: left)
@@ -154,7 +154,7 @@ struct EarlierMigrations {
             throw StepFailure(
                 "wait until Job \(name) of an earlier run is gone", host: reader.cluster.hostName,
                 cause:
-                    "pod \(words) is still there after \(limit.components.seconds) s, and may take \(grace) s to terminate",
+                    "pod \(words) is still there after \(limit.inWords), and may take \(grace) s to terminate",
                 remedy: reader.remedy(
                     "find out what prevents it from terminating: "
                         + "kubectl -n \(namespace) describe pod \(pods.first ?? ""); then \(.resume)"))
@@ -163,7 +163,7 @@ struct EarlierMigrations {
 
     /// The time that a kubelet may need in addition to a pod's grace period, to end the pod and
     /// report it.
-    static let margin = Duration.seconds(30)
+    var reportLimit: TimeLimit { limits.service * 2 }
 }
 
 extension JSONValue {
