@@ -18,7 +18,7 @@ import Testing
 
     @Test func aTimeLimitDuringThePromptEndsARunInOrder() async throws {
         let platform = try SilentPlatform(limit: 600, passphrase: "correct horse")
-        let asked = try await Asked(platform.words(for: ["run", "11", "--timeout", "10"]))
+        let asked = try await Asked(platform.words(for: ["run", "11", "--timeout", "25"]))
         #expect(try await asked.wait() == 124)
         #expect(asked.showsWhatIsTyped)
         #expect(try platform.state.newestRun()?.outcome().content?.result == .interrupted)

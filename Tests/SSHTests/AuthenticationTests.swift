@@ -200,7 +200,7 @@ import Testing
         let cancelled = ContinuousClock.now
         task.cancel()
         #expect(try await task.value.kind == .failed)
-        #expect(.now - cancelled < .seconds(5))
+        #expect(.now - cancelled < .seconds(30))
         withExtendedLifetime(agent) {}
     }
 

@@ -91,7 +91,7 @@ import Testing
         vain.cancel()
         #expect(try await second.value.kind == .failed)
         #expect(try await vain.value.kind == .failed)
-        #expect(.now - cancelled < .seconds(5))
+        #expect(.now - cancelled < .seconds(15))
         #expect(try await connection.run(RemoteCommand(["true"], effect: .read)).exitStatus == 0)
     }
 }

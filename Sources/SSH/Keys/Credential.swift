@@ -81,6 +81,7 @@ extension SSHDestination {
         let keys: [PublicKey]
         switch answer {
         case .success(let found): (agent, keys) = found
+        case .failure(.silent(let limit)): throw agentError(.timedOut(limit), attempt: attempt)
         case .failure(let error):
             throw failure(
                 .authentication, attempt: attempt, cause: error.explanation,

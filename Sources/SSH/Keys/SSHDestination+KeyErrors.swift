@@ -13,7 +13,8 @@ extension SSHDestination {
 
     /// An error about an agent that did not sign.
     func agentRefusal(_ failure: AgentClient.Failure, attempt: String) -> SSHError {
-        self.failure(
+        if case .silent(let limit) = failure { return agentError(.timedOut(limit), attempt: attempt) }
+        return self.failure(
             .authentication, attempt: attempt, cause: "the agent did not sign: \(failure.explanation)",
             remedy: failure.shortage.map(Self.remedy(forShortage:))
                 ?? "confirm the use of the key, or load it again with ssh-add",
