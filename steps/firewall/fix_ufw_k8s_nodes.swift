@@ -90,11 +90,13 @@ struct FixFirewall: PageAsker, NamedStep {
         }
     }
 
-    /// How long a node waits for the confirmation: enough for the connections to the pods, a new session, and a
-    /// command on a slow node.
+    /// How long a node waits for the confirmation: enough for the connections to the pods, a new session, and the
+    /// lock that the confirmation waits for.
+    ///
+    /// Not for `limits.command`: a node that locked everybody out would stay so for as long as a slow command may take.
     private static func gracePeriod(_ site: SiteReader) -> Duration {
         let limits = site.inventory.limits
-        return limits.connect.duration * 2 + limits.command.duration
+        return limits.connect.duration * 2 + limits.lock.duration
     }
 
     private static func limits(_ site: SiteReader) -> FirewallLimits {
