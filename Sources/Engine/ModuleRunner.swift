@@ -75,8 +75,7 @@ public struct ModuleRunner: Sendable {
                 module: moduleName, steps: steps.map(\.id.rawValue), options: options.record,
                 runnerVersion: version, inventoryPath: inventory.path,
                 inventoryDigest: inventory.digest, inventory: inventory.bytes, why: why, plan: plan?.bytes)
-            let journal = try await RunJournal.create(
-                description, in: state, holding: lock, redactor: redactor, within: inventory.limits.lock)
+            let journal = try await created(description, in: state, holding: lock)
             if let signer { await journal.sign(with: signer) }
             for text in journal.warnings { events(.warning(text)) }
             try failpoint("run.created")
@@ -87,6 +86,19 @@ public struct ModuleRunner: Sendable {
                 notes: Notes(journal: journal, events: events),
                 witnesses: Witnesses(journal: journal, syslog: syslog, events: events))
             return await execution.run()
+        }
+    }
+
+    private func created(
+        _ description: RunDescription, in state: StateDirectory, holding lock: ModuleLock
+    ) async throws -> RunJournal {
+        do throws(JournalError) {
+            return try await RunJournal.create(
+                description, in: state, holding: lock, redactor: redactor, within: inventory.limits.lock)
+        } catch {
+            // It was waiting for another run that is being created.
+            if error.kind == .busy, Task.isCancelled { throw CancellationError() }
+            throw error
         }
     }
 

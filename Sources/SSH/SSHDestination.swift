@@ -20,7 +20,7 @@ public struct SSHDestination: Sendable {
     public struct Limits: Sendable {
         /// From the first packet to a remote shell that is ready, retries included.
         public var connect: TimeLimit = .seconds(20)
-        /// How often a silent server is asked for a sign of life; whole seconds, at least 2.
+        /// How often a silent server is asked for a sign of life; at least every 2 s.
         public var keepaliveInterval: Duration = .seconds(10)
         /// How long a server may be silent before it counts as dead; longer than ``keepaliveInterval``.
         public var silence: TimeLimit = .seconds(30)

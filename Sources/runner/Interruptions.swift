@@ -7,7 +7,7 @@ import Synchronization
 /// Why this process was asked to stop.
 enum Interruptions {
     private static let received = Mutex<Interruption?>(nil)
-    private static let stop = Mutex<TimeLimit>(.seconds(30))
+    private static let stop = Mutex<TimeLimit>(.seconds(60))
 
     /// How long an orderly stop may take, the command in progress and the locks included, before the
     /// process exits anyway; what the inventory says as soon as it has been read.

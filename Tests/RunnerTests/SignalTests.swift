@@ -30,6 +30,26 @@ import Testing
             oracle: "the run ends in order with the signal's status, and is resumed")
     }
 
+    /// Another process has stopped while it created a run, and this one waits for it.
+    @Test func ctrlCEndsTheWaitForAnotherRunThatIsBeingCreated() async throws {
+        let platform = try SilentPlatform(limit: 600)
+        let other = open("\(platform.state.path)/runs.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        defer { close(other) }
+        try #require(other >= 0 && flock(other, LOCK_EX) == 0)
+        let run = try platform.start(["run", "11"])
+        defer { run.kill() }
+        try await eventually("it waits") {
+            let files = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(run.pid)/fd")
+            return files.contains {
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(run.pid)/fd/\($0)"))?
+                    .hasSuffix("/runs.lock") == true
+            }
+        }
+        kill(run.pid, SIGINT)
+        #expect(try await run.wait() == 130)
+        #expect(try platform.state.runs().isEmpty)
+    }
+
     @Test func aRunUnderNohupGoesOnWhenTheTerminalIsClosed() async throws {
         let platform = try SilentPlatform(limit: 600)
         let run = try await platform.begin(after: "trap '' HUP")

@@ -63,22 +63,47 @@ final class ResettingListener: Sendable {
 
 /// A Unix socket that takes connections and never says anything.
 final class SilentUnixListener: Sendable {
-    private let descriptor: Int32
+    /// The listening descriptor.
+    let number: Int32
 
-    init(path: String) throws {
-        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let isBound = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 && Glibc.listen(descriptor, 8) == 0
-            }
-        }
+    init(path: String, backlog: Int32 = 8) throws {
+        number = try Self.socket()
+        let isBound = Self.withAddress(of: path) { bind(number, $0, $1) == 0 && Glibc.listen(number, backlog) == 0 }
         try #require(isBound)
     }
 
-    deinit { close(descriptor) }
+    deinit { close(number) }
+
+    /// As many connections as the listener at `path` has room for.
+    static func connections(to path: String) throws -> [Int32] {
+        var taken: [Int32] = []
+        while true {
+            let number = try socket()
+            guard fcntl(number, F_SETFL, O_NONBLOCK) == 0, withAddress(of: path, { connect(number, $0, $1) }) == 0
+            else {
+                close(number)
+                return taken
+            }
+            taken.append(number)
+        }
+    }
+
+    private static func socket() throws -> Int32 {
+        let number = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        try #require(number >= 0)
+        return number
+    }
+
+    private static func withAddress<Result>(
+        of path: String, _ use: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    ) -> Result {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { use($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        }
+    }
 }
 
 /// A connection to a port of 127.0.0.1, with blocking reads and writes for use off the cooperative pool.

@@ -10,7 +10,7 @@ import Testing
             in: try InventorySample.changed([("\"firewall\"", "\"limits\": {\(limits)},\n\"firewall\"")]))
     }
 
-    @Test(arguments: ["connect", "service", "probe"], ["page", "rollout", "migration", "backup"])
+    @Test(arguments: ["connect", "service"], ["page", "rollout", "migration", "backup"])
     func anInnerLimitMustBeShorterThanAnOuterOne(_ inner: String, _ outer: String) throws {
         let problem = try #require(try problems("\"\(inner)\": 30, \"\(outer)\": 30").first)
         #expect(problem.path == "limits.\(inner)" && problem.line == 36)
@@ -19,10 +19,19 @@ import Testing
     }
 
     @Test func anInterruptedCommandEndsWithinTheStop() throws {
-        #expect(try problems("\"stop\": 2").map(\.path) == ["limits.stop"])
-        #expect(try problems("\"interrupt\": 30").map(\.path) == ["limits.interrupt"])
-        #expect(try problems("\"interrupt\": 30, \"stop\": 31") == [])
+        #expect(try problems("\"stop\": 31") == [])
+        #expect(try problems("\"stop\": 30").map(\.message) == ["must be longer than limits.agent (30 s), not 30 s"])
+        #expect(try problems("\"interrupt\": 60").map(\.path) == ["limits.interrupt"])
+        #expect(try problems("\"interrupt\": 60, \"stop\": 61") == [])
         #expect(try problems("\"silence\": 4").map(\.path) == ["limits.silence"])
+    }
+
+    /// The page is asked for again and again, but the one that is under way is not cut off.
+    @Test func allOfAProbeEndsWithinTheWaitForThePage() throws {
+        #expect(try problems("\"probe\": 14") == [])
+        let problem = try #require(try problems("\"probe\": 15").first)
+        #expect(problem.path == "limits.probe")
+        #expect(problem.message == "must be shorter than 1/4 of limits.page (60 s), not 15 s")
     }
 
     @Test func ofALimitAndADefaultTheWrittenOneIsReported() throws {
@@ -34,7 +43,7 @@ import Testing
 
     @Test func eachPairIsReportedInOneReading() throws {
         #expect(try problems("\"service\": 400").map(\.path) == ["limits.service", "limits.service"])
-        #expect(try problems("\"page\": 5").map(\.path) == ["limits.page", "limits.page"])
+        #expect(try problems("\"page\": 9").map(\.path) == ["limits.page", "limits.page"])
     }
 
     /// One mistake, not two.

@@ -90,13 +90,14 @@ struct FixFirewall: PageAsker, NamedStep {
         }
     }
 
-    /// How long a node waits for the confirmation: enough for the connections to the pods, a new session, and the
-    /// lock that the confirmation waits for.
+    /// How long a node waits for the confirmation: enough for a new session, the connections to the
+    /// pods, and a slow node.
     ///
-    /// Not for `limits.command`: a node that locked everybody out would stay so for as long as a slow command may take.
+    /// The minute is no limit of the inventory: one that was raised for something else must not lengthen the time for
+    /// which a node may lock everybody out, and one that was lowered must not undo every change.
     private static func gracePeriod(_ site: SiteReader) -> Duration {
         let limits = site.inventory.limits
-        return limits.connect.duration * 2 + limits.lock.duration
+        return limits.connect.duration * 2 + .seconds(60)
     }
 
     private static func limits(_ site: SiteReader) -> FirewallLimits {

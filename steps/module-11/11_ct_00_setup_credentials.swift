@@ -69,7 +69,7 @@ struct SetupCredentials: NamedStep {
                 "minio.env is missing, so Chatwoot stores attachments on its pods' disks, where they are lost with the pod"
         } else {
             let probe = HTTPProbe(url: "\(storage.endpoint)/\(storage.bucket)")
-            let answer = try await site.master.fetch([probe]).first
+            let answer = try await site.master.fetch([probe], within: site.inventory.limits.service).first
             // For a request without the key, 403 is the right answer; 404 means that there is no
             // such bucket.
             if let answer, answer.status == 0 || answer.status == 404 || answer.status >= 500 {

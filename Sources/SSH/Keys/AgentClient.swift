@@ -51,8 +51,8 @@ struct AgentClient: Sendable {
     }
 
     /// The public keys whose private halves the agent holds.
-    func identities(within limit: TimeLimit) throws(Failure) -> [PublicKey] {
-        var reader = try request([Message.requestIdentities], expecting: Message.identities, within: limit)
+    func identities(until deadline: Deadline) throws(Failure) -> [PublicKey] {
+        var reader = try request([Message.requestIdentities], expecting: Message.identities, until: deadline)
         guard let count = reader.uint32() else { throw .malformed }
         var keys: [PublicKey] = []
         for _ in 0..<count {
@@ -63,23 +63,23 @@ struct AgentClient: Sendable {
     }
 
     /// The bare signature over a login request, without the name of its algorithm.
-    func sign(_ data: [UInt8], with key: PublicKey, within limit: TimeLimit) throws(Failure) -> [UInt8] {
-        try sign(data, with: key, flags: Self.flags(for: data), within: limit).bytes
+    func sign(_ data: [UInt8], with key: PublicKey, until deadline: Deadline) throws(Failure) -> [UInt8] {
+        try sign(data, with: key, flags: Self.flags(for: data), until: deadline).bytes
     }
 
     /// The signature over any data; RSA with SHA-512.
     func signature(
-        over data: [UInt8], with key: PublicKey, within limit: TimeLimit
+        over data: [UInt8], with key: PublicKey, until deadline: Deadline
     ) throws(Failure) -> KeySignature {
-        try sign(data, with: key, flags: Self.hashFlags["rsa-sha2-512"] ?? 0, within: limit)
+        try sign(data, with: key, flags: Self.hashFlags["rsa-sha2-512"] ?? 0, until: deadline)
     }
 
     private func sign(
-        _ data: [UInt8], with key: PublicKey, flags: UInt32, within limit: TimeLimit
+        _ data: [UInt8], with key: PublicKey, flags: UInt32, until deadline: Deadline
     ) throws(Failure) -> KeySignature {
         let message =
             [Message.signRequest] + WireReader.string(key.blob) + WireReader.string(data) + WireReader.uint32(flags)
-        var reader = try request(message, expecting: Message.signature, within: limit)
+        var reader = try request(message, expecting: Message.signature, until: deadline)
         guard let answer = reader.string(), let signature = KeySignature(wire: answer) else { throw .malformed }
         return signature
     }
@@ -96,9 +96,8 @@ struct AgentClient: Sendable {
     private static let hashFlags: [String: UInt32] = ["rsa-sha2-256": 2, "rsa-sha2-512": 4]
 
     private func request(
-        _ message: [UInt8], expecting type: UInt8, within limit: TimeLimit
+        _ message: [UInt8], expecting type: UInt8, until deadline: Deadline
     ) throws(Failure) -> WireReader {
-        let deadline = Deadline(in: limit)
         let descriptor = try connect(until: deadline)
         defer { Glibc.close(descriptor) }
         try transfer(WireReader.string(message), to: descriptor, until: deadline)

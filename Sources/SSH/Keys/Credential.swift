@@ -66,12 +66,11 @@ extension SSHDestination {
         let add = wanted.hasSuffix(".pub") ? "ssh-add \(wanted.dropLast(4))" : "ssh-add with the file of that key"
         let answer: Result<(AgentClient, [PublicKey]), AgentClient.Failure>
         do {
-            answer = try await loop.runBlocking(
-                until: Deadline(in: limits.connect), isolation: isolation
-            ) { [agentSocket, limit = limits.connect] in
+            let deadline = Deadline(in: limits.connect)
+            answer = try await loop.runBlocking(until: deadline, isolation: isolation) { [agentSocket] in
                 Result { () throws(AgentClient.Failure) in
                     let agent = try AgentClient(socketPath: agentSocket)
-                    return (agent, try agent.identities(within: limit))
+                    return (agent, try agent.identities(until: deadline))
                 }
             }
         } catch {

@@ -72,7 +72,7 @@ extension Link {
                 if transport.lastReceived > asked { break }
                 if isAsked, !isStarting {
                     suspectSince = asked
-                    throw .silent(limits.silence.counted(as: suspicion))
+                    throw .silent(TimeLimit(suspicion))
                 }
                 if !isAsked { askForSignOfLife() }
                 isAsked = true

@@ -13,7 +13,6 @@ extension LinkGroup {
     ) async throws(SSHError) {
         let attempt = "authenticate as \(destination.user)"
         let signer = AgentSigner()
-        let limit = destination.limits.agent
         while true {
             let code: Int32
             do {
@@ -32,10 +31,11 @@ extension LinkGroup {
                     code, of: credential, on: link, signer: signer, until: deadline, isolation: isolation)
             }
             let began = ContinuousClock.now
+            let answer = Deadline(in: destination.limits.agent)
             do {
                 signer.answer(
-                    try await loop.runBlocking(until: Deadline(in: limit), isolation: isolation) {
-                        Result { () throws(AgentClient.Failure) in try agent.sign(data, with: key, within: limit) }
+                    try await loop.runBlocking(until: answer, isolation: isolation) {
+                        Result { () throws(AgentClient.Failure) in try agent.sign(data, with: key, until: answer) }
                     })
             } catch {
                 throw destination.agentError(error, attempt: "\(attempt) with \(credential.summary)")

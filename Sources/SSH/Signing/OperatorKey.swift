@@ -107,12 +107,12 @@ public struct OperatorKey: Sendable {
         let name = wanted.hasSuffix(".pub") ? String(wanted.dropLast(4)) : wanted
         let load = wanted.hasPrefix("SHA256:") ? "ssh-add with the file of that key" : "ssh-add \(name)"
         do throws(AgentClient.Failure) {
-            let agent = try AgentClient(socketPath: agentSocket)
-            guard let key = try agent.identities(within: agentLimit).first(where: { $0.fingerprint == fingerprint })
+            let (agent, deadline) = (try AgentClient(socketPath: agentSocket), Deadline(in: agentLimit))
+            guard let key = try agent.identities(until: deadline).first(where: { $0.fingerprint == fingerprint })
             else {
                 throw .lacksKey
             }
-            let signature = try agent.signature(over: data, with: key, within: agentLimit)
+            let signature = try agent.signature(over: data, with: key, until: deadline)
             guard signature.isRight(over: data, by: key) else { throw .malformed }
             return (key, signature)
         } catch {

@@ -38,7 +38,7 @@ extension Inventory {
         public let service: TimeLimit
         /// How long a host may be silent, even to keepalives, before its connection counts as lost.
         public let silence: TimeLimit
-        /// An SSH agent's answer, for which it may ask its user.
+        /// An SSH agent's signature, for which it may ask its user.
         public let agent: TimeLimit
         /// One command on a host, where no other limit is meant for what it does.
         public let command: TimeLimit
@@ -48,8 +48,8 @@ extension Inventory {
         public let interrupt: TimeLimit
         /// An orderly stop after `--timeout`; after it the process exits anyway.
         public let stop: TimeLimit
-        /// The wait for a command of an earlier run that still runs on a host, for another run that is being created on
-        /// this machine, and that of a backup for tables which others have locked.
+        /// The wait for a command of an earlier run that still runs on a host, for another change of UFW on a node, for
+        /// another run that is being created on this machine, and that of a backup for tables which others have locked.
         public let lock: TimeLimit
         /// The number of hosts that may be logged in to at the same time.
         public let logins: Int
@@ -73,7 +73,7 @@ extension Inventory {
             command = limit("command", default: 90)
             evidence = limit("evidence", default: 30)
             interrupt = limit("interrupt", default: 2)
-            stop = limit("stop", default: 30)
+            stop = limit("stop", default: 60)
             lock = limit("lock", default: 60)
             logins = reader.value("logins", .integer(1...1000), default: 32)
         }

@@ -92,9 +92,9 @@ public struct BackupHostWriter: Sendable {
     /// gets its name only once its table of contents has been read and lists every table.
     ///
     /// Runs under the host's lock, so that it waits for a dump that a lost connection left running, and
-    /// waits for tables that others have locked as long as `lock` says. Returns the file's size in bytes.
+    /// waits for tables that others have locked as long as `lock` says, and for the server as `connect` does. Returns the file's size in bytes.
     public func save(
-        _ source: DumpSource, as file: DumpFile, within limit: TimeLimit, lock: TimeLimit
+        _ source: DumpSource, as file: DumpFile, within limit: TimeLimit, lock: TimeLimit, connect: TimeLimit
     ) async throws -> Int {
         let attempt = "back up the database \(source.database) to \(file)"
         let server = reader.server
@@ -105,8 +105,8 @@ public struct BackupHostWriter: Sendable {
                 "--lock-wait-timeout=\(1000 * lock.duration.components.seconds)",
                 "--host=\(server.hosts.joined(separator: ","))", "--port=\(server.port)",
                 "--username=\(source.user)", "--dbname=service=\(DumpSource.service)",
-            ], input: try source.serviceFile(tls: server.sslmode), certificates: reader.certificates ?? "",
-            within: limit)
+            ], input: try source.serviceFile(tls: server.sslmode, connectingWithin: connect),
+            certificates: reader.certificates ?? "", within: limit)
         let missing = source.tablesMissing(from: dump.outputText)
         guard !source.tables.isEmpty, missing.isEmpty else {
             throw StepFailure(

@@ -57,7 +57,9 @@ public struct DumpSource: Sendable {
     ///
     /// A password file must be a regular file, environment and arguments can be read by others, and
     /// a prompt needs a terminal.
-    func serviceFile(tls: Inventory.PostgresService.SSLMode) throws(StepFailure) -> [UInt8] {
+    func serviceFile(
+        tls: Inventory.PostgresService.SSLMode, connectingWithin limit: TimeLimit
+    ) throws(StepFailure) -> [UInt8] {
         let secret = password.reveal()
         // A value is the rest of its line, without trailing spaces.
         let isWhole = [secret, database].allSatisfy { text in
@@ -73,7 +75,7 @@ public struct DumpSource: Sendable {
         }
         let lines = [
             "[\(Self.service)]", "dbname=\(database)", "password=\(secret)", "sslmode=\(tls.rawValue)",
-            "connect_timeout=15", "target_session_attrs=read-write",
+            "connect_timeout=\(max(2, limit.duration.components.seconds))", "target_session_attrs=read-write",
         ]
         return Array((lines.joined(separator: "\n") + "\n").utf8)
     }

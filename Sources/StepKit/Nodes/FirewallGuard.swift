@@ -22,7 +22,7 @@ enum FirewallGuard {
         kept=$1 wait=$2 limit=$3; shift 3
         lock=/run/keybuzz-runner-firewall.lock
         exec 8>>"$lock" || exit
-        flock -w "$wait" 8 || exit 76
+        flock -w "$wait" 8; case $? in 0) ;; 1) exit 76;; *) exit 1;; esac
         limited="timeout -k 5 $limit"
 
         """#
@@ -38,9 +38,9 @@ enum FirewallGuard {
             set -f
             init=/lib/ufw/ufw-init
             for place in /usr/lib/ufw/ufw-init /usr/libexec/ufw/ufw-init; do [ -x "$init" ] || init=$place; done
-            if [ -d "$kept" ]; then sh "$kept/restore" "$(cat "$kept/token")" >&2 || exit; fi
+            if [ -d "$kept" ]; then sh "$kept/restore" "$(cat "$kept/token")" "$limit" >&2 || exit; fi
             rm -rf "$kept.new" && mkdir -m 700 "$kept.new" || exit
-            ufw status verbose >"$kept.new/status" && ufw show added >"$kept.new/added" || exit
+            $limited ufw status verbose >"$kept.new/status" && $limited ufw show added >"$kept.new/added" || exit
             for file in user.rules user6.rules ufw.conf; do
                 [ ! -e "/etc/ufw/$file" ] || cp -p "/etc/ufw/$file" "$kept.new/$file" || exit
             done
@@ -52,11 +52,13 @@ enum FirewallGuard {
             export PATH LC_ALL
             kept=/etc/ufw/keybuzz-runner-unconfirmed
             [ "$(cat "$kept/token" 2>/dev/null)" = "$1" ] || exit 0
-            limited="timeout -k 5 $(cat "$kept/limit")"
+            # A limit that was raised since holds, so that raising it helps.
+            limit=${2:-$(cat "$kept/limit" 2>/dev/null)}
+            limited="timeout -k 5 ${limit:-30}"
             was=inactive
             ! grep -qx 'Status: active' "$kept/status" || was=active
             # Access comes first, the files after it.
-            [ "$was" = active ] || $limited ufw --force disable || "$(cat "$kept/init")" force-stop || exit
+            [ "$was" = active ] || timeout -k 5 30 ufw --force disable || $limited "$(cat "$kept/init")" force-stop || exit
             for file in user.rules user6.rules ufw.conf; do
                 [ ! -e "$kept/$file" ] || { cp -p "$kept/$file" "/etc/ufw/$file.back" && mv "/etc/ufw/$file.back" "/etc/ufw/$file"; } || exit
             done
@@ -67,7 +69,7 @@ enum FirewallGuard {
                 mv "$kept.new" "$kept" || exit
             arm() {
                 way="flock -w $((wait + (limit + 10) * $#)) '$lock' sh '$kept/restore' '$token' || sh '$kept/restore' '$token'"
-                [ -d /run/systemd/system ] && systemd-run --quiet --collect --unit="keybuzz-runner-firewall-$token" \
+                [ -d /run/systemd/system ] && $limited systemd-run --quiet --collect --unit="keybuzz-runner-firewall-$token" \
                     --on-active="$seconds" --timer-property=AccuracySec=1s /bin/sh -c "$way" && return
                 setsid nohup sh -c "sleep $seconds; $way" </dev/null >/dev/null 2>&1 8>&- 9>&- &
             }
@@ -96,13 +98,13 @@ enum FirewallGuard {
             [ "$(cat "$kept/token" 2>/dev/null)" = "$token" ] || exit 75
             grep -qx 'Status: active' "$kept/status" || $limited ufw --force enable || exit
             rm -rf "$kept.old"; mv "$kept" "$kept.old" && rm -rf "$kept.old" || exit
-            [ ! -d /run/systemd/system ] || systemctl stop "keybuzz-runner-firewall-$token.timer" 2>/dev/null || :
+            [ ! -d /run/systemd/system ] || $limited systemctl stop "keybuzz-runner-firewall-$token.timer" 2>/dev/null || :
             """#
 
     /// Restores UFW after an unconfirmed change.
     static let settle =
         lock + #"""
-            [ ! -d "$kept" ] || { sh "$kept/restore" "$(cat "$kept/token")" && echo restored; }
+            [ ! -d "$kept" ] || { sh "$kept/restore" "$(cat "$kept/token")" "$limit" && echo restored; }
             """#
 }
 
@@ -117,6 +119,11 @@ public struct FirewallLimits: Sendable {
     public init(lock: TimeLimit, command: TimeLimit) {
         self.lock = lock
         self.command = command
+    }
+
+    /// The node waits for the confirmation no longer than that.
+    fileprivate var forConfirmation: FirewallLimits {
+        FirewallLimits(lock: lock.atMost(.seconds(30)), command: command)
     }
 }
 
@@ -139,10 +146,18 @@ extension NodeWriter {
             try await guarded(
                 FirewallGuard.change, "change UFW", within: times, ofCommands: commands.count,
                 [token, "\(limit.components.seconds)"] + commands.map { $0.dropFirst().joined(separator: " ") })
+        } catch let error as StepFailure where error.kind == .busy {
+            // Nothing was begun, and what the other change left is for that one to undo.
+            throw error
+        } catch {
+            throw await undone(after: error, limit, within: times)
+        }
+        do {
             try await proof()
             try await reader.withNewSession { shell in
                 try await NodeWriter(reader.over(shell)).guarded(
-                    FirewallGuard.confirm, "keep the change of UFW", within: times, ofCommands: 1, [token])
+                    FirewallGuard.confirm, "keep the change of UFW", within: times.forConfirmation, ofCommands: 1,
+                    [token])
             }
         } catch {
             throw await undone(after: error, limit, within: times)
@@ -192,8 +207,9 @@ extension NodeWriter {
             RemoteCommand(
                 ["sh", "-c", script, "sh", FirewallGuard.kept, times.lock.wholeSeconds, times.command.wholeSeconds]
                     + arguments, for: attempt, effect: .change,
-                // Outside those of the script: the lock, its own commands of UFW, and one for the rest.
-                timeout: times.command * (count + 2) + times.lock.duration, environment: ["LC_ALL": "C"]))
+                // Longer than those of the script together: each of its own commands, and the lock.
+                timeout: (times.command + .seconds(5)) * (count + 8) + times.lock.duration, environment: ["LC_ALL": "C"]
+            ))
         switch result.exitStatus {
         case 0: return result
         case 75:
@@ -209,8 +225,10 @@ extension NodeWriter {
                     + "for",
                 kind: .busy)
         case 124, 137:
+            let killed = result.exitStatus == 124 ? "" : ", or was killed"
             throw StepFailure(
-                attempt, host: reader.name, cause: "a command of UFW did not finish within \(times.command.inWords)",
+                attempt, host: reader.name,
+                cause: "a command of UFW did not finish within \(times.command.inWords)\(killed)",
                 remedy: "run `ufw status` on the host by hand and find out what it waits for, or "
                     + (times.command.remedy ?? "allow it more time"))
         default:

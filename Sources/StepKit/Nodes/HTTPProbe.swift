@@ -79,20 +79,23 @@ struct CurlBatch {
     let probes: [HTTPProbe]
     /// How long a connection may take.
     let connection: TimeLimit
+    /// How long one answer may take, the connection included.
+    let total: TimeLimit
     /// Whether the remaining probes are skipped after one without a complete answer.
     let stopsAtFailure: Bool
     /// Separates the answers; random, so that no body can contain it.
     let marker: String
 
-    init(_ probes: [HTTPProbe], within connection: TimeLimit = .seconds(2), stopsAtFailure: Bool = false) {
+    init(
+        _ probes: [HTTPProbe], within connection: TimeLimit = .seconds(2), total: TimeLimit = .seconds(8),
+        stopsAtFailure: Bool = false
+    ) {
         self.probes = probes
         self.stopsAtFailure = stopsAtFailure
         self.connection = connection
+        self.total = total
         self.marker = "probe-\(UUID().uuidString)"
     }
-
-    /// How long one answer may take, the connection included.
-    var total: TimeLimit { connection * 4 }
 
     /// A configuration for `-K -` with a section for each probe.
     var configuration: String {

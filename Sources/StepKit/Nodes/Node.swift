@@ -71,11 +71,15 @@ public struct NodeReader: Sendable {
 
     /// Makes all probes from this node, with one curl process.
     ///
-    /// With `stopsAtFailure`, the answers end with the first incomplete one.
-    public func fetch(_ probes: [HTTPProbe], stopsAtFailure: Bool = false) async throws -> [HTTPAnswer] {
+    /// With `stopsAtFailure`, the answers end with the first incomplete one. With `limit`, that is how long each answer
+    /// may take, the connection included; otherwise it is what probes inside the cluster may take.
+    public func fetch(
+        _ probes: [HTTPProbe], within limit: TimeLimit? = nil, stopsAtFailure: Bool = false
+    ) async throws -> [HTTPAnswer] {
         guard !probes.isEmpty else { return [] }
         if let known = await survey.answers(to: probes) { return known }
-        let batch = CurlBatch(probes, within: probeLimit, stopsAtFailure: stopsAtFailure)
+        let batch = CurlBatch(
+            probes, within: limit ?? probeLimit, total: limit ?? probeLimit * 4, stopsAtFailure: stopsAtFailure)
         let command = RemoteCommand(
             ["curl", "--config", "-"], for: "fetch \(probes.map(\.url).joined(separator: ", "))",
             standardInput: Array(batch.configuration.utf8), effect: .read,

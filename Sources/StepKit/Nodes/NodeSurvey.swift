@@ -50,12 +50,13 @@ extension NodeReader {
     /// callers.
     func makeSurvey(probes: [HTTPProbe]) async throws {
         // A caller that needs a missing page asks again, with the time limit of the inventory.
-        let batch = CurlBatch(probes, within: .seconds(1), stopsAtFailure: true)
+        let batch = CurlBatch(probes, within: .seconds(1), total: .seconds(5), stopsAtFailure: true)
         let command = RemoteCommand(
             ["sh", "-c", Self.surveyScript, "sh", batch.marker, probes.isEmpty ? "no" : "yes", shell.lockFile ?? ""]
                 + NodeSurvey.programs,
             for: "inspect the programs, the firewall\(probes.isEmpty ? "" : " and the pages") of the node",
             standardInput: Array(batch.configuration.utf8), effect: .read,
+            // Without this survey each caller asks for itself, so that a node that needs longer costs no more than this.
             timeout: batch.total * probes.count + .seconds(15), environment: ["LC_ALL": "C"])
         let text = try await shell.run(command).outputText
         // An answer that cannot be parsed is not kept: the next caller reports why.

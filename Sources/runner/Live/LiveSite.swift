@@ -96,7 +96,7 @@ actor LiveSite: OpenSite {
 
     func observeLease() async throws {
         observedLease = nil
-        observedLease = try await leaseWriter().reader.quick(.seconds(5)).observeLease(ofModule: moduleName)
+        observedLease = try await leaseWriter().reader.observeLease(ofModule: moduleName)
     }
 
     func takeLease(run: String) async throws -> LeaseTaking {

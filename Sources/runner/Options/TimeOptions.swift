@@ -3,6 +3,7 @@ import ClientKit
 import Dispatch
 import Engine
 import StepKit
+import Synchronization
 
 /// How long a command may take as a whole.
 struct TimeOptions: ParsableArguments {
@@ -51,16 +52,19 @@ extension TimeOptions {
         // pool.
         let timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "timeout"))
         timer.schedule(deadline: .now() + .seconds(seconds))
+        let stop = Mutex<TimeLimit?>(nil)
         timer.setEventHandler {
-            guard task.isCancelled else {
+            guard let grace = stop.withLock(\.self) else {
+                let grace = Interruptions.stopLimit
+                stop.withLock { $0 = grace }
                 _ = Interruptions.note(.timeLimit(limit))
-                timer.schedule(deadline: .now() + Interruptions.stopLimit.duration / .seconds(1))
+                timer.schedule(deadline: .now() + grace.duration / .seconds(1))
                 return task.cancel()
             }
             let told = DispatchSemaphore(value: 0)
             DispatchQueue.global().async {
                 Terminal.write(
-                    "error: \(attempt): it did not stop within \(Interruptions.stopLimit.inWords) after the \(seconds) s of --timeout "
+                    "error: \(attempt): it did not stop within \(grace.inWords) after the \(seconds) s of --timeout "
                         + "→ find out what it is waiting for, then continue with `runner resume`\n")
                 told.signal()
             }

@@ -65,11 +65,12 @@ import Testing
     }
 
     @Test func aPasswordThatAServiceFileWouldChangeIsRefused() throws {
-        let file = try Self.source(password: #" '"\$`#;=é"#).serviceFile(tls: .prefer)
+        let file = try Self.source(password: #" '"\$`#;=é"#).serviceFile(tls: .prefer, connectingWithin: .seconds(10))
+        #expect(String(decoding: file, as: UTF8.self).contains("\nconnect_timeout=10\n"))
         #expect(String(decoding: file, as: UTF8.self).contains("\npassword= '\"\\$`#;=é\n"))
         for password in ["s3cret ", "s3c\nret", "s3cret\t"] {
             let error = #expect(throws: StepFailure.self) {
-                try Self.source(password: password).serviceFile(tls: .prefer)
+                try Self.source(password: password).serviceFile(tls: .prefer, connectingWithin: .seconds(10))
             }
             #expect(error?.description.contains(password) == false)
         }

@@ -179,6 +179,22 @@ import Testing
         #expect(try await !host.isUnconfirmed)
     }
 
+    /// The limit was too short for this node, and its error said to raise it.
+    @Test func aLimitThatWasRaisedHoldsForAChangeThatWasLeft() async throws {
+        let host = try await FirewallHost.start()
+        try await working(host).changeFirewall(Self.opening, within: firewallLimits, undoneAfter: .seconds(60)) {}
+        let before = try await host.state()
+        let arguments = [FirewallGuard.kept, "60", "30", "token", "60", "allow 99/tcp"]
+        let changed = try await host.run(
+            RemoteCommand(["sh", "-c", FirewallGuard.change, "sh"] + arguments, effect: .change))
+        #expect(changed.exitStatus == 0, "\(changed.errorText)")
+        let short = "printf 0.001 >\(FirewallGuard.kept)/limit; sh \(FirewallGuard.kept)/restore token; echo $?"
+        #expect(try await host.text("sh", "-c", short).hasSuffix("124\n"))
+        try await working(host).settleFirewall(within: firewallLimits)
+        #expect(try await host.state() == before)
+        #expect(try await !host.isUnconfirmed)
+    }
+
     @Test func anUnconfirmedChangeIsPutBackBeforeTheNextOneBegins() async throws {
         let host = try await FirewallHost.start()
         for port in [98, 99] {

@@ -27,7 +27,8 @@ import Testing
             #expect(section.contains("connect-timeout = 2"))
             #expect(section.contains("max-time = 8"))
         }
-        let slower = CurlBatch([HTTPProbe(url: "http://10.0.0.1/")], within: .seconds(3)).configuration
+        let slower = CurlBatch([HTTPProbe(url: "http://10.0.0.1/")], within: .seconds(3), total: .seconds(12))
+            .configuration
         #expect(slower.contains("connect-timeout = 3\nmax-time = 12\n"))
         #expect(sections[0].contains("header = \"Host: support.keybuzz.io\""))
         #expect(!sections[0].contains { $0.hasPrefix("connect-to") || $0 == "location" })

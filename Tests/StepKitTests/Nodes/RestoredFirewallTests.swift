@@ -22,11 +22,22 @@ let firewallLimits = FirewallLimits(lock: .seconds(60), command: .seconds(30))
         #expect(error?.cause == "record it: no space left; UFW was restored")
     }
 
+    /// Nothing was begun, so that there is nothing to restore, and no timer that would.
+    @Test func aChangeThatAnotherKeepsFromBeginningIsNotUndone() async throws {
+        let node = NodeWriter(
+            NodeReader(name: "k8s-worker-01", address: "10.0.0.110", shell: CannedShell(76, "")))
+        let error = await #expect(throws: StepFailure.self) {
+            try await node.changeFirewall([], within: firewallLimits, undoneAfter: .seconds(60)) {}
+        }
+        #expect(error?.kind == .busy)
+        #expect(error?.cause == "another change of UFW is still running there after 60 s")
+    }
+
     /// The waits on the node are those of the inventory, and each tells its own.
     @Test(arguments: [
         (Int32(76), "another change of UFW is still running there after 60 s (limits.lock)", FailureKind.busy),
         (124, "a command of UFW did not finish within 30 s (limits.command)", .failed),
-        (137, "a command of UFW did not finish within 30 s (limits.command)", .failed),
+        (137, "a command of UFW did not finish within 30 s (limits.command), or was killed", .failed),
     ]) func aWaitOnTheNodeThatIsOverNamesItsLimit(_ status: Int32, _ cause: String, _ kind: FailureKind) async throws {
         let shell = CannedShell(status, "")
         let node = NodeWriter(NodeReader(name: "k8s-worker-01", address: "10.0.0.110", shell: shell))

@@ -47,7 +47,7 @@ import Testing
             bytes: 1 << 20, serverVersion: "15.4")
         let file = try await reader.place(for: source, title: "copy")
         return try await BackupHostWriter(reader: reader)
-            .save(source, as: file, within: .seconds(60), lock: .seconds(60))
+            .save(source, as: file, within: .seconds(60), lock: .seconds(60), connect: .seconds(10))
     }
 
     private var files: [String] {

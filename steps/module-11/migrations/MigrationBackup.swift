@@ -42,7 +42,8 @@ struct MigrationBackup {
         guard let host = try await writable.backupHost() else { throw refusal }
         site.reporter.says("backing up database \(chatwoot.database), \(source.bytes >> 20) MiB, to \(file)")
         let limits = site.inventory.limits
-        let size = try await host.save(source, as: file, within: limits.backup, lock: limits.lock)
+        let size = try await host.save(
+            source, as: file, within: limits.backup, lock: limits.lock, connect: limits.connect)
         let restore = file.restoreCommand(
             into: chatwoot.database, as: chatwoot.databaseUser, on: site.inventory.postgres)
         site.reporter.notes(
