@@ -36,6 +36,8 @@ public struct AllowedSigners: Sendable {
     public init(_ text: String) throws(Problem) {
         // By scalars: to Swift "\r\n" is one character, which is neither of the two.
         for (index, line) in text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            // C's strings end there, and what follows would count here only.
+            if line.contains("\0") { throw Problem(line: index + 1, cause: "it has a zero byte") }
             let words = Self.words(line)
             guard let first = words.first, !first.hasPrefix("#") else { continue }
             if let read = try Self.line(words, number: index + 1) { lines.append(read) }
@@ -69,40 +71,58 @@ public struct AllowedSigners: Sendable {
     private static func line(_ words: [String], number: Int) throws(Problem) -> Line? {
         guard words.count >= 2 else { throw Problem(line: number, cause: "it has no key") }
         var rest = words[1...]
-        var (namespaces, after, before): (String?, Date?, Date?) = (nil, nil, nil)
-        var isAuthority = false
+        var values: [String: String] = [:]
         if PublicKey.isType(words[1]) == false {
             for option in splitOptions(rest.removeFirst()) {
-                let parts = option.split(separator: "=", maxSplits: 1)
-                switch (parts[0].lowercased(), parts.count == 2 ? String(parts[1]) : nil) {
-                case ("cert-authority", nil): isAuthority = true
-                case ("namespaces", let value?): namespaces = value
-                case ("valid-after", let value?): after = try date(value, number)
-                case ("valid-before", let value?): before = try date(value, number)
-                default: throw Problem(line: number, cause: "the option \(parts[0]) is not known")
+                let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                let name = parts[0].lowercased()
+                guard options.contains(name) else {
+                    throw Problem(line: number, cause: "the option \(parts[0]) is not known")
+                }
+                guard values.updateValue(try value(parts, number), forKey: name) == nil else {
+                    throw Problem(line: number, cause: "it has the option \(name) twice")
                 }
             }
         }
         guard rest.count >= 2, let key = PublicKey(type: rest[rest.startIndex], base64: rest[rest.startIndex + 1])
         else { throw Problem(line: number, cause: "it has no key in OpenSSH's form") }
+        let (after, before) = try (date(values["valid-after"], number), date(values["valid-before"], number))
         // Nothing here is signed with a certificate, and an authority's own key does not sign.
-        if isAuthority { return nil }
-        return Line(principals: words[0], key: key, namespaces: namespaces, after: after, before: before)
+        if values["cert-authority"] != nil { return nil }
+        let principals = words[0].replacing("\"", with: "")
+        guard names(itself: principals) else { return nil }
+        return Line(principals: principals, key: key, namespaces: values["namespaces"], after: after, before: before)
     }
 
-    /// Options are separated by commas, but the value of `namespaces` has commas of its own.
-    private static func splitOptions(_ text: String) -> [String] {
-        let names = ["cert-authority", "namespaces=", "valid-after=", "valid-before="]
-        var options: [String] = []
-        for part in text.split(separator: ",") {
-            let isNew = names.contains { part.lowercased().hasPrefix($0) } || options.isEmpty
-            if isNew { options.append(String(part)) } else { options[options.count - 1] += ",\(part)" }
+    private static let options: Set = ["cert-authority", "namespaces", "valid-after", "valid-before"]
+
+    /// The value of an option, which OpenSSH wants between quotes; of the one that has none, nothing.
+    private static func value(_ parts: [Substring], _ number: Int) throws(Problem) -> String {
+        if parts[0].lowercased() == "cert-authority", parts.count == 1 { return "" }
+        guard parts.count == 2, parts[1].count >= 2, parts[1].first == "\"", parts[1].last == "\"",
+            !parts[1].dropFirst().dropLast().contains("\"")
+        else { throw Problem(line: number, cause: "the option \(parts[0]) has no value between quotes") }
+        return String(parts[1].dropFirst().dropLast())
+    }
+
+    /// Options are separated by commas, and their values have commas between their quotes.
+    private static func splitOptions(_ text: String) -> [Substring] {
+        var isQuoted = false
+        return text.split(omittingEmptySubsequences: false) { character in
+            if character == "\"" { isQuoted.toggle() }
+            return character == "," && !isQuoted
         }
-        return options
+    }
+
+    /// Whether a list of principals names anybody: `!operator` alone does not, nor a pattern that is too long.
+    private static func names(itself principals: String) -> Bool {
+        guard let patterns = HostPatterns(principals[...]) else { return false }
+        return principals.split(separator: ",").contains { !$0.hasPrefix("!") && patterns.match($0.lowercased()) }
     }
 
     /// `YYYYMMDD` or `YYYYMMDDHHMM` or `YYYYMMDDHHMMSS`, in local time, or in UTC with a `Z`.
-    private static func date(_ text: String, _ number: Int) throws(Problem) -> Date {
+    private static func date(_ text: String?, _ number: Int) throws(Problem) -> Date? {
+        guard let text else { return nil }
         let isUTC = text.hasSuffix("Z") || text.hasSuffix("z")
         let digits = Array((isUTC ? String(text.dropLast()) : text).utf8)
         let allDigits = digits.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
@@ -120,27 +140,12 @@ public struct AllowedSigners: Sendable {
         return date
     }
 
-    /// The words of a line; quotes keep spaces together.
+    /// The words of a line with their quotes, which keep spaces together.
     private static func words(_ line: Substring.UnicodeScalarView) -> [String] {
-        var words: [String] = []
-        var word = String.UnicodeScalarView()
         var isQuoted = false
-        var isEscaped = false
-        for character in line {
-            if isEscaped {
-                word.append(character)
-                isEscaped = false
-            } else if character == "\\", isQuoted {
-                isEscaped = true
-            } else if character == "\"" {
-                isQuoted.toggle()
-            } else if !isQuoted, character == " " || character == "\t" || character == "\r" {
-                if !word.isEmpty { words.append(String(word)) }
-                word.removeAll()
-            } else {
-                word.append(character)
-            }
-        }
-        return word.isEmpty ? words : words + [String(word)]
+        return line.split { character in
+            if character == "\"" { isQuoted.toggle() }
+            return !isQuoted && (character == " " || character == "\t" || character == "\r")
+        }.map { String($0) }
     }
 }

@@ -40,7 +40,9 @@ struct KeySignature: Hashable, Sendable {
         case .rsa: return algorithm == "rsa-sha2-512" && verifier.verify(bytes, over: data)
         case .ecdsa(let curve, _):
             var reader = WireReader(bytes)
+            // The same numbers written otherwise, or more after them, would be a signature that nobody made.
             guard algorithm == "ecdsa-sha2-\(curve.rawValue)", let r = reader.string(), let s = reader.string(),
+                bytes == WireReader.multiplePrecision(r) + WireReader.multiplePrecision(s),
                 let der = ECDSASignature(r: r, s: s).der
             else { return false }
             return verifier.verify(der, over: data)
