@@ -24,6 +24,8 @@ struct StateWitnesses: Sendable {
     private(set) var tombstones: Tombstones
     /// What each run knows to be wrong with the list of exports and tombstones.
     private var retention: [RunID: AuditFinding] = [:]
+    /// What is wrong with the order of the runs, by the run that shows it.
+    private var disorder: [RunID: String] = [:]
 
     init(of state: StateDirectory) throws(JournalError) {
         self.state = state
@@ -57,6 +59,27 @@ struct StateWitnesses: Sendable {
             successors[previous.run, default: []].append(AuditAnchor(previous.audit, source: source))
         }
         retention = try RetentionList.findings(lists, in: state)
+        disorder = judgeOrder()
+    }
+
+    /// Each run follows the one that began before it, whatever its module.
+    ///
+    /// One that was put in later, from another state directory or another machine, may be signed as it should be: the runs
+    /// beside it do not know it.
+    private func judgeOrder() -> [RunID: String] {
+        var previous = predecessors
+        for (run, signed) in tombstones.byRun { previous[run] = signed.content.previous?.run }
+        let followed = Set(previous.values)
+        let order = (Array(formats.keys) + tombstones.byRun.keys).sorted()
+        var problems: [RunID: String] = [:]
+        for (earlier, later) in zip(order, order.dropFirst()) {
+            if let other = previous[later], other >= earlier, other < later { continue }
+            let other = previous[later].map { "run \($0)" } ?? "no run"
+            problems[later] = "it follows \(other), and not run \(earlier) before it: one of them was put in later"
+            if followed.contains(earlier) { continue }
+            problems[earlier] = "run \(later) after it follows \(other) instead: one of them was put in later"
+        }
+        return problems
     }
 
     /// Takes note of a run that was just pruned.
@@ -130,7 +153,7 @@ struct StateWitnesses: Sendable {
 
     /// A run's second record comes after the list knows its first.
     func findings(on run: RunReader, records: Int) throws(JournalError) -> [AuditFinding] {
-        let known = [retention[run.id]].compactMap(\.self)
+        let known = [retention[run.id], disorder[run.id].map { AuditFinding("run.json", $0) }].compactMap(\.self)
         guard records > 1, formats[run.id] ?? 0 >= 2, heads[run.id] == nil else { return known }
         do throws(JournalError) {
             // The run may have begun after the list was read.
@@ -147,6 +170,7 @@ struct StateWitnesses: Sendable {
     /// Compares what stays of a run with what others know of it.
     private func judge(_ tombstone: Tombstone) -> [AuditFinding] {
         var findings = anchors(of: tombstone.run).compactMap(tombstone.finding)
+        findings += disorder[tombstone.run].map { [AuditFinding(Tombstone.name(of: tombstone.run), $0)] } ?? []
         if let previous = tombstone.previous, state.run(previous.run) == nil, tombstones.byRun[previous.run] == nil {
             let problem = "the run before it, \(previous.run), was removed"
             findings.append(AuditFinding(Tombstone.name(of: tombstone.run), problem, isGap: true))
