@@ -30,6 +30,9 @@ public final class AuditChain {
         try open()
     }
 
+    /// The format of the last record: an earlier version of runner does not go on with what a later one began.
+    private var format = 0
+
     /// Whether there is a log at all.
     var isMissing: Bool { lines == nil }
 
@@ -72,6 +75,10 @@ public final class AuditChain {
         } catch {
             throw try fail(error, at: start)
         }
+        if candidate.format < format {
+            let problem = "it has format \(candidate.format), and the one before it \(format)"
+            throw try fail(.init(problem: .unreadable(problem)), at: start)
+        }
         if candidate.run.elementsEqual(run.id.description.utf8) == false {
             let other = String(decoding: candidate.run, as: UTF8.self)
             throw try fail(.init(problem: .otherRun(other)), at: start)
@@ -82,6 +89,7 @@ public final class AuditChain {
         if !candidate.previous.elementsEqual(head.hash.utf8) { throw try unlinked(candidate, at: start) }
         let record = AuditRecord(candidate, run: run)
         head = record.head
+        format = candidate.format
         return record
     }
 

@@ -73,6 +73,7 @@ extension AuditRecord {
     struct Candidate {
         let content: JSONObject
         let digest: Digest
+        let format: Int
         let sequence: Int
         let previous: ArraySlice<UInt8>
         let run: ArraySlice<UInt8>
@@ -94,17 +95,18 @@ extension AuditRecord {
         }
         let content: JSONObject
         do throws(StrictJSON.Fault) {
-            content = try JSONObject(line)
+            content = try JSONObject(line, isLine: true)
         } catch {
             throw AuditDefect.Unfit(problem: .unreadable("\(error)"))
         }
         guard let sequence = content.integer("seq"), let previous = content.plainText("prev"),
-            let run = content.plainText("run"), let kind = content.plainText("kind")
+            let run = content.plainText("run"), let kind = content.plainText("kind"), !kind.isEmpty
         else { throw AuditDefect.Unfit(problem: .unreadable("it lacks its number, run, kind or the digest before it")) }
         let format = content.integer("v") ?? 0
         guard AuditEntry.formats.contains(format) else { throw AuditDefect.Unfit(problem: .format(format)) }
         return Candidate(
-            content: content, digest: digest, sequence: sequence, previous: previous, run: run, kind: kind)
+            content: content, digest: digest, format: format, sequence: sequence, previous: previous, run: run,
+            kind: kind)
     }
 }
 

@@ -48,6 +48,11 @@ public struct AuditReport: Sendable, Hashable, Codable {
     public let lines: Int
     /// The last of them.
     public let head: AuditHead
+    /// Whether the log ends with the end of the run.
+    ///
+    /// Otherwise the run is under way, or was cut off, and the log itself cannot show whether that was done to the run or
+    /// to its record.
+    public let hasEnded: Bool
     /// Everything that is wrong; the first bad line of the log comes first.
     public internal(set) var findings: [AuditFinding]
     /// What a crash left, and no record vouches for.

@@ -86,7 +86,7 @@ public struct AuditVerifier: Sendable {
             guard error.format != nil || error.isForeign, error.path.hasPrefix("\(run.path)/") else { throw error }
             let file = String(error.path.dropFirst(run.path.count + 1))
             return AuditReport(
-                run: run.id, lines: 0, head: AuditHead(sequence: 0, hash: ""),
+                run: run.id, lines: 0, head: AuditHead(sequence: 0, hash: ""), hasEnded: false,
                 findings: [AuditFinding(file, line: error.line, error.cause)], notes: [], anchoredUpTo: 0,
                 authenticity: nil, setAside: [])
         }
@@ -140,8 +140,8 @@ public struct AuditVerifier: Sendable {
         }
         findings += try witnesses.findings(on: run, records: chain.head.sequence)
         return AuditReport(
-            run: run.id, lines: chain.head.sequence, head: chain.head, findings: findings, notes: notes,
-            anchoredUpTo: check.anchoredUpTo, authenticity: signatures?.result(), setAside: asides)
+            run: run.id, lines: chain.head.sequence, head: chain.head, hasEnded: ledger.hasEnded, findings: findings,
+            notes: notes, anchoredUpTo: check.anchoredUpTo, authenticity: signatures?.result(), setAside: asides)
     }
 
     /// Verifies all runs, newest first, and the state directory itself.

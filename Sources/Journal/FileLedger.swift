@@ -32,7 +32,8 @@ struct FileLedger {
     /// The names that the last record was about to change.
     private var renames: [FileRecord] = []
     private var names = PendingNames()
-    private var hasEnded = false
+    /// Whether the last record, but for that of a signature, is the run's end.
+    private(set) var hasEnded = false
     /// Files that records about a signature announce and may not.
     private var misplaced: [AuditFinding] = []
 

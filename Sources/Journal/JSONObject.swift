@@ -3,9 +3,12 @@ struct JSONObject: Sendable {
     let bytes: ArraySlice<UInt8>
     private let members: [StrictJSON.Member]
 
-    init(_ bytes: ArraySlice<UInt8>) throws(StrictJSON.Fault) {
+    /// - Parameters:
+    ///   - bytes: The object.
+    ///   - isLine: Whether it is a record, which is written without blanks and with whole numbers only.
+    init(_ bytes: ArraySlice<UInt8>, isLine: Bool = false) throws(StrictJSON.Fault) {
         self.bytes = bytes
-        members = try StrictJSON.members(of: bytes)
+        members = try StrictJSON.members(of: bytes, isLine: isLine)
     }
 
     /// The bytes of a member's value; a string's with its quotes.

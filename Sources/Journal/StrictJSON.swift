@@ -26,6 +26,8 @@ struct StrictJSON {
     private var place = 0
     private var depth = 0
     private var members: [Member] = []
+    /// Whether it has no blank outside of strings, and only whole numbers that every program has room for.
+    private var isPlain = true
     /// The hashes of the keys of all objects that are open, the innermost last.
     private var keys: [(hash: UInt64, key: Range<Int>)] = []
 
@@ -35,11 +37,15 @@ struct StrictJSON {
 
     /// The members of the object, or the elements of the array, that `bytes` are; other values are
     /// refused.
-    static func members(of bytes: ArraySlice<UInt8>) throws(Fault) -> [Member] {
+    ///
+    /// - Parameter isLine: Whether a record is to be read, which has no blanks and whole numbers only: other programs
+    ///   look for what is written so.
+    static func members(of bytes: ArraySlice<UInt8>, isLine: Bool = false) throws(Fault) -> [Member] {
         let result = bytes.withUnsafeBufferPointer { text -> Result<[Member], Fault> in
             var reader = StrictJSON(text)
             do throws(Fault) {
                 try reader.document()
+                if isLine, !reader.isPlain { throw Fault(offset: 0, problem: "runner does not write it like this") }
                 return .success(reader.members)
             } catch {
                 return .failure(error)
@@ -163,14 +169,19 @@ struct StrictJSON {
     }
 
     private mutating func number() throws(Fault) {
+        let start = place
         if peek() == UInt8(ascii: "-") { place += 1 }
         if peek() == UInt8(ascii: "0") { place += 1 } else { try digits() }
+        // Many programs have 53 bits for a number.
+        if place - start > 15 { isPlain = false }
         if peek() == UInt8(ascii: ".") {
             place += 1
+            isPlain = false
             try digits()
         }
         guard peek() | 0x20 == UInt8(ascii: "e") else { return }
         place += 1
+        isPlain = false
         if peek() == UInt8(ascii: "+") || peek() == UInt8(ascii: "-") { place += 1 }
         try digits()
     }
@@ -242,6 +253,7 @@ struct StrictJSON {
             case 0x20, 0x0a, 0x09, 0x0d: place += 1
             default: return
             }
+            isPlain = false
         }
     }
 

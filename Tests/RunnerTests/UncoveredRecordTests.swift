@@ -1,5 +1,6 @@
 import ClientKit
 import Foundation
+import SSH
 import Testing
 
 @testable import Journal
@@ -59,6 +60,24 @@ import Testing
             try forger.restore()
         }
         #expect(try await signed.verify().holds)
+    }
+
+    /// Swift takes the sign of the unit kelvin for a K, as Unicode does.
+    @Test func aSignThatUnicodeTakesForTheSameIsAnEdit() async throws {
+        var signed = try await SignedRun()
+        for _ in 0..<30 where try await !signed.fingerprint.contains("K") { signed = try await SignedRun() }
+        try #require(try await signed.fingerprint.contains("K"))
+        var forger = try await signed.forger()
+        for field in ["key", "text"] {
+            try await forger.forge(record: forger.lines.count, .keeps) { text in
+                guard let start = text.range(of: "\"\(field)\":\"") else { return text }
+                let value = text[start.upperBound...].prefix { $0 != "\"" }
+                let edited = value.replacing("K", with: "\u{212A}")
+                return String(text[..<value.startIndex] + edited + text[value.endIndex...])
+            }
+            try await judge(signed, signed.run, field)
+            try forger.restore()
+        }
     }
 
     /// Puts other bytes into a file that the last record announces, and announces these.
@@ -171,5 +190,12 @@ import Testing
         let seal = SHA256.hash(data: Array(content.utf8)).hex
         try Data(log + Array("\(content),\"whole\":\"\(seal)\"}\n".utf8)).write(to: URL(filePath: path))
         try await self.judge(signed, journal.reader, kind)
+    }
+}
+
+extension SignedRun {
+    /// That of the operator's key.
+    fileprivate var fingerprint: String {
+        get async throws { try await key("operator").sign([1], namespace: "keybuzz-runner").fingerprint }
     }
 }

@@ -29,25 +29,37 @@ struct LastSignature {
         } catch {
             return error.cause
         }
-        guard case .headSigned(let told) = entry.content, told.head == statement.head, entry.step == statement.step
+        guard case .headSigned(let told) = entry.content, told.head == statement.head,
+            Self.areSame(entry.step.map { [$0] } ?? [], statement.step.map { [$0] } ?? [])
         else { return "no signature covers it, and it does not tell of the last one" }
         if statement.format > 1, entry.time != statement.time || entry.elapsed != statement.elapsed {
             return "it was edited: the signed statement has another time"
         }
         guard let key else { return nil }
         let text = HeadSigning.signed(with: key.name)
-        let isWithout = key.ed25519 == nil ? told.text == text : told.text.hasPrefix(text + HeadSigning.withoutLink)
+        let isWithout =
+            key.ed25519 == nil
+            ? Self.areSame([told.text], [text])
+            : told.text.utf8.starts(with: (text + HeadSigning.withoutLink).utf8)
         let name = HeadSigning.linkName(statement.head.sequence, step: statement.step)
         let link = key.ed25519.map { HeadSigning.link(name, keyID: DSSEEnvelope.keyID(ofEd25519: $0)) }
         let own = [
             HeadSigning.statement(statement.head.sequence), HeadSigning.signature(statement.head.sequence),
         ]
         let files = entry.files?.map(\.path) ?? []
-        guard told.key == key.name,
-            isWithout ? files == own : told.text == text && files == own + [link].compactMap(\.self)
+        guard let toldKey = told.key, Self.areSame([toldKey], [key.name]),
+            isWithout
+                ? Self.areSame(files, own)
+                : Self.areSame([told.text] + files, [text] + own + [link].compactMap(\.self))
         else { return "it was edited: the signature is not as it says" }
         guard !isWithout, let link, let bytes = key.ed25519 else { return nil }
         return linkProblem(at: link, named: name, by: bytes)
+    }
+
+    /// Whether the texts are the same to the byte: Swift takes two for the same that Unicode does, as K and the sign of
+    /// the unit kelvin.
+    private static func areSame(_ some: [String], _ others: [String]) -> Bool {
+        some.count == others.count && zip(some, others).allSatisfy { $0.utf8.elementsEqual($1.utf8) }
     }
 
     private func linkProblem(at path: String, named name: String, by key: [UInt8]) -> String? {

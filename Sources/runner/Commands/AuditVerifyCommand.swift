@@ -102,8 +102,10 @@ extension AuditReport {
     /// Whether anything was edited.
     private var integrity: String { findings.contains { !$0.isGap } ? "NOT INTACT" : "intact" }
 
-    /// Whether anything is missing.
-    private var completeness: String { findings.contains(where: \.isGap) ? "INCOMPLETE" : "complete" }
+    /// Whether anything is missing; a run that has no end is never called complete.
+    private var completeness: String {
+        findings.contains(where: \.isGap) ? "INCOMPLETE" : hasEnded ? "complete" : "unfinished"
+    }
 }
 
 extension Authenticity {

@@ -5,9 +5,12 @@
 #
 # Exits with 0 if everything that was asked for holds, 1 if not, 2 if it cannot tell. What comes from the record is
 # printed without the characters that a terminal would obey.
-set -u
+# Without names being filled in, no foreign file would be seen.
+set -u +f
 LC_ALL=C
-export LC_ALL
+# jq would obey what ~/.jq defines.
+HOME=/dev/null
+export LC_ALL HOME
 # With it, cd may go to a folder of the same name elsewhere.
 CDPATH=
 umask 077
@@ -18,22 +21,38 @@ case $allowed in '' | /*) ;; *) allowed=$PWD/$allowed ;; esac
 case $0 in */*) cd -- "${0%/*}/." || exit 2 ;; esac
 bad=0
 
+# cannot_tell WHY
+cannot_tell() {
+    printf '%s\n' "$1" >&2
+    exit 2
+}
+
 for tool in sha256sum ssh-keygen jq; do
-    command -v "$tool" >/dev/null || { printf '%s is missing\n' "$tool" >&2; exit 2; }
+    command -v "$tool" >/dev/null || cannot_tell "$tool is missing"
 done
-if [ $# -gt 1 ]; then
-    printf 'usage: sh verify.sh [ALLOWED_SIGNERS]\n' >&2
-    exit 2
-fi
-# An empty name is that of a variable that was not set, and no wish to do without.
-if [ $# = 1 ] && [ ! -r "$allowed" ]; then
-    printf 'the file of allowed signers cannot be read\n' >&2
-    exit 2
+# A program that does not do its work must not make a right record look wrong.
+case $(printf abc | sha256sum) in ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad*) ;; *)
+    cannot_tell 'sha256sum does not work'
+    ;;
+esac
+[ "$(printf a | jq -R -s 'utf8bytelength')" = 1 ] || cannot_tell 'jq does not work'
+case $(ssh-keygen -Y verify -f /dev/null -I x -n x -s /dev/null -O verify-time=20260101000000Z </dev/null 2>&1) in
+*ption* | *sage:* | '') cannot_tell 'ssh-keygen does not work, or is older than OpenSSH 9.1' ;;
+esac
+[ $# -le 1 ] || cannot_tell 'usage: sh verify.sh [ALLOWED_SIGNERS]'
+# An empty name is that of a variable that was not set, and no wish to do without. It is read more than once.
+if [ $# = 1 ] && { [ ! -r "$allowed" ] || [ ! -f "$allowed" ]; }; then
+    cannot_tell 'the file of allowed signers cannot be read, or is no plain file'
 fi
 
 # Of a value the plain ASCII; not with jq's gsub, which not every jq has, nor its --ascii-output, with which 1.6 crashes.
 plain='def plain: tostring | explode | map(if . < 32 or . > 126 then 63 else . end) | implode;'
-word='def word: tostring | explode | map(if . < 33 or . > 126 then 63 else . end) | implode;'
+word='def word: tostring | explode | map(if . < 33 or . > 126 then 63 else . end) | if . == [] then "?" else implode end;'
+# Whether JSON is written in the one way in which all programs read it alike, but for the insides of its strings: without
+# a key that is there twice, a number such as 1e0 or 01, or a blank.
+strict='def frame: split("\\\\") | join("") | split("\\\"") | join("") | split("\"") | [.[range(0; length; 2)]] | join("\"");
+    def depth: if type == "object" or type == "array" then 1 + ([.[] | depth] | max // 0) else 0 end;
+    def is_written($there): (tojson | frame) == $there and type == "object" and depth <= 64;'
 
 # Prints a text with everything but plain ASCII made visible.
 shown() { printf '%s' "$1" | jq -R -s -r "$plain plain"; }
@@ -52,6 +71,14 @@ digest_of_text() {
 digest_of_file() {
     found=$(sha256sum <"$1")
     found=${found%% *}
+}
+
+# is_text FILE: whether jq reads a file as it is; what is no UTF-8 it takes for something else.
+is_text() {
+    digest_of_file "$1"
+    of_file=$found
+    found=$(jq -R -s -j . "$1" | sha256sum)
+    [ "${found%% *}" = "$of_file" ]
 }
 
 # The first line that has a zero byte, which a shell leaves out where it reads; nothing where none has.
@@ -87,17 +114,49 @@ digest_of_beginning() {
     found=${found%% *}
 }
 
+# What cannot be read was neither edited nor removed.
+look_whether_readable() {
+    if [ ! -r "$1" ] || [ ! -x "$1" ]; then cannot_tell "$(shown "$1") cannot be listed: do this as its owner"; fi
+    for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+        if [ -h "$entry" ]; then continue; fi
+        if [ -d "$entry" ]; then
+            look_whether_readable "$entry"
+        elif [ -f "$entry" ] && [ ! -r "$entry" ]; then
+            cannot_tell "$(shown "$entry") cannot be read: do this as its owner"
+        fi
+    done
+}
+[ ! -d run ] || look_whether_readable run
+
 # 1. Each line matches its own digest and carries that of the line before; the first that of run.json.
 [ -f run/run.json ] || { wrong integrity run/run.json 'it was removed'; exit 1; }
 [ -f run/audit.jsonl ] || { wrong integrity run/audit.jsonl 'it was removed'; exit 1; }
 id=$(jq -r "$word"' .run | strings | word' run/run.json 2>/dev/null) || id=
 [ -n "$id" ] || { wrong integrity run/run.json 'it cannot be read'; exit 1; }
+# run.json carries the digest of its own bytes, too.
+text=
+while IFS= read -r line; do text="$text$line$newline"; done <run/run.json
+text=$text$line
+before=${text%",$newline  \"whole\" : \""*}
+digest_of_text "$before"
+if [ "$text" != "$before,$newline  \"whole\" : \"$found\"$newline}$newline" ]; then
+    wrong integrity run/run.json 'it was edited: it does not match its own digest'
+elif ! jq -R -s -e "$strict"'split("\n") | join("") as $text | (try ($text | fromjson) catch null)
+    | is_written($text | frame | split(" ") | join("")) and (.run | type) == "string"' run/run.json >/dev/null; then
+    wrong integrity run/run.json 'it is not written as runner writes it'
+else
+    version=$(jq -r "$word"'.format | word' run/run.json)
+    is_text run/run.json || cannot_tell 'run/run.json is no UTF-8, or jq did not read all of it'
+    case $version in 1 | 2) ;; *) cannot_tell "run/run.json has format $version, which a later verify.sh knows" ;; esac
+fi
+if [ "$bad" != 0 ]; then
+    printf 'run %s: DOES NOT HOLD\n' "$id"
+    exit 1
+fi
 digest_of_file run/run.json
 head=$found
-if [ ! -s run/audit.jsonl ]; then
-    printf 'run/audit.jsonl has no line: whether the run was cut off before its first, runner audit verify tells\n' >&2
-    exit 2
-fi
+[ -s run/audit.jsonl ] ||
+    cannot_tell 'run/audit.jsonl has no line: whether the run was cut off before its first, runner audit verify tells'
 zero=$(line_with_zero run/audit.jsonl)
 if [ -n "$zero" ]; then
     wrong integrity "run/audit.jsonl, line $zero" 'it was edited: it has a zero byte'
@@ -108,6 +167,7 @@ heads=$newline
 number=0
 last=0
 ended=no
+earlier=0
 exec 3<run/audit.jsonl
 while read -r sequence previous run kind version strict; do
     number=$((number + 1))
@@ -119,10 +179,12 @@ while read -r sequence previous run kind version strict; do
         wrong integrity "run/audit.jsonl, line $number" 'it was edited: it does not match its own digest'
         break
     fi
-    if [ "$version" = 1 ]; then
-        printf 'the record is of format 1, which does not announce files: use runner audit verify\n' >&2
-        exit 2
-    fi
+    case $version in
+    2 | 3) ;;
+    1) cannot_tell 'the record is of format 1, which does not announce files: use runner audit verify' ;;
+    *[!0-9]*) strict=false ;;
+    *) cannot_tell "line $number of the record has format $version, which a later verify.sh knows" ;;
+    esac
     if [ "$sequence" = 1 ] && [ "$number" = 1 ] && [ "$run" != "$id" ] && [ "$previous" != "$head" ]; then
         wrong integrity run/run.json 'it is of another run, or line 1 of run/audit.jsonl is'
         break
@@ -136,10 +198,11 @@ while read -r sequence previous run kind version strict; do
         wrong integrity "$place" 'it was edited: the next line carries another digest of it'
         break
     fi
-    if [ "$strict" != true ]; then
+    if [ "$strict" != true ] || [ "$version" -lt "$earlier" ]; then
         wrong integrity "run/audit.jsonl, line $number" 'it is not written as runner writes it'
         break
     fi
+    earlier=$version
     digest_of_text "$line"
     head=$found
     text=$line
@@ -156,21 +219,25 @@ while read -r sequence previous run kind version strict; do
     *) ended=no last=$number ;;
     esac
 done <<END
-$(jq -R -r "$word"' . as $line
+$(jq -R -r "$word$strict"' . as $line
     | (try fromjson catch {}) | if type == "object" then . else {} end
-    # Programs read a key that is there twice, an escape and a number such as 1e0 in different ways.
+    # Programs read an escape in different ways, too.
     | def is_there($key): (.[$key] | tojson) as $value | $line | contains("\"\($key)\":\($value),");
-    ($line | split("\\\"") | join("") | split("\":") | length - 1) as $keys
-    | [.seq, .prev, .run, .kind, .v,
-        ($keys == ([.. | objects | length] | add) and is_there("seq") and is_there("prev") and is_there("run")
-        and is_there("kind") and is_there("v") and (.seq | type) == "number" and (.v | type) == "number")]
+    [.seq, .prev, .run, .kind, .v,
+        (is_written($line | frame) and is_there("seq") and is_there("prev") and is_there("run")
+        and is_there("kind") and is_there("v") and ([.seq, .v] | map(type) | unique) == ["number"]
+        and ([.prev, .run, .kind] | map(type) | unique) == ["string"] and .kind != "")]
     | map(word) | join(" ")' run/audit.jsonl)
 END
 if [ "$bad" = 0 ] && { IFS= read -r line <&3 || [ -n "$line" ]; }; then
-    printf 'jq did not read all of run/audit.jsonl\n' >&2
-    exit 2
+    cannot_tell 'jq did not read all of run/audit.jsonl'
 fi
 exec 3<&-
+if [ "$bad" = 0 ]; then
+    digest_of_file run/audit.jsonl
+    [ "$(jq -R -r . run/audit.jsonl | sha256sum)" = "$found  -" ] ||
+        wrong integrity run/audit.jsonl 'it was edited: it is no UTF-8'
+fi
 if [ "$bad" != 0 ]; then
     printf 'run %s: DOES NOT HOLD\n' "$id"
     exit 1
@@ -201,11 +268,16 @@ untold=
 unnamed=
 renamed=$newline
 while read -r line digest bytes safe_line safe_digest safe_bytes pending was path; do
+    [ -n "$line" ] || continue
     if [ "$digest" = - ]; then
         wrong integrity "run/audit.jsonl, line $line" "it announces $path, which no record about a signature does"
         continue
     fi
-    case /$path/ in // | //* | */../* | *[!0-9A-Za-z._/-]*) continue ;; esac
+    case $digest,/$path/ in '?,'* | *,//* | *,*//* | */./* | */../* | *[!0-9A-Za-z,._/-]*)
+        wrong integrity "run/audit.jsonl, line $line" "it announces $path, which no run does"
+        continue
+        ;;
+    esac
     expected="$expected"run/$path$newline
     if [ ! -f "run/$path" ]; then
         # A transcript has its own name from its first byte on.
@@ -266,6 +338,11 @@ $(jq -R -n -r "$word"'
             and (("signatures/" + (($record.head | objects | .seq) // "" | tostring)) as $name
                 | $path == $name + ".json" or $path == $name + ".json.sig"
                 or ($path | startswith($name + "-") and endswith(".link") and (split("/") | length) == 2)));
+    # Whether it says path, digest and size of a file.
+    def is_of_file: type == "object" and ([.path, .sha256] | map(type) | unique) == ["string"]
+        and (.sha256 | length == 64 and (explode | all((. >= 48 and . <= 57) or (. >= 97 and . <= 102))))
+        and (.bytes | type == "number" and . >= 0 and . == floor)
+        and (.was == null or (.was | type) == "string");
     def folder: split("/") | .[:-1] | join("/");
     # Files may lack their names until a later record shows that these are durable: a file is written beside those
     # before it, and the folder made durable with it.
@@ -287,9 +364,10 @@ $(jq -R -n -r "$word"'
         {durable: false, changes: {}, safe: {}, files: {}, misplaced: [], pending: {}, ended: false, kind: ""};
         name($record) |
         if .durable and $record.kind != "torn-tail" and $record.kind != "run.resume" then .safe = .files else . end
-        | reduce ($record.files // [] | arrays | .[] | objects) as $file (.;
-            (.files | has($file.path | tostring)) as $known
-            | if $file | may_announce($record; $known) then
+        | reduce ($record.files // [] | if type == "array" then .[] else . end) as $file (.;
+            (.files | has($file.path? | tostring)) as $known
+            | if $file | is_of_file | not then .misplaced += [[$record.seq, "?", 0, 0, "-", 0, 0, "-", ($file.path? | word)]]
+            elif $file | may_announce($record; $known) then
                 (if $file.was then .files |= del(.[$file.was]) else . end)
                 | .files[$file.path | tostring] = [$record.seq, $file.sha256, $file.bytes, $file.was]
             else .misplaced += [[$record.seq, "-", 0, 0, "-", 0, 0, "-", ($file.path | word)]] end)
@@ -299,7 +377,7 @@ $(jq -R -n -r "$word"'
     | .misplaced[], (.safe as $safe | .last as $last | .pending as $pending | .files | to_entries[]
     | (if .value[0] == $last then .value[3] // "-" else "-" end) as $was
     | .value[0:3] + ($safe[.key] // [0, "-", 0])[0:3] + [(if $pending[.key] then 1 else 0 end), $was, .key])
-    | map(tostring | split(" ") | join("?")) | join(" ")' run/audit.jsonl)
+    | map(word) | join(" ")' run/audit.jsonl)
 END
 
 # What a run creates before it announces what is in it.
@@ -362,7 +440,7 @@ signer_of() {
         case $line in
         '' | '#'*) continue ;;
         '"'*) name=${line#\"} name=${name%%\"*} ;;
-        *) name=${line%%[[:space:]]*} ;;
+        *) name=${line%%[[:blank:]]*} ;;
         esac
         while case $name in '!'*,*) : ;; *) false ;; esac; do name=${name#*,}; done
         name=${name%%,*}
@@ -385,13 +463,20 @@ is_well_written() {
             | (.[0] * 4 + ((.[1] // 0) / 16 | floor)), (if length > 2 then (.[1] % 16) * 16 + (.[2] / 4 | floor) else empty end),
                 (if length > 3 then (.[2] % 4) * 64 + .[3] else empty end)]) as $bytes
         | def after: . as $at | $at + 4 + ($bytes[$at:$at + 4] | reduce .[] as $byte (0; . * 256 + $byte));
-        ($digits | length % 4) as $rest
+        def inside: $bytes[. + 4:after];
+        # A number with more zeros before it than the one that says it is not negative is another signature, too.
+        def is_short: inside | .[0] != 0 or .[1] >= 128;
+        (14 | inside | implode) as $type | ($digits | length % 4) as $rest
         | $lines[0] == "-----BEGIN SSH SIGNATURE-----" and $lines[-2:] == ["-----END SSH SIGNATURE-----", ""]
         and ($body | length > 0) and ($body[:-1] | all(length == 76)) and ($body[-1] | length > 0 and length <= 76)
         and ($digits | all(. >= 0)) and ($rest != 1)
         and ($all | ltrimstr(.[:$digits | length])) == ["", "", "==", "="][$rest]
         and ($rest != 2 or $digits[-1] % 16 == 0) and ($rest != 3 or $digits[-1] % 4 == 0)
-        and (10 | after | after | (after == . + 4) and (after | after | after) == ($bytes | length))' "$1" >/dev/null 2>&1
+        and ($type | . == "ssh-ed25519" or . == "ssh-rsa" or startswith("ecdsa-sha2-nistp"))
+        and (10 | after | after | after == . + 4 and (after | (inside | implode) == "sha512"
+            and (after | after == ($bytes | length) and (. + 4 | (inside | implode) == ({"ssh-rsa": "rsa-sha2-512"}[$type] // $type)
+                and (($type | startswith("ecdsa-") | not) or (after + 4 | is_short and (after | is_short)))))))' \
+        "$1" >/dev/null 2>&1
 }
 
 # 3. Each signature is right, is over the record that is there, and is that of somebody who may sign.
@@ -462,7 +547,12 @@ END
     place_of "signatures/$signed.json.sig"
     signature=$place
     place_of "$link"
-    case $link in '') place=/dev/null ;; "signatures/$signed-"*.link) ;; *) return 1 ;; esac
+    case $link in
+    '') place=/dev/null ;;
+    # Nothing is waited for that has a file's name.
+    "signatures/$signed-"*.link) [ -f "$place" ] || return ;;
+    *) return 1 ;;
+    esac
     digest_of_file "run/signatures/$signed.json"
     jq -n -e --arg said "\"$said\"" --arg line "$text" --slurpfile link "$place" --arg digest "$found" \
         --arg with "${signed_with##* }" --arg answer "$signed_with" --arg number "$signed" \
@@ -512,7 +602,7 @@ done
 for entry in $short_of; do
     printf 'note: %s is shorter than announced, which a power cut explains\n' "$(shown "$entry")"
 done
-[ "$ended" = yes ] || printf 'note: the run has no end: it was cut off\n'
+[ "$ended" = yes ] || printf 'note: the run has no end: it was cut off, or its record was\n'
 if [ "$bad" != 0 ]; then
     printf 'run %s: DOES NOT HOLD\n' "$id"
     exit 1
@@ -524,10 +614,11 @@ if [ -n "$untold" ]; then
     done
     exit 2
 fi
+if [ "$ended" = yes ]; then complete=complete; else complete=unfinished; fi
 if [ -n "$allowed" ]; then
-    printf 'run %s: intact, complete, %s records, signed by %s\n' "$id" "$number" "$(shown "${signers%"$newline"}")"
+    printf 'run %s: intact, %s, %s records, signed by %s\n' "$id" "$complete" "$number" "$(shown "${signers%"$newline"}")"
 else
-    printf 'run %s: intact, complete, %s records, head %s:%s\n' "$id" "$number" "$number" "$head"
+    printf 'run %s: intact, %s, %s records, head %s:%s\n' "$id" "$complete" "$number" "$number" "$head"
     if [ "$signed" = 0 ]; then
         printf 'note: nothing is signed\n'
     else
