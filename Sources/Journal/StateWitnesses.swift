@@ -9,6 +9,8 @@ struct StateWitnesses: Sendable {
     private var successors: [RunID: [AuditAnchor]] = [:]
     private var predecessors: [RunID: RunID] = [:]
     private var formats: [RunID: Int] = [:]
+    /// The runs whose run.json is their own.
+    private var own: [RunID] = []
     private var listFindings: [AuditFinding]
     /// What is wrong with the directory itself, whichever run is asked about.
     let ofAllRuns: [AuditFinding]
@@ -70,7 +72,7 @@ struct StateWitnesses: Sendable {
         var previous = predecessors
         for (run, signed) in tombstones.byRun { previous[run] = signed.content.previous?.run }
         let followed = Set(previous.values)
-        let order = (Array(formats.keys) + tombstones.byRun.keys).sorted()
+        let order = (own + tombstones.byRun.keys).sorted()
         var problems: [RunID: String] = [:]
         for (earlier, later) in zip(order, order.dropFirst()) {
             if let other = previous[later], other >= earlier, other < later { continue }
@@ -97,6 +99,7 @@ struct StateWitnesses: Sendable {
         }
         if let header = file.content {
             formats[run.id] = header.format
+            if header.run == run.id { own.append(run.id) }
             if let previous = header.previous {
                 predecessors[run.id] = previous.run
                 let anchor = AuditAnchor(previous.audit, source: "run.json of run \(run.id)")

@@ -47,6 +47,16 @@ import Testing
         #expect(try AuditVerifier(state).verify(#require(own)).isIntact)
     }
 
+    /// It is found by its run.json, and no other run is accused for it.
+    @Test func aCopyUnderAnotherNameAccusesNoOtherRun() throws {
+        let runs = try state.runs().sorted { $0.id < $1.id }
+        let copy = "\(runs[1].id.description.dropLast(4))ffff"
+        try FileManager.default.copyItem(atPath: runs[1].path, toPath: "\(state.path)/runs/\(copy)")
+        for run in try state.runs() {
+            #expect(try AuditVerifier(state).verify(run).isIntact == (run.id.description != copy), "\(run.id)")
+        }
+    }
+
     /// What stays of a pruned run of another directory tells of one that never was in this.
     @Test func aTombstoneThatWasPutInIsFound() async throws {
         let (pruned, own) = (try await Pruned(), try await Pruned())
