@@ -47,19 +47,24 @@ struct LeaseKeeper: Sendable {
     private func renewing(
         _ lease: LeaseTaking, during work: @escaping @Sendable () async throws -> Void
     ) async throws {
+        // A signal ends the work and not this: what the work does to clean up needs the lease too.
+        let renewal = Task { await renewUntilCancelled(every: lease.duration / 4, lease) }
         let (result, loss) = await withTaskGroup(of: Ended.self) { group in
             group.addTask {
                 do { return .work(.success(try await work())) } catch { return .work(.failure(error)) }
             }
-            group.addTask { .renewal(loss: await renewUntilCancelled(every: lease.duration / 4, lease)) }
+            group.addTask { .renewal(loss: await renewal.value) }
             var result = Result<Void, any Error>.success(())
             var loss: (any Error)?
             for await ended in group {
                 // Whichever ends first ends the other.
-                group.cancelAll()
                 switch ended {
-                case .work(let ended): result = ended
-                case .renewal(let lost): loss = lost
+                case .work(let ended):
+                    result = ended
+                    renewal.cancel()
+                case .renewal(let lost):
+                    loss = lost
+                    group.cancelAll()
                 }
             }
             return (result, loss)

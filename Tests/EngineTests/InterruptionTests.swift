@@ -87,6 +87,57 @@ import Testing
         #expect(try await bench.resume().failure == nil)
     }
 
+    /// As a reset that allows connections again: the module stays this run's until that is done.
+    @Test func theLeaseIsRenewedWhileAStepCleansUpAfterASignal() async throws {
+        var bench = try Bench()
+        bench.lease = .seconds(4)
+        bench.world.on("second.apply") { [clock = bench.clock] visit in
+            do { try await Task.sleep(for: .seconds(300)) } catch is CancellationError {}
+            try await Task {
+                for _ in 1...5 {
+                    let before = visit.world.count("renewLease")
+                    try await clock.wakeNext(within: .seconds(1))
+                    try await eventually("a renewal") { visit.world.count("renewLease") == before + 1 }
+                }
+                try await visit.world.send("put back", .change)
+            }.value
+        }
+        let summary = try await bench.cancelled(at: "second.apply") { [bench] in try await bench.run() }
+        #expect(summary.failure?.isInterrupted == true)
+        #expect(bench.world.sent.suffix(2) == ["put back", "release the lease"])
+        try bench.expectIntact()
+    }
+
+    /// `runner unlock` and another operator's run, of which the renewal learns that was under way at the signal.
+    @Test func nothingIsPutBackOnceTheLeaseIsLost() async throws {
+        var bench = try Bench()
+        bench.lease = .seconds(4)
+        bench.world.on("renewLease") { visit in
+            try await Task { try await eventually("a cleanup") { visit.world.count("cleanup") > 0 } }.value
+            throw failure(.busy, "carol@install-03 holds it now")
+        }
+        bench.world.on("second.apply") { [clock = bench.clock] visit in
+            try await clock.wakeNext(within: .seconds(1))
+            try await eventually("a renewal is under way") { visit.world.count("renewLease") == 1 }
+            try await visit.world.arrive("renewing")
+            do { try await Task.sleep(for: .seconds(300)) } catch is CancellationError {}
+            try await Task {
+                try await visit.world.arrive("cleanup")
+                // Until the answer is there, nobody knows of the loss.
+                let deadline = ContinuousClock.now + .seconds(100)
+                while ContinuousClock.now < deadline {
+                    do { try await visit.world.send("put back", .change) } catch { return }
+                    try await Task.sleep(for: .milliseconds(5))
+                }
+                try await visit.world.arrive("never refused")
+            }.value
+        }
+        let summary = try await bench.cancelled(at: "renewing") { [bench] in try await bench.run() }
+        #expect(summary.failure?.isInterrupted == true)
+        #expect(bench.world.count("never refused") == 0)
+        try bench.expectIntact()
+    }
+
     @Test func aStepWhoseCheckNoticesNothingIsNotApplied() async throws {
         let bench = try Bench()
         bench.world.on("second.check") { _ in
