@@ -140,11 +140,13 @@ struct Execution: Sendable {
         var attempt = StepAttempt(
             step: step, journal: journal, notes: notes, planGuard: planGuard, events: runner.events,
             hasCheckpoint: finished.contains(step.id))
-        var restarts = 0
+        var (attempts, restarts) = (0, 0)
         while true {
             do {
                 return try await site.throughMasters(reporter: notes.reporter(of: step.id)) { writer in
-                    try await attempt.perform(on: writer.with(options: runOptions(hasBegun: true)))
+                    attempts += 1
+                    let options = runOptions(hasBegun: true, isRepeated: attempts > 1)
+                    return try await attempt.perform(on: writer.with(options: options))
                 } onFailover: { lost, _ in
                     try await warn("\(lost); starting \(step.id) again from its check", step: step.id)
                 }
@@ -198,8 +200,9 @@ struct Execution: Sendable {
         RunFailure(error, isCancelled: Task.isCancelled, by: runner.interruption())
     }
 
-    private func runOptions(hasBegun: Bool = false) -> RunOptions {
-        options.of(run: journal.id.description, isResumed: isResumed, hasBegun: hasBegun)
+    /// A step that begins again may find its own work, as in a run that is resumed.
+    private func runOptions(hasBegun: Bool = false, isRepeated: Bool = false) -> RunOptions {
+        options.of(run: journal.id.description, isResumed: isResumed || isRepeated, hasBegun: hasBegun)
     }
 
     private func warn(_ text: String, step: StepID? = nil) async throws {

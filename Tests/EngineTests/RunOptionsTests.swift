@@ -42,6 +42,23 @@ import Testing
         try bench.expectIntact()
     }
 
+    /// What it finds done may be its own work: of the attempt whose outcome nobody knows, or through a lost master.
+    @Test(arguments: [FailureKind.unknownOutcome, .unreachable])
+    func aStepThatBeginsAgainKnowsIt(_ kind: FailureKind) async throws {
+        let bench = try Self.bench()
+        bench.world.onFailover { $0.kind == .unreachable ? "k8s-master-01 no longer responds" : nil }
+        bench.world.on("first.apply") { visit in
+            let isResumed = visit.world.options.contains(where: \.isResumed)
+            #expect(isResumed == (visit.number == 2))
+            if visit.number == 1 { throw failure(kind) }
+        }
+        bench.world.on("second.check") { visit in
+            #expect(visit.world.options.count { $0.isResumed } == 1)
+        }
+        #expect(try await bench.runner.run(StepSelection(), options: reset, in: bench.state).failure == nil)
+        #expect(bench.world.count("first.apply") == 2)
+    }
+
     @Test func aFinishedStepOnRequestIsNeverDoneAgainInItsRun() async throws {
         let bench = try Self.bench()
         bench.world.on("second.apply") { _ in throw failure(.failed) }

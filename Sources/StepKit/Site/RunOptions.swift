@@ -7,7 +7,7 @@ public struct RunOptions: Sendable, Hashable {
     public var skipsBackup: Bool
     /// The run's id, which names what belongs to it; `nil` for a plan.
     public internal(set) var run: String?
-    /// Whether the run is resumed: what a step finds done may be its own work.
+    /// Whether the run is resumed, or the step begins again within it: what it finds done may be its own work.
     public internal(set) var isResumed = false
     /// Whether one of the run's steps has begun, so that `runner resume` goes on with it where it ends now.
     public internal(set) var canBeResumed = false
