@@ -107,8 +107,12 @@ public struct ModulePlan: Sendable, Codable {
             warn(told.text)
         }
         let (plans, failures) = try await provider.withSite(observer: IgnoringObserver()) { open in
-            let site = try await Self.preflight(of: module, options: options, on: open, reporter: reporter)
-            return try await Self.plans(of: module.steps(for: options), on: site, redactor: redactor)
+            try await Self.read(on: open, options: options, reporter: reporter) { site in
+                let problems = try await module.runPreflight(site)
+                guard problems.isEmpty else { throw CombinedFailure("run the preflight checks", problems) }
+            }
+            return try await Self.plans(
+                of: module.steps(for: options), on: open, options: options, redactor: redactor, reporter: reporter)
         }
         steps = plans
         failure = failures.isEmpty ? nil : CombinedFailure("plan module \(module.number)", failures)
@@ -122,13 +126,16 @@ public struct ModulePlan: Sendable, Codable {
 
     /// What each of `steps` would change, and the failures of those at which a run would stop.
     private static func plans(
-        of steps: [any Step], on site: SiteReader, redactor: Redactor
+        of steps: [any Step], on open: any OpenSite, options: RunOptions, redactor: Redactor, reporter: Reporter
     ) async throws -> ([StepPlan], [any ExplainedError]) {
         var plans: [StepPlan] = []
         var failures: [any ExplainedError] = []
         for step in steps {
             do {
-                var changes = try await step.check(site).changes.map { $0.redacted(by: redactor) }
+                let finding = try await read(on: open, options: options, reporter: reporter) { site in
+                    try await step.check(site)
+                }
+                var changes = finding.changes.map { $0.redacted(by: redactor) }
                 if step.isProof, changes.isEmpty, plans.contains(where: { !$0.changes.isEmpty }) {
                     changes = [
                         Change("verify again after the changes above: \(step.summary)", .knownAfterApply, .run)
@@ -146,16 +153,12 @@ public struct ModulePlan: Sendable, Codable {
         return (plans, failures)
     }
 
-    /// The platform once everything needed is there; where a master is lost meanwhile, through the
-    /// next one.
-    private static func preflight(
-        of module: Module, options: RunOptions, on open: any OpenSite, reporter: Reporter
-    ) async throws -> SiteReader {
+    /// What `reading` finds; where a master is lost meanwhile, through the next one.
+    private static func read<Value>(
+        on open: any OpenSite, options: RunOptions, reporter: Reporter, _ reading: (SiteReader) async throws -> Value
+    ) async throws -> Value {
         try await open.throughMasters(reporter: reporter) { writer in
-            let site = writer.with(options: options).reader
-            let problems = try await module.runPreflight(site)
-            guard problems.isEmpty else { throw CombinedFailure("run the preflight checks", problems) }
-            return site
+            try await reading(writer.with(options: options).reader)
         } onFailover: { lost, _ in
             reporter.warns(lost)
         }

@@ -77,6 +77,20 @@ import Testing
         #expect(!plan.isEmpty)
     }
 
+    /// The step that was being looked at is looked at again, and those before it are not.
+    @Test func goesOnThroughAnotherMaster() async throws {
+        let bench = try Bench()
+        bench.world.on("second.check") { visit in
+            if visit.number == 1 { throw failure(.unreachable, "connection reset") }
+        }
+        bench.world.onFailover { _ in "k8s-master-01 no longer responds, continuing through k8s-master-02" }
+        let told = Locked<[String]>([])
+        let plan = try await bench.plan { warning in told.withLock { $0.append(warning) } }
+        #expect(plan.steps.map(\.step) == ["first", "second", "third"])
+        #expect(bench.world.stepCalls == ["first.check", "second.check", "second.check", "third.check"])
+        #expect(told.withLock { $0 } == ["k8s-master-01 no longer responds, continuing through k8s-master-02"])
+    }
+
     @Test func closesTheSiteWhenItIsInterrupted() async throws {
         let bench = try Bench()
         bench.world.on("second.check", hang)
