@@ -38,7 +38,8 @@ extension ClusterWriter {
     ) async throws(KubernetesError) -> HeldLease {
         // Never our own clock: were it an hour ahead, a run that is killed before it could correct what
         // it wrote would keep the module from other machines for an hour.
-        let clock = ServerClock(read: try await reader.serverTime(), at: .now)
+        let asked = ContinuousClock.now
+        let clock = ServerClock(read: try await reader.serverTime(), asked: asked, answered: .now)
         if let present, !request.mayTakeOver(present), !present.isFree(at: clock.now) {
             throw heldError(present, ofModule: request.module, at: clock.now)
         }
@@ -52,7 +53,8 @@ extension ClusterWriter {
             desired, replacing: present, ofModule: request.module, at: clock.now)
         return HeldLease(
             module: request.module, record: try record(answer, ofModule: request.module),
-            takenOverFrom: present?.holder == nil ? nil : present, before: present, clock: clock)
+            takenOverFrom: present.flatMap { request.isOwn($0) || $0.holder == nil ? nil : $0 },
+            before: present, clock: clock)
     }
 
     /// Creates the lease, or replaces it unless it changed; where another run was faster, the error
@@ -89,7 +91,7 @@ extension ClusterWriter {
         try await update(lease) { present in
             Lease(
                 module: lease.module, renewing: present, holder: present.holder,
-                at: lease.clock.now, step: step, auditHead: auditHead)
+                at: lease.clock.latest, step: step, auditHead: auditHead)
         }
     }
 
@@ -203,7 +205,12 @@ private struct LeaseRequest {
 
     /// Whether the lease belongs to this process, or to one that is gone.
     func mayTakeOver(_ present: LeaseRecord) -> Bool {
-        guard let other = present.process else { return false }
-        return other.isGone || (other == process && present.runID == runID)
+        isOwn(present) || present.process?.isGone == true
+    }
+
+    /// Whether this very process has it for this run, as where the answer to an earlier request was
+    /// lost.
+    func isOwn(_ present: LeaseRecord) -> Bool {
+        process != nil && present.process == process && present.runID == runID && present.holder == holder
     }
 }
