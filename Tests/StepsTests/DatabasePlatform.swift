@@ -64,8 +64,11 @@ final class DatabasePlatform: DataServices {
     func addressAnswers() async -> [ServiceAnswer] { [] }
     func shell(on host: Inventory.Host) async throws -> any RemoteShell { ForbiddenShell() }
 
-    func site(_ changes: [(old: String, new: String)] = []) async throws -> SiteWriter {
-        let (inventory, shell) = (try SiteSample.inventory(changes), ForbiddenShell())
+    /// A site whose cluster is asked through `shell`.
+    func site(
+        _ changes: [(old: String, new: String)] = [], shell: any RemoteShell = ForbiddenShell()
+    ) async throws -> SiteWriter {
+        let inventory = try SiteSample.inventory(changes)
         let filed: [GeneratedSecret: Secret] = [
             .databasePassword: chatwoot.databasePassword, .secretKeyBase: chatwoot.secretKeyBase,
         ]

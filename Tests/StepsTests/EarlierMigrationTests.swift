@@ -123,8 +123,10 @@ import Testing
 
     private static let ended: JSONValue = ["terminated": ["exitCode": 1, "finishedAt": "2026-11-25T21:00:13Z"]]
 
-    private static func end(_ job: JSONValue?, _ pods: [JSONValue], _ nodes: [JSONValue]) -> MigrationEnd? {
-        MigrationEnd(job: job, pods: pods, nodes: nodes)
+    private static func end(
+        _ job: JSONValue?, _ pods: [JSONValue], _ nodes: [JSONValue], workers: [String] = ["k8s-worker-01"]
+    ) -> MigrationEnd? {
+        MigrationEnd(job: job, pods: pods, nodes: nodes, workers: workers)
     }
 
     @Test func aKubeletReportsTheEndOfEachContainer() throws {
@@ -165,6 +167,34 @@ import Testing
         #expect(try #require(Self.end(job, [], [Self.node("True"), Self.node("True")])).isReported == false)
         #expect(Self.end(job, [], [Self.node("True"), Self.node("Unknown")]) == nil)
         #expect(Self.end(job, [], []) == nil)
+    }
+
+    /// Somebody has deleted the Node object, and with it its pods: a machine that is only cut off works on.
+    @Test func aNodeThatWasDeletedMayWork() {
+        let workers = ["k8s-worker-01", "k8s-worker-02"]
+        #expect(Self.end(Self.job(["Failed"]), [], [Self.node("True")], workers: workers) == nil)
+        let pod = Self.pod("Failed", state: Self.ended)
+        #expect(Self.end(Self.job(["Failed"]), [pod], [Self.node("True")], workers: workers)?.isReported == true)
+    }
+
+    /// A kubelet that is back ends what was removed meanwhile within the pods' grace period.
+    @Test func theEndOfWhatIsGoneCountsFromWhenItWasSeen() throws {
+        let (now, patience) = (ContinuousClock.now, Duration.seconds(60))
+        let gone = try #require(Self.end(Self.job(["Failed"]), [], [Self.node("True")]))
+        let reported = try #require(
+            Self.end(Self.job(["Failed"]), [Self.pod("Failed", state: Self.ended)], [Self.node("Unknown")]))
+        var seen = SeenEnds(patience: patience)
+        let looks: [(end: MigrationEnd?, after: Duration, isCertain: Bool)] = [
+            // A node is silent for longer than that.
+            (nil, .zero, false), (gone, patience * 2, false), (gone, patience * 3, false),
+            (gone, patience * 3 + .milliseconds(1), true),
+            // It is silent again.
+            (nil, patience * 4, false), (gone, patience * 4 + .seconds(1), false), (reported, patience * 4, true),
+        ]
+        for look in looks {
+            let isCertain = seen.isCertain(look.end, of: Self.name, at: now + look.after)
+            #expect(isCertain == look.isCertain, "after \(look.after)")
+        }
     }
 
     @Test func aJobThatIsGoneOrNotAtItsEndTellsNothing() {

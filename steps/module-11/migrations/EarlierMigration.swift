@@ -49,12 +49,39 @@ struct MigrationEnd: Sendable, Hashable {
     let isReported: Bool
 
     /// `nil` if a container may be running, or if there is no Job any more to tell.
-    init?(job: JSONValue?, pods: [JSONValue], nodes: [JSONValue]) {
+    ///
+    /// - Parameter workers: The nodes that the cluster should have.
+    init?(job: JSONValue?, pods: [JSONValue], nodes: [JSONValue], workers: [String]) {
         guard let time = job?.endOfJob else { return nil }
-        // Without a pod it is its kubelet that ends what may be left of it, and nobody knows any more which one.
-        guard pods.isEmpty ? nodes.areAllReady : pods.allSatisfy(\.hasOnlyEndedContainers) else { return nil }
+        // Without a pod it is its kubelet that ends what may be left of it, and nobody knows any more which one: also one
+        // whose Node object was deleted while it could not be reached.
+        let isEnded =
+            pods.isEmpty
+            ? nodes.areAllReady && workers.allSatisfy(nodes.isReady) : pods.allSatisfy(\.hasOnlyEndedContainers)
+        guard isEnded else { return nil }
         self.time = time
         isReported = !pods.isEmpty
+    }
+}
+
+/// Since when the ends of Jobs have been seen, without a break.
+struct SeenEnds: Sendable {
+    private var first: [String: (end: MigrationEnd, time: ContinuousClock.Instant)] = [:]
+    private let patience: Duration
+
+    /// `patience` is how long a kubelet may take to end what was removed by force.
+    init(patience: Duration) {
+        self.patience = patience
+    }
+
+    /// Whether no container of `job` can be left: its kubelet has reported that, or has had the time to end them.
+    mutating func isCertain(_ end: MigrationEnd?, of job: String, at now: ContinuousClock.Instant) -> Bool {
+        guard let end else {
+            first[job] = nil
+            return false
+        }
+        if first[job]?.end != end { first[job] = (end, now) }
+        return end.isReported || first[job].map { now - $0.time > patience } == true
     }
 }
 

@@ -6,14 +6,14 @@ extension EarlierMigrations {
     /// Throws if the database shows a running migration that is unknown to the cluster.
     func requireNoSession() async throws {
         var state: DatabaseState?
-        let began = ContinuousClock.now
+        var ends = SeenEnds(patience: .seconds(Self.graceOfPods) + reportLimit.duration)
         let isQuiet = try await poll(within: limits.rollout.duration, every: .seconds(1)) { left in
             let seen = try await DatabaseState.readSessions(reader, isBeforeReset: isBeforeReset)
             state = seen
             guard !seen.migrationSessions.isEmpty else { return true }
             reader.reporter.says(
                 "waiting for \(seen.migrationWords): a migration is running on the database", left: left)
-            try await endLeftSessions(seen, after: began.duration(to: .now))
+            try await endLeftSessions(seen, of: &ends)
             return false
         }
         guard isQuiet else {
@@ -33,14 +33,13 @@ extension EarlierMigrations {
     ///
     /// Where the node of a pod loses its network or its power, nobody tells the server or the proxy before it that the
     /// client is gone, and the session may hold the lock of Rails' migrations.
-    private func endLeftSessions(_ state: DatabaseState, after waited: Duration) async throws {
+    private func endLeftSessions(_ state: DatabaseState, of ends: inout SeenEnds) async throws {
         let sessions = state.migrationSessions.filter { $0.application.hasPrefix(MigrationSessions.applicationName) }
         guard !sessions.isEmpty else { return }
         let objects = try await objects()
         for session in sessions {
-            guard let end = Sight(session.application, in: objects).end,
-                end.isReported || waited > Self.graceOfPods + reportLimit.duration
-            else { continue }
+            let end = sight(of: session.application, in: objects).end
+            guard ends.isCertain(end, of: session.application, at: .now), let end else { continue }
             guard try await terminate(session, begunBefore: end.time, adminDatabase: state.adminDatabase) else {
                 continue
             }
@@ -51,23 +50,23 @@ extension EarlierMigrations {
     }
 
     /// Kubernetes' default, which the Jobs keep.
-    private static let graceOfPods = Duration.seconds(30)
+    private static let graceOfPods = 30
 
     /// As the administrator, or where that lacks the role's privileges as the role; but a session of the role would block a
     /// reset.
+    ///
+    /// Without them the administrator may see the session, but neither when it began nor whether it is still that one.
     private func terminate(
         _ session: DatabaseSession, begunBefore end: String, adminDatabase: String
     ) async throws -> Bool {
         let admin = try await site.postgres(.admin(database: adminDatabase))
         do throws(PostgresError) {
-            return try await admin.endSession(session, begunBefore: end)
+            if try await admin.endSession(session, begunBefore: end) { return true }
         } catch {
             guard error.sqlState == "42501" else { throw error }
-            guard !isBeforeReset, let password = try await reader.chatwootSecrets().databasePassword else {
-                return false
-            }
-            return try await site.postgres(.owner(of: .chatwoot(reader.inventory), password: password))
-                .endSession(session, begunBefore: end)
         }
+        guard !isBeforeReset, let password = try await reader.chatwootSecrets().databasePassword else { return false }
+        return try await site.postgres(.owner(of: .chatwoot(reader.inventory), password: password))
+            .endSession(session, begunBefore: end)
     }
 }

@@ -23,13 +23,13 @@ struct EarlierMigrations {
         let state: EarlierMigration
         let end: MigrationEnd?
 
-        init(_ name: String, in objects: [JSONValue]) {
+        init(_ name: String, in objects: [JSONValue], workers: [String]) {
             let own = objects.filter { $0.migrationName == name }
             job = own.first { $0["kind"]?.string == "Job" }
             let pods = own.filter { $0["kind"]?.string == "Pod" }
             let nodes = objects.filter { $0["kind"]?.string == "Node" }
             state = EarlierMigration(job: job, pods: pods, nodes: nodes)
-            end = MigrationEnd(job: job, pods: pods, nodes: nodes)
+            end = MigrationEnd(job: job, pods: pods, nodes: nodes, workers: workers)
         }
     }
 
@@ -60,11 +60,15 @@ struct EarlierMigrations {
     private func names() async throws -> [String] {
         let objects = try await objects()
         let names = objects.compactMap(\.migrationName)
-        return Set(names).sorted().filter { Sight($0, in: objects).state != .over }
+        return Set(names).sorted().filter { sight(of: $0, in: objects).state != .over }
     }
 
     private func look(at name: String) async throws -> Sight {
-        Sight(name, in: try await objects())
+        sight(of: name, in: try await objects())
+    }
+
+    func sight(of name: String, in objects: [JSONValue]) -> Sight {
+        Sight(name, in: objects, workers: reader.inventory.workers.map(\.name))
     }
 
     /// Waits until a Job has ended; returns the Job if it still exists.
