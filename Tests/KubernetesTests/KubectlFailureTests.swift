@@ -198,4 +198,14 @@ import Testing
             return
         }
     }
+
+    /// kubectl prints an empty List where there is nothing; without it nobody knows what there is, as of running migrations.
+    @Test func anAnswerThatIsNotThereIsNoEmptyList() async {
+        let shell = ScriptedShell([.read(["get", "jobs.batch,pods", "-o", "json", "--namespace", "chatwoot"])])
+        let reader = ClusterReader(shell: shell, kubeconfig: "/root/.kube/config", requestTimeout: .seconds(15))
+        let error = await #expect(throws: KubernetesError.self) {
+            try await reader.list(["jobs.batch", "pods"], namespace: "chatwoot")
+        }
+        #expect(error?.cause == "kubectl printed nothing")
+    }
 }

@@ -76,10 +76,14 @@ public struct ClusterReader: Sendable {
                 labels.sorted { $0 < $1 }.map { "\($0)=\($1)" }.joined(separator: ","),
             ]
         }
-        return try await kubectl.objects(
-            arguments,
-            for: "list \(resources.joined(separator: ", "))\(namespace.map { " in \($0)" } ?? "")",
-            effect: .read, outputIsSecret: resources.contains("secrets"))
+        let attempt = "list \(resources.joined(separator: ", "))\(namespace.map { " in \($0)" } ?? "")"
+        let answer = try await kubectl.json(
+            arguments, for: attempt, effect: .read, outputIsSecret: resources.contains("secrets"))
+        // Of no objects kubectl prints a List as well.
+        guard answer != nil else {
+            throw kubectl.unreadable("kubectl printed nothing", to: arguments, for: attempt)
+        }
+        return answer.objects
     }
 
     /// Reads the values of a Secret object; `nil` where it does not exist.
