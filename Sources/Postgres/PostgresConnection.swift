@@ -96,7 +96,7 @@ public actor PostgresConnection {
         do {
             try await observer.willBegin(activity)
         } catch {
-            throw PostgresError(notRecorded: error, attempt: "record before: \(attempt)", host: activity.host)
+            throw PostgresError(refused: error, attempt: attempt, host: activity.host)
         }
         let clock = ContinuousClock()
         let start = clock.now
@@ -114,7 +114,7 @@ public actor PostgresConnection {
         do {
             try await observer.didEnd(activity, ActivityOutcome(status: result.status, duration: duration))
         } catch {
-            throw PostgresError(notRecorded: error, attempt: "record after: \(attempt)", host: activity.host)
+            throw PostgresError(notRecorded: error, attempt: "record the end of: \(attempt)", host: activity.host)
         }
         return try result.get()
     }

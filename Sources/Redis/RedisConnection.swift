@@ -80,7 +80,7 @@ public actor RedisConnection {
         do {
             try await observer.willBegin(activity)
         } catch {
-            throw RedisError(notRecorded: error, attempt: "record before: \(command.attempt)", host: place)
+            throw RedisError(refused: error, attempt: command.attempt, host: place)
         }
         let clock = ContinuousClock()
         let start = clock.now
@@ -97,7 +97,7 @@ public actor RedisConnection {
         do {
             try await observer.didEnd(activity, ActivityOutcome(status: result.status, duration: duration))
         } catch {
-            throw RedisError(notRecorded: error, attempt: "record after: \(command.attempt)", host: place)
+            throw RedisError(notRecorded: error, attempt: "record the end of: \(command.attempt)", host: place)
         }
         return try result.get()
     }

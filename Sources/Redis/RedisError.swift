@@ -181,7 +181,15 @@ extension RedisError {
         }
     }
 
-    /// An observer's error, whose kind decides how the run ends.
+    /// The observer did not let it begin.
+    init(refused error: any Error, attempt: String, host: String) {
+        let refusal = ObserverRefusal(error)
+        self.init(
+            .notRecorded, attempt: attempt, host: host, cause: "nothing was sent: \(refusal.cause)",
+            remedy: refusal.remedy, kind: refusal.kind)
+    }
+
+    /// The observer could not record the end; its error's kind decides how the run ends.
     init(notRecorded error: any Error, attempt: String, host: String) {
         let explained = error as? any ExplainedError
         self.init(

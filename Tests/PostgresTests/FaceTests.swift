@@ -107,6 +107,8 @@ extension PostgresServerTests {
                 try await writer.execute("CREATE TABLE never_recorded ()")
             }
             #expect(error.reason == .notRecorded && error.kind == .stateNotWritable)
+            #expect(error.attempt == "run CREATE TABLE never_recorded ()")
+            #expect(error.cause == "nothing was sent: could not write: no space left on device")
             #expect(!server.log.contains("never_recorded"))
         }
 

@@ -137,6 +137,8 @@ import Testing
         observer.fillUp()
         let error = try await failure { () throws(RedisError) in try await writer.set("unrecorded", to: "x") }
         #expect(error.reason == .notRecorded && error.kind == .stateNotWritable)
+        #expect(error.attempt == "send SET unrecorded to Redis")
+        #expect(error.cause == "nothing was sent: could not write: no space left on device")
         let reader = try await RedisReader.connect(to: server.endpoint, observer: IgnoringObserver())
         #expect(try await !reader.exists("unrecorded"))
     }
