@@ -9,6 +9,9 @@ public struct LostHosts: Sendable {
     /// Masters by inventory name whose host responds, but whose API server does not, or reports
     /// that it cannot serve.
     public internal(set) var apiServers: [String: any ExplainedError] = [:]
+
+    /// Whether none is lost.
+    public var isEmpty: Bool { hosts.isEmpty && apiServers.isEmpty }
 }
 
 extension ExplainedError {

@@ -118,13 +118,15 @@ actor LiveSite: OpenSite {
 
     func renewLease(step: String?, auditHead: String) async throws {
         guard let lease else { return }
-        self.lease = try await leaseWriter().renew(lease, step: step, auditHead: auditHead)
+        self.lease = try await throughAnyMaster { writer in
+            try await writer.renew(lease, step: step, auditHead: auditHead)
+        }
     }
 
     func releaseLease(auditHead: String) async throws {
         guard let lease else { return }
         self.lease = nil
-        try await leaseWriter().release(lease, auditHead: auditHead)
+        try await throughAnyMaster { writer in try await writer.release(lease, auditHead: auditHead) }
     }
 
     func witnesses() -> [any HeadWitness] {
@@ -158,8 +160,25 @@ actor LiveSite: OpenSite {
         }
     }
 
-    private func leaseWriter() throws -> ClusterWriter {
-        writer(try masterInUse()).quick(Self.leaseRequest, margin: Self.leaseMargin)
+    private func leaseWriter(_ master: SSHConnection? = nil) throws -> ClusterWriter {
+        writer(try master ?? masterInUse()).quick(Self.leaseRequest, margin: Self.leaseMargin)
+    }
+
+    /// What `request` about the Lease answers, through the master in use, or the next one where that is lost: the step may
+    /// wait for another host, as for a backup, and not notice it within the term.
+    private func throughAnyMaster<Answer: Sendable>(
+        _ request: @Sendable (ClusterWriter) async throws -> Answer
+    ) async throws -> Answer {
+        var failure: (any ExplainedError)?
+        for master in usableMasters {
+            do {
+                return try await request(leaseWriter(master))
+            } catch let error as any ExplainedError where !error.lostHosts.isEmpty && !Task.isCancelled {
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
+        return try await request(leaseWriter())
     }
 
     private func masterInUse() throws -> SSHConnection {
