@@ -170,6 +170,9 @@ public protocol ActivityObserver: Sendable {
     /// Who does what it observes, in words that others read where a command of it is still at work:
     /// `run … of jane on install-01`; `nil` if nobody needs to know.
     var author: String? { get }
+    /// When every change must have begun where it is made, for another run may make changes from then on; `nil` for no
+    /// such time. It may be a later one for later changes.
+    var changesEnd: ContinuousClock.Instant? { get }
     /// Computes the digests of commands' input, whose bytes observers never get; `nil` if none are
     /// needed.
     var inputDigester: (any InputDigester)? { get }
@@ -188,6 +191,8 @@ public protocol ActivityObserver: Sendable {
 extension ActivityObserver {
     /// Nobody in particular.
     public var author: String? { nil }
+    /// Never.
+    public var changesEnd: ContinuousClock.Instant? { nil }
     /// Waits.
     public nonisolated(nonsending) func willWait(_ activity: Activity, for obstruction: Obstruction) async throws {}
 }

@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import SSH
+import TestSupport
 import Testing
 
 /// Hosts whose `sh`, `head`, `dd` and the rest are BusyBox.
@@ -39,8 +40,14 @@ import Testing
         let folder = try await programs()
         defer { removeFiles(at: URL(fileURLWithPath: folder)) }
         let server = try await TestServer(environment: ["SHLVL=5", "PATH=\(folder):/usr/bin:/bin"])
-        let connection = try await server.connect()
+        let observer = RecordingObserver(keepsOutput: false)
+        let connection = try await server.connect(observer: observer)
         try await expectWorking(connection)
+        observer.changesEnd = .now - .seconds(5)
+        let late = await #expect(throws: SSHError.self) {
+            try await connection.run(RemoteCommand(["true"], effect: .change))
+        }
+        #expect(late?.kind == .busy)
     }
 
     /// BusyBox's `flock` knows no `-w`; Debian's BusyBox has none.

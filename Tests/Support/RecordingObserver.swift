@@ -32,6 +32,12 @@ public final class RecordingObserver: ActivityObserver {
         }
     }
 
+    /// When changes end.
+    public var changesEnd: ContinuousClock.Instant? {
+        get { state.withLock { $0.changesEnd } }
+        set { state.withLock { $0.changesEnd = newValue } }
+    }
+
     /// One that knows no secrets.
     public var inputDigester: (any InputDigester)? { Digester() }
 
@@ -48,6 +54,7 @@ public final class RecordingObserver: ActivityObserver {
         var ended: [ActivityOutcome.Status] = []
         var received = 0
         var isFull: Bool
+        var changesEnd: ContinuousClock.Instant?
     }
 
     private let state: Locked<State>

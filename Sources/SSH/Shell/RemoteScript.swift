@@ -14,12 +14,20 @@ enum RemoteScript {
 
     /// A command as the remote shell reads it.
     struct Line {
-        let bytes: [UInt8]
+        fileprivate let token: String
+        fileprivate let text: [UInt8]
+        fileprivate let isExclusive: Bool
         /// Whether it needs what ``functions(token:lockFile:)`` defines.
         let needsFunctions: Bool
+
+        /// What is sent; an exclusive command begins only before the host has been up for `limit` seconds.
+        func bytes(before limit: Int?) -> [UInt8] {
+            Array(token.utf8) + Array((isExclusive ? "_kb_until=\(limit.map(String.init) ?? "");" : "").utf8) + text
+        }
     }
 
-    /// What is executed on the channel: announces itself with `token`, then evaluates each line that begins with it.
+    /// What is executed on the channel: announces itself with `token` and how long the host has been up, then evaluates
+    /// each line that begins with the token.
     ///
     /// Any other line means that the stream is out of step, and bytes meant as input are never evaluated. Programs of
     /// administrators, and kubectl where kubespray puts it, are found for every login and whatever sudo's `secure_path`
@@ -34,9 +42,10 @@ enum RemoteScript {
         let sudo = usesSudo ? "sudo -n -H -u root " : ""
         return """
             exec \(sudo)sh -c 'TMOUT=0;unset TMOUT;[ -z "${BASH_VERSION-}" ]||unset -f $(compgen -A function 2>/dev/null);\
-            printf "%s\\n" \(token);printf "%s\\n" \(token) >&2;\
+            _kb_now(){ _kb_up=;{ read -r _kb_up _kb_rest <"/proc/uptime";} 2>/dev/null;};\
+            _kb_now;printf "%s %s\\n" \(token) "$_kb_up";printf "%s\\n" \(token) >&2;_kb_up=;\
             export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin";\
-            _kb_end(){ printf "%s %s\\n" "$2" "$1";printf "%s\\n" "$2" >&2;hash -r 2>/dev/null;};\
+            _kb_end(){ printf "%s %s\\n" "$2" "$1";printf "%s %s\\n" "$2" "$_kb_up" >&2;_kb_up=;hash -r 2>/dev/null;};\
             while IFS= read -r _kb_line;do \
             case $_kb_line in \(token)*) eval "${_kb_line#\(token)}";;*) exit 125;;esac;done'
             """
@@ -58,6 +67,9 @@ enum RemoteScript {
 
     /// The status of a command that was not begun, since another one holds the host's lock.
     static let busy = "busy"
+
+    /// The status of a command that was not begun, since its time was over.
+    static let late = "late"
 
     private static let read = #"""
         _kb_nl=$(printf '\nx');_kb_nl=${_kb_nl%x};
@@ -93,7 +105,8 @@ enum RemoteScript {
     /// `flock` cannot wait for a limited time, which it shows with a file that nobody locks, and so is asked each second.
     ///
     /// What has waited begins only if the session that it was sent in is still there: the process that this shell was
-    /// started by, or that which started sudo. Whose a holder is, its own environment says: unlike what is written into
+    /// started by, or that which started sudo; and only in time, by the host's own clock: what was sent may have been on
+    /// its way for long, and the machine that sent it may have stood still without noticing. Whose a holder is, its own environment says: unlike what is written into
     /// a file, that is never about another process.
     private static let lock = #"""
         _kb_session=$PPID;while { IFS= read -r _kb_stat <"/proc/$_kb_session/stat";} 2>/dev/null;do
@@ -103,11 +116,13 @@ enum RemoteScript {
          if flock -s -w 1 8 8</ 2>/dev/null;then return 1;fi;
          until flock -x -n 9 2>/dev/null;do [ "$_kb_wait" -gt 0 ]||return 1;_kb_wait=$((_kb_wait-1));sleep 1 9>&-;done;};
         _kb_change(){ _kb_status=nolock;{ _kb_flock;_kb_code=$?;case $_kb_code in
-         0) if [ -z "$_kb_session" ]||[ -d "/proc/$_kb_session" ];then (_kb_body);_kb_status=$?;else _kb_status=gone;fi;;
+         0) if [ -n "$_kb_session" ]&&[ ! -d "/proc/$_kb_session" ];then _kb_status=gone;
+          elif _kb_late;then _kb_status=late;else (_kb_body);_kb_status=$?;fi;;
          1) _kb_status=busy;_kb_holders 9>&-;;
          127) _kb_status=noflock;printf 'flock is not installed' >&2;;
          *) _kb_status=noflock;printf 'flock failed with status %s' $_kb_code >&2;;
-        esac;} 9>>"$_kb_lock";};
+        esac;} 9>>"$_kb_lock";_kb_now;};
+        _kb_late(){ [ -n "$_kb_until" ]||return 1;_kb_now;[ -n "$_kb_up" ]&&[ "${_kb_up%%.*}" -ge "$_kb_until" ];};
         _kb_holds(){ [ "$1/fd/9" -ef "$_kb_lock" ]||return 1;_kb_args=$({ tr '\000' ' ' <"$1/cmdline";} 2>/dev/null);
          case $_kb_args in ''|'flock '*|*_kb_*) return 1;;esac;};
         _kb_holders(){ for _kb_file in /proc/[0-9]*/fd/9;do _kb_pid=${_kb_file%/fd/9};
@@ -144,13 +159,15 @@ enum RemoteScript {
             if !words.isEmpty { words.append(space) }
             words += try word(argument)
         }
-        var line = Array(token.utf8)
+        var line: [UInt8] = []
         if isSimple(command, program: program) {
             for variable in variables { line += variable + [space] }
             line += words
             line += " </dev/null;_kb_end $? \(nonce)\n".utf8
             let texts = command.arguments + command.environment.values
-            return Line(bytes: line, needsFunctions: texts.contains { $0.utf8.contains(newline[0]) })
+            return Line(
+                token: token, text: line, isExclusive: false,
+                needsFunctions: texts.contains { $0.utf8.contains(newline[0]) })
         }
         line += "_kb_nonce=\(nonce);_kb_wait=\(max(1, lockWait.components.seconds));_kb_body(){ ".utf8
         for variable in variables { line += Array("export ".utf8) + variable + Array(";".utf8) }
@@ -165,7 +182,7 @@ enum RemoteScript {
             line +=
                 "_kb_prove;_kb_input \(command.standardInput.count) \(token)|{ \(runner);cat >/dev/null;\(end);}\n".utf8
         }
-        return Line(bytes: line, needsFunctions: true)
+        return Line(token: token, text: line, isExclusive: command.isExclusive, needsFunctions: true)
     }
 
     /// Whether it can be evaluated as it is, without a subshell: that spares the host a fork of the shell, where `sh` has

@@ -45,7 +45,8 @@ extension SSHConnection {
         if let loss = loss ?? shell.loss { return (nil, .linkLost(loss)) }
         if shell.isEnded { return (nil, .shellEnded("the remote shell ended before the command was sent")) }
         let input = command.standardInput
-        var parts = [line.bytes]
+        let end = command.effect == .change && command.isExclusive ? observer.changesEnd : nil
+        var parts = [line.bytes(before: end.flatMap { shell.clock?.uptime(at: $0) })]
         if line.needsFunctions, let functions = shell.takeFunctions() { parts.insert(functions, at: 0) }
         if !input.isEmpty { parts += [input, RemoteScript.endOfInput(token: shell.token)] }
         let started = InFlightCommand(
@@ -55,7 +56,9 @@ extension SSHConnection {
         }
         let wait = command.isExclusive ? Self.lockPatience : .zero
         let deadline = Deadline(in: limit(of: command)).postponed(by: wait)
-        return (started, await result(of: started, on: shell, until: deadline))
+        let ended = await result(of: started, on: shell, until: deadline)
+        shell.clock = started.errors.payload.flatMap { HostClock($0) } ?? shell.clock
+        return (started, ended)
     }
 
     /// How long a command waits on the host for its lock before this side is asked whether it may still begin.

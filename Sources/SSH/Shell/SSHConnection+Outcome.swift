@@ -53,12 +53,8 @@ extension SSHConnection {
 
     /// An error of a command that the observer refused.
     func refusedByObserver(_ command: RemoteCommand, error: any Error) -> SSHError {
-        let explained = error as? any ExplainedError
-        return notSent(
-            command,
-            because: explained.map { "could not \($0.attempt): \($0.cause)" } ?? "it could not be recorded: \(error)",
-            remedy: explained?.remedy ?? "make the record writable, then resume",
-            kind: explained?.kind ?? .stateNotWritable)
+        let refusal = ObserverRefusal(error)
+        return notSent(command, because: refusal.cause, remedy: refusal.remedy, kind: refusal.kind)
     }
 
     private func stillBusy(_ command: RemoteCommand, _ holders: LockHolders) -> SSHError {
@@ -92,6 +88,13 @@ extension SSHConnection {
         let error =
             switch payload {
             case RemoteScript.busy: stillBusy(command, LockHolders(errors))
+            case RemoteScript.late:
+                notRun(
+                    command,
+                    because: "it came to the host too late, as when this machine or the network stands still, "
+                        + "and was not begun: another run may have taken the module",
+                    remedy: "check with `runner status` that no other run has the module, then `runner resume`",
+                    kind: .busy)
             case "gone":
                 notRun(
                     command,
@@ -122,7 +125,8 @@ extension SSHConnection {
             }
         let status: ActivityOutcome.Status =
             error.kind == .unknownOutcome
-            ? .unknown(error.cause) : .refused(code: payload == RemoteScript.noInput ? payload : "lock \(payload)")
+            ? .unknown(error.cause)
+            : .refused(code: [RemoteScript.noInput, RemoteScript.late].contains(payload) ? payload : "lock \(payload)")
         return (status, .failure(error))
     }
 

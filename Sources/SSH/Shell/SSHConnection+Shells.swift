@@ -108,7 +108,9 @@ extension SSHConnection {
         }
         var (cause, isLate) = ("", false)
         switch await result(of: announcement, on: shell, until: deadline) {
-        case .trailer: return
+        case .trailer(let uptime):
+            shell.clock = HostClock(uptime)
+            return
         case .linkLost(let loss): throw destination.linkError(loss, in: .channel, attempt: attempt)
         case .timedOut: (cause, isLate) = ("it was not ready within \(deadline.limit.inWords)", true)
         case .cancelled: throw destination.linkError(.cancelled, in: .channel, attempt: attempt)
