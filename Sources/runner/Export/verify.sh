@@ -50,6 +50,7 @@ plain='def plain: tostring | explode | map(if . < 32 or . > 126 then 63 else . e
 word='def word: tostring | explode | map(if . < 33 or . > 126 then 63 else . end) | if . == [] then "?" else implode end;'
 # Whether JSON is written in the one way in which all programs read it alike, but for the insides of its strings: without
 # a key that is there twice, a number such as 1e0 or 01, or a blank.
+# shellcheck disable=SC2016 # The variables are jq's.
 strict='def frame: split("\\\\") | join("") | split("\\\"") | join("") | split("\"") | [.[range(0; length; 2)]] | join("\"");
     def depth: if type == "object" or type == "array" then 1 + ([.[] | depth] | max // 0) else 0 end;
     def is_written($there): (tojson | frame) == $there and type == "object" and depth <= 64;'
