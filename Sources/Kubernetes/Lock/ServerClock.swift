@@ -13,7 +13,9 @@ struct ServerClock: Sendable {
 
     /// What it shows at most: a term that is renewed must not end for others before it does for its
     /// holder, who counts from the request, however late the answer of the time was.
-    var latest: Date { read.advanced(since: asked) }
+    ///
+    /// It tells whole seconds, so that it may be almost one further.
+    var latest: Date { read.advanced(since: asked) + 1 }
 }
 
 extension Date {
