@@ -15,11 +15,11 @@ struct InventoryOptions: ParsableArguments {
     /// The inventory, with the sections of the modules that it describes.
     func load() async throws -> StepKit.Inventory {
         let path = path
-        let inventory = try await runBlocking {
-            try StepKit.Inventory.load(path: path, for: Runner.modules.modules)
+        return try await runBlocking {
+            let inventory = try StepKit.Inventory.load(path: path, for: Runner.modules.modules)
+            Interruptions.stopLimit = inventory.limits.stop
+            return inventory
         }
-        Interruptions.stopLimit = inventory.limits.stop
-        return inventory
     }
 
     /// The inventory, which must have the section of `module`.
