@@ -2,7 +2,6 @@ import ClientKit
 import DataServers
 import Foundation
 import SSH
-import Steps
 import TestSupport
 import Testing
 
@@ -41,27 +40,7 @@ import Testing
             address: "0.0.0.0",
             options: ["ForceCommand PATH=\(folder.path):$PATH; export PATH; eval \"$SSH_ORIGINAL_COMMAND\""])
         defer { sshd.stop() }
-        let hostKey = try sshd.hostKey()
-        try ["127.0.0.1", "127.0.0.2"].map { "[\($0)]:\(sshd.port) \(hostKey)\n" }.joined()
-            .write(toFile: sshd.knownHosts, atomically: true, encoding: .utf8)
-        let inventory = try Shipped.inventory(
-            [
-                ("~/.ssh/keybuzz_infra", sshd.userKey), ("~/.ssh/known_hosts", sshd.knownHosts),
-                (#""address": "10.0.0.100""#, #""address": "127.0.0.1", "port": \#(sshd.port)"#),
-                (#""address": "10.0.0.101""#, #""address": "127.0.0.2", "port": \#(sshd.port)"#),
-            ], for: [module11])
-        let hosts = LiveHosts(inventory, observer: IgnoringObserver()) { _ in nil }
-        var connections: [SSHConnection] = []
-        for host in inventory.masters.prefix(2) { connections.append(try await hosts.connect(to: host).get()) }
-        let site = LiveSite(
-            inventory: inventory,
-            credentials: Credentials(
-                postgres: PostgresCredentials(user: "kb_admin", password: Secret("unused"), host: nil, port: nil),
-                redis: RedisCredentials(password: nil),
-                registry: RegistryCredentials(username: "nobody", token: Secret("none")), objectStorage: nil),
-            generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), filed: [:]) { _ in },
-            hosts: hosts, connections: connections, absent: [], observer: IgnoringObserver(), module: module11)
-        try await site.chooseMaster()
+        let (site, connections) = try await sshd.siteOfTwoMasters()
         _ = try await site.takeLease(run: "20261124T120000Z-11-3f9a")
         await connections[0].close()
         do {

@@ -2,8 +2,6 @@ import ClientKit
 import DataServers
 import Engine
 import Foundation
-import SSH
-import Steps
 import TestSupport
 import Testing
 
@@ -19,27 +17,7 @@ import Testing
         let sshd = try SSHServer(address: "0.0.0.0")
         defer { sshd.stop() }
         let proxy = FaultyProxy(to: sshd.port)
-        let hostKey = try sshd.hostKey()
-        try "[127.0.0.1]:\(proxy.port) \(hostKey)\n[127.0.0.2]:\(sshd.port) \(hostKey)\n"
-            .write(toFile: sshd.knownHosts, atomically: true, encoding: .utf8)
-        let inventory = try Shipped.inventory(
-            [
-                ("~/.ssh/keybuzz_infra", sshd.userKey), ("~/.ssh/known_hosts", sshd.knownHosts),
-                (#""address": "10.0.0.100""#, #""address": "127.0.0.1", "port": \#(proxy.port)"#),
-                (#""address": "10.0.0.101""#, #""address": "127.0.0.2", "port": \#(sshd.port)"#),
-            ], for: [module11])
-        let hosts = LiveHosts(inventory, observer: IgnoringObserver()) { _ in nil }
-        var connections: [SSHConnection] = []
-        for host in inventory.masters.prefix(2) { connections.append(try await hosts.connect(to: host).get()) }
-        let site = LiveSite(
-            inventory: inventory,
-            credentials: Credentials(
-                postgres: PostgresCredentials(user: "kb_admin", password: Secret("unused"), host: nil, port: nil),
-                redis: RedisCredentials(password: nil),
-                registry: RegistryCredentials(username: "nobody", token: Secret("none")), objectStorage: nil),
-            generated: GeneratedSecretsStore(directory: CredentialsDirectory(path: "/nowhere"), filed: [:]) { _ in },
-            hosts: hosts, connections: connections, absent: [], observer: IgnoringObserver(), module: module11)
-        try await site.chooseMaster()
+        let (site, _) = try await sshd.siteOfTwoMasters(firstThrough: proxy.port)
         var asked: [String] = []
         var told: [String] = []
         do {

@@ -30,7 +30,7 @@ struct LastSignature {
             return error.cause
         }
         guard case .headSigned(let told) = entry.content, told.head == statement.head,
-            Self.areSame(entry.step.map { [$0] } ?? [], statement.step.map { [$0] } ?? [])
+            Self.areSame([entry.step], [statement.step])
         else { return "no signature covers it, and it does not tell of the last one" }
         if statement.format > 1, entry.time != statement.time || entry.elapsed != statement.elapsed {
             return "it was edited: the signed statement has another time"
@@ -47,7 +47,7 @@ struct LastSignature {
             HeadSigning.statement(statement.head.sequence), HeadSigning.signature(statement.head.sequence),
         ]
         let files = entry.files?.map(\.path) ?? []
-        guard let toldKey = told.key, Self.areSame([toldKey], [key.name]),
+        guard Self.areSame([told.key], [key.name]),
             isWithout
                 ? Self.areSame(files, own)
                 : Self.areSame([told.text] + files, [text] + own + [link].compactMap(\.self))
@@ -58,8 +58,8 @@ struct LastSignature {
 
     /// Whether the texts are the same to the byte: Swift takes two for the same that Unicode does, as K and the sign of
     /// the unit kelvin.
-    private static func areSame(_ some: [String], _ others: [String]) -> Bool {
-        some.count == others.count && zip(some, others).allSatisfy { $0.utf8.elementsEqual($1.utf8) }
+    private static func areSame(_ some: [String?], _ others: [String?]) -> Bool {
+        some.map { $0.map { Array($0.utf8) } } == others.map { $0.map { Array($0.utf8) } }
     }
 
     private func linkProblem(at path: String, named name: String, by key: [UInt8]) -> String? {

@@ -106,8 +106,8 @@ enum RemoteScript {
     ///
     /// What has waited begins only if the session that it was sent in is still there: the process that this shell was
     /// started by, or that which started sudo; and only in time, by the host's own clock: what was sent may have been on
-    /// its way for long, and the machine that sent it may have stood still without noticing. Whose a holder is, its own environment says: unlike what is written into
-    /// a file, that is never about another process.
+    /// its way for long, and the machine that sent it may have stood still without noticing. Whose a holder is, its own
+    /// environment says: unlike what is written into a file, that is never about another process.
     private static let lock = #"""
         _kb_session=$PPID;while { IFS= read -r _kb_stat <"/proc/$_kb_session/stat";} 2>/dev/null;do
          case $_kb_stat in *'(sudo)'*) set -- ${_kb_stat##*) };_kb_session=$2;;*) break;;esac;done;

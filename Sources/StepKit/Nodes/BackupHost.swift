@@ -92,7 +92,8 @@ public struct BackupHostWriter: Sendable {
     /// gets its name only once its table of contents has been read and lists every table.
     ///
     /// Runs under the host's lock, so that it waits for a dump that a lost connection left running, and
-    /// waits for tables that others have locked as long as `lock` says, and for the server as `connect` does. Returns the file's size in bytes.
+    /// waits for tables that others have locked as long as `lock` says, and for the server as `connect` does.
+    /// Returns the file's size in bytes.
     public func save(
         _ source: DumpSource, as file: DumpFile, within limit: TimeLimit, lock: TimeLimit, connect: TimeLimit
     ) async throws -> Int {
