@@ -170,9 +170,10 @@ public protocol ActivityObserver: Sendable {
     /// Who does what it observes, in words that others read where a command of it is still at work:
     /// `run … of jane on install-01`; `nil` if nobody needs to know.
     var author: String? { get }
-    /// When every change must have begun where it is made, for another run may make changes from then on; `nil` for no
-    /// such time. It may be a later one for later changes.
-    var changesEnd: ContinuousClock.Instant? { get }
+    /// What every change carries to where it is made, so that it can be refused there; `nil` where nothing is to be refused.
+    var fence: Fence? { get }
+    /// The clocks of the hosts and servers that are observed, for all connections together.
+    var clocks: PeerClocks { get }
     /// Computes the digests of commands' input, whose bytes observers never get; `nil` if none are
     /// needed.
     var inputDigester: (any InputDigester)? { get }
@@ -191,8 +192,10 @@ public protocol ActivityObserver: Sendable {
 extension ActivityObserver {
     /// Nobody in particular.
     public var author: String? { nil }
-    /// Never.
-    public var changesEnd: ContinuousClock.Instant? { nil }
+    /// Nothing.
+    public var fence: Fence? { nil }
+    /// Those of one connection.
+    public var clocks: PeerClocks { PeerClocks() }
     /// Waits.
     public nonisolated(nonsending) func willWait(_ activity: Activity, for obstruction: Obstruction) async throws {}
 }

@@ -16,9 +16,11 @@ struct ChangeGate: ActivityObserver {
 
     var inputDigester: (any InputDigester)? { journal.inputDigester }
 
+    let clocks = PeerClocks()
+
     /// Also where a change takes long to arrive, or this machine stands still and its clock with it, as one that is paused
     /// by what runs it.
-    var changesEnd: ContinuousClock.Instant? { term.end }
+    var fence: Fence? { term.fence }
 
     var author: String? {
         let step = progress.current.map { "step \($0) of " } ?? ""

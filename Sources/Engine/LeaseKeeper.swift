@@ -20,7 +20,7 @@ struct LeaseKeeper: Sendable {
             try await site.takeLease(run: journal.id.description)
         }
         try failpoint("lease.taken")
-        try term.begin(asked: asked, duration: lease.duration)
+        try term.begin(asked: asked, taking: lease)
         return lease
     }
 

@@ -9,6 +9,7 @@ final class LeaseTerm: Sendable {
     private struct State {
         /// `nil` before the lease is taken.
         var end: ContinuousClock.Instant?
+        var number = 0
         var isOver = false
         var hasRefused = false
     }
@@ -20,6 +21,12 @@ final class LeaseTerm: Sendable {
     init(module: Int, clock: LeaseClock) {
         self.module = module
         self.clock = clock
+    }
+
+    /// Begins the first term of `lease`, which was taken by a request made at `asked`.
+    func begin(asked: ContinuousClock.Instant, taking lease: LeaseTaking) throws {
+        state.withLock { $0.number = lease.number }
+        try begin(asked: asked, duration: lease.duration)
     }
 
     /// Begins a term of a lease that was taken or renewed by a request made at `asked`.
@@ -34,6 +41,11 @@ final class LeaseTerm: Sendable {
 
     /// When the term ends unless it is renewed.
     var end: ContinuousClock.Instant { state.withLock { $0.end } ?? clock.now() }
+
+    /// What changes carry; `nil` before the lease is taken.
+    var fence: Fence? {
+        state.withLock { state in state.end.map { Fence(module: module, number: state.number, end: $0) } }
+    }
 
     /// Whether the term has run out.
     var isOver: Bool {

@@ -77,12 +77,17 @@ public struct LeaseTaking: Sendable {
     public let takenOverFrom: String?
     /// How long it lasts without renewal.
     public let duration: Duration
+    /// Its fencing number: greater each time that a run takes it.
+    public let number: Int
     /// The run that had it before, and the head of its audit log, as the lease told then.
     public let before: (run: String, head: String)?
 
     /// Describes a taking; see the properties.
-    public init(takenOverFrom: String?, duration: Duration, before: (run: String, head: String)? = nil) {
+    public init(
+        takenOverFrom: String?, duration: Duration, number: Int, before: (run: String, head: String)? = nil
+    ) {
         self.before = before
+        self.number = number
         self.takenOverFrom = takenOverFrom
         self.duration = duration
     }

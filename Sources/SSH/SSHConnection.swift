@@ -13,6 +13,8 @@ public actor SSHConnection: RemoteShell {
     /// Where the connection goes to.
     public nonisolated let destination: SSHDestination
     let observer: any ActivityObserver
+    /// How long each host has been up: clocks that nobody sets.
+    let clocks: PeerClocks
     let loop: EventLoop
     let links: LinkGroup
     let pool: ShellPool
@@ -47,6 +49,7 @@ public actor SSHConnection: RemoteShell {
     ) throws(SSHError) {
         self.destination = destination
         self.observer = observer
+        clocks = observer.clocks
         do {
             loop = try EventLoop()
         } catch {

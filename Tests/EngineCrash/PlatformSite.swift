@@ -41,7 +41,7 @@ struct PlatformSite: OpenSite {
         try await platform.change("take the lease") {
             try Data(own.description.utf8).write(to: lease, options: .atomic)
         }
-        return LeaseTaking(takenOverFrom: before, duration: .seconds(60))
+        return LeaseTaking(takenOverFrom: before, duration: .seconds(60), number: 1)
     }
 
     func renewLease(step: String?, auditHead: String) async throws {}

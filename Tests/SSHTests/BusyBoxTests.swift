@@ -43,7 +43,7 @@ import Testing
         let observer = RecordingObserver(keepsOutput: false)
         let connection = try await server.connect(observer: observer)
         try await expectWorking(connection)
-        observer.changesEnd = .now - .seconds(5)
+        observer.fence = Fence(module: 11, number: 1, end: .now - .seconds(5))
         let late = await #expect(throws: SSHError.self) {
             try await connection.run(RemoteCommand(["true"], effect: .change))
         }

@@ -24,7 +24,7 @@ import Testing
         let observer = RecordingObserver()
         let (connection, session, file, server) = try await connect(observer)
         let change = RemoteCommand(["touch", file], standardInput: Array(input.utf8), effect: .change)
-        observer.changesEnd = .now + .seconds(2)
+        observer.fence = Fence(module: 11, number: 1, end: .now + .seconds(2))
         #expect(kill(session, SIGSTOP) == 0)
         let late = Task { try await connection.run(change) }
         try await Task.sleep(for: .seconds(4))
@@ -35,7 +35,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: file))
         #expect(observer.ended.last == .refused(code: "late"))
         // The run got more time; the shell goes on.
-        observer.changesEnd = .now + .seconds(60)
+        observer.fence = Fence(module: 11, number: 1, end: .now + .seconds(60))
         #expect(try await connection.run(change).exitStatus == 0)
         #expect(FileManager.default.fileExists(atPath: file))
         await connection.close()
@@ -46,7 +46,7 @@ import Testing
     @Test func onlyChangesHaveTheirTime() async throws {
         let observer = RecordingObserver()
         let (connection, _, file, server) = try await connect(observer)
-        observer.changesEnd = .now - .seconds(5)
+        observer.fence = Fence(module: 11, number: 1, end: .now - .seconds(5))
         for input in ["", "input\n"] {
             let bytes = Array(input.utf8)
             for command in [
@@ -62,7 +62,7 @@ import Testing
             #expect(error?.kind == .busy)
         }
         #expect(!FileManager.default.fileExists(atPath: file))
-        observer.changesEnd = nil
+        observer.fence = nil
         #expect(try await connection.run(RemoteCommand(["true"], effect: .change)).exitStatus == 0)
         await connection.close()
         withExtendedLifetime(server) {}

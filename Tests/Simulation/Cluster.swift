@@ -119,12 +119,13 @@ private struct SimulatedSite: OpenSite {
                 throw trouble("take the lease", "another operator holds it", .busy)
             }
             state.lease = (own, state.now + World.leaseDuration)
+            state.number += 1
             let known = state.leaseHead
             state.leaseHead = (run, nil)
             let isTakenOver = before.map { $0.holder != own } ?? false
             return LeaseTaking(
                 takenOverFrom: isTakenOver ? "somebody who is gone" : nil, duration: World.leaseDuration,
-                before: known.flatMap { known in known.head.map { (known.run, $0) } })
+                number: state.number, before: known.flatMap { known in known.head.map { (known.run, $0) } })
         }
         world.state.withLock { $0.knowsThatItHasTheLease = true }
         return taking

@@ -35,8 +35,12 @@ extension World.State {
     func exists(_ object: String) -> Bool { made[object, default: 0] > removed[object, default: 0] }
 
     fileprivate mutating func requireLease(for change: String) {
-        guard lease?.holder != .life(life) || lease.map({ $0.end <= now }) != false else { return }
-        wrongs.append("\(change) was made without the lease")
+        if lease?.holder != .life(life) || lease.map({ $0.end <= now }) != false {
+            wrongs.append("\(change) was made without the lease")
+        }
+        if observer?.fence?.number != number {
+            wrongs.append("\(change) had number \(observer?.fence?.number ?? -1) where \(number) was given last")
+        }
     }
 }
 

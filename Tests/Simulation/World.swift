@@ -60,6 +60,8 @@ final class World: Sendable {
         var givenUp: Set<Int> = []
         var host = 0
         var lease: (holder: Holder, end: ContinuousClock.Instant)?
+        /// The fencing number of the last who took it.
+        var number = 0
         /// Whether the process was told that it got it.
         var knowsThatItHasTheLease = false
         /// Those whose machine is not this one.
@@ -182,6 +184,7 @@ extension World.State {
         trace.append("  \(duration.components.seconds) s pass")
         guard let lease, lease.end <= now, random.oneIn(2) else { return }
         self.lease = (.rival, now + World.leaseDuration)
+        number += 1
         trace.append("  another operator takes the lease")
         let step = StepID(random.oneIn(2) ? "first" : "third")
         guard random.oneIn(2) else { return }

@@ -32,11 +32,14 @@ public final class RecordingObserver: ActivityObserver {
         }
     }
 
-    /// When changes end.
-    public var changesEnd: ContinuousClock.Instant? {
-        get { state.withLock { $0.changesEnd } }
-        set { state.withLock { $0.changesEnd = newValue } }
+    /// What changes carry.
+    public var fence: Fence? {
+        get { state.withLock { $0.fence } }
+        set { state.withLock { $0.fence = newValue } }
     }
+
+    /// For all connections that it observes.
+    public let clocks = PeerClocks()
 
     /// One that knows no secrets.
     public var inputDigester: (any InputDigester)? { Digester() }
@@ -54,7 +57,7 @@ public final class RecordingObserver: ActivityObserver {
         var ended: [ActivityOutcome.Status] = []
         var received = 0
         var isFull: Bool
-        var changesEnd: ContinuousClock.Instant?
+        var fence: Fence?
     }
 
     private let state: Locked<State>

@@ -47,6 +47,7 @@ extension ClusterWriter {
             module: request.module, holder: request.holder, runID: request.runID,
             process: request.process,
             auditHead: present?.runID == request.runID ? present?.auditHead : nil,
+            number: Lease.number(after: present, at: clock.now),
             duration: Int(max(1, request.duration.components.seconds)), acquiredAt: clock.now,
             renewedAt: clock.now, transitions: present.map { $0.transitions + 1 } ?? 0)
         let answer = try await write(
@@ -115,7 +116,7 @@ extension ClusterWriter {
     ) async throws(KubernetesError) {
         let released = Lease(
             module: module, holder: nil, runID: record.runID, process: record.process, auditHead: record.auditHead,
-            duration: max(1, record.duration), acquiredAt: record.acquiredAt,
+            number: record.number, duration: max(1, record.duration), acquiredAt: record.acquiredAt,
             renewedAt: record.renewedAt, transitions: record.transitions)
         try await replace(released, resourceVersion: record.resourceVersion, uid: record.uid)
     }

@@ -25,6 +25,18 @@ extension Lease {
         static let process = "runner.keybuzz.io/process"
         static let step = "runner.keybuzz.io/step"
         static let auditHead = "runner.keybuzz.io/audit-head"
+        static let number = "runner.keybuzz.io/fencing-number"
+    }
+
+    /// The fencing numbers that there are; anything else in the annotation was not written by a run.
+    static let numbers = 0..<(1 << 36)
+
+    /// The fencing number of a run that takes the lease after `present`, at `time` by the API server's clock.
+    ///
+    /// Seconds since 1970, so that it also grows where the object was deleted in between; where the clock was set back, one
+    /// more than before.
+    static func number(after present: LeaseRecord?, at time: Date) -> Int {
+        max((present?.number ?? 0) + 1, Int(time.timeIntervalSince1970))
     }
 
     /// The object that is the lease of `module`.
@@ -37,13 +49,14 @@ extension Lease {
     /// The lease of `module` with these contents; `duration` is in seconds.
     init(
         module: String, holder: String?, runID: String?, process: ProcessIdentity?, step: String? = nil,
-        auditHead: String?, duration: Int, acquiredAt: Date?, renewedAt: Date?, transitions: Int
+        auditHead: String?, number: Int, duration: Int, acquiredAt: Date?, renewedAt: Date?, transitions: Int
     ) {
         var annotations: [String: String] = [:]
         annotations[Annotation.runID] = runID
         annotations[Annotation.process] = process?.description
         annotations[Annotation.step] = step
         annotations[Annotation.auditHead] = auditHead
+        annotations[Annotation.number] = String(number)
         self.init(
             metadata: ObjectMeta(
                 name: Self.reference(forModule: module).name, namespace: "default",
@@ -62,7 +75,7 @@ extension Lease {
     ) {
         self.init(
             module: module, holder: holder, runID: record.runID, process: record.process, step: step,
-            auditHead: auditHead ?? record.auditHead, duration: record.duration,
+            auditHead: auditHead ?? record.auditHead, number: record.number, duration: record.duration,
             acquiredAt: record.acquiredAt, renewedAt: time, transitions: record.transitions)
     }
 }

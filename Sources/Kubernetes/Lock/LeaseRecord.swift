@@ -19,6 +19,8 @@ public struct LeaseRecord: Sendable, Hashable {
     public let renewedAt: Date?
     /// How long it is valid after a renewal, in seconds.
     public let duration: Int
+    /// The fencing number: greater each time that a run takes the lease; 0 where an earlier version wrote it.
+    public let number: Int
     /// How often it changed hands.
     public let transitions: Int
     /// The version of the object that this was read from, for compare-and-swap.
@@ -51,6 +53,8 @@ public struct LeaseRecord: Sendable, Hashable {
         process = annotations[Lease.Annotation.process].flatMap(ProcessIdentity.init)
         step = annotations[Lease.Annotation.step]
         auditHead = annotations[Lease.Annotation.auditHead]
+        let number = annotations[Lease.Annotation.number].flatMap { Int($0) } ?? 0
+        self.number = Lease.numbers.contains(number) ? number : 0
         acquiredAt = object["spec", "acquireTime"]?.string.flatMap(Timestamp.date)
         renewedAt = object["spec", "renewTime"]?.string.flatMap(Timestamp.date)
         duration = object["spec", "leaseDurationSeconds"]?.integer ?? 0

@@ -20,9 +20,13 @@ enum RemoteScript {
         /// Whether it needs what ``functions(token:lockFile:)`` defines.
         let needsFunctions: Bool
 
-        /// What is sent; an exclusive command begins only before the host has been up for `limit` seconds.
-        func bytes(before limit: Int?) -> [UInt8] {
-            Array(token.utf8) + Array((isExclusive ? "_kb_until=\(limit.map(String.init) ?? "");" : "").utf8) + text
+        /// What is sent; an exclusive command begins only where no later run than that of `fence` has been, and before
+        /// the host has been up for `limit` seconds.
+        func bytes(of fence: Fence?, before limit: Int?) -> [UInt8] {
+            guard isExclusive else { return Array(token.utf8) + text }
+            let (module, number) = (fence.map { "\($0.module)" } ?? "", fence.map { "\($0.number)" } ?? "")
+            let terms = "_kb_until=\(limit.map(String.init) ?? "");_kb_module=\(module);_kb_number=\(number);"
+            return Array(token.utf8) + Array(terms.utf8) + text
         }
     }
 
@@ -71,6 +75,12 @@ enum RemoteScript {
     /// The status of a command that was not begun, since its time was over.
     static let late = "late"
 
+    /// The status of a command that was not begun, since a later run has been there; the file that says so is told.
+    static let stale = "stale"
+
+    /// The status of a command that was not begun, since the run's number cannot be written there.
+    static let noFence = "nofence"
+
     private static let read = #"""
         _kb_nl=$(printf '\nx');_kb_nl=${_kb_nl%x};
         _kb_read(){ (_kb_body);_kb_status=$?;};
@@ -106,8 +116,10 @@ enum RemoteScript {
     ///
     /// What has waited begins only if the session that it was sent in is still there: the process that this shell was
     /// started by, or that which started sudo; and only in time, by the host's own clock: what was sent may have been on
-    /// its way for long, and the machine that sent it may have stood still without noticing. Whose a holder is, its own
-    /// environment says: unlike what is written into a file, that is never about another process.
+    /// its way for long, and the machine that sent it may have stood still without noticing. The greatest fencing number
+    /// that has been there is in a file beside the lock, one for each module, written over in place so that a full disk
+    /// or a cut leaves the earlier one. Whose a holder is, its own environment says: unlike what is written into a file,
+    /// that is never about another process.
     private static let lock = #"""
         _kb_session=$PPID;while { IFS= read -r _kb_stat <"/proc/$_kb_session/stat";} 2>/dev/null;do
          case $_kb_stat in *'(sudo)'*) set -- ${_kb_stat##*) };_kb_session=$2;;*) break;;esac;done;
@@ -117,12 +129,16 @@ enum RemoteScript {
          until flock -x -n 9 2>/dev/null;do [ "$_kb_wait" -gt 0 ]||return 1;_kb_wait=$((_kb_wait-1));sleep 1 9>&-;done;};
         _kb_change(){ _kb_status=nolock;{ _kb_flock;_kb_code=$?;case $_kb_code in
          0) if [ -n "$_kb_session" ]&&[ ! -d "/proc/$_kb_session" ];then _kb_status=gone;
-          elif _kb_late;then _kb_status=late;else (_kb_body);_kb_status=$?;fi;;
+          elif _kb_late;then _kb_status=late;elif _kb_pass;then (_kb_body);_kb_status=$?;fi;;
          1) _kb_status=busy;_kb_holders 9>&-;;
          127) _kb_status=noflock;printf 'flock is not installed' >&2;;
          *) _kb_status=noflock;printf 'flock failed with status %s' $_kb_code >&2;;
         esac;} 9>>"$_kb_lock";_kb_now;};
         _kb_late(){ [ -n "$_kb_until" ]||return 1;_kb_now;[ -n "$_kb_up" ]&&[ "${_kb_up%%.*}" -ge "$_kb_until" ];};
+        _kb_pass(){ [ -n "$_kb_number" ]||return 0;_kb_fence=$_kb_lock.$_kb_module;_kb_seen=;
+         { IFS= read -r _kb_seen <"$_kb_fence";} 2>/dev/null;case $_kb_seen in ''|*[!0-9]*|????????????????*) _kb_seen=0;;esac;
+         if [ "$_kb_seen" -gt "$_kb_number" ];then _kb_status=stale;printf '%s in %s' "$_kb_seen" "$_kb_fence" >&2;return 1;fi;
+         [ "$_kb_seen" -lt "$_kb_number" ]||return 0;_kb_status=nofence;printf '%s\n' "$_kb_number" 1<>"$_kb_fence";};
         _kb_holds(){ [ "$1/fd/9" -ef "$_kb_lock" ]||return 1;_kb_args=$({ tr '\000' ' ' <"$1/cmdline";} 2>/dev/null);
          case $_kb_args in ''|'flock '*|*_kb_*) return 1;;esac;};
         _kb_holders(){ for _kb_file in /proc/[0-9]*/fd/9;do _kb_pid=${_kb_file%/fd/9};
@@ -191,25 +207,6 @@ enum RemoteScript {
         !command.isExclusive && command.standardInput.isEmpty && !builtins.contains(program)
             && !program.hasPrefix("_kb_") && shellVariables.isDisjoint(with: command.environment.keys)
     }
-
-    /// Variables that some `sh` uses itself, or makes read-only.
-    private static let shellVariables: Set<String> = [
-        "BASHOPTS", "BASH_VERSINFO", "EUID", "IFS", "LINENO", "OPTIND", "PATH", "PPID", "PS4", "SHELLOPTS", "UID",
-    ]
-
-    /// Commands that are builtins of some `sh`, where they may change the shell.
-    private static let builtins: Set<String> = [
-        ".", ":", "[", "[[", "alias", "array", "autoload", "bg", "bind", "bindkey", "break", "builtin", "bye",
-        "caller", "cd", "chdir", "command", "compgen", "complete", "compopt", "compound", "continue", "coproc",
-        "declare", "dirs", "disable", "disown", "echo", "echotc", "echoti", "emulate", "enable", "enum", "eval",
-        "exec", "exit", "export", "false", "fc", "fg", "float", "function", "functions", "getln", "getopts", "global",
-        "hash", "help", "hist", "history", "integer", "jobs", "kill", "let", "limit", "local", "log", "logout",
-        "mapfile", "nameref", "namespace", "newgrp", "noglob", "nohup", "popd", "print", "printf", "private", "pushd",
-        "pushln", "pwd", "r", "read", "readarray", "readonly", "rehash", "rename", "return", "sched", "select", "set",
-        "setopt", "shift", "shopt", "source", "stop", "suspend", "test", "time", "times", "trap", "true", "ttyctl",
-        "type", "typeset", "ulimit", "umask", "unalias", "unfunction", "unhash", "unlimit", "unset", "unsetenv",
-        "unsetopt", "vared", "wait", "whence", "where", "which", "zle", "zmodload",
-    ]
 
     /// What follows the input of a command.
     static func endOfInput(token: String) -> [UInt8] {

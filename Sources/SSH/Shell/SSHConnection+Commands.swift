@@ -45,8 +45,12 @@ extension SSHConnection {
         if let loss = loss ?? shell.loss { return (nil, .linkLost(loss)) }
         if shell.isEnded { return (nil, .shellEnded("the remote shell ended before the command was sent")) }
         let input = command.standardInput
-        let end = command.effect == .change && command.isExclusive ? observer.changesEnd : nil
-        var parts = [line.bytes(before: end.flatMap { shell.clock?.uptime(at: $0) })]
+        let fence = observer.fence
+        var end: Int?
+        if command.effect == .change, let fence, let uptime = clocks.reading(of: hostName, at: fence.end) {
+            end = Int(uptime.rounded(.down))
+        }
+        var parts = [line.bytes(of: fence, before: end)]
         if line.needsFunctions, let functions = shell.takeFunctions() { parts.insert(functions, at: 0) }
         if !input.isEmpty { parts += [input, RemoteScript.endOfInput(token: shell.token)] }
         let started = InFlightCommand(
@@ -57,7 +61,7 @@ extension SSHConnection {
         let wait = command.isExclusive ? Self.lockPatience : .zero
         let deadline = Deadline(in: limit(of: command)).postponed(by: wait)
         let ended = await result(of: started, on: shell, until: deadline)
-        shell.clock = started.errors.payload.flatMap { HostClock($0) } ?? shell.clock
+        if let uptime = started.errors.payload { clocks.note(uptime, of: hostName) }
         return (started, ended)
     }
 

@@ -95,6 +95,19 @@ extension SSHConnection {
                         + "and was not begun: another run may have taken the module",
                     remedy: "check with `runner status` that no other run has the module, then `runner resume`",
                     kind: .busy)
+            case RemoteScript.stale:
+                notRun(
+                    command,
+                    because: "a later run has taken the module, and has been there: its number is \(said)",
+                    remedy: "check with `runner status` what that run did, then `runner resume`; if there was none, as "
+                        + "where the Lease was deleted and the API server's clock set back, remove that file on \(hostName)",
+                    kind: .busy)
+            case RemoteScript.noFence:
+                notRun(
+                    command,
+                    because: "the run's number cannot be written beside \(destination.lock)"
+                        + (said.isEmpty ? "" : ": \(said)"),
+                    remedy: "make room on that file system, or allow \(destination.user) to write there", kind: .failed)
             case "gone":
                 notRun(
                     command,
@@ -126,9 +139,13 @@ extension SSHConnection {
         let status: ActivityOutcome.Status =
             error.kind == .unknownOutcome
             ? .unknown(error.cause)
-            : .refused(code: [RemoteScript.noInput, RemoteScript.late].contains(payload) ? payload : "lock \(payload)")
+            : .refused(code: Self.notAboutTheLock.contains(payload) ? payload : "lock \(payload)")
         return (status, .failure(error))
     }
+
+    private static let notAboutTheLock: Set = [
+        RemoteScript.noInput, RemoteScript.late, RemoteScript.stale, RemoteScript.noFence,
+    ]
 
     private func reason(for end: InFlightCommand.End, of command: RemoteCommand) -> String {
         switch end {

@@ -109,7 +109,7 @@ extension SSHConnection {
         var (cause, isLate) = ("", false)
         switch await result(of: announcement, on: shell, until: deadline) {
         case .trailer(let uptime):
-            shell.clock = HostClock(uptime)
+            clocks.note(uptime, of: hostName)
             return
         case .linkLost(let loss): throw destination.linkError(loss, in: .channel, attempt: attempt)
         case .timedOut: (cause, isLate) = ("it was not ready within \(deadline.limit.inWords)", true)

@@ -11,8 +11,6 @@ final class ShellChannel {
     let token: String
     // Sent together with the first command that needs them, which saves a round trip.
     private var functions: [UInt8]?
-    /// The host's clock; nil where that has no /proc.
-    var clock: HostClock?
     /// The command in flight.
     var inFlight: InFlightCommand?
     /// Whether it has started and no command has it.

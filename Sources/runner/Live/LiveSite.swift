@@ -113,7 +113,7 @@ actor LiveSite: OpenSite {
         }
         return LeaseTaking(
             takenOverFrom: held.takenOverFrom.map { "\($0.holder ?? "nobody"), run \($0.runID ?? "unknown")" },
-            duration: Self.leaseDuration, before: before)
+            duration: Self.leaseDuration, number: held.record.number, before: before)
     }
 
     func renewLease(step: String?, auditHead: String) async throws {

@@ -54,7 +54,8 @@ struct FakeSite: OpenSite {
         #expect(RunID(run) != nil)
         try await world.arrive("takeLease")
         try await world.send("create the lease", .change)
-        return LeaseTaking(takenOverFrom: world.takenOverFrom, duration: leaseDuration, before: world.leaseBefore)
+        return LeaseTaking(
+            takenOverFrom: world.takenOverFrom, duration: leaseDuration, number: 1, before: world.leaseBefore)
     }
 
     func witnesses() -> [any HeadWitness] { world.witnesses }

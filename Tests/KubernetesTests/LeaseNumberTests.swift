@@ -1,0 +1,76 @@
+import ClientKit
+import Foundation
+import Kubernetes
+import SSH
+import TestSupport
+import Testing
+
+extension ServerTests {
+    /// The number that tells a later run from an earlier one.
+    @Suite struct LeaseNumberTests {
+        private let server: APIServer
+        private var writer: ClusterWriter { server.writer }
+
+        init() throws {
+            server = try #require(APIServer.current)
+        }
+
+        private func acquire(_ module: String, run: String, duration: Duration = .seconds(60)) async throws -> HeldLease
+        {
+            try await writer.acquireLease(
+                ofModule: module, holder: "root@install-01 \(run)", runID: run, duration: duration)
+        }
+
+        private func kubectl(_ arguments: [String]) async throws {
+            let result = try await LocalShell().run(
+                RemoteCommand(["kubectl", "--kubeconfig", server.kubeconfig] + arguments, effect: .change))
+            try #require(result.exitStatus == 0, "\(result.errorText)")
+        }
+
+        @Test func itGrowsWithEachRunAndStaysForItsTime() async throws {
+            let first = try await acquire("numbered", run: "a")
+            #expect(abs(first.record.number - Int(Date.now.timeIntervalSince1970)) < 60)
+            let renewed = try await writer.renew(first, step: "11_ct_00_setup_credentials", auditHead: "sha256:1")
+            #expect(renewed.record.number == first.record.number)
+            try await writer.release(renewed)
+            #expect(try await writer.reader.lease(ofModule: "numbered")?.number == first.record.number)
+            let second = try await acquire("numbered", run: "b")
+            #expect(second.record.number > first.record.number)
+            try await writer.breakLease(second.record, ofModule: "numbered")
+            #expect(try await writer.reader.lease(ofModule: "numbered")?.number == second.record.number)
+            // The run that goes on is a later one, too: its killed process may have left a command behind.
+            let again = try await acquire("numbered", run: "b")
+            #expect(again.record.number > second.record.number)
+        }
+
+        @Test func itGrowsAlsoWhereTheLeaseWasDeleted() async throws {
+            let first = try await acquire("removed", run: "a")
+            try await kubectl(["delete", "lease", "keybuzz-runner-removed"])
+            try await Task.sleep(for: .seconds(1.1))
+            #expect(try await acquire("removed", run: "b").record.number > first.record.number)
+        }
+
+        /// As where the API server's clock was an hour ahead.
+        @Test func itGrowsAlsoWhereTheClockWasSetBack() async throws {
+            let first = try await acquire("ahead", run: "a")
+            let ahead = first.record.number + 3600
+            try await kubectl([
+                "annotate", "--overwrite", "lease", "keybuzz-runner-ahead", "runner.keybuzz.io/fencing-number=\(ahead)",
+            ])
+            try await writer.release(first)
+            #expect(try await acquire("ahead", run: "b").record.number == ahead + 1)
+        }
+
+        @Test(arguments: ["", "-1", "68719476736", "9223372036854775807", "99999999999999999999", "seven"])
+        func whatIsNoNumberCountsForNothing(_ text: String) async throws {
+            let module = "odd-\(text.isEmpty ? "none" : text)"
+            let first = try await acquire(module, run: "a")
+            let change = text.isEmpty ? "runner.keybuzz.io/fencing-number-" : "runner.keybuzz.io/fencing-number=\(text)"
+            try await kubectl(["annotate", "--overwrite", "lease", "keybuzz-runner-\(module)", change])
+            let present = try #require(try await writer.reader.lease(ofModule: module))
+            #expect(present.number == 0)
+            try await writer.breakLease(present, ofModule: module)
+            #expect(try await acquire(module, run: "b").record.number >= first.record.number)
+        }
+    }
+}
