@@ -58,6 +58,11 @@ extension LibPQHandle {
         return reply
     }
 
+    /// Runs several statements as one transaction, and returns the answer to the last one.
+    func run(together statements: [String], until deadline: ContinuousClock.Instant) throws(StatementFailure) -> Reply {
+        try run(statements.joined(separator: "; "), with: [], isSeveral: true, until: deadline)
+    }
+
     /// Runs one statement in a read-only transaction.
     func runReadOnly(
         _ sql: String, with parameters: [String?], until deadline: ContinuousClock.Instant

@@ -13,8 +13,9 @@ public actor PostgresConnection {
     public nonisolated let endpoint: PostgresEndpoint
     private let access: Access
     private let observer: any ActivityObserver
+    private let clocks: PeerClocks
     private let executor = SerialQueueExecutor(label: "runner.postgres")
-    private var handle: LibPQHandle?
+    private(set) var handle: LibPQHandle?
     private var session: Session?
 
     /// Runs on the connection's own queue.
@@ -26,6 +27,7 @@ public actor PostgresConnection {
         self.endpoint = endpoint
         self.access = access
         self.observer = observer
+        clocks = observer.clocks
     }
 
     static func open(
@@ -66,9 +68,13 @@ public actor PostgresConnection {
             effect: .read)
         _ = try await observing(activity, attempt: attempt, hiding: [endpoint.password.reveal()]) {
             Result { () throws(PostgresError) in
-                let opened = try SessionOpener(endpoint: endpoint, access: access, attempt: attempt).open()
+                let presence = access == .writing ? observer.fence.map(SQLFence.presence) : nil
+                let opener = SessionOpener(
+                    endpoint: endpoint, access: access, attempt: attempt, presence: presence)
+                let opened = try opener.open()
                 handle = opened.handle
                 session = opened.session
+                clocks.note(opened.session.clock, of: opened.session.clockName)
                 return Reply()
             }
         }
@@ -100,9 +106,20 @@ public actor PostgresConnection {
         }
         let clock = ContinuousClock()
         let start = clock.now
-        // Nothing suspends from here to the result, so that the statements of two tasks cannot mix
+        // Nothing suspends from here to an answer, so that the statements of two tasks cannot mix
         // on the wire.
-        let result = body()
+        var result = body()
+        while case .failure(let error) = result, let obstruction = error.obstruction, !Task.isCancelled,
+            clock.now < start + endpoint.statementTimeout.duration + Self.margin
+        {
+            do {
+                try await observer.willWait(activity, for: obstruction)
+                try await Task.sleep(for: .milliseconds(200))
+                result = body()
+            } catch {
+                result = .failure(PostgresError(refused: error, as: .fenced, attempt: attempt, host: activity.host))
+            }
+        }
         let duration = clock.now - start
         for notice in handle?.takeNotices() ?? [] {
             let text = notice.redacting(secrets).message + "\n"
@@ -128,13 +145,14 @@ public actor PostgresConnection {
             return .failure(statement.error(.notSent("the connection is closed"), host: place, within: limit))
         }
         let deadline = ContinuousClock.now + limit.duration + Self.margin
-        let isGuarded = statement.effect == .change || session?.isReadOnly == true
         do throws(StatementFailure) {
             let reply =
-                isGuarded
-                ? try handle.run(
-                    statement.sql, with: statement.parameters, isSeveral: statement.count > 1, until: deadline)
-                : try handle.runReadOnly(statement.sql, with: statement.parameters, until: deadline)
+                switch statement.effect {
+                case .change: try change(statement, on: handle, until: deadline)
+                case .read where session?.isReadOnly == true:
+                    try handle.run(statement.sql, with: statement.parameters, until: deadline)
+                case .read: try handle.runReadOnly(statement.sql, with: statement.parameters, until: deadline)
+                }
             return .success(reply)
         } catch {
             // An answer that arrives later would be taken for the answer to the next statement.
@@ -143,43 +161,36 @@ public actor PostgresConnection {
         }
     }
 
-    /// `name` quoted for this server; throws if PostgreSQL would truncate it.
-    func identifier(_ name: String) throws(PostgresError) -> String {
-        let attempt = "name an object of PostgreSQL"
-        guard !name.isEmpty, name.utf8.count <= 63, !name.utf8.contains(0) else {
-            throw PostgresError(
-                invalid: "the name \(name.debugDescription) is empty, longer than 63 bytes, or contains a NUL byte",
-                attempt: attempt, host: place, remedy: "choose a name of 1 to 63 bytes")
+    /// Sends a change, with what makes the server refuse it where another run has the module.
+    private func change(
+        _ statement: Statement, on handle: LibPQHandle, until deadline: ContinuousClock.Instant
+    ) throws(StatementFailure) -> Reply {
+        guard let fence = observer.fence, let session else {
+            return try handle.run(statement.sql, with: [], isSeveral: statement.count > 1, until: deadline)
         }
-        return try quoted(attempt) { $0.quotedIdentifier(name) }
+        let guards = SQLFence(fence: fence, end: clocks.reading(of: session.clockName, at: fence.end))
+        // A server writes a statement that it refuses into its log, as far as it has secrets too.
+        if !statement.secrets.isEmpty { _ = try handle.run(together: guards.guarding, until: deadline) }
+        guard statement.isAlone else {
+            return try handle.run(together: guards.guarding + [statement.sql], until: deadline)
+        }
+        // A pooler may send each message to another session of the server, which must not keep what is set there.
+        guard !session.isPooled else {
+            _ = try handle.run(together: guards.guarding, until: deadline)
+            return try handle.run(together: [statement.sql], until: deadline)
+        }
+        defer { leave(guards.leaving(server: session.serverVersion), on: handle, until: deadline) }
+        _ = try handle.run(together: guards.entering(server: session.serverVersion), until: deadline)
+        return try handle.run(together: [statement.sql], until: deadline)
     }
 
-    /// `text` as a literal for this server.
-    func literal(_ text: String) throws(PostgresError) -> String {
-        try quoted("quote a value for PostgreSQL") { $0.quotedLiteral(text) }
-    }
-
-    /// The SCRAM verifier of `password`, which must itself be kept secret.
-    func verifier(of password: Secret, role: String) throws(PostgresError) -> String {
-        let attempt = "prepare the password of role \(role)"
-        guard !password.isEmpty, !password.reveal().utf8.contains(0) else {
-            throw PostgresError(
-                invalid: "the password is empty or contains a NUL byte", attempt: attempt, host: place,
-                remedy: "choose another password")
+    /// Gives back what the session took for a change; where that fails the session is closed, which does so, too.
+    private func leave(_ statements: [String], on handle: LibPQHandle, until deadline: ContinuousClock.Instant) {
+        do throws(StatementFailure) {
+            _ = try handle.run(together: statements, until: deadline)
+        } catch {
+            self.handle = nil
         }
-        return try quoted(attempt) { $0.scramVerifier(for: password.reveal(), role: role) }
-    }
-
-    private func quoted(
-        _ attempt: String, body: (LibPQHandle) -> String?
-    ) throws(PostgresError) -> String {
-        let closed = Statement("", effect: .read).error(
-            .notSent("the connection is closed"), host: place, within: endpoint.statementTimeout)
-        guard let handle else { throw closed }
-        guard let text = body(handle) else {
-            throw PostgresError(invalid: handle.errorText, attempt: attempt, host: place)
-        }
-        return text
     }
 }
 
@@ -190,7 +201,9 @@ extension Result where Success == Reply, Failure == PostgresError {
         case .failure(let error):
             // A change that may have been made is not simply refused, even if the server gave a
             // reason.
-            if let code = error.sqlState, error.kind != .unknownOutcome {
+            if error.reason == .fenced {
+                .refused(code: "fenced")
+            } else if let code = error.sqlState, error.kind != .unknownOutcome {
                 .refused(code: code)
             } else {
                 .unknown(error.cause)

@@ -32,6 +32,8 @@ public struct PostgresError: ExplainedError {
         case unexpectedAnswer
         /// The server accepted a change, but the catalogue does not show it.
         case notInEffect
+        /// The server refused a change of a run that does not have its module any more, or not yet.
+        case fenced
         /// The observer could not record the statement; if its start could not be recorded, it was
         /// not sent.
         case notRecorded
@@ -55,6 +57,8 @@ public struct PostgresError: ExplainedError {
     public let detail: String?
     /// The server's HINT.
     public let hint: String?
+    /// What must end before a change can begin, if that is why it was refused.
+    let obstruction: Obstruction?
 
     /// The SQLSTATE, if the server sent one.
     public var sqlState: String? {
@@ -63,8 +67,9 @@ public struct PostgresError: ExplainedError {
 
     init(
         _ reason: Reason, attempt: String, host: String?, cause: String, remedy: String, kind: FailureKind,
-        message: String? = nil, detail: String? = nil, hint: String? = nil
+        message: String? = nil, detail: String? = nil, hint: String? = nil, obstruction: Obstruction? = nil
     ) {
+        self.obstruction = obstruction
         self.reason = reason
         self.attempt = attempt
         self.host = host
@@ -97,10 +102,10 @@ extension PostgresError {
     }
 
     /// The observer did not let it begin.
-    init(refused error: any Error, attempt: String, host: String?) {
+    init(refused error: any Error, as reason: Reason = .notRecorded, attempt: String, host: String?) {
         let refusal = ObserverRefusal(error)
         self.init(
-            .notRecorded, attempt: attempt, host: host, cause: "nothing was sent: \(refusal.cause)",
+            reason, attempt: attempt, host: host, cause: "nothing was sent: \(refusal.cause)",
             remedy: refusal.remedy, kind: refusal.kind)
     }
 

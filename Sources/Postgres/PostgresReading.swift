@@ -33,21 +33,20 @@ public struct PostgresWriter: PostgresReading {
         PostgresWriter(connection: try await .open(endpoint, for: .writing, observer: observer))
     }
 
-    /// Runs one statement that changes something, with `parameters` for `$1`, `$2`…, and returns
-    /// its rows, if any.
+    /// Runs one statement that changes something, and returns its rows, if any.
     ///
     /// An error of kind `unknownOutcome` means that it was sent and may or may not have taken
     /// effect.
     @discardableResult
-    public func execute(_ sql: String, _ parameters: [String?] = []) async throws(PostgresError) -> [PostgresRow] {
-        try await rows(Statement(sql, parameters, effect: .change))
+    public func execute(_ sql: String) async throws(PostgresError) -> [PostgresRow] {
+        try await rows(Statement(changing: sql))
     }
 }
 
 extension PostgresReading {
     /// Runs one query, with `parameters` for `$1`, `$2`… in PostgreSQL's text form.
     public func query(_ sql: String, _ parameters: [String?] = []) async throws(PostgresError) -> [PostgresRow] {
-        try await rows(Statement(sql, parameters, effect: .read))
+        try await rows(Statement(reading: sql, parameters))
     }
 
     /// The first column of a query's first row; `nil` if there is no row or the value is NULL.

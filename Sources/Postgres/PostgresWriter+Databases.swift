@@ -14,17 +14,16 @@ extension PostgresWriter {
         let doubt = "it does not exist, or does not belong to \(owner), after it was created"
         try await ensure(attempt, otherwise: doubt) { () throws(PostgresError) in
             try await Statement(
-                """
-                CREATE DATABASE \(connection.identifier(name)) OWNER \(connection.identifier(owner)) \
-                ENCODING 'UTF8' TEMPLATE \(fromTemplate1 ? "template1" : "template0")
-                """, effect: .change)
+                changing: """
+                    CREATE DATABASE \(connection.identifier(name)) OWNER \(connection.identifier(owner)) \
+                    ENCODING 'UTF8' TEMPLATE \(fromTemplate1 ? "template1" : "template0")
+                    """, isAlone: true)
         } until: { () throws(PostgresError) in
             try await databaseState(name) != nil
         }
         try await ensure(attempt, otherwise: doubt) { () throws(PostgresError) in
             try await Statement(
-                "ALTER DATABASE \(connection.identifier(name)) OWNER TO \(connection.identifier(owner))",
-                effect: .change)
+                changing: "ALTER DATABASE \(connection.identifier(name)) OWNER TO \(connection.identifier(owner))")
         } until: { () throws(PostgresError) in
             try await databaseState(name)?.owner == owner
         }
@@ -64,8 +63,7 @@ extension PostgresWriter {
             otherwise: "PUBLIC can still connect after the privilege was revoked"
         ) { () throws(PostgresError) in
             Statement(
-                "REVOKE CONNECT ON DATABASE \(try await connection.identifier(database)) FROM PUBLIC",
-                effect: .change)
+                changing: "REVOKE CONNECT ON DATABASE \(try await connection.identifier(database)) FROM PUBLIC")
         } until: { () throws(PostgresError) in
             try await databaseState(database)?.publicMayConnect == false
         }
@@ -79,7 +77,7 @@ extension PostgresWriter {
             otherwise: "the owner still lacks the privilege after it was granted"
         ) { () throws(PostgresError) in
             let (place, role) = try await (connection.identifier(database), connection.identifier(owner))
-            return Statement("GRANT CONNECT ON DATABASE \(place) TO \(role)", effect: .change)
+            return Statement(changing: "GRANT CONNECT ON DATABASE \(place) TO \(role)")
         } until: { () throws(PostgresError) in
             try await databaseState(database)?.ownerMayConnect == true
         }
@@ -92,7 +90,7 @@ extension PostgresWriter {
             otherwise: "the role still lacks the privilege after it was granted"
         ) { () throws(PostgresError) in
             let (place, user) = try await (connection.identifier(schema), connection.identifier(role))
-            return Statement("GRANT USAGE, CREATE ON SCHEMA \(place) TO \(user)", effect: .change)
+            return Statement(changing: "GRANT USAGE, CREATE ON SCHEMA \(place) TO \(user)")
         } until: { () throws(PostgresError) in
             let state = try await schemaState(schema, for: role)
             return state?.roleMayUse == true && state?.roleMayCreate == true
@@ -112,7 +110,7 @@ extension PostgresWriter {
         try await ensure(attempt, otherwise: doubt) { () throws(PostgresError) in
             var sql = "CREATE EXTENSION IF NOT EXISTS \(try await connection.identifier(name))"
             if let schema { sql += " SCHEMA \(try await connection.identifier(schema))" }
-            return Statement(sql, effect: .change)
+            return Statement(changing: sql)
         } until: { () throws(PostgresError) in
             try await present() != nil
         }

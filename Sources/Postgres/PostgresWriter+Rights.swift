@@ -11,7 +11,7 @@ extension PostgresWriter {
             // From 16 on, these are options of the membership itself.
             let options = isOlder ? "" : " WITH INHERIT TRUE, SET TRUE"
             return Statement(
-                "GRANT \(try await connection.identifier(role)) TO CURRENT_USER\(options)", effect: .change)
+                changing: "GRANT \(try await connection.identifier(role)) TO CURRENT_USER\(options)")
         } until: { () throws(PostgresError) in
             try await value(
                 "SELECT pg_has_role($1, 'USAGE') AND pg_has_role($1, $2)", [role, isOlder ? "MEMBER" : "SET"]) == true
@@ -26,8 +26,7 @@ extension PostgresWriter {
             otherwise: "the server still reports the old setting"
         ) { () throws(PostgresError) in
             Statement(
-                "ALTER DATABASE \(try await connection.identifier(database)) ALLOW_CONNECTIONS \(isAllowed)",
-                effect: .change)
+                changing: "ALTER DATABASE \(try await connection.identifier(database)) ALLOW_CONNECTIONS \(isAllowed)")
         } until: { () throws(PostgresError) in
             try await databaseState(database)?.allowsConnections == isAllowed
         }
@@ -38,8 +37,9 @@ extension PostgresWriter {
         try await execute(
             """
             SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
-            WHERE datname = $1 AND usename = $2 AND pid <> pg_backend_pid()
-            """, [database, role])
+            WHERE datname = \(connection.literal(database)) AND usename = \(connection.literal(role)) \
+            AND pid <> pg_backend_pid()
+            """)
     }
 
     /// Terminates one session, provided that it is still the one that was found and began before `end`; returns whether
@@ -50,9 +50,11 @@ extension PostgresWriter {
     public func endSession(_ session: DatabaseSession, begunBefore end: String) async throws(PostgresError) -> Bool {
         try await !execute(
             """
-            SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND datname = $2 \
-            AND usename = $3 AND application_name = $4 AND backend_start < $5::timestamptz
-            """, [String(session.process), session.database, session.user, session.application, end]
+            SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = \(session.process) \
+            AND datname = \(connection.literal(session.database)) AND usename = \(connection.literal(session.user)) \
+            AND application_name = \(connection.literal(session.application)) \
+            AND backend_start < \(connection.literal(end))::timestamptz
+            """
         ).isEmpty
     }
 
@@ -75,7 +77,7 @@ extension PostgresWriter {
             "move extension \(name) to schema \(schema)", otherwise: "the server still reports the old schema"
         ) { () throws(PostgresError) in
             let (moved, place) = try await (connection.identifier(name), connection.identifier(schema))
-            return Statement("ALTER EXTENSION \(moved) SET SCHEMA \(place)", effect: .change)
+            return Statement(changing: "ALTER EXTENSION \(moved) SET SCHEMA \(place)")
         } until: { () throws(PostgresError) in
             try await extensionStates([name]).first?.schema == schema
         }

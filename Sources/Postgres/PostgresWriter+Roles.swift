@@ -22,7 +22,7 @@ extension PostgresWriter {
             let found = try await roleState(name)
             let validity = found?.validUntil == nil ? "" : " VALID UNTIL 'infinity'"
             let options = wanted.options(besides: found?.attributes ?? wanted) + validity
-            return Statement("ALTER ROLE \(try await connection.identifier(name)) \(options)", effect: .change)
+            return Statement(changing: "ALTER ROLE \(try await connection.identifier(name)) \(options)")
         } until: { () throws(PostgresError) in
             isAsWanted(try await roleState(name))
         }
@@ -39,7 +39,7 @@ extension PostgresWriter {
         try await change { () throws(PostgresError) in
             let verifier = try await connection.verifier(of: password, role: name)
             let sql = try await "ALTER ROLE \(connection.identifier(name)) PASSWORD \(connection.literal(verifier))"
-            return Statement(sql, effect: .change, secrets: [verifier])
+            return Statement(changing: sql, secrets: [verifier])
         } until: { () throws(PostgresError) in
             false
         }
@@ -54,7 +54,7 @@ extension PostgresWriter {
         let options = wanted.options(besides: bare)
         let sql = try await
             "CREATE ROLE \(connection.identifier(name)) \(options) PASSWORD \(connection.literal(verifier))"
-        return Statement(sql, effect: .change, secrets: [verifier])
+        return Statement(changing: sql, secrets: [verifier])
     }
 }
 

@@ -7,6 +7,9 @@ struct Session: Sendable {
     let isPooled: Bool
     /// Whether the server itself refuses every change on this session.
     let isReadOnly: Bool
+    /// The server's clock, in seconds since 1970, and what it is called in ``ClientKit/PeerClocks``.
+    let clock: String
+    let clockName: String
 }
 
 /// Tries an endpoint's hosts one after another until one is suitable.
@@ -17,6 +20,8 @@ struct SessionOpener {
     let endpoint: PostgresEndpoint
     let access: PostgresConnection.Access
     let attempt: String
+    /// The advisory lock that the session has as long as it lasts; `nil` for none.
+    let presence: Int64?
 
     func open() throws(PostgresError) -> (handle: LibPQHandle, session: Session) {
         var failures: [PostgresError] = []
@@ -68,7 +73,7 @@ struct SessionOpener {
         do throws(StatementFailure) {
             reply = try handle.run(Self.introduction, with: settings(backendPID: handle.backendPID), until: deadline)
         } catch {
-            throw Statement(Self.introduction, effect: .read).error(
+            throw Statement(reading: Self.introduction).error(
                 error, attempt: attempt, host: place, within: endpoint.connectTimeout)
         }
         return (handle, try session(from: PostgresRow.rows(of: reply, place: place), of: host))
@@ -87,12 +92,15 @@ struct SessionOpener {
         CASE WHEN pg_backend_pid() = $1::int AND $3 = 'on' \
         THEN set_config('default_transaction_read_only', 'on', false) END AS read_only_session, \
         CASE WHEN pg_backend_pid() = $1::int AND current_setting('server_version_num')::int >= 140000 \
-        THEN set_config('client_connection_check_interval', '1000', false) END AS notices_our_death
+        THEN set_config('client_connection_check_interval', '1000', false) END AS notices_our_death, \
+        CASE WHEN pg_backend_pid() = $1::int AND $4::bigint IS NOT NULL \
+        THEN pg_try_advisory_lock_shared($4::bigint) END AS presence, extract(epoch FROM clock_timestamp()) AS clock
         """
 
     private func settings(backendPID: Int32) -> [String?] {
         let milliseconds = max(1, Int(endpoint.statementTimeout.duration / .milliseconds(1)))
-        return [String(backendPID), String(milliseconds), access == .reading ? "on" : "off"]
+        let isReadOnly = access == .reading ? "on" : "off"
+        return [String(backendPID), String(milliseconds), isReadOnly, presence.map { String($0) }]
     }
 
     private func session(
@@ -110,7 +118,8 @@ struct SessionOpener {
         }
         return Session(
             place: place, serverVersion: try row.value("version"), isPooled: isPooled,
-            isReadOnly: access == .reading && !isPooled)
+            isReadOnly: access == .reading && !isPooled, clock: try row.value("clock"),
+            clockName: "PostgreSQL \(host.name):\(host.port)")
     }
 
     private func summary(of failures: [PostgresError]) -> PostgresError {

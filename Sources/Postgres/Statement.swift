@@ -11,20 +11,27 @@ struct Statement {
     let secrets: [String]
     /// How many statements it really is; several are sent as one message, which PostgreSQL makes one transaction.
     let count: Int
+    /// Whether PostgreSQL does it in no transaction with anything else.
+    let isAlone: Bool
 
-    init(_ sql: String, _ parameters: [String?] = [], effect: Effect, secrets: [String] = []) {
+    init(reading sql: String, _ parameters: [String?] = []) {
         self.sql = sql
         self.parameters = parameters
-        self.effect = effect
-        self.shown = sql.redacting(secrets)
+        (effect, shown, secrets, count, isAlone) = (.read, sql, [], 1, false)
+    }
+
+    /// A change has no parameters: what is sent before it in the same message makes that impossible.
+    init(changing sql: String, secrets: [String] = [], isAlone: Bool = false) {
+        self.sql = sql
         self.secrets = secrets
-        count = 1
+        self.isAlone = isAlone
+        (parameters, effect, shown, count) = ([], .change, sql.redacting(secrets), 1)
     }
 
     /// Changes that are all done or none, however the connection ends.
     init(together changes: [String]) {
         sql = changes.joined(separator: "; ")
-        (parameters, effect, shown, secrets, count) = ([], .change, sql, [], changes.count)
+        (parameters, effect, shown, secrets, count, isAlone) = ([], .change, sql, [], changes.count, false)
     }
 
     /// What was tried, as a phrase that fits on a line.
@@ -87,6 +94,9 @@ struct Statement {
         }
         switch failure {
         case .server(let answer, let ended):
+            if isChange, let refusal = SQLFence.refusal(in: answer) {
+                return PostgresError(refusal, attempt: attempt, host: host, within: limit)
+            }
             return PostgresError(
                 answer.redacting(secrets), attempt: attempt, host: host, outcomeUnknown: isChange && ended,
                 within: limit)

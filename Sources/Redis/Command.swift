@@ -2,7 +2,7 @@ import ClientKit
 
 /// A Redis command, and the part of it that may be shown.
 struct Command {
-    let words: [String]
+    private(set) var words: [String]
     let effect: Effect
     /// The words for records and errors.
     let shown: [String]
@@ -28,6 +28,27 @@ struct Command {
         self.isLogin = true
     }
 
+    /// The same change of `keys`, done only before `end`, in seconds since 1970 by the server's clock.
+    ///
+    /// A script is one step for the server. There is no fencing number in it: nothing on the server could hold that but a
+    /// key among those of the application.
+    func before(_ end: Int) -> Command {
+        let keys = words[0] == "SET" ? words[1...1] : words[1...]
+        let script = """
+            local now = redis.pcall('TIME') \
+            if not now.err and tonumber(now[1]) >= tonumber(ARGV[1]) then return redis.error_reply('\(Self.late)') end \
+            local words = {ARGV[2]} for _, key in ipairs(KEYS) do words[#words + 1] = key end \
+            for i = 3, #ARGV do words[#words + 1] = ARGV[i] end return redis.pcall(unpack(words))
+            """
+        var command = self
+        command.words =
+            ["EVAL", script, "\(keys.count)"] + keys + ["\(end)", words[0]] + words.dropFirst(1 + keys.count)
+        return command
+    }
+
+    /// The answer to a change that came too late.
+    static let late = "TOOLATE another run may have the module"
+
     static var ping: Command { Command(["PING"], .read) }
 
     /// Its purpose as text, without the value that a key is set to.
@@ -38,6 +59,7 @@ struct Command {
         case "PING": "check that Redis responds"
         case "INFO": "read the Redis server's information"
         case "ROLE": "check whether Redis is the master"
+        case "TIME": "read the Redis server's clock"
         case "SENTINEL": "ask a Sentinel for the master"
         case "SELECT": "select Redis database\(key)"
         case "SCAN": "scan for keys in Redis"

@@ -8,7 +8,8 @@ import ClientKit
 public actor RedisConnection {
     /// The endpoint that was given.
     public nonisolated let endpoint: RedisEndpoint
-    private let observer: any ActivityObserver
+    let observer: any ActivityObserver
+    let clocks: PeerClocks
     private let executor = SerialQueueExecutor(label: "runner.redis")
     private var socket: TCPStream?
     /// The numeric address that was dialled last.
@@ -22,6 +23,7 @@ public actor RedisConnection {
     private init(to endpoint: RedisEndpoint, observer: any ActivityObserver) {
         self.endpoint = endpoint
         self.observer = observer
+        clocks = observer.clocks
     }
 
     /// Whether the connection is up as far as this side knows, without a round trip.
@@ -67,6 +69,7 @@ public actor RedisConnection {
         }
         if endpoint.database != 0 { _ = try await run(Command(["SELECT", String(endpoint.database)], .read)) }
         if endpoint.password != nil { _ = try await run(.ping) }
+        if !endpoint.isSentinel { try await learnClock() }
     }
 
     /// Runs one command between the observer's `willBegin` and `didEnd`.
@@ -88,7 +91,7 @@ public actor RedisConnection {
         // the wire.
         let result = Result { () throws(RedisError) in
             try prepare()
-            return try perform(command)
+            return try perform(withinTerm(command))
         }
         let duration = clock.now - start
         if case .success(let value) = result {

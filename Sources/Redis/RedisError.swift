@@ -127,6 +127,12 @@ extension RedisError {
                 (.failed, "free disk space or fix its permissions, and check the Redis log: Redis cannot save to disk")
             case "OOM":
                 (.failed, "raise maxmemory or delete keys: Redis has reached that limit")
+            case "TOOLATE":
+                (
+                    .busy,
+                    "check with `runner status` that no other run has the module, then `runner resume`; if there is none, "
+                        + "check whether the server's clock was set"
+                )
             case "WRONGTYPE":
                 (.failed, "check who else uses this database number: the key has another type")
             case "ERR" where isLogin:
@@ -136,7 +142,11 @@ extension RedisError {
             default:
                 (.failed, "check the Redis server's log")
             }
-        self.init(.server(code: code), attempt: attempt, host: host, cause: answer, remedy: remedy, kind: kind)
+        let cause =
+            code == "TOOLATE"
+            ? "it came to the server too late, as when this machine or the network stands still, and was not begun: "
+                + "another run may have taken the module" : answer
+        self.init(.server(code: code), attempt: attempt, host: host, cause: cause, remedy: remedy, kind: kind)
     }
 
     /// A command without a valid answer within `limit`; if it was a change that may have arrived,

@@ -46,7 +46,7 @@ extension PostgresServerTests {
         @Test func aConnectionEndedDuringAChangeLeavesItsOutcomeUnknown() async throws {
             let sleeper = try await writer()
             let error = try await disturbing(sleeper, asChange: true) { admin, pid in
-                try await admin.execute("SELECT pg_terminate_backend($1)", [String(pid)])
+                try await admin.execute("SELECT pg_terminate_backend(\(pid))")
             }
             #expect(error.sqlState == "57P01" && error.kind == .unknownOutcome)
             #expect(await !sleeper.connection.isAlive)
@@ -56,7 +56,7 @@ extension PostgresServerTests {
 
         @Test func aConnectionEndedDuringAQueryIsUnreachable() async throws {
             let error = try await disturbing(try await writer(), asChange: false) { admin, pid in
-                try await admin.execute("SELECT pg_terminate_backend($1)", [String(pid)])
+                try await admin.execute("SELECT pg_terminate_backend(\(pid))")
             }
             #expect(error.sqlState == "57P01" && error.kind == .unreachable)
         }
@@ -65,7 +65,7 @@ extension PostgresServerTests {
             let idle = try await writer()
             let pid = try await pid(of: idle)
             let admin = try await writer()
-            try await admin.execute("SELECT pg_terminate_backend($1, 5000)", [String(pid)])
+            try await admin.execute("SELECT pg_terminate_backend(\(pid), 5000)")
             #expect(await !idle.connection.isAlive)
             let error = try await failure { () throws(PostgresError) in try await idle.execute("CREATE TABLE unsent ()")
             }

@@ -54,7 +54,7 @@ extension PostgresServerTests {
             let error = try await failure { () throws(PostgresError) in try await writer.query("CREATE TABLE t ()") }
             #expect(error.sqlState == "25006")
             #expect(try await writer.value("SELECT 1") == 1)
-            let rows = try await writer.execute("SELECT $1::int + 1 AS sum", ["1"])
+            let rows = try await writer.query("SELECT $1::int + 1 AS sum", ["1"])
             #expect(try rows.first?.value("sum") == 2)
         }
 

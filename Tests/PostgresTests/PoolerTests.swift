@@ -1,8 +1,10 @@
 import ClientKit
 import DataServers
 import Foundation
-import Postgres
+import TestSupport
 import Testing
+
+@testable import Postgres
 
 extension PostgresServerTests {
     @Suite struct PoolerTests {
@@ -53,6 +55,23 @@ extension PostgresServerTests {
             try await writer.execute("CREATE TABLE made ()")
             #expect(try await writer.value("SELECT to_regclass('made') IS NOT NULL") == true)
             await writer.connection.close()
+
+            // What refuses changes of another run leaves nothing behind either.
+            let observer = RecordingObserver()
+            observer.fence = Fence(module: 11, number: 5, end: .now + .seconds(60))
+            let fenced = try await PostgresWriter.connect(to: endpoint, observer: observer)
+            try await fenced.execute("CREATE TABLE made_in_time ()")
+            let alone = try await failure { () throws(PostgresError) in
+                try await fenced.rows(Statement(changing: "CREATE DATABASE not_allowed", isAlone: true))
+            }
+            #expect(alone.sqlState == "42501")
+            #expect(try await fenced.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0)
+            observer.fence = Fence(module: 11, number: 5, end: .now - .seconds(1))
+            let late = try await failure { () throws(PostgresError) in try await fenced.execute("CREATE TABLE late ()")
+            }
+            #expect(late.reason == .fenced)
+            #expect(try await fenced.value("SELECT to_regclass('late') IS NULL") == true)
+            await fenced.connection.close()
 
             var encrypted = endpoint
             encrypted.tls = .require

@@ -56,6 +56,7 @@ public final class RecordingObserver: ActivityObserver {
         var entries: [Entry] = []
         var ended: [ActivityOutcome.Status] = []
         var received = 0
+        var obstructions: [Obstruction] = []
         var isFull: Bool
         var fence: Fence?
     }
@@ -80,6 +81,9 @@ public final class RecordingObserver: ActivityObserver {
     /// How many bytes came.
     public var received: Int { state.withLock { $0.received } }
 
+    /// What was waited for, each time that it was told.
+    public var obstructions: [Obstruction] { state.withLock { $0.obstructions } }
+
     /// All that was told, as one text, for looking for what must not be there.
     public var everything: String {
         entries.map { "\($0.activity.command) \($0.activity.host) \($0.output) \($0.remarks) \($0.ends)" }.joined()
@@ -97,6 +101,11 @@ public final class RecordingObserver: ActivityObserver {
             if $0.isFull { throw Full() }
             $0.entries.append(Entry(activity: activity))
         }
+    }
+
+    /// Keeps what is waited for.
+    public func willWait(_ activity: Activity, for obstruction: Obstruction) async throws {
+        state.withLock { $0.obstructions.append(obstruction) }
     }
 
     /// Keeps the bytes.

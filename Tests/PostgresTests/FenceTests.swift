@@ -1,0 +1,169 @@
+import ClientKit
+import DataServers
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Postgres
+
+extension PostgresServerTests.EveryVersion {
+    /// Changes of a run that no longer has its module, which the server itself refuses.
+    ///
+    /// Each test has a module of its own, since all have one server.
+    @Suite struct FenceTests {
+        private let server: PostgresServer
+
+        init() throws {
+            server = try PostgresServerTests.server()
+        }
+
+        private func fence(_ number: Int, of module: Int, lasting time: Duration = .seconds(600)) -> Fence {
+            Fence(module: module, number: number, end: .now + time)
+        }
+
+        private func writer(
+            _ fence: Fence?, _ database: String = "postgres", limit: Duration = .seconds(30)
+        ) async throws -> (writer: PostgresWriter, observer: RecordingObserver) {
+            let observer = RecordingObserver()
+            observer.fence = fence
+            var endpoint = server.endpoint(database)
+            endpoint.statementTimeout = TimeLimit(limit)
+            return (try await PostgresWriter.connect(to: endpoint, observer: observer), observer)
+        }
+
+        private func refusal(_ change: () async throws -> Void) async throws -> PostgresError {
+            let error = try #require(await #expect(throws: PostgresError.self) { try await change() })
+            #expect(error.reason == .fenced && error.kind == .busy, "\(error)")
+            return error
+        }
+
+        @Test func afterTheTermNothingIsChanged() async throws {
+            let (writer, observer) = try await writer(fence(5, of: 1, lasting: .seconds(-1)))
+            let late = try await refusal { try await writer.execute("CREATE ROLE late") }
+            #expect(late.cause.hasPrefix("it came to the server too late"), "\(late)")
+            #expect(observer.ended.last == .refused(code: "fenced"))
+            _ = try await refusal { try await writer.ensureDatabase("late", owner: "kb_admin") }
+            _ = try await refusal { try await writer.endSessions(of: "kb_admin", on: "postgres") }
+            let password = try await refusal { try await writer.setPassword(Secret("late"), of: "kb_admin") }
+            #expect(!password.cause.contains("SCRAM"))
+            #expect(!server.log.contains("ALTER ROLE \"kb_admin\" PASSWORD"))
+            #expect(try await writer.roleState("late") == nil)
+            #expect(try await writer.databaseState("late") == nil)
+            // The run got more time; the session goes on.
+            observer.fence = fence(5, of: 1)
+            try await writer.ensureRole("in_time", password: Secret("pw"))
+            try await writer.ensureDatabase("in_time", owner: "in_time")
+            #expect(
+                try await writer.value(
+                    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()") == 1)
+            #expect(try await writer.value("SELECT current_setting('statement_timeout')") == "30s")
+        }
+
+        /// Ten minutes there that were none here: this machine was paused, and its clock with it.
+        @Test func aMachineThatWasPausedChangesNothing() async throws {
+            let observer = RecordingObserver()
+            let now = Date.now.timeIntervalSince1970
+            observer.clocks.note("\(now - 600)", of: "PostgreSQL 127.0.0.1:\(server.port)")
+            observer.fence = fence(5, of: 2, lasting: .seconds(54))
+            let writer = try await PostgresWriter.connect(to: server.endpoint(), observer: observer)
+            let error = try await refusal { try await writer.execute("CREATE ROLE paused") }
+            #expect(error.cause.hasPrefix("it came to the server too late"), "\(error)")
+        }
+
+        @Test func anEarlierRunChangesNothingWhileALaterOneIsConnected() async throws {
+            let (earlier, _) = try await writer(fence(1_800_000_000, of: 3))
+            let (later, _) = try await writer(fence(1_800_000_001, of: 3), "template1")
+            let (another, _) = try await writer(fence(1_700_000_000, of: 100))
+            let error = try await refusal { try await earlier.execute("CREATE ROLE overtaken") }
+            #expect(error.cause.contains("its number is 1800000001"), "\(error)")
+            _ = try await refusal { try await earlier.ensureDatabase("overtaken", owner: "kb_admin") }
+            // Another module's numbers are its own, and those of one run do not hold each other up.
+            try await another.execute("CREATE ROLE not_overtaken")
+            let (again, _) = try await writer(fence(1_800_000_001, of: 3))
+            try await again.execute("DROP ROLE not_overtaken")
+            try await later.execute("CREATE ROLE overtaking")
+            for connection in [later.connection, again.connection] { await connection.close() }
+            #expect(try await earlier.roleState("overtaken") == nil)
+        }
+
+        @Test func aLaterRunWaitsForWhatIsUnderWay() async throws {
+            let (earlier, _) = try await writer(fence(7, of: 4), "template1")
+            let slow = Task { try await earlier.execute("SELECT pg_sleep(6), set_config('a.b', 'c', false)") }
+            let (later, observer) = try await writer(fence(8, of: 4))
+            let underWay =
+                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(6)%' AND wait_event = 'PgSleep'"
+            let deadline = ContinuousClock.now + .seconds(10)
+            while try await later.value(underWay) != 1 { try #require(.now < deadline) }
+            let began = ContinuousClock.now
+            try await later.execute("CREATE ROLE patient")
+            #expect(.now - began > .seconds(1))
+            _ = try await slow.value
+            let words = try #require(observer.obstructions.first?.words)
+            #expect(words.contains(/^a change of an earlier run \(process \d+ of the server\)$/), "\(words)")
+            await earlier.connection.close()
+            await later.connection.close()
+        }
+
+        @Test func whatDoesNotEndIsNamed() async throws {
+            let (earlier, _) = try await writer(fence(7, of: 5))
+            let process = try #require(try await earlier.value("SELECT pg_backend_pid()", as: Int.self))
+            let endless = Task { try await earlier.execute("SELECT pg_sleep(20)") }
+            let (later, observer) = try await writer(fence(8, of: 5), limit: .seconds(1))
+            let underWay = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'"
+            let deadline = ContinuousClock.now + .seconds(10)
+            while try await later.value(underWay, [String(process)]) != 1 { try #require(.now < deadline) }
+            let error = try await refusal { try await later.execute("CREATE ROLE impatient") }
+            #expect(
+                error.cause.contains("process \(process) of the server) is still under way, also after 1 s"), "\(error)"
+            )
+            #expect(error.remedy.contains("pg_terminate_backend(\(process))"))
+            #expect(observer.ended.last == .refused(code: "fenced"))
+            _ = try await later.query("SELECT pg_terminate_backend($1::int)", [String(process)])
+            await #expect(throws: PostgresError.self) { _ = try await endless.value }
+            try await later.execute("CREATE ROLE impatient")
+            await later.connection.close()
+        }
+
+        /// As where this machine stands still between the question and the change.
+        @Test func aSessionThatDoesNotGoOnAtOnceIsEnded() async throws {
+            let (writer, _) = try await writer(nil)
+            let version = await writer.connection.serverVersion
+            let guards = SQLFence(fence: fence(9, of: 6), end: nil).entering(server: version)
+            _ = try await writer.rows(Statement(together: guards))
+            try #require(version >= 140_000)
+            try await Task.sleep(for: .seconds(6))
+            await #expect(throws: PostgresError.self) { try await writer.execute("CREATE DATABASE too_late") }
+            let (other, _) = try await self.writer(nil)
+            #expect(try await other.databaseState("too_late") == nil)
+        }
+
+        /// A role that may do nothing else.
+        @Test func anyRoleMayAsk() async throws {
+            let (admin, _) = try await writer(nil)
+            try await admin.ensureRole("fence_plain", password: Secret("pw"))
+            try await admin.ensureDatabase("fence_plain", owner: "fence_plain")
+            let observer = RecordingObserver()
+            observer.fence = fence(3, of: 7)
+            let plain = try await PostgresWriter.connect(
+                to: server.endpoint("fence_plain").loggingIn(as: "fence_plain", password: Secret("pw")),
+                observer: observer)
+            try await plain.execute("CREATE TABLE made ()")
+            #expect(try await plain.value("SELECT to_regclass('made') IS NOT NULL") == true)
+            // Neither the record nor the words of an error show more than the change.
+            #expect(observer.begun.last { $0.effect == .change }?.command == ["CREATE TABLE made ()"])
+            let error = try await failure { () throws(PostgresError) in try await plain.execute("CREATE TABLE made ()")
+            }
+            #expect(error.sqlState == "42P07" && error.attempt == "run CREATE TABLE made ()")
+            await plain.connection.close()
+        }
+
+        /// The keys are one run's own, and stay within 64 bits.
+        @Test func keysTellRunsApart() {
+            let fences = [0, 1, 1_800_000_000, (1 << 36) - 1].flatMap { number in
+                [0, 11, 12, 2047].map { fence(number, of: $0) }
+            }
+            #expect(Set(fences.map(SQLFence.presence)).count == fences.count)
+            #expect(fences.allSatisfy { SQLFence.presence(of: $0) > 0 })
+        }
+    }
+}
