@@ -15,6 +15,32 @@ extension RehearsalTests {
         try await takeInsideEachStep(part, moments: 3)
     }
 
+    /// What they lacked is back, and their last failure is from before: neither that nor the pause counts.
+    @Test func podsThatAreBackingOffAreRestartedByResume() async throws {
+        try await Lab.reset()
+        let run = try Lab.start("run", "11")
+        try await eventually("the deployment begins") { try Platform.hasBegun("11_ct_02_deploy_chatwoot") }
+        try await undoing({ try await Lab.call("start", "haproxy") }) {
+            try await Lab.call("stop", "haproxy")
+            let end = try await run.wait()
+            #expect(end.status == 1 && end.error.contains("Redis at 10.0.0.10:6379"), "\(end.error)")
+            try await eventually("a pod waits for 40 s", within: .seconds(120)) {
+                let pods = try await Lab.objects("-n", "chatwoot", "pods", "-l", "component=worker")
+                let states = pods.flatMap {
+                    ($0["status"] as? [String: Any])?["containerStatuses"] as? [[String: Any]] ?? []
+                }
+                return states.contains { state in
+                    let waiting = (state["state"] as? [String: Any])?["waiting"] as? [String: Any]
+                    return waiting?["reason"] as? String == "CrashLoopBackOff"
+                        && state["restartCount"] as? Int ?? 0 >= 3
+                }
+            }
+        }
+        try await Lab.call("settle")
+        let resumed = try await Lab.runner("resume")
+        #expect(resumed.status == 0, "\(resumed.error)")
+    }
+
     /// Takes `part` away at so many moments of each step; of one step, that a seed chooses, unless it is to be thorough.
     private func takeInsideEachStep(_ part: BrokenPart, moments: Int) async throws {
         // One of them alone, by a word of its description.

@@ -26,7 +26,7 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
             if try await !stuckPods(site).isEmpty {
                 changes.append(
                     Change(
-                        "restart pods that could not pull their image", .knownAfterApply,
+                        "restart pods that the kubelet would try again only later", .knownAfterApply,
                         .run))
             }
         }
@@ -54,7 +54,8 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
         try await RunMigrations.requireMigrated(site.reader)
         try await site.apply(desired(site.reader))
         try await bringBack(site)
-        // The kubelet would retry after up to five minutes; these pods have never run.
+        // The kubelet would retry after up to five minutes, and what they lacked may be back: their last failure says
+        // nothing of that.
         try await site.cluster.delete(stuckPods(site.reader))
         try await site.cluster.retryRefusedPods(
             of: [ChatwootNames.web, ChatwootNames.worker], namespace: site.reader.inventory.chatwoot.namespace)
@@ -80,15 +81,17 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
         }
     }
 
-    /// The pods of web and worker that are backing off from pulling their image.
+    /// The pods of web and worker whose container the kubelet will start again later, since it ended or its image could
+    /// not be pulled.
     private func stuckPods(_ site: SiteReader) async throws -> [ObjectReference] {
         let namespace = site.inventory.chatwoot.namespace
         let pods = try await site.cluster.list(["pods"], namespace: namespace)
         return pods.filter { pod in
             pod.isLivePod
                 && (pod["status", "containerStatuses"]?.elements ?? []).contains { container in
-                    let reason = container["state", "waiting", "reason"]?.string
-                    return reason == "ImagePullBackOff" || reason == "ErrImagePull"
+                    let reason = container["state", "waiting", "reason"]?.string ?? ""
+                    return ["ImagePullBackOff", "ErrImagePull", "CrashLoopBackOff"].contains(reason)
+                        || container["state", "terminated"] != nil
                 }
         }.compactMap { $0["metadata", "name"]?.string }.map {
             ObjectReference(apiVersion: "v1", kind: "Pod", namespace: namespace, name: $0)
