@@ -51,15 +51,38 @@ extension RehearsalTests {
         }
     }
 
+    /// Its term goes on by its own clock, but an operator elsewhere took it for dead, broke its lock, and has installed the
+    /// module: the hosts know the later run, whatever the clock says.
+    @Test(arguments: ["step.apply:2", "step.apply:4", "change.recorded:14", "change.recorded:24"])
+    func aLivingRunWhoseLockWasBrokenChangesNothingMore(_ place: String) async throws {
+        try await Lab.reset()
+        let stopped = try Lab.start("run", "11", environment: ["RUNNER_FAILPOINT": "\(place):pause"])
+        try await eventually("it stops at \(place)") { try stopped.isStopped }
+        let (run, known) = (try Platform.newestRun(), try Platform.auditLines().count)
+        let elsewhere = "\(Lab.home)/other-state"
+        let unlocked = try await Lab.runner("unlock", run, "--state-dir", elsewhere)
+        #expect(unlocked.status == 0, "\(unlocked.error)")
+        let other = try await Lab.runner("run", "11", "--state-dir", elsewhere)
+        #expect(other.status == 0, "\(other.error)")
+        let (installed, secrets) = (try await Platform.resourceVersions(), try await Platform.presentSecrets())
+
+        stopped.send(SIGCONT)
+        let end = try await stopped.wait(atMost: .seconds(120))
+        #expect(end.status == 75, "\(place): \(end.status): \(end.error)")
+        #expect(try await Platform.resourceVersions() == installed)
+        try await Platform.expectKept(secrets, place)
+        for command in try Self.changes(after: known) { #expect(command.contains("Lease"), "\(place): \(command)") }
+    }
+
     /// What the newest run has sent that may change something, of what its log tells after the first `known` lines.
     ///
     /// What was recorded beside the one that stopped, and was then refused because the term was over, was not sent.
     static func changes(after known: Int) throws -> [String] {
         let lines = try Platform.auditLines()
         let refused = lines.compactMap { entry -> Int? in
-            guard let end = entry["end"] as? [String: Any], end["value"] as? String == "lease expired" else {
-                return nil
-            }
+            guard let end = entry["end"] as? [String: Any],
+                ["lease expired", "late", "stale", "fenced"].contains(end["value"] as? String)
+            else { return nil }
             return end["start"] as? Int
         }
         return lines.dropFirst(known).compactMap { entry in
