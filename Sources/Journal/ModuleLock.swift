@@ -17,9 +17,9 @@ public struct LockHolder: Codable, Sendable, Hashable, CustomStringConvertible {
             + "since \(RecordTimestamp.text(since))"
     }
 
-    /// Whether a process of this boot wrote it that is gone.
-    fileprivate var isGone: Bool {
-        who.boot != nil && who.boot == Origin.bootID && kill(who.pid, 0) != 0 && errno == ESRCH
+    /// Whether a process of this boot wrote it that is gone, or does nothing any more but end.
+    fileprivate var isEnding: Bool {
+        who.boot != nil && who.boot == Origin.bootID && LocalProcess(who.pid).isEnding
     }
 }
 
@@ -35,17 +35,25 @@ public final class ModuleLock: Sendable {
 
     /// Takes the module, or throws an error of kind `busy` that names who holds it, and its step.
     ///
-    /// Which run it is taken for is decided under the lock, by ``assign(to:origin:)``.
+    /// Which run it is taken for is decided under the lock, by ``assign(to:origin:)``. Blocks the thread, for seconds where
+    /// the holder is being killed.
     public static func acquire(
         module: String, in state: StateDirectory, origin: Origin = .current()
     ) throws(JournalError) -> ModuleLock {
         let path = Self.path(of: module, in: state)
         let file = try Descriptor(path, O_RDWR | O_CREAT)
+        let began = ContinuousClock.now
         while flock(file.number, LOCK_EX | LOCK_NB) != 0 {
             let code = errno
             if code == EINTR { continue }
             guard code == EWOULDBLOCK else { throw .system("lock", path, code) }
-            throw try busy(module, path, in: state)
+            let holder = try readHolder(path)
+            // One that is ending frees the lock, or freed it before: then another has taken it, which writes its name at
+            // once, and soon that of its run.
+            let isEnding = holder?.isEnding == true
+            let limit: Duration = isEnding ? .seconds(5) : holder?.run == nil ? .seconds(1) : .zero
+            if ContinuousClock.now - began >= limit { throw try busy(module, path, holder, in: state) }
+            usleep(5000)
         }
         let lock = ModuleLock(file)
         try failpoint("lock.taken")
@@ -54,9 +62,8 @@ public final class ModuleLock: Sendable {
     }
 
     private static func busy(
-        _ module: String, _ path: String, in state: StateDirectory
+        _ module: String, _ path: String, _ holder: LockHolder?, in state: StateDirectory
     ) throws(JournalError) -> JournalError {
-        let holder = try holder(writtenTo: path, within: .seconds(1))
         var step: String?
         if let run = holder?.run { step = try state.run(run)?.stepUnderWay() }
         let place = step.map { ", and is at step \($0)" } ?? ""
@@ -66,22 +73,6 @@ public final class ModuleLock: Sendable {
                 ?? "another process holds it, and \(path) does not say which",
             remedy: "wait until that run ends, with --lock-wait or by hand; `runner status` shows its progress",
             kind: .busy, path: path, holder: holder)
-    }
-
-    /// Who says in the lock file to hold it, which a process does as soon as it has the lock.
-    ///
-    /// Blocks the thread.
-    private static func holder(
-        writtenTo path: String, within limit: Duration
-    ) throws(JournalError) -> LockHolder? {
-        let deadline = ContinuousClock.now + limit
-        while true {
-            let holder = try readHolder(path)
-            // One that is gone held the lock before, and one that has only just begun has no run yet.
-            if let holder, !holder.isGone, holder.run != nil { return holder }
-            if ContinuousClock.now >= deadline { return holder }
-            usleep(5000)
-        }
     }
 
     /// Names the run that holds the module, for those that are refused.

@@ -9,7 +9,7 @@ import Testing
         #expect(own.pid == getpid())
         #expect(ProcessIdentity(own.description) == own)
         #expect(!own.isGone)
-        for text in ["", "a b c", "a b c d", "a b c 0", "a b c -1", "a b  1", "a b c 1 e"] {
+        for text in ["", "a b c", "a b c d", "a b c 0", "a b c -1", "a b  1", "a b c 1 ", "a b c 1 e f"] {
             #expect(ProcessIdentity(text) == nil, "\(text)")
         }
     }

@@ -49,6 +49,26 @@ import Testing
         kill(child, SIGKILL)
     }
 
+    /// As `kill -9` and `runner resume` on one line: the kernel takes its time, and nobody asks for the process's status.
+    @Test func aHolderThatIsBeingKilledIsWaitedFor() throws {
+        for _ in 1...20 {
+            let state = try Scratch().state()
+            let (process, output) = try launch(helper, ["hold", state.path], input: Pipe())
+            let said = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+            let child = try #require(Int32(said.trimmingCharacters(in: .newlines).dropFirst("child ".count)))
+            kill(process.processIdentifier, SIGKILL)
+            defer {
+                kill(child, SIGKILL)
+                process.waitUntilExit()
+            }
+            do {
+                try ModuleLock.acquire(module: "11", in: state).release()
+            } catch {
+                Issue.record("\(error)")
+            }
+        }
+    }
+
     @Test func theStepThatTheHolderIsAtIsTold() async throws {
         let state = try Scratch().state()
         let lock = try ModuleLock.acquire(module: "11", in: state)
