@@ -10,6 +10,8 @@ struct Execution: Sendable {
     let options: RunOptions
     /// The steps whose checkpoints an earlier process left.
     let finished: Set<StepID>
+    /// The steps in which an earlier process may have changed something.
+    let begun: Set<StepID>
     let isResumed: Bool
     let lockWait: LockWait
     /// Where the run carries out a plan: holds it to that.
@@ -140,12 +142,12 @@ struct Execution: Sendable {
         var attempt = StepAttempt(
             step: step, journal: journal, notes: notes, planGuard: planGuard, events: runner.events,
             hasCheckpoint: finished.contains(step.id))
-        var (attempts, restarts) = (0, 0)
+        var restarts = 0
         while true {
             do {
                 return try await site.throughMasters(reporter: notes.reporter(of: step.id)) { writer in
-                    attempts += 1
-                    let options = runOptions(hasBegun: true, isRepeated: attempts > 1)
+                    let isOwn = attempt.hasApplied || begun.contains(step.id)
+                    let options = options.of(run: journal.id.description, isResumed: isOwn, hasBegun: true)
                     return try await attempt.perform(on: writer.with(options: options))
                 } onFailover: { lost, _ in
                     try await warn("\(lost); starting \(step.id) again from its check", step: step.id)
@@ -200,9 +202,9 @@ struct Execution: Sendable {
         RunFailure(error, isCancelled: Task.isCancelled, by: runner.interruption())
     }
 
-    /// A step that begins again may find its own work, as in a run that is resumed.
-    private func runOptions(hasBegun: Bool = false, isRepeated: Bool = false) -> RunOptions {
-        options.of(run: journal.id.description, isResumed: isResumed || isRepeated, hasBegun: hasBegun)
+    /// What the preflight and the comparison with a plan are told, before the first step.
+    private func runOptions() -> RunOptions {
+        options.of(run: journal.id.description, isResumed: isResumed)
     }
 
     private func warn(_ text: String, step: StepID? = nil) async throws {

@@ -179,19 +179,15 @@ extension ModuleRunner {
         }
     }
 
-    /// What holds a run to its plan also now; its log is whole, since the journal was reopened.
-    func planGuard(for plan: ModulePlan, of run: RunReader) async throws -> PlanGuard {
+    /// What the run's earlier processes noted for its end, and the steps in which they may have changed something, since
+    /// a check found that missing; the log is whole, since the journal was reopened.
+    func earlierWork(of run: RunReader) async throws -> (notes: [String], begun: Set<StepID>) {
         let entries = try await runBlocking { try run.entries() }
         let begun = entries.compactMap { entry -> StepID? in
             guard case .stepCheck(let finding) = entry.content, finding.result == .drifted else { return nil }
             return entry.step.map { StepID($0) }
         }
-        return PlanGuard(plan, begun: Set(begun), redactor: redactor)
-    }
-
-    /// What the run's earlier processes noted for its end.
-    func notes(of run: RunReader) async throws -> [String] {
-        try await runBlocking { try run.entries().filter { $0.kind == .note }.compactMap(\.text) }
+        return (entries.filter { $0.kind == .note }.compactMap(\.text), Set(begun))
     }
 
     /// Tells what was found damaged or without a result.

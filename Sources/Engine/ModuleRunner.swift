@@ -80,7 +80,7 @@ public struct ModuleRunner: Sendable {
             for text in journal.warnings { events(.warning(text)) }
             try failpoint("run.created")
             let execution = Execution(
-                runner: self, journal: journal, steps: steps, options: options, finished: [],
+                runner: self, journal: journal, steps: steps, options: options, finished: [], begun: [],
                 isResumed: false, lockWait: wait,
                 planGuard: plan.map { PlanGuard($0.content, redactor: redactor) },
                 notes: Notes(journal: journal, events: events),
@@ -129,14 +129,14 @@ public struct ModuleRunner: Sendable {
             }
             let journal = reopened.journal
             if let signer { await journal.sign(with: signer) }
-            var planGuard: PlanGuard?
-            if let plan { planGuard = try await self.planGuard(for: plan, of: run) }
+            let earlier = try await earlierWork(of: run)
+            let planGuard = plan.map { PlanGuard($0, begun: earlier.begun, redactor: redactor) }
             let execution = Execution(
                 runner: self, journal: journal, steps: steps,
                 options: RunOptions(recorded: reopened.header.options ?? []),
-                finished: Set(reopened.finished.keys.map { StepID($0) }),
+                finished: Set(reopened.finished.keys.map { StepID($0) }), begun: earlier.begun,
                 isResumed: true, lockWait: wait, planGuard: planGuard,
-                notes: Notes(journal: journal, earlier: try await notes(of: run), events: events),
+                notes: Notes(journal: journal, earlier: earlier.notes, events: events),
                 witnesses: Witnesses(journal: journal, syslog: syslog, events: events))
             return await execution.run()
         }

@@ -12,6 +12,8 @@ struct StepAttempt {
     let events: @Sendable (EngineEvent) -> Void
     /// Whether the step is finished already, until its check finds otherwise.
     var hasCheckpoint: Bool
+    /// Whether it has begun to change what its check found missing.
+    private(set) var hasApplied = false
 
     /// Check, and where something is missing apply and verify; then the checkpoint.
     mutating func perform(on site: SiteWriter) async throws -> StepResult {
@@ -44,6 +46,7 @@ struct StepAttempt {
         events(.stepProgress(step.id, .init("applying \(count)")))
         await site.reader.forgetPrefetch()
         try failpoint("step.apply")
+        hasApplied = true
         try await step.apply(missing, to: site)
         try failpoint("step.applied")
         events(.stepProgress(step.id, .init("verifying")))

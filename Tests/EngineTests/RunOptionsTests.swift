@@ -59,6 +59,33 @@ import Testing
         #expect(bench.world.count("first.apply") == 2)
     }
 
+    /// It has changed nothing yet: what it finds is of others, as connections to a database that somebody refused.
+    @Test(arguments: [FailureKind.unknownOutcome, .unreachable])
+    func aStepWhoseCheckBeginsAgainFindsTheWorkOfOthers(_ kind: FailureKind) async throws {
+        let bench = try Self.bench()
+        bench.world.onFailover { $0.kind == .unreachable ? "k8s-master-01 no longer responds" : nil }
+        bench.world.on("first.check") { visit in
+            if visit.number == 1 { throw failure(kind) }
+        }
+        #expect(try await bench.runner.run(StepSelection(), options: reset, in: bench.state).failure == nil)
+        #expect(bench.world.count("first.check") == 2)
+        #expect(bench.world.options.count { $0.isResumed } == 0)
+    }
+
+    /// A run that was cut off in an earlier step, or before this one changed anything.
+    @Test(arguments: ["first.apply", "reset.check"])
+    func aStepThatNoProcessOfTheRunBeganFindsTheWorkOfOthers(_ moment: String) async throws {
+        let bench = try Self.bench()
+        bench.world.on(moment) { _ in throw failure(.failed) }
+        _ = try await bench.runner.run(StepSelection(), options: reset, in: bench.state)
+        bench.world.calm()
+        let before = bench.world.options
+        #expect(try await bench.resume().failure == nil)
+        let id = try bench.newest().id.description
+        #expect(bench.world.options.subtracting(before).isSubset(of: [reset.of(run: id, isResumed: true)]))
+        #expect(bench.world.options(of: "reset") == [reset.of(run: id, hasBegun: true)])
+    }
+
     @Test func aFinishedStepOnRequestIsNeverDoneAgainInItsRun() async throws {
         let bench = try Self.bench()
         bench.world.on("second.apply") { _ in throw failure(.failed) }

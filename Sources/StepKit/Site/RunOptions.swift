@@ -7,7 +7,10 @@ public struct RunOptions: Sendable, Hashable {
     public var skipsBackup: Bool
     /// The run's id, which names what belongs to it; `nil` for a plan.
     public internal(set) var run: String?
-    /// Whether the run is resumed, or the step begins again within it: what it finds done may be its own work.
+    /// Whether what the step finds done may be the run's own work.
+    ///
+    /// So it is once a check of the run found something missing in it, also before a resume. The preflight is told whether
+    /// the run is resumed.
     public internal(set) var isResumed = false
     /// Whether one of the run's steps has begun, so that `runner resume` goes on with it where it ends now.
     public internal(set) var canBeResumed = false
@@ -33,8 +36,9 @@ public struct RunOptions: Sendable, Hashable {
         (resetsDatabase ? [Self.resetDatabase] : []) + (skipsBackup ? [Self.noBackup] : [])
     }
 
-    /// The same options for the run `id`, which is resumed if `isResumed`, and has a step that has begun then, or if
-    /// `hasBegun`.
+    /// The same options for the run `id`.
+    ///
+    /// One of its steps has begun if `isResumed` or `hasBegun`.
     public func of(run id: String, isResumed: Bool = false, hasBegun: Bool = false) -> RunOptions {
         var options = self
         options.run = id

@@ -24,6 +24,7 @@ final class World: Sendable {
         var failover: Failover?
         var renewalSteps: [String?] = []
         var options: Set<RunOptions> = []
+        var stepOptions: [String: Set<RunOptions>] = [:]
         var takenOverFrom: String?
         var leaseBefore: (run: String, head: String)?
         var witnesses: [any HeadWitness] = []
@@ -93,7 +94,14 @@ final class World: Sendable {
 
     /// What the preflight and the steps were told that was asked of their runs.
     var options: Set<RunOptions> { state.withLock { $0.options } }
-    func noteOptions(_ options: RunOptions) { state.withLock { _ = $0.options.insert(options) } }
+    /// What `step` was told.
+    func options(of step: String) -> Set<RunOptions> { state.withLock { $0.stepOptions[step] ?? [] } }
+    func noteOptions(_ options: RunOptions, of step: StepID? = nil) {
+        state.withLock { state in
+            state.options.insert(options)
+            if let step { state.stepOptions[step.rawValue, default: []].insert(options) }
+        }
+    }
 
     /// What shows how things stand.
     var evidence: [Evidence] {
@@ -165,7 +173,7 @@ struct FakeStep: Step {
     let world: World
 
     func check(_ site: SiteReader) async throws -> Finding {
-        world.noteOptions(site.options)
+        world.noteOptions(site.options, of: id)
         try await world.arrive("\(id).check", site.reporter)
         return world.isInPlace(id.rawValue) ? .inPlace : .drifted(world.changes(of: id.rawValue))
     }
