@@ -38,8 +38,7 @@ extension ClusterWriter {
     ) async throws(KubernetesError) -> HeldLease {
         // Never our own clock: were it an hour ahead, a run that is killed before it could correct what
         // it wrote would keep the module from other machines for an hour.
-        let asked = ContinuousClock.now
-        let clock = ServerClock(read: try await reader.serverTime(), asked: asked, answered: .now)
+        let clock = try await serverClock()
         if let present, !request.mayTakeOver(present), !present.isFree(at: clock.now) {
             throw heldError(present, ofModule: request.module, at: clock.now)
         }
@@ -84,23 +83,33 @@ extension ClusterWriter {
     /// Renews a lease, and records the step and the head of the audit log in it where they are
     /// given.
     ///
-    /// Where somebody else has taken it, the error's code is
+    /// The API server is asked for its time again: it may have been set, and this machine may have
+    /// stood still, as one that is paused by what runs it, and its clock with it. Where somebody
+    /// else has taken the lease, the error's code is
     /// ``KubernetesError/Code/leaseLost(_:)``.
     public func renew(
         _ lease: HeldLease, step: String? = nil, auditHead: String? = nil
     ) async throws(KubernetesError) -> HeldLease {
-        try await update(lease) { present in
+        let clock = try await serverClock()
+        return try await update(lease) { present in
             Lease(
                 module: lease.module, renewing: present, holder: present.holder,
-                at: lease.clock.latest, step: step, auditHead: auditHead)
+                at: clock.latest, step: step, auditHead: auditHead)
         }
     }
 
+    private func serverClock() async throws(KubernetesError) -> ServerClock {
+        let asked = ContinuousClock.now
+        return ServerClock(read: try await reader.serverTime(), asked: asked, answered: .now)
+    }
+
     /// Releases a lease; the object stays, with the run's id and the head of its audit log.
+    ///
+    /// It may be released already, by a request whose answer was lost or on behalf of the run.
     public func release(
         _ lease: HeldLease, auditHead: String? = nil
     ) async throws(KubernetesError) {
-        _ = try await update(lease) { present in
+        _ = try await update(lease, mayBeReleased: true) { present in
             Lease(
                 module: lease.module, renewing: present, holder: nil, at: lease.clock.now,
                 auditHead: auditHead)
@@ -124,7 +133,7 @@ extension ClusterWriter {
     /// Compare-and-swap; where the object changed but is still ours, a second try from its new
     /// state.
     private func update(
-        _ lease: HeldLease, to desired: (LeaseRecord) -> Lease
+        _ lease: HeldLease, mayBeReleased: Bool = false, to desired: (LeaseRecord) -> Lease
     ) async throws(KubernetesError) -> HeldLease {
         var present = lease.record
         for isLastTry in [false, true] {
@@ -141,8 +150,8 @@ extension ClusterWriter {
                 guard let now = try await reader.lease(ofModule: lease.module) else {
                     throw lostError("it was deleted", record: nil, ofModule: lease.module)
                 }
-                guard now.runID == lease.record.runID, now.holder == lease.record.holder,
-                    now.process == lease.record.process, !isLastTry
+                let isHeld = now.holder == lease.record.holder || (mayBeReleased && now.holder == nil)
+                guard isHeld, now.runID == lease.record.runID, now.process == lease.record.process, !isLastTry
                 else {
                     let holder = now.holder.map {
                         "\($0) holds it now, for run \(now.runID ?? "unknown")"
