@@ -29,9 +29,10 @@ public protocol OpenSite: Sendable {
     /// Gives up the hosts that `error` says are lost, and turns to another master where the one in
     /// use is among them.
     ///
-    /// Returns what was given up, in words; `nil` where `error` is about no such loss, so that trying
-    /// again is no use. Throws when no master is left.
-    func failOver(after error: any ExplainedError) async throws -> String?
+    /// With `mayReturn`, hosts whose connection was closed are connected to again, and where no master
+    /// is left, those that were given up are asked again. Returns `nil` where `error` is about no such
+    /// loss, so that trying again is no use. Throws when no master is left.
+    func failOver(after error: any ExplainedError, mayReturn: Bool) async throws -> Failover?
     /// Looks at the module's lease, so that what is read from now on holds when it is taken undisturbed.
     func observeLease() async throws
     /// Takes the module's lease in the cluster; throws an error of kind `busy` that names who holds it.
@@ -53,21 +54,44 @@ extension OpenSite {
     /// Does `work` through the master in use, and again through the next one for as long as it fails
     /// because hosts are lost.
     ///
-    /// `onFailover` gets each time which hosts were abandoned, and why. Throws what is no such loss,
-    /// and when no master is left.
+    /// `onFailover` gets each time which hosts were abandoned, and why. Hosts that were given up are
+    /// used again three times at most: one that is back and fails at the same work each time
+    /// would be tried for ever. Throws what is no such loss, and when no master is left.
     public func throughMasters<Value>(
         reporter: Reporter, _ work: (SiteWriter) async throws -> Value,
         onFailover: (_ lost: String, _ error: any ExplainedError) async throws -> Void
     ) async throws -> Value {
+        var returns = 0
         while true {
             let site = try await site(reporter: reporter)
             do {
                 return try await work(site)
             } catch let error as any ExplainedError {
-                guard !Task.isCancelled, let lost = try await failOver(after: error) else { throw error }
-                try await onFailover(lost, error)
+                guard !Task.isCancelled,
+                    let failover = try await failOver(after: error, mayReturn: returns < mostReturns)
+                else { throw error }
+                if failover.isReturn { returns += 1 }
+                try await onFailover(failover.words, error)
             }
         }
+    }
+}
+
+/// How often hosts that were given up are used again for one work: all masters may be restarted one
+/// after another this often while a step works.
+private let mostReturns = 3
+
+/// What a site gave up, and what it goes on with.
+public struct Failover: Sendable {
+    /// What was given up, and what the site goes on with, for people.
+    public let words: String
+    /// Whether it goes on with a host that it had given up.
+    public let isReturn: Bool
+
+    /// Describes a failover; see the properties.
+    public init(_ words: String, isReturn: Bool = false) {
+        self.words = words
+        self.isReturn = isReturn
     }
 }
 

@@ -31,6 +31,14 @@ public actor SSHConnection: RemoteShell {
     public nonisolated var lostJumpHost: String? {
         if case .carrierLost(let name, _) = lost.withLock({ $0 }) { name } else { nil }
     }
+    /// Whether the connection was lost by being ended or reset, here or to the jump host, and not by silence: the host may
+    /// well accept another one.
+    public nonisolated var wasClosed: Bool {
+        switch lost.withLock({ $0 }) {
+        case .closedByPeer, .disconnected, .socket, .carrierLost: true
+        default: false
+        }
+    }
 
     /// `SHA256:…` of the host key that was verified.
     public var hostKeyFingerprint: String { links.hostKeyFingerprint }

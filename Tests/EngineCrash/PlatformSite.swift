@@ -24,7 +24,7 @@ struct PlatformSite: OpenSite {
         EmptySite.writer(for: platform.module, inventory: inventory, reporter: reporter)
     }
 
-    func failOver(after error: any ExplainedError) async throws -> String? { nil }
+    func failOver(after error: any ExplainedError, mayReturn: Bool) async throws -> Failover? { nil }
     func observeLease() async throws {}
     func witnesses() -> [any HeadWitness] { [] }
 

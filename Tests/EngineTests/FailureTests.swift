@@ -71,6 +71,22 @@ import Testing
         try bench.expectIntact()
     }
 
+    @Test func aHostThatReturnsAndFailsAgainEachTimeIsGivenUpForGood() async throws {
+        let bench = try Bench()
+        bench.world.hostsReturn = true
+        bench.world.onFailover { [world = bench.world] error in
+            guard error.kind == .unreachable else { return nil }
+            if world.count("failOver") > 4 { throw failure(.noMaster, "no master is left") }
+            return "k8s-master-01 was connected to again"
+        }
+        bench.world.on("second.check") { _ in throw failure(.unreachable, "the link is gone") }
+        let summary = try await bench.run()
+        #expect(summary.failure?.exitStatus == 69)
+        #expect(bench.world.count("second.check") == 5)
+        #expect(bench.world.returns == [true, true, true, false, false])
+        try bench.expectIntact()
+    }
+
     @Test func endsWhenNoMasterIsLeft() async throws {
         let bench = try Bench()
         bench.world.onFailover { _ in throw failure(.noMaster, "no master is left") }

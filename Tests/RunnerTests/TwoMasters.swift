@@ -11,9 +11,11 @@ import TestSupport
 extension SSHServer {
     /// The platform with this server, which listens on every address, as two masters, and the connections to them.
     ///
-    /// - Parameter port: The port of the first, where something stands before the server.
+    /// - Parameters:
+    ///   - port: The port of the first, where something stands before the server.
+    ///   - limit: How long the run waits for a master that serves again, in seconds.
     func siteOfTwoMasters(
-        firstThrough port: UInt16? = nil
+        firstThrough port: UInt16? = nil, limit: Int = 30
     ) async throws -> (site: LiveSite, connections: [SSHConnection]) {
         let first = port ?? self.port
         let hostKey = try hostKey()
@@ -22,6 +24,7 @@ extension SSHServer {
         let inventory = try Shipped.inventory(
             [
                 ("~/.ssh/keybuzz_infra", userKey), ("~/.ssh/known_hosts", knownHosts),
+                ("\"master\": 30", "\"master\": \(limit)"), ("\"connect\": 10", "\"connect\": 50"),
                 (#""address": "10.0.0.100""#, #""address": "127.0.0.1", "port": \#(first)"#),
                 (#""address": "10.0.0.101""#, #""address": "127.0.0.2", "port": \#(self.port)"#),
             ], for: [module11])
@@ -39,4 +42,57 @@ extension SSHServer {
         try await site.chooseMaster()
         return (site, connections)
     }
+}
+
+/// Two masters behind a real sshd, whose `kubectl` answers for API servers that a test stops and starts, and which have one
+/// Lease in a file.
+final class PlayedMasters: Sendable {
+    let sshd: SSHServer
+    let folder: URL
+
+    /// Answers with what it is given, as the API server would for an object that nobody else writes.
+    private static let kubectl = #"""
+        #!/usr/bin/env python3
+        import json, os, sys, time
+        words, folder = sys.argv[1:], "FOLDER"
+        def has(name): return os.path.exists(f"{folder}/{name}")
+        def refuse(): sys.exit("The connection to the server 127.0.0.1:6443 was refused - did you specify the right host or port?")
+        if has("stopped-" + os.environ["SSH_CONNECTION"].split()[2]): refuse()
+        if "/readyz" in words: sys.exit(print("ok"))
+        if "/version" in words: sys.exit(refuse() if has("unwell") else print('{"major": "1", "minor": "34", "gitVersion": "v1.34.1"}'))
+        if "get" in words: sys.exit(print(open(f"{folder}/lease").read()) if has("lease") else None)
+        given = json.load(sys.stdin)
+        if "--dry-run=server" not in words:
+            given["metadata"].update(uid="one", resourceVersion=str(time.time_ns()))
+            open(f"{folder}/lease", "w").write(json.dumps(given))
+        given["metadata"]["creationTimestamp"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        print(json.dumps(given))
+        """#
+
+    init() throws {
+        folder = try makeTemporaryDirectory()
+        let program = folder.appending(path: "kubectl")
+        try Self.kubectl.replacing("FOLDER", with: folder.path).write(to: program, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program.path)
+        sshd = try SSHServer(
+            address: "0.0.0.0",
+            options: ["ForceCommand PATH=\(folder.path):$PATH; export PATH; eval \"$SSH_ORIGINAL_COMMAND\""])
+    }
+
+    deinit {
+        sshd.stop()
+        do { try FileManager.default.removeItem(at: folder) } catch { print("left behind: \(folder)") }
+    }
+
+    /// What the Lease is.
+    var lease: String { get throws { try String(contentsOf: folder.appending(path: "lease"), encoding: .utf8) } }
+
+    /// Stops the API server of the first or second master.
+    func stop(_ number: Int) throws { try Data().write(to: folder.appending(path: "stopped-127.0.0.\(number)")) }
+    /// Starts it again.
+    func start(_ number: Int) throws {
+        try FileManager.default.removeItem(at: folder.appending(path: "stopped-127.0.0.\(number)"))
+    }
+    /// Both API servers are ready, and yet do not answer what they are asked.
+    func makeUnwell() throws { try Data().write(to: folder.appending(path: "unwell")) }
 }

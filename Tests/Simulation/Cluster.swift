@@ -97,14 +97,17 @@ private struct SimulatedSite: OpenSite {
         }
     }
 
-    func failOver(after error: any ExplainedError) async throws -> String? {
+    func failOver(after error: any ExplainedError, mayReturn: Bool) async throws -> Failover? {
         guard error.kind == .unreachable else { return nil }
-        let lost = world.state.withLock { state in
+        let (lost, isReturn) = world.state.withLock { state in
             state.givenUp.insert(state.host)
-            return state.host
+            let isLast = state.hosts.indices.allSatisfy { !state.hosts[$0] || state.givenUp.contains($0) }
+            let isReturn = isLast && mayReturn
+            if isReturn { state.givenUp = [] }
+            return (state.host, isReturn)
         }
         try choose()
-        return "host \(lost) no longer answers"
+        return Failover("host \(lost) no longer answers", isReturn: isReturn)
     }
 
     func observeLease() async throws { try await world.send("look at the lease", .read) { _ in } }

@@ -38,6 +38,8 @@ extension Inventory {
         public let service: TimeLimit
         /// How long a host may be silent, even to keepalives, before its connection counts as lost.
         public let silence: TimeLimit
+        /// Until a master serves again, where none does in the middle of a run.
+        public let master: TimeLimit
         /// An SSH agent's signature, for which it may ask its user.
         public let agent: TimeLimit
         /// One command on a host, where no other limit is meant for what it does.
@@ -69,6 +71,8 @@ extension Inventory {
             service = limit("service", default: 15)
             // A keepalive is sent every two seconds at most.
             silence = limit("silence", default: 30, in: 5...86_400)
+            // With the quarter of the Lease's term between two renewals it ends before that does.
+            master = limit("master", default: 30)
             agent = limit("agent", default: 30)
             command = limit("command", default: 90)
             evidence = limit("evidence", default: 30)

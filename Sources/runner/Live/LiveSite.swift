@@ -13,10 +13,7 @@ actor LiveSite: OpenSite {
     private let hosts: LiveHosts
     private let services: LiveDataServices
     private let observer: any ActivityObserver
-    private var connections: [SSHConnection]
-    private var absent: [AbsentNode]
-    /// Masters whose host responds, but not its API server.
-    private var withoutAPI: [String: any ExplainedError] = [:]
+    private let nodes: LiveNodes
     private var lease: HeldLease?
     private var observedLease: LeaseObservation?
     private let prefetch = Prefetch()
@@ -47,18 +44,18 @@ actor LiveSite: OpenSite {
         self.hosts = hosts
         services = LiveDataServices(
             inventory: inventory, credentials: credentials, hosts: hosts, observer: observer)
-        self.connections = connections
-        self.absent = absent
+        nodes = LiveNodes(inventory, hosts: hosts, connections: connections, absent: absent)
         self.observer = observer
     }
 
     /// Switches to the first master that responds; throws if none does.
     func chooseMaster() async throws {
-        await services.tunnel(through: try masterInUse())
+        await services.tunnel(through: try await masterInUse())
     }
 
     func site(reporter: Reporter) async throws -> SiteWriter {
-        let master = try masterInUse()
+        let master = try await masterInUse()
+        let (connections, absent) = await self.nodes.handOut()
         var nodes: [NodeReader] = []
         for connection in connections { nodes.append(await node(connection)) }
         let writer = writer(master).answering(from: prefetch.cluster)
@@ -72,36 +69,44 @@ actor LiveSite: OpenSite {
             cluster: writer)
     }
 
-    func failOver(after error: any ExplainedError) async throws -> String? {
+    func failOver(after error: any ExplainedError, mayReturn: Bool) async throws -> Failover? {
         var lost = error.lostHosts.hosts
         if lost.isEmpty, let tunnel = await services.lostTunnel(after: error) { lost[tunnel.hostName] = tunnel }
-        var words: [String] = []
-        for connection in connections {
-            guard let failure = lost[connection.hostName] else { continue }
-            let way = connection.lostJumpHost.map { " through the jump host \($0)" } ?? ""
-            await connection.close()
-            absent.append(AbsentNode(name: connection.hostName, failure: failure))
-            words.append("\(connection.hostName) no longer responds\(way)")
-        }
-        connections.removeAll { lost[$0.hostName] != nil }
-        for (name, failure) in error.lostHosts.apiServers where withoutAPI[name] == nil {
-            withoutAPI[name] = failure
-            words.append("the API server of \(name) does not respond")
-        }
-        guard !words.isEmpty else { return nil }
-        if !error.lostHosts.apiServers.isEmpty { await leaveMastersThatCannotServe() }
+        let apiServers = error.lostHosts.apiServers
+        let loss = try await nodes.giveUp(lost, apiServers: apiServers, mayReturn: mayReturn)
+        guard !loss.words.isEmpty else { return nil }
+        if !apiServers.isEmpty { await nodes.judgeMasters() }
+        var isBack = false
+        if mayReturn, await nodes.usableMasters.isEmpty { isBack = try await awaitMaster() }
+        // What was read of a host before it was away may no longer be so.
+        if isBack || loss.isReturn { await prefetch.forget() }
         try await chooseMaster()
-        return words.joined(separator: ", ") + ", continuing through \(try masterInUse().hostName)"
+        return Failover(
+            loss.words.joined(separator: ", ")
+                + ", continuing through \(try await masterInUse().hostName)\(isBack ? ", which serves again" : "")",
+            isReturn: isBack || loss.isReturn)
+    }
+
+    /// Asks the masters that were given up again, until one serves or the limit is over; whether one does.
+    private func awaitMaster() async throws -> Bool {
+        // Before the Lease is taken nothing has begun, and the operator reads at once what is wrong.
+        guard lease != nil else { return try await nodes.askMastersAgain() }
+        let (nodes, limit) = (nodes, inventory.limits.master)
+        let isBack = try await poll(within: limit.duration, every: .seconds(1)) { _ in
+            try await nodes.askMastersAgain()
+        }
+        guard isBack else { throw NoMasterLeft(failures: await nodes.failuresOfMasters, waited: limit) }
+        return true
     }
 
     func observeLease() async throws {
         observedLease = nil
-        observedLease = try await leaseWriter().reader.observeLease(ofModule: moduleName)
+        observedLease = try await leaseWriter(masterInUse()).reader.observeLease(ofModule: moduleName)
     }
 
     func takeLease(run: String) async throws -> LeaseTaking {
         let origin = Origin.current()
-        let held = try await leaseWriter().acquireLease(
+        let held = try await leaseWriter(masterInUse()).acquireLease(
             ofModule: moduleName, holder: "\(origin.user)@\(origin.machine) \(origin.pid)", runID: run,
             duration: Self.leaseDuration, observed: observedLease)
         lease = held
@@ -118,8 +123,15 @@ actor LiveSite: OpenSite {
 
     func renewLease(step: String?, auditHead: String) async throws {
         guard let lease else { return }
-        self.lease = try await throughAnyMaster { writer in
+        let renew: @Sendable (ClusterWriter) async throws -> HeldLease = { writer in
             try await writer.renew(lease, step: step, auditHead: auditHead)
+        }
+        do {
+            self.lease = try await throughAnyMaster(renew)
+        } catch let error as any ExplainedError where !error.lostHosts.hosts.isEmpty && !Task.isCancelled {
+            // The step may not need a master for so long that one after another closes its connection.
+            guard try await nodes.reconnectMasters() else { throw error }
+            self.lease = try await throughAnyMaster(renew)
         }
     }
 
@@ -129,39 +141,18 @@ actor LiveSite: OpenSite {
         try await throughAnyMaster { writer in try await writer.release(lease, auditHead: auditHead) }
     }
 
-    func witnesses() -> [any HeadWitness] {
-        connections.filter { isMaster($0.hostName) }.map { HeadFile(on: $0, within: inventory.limits.service) }
+    func witnesses() async -> [any HeadWitness] {
+        await nodes.masters.map { HeadFile(on: $0, within: inventory.limits.service) }
     }
 
     func close() async {
         await services.close()
-        for connection in connections { await connection.close() }
-        connections = []
+        await nodes.close()
         await hosts.close()
     }
 
-    private func isMaster(_ name: String) -> Bool { inventory.masters.contains { $0.name == name } }
-
-    private var usableMasters: [SSHConnection] {
-        connections.filter { isMaster($0.hostName) && withoutAPI[$0.hostName] == nil }
-    }
-
-    /// Checks all masters concurrently, since the others may have the same problem as the lost one,
-    /// such as a lost etcd.
-    private func leaveMastersThatCannotServe() async {
-        let masters = connections.filter { isMaster($0.hostName) }
-        let (kubeconfig, limit) = (inventory.cluster.kubeconfig, inventory.limits.service)
-        let answers = await results(of: masters) { master in
-            try await ClusterReader(shell: master, kubeconfig: kubeconfig, requestTimeout: limit).requireReady()
-        }
-        for (master, answer) in zip(masters, answers) {
-            guard case .failure(let error as any ExplainedError) = answer, error.kind == .unreachable else { continue }
-            withoutAPI[master.hostName] = error
-        }
-    }
-
-    private func leaseWriter(_ master: SSHConnection? = nil) throws -> ClusterWriter {
-        writer(try master ?? masterInUse()).quick(Self.leaseRequest, margin: Self.leaseMargin)
+    private func leaseWriter(_ master: SSHConnection) -> ClusterWriter {
+        writer(master).quick(Self.leaseRequest, margin: Self.leaseMargin)
     }
 
     /// What `request` about the Lease answers, through the master in use, or the next one where that is lost: the step may
@@ -169,8 +160,11 @@ actor LiveSite: OpenSite {
     private func throughAnyMaster<Answer: Sendable>(
         _ request: @Sendable (ClusterWriter) async throws -> Answer
     ) async throws -> Answer {
+        let usable = await nodes.usableMasters
+        // An API server that was given up may serve again since.
+        let others = await nodes.masters.filter { master in !usable.contains { $0 === master } }
         var failure: (any ExplainedError)?
-        for master in usableMasters {
+        for master in usable + others {
             do {
                 return try await request(leaseWriter(master))
             } catch let error as any ExplainedError where !error.lostHosts.isEmpty && !Task.isCancelled {
@@ -178,14 +172,12 @@ actor LiveSite: OpenSite {
             }
         }
         if let failure { throw failure }
-        return try await request(leaseWriter())
+        return try await request(leaseWriter(masterInUse()))
     }
 
-    private func masterInUse() throws -> SSHConnection {
-        guard let master = usableMasters.first else {
-            throw NoMasterLeft(
-                failures: absent.filter { isMaster($0.name) }.map(\.failure)
-                    + withoutAPI.sorted { $0.key < $1.key }.map(\.value))
+    private func masterInUse() async throws -> SSHConnection {
+        guard let master = await nodes.usableMasters.first else {
+            throw NoMasterLeft(failures: await nodes.failuresOfMasters)
         }
         return master
     }

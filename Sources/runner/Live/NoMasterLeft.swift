@@ -14,8 +14,11 @@ struct NoMasterLeft: ExplainedError {
     }
 
     let reasons: [Reason]
+    /// How long they were asked again.
+    private let waited: TimeLimit?
 
-    init(failures: [any ExplainedError]) {
+    init(failures: [any ExplainedError], waited: TimeLimit? = nil) {
+        self.waited = waited
         var reasons: [Reason] = []
         for failure in failures.withoutRepetitions {
             let hosts = failure.host.map { [$0] } ?? []
@@ -33,8 +36,10 @@ struct NoMasterLeft: ExplainedError {
     var host: String? { nil }
     var cause: String {
         let words = reasons.map(\.summary)
-        if words.isEmpty { return "no master is connected" }
-        return words.count == 1 ? words[0] : "none is ready:\n  " + words.joined(separator: "\n  ")
+        let wait = waited.map { ", also after \($0.inWords)" } ?? ""
+        if words.isEmpty { return "no master is connected\(wait)" }
+        return words.count == 1
+            ? words[0] + wait : "none is ready\(wait):\n  " + words.joined(separator: "\n  ")
     }
     var remedy: String {
         let own = reasons.count == 1 ? reasons[0].remedy : "start a master, or fix the connection to it"

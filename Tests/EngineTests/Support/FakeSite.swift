@@ -46,7 +46,11 @@ struct FakeSite: OpenSite {
             cluster: writer)
     }
 
-    func failOver(after error: any ExplainedError) async throws -> String? { try world.failOver(after: error) }
+    func failOver(after error: any ExplainedError, mayReturn: Bool) async throws -> Failover? {
+        world.returns.append(mayReturn)
+        let isReturn = mayReturn && world.hostsReturn
+        return try world.failOver(after: error).map { Failover($0, isReturn: isReturn) }
+    }
 
     func observeLease() async throws { try await world.arrive("observeLease") }
 

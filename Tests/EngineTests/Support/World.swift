@@ -14,14 +14,16 @@ final class World: Sendable {
     }
 
     typealias Hook = @Sendable (Visit) async throws -> Void
-    typealias Failover = @Sendable (any ExplainedError) throws -> String?
+    typealias GivingUp = @Sendable (any ExplainedError) throws -> String?
 
     private struct State {
         var calls: [String] = []
         var inPlace: Set<String> = []
         var findings: [String: [Change]] = [:]
         var hooks: [String: Hook] = [:]
-        var failover: Failover?
+        var failover: GivingUp?
+        var hostsReturn = false
+        var returns: [Bool] = []
         var renewalSteps: [String?] = []
         var options: Set<RunOptions> = []
         var stepOptions: [String: Set<RunOptions>] = [:]
@@ -67,7 +69,19 @@ final class World: Sendable {
     func calm(_ call: String) { state.withLock { $0.hooks[call] = nil } }
 
     /// Answers the engine's question whether a host can be given up.
-    func onFailover(_ failover: @escaping Failover) { state.withLock { $0.failover = failover } }
+    func onFailover(_ failover: @escaping GivingUp) { state.withLock { $0.failover = failover } }
+
+    /// Whether every host that is given up is back at once, where that is allowed.
+    var hostsReturn: Bool {
+        get { state.withLock { $0.hostsReturn } }
+        set { state.withLock { $0.hostsReturn = newValue } }
+    }
+
+    /// Of each failover, whether the engine allowed that a host returns.
+    var returns: [Bool] {
+        get { state.withLock { $0.returns } }
+        set { state.withLock { $0.returns = newValue } }
+    }
 
     var takenOverFrom: String? {
         get { state.withLock { $0.takenOverFrom } }
