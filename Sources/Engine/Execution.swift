@@ -71,16 +71,22 @@ struct Execution: Sendable {
     private func preflightAndLock(
         _ site: any OpenSite, keeper: LeaseKeeper, began: ContinuousClock.Instant
     ) async throws -> LeaseTaking {
-        try await site.throughMasters(reporter: notes.reporter()) { writer in
-            try failpoint("lease.observe")
-            try await site.observeLease()
-            try await preflight(writer.with(options: runOptions()).reader)
-            runner.events(.preflightPassed(began.duration(to: .now)))
-            return try await lockWait.retrying(every: .seconds(2)) {
-                try await keeper.take()
+        do {
+            return try await site.throughMasters(reporter: notes.reporter()) { writer in
+                try failpoint("lease.observe")
+                try await site.observeLease()
+                try await preflight(writer.with(options: runOptions()).reader)
+                runner.events(.preflightPassed(began.duration(to: .now)))
+                return try await lockWait.retrying(every: .seconds(2)) {
+                    try await keeper.take()
+                }
+            } onFailover: { lost, _ in
+                try await warn(lost)
             }
-        } onFailover: { lost, _ in
-            try await warn(lost)
+        } catch {
+            // In a task that no signal has cancelled.
+            await Task { await keeper.releaseUntold() }.value
+            throw error
         }
     }
 

@@ -11,18 +11,61 @@ struct LeaseKeeper: Sendable {
     let progress: RunProgress
     let witnesses: Witnesses
     let events: @Sendable (EngineEvent) -> Void
+    /// Whether the API server may have made the lease ours.
+    private let mayBeOurs = Locked(false)
+
+    init(
+        module: Int, site: any OpenSite, journal: RunJournal, term: LeaseTerm, progress: RunProgress,
+        witnesses: Witnesses, events: @escaping @Sendable (EngineEvent) -> Void
+    ) {
+        (self.module, self.site, self.journal, self.term) = (module, site, journal, term)
+        (self.progress, self.witnesses, self.events) = (progress, witnesses, events)
+    }
 
     /// Takes the lease; throws an error of kind `busy` that names who holds it.
     func take() async throws -> LeaseTaking {
         try failpoint("lease.take")
         let asked = term.clock.now()
-        let lease = try await ChangeGate.$isWritingLease.withValue(true) {
-            try await site.takeLease(run: journal.id.description)
+        mayBeOurs.withLock { $0 = true }
+        let lease: LeaseTaking
+        do {
+            lease = try await ChangeGate.$isWritingLease.withValue(true) {
+                try await site.takeLease(run: journal.id.description)
+            }
+        } catch let error as any ExplainedError where error.kind == .busy {
+            mayBeOurs.withLock { $0 = false }
+            throw error
         }
         try failpoint("lease.taken")
         try term.begin(asked: asked, taking: lease)
         return lease
     }
+
+    /// Releases the lease where it may have been taken although nobody was told, as where the answer was lost or the run
+    /// interrupted meanwhile: nobody on another machine could take it before it expires.
+    ///
+    /// Takes ``longestRelease`` at most: a lease that is left expires.
+    func releaseUntold() async {
+        guard mayBeOurs.withLock({ $0 }) else { return }
+        let release = Task {
+            try await ChangeGate.$isWritingLease.withValue(true) {
+                try await site.releaseLease(takenFor: journal.id.description)
+            }
+        }
+        let limit = Task {
+            try await term.clock.sleep(Self.longestRelease)
+            release.cancel()
+        }
+        let result = await release.result
+        limit.cancel()
+        guard case .failure(let error) = result else { return }
+        let cause = (error as? any ExplainedError)?.cause ?? "no answer within \(Self.longestRelease.inWords)"
+        events(
+            .warning("it is not known whether the lease was taken, and it could not be released; it will expire: \(cause)"))
+    }
+
+    /// No limit of the inventory, as the lease's term is none.
+    private static let longestRelease = Duration.seconds(10)
 
     /// Does `work` while `lease` is renewed beside it, and then releases it; ends `work` when the lease
     /// is lost.
@@ -175,13 +218,21 @@ struct LeaseKeeper: Sendable {
     private func release() async {
         do {
             try failpoint("lease.release")
-            try await journal.record(.lockReleased)
-            try failpoint("lease.release-recorded")
             try await ChangeGate.$isWritingLease.withValue(true) {
                 try await site.releaseLease(auditHead: journal.head.description)
             }
+        } catch let error as any ExplainedError where error.kind == .busy {
+            // Another run may have it: there is nothing to release, and nothing to record.
+            return events(.warning("the lease was not released: \(error.cause)"))
         } catch {
-            events(.warning("the lease could not be released; it will expire: \(error)"))
+            return events(.warning("the lease could not be released; it will expire: \(error)"))
+        }
+        do {
+            try failpoint("lease.released")
+            try await journal.record(.lockReleased)
+            try failpoint("lease.release-recorded")
+        } catch {
+            events(.warning("the lease was released, and that could not be recorded: \(error)"))
         }
     }
 }

@@ -42,8 +42,12 @@ public protocol OpenSite: Sendable {
     /// Renews the lease with the step and the audit log's head on it; throws an error of kind `busy`
     /// when it is no longer ours.
     func renewLease(step: String?, auditHead: String) async throws
-    /// Releases the lease, with the audit log's head on it.
+    /// Releases the lease, with the audit log's head on it; throws an error of kind `busy` when it is no
+    /// longer ours.
     func releaseLease(auditHead: String) async throws
+    /// Releases the lease if this very process has it for `run`, as where the answer to ``takeLease(run:)``
+    /// was lost; leaves anybody else's alone.
+    func releaseLease(takenFor run: String) async throws
     /// Who keeps heads of the audit log outside this machine's disk.
     func witnesses() async -> [any HeadWitness]
     /// Closes every connection.

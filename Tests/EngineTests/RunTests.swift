@@ -54,8 +54,8 @@ import Testing
                 "step.check first drifted",
                 "step.end first applied", "checkpoint first", "step.start second", "step.check second in place",
                 "step.end second in place", "checkpoint second", "step.start third", "step.check third drifted",
-                "step.end third applied", "checkpoint third", "lock.released third", "command.start third",
-                "command.end third", "run.end succeeded",
+                "step.end third applied", "checkpoint third", "command.start third", "command.end third",
+                "lock.released third", "run.end succeeded",
             ])
         let header = try #require(try bench.newest().header().content)
         #expect(header.steps == ["first", "second", "third"])

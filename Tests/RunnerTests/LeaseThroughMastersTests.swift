@@ -52,4 +52,27 @@ import Testing
         #expect(
             told == ["the connection to k8s-master-01 was lost and made again, continuing through k8s-master-01"])
     }
+
+    /// What was sent goes on on the host, and the API server has done it.
+    @Test func aLeaseWhoseTakingWasCutOffIsReleased() async throws {
+        let masters = try PlayedMasters()
+        let (site, _) = try await masters.sshd.siteOfTwoMasters()
+        let run = "20261124T120000Z-11-3f9a"
+        try masters.loseAnswers()
+        let taking = Task { try await site.takeLease(run: run) }
+        try await eventually("the Lease is written") { try masters.hasLease && masters.lease.contains(run) }
+        taking.cancel()
+        await #expect(throws: (any Error).self) { try await taking.value }
+        #expect(try masters.lease.contains("holderIdentity"))
+        try masters.giveAnswers()
+        do {
+            try await site.releaseLease(takenFor: "20261124T120000Z-11-0000")
+            #expect(try masters.lease.contains("holderIdentity"))
+            try await site.releaseLease(takenFor: run)
+            #expect(try !masters.lease.contains("holderIdentity"))
+        } catch {
+            Issue.record("\(error)")
+        }
+        await site.close()
+    }
 }

@@ -52,21 +52,36 @@ final class PlayedMasters: Sendable {
 
     /// Answers with what it is given, as the API server would for an object that nobody else writes.
     private static let kubectl = #"""
-        #!/usr/bin/env python3
+        #!/bin/sh
+        refuse() {
+            echo 'The connection to the server 127.0.0.1:6443 was refused - did you specify the right host or port?' >&2
+            exit 1
+        }
+        set -- FOLDER "$@"
+        address=${SSH_CONNECTION% *}
+        [ ! -e "$1/stopped-${address##* }" ] || refuse
+        case $* in
+        *' /readyz'*) echo ok; exit ;;
+        *' /version'*)
+            [ ! -e "$1/unwell" ] || refuse
+            echo '{"major": "1", "minor": "34", "gitVersion": "v1.34.1"}'
+            exit ;;
+        esac
+        exec python3 - 3<&0 "$@" <<'END'
         import json, os, sys, time
-        words, folder = sys.argv[1:], "FOLDER"
-        def has(name): return os.path.exists(f"{folder}/{name}")
-        def refuse(): sys.exit("The connection to the server 127.0.0.1:6443 was refused - did you specify the right host or port?")
-        if has("stopped-" + os.environ["SSH_CONNECTION"].split()[2]): refuse()
-        if "/readyz" in words: sys.exit(print("ok"))
-        if "/version" in words: sys.exit(refuse() if has("unwell") else print('{"major": "1", "minor": "34", "gitVersion": "v1.34.1"}'))
-        if "get" in words: sys.exit(print(open(f"{folder}/lease").read()) if has("lease") else None)
-        given = json.load(sys.stdin)
+        folder, words = sys.argv[1], sys.argv[2:]
+        if "get" in words:
+            if os.path.exists(f"{folder}/lease"): print(open(f"{folder}/lease").read())
+            sys.exit()
+        given = json.load(open(3))
         if "--dry-run=server" not in words:
             given["metadata"].update(uid="one", resourceVersion=str(time.time_ns()))
-            open(f"{folder}/lease", "w").write(json.dumps(given))
+            open(f"{folder}/lease.new", "w").write(json.dumps(given))
+            os.rename(f"{folder}/lease.new", f"{folder}/lease")
+            while os.path.exists(f"{folder}/deaf"): time.sleep(0.1)
         given["metadata"]["creationTimestamp"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         print(json.dumps(given))
+        END
         """#
 
     init() throws {
@@ -86,6 +101,14 @@ final class PlayedMasters: Sendable {
 
     /// What the Lease is.
     var lease: String { get throws { try String(contentsOf: folder.appending(path: "lease"), encoding: .utf8) } }
+
+    /// Whether there is one.
+    var hasLease: Bool { FileManager.default.fileExists(atPath: folder.appending(path: "lease").path) }
+
+    /// What is written is done, and its answer does not come.
+    func loseAnswers() throws { try Data().write(to: folder.appending(path: "deaf")) }
+    /// Answers come again.
+    func giveAnswers() throws { try FileManager.default.removeItem(at: folder.appending(path: "deaf")) }
 
     /// Stops the API server of the first or second master.
     func stop(_ number: Int) throws { try Data().write(to: folder.appending(path: "stopped-127.0.0.\(number)")) }

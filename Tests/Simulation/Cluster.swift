@@ -152,6 +152,13 @@ private struct SimulatedSite: OpenSite {
         }
     }
 
+    func releaseLease(takenFor run: String) async throws {
+        try await world.send("release the lease if it is ours", .change) { state in
+            guard state.lease?.holder == .life(state.life), state.leaseHead?.run == run else { return }
+            state.lease = nil
+        }
+    }
+
     func witnesses() async -> [any HeadWitness] { [SimulatedWitness(world: world)] }
     func close() async {}
 }

@@ -116,6 +116,18 @@ extension ClusterWriter {
         }
     }
 
+    /// Releases the lease of `module` if this very `process` has it for `runID`, as where the answer to a
+    /// request for it was lost; returns whether it had.
+    @discardableResult
+    public func releaseLease(
+        ofModule module: String, holder: String, runID: String, process: ProcessIdentity? = .current()
+    ) async throws(KubernetesError) -> Bool {
+        let own = LeaseRequest(module: module, holder: holder, runID: runID, duration: .zero, process: process)
+        guard let present = try await reader.lease(ofModule: module), own.isOwn(present) else { return false }
+        try await breakLease(present, ofModule: module)
+        return true
+    }
+
     /// Releases the lease of `module` on behalf of the run that `record` names.
     ///
     /// The caller has made sure that the run is over. Where the lease changed since `record` was

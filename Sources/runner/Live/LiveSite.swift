@@ -30,6 +30,11 @@ actor LiveSite: OpenSite {
     private static let leaseRequest = leaseDuration / 2
     private static let leaseMargin = leaseDuration / 6
     private let module: StepKit.Module
+    /// Who holds the lease, as others read it.
+    private static let holder: String = {
+        let origin = Origin.current()
+        return "\(origin.user)@\(origin.machine) \(origin.pid)"
+    }()
     /// The module in the lease's name.
     private var moduleName: String { String(module.number) }
 
@@ -105,10 +110,9 @@ actor LiveSite: OpenSite {
     }
 
     func takeLease(run: String) async throws -> LeaseTaking {
-        let origin = Origin.current()
         let held = try await leaseWriter(masterInUse()).acquireLease(
-            ofModule: moduleName, holder: "\(origin.user)@\(origin.machine) \(origin.pid)", runID: run,
-            duration: Self.leaseDuration, observed: observedLease)
+            ofModule: moduleName, holder: Self.holder, runID: run, duration: Self.leaseDuration,
+            observed: observedLease)
         lease = held
         var before: (run: String, head: String)?
         if let run = held.before?.runID, let head = held.before?.auditHead { before = (run, head) }
@@ -139,6 +143,13 @@ actor LiveSite: OpenSite {
         guard let lease else { return }
         self.lease = nil
         try await throughAnyMaster { writer in try await writer.release(lease, auditHead: auditHead) }
+    }
+
+    func releaseLease(takenFor run: String) async throws {
+        lease = nil
+        try await throughAnyMaster { [moduleName] writer in
+            _ = try await writer.releaseLease(ofModule: moduleName, holder: Self.holder, runID: run)
+        }
     }
 
     func witnesses() async -> [any HeadWitness] {

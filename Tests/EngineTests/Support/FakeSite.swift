@@ -78,6 +78,13 @@ struct FakeSite: OpenSite {
         try await world.send("release the lease", .change)
     }
 
+    func releaseLease(takenFor run: String) async throws {
+        #expect(RunID(run) != nil)
+        #expect(!Task.isCancelled)
+        try await world.arrive("releaseUntold")
+        try await world.send("release the lease", .change)
+    }
+
     func close() async {
         do { try await world.arrive("close") } catch { Issue.record("closing failed: \(error)") }
     }
