@@ -163,8 +163,7 @@ extension PostgresReading {
     }
 
     private func look(for role: String, extensions names: [String]) async throws(PostgresError) -> DatabaseContents {
-        let rows = try await query(Self.contentsQuery, [role])
-        guard let row = rows.first else { return DatabaseContents(reader: "") }
+        let row = try await row(of: Self.contentsQuery, [role])
         let found: [CataloguedRelation] = try row.json("relations")
         var contents = DatabaseContents(
             reader: try row.value("reader"), schemas: try row.json("schemas"), relations: found.map(\.facts),

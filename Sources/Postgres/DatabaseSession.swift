@@ -57,8 +57,7 @@ extension PostgresReading {
     public func sessions(
         on name: String, orOf role: String? = nil
     ) async throws(PostgresError) -> [DatabaseSession] {
-        guard let row = try await query(Self.sessionsQuery, [name, role]).first else { return [] }
-        return try row.json("sessions")
+        try await row(of: Self.sessionsQuery, [name, role]).json("sessions")
     }
 
     /// A change of tables is recognised by its statement, also for a while afterwards since a

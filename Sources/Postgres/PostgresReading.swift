@@ -56,6 +56,16 @@ extension PostgresReading {
         try await query(sql, parameters).first?.first(as: type)
     }
 
+    /// The first row of a query that always has one; no row is no answer, and not one that says "nothing".
+    func row(of sql: String, _ parameters: [String?]) async throws(PostgresError) -> PostgresRow {
+        guard let row = try await query(sql, parameters).first else {
+            throw PostgresError(
+                .unexpectedAnswer, attempt: "read the catalogue", host: await connection.place,
+                cause: "no row came back", remedy: "check the PostgreSQL server's log", kind: .failed)
+        }
+        return row
+    }
+
     /// Verifies with a round trip that the server still responds.
     public func ping() async throws(PostgresError) {
         _ = try await query("SELECT 1")

@@ -89,11 +89,7 @@ extension PostgresReading {
     public func serverFacts(database: String, role: String) async throws(PostgresError) -> ServerFacts {
         _ = try await connection.identifier(database)
         _ = try await connection.identifier(role)
-        guard let row = try await query(Self.serverQuery, [database, role]).first else {
-            throw PostgresError(
-                .unexpectedAnswer, attempt: "read the catalogue", host: await connection.place,
-                cause: "no row came back", remedy: "check the PostgreSQL server's log", kind: .failed)
-        }
+        let row = try await row(of: Self.serverQuery, [database, role])
         var facts = ServerFacts(
             version: try row.value("version"),
             reader: .init(

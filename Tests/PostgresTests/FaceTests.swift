@@ -1,9 +1,10 @@
 import ClientKit
 import DataServers
 import Foundation
-import Postgres
 import TestSupport
 import Testing
+
+@testable import Postgres
 
 extension PostgresServerTests {
     @Suite struct FaceTests {
@@ -16,6 +17,16 @@ extension PostgresServerTests {
 
         private func reader() async throws -> PostgresReader {
             try await PostgresReader.connect(to: server.endpoint(), observer: observer)
+        }
+
+        /// An answer that lacks the row that its query always has must not read as "there is nothing".
+        @Test func noRowIsNoAnswer() async throws {
+            let reader = try await reader()
+            #expect(try await reader.row(of: "SELECT $1::text AS text", ["there"]).value("text") == "there")
+            let missing = await #expect(throws: PostgresError.self) {
+                try await reader.row(of: "SELECT $1::text AS text WHERE false", ["there"])
+            }
+            #expect(missing?.reason == .unexpectedAnswer)
         }
 
         @Test func valuesAreBoundAndReadBackByType() async throws {
