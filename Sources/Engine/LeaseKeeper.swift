@@ -61,7 +61,8 @@ struct LeaseKeeper: Sendable {
         guard case .failure(let error) = result else { return }
         let cause = (error as? any ExplainedError)?.cause ?? "no answer within \(Self.longestRelease.inWords)"
         events(
-            .warning("it is not known whether the lease was taken, and it could not be released; it will expire: \(cause)"))
+            .warning(
+                "it is not known whether the lease was taken, and it could not be released; it will expire: \(cause)"))
     }
 
     /// No limit of the inventory, as the lease's term is none.

@@ -51,8 +51,8 @@ struct PlatformSite: OpenSite {
     }
 
     func releaseLease(takenFor run: String) async throws {
-        guard platform.has("lease"), try String(contentsOf: lease, encoding: .utf8) == ProcessIdentity.current()?.description
-        else { return }
+        let own = ProcessIdentity.current()?.description
+        guard platform.has("lease"), try String(contentsOf: lease, encoding: .utf8) == own else { return }
         try await releaseLease(auditHead: "")
     }
 

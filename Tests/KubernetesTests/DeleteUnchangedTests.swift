@@ -49,5 +49,29 @@ extension ServerTests {
             #expect(refused?.serverReason == .conflict)
             #expect(try await writer.reader.get(Samples.job("delete-other").reference) != nil)
         }
+
+        /// Of objects of any kind, where what was read is to be replaced or to begin anew.
+        @Test func ofAnotherObjectOfTheSameNameNothingIsDeleted() async throws {
+            try await writer.apply([Namespace(metadata: ObjectMeta(name: "delete-object"))])
+            let map = Samples.configMap("delete-object")
+            try await writer.create(map)
+            let seen = try #require(try await writer.reader.get(map.reference))
+            try await writer.delete([seen])
+            #expect(try await writer.reader.get(map.reference) == nil)
+            try await writer.delete([seen])
+            try await writer.create(map)
+            try await writer.delete([seen])
+            #expect(try await writer.reader.get(map.reference) != nil)
+        }
+    }
+}
+
+extension ClusterWriter {
+    /// Deletes whatever has these names; returns the names of what was there.
+    @discardableResult
+    func delete(_ references: [ObjectReference]) async throws -> [String] {
+        let found = try await reader.get(references)
+        try await delete(found)
+        return found.compactMap { $0["metadata", "name"]?.string }
     }
 }

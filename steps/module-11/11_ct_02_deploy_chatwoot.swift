@@ -83,9 +83,8 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
 
     /// The pods of web and worker whose container the kubelet will start again later, since it ended or its image could
     /// not be pulled.
-    private func stuckPods(_ site: SiteReader) async throws -> [ObjectReference] {
-        let namespace = site.inventory.chatwoot.namespace
-        let pods = try await site.cluster.list(["pods"], namespace: namespace)
+    private func stuckPods(_ site: SiteReader) async throws -> [JSONValue] {
+        let pods = try await site.cluster.list(["pods"], namespace: site.inventory.chatwoot.namespace)
         return pods.filter { pod in
             pod.isLivePod
                 && (pod["status", "containerStatuses"]?.elements ?? []).contains { container in
@@ -93,8 +92,6 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
                     return ["ImagePullBackOff", "ErrImagePull", "CrashLoopBackOff"].contains(reason)
                         || container["state", "terminated"] != nil
                 }
-        }.compactMap { $0["metadata", "name"]?.string }.map {
-            ObjectReference(apiVersion: "v1", kind: "Pod", namespace: namespace, name: $0)
         }
     }
 

@@ -36,7 +36,7 @@ extension ClusterWriter {
             let prepared = zip(manifests, actions).compactMap { $1.preparedObject(for: $0) }
             do {
                 if !replaced.isEmpty, attemptsLeft > 0 {
-                    telling("deleting \(replaced.summary) in order to recreate it", nil)
+                    telling("deleting \(replaced.compactMap(\.reference).summary) in order to recreate it", nil)
                     attemptsLeft -= 1
                     try await delete(replaced)
                     continue
@@ -112,14 +112,14 @@ extension ApplyAction {
         if case .wait(let deletion) = self { deletion } else { nil }
     }
 
-    fileprivate var replaced: ObjectReference? {
-        if case .replace(let object, _) = self { object.reference } else { nil }
+    fileprivate var replaced: JSONValue? {
+        if case .replace(let object, _) = self { object } else { nil }
     }
 }
 
 extension ObjectReference {
     /// The path of the object on the API server.
-    fileprivate var address: String {
+    var address: String {
         let plural = kind.lowercased() + (kind.hasSuffix("s") ? "es" : "s")
         return (apiVersion.contains("/") ? "/apis/" : "/api/") + apiVersion
             + (namespace.map { "/namespaces/\($0)" } ?? "") + "/\(plural)/\(name)"

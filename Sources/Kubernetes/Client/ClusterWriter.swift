@@ -95,23 +95,6 @@ public struct ClusterWriter: Sendable {
         return try await write(.object(object), as: manifest.reference, with: "replace")
     }
 
-    /// Deletes objects and, in the background, their dependents; returns the names of those that
-    /// existed.
-    @discardableResult
-    public func delete(_ references: [ObjectReference]) async throws(KubernetesError) -> [String] {
-        guard !references.isEmpty else { return [] }
-        // Without --wait=false kubectl would silently block until all finalizers are done; callers
-        // poll and report progress instead.
-        let result = try await reader.kubectl.run(
-            [
-                "delete", "--ignore-not-found", "--wait=false", "--cascade=background", "-o",
-                "name", "-f", "-",
-            ],
-            for: "delete \(references.summary)",
-            input: JSONValue.list(references.map(\.stub)).serialized(), effect: .change)
-        return result.outputText.split(separator: "\n").map(String.init)
-    }
-
     /// Sets an annotation of an existing Deployment, or removes it where `value` is `nil`.
     public func annotate(
         deployment: String, namespace: String, key: String, value: String?
