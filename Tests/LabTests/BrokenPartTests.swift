@@ -19,11 +19,13 @@ extension RehearsalTests {
     @Test func podsThatAreBackingOffAreRestartedByResume() async throws {
         try await Lab.reset()
         let run = try Lab.start("run", "11")
-        try await eventually("the deployment begins") { try Platform.hasBegun("11_ct_02_deploy_chatwoot") }
-        try await undoing({ try await Lab.call("start", "haproxy") }) {
-            try await Lab.call("stop", "haproxy")
+        try await eventually("the deployment is made") {
+            try await !Lab.objects("-n", "chatwoot", "deployments").isEmpty
+        }
+        try await undoing({ try await Lab.call("start", "redis") }) {
+            try await Lab.call("stop", "redis")
             let end = try await run.wait()
-            #expect(end.status == 1 && end.error.contains("Redis at 10.0.0.10:6379"), "\(end.error)")
+            #expect(end.status != 0 && end.error.contains("Redis at 10.0.0.10:6379"), "\(end.error)")
             try await eventually("a pod waits for 40 s", within: .seconds(120)) {
                 let pods = try await Lab.objects("-n", "chatwoot", "pods", "-l", "component=worker")
                 let states = pods.flatMap {

@@ -58,7 +58,8 @@ extension RehearsalTests {
         try await Lab.reset()
         let stopped = try Lab.start("run", "11", environment: ["RUNNER_FAILPOINT": "\(place):pause"])
         try await eventually("it stops at \(place)") { try stopped.isStopped }
-        let (run, known) = (try Platform.newestRun(), try Platform.auditLines().count)
+        let run = URL(filePath: try Platform.newestRun()).lastPathComponent
+        let known = try Platform.auditLines().count
         let elsewhere = "\(Lab.home)/other-state"
         let unlocked = try await Lab.runner("unlock", run, "--state-dir", elsewhere)
         #expect(unlocked.status == 0, "\(unlocked.error)")
