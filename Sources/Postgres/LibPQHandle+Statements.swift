@@ -11,7 +11,9 @@ struct Reply {
 }
 
 /// Why a statement has no answer.
-enum StatementFailure: Error {
+indirect enum StatementFailure: Error {
+    /// What is asked before the statement had no answer that allows it, so that it was not sent.
+    case before(StatementFailure)
     /// The server refused it; `ended` if it also ended the connection.
     case server(ServerMessage, ended: Bool)
     /// The connection was gone before anything was sent.

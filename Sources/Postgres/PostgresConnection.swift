@@ -16,7 +16,7 @@ public actor PostgresConnection {
     private let clocks: PeerClocks
     private let executor = SerialQueueExecutor(label: "runner.postgres")
     private(set) var handle: LibPQHandle?
-    private var session: Session?
+    private(set) var session: Session?
 
     /// Runs on the connection's own queue.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -170,18 +170,29 @@ public actor PostgresConnection {
         }
         let guards = SQLFence(fence: fence, end: clocks.reading(of: session.clockName, at: fence.end))
         // A server writes a statement that it refuses into its log, as far as it has secrets too.
-        if !statement.secrets.isEmpty { _ = try handle.run(together: guards.guarding, until: deadline) }
+        if !statement.secrets.isEmpty { try ask(guards.guarding, on: handle, until: deadline) }
         guard statement.isAlone else {
             return try handle.run(together: guards.guarding + [statement.sql], until: deadline)
         }
         // A pooler may send each message to another session of the server, which must not keep what is set there.
         guard !session.isPooled else {
-            _ = try handle.run(together: guards.guarding, until: deadline)
+            try ask(guards.guarding, on: handle, until: deadline)
             return try handle.run(together: [statement.sql], until: deadline)
         }
         defer { leave(guards.leaving(server: session.serverVersion), on: handle, until: deadline) }
-        _ = try handle.run(together: guards.entering(server: session.serverVersion), until: deadline)
+        try ask(guards.entering(server: session.serverVersion), on: handle, until: deadline)
         return try handle.run(together: [statement.sql], until: deadline)
+    }
+
+    /// Asks in a message of its own whether a change may be sent: however that ends, the change was not.
+    private func ask(
+        _ statements: [String], on handle: LibPQHandle, until deadline: ContinuousClock.Instant
+    ) throws(StatementFailure) {
+        do throws(StatementFailure) {
+            _ = try handle.run(together: statements, until: deadline)
+        } catch {
+            throw .before(error)
+        }
     }
 
     /// Gives back what the session took for a change; where that fails the session is closed, which does so, too.

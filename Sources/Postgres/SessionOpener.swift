@@ -7,7 +7,8 @@ struct Session: Sendable {
     let isPooled: Bool
     /// Whether the server itself refuses every change on this session.
     let isReadOnly: Bool
-    /// The server's clock, in seconds since 1970, and what it is called in ``ClientKit/PeerClocks``.
+    /// The server's clock, in seconds since 1970, and what it is called in ``ClientKit/PeerClocks``: a load balancer has
+    /// several servers at one address.
     let clock: String
     let clockName: String
 }
@@ -94,7 +95,8 @@ struct SessionOpener {
         CASE WHEN pg_backend_pid() = $1::int AND current_setting('server_version_num')::int >= 140000 \
         THEN set_config('client_connection_check_interval', '1000', false) END AS notices_our_death, \
         CASE WHEN pg_backend_pid() = $1::int AND $4::bigint IS NOT NULL \
-        THEN pg_try_advisory_lock_shared($4::bigint) END AS presence, extract(epoch FROM clock_timestamp()) AS clock
+        THEN pg_try_advisory_lock_shared($4::bigint) END AS presence, extract(epoch FROM clock_timestamp()) AS clock, \
+        coalesce(inet_server_addr() || ':' || inet_server_port(), '') AS address
         """
 
     private func settings(backendPID: Int32) -> [String?] {
@@ -119,7 +121,7 @@ struct SessionOpener {
         return Session(
             place: place, serverVersion: try row.value("version"), isPooled: isPooled,
             isReadOnly: access == .reading && !isPooled, clock: try row.value("clock"),
-            clockName: "PostgreSQL \(host.name):\(host.port)")
+            clockName: "PostgreSQL \(host.name):\(host.port) \(try row.value("address") as String)")
     }
 
     private func summary(of failures: [PostgresError]) -> PostgresError {

@@ -77,31 +77,31 @@ struct Statement {
     /// The error for a failure of this statement, whose time limit was `limit`: if it is a change that may
     /// have arrived, its outcome is unknown.
     func error(
-        _ failure: StatementFailure, attempt: String? = nil, host: String, within limit: TimeLimit
+        _ failure: StatementFailure, attempt: String? = nil, host: String, within limit: TimeLimit, wasSent: Bool = true
     ) -> PostgresError {
         let attempt = attempt ?? self.attempt
-        let isChange = effect == .change
-        func gone(
-            _ reason: PostgresError.Reason, cause: String, wasSent: Bool = true,
-            kind: FailureKind = .unreachable
-        ) -> PostgresError {
-            let isUnknown = isChange && wasSent
-            return PostgresError(
-                reason, attempt: attempt, host: host, cause: cause,
+        let isUnknown = effect == .change && wasSent
+        func gone(_ reason: PostgresError.Reason, cause: String, kind: FailureKind = .unreachable) -> PostgresError {
+            PostgresError(
+                reason, attempt: attempt, host: host, cause: (wasSent ? "" : "not sent: ") + cause,
                 remedy: isUnknown
                     ? PostgresError.lookAgain : "check the server and the network path to it, then resume",
                 kind: isUnknown ? .unknownOutcome : kind)
         }
         switch failure {
+        case .before(let first):
+            return error(first, attempt: attempt, host: host, within: limit, wasSent: false)
+        case .notSent(let text) where wasSent:
+            return error(.before(.notSent(text)), attempt: attempt, host: host, within: limit)
+        case .notSent(let text):
+            return gone(.connectionLost, cause: text.redacting(secrets))
         case .server(let answer, let ended):
-            if isChange, let refusal = SQLFence.refusal(in: answer) {
+            if effect == .change, let refusal = SQLFence.refusal(in: answer) {
                 return PostgresError(refusal, attempt: attempt, host: host, within: limit)
             }
             return PostgresError(
-                answer.redacting(secrets), attempt: attempt, host: host, outcomeUnknown: isChange && ended,
+                answer.redacting(secrets), attempt: attempt, host: host, outcomeUnknown: isUnknown && ended,
                 within: limit)
-        case .notSent(let text):
-            return gone(.connectionLost, cause: "not sent: \(text.redacting(secrets))", wasSent: false)
         case .lost(let text):
             return gone(
                 .connectionLost, cause: "the connection broke before the answer came: \(text.redacting(secrets))")

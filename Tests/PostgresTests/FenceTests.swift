@@ -63,11 +63,55 @@ extension PostgresServerTests.EveryVersion {
         @Test func aMachineThatWasPausedChangesNothing() async throws {
             let observer = RecordingObserver()
             let now = Date.now.timeIntervalSince1970
-            observer.clocks.note("\(now - 600)", of: "PostgreSQL 127.0.0.1:\(server.port)")
             observer.fence = fence(5, of: 2, lasting: .seconds(54))
             let writer = try await PostgresWriter.connect(to: server.endpoint(), observer: observer)
+            observer.clocks.note("\(now - 600)", of: try #require(await writer.connection.session?.clockName))
             let error = try await refusal { try await writer.execute("CREATE ROLE paused") }
             #expect(error.cause.hasPrefix("it came to the server too late"), "\(error)")
+        }
+
+        /// Behind a load balancer the next session may be with another server, whose clock is ten minutes ahead.
+        @Test func anotherServerAtTheSameAddressHasItsOwnClock() async throws {
+            let observer = RecordingObserver()
+            observer.clocks.note("\(Date.now.timeIntervalSince1970 - 600)", of: "PostgreSQL 127.0.0.1:\(server.port)")
+            observer.fence = fence(5, of: 8, lasting: .seconds(54))
+            let writer = try await PostgresWriter.connect(to: server.endpoint(), observer: observer)
+            try await writer.execute("CREATE ROLE fence_other_server")
+            let name = try #require(await writer.connection.session?.clockName)
+            #expect(name.hasSuffix(" 127.0.0.1/32:\(server.port)"), "\(name)")
+            await writer.connection.close()
+        }
+
+        /// What is asked before a change, in a message of its own, is no change: whoever is cut off there has made none.
+        @Test(arguments: [false, true])
+        func aConnectionThatEndsInTheQuestionLeavesNoDoubt(_ isSilent: Bool) async throws {
+            let fence = fence(5, of: 9)
+            let (admin, _) = try await writer(nil)
+            // A lock that no run takes keeps the question waiting.
+            let key = SQLFence.presence(of: fence) + 1 << 36
+            try await admin.execute("SELECT pg_advisory_lock(\(key))")
+            let changes: [@Sendable (PostgresWriter) async throws -> Void] = [
+                { try await $0.setPassword(Secret("pw"), of: "kb_admin") },
+                { _ = try await $0.ensureDatabase("doubtful", owner: "kb_admin") },
+            ]
+            for change in changes {
+                let (writer, observer) = try await writer(fence)
+                let process = try #require(try await writer.value("SELECT pg_backend_pid()", as: Int.self))
+                let task = Task { try await change(writer) }
+                let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = $1"
+                let deadline = ContinuousClock.now + .seconds(10)
+                while try await admin.value(waits, [String(process)]) != 1 { try #require(.now < deadline) }
+                if isSilent { task.cancel() }
+                if !isSilent { try await admin.execute("SELECT pg_terminate_backend(\(process))") }
+                let error = try #require(await #expect(throws: PostgresError.self) { try await task.value })
+                #expect(error.kind == (isSilent ? .failed : .unreachable), "\(error)")
+                #expect(!error.remedy.contains("may or may not"), "\(error)")
+                #expect(isSilent == error.cause.hasPrefix("not sent: interrupted"), "\(error)")
+                #expect(!error.cause.contains("SCRAM") && observer.ended.last != .exited(0))
+                #expect(await !writer.connection.isAlive)
+            }
+            #expect(try await admin.databaseState("doubtful") == nil)
+            await admin.connection.close()
         }
 
         @Test func anEarlierRunChangesNothingWhileALaterOneIsConnected() async throws {
