@@ -75,6 +75,9 @@ struct Command {
     /// Redis repeats the beginning of the arguments of a command that it does not know, which may be a part of
     /// one.
     func shown(answer: String) -> String {
+        // Redis 6 puts the place in the script before an error that the script passes on: `@user_script: 1: -READONLY …`.
+        let told = answer.wholeMatch(of: /@user_script: ?\d+: -?(.*\S)\s*/)?.1
+        let answer = told.map { String($0) } ?? answer
         guard !secrets.isEmpty else { return answer }
         let end = answer.firstRange(of: ", with args beginning with")?.lowerBound ?? answer.endIndex
         return String(answer[..<end]).redacting(secrets)

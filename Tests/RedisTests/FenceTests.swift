@@ -77,4 +77,31 @@ import Testing
         #expect(try await scriptless.get("refused") == nil)
         for writer in [scriptless, timeless] { await writer.connection.close() }
     }
+
+    /// As Redis 6.2 does, whose scripts put their place before the server's words.
+    @Test(arguments: [
+        ("@user_script: 1: -READONLY You can't write against a read only replica.  ", "READONLY", FailureKind.failed),
+        ("@user_script: 1: -OOM command not allowed when used memory > 'maxmemory'.  ", "OOM", .failed),
+        ("@user_script:1: NOPERM this user has no permissions", "NOPERM", .refused),
+    ])
+    func whatAnOlderServerSaysIsPassedOn(_ answer: String, _ code: String, _ kind: FailureKind) async throws {
+        let peer = Listener { connection in
+            pump(from: connection, chunk: 1000) { bytes in
+                let asked = String(decoding: bytes, as: UTF8.self)
+                let said =
+                    asked.contains("EVAL")
+                    ? "-\(answer)\r\n" : asked.contains("TIME") ? "*2\r\n$10\r\n1800000000\r\n$1\r\n0\r\n" : "+OK\r\n"
+                sendAll(Array(said.utf8), to: connection)
+                return true
+            }
+        }
+        observer.fence = fence(.seconds(60))
+        let endpoint = RedisEndpoint(
+            host: "127.0.0.1", port: peer.port, password: Secret("pw"), connectTimeout: TimeLimit(.seconds(10)),
+            commandTimeout: TimeLimit(.seconds(10)))
+        let writer = try await RedisWriter.connect(to: endpoint, observer: observer)
+        let error = try #require(await #expect(throws: RedisError.self) { try await writer.set("key", to: "value") })
+        #expect(error.code == code && error.kind == kind, "\(error)")
+        await writer.connection.close()
+    }
 }
