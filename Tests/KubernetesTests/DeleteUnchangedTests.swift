@@ -2,7 +2,7 @@ import Kubernetes
 import Testing
 
 extension ServerTests {
-    /// A Job is deleted as it was seen, or not at all.
+    /// A Job or a Pod is deleted as it was seen, or not at all.
     @Suite struct DeleteUnchangedTests {
         let writer: ClusterWriter
 
@@ -16,12 +16,33 @@ extension ServerTests {
             return try #require(try await writer.reader.get(Samples.job(namespace).reference))
         }
 
+        private struct Pod: Manifest {
+            let apiVersion = "v1"
+            let kind = "Pod"
+            var metadata = ObjectMeta(name: "stuck", namespace: "delete-pod")
+            var spec = PodSpec(containers: [Container(name: "web", image: "a:1")])
+        }
+
+        @Test func aPodThatChangedSinceStays() async throws {
+            try await writer.apply([Namespace(metadata: ObjectMeta(name: "delete-pod"))])
+            var pod = Pod()
+            try await writer.apply([pod])
+            let seen = try #require(try await writer.reader.list(["pods"], namespace: "delete-pod", labels: [:]).first)
+            pod.metadata.annotations = ["changed": "since"]
+            try await writer.apply([pod])
+            let refused = await #expect(throws: KubernetesError.self) { try await writer.deleteUnchanged(seen) }
+            #expect(refused?.serverReason == .conflict)
+            let again = try #require(try await writer.reader.list(["pods"], namespace: "delete-pod", labels: [:]).first)
+            try await writer.deleteUnchanged(again)
+            #expect(try await writer.reader.get(pod.reference) == nil)
+        }
+
         @Test func whatIsAsItWasSeenIsDeleted() async throws {
             let job = try await job(in: "delete-seen")
-            try await writer.deleteUnchanged(job: job)
+            try await writer.deleteUnchanged(job)
             #expect(try await writer.reader.get(Samples.job("delete-seen").reference) == nil)
             let gone = await #expect(throws: KubernetesError.self) {
-                try await writer.deleteUnchanged(job: job)
+                try await writer.deleteUnchanged(job)
             }
             #expect(gone?.serverReason == .notFound)
         }
@@ -32,7 +53,7 @@ extension ServerTests {
             changed.metadata.annotations = ["changed": "since"]
             try await writer.apply([changed])
             let refused = await #expect(throws: KubernetesError.self) {
-                try await writer.deleteUnchanged(job: job)
+                try await writer.deleteUnchanged(job)
             }
             #expect(refused?.serverReason == .conflict)
             #expect(try await writer.reader.get(Samples.job("delete-changed").reference) != nil)
@@ -40,11 +61,11 @@ extension ServerTests {
 
         @Test func anotherOfTheSameNameStays() async throws {
             let job = try await job(in: "delete-other")
-            try await writer.deleteUnchanged(job: job)
+            try await writer.deleteUnchanged(job)
             let other = try await self.job(in: "delete-other")
             #expect(other["metadata", "uid"] != job["metadata", "uid"])
             let refused = await #expect(throws: KubernetesError.self) {
-                try await writer.deleteUnchanged(job: job)
+                try await writer.deleteUnchanged(job)
             }
             #expect(refused?.serverReason == .conflict)
             #expect(try await writer.reader.get(Samples.job("delete-other").reference) != nil)

@@ -23,12 +23,10 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
                     "wait for the rollout of Deployment \(name), now \(verdict.summary)", .knownAfterApply, .run,
                     Self.subject(name, on: site))
             }
-            if try await !stuckPods(site).isEmpty {
-                changes.append(
-                    Change(
-                        "restart pods that the kubelet would try again only later", .knownAfterApply,
-                        .run))
-            }
+        }
+        // Also beside other changes, which may leave these pods as they are.
+        if try await !StuckPods(site).found().isEmpty {
+            changes.append(Change("restart pods that the kubelet would try again only later", .knownAfterApply, .run))
         }
         let scaling = try await Scaling(site)
         changes += names.compactMap { name in
@@ -54,9 +52,7 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
         try await RunMigrations.requireMigrated(site.reader)
         try await site.apply(desired(site.reader))
         try await bringBack(site)
-        // The kubelet would retry after up to five minutes, and what they lacked may be back: their last failure says
-        // nothing of that.
-        try await site.cluster.delete(stuckPods(site.reader))
+        try await StuckPods(site.reader).restart(on: site)
         try await site.cluster.retryRefusedPods(
             of: [ChatwootNames.web, ChatwootNames.worker], namespace: site.reader.inventory.chatwoot.namespace)
     }
@@ -78,20 +74,6 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
             }
             try await site.cluster.annotate(
                 deployment: name, namespace: namespace, key: ChatwootNames.replicasBefore, value: nil)
-        }
-    }
-
-    /// The pods of web and worker whose container the kubelet will start again later, since it ended or its image could
-    /// not be pulled.
-    private func stuckPods(_ site: SiteReader) async throws -> [JSONValue] {
-        let pods = try await site.cluster.list(["pods"], namespace: site.inventory.chatwoot.namespace)
-        return pods.filter { pod in
-            pod.isLivePod
-                && (pod["status", "containerStatuses"]?.elements ?? []).contains { container in
-                    let reason = container["state", "waiting", "reason"]?.string ?? ""
-                    return ["ImagePullBackOff", "ErrImagePull", "CrashLoopBackOff"].contains(reason)
-                        || container["state", "terminated"] != nil
-                }
         }
     }
 

@@ -15,11 +15,11 @@ extension ClusterWriter {
         }
     }
 
-    /// Deletes a Job, and in the background its pods, unless it changed since `job` was read.
+    /// Deletes an object, and in the background its dependents, unless it changed since it was read.
     ///
     /// Where it changed, the error's ``KubernetesError/serverReason`` is `conflict`.
-    public func deleteUnchanged(job: JSONValue) async throws(KubernetesError) {
-        try await delete(job, if: ["uid", "resourceVersion"])
+    public func deleteUnchanged(_ object: JSONValue) async throws(KubernetesError) {
+        try await delete(object, if: ["uid", "resourceVersion"])
     }
 
     /// Deletes an object whose `keys` of the metadata are what they were.

@@ -137,7 +137,7 @@ struct EarlierMigrations {
         guard case .notStarted = sight.state, let job = sight.job else { return }
         reader.reporter.says("removing Job \(name), whose containers never started")
         do throws(KubernetesError) {
-            try await site.cluster.deleteUnchanged(job: job)
+            try await site.cluster.deleteUnchanged(job)
         } catch {
             // The caller will read it again.
             guard [.conflict, .notFound].contains(error.serverReason) else { throw error }
