@@ -158,6 +158,27 @@ import Testing
         #expect(!exists(server.path("orphan.next")))
     }
 
+    /// The process of a session that was killed is there until its parent asks for its status.
+    @Test func whatWaitedIsNeverBegunThoughNobodyReapsItsSession() async throws {
+        let server = try await TestServer()
+        try await leaveOrphan(on: server, by: nil)
+        let before = try server.sessions()
+        let waiter = Waiter(nil)
+        let second = try await SSHConnection.open(to: server.destination(), observer: waiter)
+        async let waiting = failure(of: change(server), on: second)
+        try await eventually("it waits") { !waiter.waits.isEmpty }
+        kill(server.process.processID, SIGSTOP)
+        for session in try server.sessions() where !before.contains(session) { kill(session, SIGKILL) }
+        release(server)
+        _ = try await waiting
+        // Longer than the host waits for its lock.
+        try await Task.sleep(for: .seconds(2.5))
+        kill(server.process.processID, SIGCONT)
+        #expect(!exists(server.path("orphan.next")))
+        let third = try await server.connect()
+        #expect(try await third.run(RemoteCommand(["true"], effect: .change)).exitStatus == 0)
+    }
+
     /// Somebody else's lock, which no process that the runner started holds.
     @Test func aHolderThatCannotBeSeenIsLookedForByHand() async throws {
         let server = try await TestServer()

@@ -123,12 +123,13 @@ enum RemoteScript {
     private static let lock = #"""
         _kb_session=$PPID;while { IFS= read -r _kb_stat <"/proc/$_kb_session/stat";} 2>/dev/null;do
          case $_kb_stat in *'(sudo)'*) set -- ${_kb_stat##*) };_kb_session=$2;;*) break;;esac;done;
-        [ -d "/proc/$_kb_session" ]||_kb_session=;
+        _kb_lives(){ { IFS= read -r _kb_stat <"/proc/$_kb_session/stat";} 2>/dev/null||return 1;
+         case ${_kb_stat##*) } in [ZX]*) return 1;;esac;};_kb_lives||_kb_session=;
         _kb_flock(){ flock -x -w "$_kb_wait" 9 2>/dev/null;_kb_code=$?;[ $_kb_code -eq 1 ]||return $_kb_code;
          if flock -s -w 1 8 8</ 2>/dev/null;then return 1;fi;
          until flock -x -n 9 2>/dev/null;do [ "$_kb_wait" -gt 0 ]||return 1;_kb_wait=$((_kb_wait-1));sleep 1 9>&-;done;};
         _kb_change(){ _kb_status=nolock;{ _kb_flock;_kb_code=$?;case $_kb_code in
-         0) if [ -n "$_kb_session" ]&&[ ! -d "/proc/$_kb_session" ];then _kb_status=gone;
+         0) if [ -n "$_kb_session" ]&&! _kb_lives;then _kb_status=gone;
           elif _kb_late;then _kb_status=late;elif _kb_pass;then (_kb_body);_kb_status=$?;fi;;
          1) _kb_status=busy;_kb_holders 9>&-;;
          127) _kb_status=noflock;printf 'flock is not installed' >&2;;
