@@ -9,6 +9,7 @@ final class LeaseTerm: Sendable {
     private struct State {
         /// `nil` before the lease is taken.
         var end: ContinuousClock.Instant?
+        var began: ContinuousClock.Instant?
         var number = 0
         var isOver = false
         var hasRefused = false
@@ -36,7 +37,7 @@ final class LeaseTerm: Sendable {
         if isOver { throw expiry }
         // The margin covers what the API server's clock may differ by, and the way of a command that
         // is about to be sent: others judge the lease by that clock.
-        state.withLock { $0.end = asked + duration - duration / 10 }
+        state.withLock { ($0.began, $0.end) = (asked, asked + duration - duration / 10) }
     }
 
     /// When the term ends unless it is renewed.
@@ -44,7 +45,10 @@ final class LeaseTerm: Sendable {
 
     /// What changes carry; `nil` before the lease is taken.
     var fence: Fence? {
-        state.withLock { state in state.end.map { Fence(module: module, number: state.number, end: $0) } }
+        state.withLock { state in
+            guard let began = state.began, let end = state.end else { return nil }
+            return Fence(module: module, number: state.number, began: began, end: end)
+        }
     }
 
     /// Whether the term has run out.

@@ -168,7 +168,7 @@ public actor PostgresConnection {
         guard let fence = observer.fence, let session else {
             return try handle.run(statement.sql, with: [], isSeveral: statement.count > 1, until: deadline)
         }
-        let guards = SQLFence(fence: fence, end: clocks.reading(of: session.clockName, at: fence.end))
+        let guards = SQLFence(fence: fence, end: clocks.end(of: fence, at: session.clockName))
         // A server writes a statement that it refuses into its log, as far as it has secrets too.
         if !statement.secrets.isEmpty { try ask(guards.guarding, on: handle, until: deadline) }
         guard statement.isAlone else {

@@ -19,7 +19,7 @@ extension RedisConnection {
     /// The same change, which the server does only before the time at which another run may make changes.
     func withinTerm(_ command: Command) -> Command {
         guard command.effect == .change, let fence = observer.fence,
-            let end = clocks.reading(of: clockName, at: fence.end)
+            let end = clocks.end(of: fence, at: clockName)
         else { return command }
         return command.before(Int(end.rounded(.down)))
     }

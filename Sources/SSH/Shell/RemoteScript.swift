@@ -135,7 +135,8 @@ enum RemoteScript {
          127) _kb_status=noflock;printf 'flock is not installed' >&2;;
          *) _kb_status=noflock;printf 'flock failed with status %s' $_kb_code >&2;;
         esac;} 9>>"$_kb_lock";_kb_now;};
-        _kb_late(){ [ -n "$_kb_until" ]||return 1;_kb_now;[ -n "$_kb_up" ]&&[ "${_kb_up%%.*}" -ge "$_kb_until" ];};
+        _kb_late(){ [ -n "$_kb_until" ]||return 1;_kb_now;case $_kb_up in ''|.*|*[!0-9.]*) return 1;;esac;
+         [ "${_kb_up%%.*}" -ge "$_kb_until" ];};
         _kb_pass(){ [ -n "$_kb_number" ]||return 0;_kb_fence=$_kb_lock.$_kb_module;_kb_seen=;
          { IFS= read -r _kb_seen <"$_kb_fence";} 2>/dev/null;case $_kb_seen in ''|*[!0-9]*|????????????????*) _kb_seen=0;;esac;
          if [ "$_kb_seen" -gt "$_kb_number" ];then _kb_status=stale;printf '%s in %s' "$_kb_seen" "$_kb_fence" >&2;return 1;fi;

@@ -47,7 +47,7 @@ extension SSHConnection {
         let input = command.standardInput
         let fence = observer.fence
         var end: Int?
-        if command.effect == .change, let fence, let uptime = clocks.reading(of: hostName, at: fence.end) {
+        if command.effect == .change, let fence, let uptime = clocks.end(of: fence, at: hostName) {
             end = Int(uptime.rounded(.down))
         }
         var parts = [line.bytes(of: fence, before: end)]
