@@ -73,6 +73,9 @@ extension RehearsalTests {
         #expect(try await Platform.resourceVersions() == installed)
         try await Platform.expectKept(secrets, place)
         for command in try Self.changes(after: known) { #expect(command.contains("Lease"), "\(place): \(command)") }
+        survived(
+            "stopped for less than the lease lasts, while another operator breaks its lock and installs, and continued",
+            times: 1, oracle: "nothing more is changed, and the run ends with 75")
     }
 
     /// What the newest run has sent that may change something, of what its log tells after the first `known` lines.

@@ -36,6 +36,7 @@ SUITES = [
     ("^LabTests\\.RehearsalTests/aPowerCutTakes", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aPowerCutAtEachSync", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aRunThatWasStopped", {"RUNNER_TORTURE": "1"}),
+    ("^LabTests\\.RehearsalTests/aLivingRunWhoseLock", {}),
     ("^LabTests\\.RehearsalTests/aRunThatSlept", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aWallClockThatIsSetInside", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aDiskThatFails", {"RUNNER_TORTURE": "1"}),
