@@ -45,6 +45,7 @@ struct StepAttempt {
         let count = "\(missing.count) \(missing.count == 1 ? "change" : "changes")"
         events(.stepProgress(step.id, .init("applying \(count)")))
         await site.reader.forgetPrefetch()
+        try await site.reader.refuseEarlierRuns()
         try failpoint("step.apply")
         hasApplied = true
         try await step.apply(missing, to: site)

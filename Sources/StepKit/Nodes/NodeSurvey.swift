@@ -10,6 +10,8 @@ public actor NodeSurvey {
     private var answers: [HTTPProbe: HTTPAnswer] = [:]
     /// Whether a command of another run, or of an earlier one, was at work there.
     private(set) var isLocked: Bool?
+    /// Whether the node knows this run's fencing number.
+    private(set) var refusesEarlierRuns = false
 
     /// Starts empty.
     public init() {}
@@ -26,6 +28,8 @@ public actor NodeSurvey {
             first, _ in first
         }
     }
+
+    func noteRefusal() { refusesEarlierRuns = true }
 
     func forget() {
         (missing, firewall, isLocked, answers) = (nil, nil, nil, [:])
@@ -91,9 +95,16 @@ extension NodeReader {
         if [ -r "$lock" ]; then { flock -s -n 8; } 8<"$lock" 2>/dev/null; [ $? -ne 1 ] || held=held; fi
         """#
 
-    /// Whether a command is at work here that holds the host's lock, the file `lock`.
-    fileprivate func isLocked(_ lock: String, for attempt: String) async throws -> Bool {
+    /// Waits for the host's lock, where it has one, and gives it back.
+    fileprivate func passLock(for attempt: String) async throws {
+        guard shell.lockFile != nil else { return }
+        _ = try await shell.run(RemoteCommand(["true"], for: attempt, effect: .read, isExclusive: true))
+    }
+
+    /// Whether a command is at work here that holds the host's lock.
+    fileprivate func isLocked(for attempt: String) async throws -> Bool {
         if let known = await survey.isLocked { return known }
+        guard let lock = shell.lockFile else { return false }
         let result = try await shell.run(
             RemoteCommand(
                 ["sh", "-c", "lock=$1\n\(Self.lockScript)\nprintf '%s\\n' \"$held\"", "sh", lock], for: attempt,
@@ -122,22 +133,31 @@ extension NodeReader {
 }
 
 extension SiteReader {
-    /// Waits until no command of an earlier run is at work on the nodes, and discards what was read meanwhile; from then on
-    /// the nodes refuse commands of earlier runs, as of one that was stopped and goes on.
+    /// Waits until no command of an earlier run is at work on the nodes, and discards what was read meanwhile.
     ///
     /// The survey has looked for one; where it was forgotten since, as another run had the lease, or could not be parsed,
-    /// the node is looked at now. Each node learns this run's fencing number with a command that has its lock.
+    /// the node is looked at now.
     ///
     /// A run that was killed may leave its last command running. Throws an error of kind `busy` if one
     /// has not ended within the inventory's limit.
     public func awaitEarlierCommands() async throws {
         let attempt = "wait until no earlier command is running"
-        let wasLocked = try await onEveryNode(attempt) { node in
-            guard let lock = node.shell.lockFile else { return false }
-            let isLocked = try await node.isLocked(lock, for: attempt)
-            _ = try await node.shell.run(RemoteCommand(["true"], for: attempt, effect: .read, isExclusive: true))
-            return isLocked
+        let locked = try await onEveryNode(attempt) { try await $0.isLocked(for: attempt) }
+            .filter(\.answer).map(\.node)
+        guard !locked.isEmpty else { return }
+        _ = try await concurrently(locked, for: attempt) { try await $0.passLock(for: attempt) }
+        await prefetch.discard()
+    }
+
+    /// Has every node refuse commands of earlier runs from now on, as of one that was stopped and goes on.
+    ///
+    /// Each learns this run's fencing number with a command that has its lock, once.
+    public func refuseEarlierRuns() async throws {
+        let attempt = "refuse commands of earlier runs"
+        _ = try await onEveryNode(attempt) { node in
+            guard await !node.survey.refusesEarlierRuns else { return }
+            try await node.passLock(for: attempt)
+            await node.survey.noteRefusal()
         }
-        if wasLocked.contains(where: \.answer) { await prefetch.discard() }
     }
 }
