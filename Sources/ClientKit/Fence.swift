@@ -28,7 +28,8 @@ public struct Fence: Sendable, Hashable {
 /// A later reading that puts a clock further ahead of this machine's shows that this machine stood still in between, as one
 /// that is paused by what runs it, and its clock with it. So the reading counts that puts it least ahead, of the last one
 /// before a term began and of all since: what is computed from it is never later than the truth, and what happened
-/// before the term does not matter. The way of an answer only makes it less.
+/// before the term does not matter. The way of an answer only makes it less. For a peer that was first heard after the
+/// term began this is no more than a bound from then on.
 public final class PeerClocks: Sendable {
     private struct Reading {
         var heard: ContinuousClock.Instant

@@ -54,7 +54,8 @@ struct Execution: Sendable {
                 progress: progress, witnesses: witnesses, events: runner.events)
             let lease = try await preflightAndLock(site, keeper: keeper, began: began)
             try await keeper.withLeaseRenewal(of: lease) {
-                try await awaitEarlierCommands(site)
+                // A command of a run that did not end in order may still be on its way.
+                try await awaitEarlierCommands(site, refusingLater: lease.takenOverFrom != nil || isResumed)
                 try await requireUnmoved(site)
                 progress.beginSteps()
                 for (index, step) in steps.enumerated() {
@@ -103,9 +104,10 @@ struct Execution: Sendable {
     }
 
     /// What a run that was cut off left running must not change anything beneath this run's checks.
-    private func awaitEarlierCommands(_ site: any OpenSite) async throws {
+    private func awaitEarlierCommands(_ site: any OpenSite, refusingLater: Bool) async throws {
         try await site.throughMasters(reporter: .silent) { writer in
             try await writer.reader.awaitEarlierCommands()
+            if refusingLater { try await writer.reader.refuseEarlierRuns() }
         } onFailover: { lost, _ in
             try await warn(lost)
         }

@@ -61,6 +61,8 @@ actor LiveNodes {
             guard let connection = connections.first(where: { $0.hostName == name }) else { continue }
             let isNew = renewed.remove(name) != nil
             let isOpen = await connection.isOpen
+            // Another task may have made it again meanwhile.
+            guard connections.contains(where: { $0 === connection }) else { continue }
             if isNew, isOpen, mayReturn {
                 loss.isReturn = true
                 loss.words.append(Self.madeAgain(name))
@@ -166,6 +168,10 @@ actor LiveNodes {
     private func adopt(_ connection: SSHConnection) async {
         let name = connection.hostName
         let before = connections.filter { $0.hostName == name }
+        for present in before {
+            // Another task was faster, and a command may be under way through its connection.
+            if await present.isOpen { return await connection.close() }
+        }
         connections.removeAll { $0.hostName == name }
         connections.append(connection)
         absent.removeAll { $0.name == name }
