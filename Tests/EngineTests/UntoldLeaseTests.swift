@@ -39,7 +39,7 @@ import Testing
 
     @Test func anotherRunsLeaseIsLeftAlone() async throws {
         let bench = try Bench()
-        bench.world.onFailover { _ in "k8s-master-01 no longer responds" }
+        bench.world.onFailover { $0.kind == .unreachable ? "k8s-master-01 no longer responds" : nil }
         bench.world.on("takeLease") { visit in
             throw visit.number == 1 ? failure(.unreachable, "no answer") : failure(.busy, "bob@install-02 holds it")
         }
