@@ -31,6 +31,15 @@ extension PostgresServerTests.EveryVersion {
             return (try await PostgresWriter.connect(to: endpoint, observer: observer), observer)
         }
 
+        /// Waits until this process of the server is in pg_sleep.
+        private func eventuallySleeps(_ process: Int) async throws {
+            let (witness, _) = try await writer(nil)
+            let isAsleep = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'"
+            let deadline = ContinuousClock.now + .seconds(10)
+            while try await witness.value(isAsleep, [String(process)]) != 1 { try #require(.now < deadline) }
+            await witness.connection.close()
+        }
+
         private func refusal(_ change: () async throws -> Void) async throws -> PostgresError {
             let error = try #require(await #expect(throws: PostgresError.self) { try await change() })
             #expect(error.reason == .fenced && error.kind == .busy, "\(error)")
@@ -132,12 +141,11 @@ extension PostgresServerTests.EveryVersion {
 
         @Test func aLaterRunWaitsForWhatIsUnderWay() async throws {
             let (earlier, _) = try await writer(fence(7, of: 4), "template1")
+            let process = try await earlier.value("SELECT pg_backend_pid()", as: Int.self)
             let slow = Task { try await earlier.execute("SELECT pg_sleep(6), set_config('a.b', 'c', false)") }
+            // Before the later run is connected: what it finds under way it waits for.
+            try await eventuallySleeps(try #require(process))
             let (later, observer) = try await writer(fence(8, of: 4))
-            let underWay =
-                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(6)%' AND wait_event = 'PgSleep'"
-            let deadline = ContinuousClock.now + .seconds(10)
-            while try await later.value(underWay) != 1 { try #require(.now < deadline) }
             let began = ContinuousClock.now
             try await later.execute("CREATE ROLE patient")
             #expect(.now - began > .seconds(1))
@@ -152,10 +160,8 @@ extension PostgresServerTests.EveryVersion {
             let (earlier, _) = try await writer(fence(7, of: 5))
             let process = try #require(try await earlier.value("SELECT pg_backend_pid()", as: Int.self))
             let endless = Task { try await earlier.execute("SELECT pg_sleep(20)") }
+            try await eventuallySleeps(process)
             let (later, observer) = try await writer(fence(8, of: 5), limit: .seconds(1))
-            let underWay = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'"
-            let deadline = ContinuousClock.now + .seconds(10)
-            while try await later.value(underWay, [String(process)]) != 1 { try #require(.now < deadline) }
             let error = try await refusal { try await later.execute("CREATE ROLE impatient") }
             #expect(
                 error.cause.contains("process \(process) of the server) is still under way, also after 1 s"), "\(error)"
