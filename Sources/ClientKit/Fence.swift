@@ -14,13 +14,22 @@ public struct Fence: Sendable, Hashable {
 
     /// Describes a fence; see the properties.
     public init(
-        module: Int, number: Int, began: ContinuousClock.Instant = .now, end: ContinuousClock.Instant
+        module: Int, number: Int, began: ContinuousClock.Instant, end: ContinuousClock.Instant
     ) {
         self.module = module
         self.number = number
         self.began = began
         self.end = end
     }
+
+    /// What a change met that came to `place` after the end, for an error.
+    public static func tooLate(for place: String) -> String {
+        "it came to \(place) too late, as when this machine or the network stands still, and was not begun: another run "
+            + "may have taken the module"
+    }
+
+    /// What to do where another run may have the module.
+    public static let remedy = "check with `runner status` that no other run has the module, then `runner resume`"
 }
 
 /// The clocks of other machines, in seconds, as each told its own.

@@ -14,14 +14,6 @@ struct LeaseKeeper: Sendable {
     /// Whether the API server may have made the lease ours.
     private let mayBeOurs = Locked(false)
 
-    init(
-        module: Int, site: any OpenSite, journal: RunJournal, term: LeaseTerm, progress: RunProgress,
-        witnesses: Witnesses, events: @escaping @Sendable (EngineEvent) -> Void
-    ) {
-        (self.module, self.site, self.journal, self.term) = (module, site, journal, term)
-        (self.progress, self.witnesses, self.events) = (progress, witnesses, events)
-    }
-
     /// Takes the lease; throws an error of kind `busy` that names who holds it.
     func take() async throws -> LeaseTaking {
         try failpoint("lease.take")
@@ -37,7 +29,7 @@ struct LeaseKeeper: Sendable {
             throw error
         }
         try failpoint("lease.taken")
-        try term.begin(asked: asked, taking: lease)
+        try term.begin(asked: asked, of: lease)
         return lease
     }
 
@@ -129,7 +121,7 @@ struct LeaseKeeper: Sendable {
                 if term.isOver { return trouble.map(lost) ?? term.expiry }
                 let asked = term.clock.now()
                 try await renew()
-                try term.begin(asked: asked, duration: lease.duration)
+                try term.begin(asked: asked, of: lease)
                 trouble = nil
             } catch  where Task.isCancelled {
                 return nil

@@ -8,9 +8,7 @@ import StepKit
 final class LeaseTerm: Sendable {
     private struct State {
         /// `nil` before the lease is taken.
-        var end: ContinuousClock.Instant?
-        var began: ContinuousClock.Instant?
-        var number = 0
+        var fence: Fence?
         var isOver = false
         var hasRefused = false
     }
@@ -24,38 +22,28 @@ final class LeaseTerm: Sendable {
         self.clock = clock
     }
 
-    /// Begins the first term of `lease`, which was taken by a request made at `asked`.
-    func begin(asked: ContinuousClock.Instant, taking lease: LeaseTaking) throws {
-        state.withLock { $0.number = lease.number }
-        try begin(asked: asked, duration: lease.duration)
-    }
-
-    /// Begins a term of a lease that was taken or renewed by a request made at `asked`.
+    /// Begins a term of `lease`, which was taken or renewed by a request made at `asked`.
     ///
     /// Throws where the term before ran out in the meantime.
-    func begin(asked: ContinuousClock.Instant, duration: Duration) throws {
+    func begin(asked: ContinuousClock.Instant, of lease: LeaseTaking) throws {
         if isOver { throw expiry }
         // The margin covers what the API server's clock may differ by, and the way of a command that
         // is about to be sent: others judge the lease by that clock.
-        state.withLock { ($0.began, $0.end) = (asked, asked + duration - duration / 10) }
+        let end = asked + lease.duration - lease.duration / 10
+        state.withLock { $0.fence = Fence(module: module, number: lease.number, began: asked, end: end) }
     }
 
     /// When the term ends unless it is renewed.
-    var end: ContinuousClock.Instant { state.withLock { $0.end } ?? clock.now() }
+    var end: ContinuousClock.Instant { fence?.end ?? clock.now() }
 
     /// What changes carry; `nil` before the lease is taken.
-    var fence: Fence? {
-        state.withLock { state in
-            guard let began = state.began, let end = state.end else { return nil }
-            return Fence(module: module, number: state.number, began: began, end: end)
-        }
-    }
+    var fence: Fence? { state.withLock { $0.fence } }
 
     /// Whether the term has run out.
     var isOver: Bool {
         let now = clock.now()
         return state.withLock { state in
-            if let end = state.end, now >= end { state.isOver = true }
+            if let fence = state.fence, now >= fence.end { state.isOver = true }
             return state.isOver
         }
     }
@@ -68,7 +56,7 @@ final class LeaseTerm: Sendable {
 
     /// Throws unless the lease is held now, with time left.
     func requireTime() throws {
-        guard state.withLock({ $0.end != nil }) else {
+        guard fence != nil else {
             throw StepFailure(
                 "change anything for module \(module)", cause: "its lease has not been taken yet",
                 remedy: "report this")
@@ -84,7 +72,7 @@ final class LeaseTerm: Sendable {
             "hold the lease of module \(module)",
             cause: "it expired before it was renewed, as when this machine sleeps or the process is "
                 + "stopped; another run may have taken the module",
-            remedy: "check with `runner status` that no other run has the module, then `runner resume`",
+            remedy: Fence.remedy,
             kind: .busy)
     }
 }

@@ -92,18 +92,16 @@ struct SQLFence {
 extension PostgresError {
     /// The server refused a change by ``SQLFence``.
     init(_ refusal: SQLFence.Refusal, attempt: String, host: String?, within limit: TimeLimit) {
-        let look = "check with `runner status` that no other run has the module, then `runner resume`"
         switch refusal {
         case .late:
             self.init(
-                .fenced, attempt: attempt, host: host,
-                cause: "it came to the server too late, as when this machine or the network stands still, and was not "
-                    + "begun: another run may have taken the module",
-                remedy: look + "; if there is none, check whether the server's clock was set", kind: .busy)
+                .fenced, attempt: attempt, host: host, cause: Fence.tooLate(for: "the server"),
+                remedy: Fence.remedy + "; if there is none, check whether the server's clock was set", kind: .busy)
         case .stale(let number):
             self.init(
                 .fenced, attempt: attempt, host: host,
-                cause: "a later run has taken the module, and is at work there: its number is \(number)", remedy: look,
+                cause: "a later run has taken the module, and is at work there: its number is \(number)",
+                remedy: Fence.remedy,
                 kind: .busy)
         case .busy(let process):
             let obstruction = Obstruction(

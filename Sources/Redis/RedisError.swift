@@ -128,11 +128,7 @@ extension RedisError {
             case "OOM":
                 (.failed, "raise maxmemory or delete keys: Redis has reached that limit")
             case "TOOLATE":
-                (
-                    .busy,
-                    "check with `runner status` that no other run has the module, then `runner resume`; if there is none, "
-                        + "check whether the server's clock was set"
-                )
+                (.busy, Fence.remedy + "; if there is none, check whether the server's clock was set")
             case "WRONGTYPE":
                 (.failed, "check who else uses this database number: the key has another type")
             case "ERR" where isLogin:
@@ -142,10 +138,7 @@ extension RedisError {
             default:
                 (.failed, "check the Redis server's log")
             }
-        let cause =
-            code == "TOOLATE"
-            ? "it came to the server too late, as when this machine or the network stands still, and was not begun: "
-                + "another run may have taken the module" : answer
+        let cause = code == "TOOLATE" ? Fence.tooLate(for: "the server") : answer
         self.init(.server(code: code), attempt: attempt, host: host, cause: cause, remedy: remedy, kind: kind)
     }
 

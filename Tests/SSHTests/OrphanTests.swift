@@ -65,6 +65,20 @@ import Testing
         RemoteCommand(["sh", "-c", "[ -e $0.done ] && touch $0.next", server.path("orphan")], effect: .change)
     }
 
+    /// A change that waits for an orphan, and the processes of the session that it was sent in.
+    private func waitForOrphan(
+        on server: TestServer
+    ) async throws -> (waiting: Task<SSHError, any Error>, sessions: [pid_t]) {
+        try await leaveOrphan(on: server, by: nil)
+        let before = try server.sessions()
+        let waiter = Waiter(nil)
+        let second = try await SSHConnection.open(to: server.destination(), observer: waiter)
+        let next = change(server)
+        let waiting = Task { try await failure(of: next, on: second) }
+        try await eventually("it waits") { !waiter.waits.isEmpty }
+        return (waiting, try server.sessions().filter { !before.contains($0) })
+    }
+
     @Test(arguments: ["", "input\n"])
     func whoWaitsIsToldAtOnceForWhatAndNeverOverlapsIt(_ input: String) async throws {
         let server = try await TestServer()
@@ -139,17 +153,12 @@ import Testing
     /// Two orphans: of one that waits for the other when its run is killed nothing is ever begun.
     @Test(arguments: 1...4) func whatWaitedWhenItsRunWasKilledIsNeverBegun(_ round: Int) async throws {
         let server = try await TestServer()
-        try await leaveOrphan(on: server, by: nil)
-        let before = try server.sessions()
-        let waiter = Waiter(nil)
-        let second = try await SSHConnection.open(to: server.destination(), observer: waiter)
-        async let waiting = failure(of: change(server), on: second)
-        try await eventually("it waits") { !waiter.waits.isEmpty }
+        let (waiting, sessions) = try await waitForOrphan(on: server)
         // At another moment of its waiting each time.
         try await Task.sleep(for: .milliseconds(220 * round))
-        for session in try server.sessions() where !before.contains(session) { kill(session, SIGKILL) }
+        for session in sessions { kill(session, SIGKILL) }
         release(server)
-        _ = try await waiting
+        _ = try await waiting.value
         let third = try await server.connect()
         let ended = RemoteCommand(["test", "-e", server.path("orphan.done")], effect: .change)
         #expect(try await third.run(ended).exitStatus == 0)
@@ -161,16 +170,11 @@ import Testing
     /// The process of a session that was killed is there until its parent asks for its status.
     @Test func whatWaitedIsNeverBegunThoughNobodyReapsItsSession() async throws {
         let server = try await TestServer()
-        try await leaveOrphan(on: server, by: nil)
-        let before = try server.sessions()
-        let waiter = Waiter(nil)
-        let second = try await SSHConnection.open(to: server.destination(), observer: waiter)
-        async let waiting = failure(of: change(server), on: second)
-        try await eventually("it waits") { !waiter.waits.isEmpty }
+        let (waiting, sessions) = try await waitForOrphan(on: server)
         kill(server.process.processID, SIGSTOP)
-        for session in try server.sessions() where !before.contains(session) { kill(session, SIGKILL) }
+        for session in sessions { kill(session, SIGKILL) }
         release(server)
-        _ = try await waiting
+        _ = try await waiting.value
         // Longer than the host waits for its lock.
         try await Task.sleep(for: .seconds(2.5))
         kill(server.process.processID, SIGCONT)

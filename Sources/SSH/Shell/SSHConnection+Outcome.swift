@@ -89,12 +89,7 @@ extension SSHConnection {
             switch payload {
             case RemoteScript.busy: stillBusy(command, LockHolders(errors))
             case RemoteScript.late:
-                notRun(
-                    command,
-                    because: "it came to the host too late, as when this machine or the network stands still, "
-                        + "and was not begun: another run may have taken the module",
-                    remedy: "check with `runner status` that no other run has the module, then `runner resume`",
-                    kind: .busy)
+                notRun(command, because: Fence.tooLate(for: "the host"), remedy: Fence.remedy, kind: .busy)
             case RemoteScript.stale:
                 notRun(
                     command,
