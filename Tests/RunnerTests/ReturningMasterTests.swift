@@ -64,18 +64,21 @@ import Testing
 
     @Test func aRunThatHasTheLeaseWaitsForAMaster() async throws {
         let masters = try PlayedMasters()
-        let (site, _) = try await masters.sshd.siteOfTwoMasters()
+        let (site, _) = try await masters.sshd.siteOfTwoMasters(limit: 600)
         _ = try await site.takeLease(run: "20261124T120000Z-11-3f9a")
-        let course = try await ask(site) { attempt in
-            guard attempt == 1 else { return }
-            try masters.stop(1)
-            try masters.stop(2)
-            Task {
-                try await Task.sleep(for: .seconds(2))
-                try masters.start(2)
+        try masters.stop(2)
+        let start = Task {
+            // When the first is lost, when the wait begins, and after a second of it.
+            try await eventually("it was asked three times", within: .seconds(120)) {
+                try masters.refusals(2, of: "/readyz") >= 3
             }
+            try masters.start(2)
+        }
+        let course = try await ask(site) { attempt in
+            if attempt == 1 { try masters.stop(1) }
         }
         await site.close()
+        try await start.value
         #expect(course.failure == nil)
         #expect(course.asked == ["1", "2"])
         #expect(course.told.last?.hasSuffix("continuing through k8s-master-02, which serves again") == true)

@@ -17,17 +17,7 @@ extension SSHServer {
     func siteOfTwoMasters(
         firstThrough port: UInt16? = nil, limit: Int = 30
     ) async throws -> (site: LiveSite, connections: [SSHConnection]) {
-        let first = port ?? self.port
-        let hostKey = try hostKey()
-        try "[127.0.0.1]:\(first) \(hostKey)\n[127.0.0.2]:\(self.port) \(hostKey)\n"
-            .write(toFile: knownHosts, atomically: true, encoding: .utf8)
-        let inventory = try Shipped.inventory(
-            [
-                ("~/.ssh/keybuzz_infra", userKey), ("~/.ssh/known_hosts", knownHosts),
-                ("\"master\": 30", "\"master\": \(limit)"), ("\"connect\": 10", "\"connect\": 50"),
-                (#""address": "10.0.0.100""#, #""address": "127.0.0.1", "port": \#(first)"#),
-                (#""address": "10.0.0.101""#, #""address": "127.0.0.2", "port": \#(self.port)"#),
-            ], for: [module11])
+        let inventory = try inventoryOfMasters(firstThrough: port ?? self.port, limit: limit)
         let hosts = LiveHosts(inventory, observer: IgnoringObserver()) { _ in nil }
         var connections: [SSHConnection] = []
         for host in inventory.masters.prefix(2) { connections.append(try await hosts.connect(to: host).get()) }
@@ -41,6 +31,24 @@ extension SSHServer {
             hosts: hosts, connections: connections, absent: [], observer: IgnoringObserver(), module: module11)
         try await site.chooseMaster()
         return (site, connections)
+    }
+
+    /// The platform whose three masters are this server, the first through `port`.
+    func inventoryOfMasters(firstThrough port: UInt16, limit: Int = 30) throws -> StepKit.Inventory {
+        let hostKey = try hostKey()
+        var known = ""
+        var replacements = [
+            ("~/.ssh/keybuzz_infra", userKey), ("~/.ssh/known_hosts", knownHosts),
+            ("\"master\": 30", "\"master\": \(limit)"), ("\"connect\": 10", "\"connect\": 50"),
+        ]
+        for (number, port) in [port, self.port, self.port].enumerated() {
+            let address = "127.0.0.\(number + 1)"
+            known += "[\(address)]:\(port) \(hostKey)\n"
+            replacements.append(
+                (#""address": "10.0.0.10\#(number)""#, #""address": "\#(address)", "port": \#(port)"#))
+        }
+        try known.write(toFile: knownHosts, atomically: true, encoding: .utf8)
+        return try Shipped.inventory(replacements, for: [module11])
     }
 }
 
@@ -59,7 +67,10 @@ final class PlayedMasters: Sendable {
         }
         set -- FOLDER "$@"
         address=${SSH_CONNECTION% *}
-        [ ! -e "$1/stopped-${address##* }" ] || refuse
+        if [ -e "$1/stopped-${address##* }" ]; then
+            echo "$*" >> "$1/refused-${address##* }"
+            refuse
+        fi
         case $* in
         *' /readyz'*) echo ok; exit ;;
         *' /version'*)
@@ -112,6 +123,13 @@ final class PlayedMasters: Sendable {
 
     /// Stops the API server of the first or second master.
     func stop(_ number: Int) throws { try Data().write(to: folder.appending(path: "stopped-127.0.0.\(number)")) }
+    /// How often the stopped API server of the first or second master was asked for what contains `part`, or for anything.
+    func refusals(_ number: Int, of part: String? = nil) throws -> Int {
+        let file = folder.appending(path: "refused-127.0.0.\(number)")
+        guard FileManager.default.fileExists(atPath: file.path) else { return 0 }
+        return try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+            .count { line in part.map { line.contains($0) } ?? true }
+    }
     /// Starts it again.
     func start(_ number: Int) throws {
         try FileManager.default.removeItem(at: folder.appending(path: "stopped-127.0.0.\(number)"))
