@@ -46,11 +46,16 @@ final class Witnesses: Sendable {
 
     /// Records what the Lease knew of the run that had it before, compared with what is here.
     func recordKnown(run: String, head: String) async throws {
-        guard let id = RunID(run), let known = AuditHead(head) else { return }
-        let isHeld = try await journal.holds(known, of: id)
-        let testimony = HeadTestimony(
-            witness: "the Lease", isHeld == false ? .differs : .known, run: run, head: known,
-            reason: isHeld == nil ? "that run is not in this state directory" : nil)
+        let testimony: HeadTestimony
+        if let id = RunID(run), let known = AuditHead(head) {
+            let isHeld = try await journal.holds(known, of: id)
+            testimony = HeadTestimony(
+                witness: "the Lease", isHeld == false ? .differs : .known, run: run, head: known,
+                reason: isHeld == nil ? "that run is not in this state directory" : nil)
+        } else {
+            testimony = HeadTestimony(
+                witness: "the Lease", .failed, reason: "it has run \"\(run)\" and record \"\(head)\", which is none")
+        }
         tell(testimony)
         try await journal.record(.headWitnessed(WitnessRecord(await journal.head, [testimony])))
     }

@@ -128,4 +128,15 @@ private final class FakeWitness: HeadWitness {
         #expect(try testimonies(bench.newest()).map(\.result) == [.differs])
         #expect(bench.events.warnings.first?.hasPrefix("the Lease knows record 5:0") == true)
     }
+
+    /// Somebody edited the Lease: that was not told.
+    @Test(arguments: [("yesterday's", "5:\(String(repeating: "0", count: 64))"), ("20200101T000000Z-11-0000", "5:00")])
+    func whatTheLeaseHasInPlaceOfARecordIsRecorded(run: String, head: String) async throws {
+        let bench = try Bench()
+        bench.world.leaseBefore = (run, head)
+        #expect(try await bench.run().failure == nil)
+        let testimony = try #require(try testimonies(bench.newest()).first)
+        #expect(testimony.result == .failed && testimony.reason?.contains(head) == true, "\(testimony)")
+        #expect(bench.events.warnings.first?.hasPrefix("the Lease keeps no head: it has run \"\(run)\"") == true)
+    }
 }

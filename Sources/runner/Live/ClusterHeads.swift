@@ -13,19 +13,23 @@ struct ClusterHeads: Sendable {
     private(set) var notes: [String] = []
 
     /// Reads from all masters of `inventory` concurrently; throws if none responds.
-    init(_ inventory: StepKit.Inventory, passphrase: @escaping @Sendable (String) async -> Secret?) async throws {
+    init(
+        _ inventory: StepKit.Inventory, of modules: ModuleList = Runner.modules,
+        passphrase: @escaping @Sendable (String) async -> Secret?
+    ) async throws {
         let hosts = LiveHosts(inventory, observer: IgnoringObserver(), passphrase: passphrase)
         self = try await withCleanup({ await hosts.close() }) {
             var found = ClusterHeads()
             var failures: [any ExplainedError] = []
-            var lease: [WitnessedHead]?
+            var leases: ClusterHeads?
             for (host, result) in await hosts.connect(to: inventory.masters) {
                 do {
                     let connection = try result.get()
                     try await withCleanup({ await connection.close() }) {
                         try await found.add(HeadFile(on: connection).read())
-                        if lease == nil {
-                            lease = try await Self.leases(
+                        if leases == nil {
+                            leases = try await Self.leases(
+                                of: modules,
                                 ClusterReader(
                                     shell: connection, kubeconfig: inventory.cluster.kubeconfig,
                                     requestTimeout: inventory.limits.service))
@@ -36,11 +40,11 @@ struct ClusterHeads: Sendable {
                     found.notes.append("the heads on \(host.name) were not read: \(error.cause)")
                 }
             }
-            guard failures.count < inventory.masters.count || lease != nil else {
+            guard failures.count < inventory.masters.count || leases != nil else {
                 throw CombinedFailure("read the heads of audit logs on the masters", failures.withoutRepetitions)
             }
-            found.heads += lease ?? []
-            if lease == nil { found.notes.append("the Leases could not be read") }
+            found.heads += leases?.heads ?? []
+            found.notes += leases?.notes ?? ["the Leases could not be read"]
             return found
         }
     }
@@ -57,15 +61,19 @@ struct ClusterHeads: Sendable {
         if bad > 0 { notes.append("\(bad) lines of \(file.place) cannot be read") }
     }
 
-    private static func leases(_ cluster: ClusterReader) async throws -> [WitnessedHead] {
-        var heads: [WitnessedHead] = []
-        for module in Runner.modules.modules {
+    private static func leases(of modules: ModuleList, _ cluster: ClusterReader) async throws -> ClusterHeads {
+        var found = ClusterHeads()
+        for module in modules.modules {
             guard let lease = try await cluster.lease(ofModule: String(module.number)), let run = lease.runID,
-                let head = lease.auditHead,
-                let known = WitnessedHead(witness: "the Lease of module \(module.number)", run: run, head: head)
+                let head = lease.auditHead
             else { continue }
-            heads.append(known)
+            let witness = "the Lease of module \(module.number)"
+            if let known = WitnessedHead(witness: witness, run: run, head: head) {
+                found.heads.append(known)
+            } else {
+                found.notes.append("\(witness) has record \"\(head)\" of run \"\(run)\", which cannot be read")
+            }
         }
-        return heads
+        return found
     }
 }
