@@ -1,8 +1,11 @@
 import ClientKit
+import DataServers
 import Engine
+import Journal
 import Kubernetes
 import SSH
 import StepKit
+import Steps
 import TestSupport
 import Testing
 
@@ -24,6 +27,24 @@ import Testing
         } catch {
             Issue.record("\(error)")
         }
+        await site.close()
+    }
+
+    /// One that hangs would cost each renewal the time of the term that it needs itself.
+    @Test func aMasterThatDidNotAnswerIsAskedLastNextTime() async throws {
+        let masters = try PlayedMasters()
+        let (site, _) = try await masters.sshd.siteOfTwoMasters()
+        _ = try await site.takeLease(run: "20261124T120000Z-11-3f9a")
+        try masters.stop(1)
+        try await site.renewLease(step: nil, auditHead: "7:abc")
+        let refusals = try masters.refusals(1)
+        #expect(refusals > 0)
+        try await site.renewLease(step: nil, auditHead: "8:def")
+        #expect(try masters.refusals(1) == refusals)
+        try masters.start(1)
+        try masters.stop(2)
+        try await site.releaseLease(auditHead: "9:cde")
+        #expect(try masters.lease.contains("9:cde"))
         await site.close()
     }
 
@@ -72,6 +93,23 @@ import Testing
             #expect(try !masters.lease.contains("holderIdentity"))
         } catch {
             Issue.record("\(error)")
+        }
+        await site.close()
+    }
+    /// What `audit verify --against-cluster` compares with.
+    @Test func whatTheLeaseKnowsIsReadAndWhatIsNoRecordIsTold() async throws {
+        let masters = try PlayedMasters()
+        let (run, record) = ("20261124T120000Z-11-3f9a", "7:\(String(repeating: "a", count: 64))")
+        let inventory = try masters.sshd.inventoryOfMasters(firstThrough: masters.sshd.port)
+        let (site, _) = try await masters.sshd.siteOfTwoMasters()
+        _ = try await site.takeLease(run: run)
+        for head in [record, "7:abc"] {
+            try await site.renewLease(step: nil, auditHead: head)
+            let cluster = try await ClusterHeads(inventory, of: ModuleList(modules: [module11])) { _ in nil }
+            let known = cluster.heads.filter { $0.witness == "the Lease of module 11" }
+            #expect(known.map(\.run.description) == (head == record ? [run] : []), "\(cluster.notes)")
+            let told = cluster.notes.contains { $0.hasPrefix("the Lease of module 11 has record \"7:abc\"") }
+            #expect(told == (head != record), "\(cluster.notes)")
         }
         await site.close()
     }

@@ -71,7 +71,8 @@ extension Inventory {
             service = limit("service", default: 15)
             // A keepalive is sent every two seconds at most.
             silence = limit("silence", default: 30, in: 5...86_400)
-            // With the quarter of the Lease's term between two renewals it ends before that does.
+            // Where the masters answer or refuse, it ends before the Lease's term does, of which a quarter may have passed
+            // when they are lost.
             master = limit("master", default: 30)
             agent = limit("agent", default: 30)
             command = limit("command", default: 90)

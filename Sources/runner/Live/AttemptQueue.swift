@@ -1,10 +1,11 @@
 /// Runs one attempt at a time, in order of arrival.
 ///
 /// Callers that waited while an attempt failed get its error: another attempt would fail the same
-/// way.
+/// way. One that is cancelled while it waits throws `CancellationError` at once.
 actor AttemptQueue {
     private var isTaken = false
-    private var waiting: [CheckedContinuation<Void, Never>] = []
+    private var waiting: [(number: Int, turn: CheckedContinuation<Void, any Error>)] = []
+    private var lastNumber = 0
     private var failure: (error: any Error, ended: ContinuousClock.Instant)?
 
     /// The result of `attempt`; `isShared` decides which errors apply to the waiting callers too.
@@ -14,12 +15,12 @@ actor AttemptQueue {
     ) async throws -> Value {
         let asked = ContinuousClock.now
         if isTaken {
-            await withCheckedContinuation { waiting.append($0) }
+            try await awaitTurn()
         } else {
             isTaken = true
         }
         defer {
-            if waiting.isEmpty { isTaken = false } else { waiting.removeFirst().resume() }
+            if waiting.isEmpty { isTaken = false } else { waiting.removeFirst().turn.resume() }
         }
         if let failure, failure.ended >= asked { throw failure.error }
         do {
@@ -28,5 +29,23 @@ actor AttemptQueue {
             if isShared(error) { failure = (error, .now) }
             throw error
         }
+    }
+    private func awaitTurn() async throws {
+        lastNumber += 1
+        let number = lastNumber
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (turn: CheckedContinuation<Void, any Error>) in
+                // Whoever was cancelled before it stands in the queue is not found there.
+                if Task.isCancelled { return turn.resume(throwing: CancellationError()) }
+                waiting.append((number, turn))
+            }
+        } onCancel: {
+            Task { await leave(number) }
+        }
+    }
+
+    private func leave(_ number: Int) {
+        guard let index = waiting.firstIndex(where: { $0.number == number }) else { return }
+        waiting.remove(at: index).turn.resume(throwing: CancellationError())
     }
 }

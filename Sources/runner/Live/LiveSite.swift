@@ -16,6 +16,8 @@ actor LiveSite: OpenSite {
     private let nodes: LiveNodes
     private var lease: HeldLease?
     private var observedLease: LeaseObservation?
+    /// The master through which the Lease was last written.
+    private var masterOfLease: String?
     private let prefetch = Prefetch()
     /// The term of the module's Lease.
     ///
@@ -174,10 +176,17 @@ actor LiveSite: OpenSite {
         let usable = await nodes.usableMasters
         // An API server that was given up may serve again since.
         let others = await nodes.masters.filter { master in !usable.contains { $0 === master } }
+        // One that hangs would cost each renewal the request's limit again.
+        var masters = usable + others
+        if let last = masters.firstIndex(where: { $0.hostName == masterOfLease }) {
+            masters.insert(masters.remove(at: last), at: 0)
+        }
         var failure: (any ExplainedError)?
-        for master in usable + others {
+        for master in masters {
             do {
-                return try await request(leaseWriter(master))
+                let answer = try await request(leaseWriter(master))
+                masterOfLease = master.hostName
+                return answer
             } catch let error as any ExplainedError where !error.lostHosts.isEmpty && !Task.isCancelled {
                 failure = failure ?? error
             }
