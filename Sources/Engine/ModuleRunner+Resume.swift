@@ -11,7 +11,7 @@ extension ModuleRunner {
             return try await runBlocking { try state.newestUnfinishedRun(module: name, steps: names) }
         }
         let attempt = "resume \(id)"
-        guard let run = state.run(id) else {
+        guard let run = try await runBlocking({ try state.run(id) }) else {
             throw StepFailure(
                 attempt, cause: "there is no such run in \(state.path)", remedy: "run `runner status` to list them",
                 kind: .badInput)

@@ -69,7 +69,7 @@ public struct AuditVerifier: Sendable {
     ) throws(JournalError) -> AuditReport {
         try settled(\.findings) { verifier throws(JournalError) in
             // What is left of it, while and after its files are removed, says nothing about it.
-            if state.run(run.id) == nil, verifier.witnesses.tombstones.byRun[run.id] != nil { throw .pruned(run) }
+            if try state.run(run.id) == nil, verifier.witnesses.tombstones.byRun[run.id] != nil { throw .pruned(run) }
             var report = try verifier.verifyOnce(run, anchors, signatures: judge)
             report.findings += verifier.witnesses.ofAllRuns
             report.findings += verifier.witnesses.judgeTombstone(before: run.id, judge)
@@ -179,12 +179,12 @@ public struct AuditVerifier: Sendable {
                     Tombstone.name(of: report.run), "the run is there, and it ends with another record",
                     expected: "\(report.head)", found: "\(early.head)"))
         }
-        let gone = state.judge(heads.filter { witnesses.tombstones.byRun[$0.run] == nil })
+        let gone = try state.judge(heads.filter { witnesses.tombstones.byRun[$0.run] == nil })
         return StateReport(runs: reports, pruned: pruned, findings: findings + gone.findings, notes: notes + gone.notes)
     }
 
     private func judgeHeader(_ run: RunReader) throws(JournalError) -> [AuditFinding] {
-        guard RunTree.isFolder(run.path) else {
+        guard try RunTree.isFolder(run.path) else {
             return [AuditFinding("run.json", "the run's directory is elsewhere: a symbolic link has its name")]
         }
         let header: RunHeader
@@ -197,7 +197,7 @@ public struct AuditVerifier: Sendable {
             return [AuditFinding("run.json", "it is another run's", expected: "\(run.id)", found: "\(header.run)")]
         }
         guard let previous = header.previous else { return [] }
-        guard let before = state.run(previous.run) else {
+        guard let before = try state.run(previous.run) else {
             if let signed = witnesses.tombstones.byRun[previous.run] {
                 let anchor = AuditAnchor(previous.audit, source: "run.json of run \(run.id)")
                 return [signed.content.finding(anchor)].compactMap(\.self)

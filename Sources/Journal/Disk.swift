@@ -131,7 +131,7 @@ final class Disk: Sendable {
     ///
     /// Nobody else makes names there: the caller holds the module's lock.
     func setAside(_ path: String, as other: String) throws(JournalError) {
-        guard access(other, F_OK) != 0 else { throw .system("create", other, EEXIST) }
+        guard try !Self.exists(other) else { throw .system("create", other, EEXIST) }
         guard rename(path, other) == 0 else { throw failure("set aside", path) }
         try syncDirectory(Self.split(path).folder)
     }
@@ -217,31 +217,5 @@ extension Disk {
     /// SHA-256 of a file that is read as a whole, in hexadecimal digits; nil where there is none.
     static func digest(of path: String) throws(JournalError) -> String? {
         try read(path).map { SHA256.hash(data: $0).hex }
-    }
-
-    /// The names in a directory, those that begin with a dot only where asked for; empty where
-    /// there is no such directory.
-    static func names(in path: String, hidden: Bool = false) throws(JournalError) -> [String] {
-        guard let directory = opendir(path) else {
-            if errno == ENOENT { return [] }
-            throw .system("read", path, errno)
-        }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
-                String(decoding: raw.prefix(while: { $0 != 0 }), as: UTF8.self)
-            }
-            if name == "." || name == ".." { continue }
-            if hidden || !name.hasPrefix(".") { names.append(name) }
-        }
-        return names.sorted()
-    }
-
-    /// The first of `stem`1, `stem`2, … that no file has yet.
-    static func freeName(_ stem: String) -> String {
-        var number = 1
-        while access("\(stem)\(number)", F_OK) == 0 { number += 1 }
-        return "\(stem)\(number)"
     }
 }

@@ -34,7 +34,7 @@ actor JournalOpener {
         try failpoint("runs.locked")
         // Listed once, since there may be thousands. What is set aside below has no run.json, and is not the newest.
         let names = try state.names()
-        let newest = state.newestRun(among: names)
+        let newest = try state.newestRun(among: names)
         let id = try newID(module: description.module, after: newest)
         try lock.assign(to: id, origin: description.origin)
         let asides = try state.setAside(module: id.module, among: names)
@@ -83,7 +83,7 @@ actor JournalOpener {
     /// unsynced, and a log that a power cut then shortens would seem to have been cut by somebody.
     private func settleLog(of run: RunReader) throws(JournalError) {
         // A run that has ended has made it durable before.
-        guard access("\(run.path)/outcome.json", F_OK) != 0,
+        guard try !Disk.exists("\(run.path)/outcome.json"),
             let log = try Descriptor.ifPresent("\(run.path)/audit.jsonl", O_RDONLY)
         else { return }
         try disk.syncData(log)

@@ -79,7 +79,7 @@ struct LogRecovery {
         try log.seek(to: defect.offset)
         var torn: [UInt8] = []
         while case let piece = try log.read(upTo: 1 << 18), !piece.isEmpty { torn += piece }
-        let file = Disk.freeName("\(run.path)/audit.torn-")
+        let file = try Disk.freeName("\(run.path)/audit.torn-")
         let record = FileRecord(Disk.split(file).name, torn)
         let staged = try disk.stage(torn, for: file)
         try failpoint("torn.staged")

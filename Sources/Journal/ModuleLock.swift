@@ -95,7 +95,8 @@ public final class ModuleLock: Sendable {
             if errno == ENOENT { return nil }
             throw .system("stat", path, errno)
         }
-        let locks = String(decoding: try Disk.read("/proc/locks") ?? [], as: UTF8.self)
+        guard let table = try Disk.read("/proc/locks") else { throw .system("read", "/proc/locks", ENOENT) }
+        let locks = String(decoding: table, as: UTF8.self)
         let isHeld = locks.split(separator: "\n").contains { line in
             line.contains(" FLOCK ") && line.contains(":\(facts.st_ino) ") && !line.contains("->")
         }

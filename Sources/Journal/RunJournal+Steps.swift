@@ -54,7 +54,7 @@ extension RunJournal {
         try checkName(step)
         let file = "checkpoints/\(step).json"
         guard let content = try Disk.read("\(path)/\(file)") else { return }
-        let aside = String(Disk.freeName("\(path)/\(file).withdrawn-").dropFirst(path.count + 1))
+        let aside = String(try Disk.freeName("\(path)/\(file).withdrawn-").dropFirst(path.count + 1))
         var entry = blank(.checkpointWithdrawn(redactor.redact(reason)), step: step)
         entry.files = [FileRecord(aside, content, was: file)]
         try append(entry, durable: true)
@@ -76,7 +76,8 @@ extension RunJournal {
         let safe = redactor.redact(cut: content)
         let folder = "\(path)/evidence/\(step)"
         if try disk.makeDirectory(folder) { try disk.syncDirectory("\(path)/evidence") }
-        let file = access("\(folder)/\(name)", F_OK) == 0 ? Disk.freeName("\(folder)/\(name).") : "\(folder)/\(name)"
+        let whole = "\(folder)/\(name)"
+        let file = try Disk.exists(whole) ? Disk.freeName("\(whole).") : whole
         try keep(safe, as: String(file.dropFirst(path.count + 1)), announcedBy: blank(.evidence, step: step))
         return String(file.dropFirst(folder.count + 1))
     }

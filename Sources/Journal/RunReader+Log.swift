@@ -6,7 +6,11 @@ extension RunReader {
     public func requireLog(in state: StateDirectory) throws(JournalError) {
         let log = "\(path)/audit.jsonl"
         var facts = stat()
-        if stat(log, &facts) == 0, facts.st_size > 0 { return }
+        if stat(log, &facts) == 0 {
+            if facts.st_size > 0 { return }
+        } else if errno != ENOENT {
+            throw .system("stat", log, errno)
+        }
         if try state.tombstone(of: id) != nil { throw .pruned(self) }
         let isKnown = try !HeadList.heads(of: id, in: state.path).isEmpty
         let remains = try RunRemains(of: self, isKnown: isKnown)

@@ -13,7 +13,7 @@ enum RunRemains {
     ///
     /// - Parameter isKnown: Whether the list of heads knows a record of the run.
     init(of run: RunReader, isKnown: Bool) throws(JournalError) {
-        guard RunTree.isFolder(run.path) else {
+        guard try RunTree.isFolder(run.path) else {
             self = .foreign
             return
         }

@@ -14,8 +14,7 @@ struct RunTree {
     private let owner: uid_t?
 
     init(_ root: String) throws(JournalError) {
-        var facts = stat()
-        owner = lstat(root, &facts) == 0 ? facts.st_uid : nil
+        owner = try Self.facts(of: root)?.st_uid
         try list(root, "")
     }
 
@@ -30,9 +29,16 @@ struct RunTree {
     }
 
     /// Whether `path` is a folder, and not a link to one.
-    static func isFolder(_ path: String) -> Bool {
+    static func isFolder(_ path: String) throws(JournalError) -> Bool {
+        try facts(of: path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
+    }
+
+    /// What has this name itself, be it a link; nil where there is nothing.
+    private static func facts(of path: String) throws(JournalError) -> stat? {
         var facts = stat()
-        return lstat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFDIR
+        if lstat(path, &facts) == 0 { return facts }
+        guard errno == ENOENT || errno == ENOTDIR else { throw .system("stat", path, errno) }
+        return nil
     }
 
     private mutating func list(_ root: String, _ prefix: String) throws(JournalError) {

@@ -25,7 +25,7 @@ struct SealedList<Line: ListLine> {
 
     /// Adds a line, durably.
     func append(_ line: Line) throws(JournalError) {
-        let isNew = access(path, F_OK) != 0
+        let isNew = try !Disk.exists(path)
         let file = try Descriptor(path, O_RDWR | O_CREAT | O_APPEND)
         let bytes = try SealedJSON.line(line)
         // A line that a crash cut off stays as it is, and the next one begins on a line of its own.

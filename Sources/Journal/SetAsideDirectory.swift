@@ -51,7 +51,7 @@ struct DirectoryDigest {
 
     /// Nil where there is no such directory.
     init?(of path: String) throws(JournalError) {
-        guard access(path, F_OK) == 0 else { return nil }
+        guard try Disk.exists(path) else { return nil }
         var hash = SHA256()
         for file in try RunTree(path).files.sorted(by: { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }) {
             guard let facts = try FileFacts(of: "\(path)/\(file)") else { continue }

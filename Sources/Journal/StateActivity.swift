@@ -10,9 +10,12 @@ struct StateActivity: Equatable {
     init(in state: StateDirectory) throws(JournalError) {
         let modules = try ModuleLock.modules(in: state)
         let files = [HeadList.name, RetentionList.name, Tombstone.folder, "runs"].map { "\(state.path)/\($0)" }
-        stamps = (files + modules.map { ModuleLock.path(of: $0, in: state) }).map { path in
+        stamps = try (files + modules.map { ModuleLock.path(of: $0, in: state) }).map { path throws(JournalError) in
             var facts = stat()
-            guard stat(path, &facts) == 0 else { return [] }
+            guard stat(path, &facts) == 0 else {
+                if errno == ENOENT { return [] }
+                throw .system("stat", path, errno)
+            }
             return [Int(facts.st_ino), Int(facts.st_size), facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec]
         }
         var isUnderWay = false

@@ -9,22 +9,25 @@ extension StateDirectory {
     /// The newest run; reads no other.
     ///
     /// A directory without run.json is none.
-    public func newestRun() throws(JournalError) -> RunReader? { newestRun(among: try names()) }
+    public func newestRun() throws(JournalError) -> RunReader? { try newestRun(among: try names()) }
 
     /// The newest run of those names under runs/.
-    func newestRun(among names: [String]) -> RunReader? {
-        names.last { RunID($0) != nil && hasHeader($0) }.flatMap(RunID.init).map(reader)
+    func newestRun(among names: [String]) throws(JournalError) -> RunReader? {
+        for name in names.reversed() {
+            if let id = RunID(name), try hasHeader(name) { return reader(id) }
+        }
+        return nil
     }
 
     /// All names under runs/, in their order.
     func names() throws(JournalError) -> [String] { try Disk.names(in: "\(path)/runs", hidden: true) }
 
     /// Whether the directory of this name under runs/ has a run.json.
-    func hasHeader(_ name: String) -> Bool { access("\(path)/runs/\(name)/run.json", F_OK) == 0 }
+    func hasHeader(_ name: String) throws(JournalError) -> Bool { try Disk.exists("\(path)/runs/\(name)/run.json") }
 
     /// The run of this id, where there is one.
-    public func run(_ id: RunID) -> RunReader? {
-        access("\(path)/runs/\(id)", F_OK) == 0 ? reader(id) : nil
+    public func run(_ id: RunID) throws(JournalError) -> RunReader? {
+        try Disk.exists("\(path)/runs/\(id)") ? reader(id) : nil
     }
 
     func reader(_ id: RunID) -> RunReader {

@@ -12,18 +12,18 @@ extension StateDirectory {
     func setAside(module: String, among names: [String]) throws(JournalError) -> [SetAsideDirectory] {
         let told = try told(of: Set(names.filter(Self.isSetAside).filter { Self.run(setAside: $0)?.module == module }))
         var asides: [SetAsideDirectory] = []
-        for name in Self.unjudged(names, of: module, isWhole: hasHeader) where !told.contains(name) {
+        for name in try Self.unjudged(names, of: module, isWhole: hasHeader) where !told.contains(name) {
             let (isNew, isAside) = (Self.isBeingMade(name), Self.isSetAside(name))
             let text = isNew ? String(name.dropFirst().dropLast(4)) : name
             guard let id = isAside ? Self.run(setAside: name) : RunID(text), id.module == module else { continue }
             let run = RunReader(id: id, path: "\(path)/runs/\(name)")
-            guard RunTree.isFolder(run.path) else { continue }
+            guard try RunTree.isFolder(run.path) else { continue }
             let known = isNew ? [] : try HeadList.heads(of: id, in: path)
             let remains = try RunRemains(of: run, isKnown: !known.isEmpty)
             if remains == .foreign { continue }
             try disk.settle(run.path)
             guard let digest = try DirectoryDigest(of: run.path) else { continue }
-            let other = isAside ? run.path : Disk.freeName("\(path)/runs/\(id).set-aside-")
+            let other = isAside ? run.path : try Disk.freeName("\(path)/runs/\(id).set-aside-")
             if !isAside { try disk.setAside(run.path, as: other) }
             asides.append(
                 SetAsideDirectory(
@@ -37,14 +37,16 @@ extension StateDirectory {
     /// whole run, which looked at what was there when it began; and what is no run's, or has another name already.
     ///
     /// There may be thousands of older ones. Where run.json of one of these is removed later, `audit verify` tells.
-    static func unjudged(_ names: [String], of module: String, isWhole: (String) -> Bool) -> [String] {
+    static func unjudged(
+        _ names: [String], of module: String, isWhole: (String) throws(JournalError) -> Bool
+    ) throws(JournalError) -> [String] {
         var isOlder = false
         var found: [String] = []
         for name in names.reversed() {
             if isBeingMade(name) || isSetAside(name) {
                 found.append(name)
             } else if !isOlder, RunID(name)?.module == module {
-                isOlder = isWhole(name)
+                isOlder = try isWhole(name)
                 if !isOlder { found.append(name) }
             }
         }

@@ -57,7 +57,7 @@ public struct StateDirectory: Sendable {
             if errno != ENOENT { throw .system("stat", path, errno) }
             throw .badState("read the state directory", path, "there is no such directory", remedy: remedy)
         }
-        guard access("\(path)/runs", F_OK) == 0 else {
+        guard try Disk.exists("\(path)/runs") else {
             throw .badState("read the state directory", path, "it has no folder runs/: no run used it", remedy: remedy)
         }
         return reading(path)
@@ -73,17 +73,17 @@ public struct StateDirectory: Sendable {
     ///     is full, so that the failure itself can be recorded.
     public static func prepare(_ path: String, minimumFree: Int = 16 << 20) throws(JournalError) -> StateDirectory {
         let disk = Disk()
-        let existed = access(path, F_OK) == 0
+        let existed = try Disk.exists(path)
         try makeParents(of: path, disk)
         try disk.makeDirectory(path)
         try checkOwner(path)
         let warnings = try checkFileSystem(path)
         // Made here, or by a process that was killed before it could make the name durable.
         let folder = Disk.split(path).folder
-        let mayBeOurs = access("\(path)/runs", F_OK) != 0 && access(folder, R_OK | W_OK) == 0
+        let mayBeOurs = try !Disk.exists("\(path)/runs") && access(folder, R_OK | W_OK) == 0
         if !existed || mayBeOurs { try disk.syncDirectory(folder) }
         try disk.makeDirectory("\(path)/runs")
-        guard RunTree.isFolder("\(path)/runs") else {
+        guard try RunTree.isFolder("\(path)/runs") else {
             throw .unusable(
                 "\(path)/runs", "it is a symbolic link or a file, and the record of runs must be in its place",
                 remedy: "move the folder that it leads to here, or name the directory that has it with --state-dir")
@@ -97,7 +97,7 @@ public struct StateDirectory: Sendable {
 
     private static func makeParents(of path: String, _ disk: Disk) throws(JournalError) {
         let (folder, _) = Disk.split(path)
-        guard folder != "/", access(folder, F_OK) != 0 else { return }
+        guard folder != "/", try !Disk.exists(folder) else { return }
         try makeParents(of: folder, disk)
         if try disk.makeDirectory(folder) { try disk.syncDirectory(Disk.split(folder).folder) }
     }

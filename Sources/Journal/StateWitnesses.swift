@@ -32,7 +32,7 @@ struct StateWitnesses: Sendable {
     init(of state: StateDirectory) throws(JournalError) {
         self.state = state
         (heads, listFindings) = try HeadList.read(state.path)
-        ofAllRuns = [Self.elsewhere(state)].compactMap(\.self)
+        ofAllRuns = [try Self.elsewhere(state)].compactMap(\.self)
         listFindings += ofAllRuns
         tombstones = try Tombstones(in: state)
         var lists: [(run: RunID, list: FileRecord)] = []
@@ -106,7 +106,7 @@ struct StateWitnesses: Sendable {
                 successors[previous.run, default: []].append(anchor)
             }
             return header.retention
-        } else if access("\(run.path)/run.json", F_OK) != 0 {
+        } else if try !Disk.exists("\(run.path)/run.json") {
             switch try RunRemains(of: run, isKnown: heads[run.id] != nil) {
             case .foreign: foreign.insert(run.id.description)
             case .stillborn: stillborn.insert(run.id.description)
@@ -148,10 +148,10 @@ struct StateWitnesses: Sendable {
     }
 
     /// What is wrong where the folder of runs is not in its place.
-    private static func elsewhere(_ state: StateDirectory) -> AuditFinding? {
+    private static func elsewhere(_ state: StateDirectory) throws(JournalError) -> AuditFinding? {
         let path = "\(state.path)/runs"
-        return access(path, F_OK) != 0 || RunTree.isFolder(path)
-            ? nil : AuditFinding("runs", "it is elsewhere: a symbolic link has its name")
+        guard try Disk.exists(path), try !RunTree.isFolder(path) else { return nil }
+        return AuditFinding("runs", "it is elsewhere: a symbolic link has its name")
     }
 
     /// A run's second record comes after the list knows its first.
@@ -171,10 +171,11 @@ struct StateWitnesses: Sendable {
     }
 
     /// Compares what stays of a run with what others know of it.
-    private func judge(_ tombstone: Tombstone) -> [AuditFinding] {
+    private func judge(_ tombstone: Tombstone) throws(JournalError) -> [AuditFinding] {
         var findings = anchors(of: tombstone.run).compactMap(tombstone.finding)
         findings += disorder[tombstone.run].map { [AuditFinding(Tombstone.name(of: tombstone.run), $0)] } ?? []
-        if let previous = tombstone.previous, state.run(previous.run) == nil, tombstones.byRun[previous.run] == nil {
+        if let previous = tombstone.previous, try state.run(previous.run) == nil, tombstones.byRun[previous.run] == nil
+        {
             let problem = "the run before it, \(previous.run), was removed"
             findings.append(AuditFinding(Tombstone.name(of: tombstone.run), problem, isGap: true))
         }
@@ -190,12 +191,13 @@ struct StateWitnesses: Sendable {
         var findings = listFindings + tombstones.findings
         var notes = tombstones.notes
         for signed in tombstones.byRun.values.sorted(by: { $0.content.run < $1.content.run }) {
-            findings += judge(signed.content)
+            findings += try judge(signed.content)
         }
         for run in vanishing.sorted() {
             notes.append("the files of run \(run), which was pruned, are not all removed yet: the next prune does it")
         }
-        for run in heads.keys.sorted() where state.run(run) == nil && tombstones.byRun[run] == nil {
+        for run in heads.keys.sorted() where tombstones.byRun[run] == nil {
+            guard try state.run(run) == nil else { continue }
             let problem = "the run was removed: \(HeadList.name) knows it"
             findings.append(AuditFinding("runs/\(run)", problem, isGap: true))
         }
@@ -215,7 +217,7 @@ struct StateWitnesses: Sendable {
         }
         for (run, directory) in recorded {
             let path = "\(state.path)/runs/\(directory.name)"
-            let found = RunTree.isFolder(path) ? try DirectoryDigest(of: path) : nil
+            let found = try RunTree.isFolder(path) ? DirectoryDigest(of: path) : nil
             if found?.sha256 != directory.sha256 {
                 let problem = found == nil ? "it was removed" : "it was edited"
                 findings.append(

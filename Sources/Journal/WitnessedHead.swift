@@ -30,14 +30,18 @@ extension StateDirectory {
     }
 
     /// What witnesses know of runs that are not here and were not pruned.
-    func judge(_ heads: [WitnessedHead]) -> (findings: [AuditFinding], notes: [String]) {
-        (missing(heads), elsewhere(heads))
+    func judge(_ heads: [WitnessedHead]) throws(JournalError) -> (findings: [AuditFinding], notes: [String]) {
+        var absent: [WitnessedHead] = []
+        for head in heads {
+            if try run(head.run) == nil { absent.append(head) }
+        }
+        return (missing(absent), elsewhere(absent))
     }
 
-    /// What is missing here of the runs that witnesses know from here.
+    /// What is missing of those that are not here: the runs that witnesses know from here.
     private func missing(_ heads: [WitnessedHead]) -> [AuditFinding] {
         var witnesses: [RunID: [String]] = [:]
-        for head in heads where head.origin == label && run(head.run) == nil {
+        for head in heads where head.origin == label {
             if witnesses[head.run]?.contains(head.witness) != true {
                 witnesses[head.run, default: []].append(head.witness)
             }
@@ -48,12 +52,12 @@ extension StateDirectory {
         }
     }
 
-    /// What witnesses know of runs from elsewhere that are not here, in words.
+    /// What witnesses know of those that are not here and come from elsewhere, in words.
     ///
     /// Elsewhere is also where this directory was before it was copied, or its machine got another name.
     private func elsewhere(_ heads: [WitnessedHead]) -> [String] {
         var runs: [[String]: Set<RunID>] = [:]
-        for head in heads where head.origin != label && run(head.run) == nil {
+        for head in heads where head.origin != label {
             runs[[head.witness, head.origin ?? ""], default: []].insert(head.run)
         }
         return runs.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { key, runs in
@@ -67,7 +71,7 @@ extension StateDirectory {
 extension RunJournal {
     /// Whether the log of `run` holds `head`; nil where that run is not in this state directory.
     public func holds(_ head: AuditHead, of run: RunID) throws(JournalError) -> Bool? {
-        guard let reader = state.run(run) else { return nil }
+        guard let reader = try state.run(run) else { return nil }
         return try reader.chainHolds(head)
     }
 }

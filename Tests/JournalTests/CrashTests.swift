@@ -110,7 +110,7 @@ private struct Promises {
             #expect(report.findings.map(\.description) == [], "\(place)")
         }
         guard let id = promised.run else { return }
-        let run = try #require(state.run(id))
+        let run = try #require(try state.run(id))
         let chain = try run.records()
         var heads: [AuditHead] = []
         while let record = try chain.next() { heads.append(record.head) }

@@ -114,11 +114,11 @@ import Testing
     }
 
     /// There may be thousands of runs, and each new one looks.
-    @Test func aNewRunLooksAtNoRunBeforeTheNewestWholeOneOfItsModule() {
+    @Test func aNewRunLooksAtNoRunBeforeTheNewestWholeOneOfItsModule() throws {
         let runs = (100...999).map { "20260101T000\($0)Z-11-aaaa" }
         let others = [".\(runs[5]).new", "\(runs[5]).set-aside-1", "20260101T000999Z-12-aaaa", "notes"]
         var looks: [String] = []
-        let found = StateDirectory.unjudged((runs + others).sorted(), of: "11") { name in
+        let found = try StateDirectory.unjudged((runs + others).sorted(), of: "11") { name in
             looks.append(name)
             return name <= runs[897]
         }

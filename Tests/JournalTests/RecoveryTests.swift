@@ -38,7 +38,7 @@ import Testing
         ends.append(Array(bytes[..<last]) + [UInt8](repeating: 0, count: 30) + Array("\n{\"half".utf8))
         for torn in ends {
             let state = try state.copy()
-            let run = try #require(state.run(run.id))
+            let run = try #require(try state.run(run.id))
             try overwrite("\(run.path)/audit.jsonl", torn)
             #expect(try AuditVerifier(state).verify(run).findings.first?.line == count)
             let reopened = try await RunJournal.reopen(run, in: state, redactor: Redactor())

@@ -129,7 +129,7 @@ import Testing
         }
         let found = try state.newestUnfinishedRun(module: "11", steps: names)
         #expect(found?.id == (isSettled ? nil : cut.id))
-        let reader = try #require(state.run(cut.id))
+        let reader = try #require(try state.run(cut.id))
         let settling = try state.successes(since: reader, of: names)
         #expect(settling == (isSettled ? successes.reversed() : []))
     }

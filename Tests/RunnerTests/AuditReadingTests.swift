@@ -57,6 +57,22 @@ import Testing
         #expect(shown.contains("damage: ") && shown.contains("\(run.id).set-aside-1"), "\(shown)")
     }
 
+    /// Somebody else's record: it was called empty, as though no run had been made.
+    @Test(.enabled(if: geteuid() == 0, "root gives and takes the rights"), arguments: ["", "/runs", "/runs/RUN"])
+    func whatMayNotBeReadIsNotCalledAbsent(_ place: String) async throws {
+        let sample = try await ReadableState()
+        let run = try #require(try sample.state.runs().first)
+        try runTool("/bin/chmod", ["-R", "go+rX", sample.state.path])
+        try runTool("/bin/chmod", ["700", sample.state.path + place.replacing("RUN", with: run.id.description)])
+        for command in [["status"], ["audit", "verify"], ["audit", "show", run.id.description], ["audit", "list"]] {
+            let answer = try capture(
+                URL(filePath: "/usr/bin/setpriv"),
+                ["--reuid=65534", "--regid=65534", "--clear-groups", Program.runner.file.path] + command
+                    + ["--state-dir", sample.state.path])
+            #expect(answer.status != 0 && answer.output.contains("Permission denied"), "\(command): \(answer)")
+        }
+    }
+
     @Test func allRunsAreListedNewestLast() async throws {
         let sample = try await ReadableState(runs: 2)
         var list = try sample.run("audit list").output.split(separator: "\n")

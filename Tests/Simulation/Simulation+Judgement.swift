@@ -19,7 +19,7 @@ extension Simulation {
         guard case .success(let summary) = result else { return }
         do {
             let state = StateDirectory.reading("\(root)/state")
-            guard let run = RunID(summary.runID).flatMap(state.run) else { return world.wrong("the run is gone") }
+            guard let run = try RunID(summary.runID).flatMap(state.run) else { return world.wrong("the run is gone") }
             let outcome = try run.outcome().content?.result
             let possible: [RunResult] =
                 switch summary.failure {
@@ -82,7 +82,7 @@ extension Simulation {
         let wanted = ["first", "third"].flatMap { World.objects(of: StepID($0)) }
         if objects != wanted { world.wrong("the objects are \(objects)") }
         let state = StateDirectory.reading("\(root)/state")
-        guard let run = world.state.withLock({ $0.lastRun }).flatMap(RunID.init).flatMap(state.run),
+        guard let run = try world.state.withLock({ $0.lastRun }).flatMap(RunID.init).flatMap(state.run),
             try run.outcome().content?.result == .succeeded
         else { return world.wrong("the run has not succeeded") }
         for step in finished where try run.checkpoints()[step]?.content == nil {

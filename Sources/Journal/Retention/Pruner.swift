@@ -110,7 +110,7 @@ public struct Pruner: Sendable {
         if run.id == newest { return "it is the newest run" }
         if let unreadable = facts.unreadable { return unreadable }
         // What a link leads to is not removed: it is outside of the state directory.
-        guard RunTree.isFolder(run.path) else { return "its directory is elsewhere: \(run.path) is a link" }
+        guard try RunTree.isFolder(run.path) else { return "its directory is elsewhere: \(run.path) is a link" }
         guard facts.result != nil else { return "it has no end: `runner resume` goes on with it" }
         if try isOpen(facts) {
             let later = try state.successes(since: run, of: steps[run.id.module] ?? StepNames())

@@ -66,7 +66,9 @@ extension Tombstone {
 extension StateDirectory {
     /// What stays of `run` where it was pruned; nil where it was not, or where that cannot be read.
     public func tombstone(of run: RunID) throws(JournalError) -> Tombstone? {
-        guard self.run(run) == nil, let bytes = try Disk.read("\(path)/\(Tombstone.name(of: run))") else { return nil }
+        guard try self.run(run) == nil, let bytes = try Disk.read("\(path)/\(Tombstone.name(of: run))") else {
+            return nil
+        }
         return SealedJSON.file(Tombstone.self, bytes).content
     }
 

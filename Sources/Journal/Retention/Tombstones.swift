@@ -24,8 +24,8 @@ struct Tombstones: Sendable {
         findings = list.findings
         var found: Set<RunID> = []
         let folder = "\(state.path)/\(Tombstone.folder)"
-        let isFolder = RunTree.isFolder(folder)
-        if !isFolder, access(folder, F_OK) == 0 {
+        let isFolder = try RunTree.isFolder(folder)
+        if !isFolder, try Disk.exists(folder) {
             findings.append(AuditFinding(Tombstone.folder, "it is no folder, and a prune makes one"))
         }
         let names = isFolder ? try Disk.names(in: folder, hidden: true) : []
@@ -43,12 +43,12 @@ struct Tombstones: Sendable {
                     let file = String(error.path.dropFirst(state.path.count + 1))
                     findings.append(try AuditFinding(foreign: error, file))
                 }
-            } else if !names.contains(stem), state.run(run) == nil, list.notices[run] == nil {
+            } else if !names.contains(stem), try state.run(run) == nil, list.notices[run] == nil {
                 findings.append(AuditFinding("\(Tombstone.folder)/\(name)", "it is foreign: no prune created it"))
             }
         }
         for run in list.notices.keys.sorted() where !found.contains(run) {
-            if state.run(run) == nil {
+            if try state.run(run) == nil {
                 let problem = "it was removed: \(RetentionList.name) announces it"
                 findings.append(AuditFinding(Tombstone.name(of: run), problem, isGap: true))
             } else {
@@ -75,7 +75,7 @@ struct Tombstones: Sendable {
                 AuditFinding(name, "it is another run's", expected: "\(run)", found: "\(content.run)"))
         }
         // While the run is there, the next prune writes it again.
-        if state.run(run) != nil {
+        if try state.run(run) != nil {
             early[run] = content
             notes.append("a prune of run \(run) was cut off before it removed anything: the next prune does it")
             return

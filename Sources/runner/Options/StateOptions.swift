@@ -37,7 +37,7 @@ struct StateOptions: ParsableArguments {
         let state = try await existing
         let found = try await runBlocking { () -> RunReader? in
             guard let text else { return try state.newestRun() }
-            return RunID(text).flatMap { state.run($0) }
+            return try RunID(text).flatMap { try state.run($0) }
         }
         let id = text.flatMap { RunID($0) }
         if found == nil, let id, let tombstone = try await runBlocking({ try state.tombstone(of: id) }) {
