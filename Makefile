@@ -16,6 +16,10 @@ UNSANITIZED_SUITES := ^(JournalTests\.(TamperTests|CrashTests|BitFlipTests)|Engi
 UNIT_TESTS := ^ClientKitTests ^StepKitTests ^StepsTests ^PostgresTests ^RedisTests ^KubernetesTests ^RunnerTests \
 	$(UNSANITIZED_SUITES)
 
+# What breaks something in the middle of a run on the rehearsal cluster; `make torture` does all of it in every step.
+BROKEN := aServerThatEnds|aPathThatBreaks|aPowerCut|aRunThatWasStopped|aRunThatSlept|aWallClockThatIsSetInside|aDiskThatFails$\
+	|aMigrationThatIsKilled|aRunWhoseMachineIsGoneInside|aRunIsResumedBy|aRunResumedWith
+
 .PHONY: demo test torture rehearse lint docs bench release packages sanitize
 
 demo: release
@@ -27,6 +31,7 @@ test: packages
 	for tests in $(foreach t,$(UNIT_TESTS),'$(t)'); do swift test --skip-build --filter "$$tests" || exit 1; done
 	$(MAKE) sanitize
 	swift test --skip-build --no-parallel --filter '^LabTests\.RunTests'
+	RUNNER_BRIEF=1 swift test --skip-build --no-parallel --filter '^LabTests\.RehearsalTests/($(BROKEN))'
 
 # All of what `make test` does a part of: every failpoint each time that it is reached, more kills. Writes docs/reliability.md.
 torture: packages

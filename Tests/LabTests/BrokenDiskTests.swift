@@ -22,7 +22,7 @@ extension RehearsalTests {
         DiskError("the disk is broken (EIO)", EIO),
     ]
 
-    @Test(arguments: diskErrors) func aDiskThatFailsFromASyncOnIsNamed(_ error: DiskError) async throws {
+    @Test(arguments: Lab.chosen(diskErrors)) func aDiskThatFailsFromASyncOnIsNamed(_ error: DiskError) async throws {
         let undisturbed = try await Undisturbed.fingerprint()
         var numbers = SeededNumbers()
         let wanted = Lab.isThorough ? 10 : 2

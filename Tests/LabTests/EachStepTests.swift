@@ -60,10 +60,12 @@ extension RehearsalTests {
                 try !run.isRunning || Platform.auditLines().count > known + 2
             }
             try clock.move(to: -3600)
+            let secrets = try await Platform.presentSecrets()
             let end = try await run.wait()
             #expect(end.status == 0, "\(step): \(end.error)")
             try clock.move(to: 0)
             try await Platform.expectRecovered(as: undisturbed, "\(step): \(end.error)")
+            try await Platform.expectKept(secrets, step)
         }
         survived(
             "the wall clock set an hour forth, and then two hours back, inside a step", times: tried.steps,
@@ -72,7 +74,7 @@ extension RehearsalTests {
     }
 
     /// A run that one version began is gone on with by another, a later one or an earlier.
-    @Test(arguments: [true, false]) func aRunIsResumedByAnotherVersion(_ isLater: Bool) async throws {
+    @Test(arguments: Lab.chosen([true, false])) func aRunIsResumedByAnotherVersion(_ isLater: Bool) async throws {
         let later = try Self.laterVersion()
         let tried = try await inEachStep { run, step, undisturbed in
             var run = run

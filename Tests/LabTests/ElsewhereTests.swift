@@ -25,7 +25,7 @@ extension RehearsalTests {
         }
     }
 
-    @Test(arguments: Moment.allCases)
+    @Test(arguments: Lab.chosen(Moment.allCases))
     func aRunWhoseMachineIsGoneIsFinishedOnAnother(_ moment: Moment) async throws {
         let undisturbed = try await Undisturbed.fingerprint()
         try await Lab.reset()
@@ -63,6 +63,25 @@ extension RehearsalTests {
             "the operator's machine gone for good in the middle of a run on the rehearsal cluster", times: 1,
             oracle: "`run` on another machine ends with the objects and the database of an undisturbed run, "
                 + "the password and SECRET_KEY_BASE that the cluster had, migrated once")
+    }
+
+    /// At any point of the first run, of which the second machine has nothing.
+    @Test func aRunWhoseMachineIsGoneInsideAStepIsFinishedOnAnother() async throws {
+        let tried = try await inEachStep { run, step, undisturbed in
+            run.send(SIGKILL)
+            let killed = try await run.wait(atMost: .seconds(30))
+            // The last step may be over.
+            guard killed.status != 0 else { return }
+            let left = try await Platform.presentSecrets()
+            try await Lab.expireLease()
+            let whole = try await OtherMachine().runner("run", "11")
+            #expect(whole.status == 0, "\(step): \(whole.error)")
+            try await expectWhole(undisturbed, keeping: left)
+        }
+        survived(
+            "the operator's machine gone for good inside a step on the rehearsal cluster", times: tried.steps,
+            oracle: "`run` on another machine ends with the objects and the database of an undisturbed run, "
+                + "the password and SECRET_KEY_BASE that the cluster had, migrated once", seed: tried.seed)
     }
 
     /// Who waits for the module has read the platform while the other run was still changing it.

@@ -15,15 +15,16 @@ extension RunTests {
             "fix_ufw_k8s_nodes", "11_ct_00_setup_credentials", "11_ct_01_prepare_config", "add_imagepullsecrets",
             "11_ct_04_run_migrations", "11_ct_02_deploy_chatwoot", "11_ct_03_tests",
         ]
-        var interruption = Interruption(signals: [SIGKILL, SIGINT, SIGTERM])
-        for step in steps { try await interruption.interrupt(within: step) }
+        var numbers = SeededNumbers()
+        var interruption = Interruption(signals: [SIGKILL, SIGINT, SIGTERM, SIGHUP, SIGXCPU])
+        for step in steps { try await interruption.interrupt(within: step, &numbers) }
         try await interruption.finish()
         #expect(interruption.count == steps.count)
         let difference = try await Platform.difference(from: undisturbed)
         #expect(difference.isEmpty, "\(difference)")
         survived(
-            "SIGKILL, SIGINT or SIGTERM inside a step on the rehearsal cluster", times: interruption.count,
-            oracle: Self.oracle)
+            "SIGKILL, SIGINT, SIGTERM, SIGHUP or SIGXCPU inside a step on the rehearsal cluster",
+            times: interruption.count, oracle: Self.oracle, seed: numbers.seed)
     }
 
     /// Again and again until nothing is left to kill, and then from an empty cluster.

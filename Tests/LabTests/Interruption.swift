@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A run that is interrupted and resumed, with what must hold each time.
@@ -18,7 +19,7 @@ struct Interruption {
     ///
     /// A step that finds everything in place takes a fraction of a second and can be over before the signal arrives.
     /// The next run begins it again, and the signal is sent sooner.
-    mutating func interrupt(within step: String) async throws {
+    mutating func interrupt(within step: String, _ numbers: inout SeededNumbers) async throws {
         let before = count
         for longest in [300, 100, 30, 0, 0] where count == before {
             let (newest, known) = (try Platform.newestRunIfAny(), try Platform.auditLines().count)
@@ -26,7 +27,7 @@ struct Interruption {
             try await eventually("\(step) begins") {
                 try Platform.hasBegun(step, after: Platform.newestRunIfAny() == newest ? known : 0)
             }
-            try await Task.sleep(for: .milliseconds(Int.random(in: 0...longest)))
+            try await Task.sleep(for: .milliseconds(Int.random(in: 0...longest, using: &numbers)))
             try await end(running)
         }
         #expect(count == before + 1, "\(step) was over before the signal arrived, five times")
@@ -65,11 +66,8 @@ struct Interruption {
         let migrations = try await Platform.migrations()
         #expect(migrations.values.filter { $0[0] == 1 }.count == 1, "migrated once: \(migrations)")
         #expect(migrations.values.allSatisfy { $0[1] == 0 }, "no migration failed: \(migrations)")
-        let verify = try await Lab.runner("audit", "verify")
-        #expect(verify.status == 0, "\(verify.output)")
-        let hunt = SecretHunt()
-        #expect(try hunt.inFiles(of: Lab.state).isEmpty)
-        #expect(try await hunt.onNodes().isEmpty)
+        try await Platform.expectIntactRecord(result.error)
+        try await Platform.expectToldObjects()
     }
 
     /// The first time a run; later `resume`, unless nothing had been begun yet or everything is done.

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 /// The rehearsal cluster, driven by its own command.
@@ -13,6 +14,15 @@ enum Lab {
     static let nodes = ["10.0.0.100", "10.0.0.101", "10.0.0.102", "10.0.0.110"]
     /// Whether tests try all that they can: `make torture`.
     static let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
+    /// Whether tests try one of what they can, which a seed chooses: `make test`.
+    private static let isBrief = ProcessInfo.processInfo.environment["RUNNER_BRIEF"] != nil
+    /// Those of `all` that are tried.
+    static func chosen<Value>(_ all: [Value]) -> [Value] {
+        guard isBrief else { return all }
+        var numbers = SeededNumbers()
+        return all.randomElement(using: &numbers).map { [$0] } ?? []
+    }
+
     static let runner =
         ProcessInfo.processInfo.environment["RUNNER_BINARY"] ?? root.appending(path: ".build/debug/runner").path
 

@@ -15,9 +15,10 @@ struct SyncedOnlyDisk {
         }
     }
 
-    /// Brings the power back, and cuts it again at the fsync of that number; never at 0.
-    func cut(at sync: Int) async throws {
-        try await set("user.cut-at", "\(sync)")
+    /// Brings the power back, and cuts it again at the fsync of that number, counted from the beginning of `step` where there is
+    /// one; never at 0.
+    func cut(at sync: Int, of step: String? = nil) async throws {
+        try await set("user.cut-at", "\(sync) \(step ?? "")")
     }
 
     /// Lets every change fail with `error` from the fsync of that number on; never at 0.
@@ -39,6 +40,13 @@ struct SyncedOnlyDisk {
     func syncs() async throws -> Int {
         let number = try await Self.attribute("print(os.getxattr(sys.argv[1], 'user.syncs').decode(), end='')")
         return try #require(Int(number))
+    }
+
+    /// The same, by the step that had begun; those before the first step under "".
+    func syncsOfSteps() async throws -> [String: Int] {
+        let text = try await Self.attribute(
+            "print(os.getxattr(sys.argv[1], 'user.syncs-of-steps').decode(), end='')")
+        return try JSONDecoder().decode([String: Int].self, from: Data(text.utf8))
     }
 
     /// Python reaches extended attributes, Swift's Glibc does not.

@@ -6,15 +6,19 @@ fsync, and of a folder the names at its own.
 
 Extended attributes of MOUNT control it:
 
-- `user.cut-at` N brings the power back, if it was cut, and cuts it at the N-th fsync from then on, before that has an effect:
-  the process that asks for it is killed, and everything fails with EIO. 0 never does.
+- `user.cut-at` `N [STEP]` brings the power back, if it was cut, and cuts it at the N-th fsync from then on, or after the record
+  with which STEP begins is written, before that fsync has an effect: the process that asks for it is killed, and everything
+  fails with EIO. 0 never does.
 - `user.fail-at` `N ERRNO`: from the N-th fsync on, whatever would change anything fails with ERRNO, until it is set again.
 - `user.delay` SECONDS: how long each fsync takes.
-- `user.syncs` can be read: the fsyncs since one of the first two was set.
+- `user.syncs` can be read: the fsyncs since one of the first two was set; and `user.syncs-of-steps`: the same, of which each
+  step began, as a JSON object, with those before the first step under "".
 """
 
 import errno
+import json
 import os
+import re
 import signal
 import stat
 import sys
@@ -49,8 +53,11 @@ class PowerCutFileSystem(Operations):
         self.open_nodes = {}
         self.last_handle = 0
         self.syncs, self.cut_at, self.is_cut = 0, 0, False
+        # Where the cut is counted from, and the step that is under way with the fsyncs of each.
+        self.cut_in, self.step, self.steps = None, "", {}
         self.fail_at, self.error, self.delay = 0, 0, 0.0
 
+    BEGINNING = re.compile(rb'"kind":"step.start".*"step":"([^"]+)"')
     CHANGES = ("mkdir", "create", "symlink", "link", "rename", "unlink", "rmdir", "write", "truncate", "chmod", "chown",
                "utimens", "fsync", "fsyncdir")
 
@@ -59,6 +66,7 @@ class PowerCutFileSystem(Operations):
             raise FuseOSError(errno.EIO)
         if operation in ("fsync", "fsyncdir"):
             self.syncs += 1
+            self.steps[self.step] = self.steps.get(self.step, 0) + 1
             time.sleep(self.delay)
         if self.fail_at and self.syncs >= self.fail_at and operation in self.CHANGES:
             raise FuseOSError(self.error)
@@ -94,7 +102,8 @@ class PowerCutFileSystem(Operations):
     # The power
 
     def sync(self, node):
-        if self.syncs == self.cut_at:
+        count = self.syncs if self.cut_in is None else self.steps[self.step] if self.step == self.cut_in else 0
+        if self.cut_at and count == self.cut_at:
             self.is_cut = True
             os.kill(fuse_get_context()[2], signal.SIGKILL)
             raise FuseOSError(errno.EIO)
@@ -115,7 +124,9 @@ class PowerCutFileSystem(Operations):
             if self.is_cut:
                 self.root.lose()
                 self.open_nodes.clear()
-            self.is_cut, self.syncs, self.cut_at = False, 0, int(value)
+            number, *steps = value.decode().split()
+            self.is_cut, self.syncs, self.cut_at = False, 0, int(number)
+            self.cut_in, self.step, self.steps = steps[0] if steps else None, "", {}
         elif name == "user.fail-at":
             self.syncs = 0
             self.fail_at, self.error = map(int, value.split())
@@ -126,9 +137,11 @@ class PowerCutFileSystem(Operations):
         return 0
 
     def getxattr(self, path, name, position=0):
-        if (path, name) != ("/", "user.syncs"):
-            raise FuseOSError(errno.ENODATA)
-        return str(self.syncs).encode()
+        if (path, name) == ("/", "user.syncs"):
+            return str(self.syncs).encode()
+        if (path, name) == ("/", "user.syncs-of-steps"):
+            return json.dumps(self.steps).encode()
+        raise FuseOSError(errno.ENODATA)
 
     # What every file system does
 
@@ -208,6 +221,9 @@ class PowerCutFileSystem(Operations):
         node = self.opened(path, handle)
         node.data.extend(bytes(max(0, offset - len(node.data))))
         node.data[offset:offset + len(data)] = data
+        begun = self.BEGINNING.search(data)
+        if begun:
+            self.step = begun[1].decode()
         node.modified = time.time()
         return len(data)
 
