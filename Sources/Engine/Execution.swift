@@ -50,7 +50,7 @@ struct Execution: Sendable {
         let gate = ChangeGate(journal: journal, term: term, progress: progress, notes: notes)
         try await runner.provider.withSite(observer: gate) { site in
             let keeper = LeaseKeeper(
-                module: runner.module.number, site: site, journal: journal, term: term,
+                module: runner.module.number, site: site, journal: journal, term: term, firstStep: steps.first?.id,
                 progress: progress, witnesses: witnesses, events: runner.events)
             let lease = try await preflightAndLock(site, keeper: keeper, began: began)
             try await keeper.withLeaseRenewal(of: lease) {

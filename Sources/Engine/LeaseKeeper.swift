@@ -8,6 +8,7 @@ struct LeaseKeeper: Sendable {
     let site: any OpenSite
     let journal: RunJournal
     let term: LeaseTerm
+    let firstStep: StepID?
     let progress: RunProgress
     let witnesses: Witnesses
     let events: @Sendable (EngineEvent) -> Void
@@ -22,7 +23,7 @@ struct LeaseKeeper: Sendable {
         let lease: LeaseTaking
         do {
             lease = try await ChangeGate.$isWritingLease.withValue(true) {
-                try await site.takeLease(run: journal.id.description)
+                try await site.takeLease(run: journal.id.description, step: firstStep?.rawValue)
             }
         } catch let error as any ExplainedError where error.kind == .busy {
             mayBeOurs.withLock { $0 = false }

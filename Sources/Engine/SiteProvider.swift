@@ -37,15 +37,16 @@ public protocol OpenSite: Sendable {
     func observeLease() async throws
     /// Takes the module's lease in the cluster; throws an error of kind `busy` that names who holds it.
     ///
-    /// What was read since ``observeLease()`` is forgotten where another run had the lease in between.
-    func takeLease(run: String) async throws -> LeaseTaking
+    /// `step`, with which the run begins, is noted on it for others. What was read since ``observeLease()`` is forgotten where
+    /// another run had the lease in between.
+    func takeLease(run: String, step: String?) async throws -> LeaseTaking
     /// Renews the lease with the step and the audit log's head on it; throws an error of kind `busy`
     /// when it is no longer ours.
     func renewLease(step: String?, auditHead: String) async throws
     /// Releases the lease, with the audit log's head on it; throws an error of kind `busy` when it is no
     /// longer ours.
     func releaseLease(auditHead: String) async throws
-    /// Releases the lease if this very process has it for `run`, as where the answer to ``takeLease(run:)``
+    /// Releases the lease if this very process has it for `run`, as where the answer to ``takeLease(run:step:)``
     /// was lost; leaves anybody else's alone.
     func releaseLease(takenFor run: String) async throws
     /// Who keeps heads of the audit log outside this machine's disk.

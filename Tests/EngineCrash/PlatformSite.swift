@@ -30,7 +30,7 @@ struct PlatformSite: OpenSite {
 
     private var lease: URL { URL(filePath: "\(platform.path)/lease") }
 
-    func takeLease(run: String) async throws -> LeaseTaking {
+    func takeLease(run: String, step: String?) async throws -> LeaseTaking {
         guard let own = ProcessIdentity.current() else { throw refusal("nobody knows this process") }
         var before: String?
         if platform.has("lease") {

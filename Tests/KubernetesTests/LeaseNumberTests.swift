@@ -27,6 +27,23 @@ extension ServerTests {
             try #require(result.exitStatus == 0, "\(result.errorText)")
         }
 
+        /// Also before it is renewed for the first time, and between two steps.
+        @Test func theSecondIsToldAtWhichStepItsHolderIs() async throws {
+            func told() async throws -> String {
+                try #require(
+                    await #expect(throws: KubernetesError.self) { try await acquire("at-step", run: "b") }
+                ).cause
+            }
+            var held = try await writer.acquireLease(
+                ofModule: "at-step", holder: "root@install-01 a", runID: "a", step: "first")
+            #expect(try await told().contains(#/with run a, at step first( \d+ s ago)?; it expires in /#))
+            held = try await writer.renew(held, step: "second")
+            #expect(try await told().contains(", at step second"))
+            held = try await writer.renew(held)
+            #expect(try await told().contains(", at step second"))
+            try await writer.release(held)
+        }
+
         @Test func itGrowsWithEachRunAndStaysForItsTime() async throws {
             let first = try await acquire("numbered", run: "a")
             #expect(abs(first.record.number - Int(Date.now.timeIntervalSince1970)) < 60)

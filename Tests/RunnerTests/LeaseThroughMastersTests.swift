@@ -17,7 +17,7 @@ import Testing
     @Test func aLostMasterDoesNotEndTheTerm() async throws {
         let masters = try PlayedMasters()
         let (site, connections) = try await masters.sshd.siteOfTwoMasters()
-        _ = try await site.takeLease(run: "20261124T120000Z-11-3f9a")
+        _ = try await site.takeLease(run: "20261124T120000Z-11-3f9a", step: nil)
         await connections[0].close()
         do {
             try await site.renewLease(step: "11_ct_04_run_migrations", auditHead: "7:abc")
@@ -34,7 +34,7 @@ import Testing
     @Test func aMasterThatDidNotAnswerIsAskedLastNextTime() async throws {
         let masters = try PlayedMasters()
         let (site, _) = try await masters.sshd.siteOfTwoMasters()
-        _ = try await site.takeLease(run: "20261124T120000Z-11-3f9a")
+        _ = try await site.takeLease(run: "20261124T120000Z-11-3f9a", step: nil)
         try masters.stop(1)
         try await site.renewLease(step: nil, auditHead: "7:abc")
         let refusals = try masters.refusals(1)
@@ -52,7 +52,7 @@ import Testing
     @Test func mastersThatHaveAllClosedTheirConnectionsAreConnectedToAgain() async throws {
         let masters = try PlayedMasters()
         let (site, connections) = try await masters.sshd.siteOfTwoMasters()
-        _ = try await site.takeLease(run: "20261124T120000Z-11-3f9a")
+        _ = try await site.takeLease(run: "20261124T120000Z-11-3f9a", step: nil)
         var told: [String] = []
         do {
             let version = try await site.throughMasters(reporter: .silent) { writer in
@@ -80,7 +80,7 @@ import Testing
         let (site, _) = try await masters.sshd.siteOfTwoMasters()
         let run = "20261124T120000Z-11-3f9a"
         try masters.loseAnswers()
-        let taking = Task { try await site.takeLease(run: run) }
+        let taking = Task { try await site.takeLease(run: run, step: nil) }
         try await eventually("the Lease is written") { try masters.hasLease && masters.lease.contains(run) }
         taking.cancel()
         await #expect(throws: (any Error).self) { try await taking.value }
@@ -102,7 +102,7 @@ import Testing
         let (run, record) = ("20261124T120000Z-11-3f9a", "7:\(String(repeating: "a", count: 64))")
         let inventory = try masters.sshd.inventoryOfMasters(firstThrough: masters.sshd.port)
         let (site, _) = try await masters.sshd.siteOfTwoMasters()
-        _ = try await site.takeLease(run: run)
+        _ = try await site.takeLease(run: run, step: nil)
         for head in [record, "7:abc"] {
             try await site.renewLease(step: nil, auditHead: head)
             let cluster = try await ClusterHeads(inventory, of: ModuleList(modules: [module11])) { _ in nil }

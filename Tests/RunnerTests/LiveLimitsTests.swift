@@ -70,7 +70,7 @@ import Testing
         let writer = try await site.site(reporter: .silent)
         // It prints nothing, which is no answer of an API server.
         await #expect(throws: KubernetesError.self) { try await writer.reader.cluster.serverVersion() }
-        await #expect(throws: KubernetesError.self) { try await site.takeLease(run: "none") }
+        await #expect(throws: KubernetesError.self) { try await site.takeLease(run: "none", step: nil) }
         await site.close()
         let given = try master.requestTimeouts()
         #expect(given.first == service)

@@ -65,7 +65,7 @@ import Testing
     @Test func aRunThatHasTheLeaseWaitsForAMaster() async throws {
         let masters = try PlayedMasters()
         let (site, _) = try await masters.sshd.siteOfTwoMasters(limit: 600)
-        _ = try await site.takeLease(run: "20261124T120000Z-11-3f9a")
+        _ = try await site.takeLease(run: "20261124T120000Z-11-3f9a", step: nil)
         try masters.stop(2)
         let start = Task {
             // When the first is lost, when the wait begins, and after a second of it.
@@ -87,7 +87,7 @@ import Testing
     @Test func theWaitHasALimitAndItsErrorNamesIt() async throws {
         let masters = try PlayedMasters()
         let (site, _) = try await masters.sshd.siteOfTwoMasters(limit: 2)
-        _ = try await site.takeLease(run: "20261124T120000Z-11-3f9a")
+        _ = try await site.takeLease(run: "20261124T120000Z-11-3f9a", step: nil)
         try masters.stop(1)
         try masters.stop(2)
         let course = try await ask(site)

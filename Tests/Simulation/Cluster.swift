@@ -112,7 +112,7 @@ private struct SimulatedSite: OpenSite {
 
     func observeLease() async throws { try await world.send("look at the lease", .read) { _ in } }
 
-    func takeLease(run: String) async throws -> LeaseTaking {
+    func takeLease(run: String, step: String?) async throws -> LeaseTaking {
         let taking = try await world.send("take the lease", .change) { state -> LeaseTaking in
             let own = World.Holder.life(state.life)
             let before = state.lease

@@ -12,11 +12,11 @@ extension ClusterWriter {
     /// saves a read; where the lease was held then, or changed since, ``HeldLease/isUndisturbed`` is
     /// false.
     public func acquireLease(
-        ofModule module: String, holder: String, runID: String, duration: Duration = .seconds(60),
-        process: ProcessIdentity? = .current(), observed: LeaseObservation? = nil
+        ofModule module: String, holder: String, runID: String, step: String? = nil,
+        duration: Duration = .seconds(60), process: ProcessIdentity? = .current(), observed: LeaseObservation? = nil
     ) async throws(KubernetesError) -> HeldLease {
         let request = LeaseRequest(
-            module: module, holder: holder, runID: runID, duration: duration, process: process)
+            module: module, holder: holder, runID: runID, step: step, duration: duration, process: process)
         guard let observed else {
             return try await acquire(request, from: try await reader.lease(ofModule: module))
         }
@@ -44,7 +44,7 @@ extension ClusterWriter {
         }
         let desired = Lease(
             module: request.module, holder: request.holder, runID: request.runID,
-            process: request.process,
+            process: request.process, step: request.step,
             auditHead: present?.runID == request.runID ? present?.auditHead : nil,
             number: Lease.number(after: present, at: clock.now),
             duration: Int(max(1, request.duration.components.seconds)), acquiredAt: clock.now,
@@ -94,7 +94,7 @@ extension ClusterWriter {
         return try await update(lease) { present in
             Lease(
                 module: lease.module, renewing: present, holder: present.holder,
-                at: clock.latest, step: step, auditHead: auditHead)
+                at: clock.latest, step: step ?? present.step, auditHead: auditHead)
         }
     }
 
@@ -122,7 +122,8 @@ extension ClusterWriter {
     public func releaseLease(
         ofModule module: String, holder: String, runID: String, process: ProcessIdentity? = .current()
     ) async throws(KubernetesError) -> Bool {
-        let own = LeaseRequest(module: module, holder: holder, runID: runID, duration: .zero, process: process)
+        let own = LeaseRequest(
+            module: module, holder: holder, runID: runID, step: nil, duration: .zero, process: process)
         guard let present = try await reader.lease(ofModule: module), own.isOwn(present) else { return false }
         try await breakLease(present, ofModule: module)
         return true
@@ -195,12 +196,14 @@ extension ClusterWriter {
         let since = record.acquiredAt.map { " since \(Timestamp.text($0))" } ?? ""
         let left =
             record.expiresAt.map { max(0, Int($0.timeIntervalSince(time).rounded(.up))) } ?? 0
+        // Recorded with each renewal; the run may have come further since.
+        let age = record.renewedAt.map { Int(time.timeIntervalSince($0)) } ?? 0
+        let step = record.step.map { ", at step \($0)" + (age > 0 ? " \(age) s ago" : "") } ?? ""
         return KubernetesError(
             .leaseHeld(record), attempt: "take the lease of module \(module)",
             host: reader.hostName,
             cause: "held by \(record.holder ?? "somebody")\(since) "
-                + "with run \(record.runID ?? "unknown")"
-                + "\(record.step.map { ", at step \($0)" } ?? ""); it expires in \(left) s unless renewed",
+                + "with run \(record.runID ?? "unknown")\(step); it expires in \(left) s unless renewed",
             remedy: "wait for that run to finish, with --lock-wait or by hand; if its process is gone, "
                 + "wait \(left) s or use `runner unlock \(record.runID ?? "RUN")`",
             kind: .busy)
@@ -222,6 +225,8 @@ private struct LeaseRequest {
     let module: String
     let holder: String
     let runID: String
+    /// The step that the run begins with.
+    let step: String?
     let duration: Duration
     let process: ProcessIdentity?
 

@@ -111,9 +111,9 @@ actor LiveSite: OpenSite {
         observedLease = try await leaseWriter(masterInUse()).reader.observeLease(ofModule: moduleName)
     }
 
-    func takeLease(run: String) async throws -> LeaseTaking {
+    func takeLease(run: String, step: String?) async throws -> LeaseTaking {
         let held = try await leaseWriter(masterInUse()).acquireLease(
-            ofModule: moduleName, holder: Self.holder, runID: run, duration: Self.leaseDuration,
+            ofModule: moduleName, holder: Self.holder, runID: run, step: step, duration: Self.leaseDuration,
             observed: observedLease)
         lease = held
         var before: (run: String, head: String)?

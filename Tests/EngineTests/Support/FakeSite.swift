@@ -54,8 +54,9 @@ struct FakeSite: OpenSite {
 
     func observeLease() async throws { try await world.arrive("observeLease") }
 
-    func takeLease(run: String) async throws -> LeaseTaking {
+    func takeLease(run: String, step: String?) async throws -> LeaseTaking {
         #expect(RunID(run) != nil)
+        world.noteRenewal(at: step)
         try await world.arrive("takeLease")
         try await world.send("create the lease", .change)
         return LeaseTaking(
