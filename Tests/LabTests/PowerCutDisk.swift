@@ -17,6 +17,7 @@ struct PowerCutDisk {
             mkfs.ext4 -q "$1/disk"
             \(Self.mount)
             chmod 700 "$2"
+            sync --file-system "$2"
             """)
     }
 
