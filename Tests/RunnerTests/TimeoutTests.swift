@@ -78,4 +78,17 @@ import Testing
             ["plan", "11", "--timeout", text, "--inventory", "/nowhere/inventory.json"])
         #expect(told.status == 65, "\(told)")
     }
+
+    @Test(arguments: ["0", "0s", "60", "90s", "15m", "1h30m", "24h", "86400"])
+    func howLongToWaitForTheModuleIsWrittenLikewise(_ text: String) throws {
+        let told = try Program.runner.run(
+            ["run", "11", "--lock-wait", text, "--inventory", "/nowhere/inventory.json"])
+        #expect(told.status == 65, "\(told)")
+    }
+
+    @Test(arguments: ["-1", "1.5", "5d", "m", "", "86401", "24h1s"])
+    func whatIsNoDurationIsNoTimeToWait(_ text: String) throws {
+        let told = try Program.runner.run(["resume", "--lock-wait=\(text)"])
+        #expect(told.status == 64 && told.output.contains("--lock-wait"), "\(told)")
+    }
 }

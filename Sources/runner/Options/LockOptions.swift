@@ -5,17 +5,11 @@ struct LockOptions: ParsableArguments {
     @Option(
         name: .long,
         help: .init(
-            "Seconds to wait for another run of the module to finish (default: exit at once with status 75).",
-            valueName: "seconds"))
-    var lockWait: Int?
+            "Wait this long, such as 90s, 15m or 1h30m, for another run of the module to finish (default: exit at once "
+                + "with status 75).",
+            valueName: "duration"))
+    var lockWait: WrittenDuration?
 
     /// How long to wait.
-    var wait: Duration { .seconds(lockWait ?? 0) }
-
-    func validate() throws {
-        // The same range as for limits in the inventory.
-        guard (0...86400).contains(lockWait ?? 0) else {
-            throw ValidationError("--lock-wait must be between 0 and 86400 seconds")
-        }
-    }
+    var wait: Duration { lockWait?.duration ?? .zero }
 }

@@ -14,15 +14,20 @@ struct TimeOptions: ParsableArguments {
                 + "inventory's time limits still apply.",
             valueName: "duration"))
     var timeout: WrittenDuration?
+
+    func validate() throws {
+        guard timeout?.duration != .zero else { throw ValidationError("--timeout must be at least a second") }
+    }
 }
 
-/// A duration as operators write it, from a second to a day: `90`, `90s`, `15m`, `1h30m`.
+/// A duration as operators write it, up to a day: `90`, `90s`, `15m`, `1h30m`; plain numbers are seconds.
 struct WrittenDuration: ExpressibleByArgument, Sendable {
     let duration: Duration
 
     init?(argument: String) {
         let units: [Character: Int] = ["h": 3600, "m": 60, "s": 1]
         var rest = (argument.last?.isNumber == true ? "\(argument)s" : argument)[...]
+        guard !rest.isEmpty else { return nil }
         var (seconds, smallest) = (0, Int.max)
         while !rest.isEmpty {
             let digits = rest.prefix { ("0"..."9").contains($0) }
@@ -33,7 +38,7 @@ struct WrittenDuration: ExpressibleByArgument, Sendable {
             (seconds, smallest) = (seconds + number * unit, unit)
         }
         // The same range as for limits in the inventory.
-        guard (1...86400).contains(seconds) else { return nil }
+        guard (0...86400).contains(seconds) else { return nil }
         duration = .seconds(seconds)
     }
 }
