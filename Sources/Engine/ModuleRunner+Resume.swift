@@ -136,28 +136,32 @@ extension ModuleRunner {
             + ["finished steps are checked with the new inventory, and done again where they are not in place"]
     }
 
-    /// What has changed in the program, in words.
-    func programChanges(since reopened: RunJournal.Reopened) -> [String] {
-        let (old, new) = (reopened.header.runner, reopened.program)
-        var changes: [String] = []
-        if old.version != new.version {
-            changes.append("runner \(old.version) started the run, and runner \(new.version) goes on with it")
-        } else if old.sha256 != new.sha256 {
-            changes.append(
-                "another build of runner \(old.version) started the run (SHA-256 \(old.sha256.prefix(12))…, "
-                    + "and this is \(new.sha256.prefix(12))…)")
+    /// What has changed in the program since the run began, and since `last` went on with it, in words.
+    func programChanges(since reopened: RunJournal.Reopened, and last: RunHeader.Program?) -> [String] {
+        let (header, program) = (reopened.header, reopened.program)
+        var changes = [program.difference(from: header.runner, which: "started the run")]
+        if let last, !last.isSame(as: header.runner) {
+            changes.append(program.difference(from: last, which: "went on with the run last"))
         }
-        guard old.version != new.version else { return changes }
-        let (begun, present) = (reopened.header.steps, module.steps.map(\.id.rawValue))
-        let order = present.filter(begun.contains)
-        if order != begun { changes.append("its steps have another order now: \(order.joined(separator: ", "))") }
-        let others = present.filter { !begun.contains($0) }
+        let order = module.steps.map(\.id.rawValue).filter(header.steps.contains)
+        if order != header.steps {
+            changes.append("its steps have another order now: \(order.joined(separator: ", "))")
+        }
+        let others = requestedSteps(of: header).filter { !header.steps.contains($0) }
         if !others.isEmpty {
             changes.append(
                 "the run does not have the steps \(others.joined(separator: ", ")): "
                     + "`runner run \(module.number)` does them afterwards")
         }
-        return changes
+        return changes.compactMap(\.self)
+    }
+
+    /// The steps that a run would have now with what was asked of it; none where that is no selection any more, since the
+    /// steps that it names have another order.
+    private func requestedSteps(of header: RunHeader) -> [String] {
+        let recorded = header.options ?? []
+        let steps = try? StepSelection(recorded: recorded).steps(of: module, options: RunOptions(recorded: recorded))
+        return steps?.map(\.id.rawValue) ?? []
     }
 
     /// The plan that a run carries out; refused where it is gone.
@@ -179,15 +183,23 @@ extension ModuleRunner {
         }
     }
 
-    /// What the run's earlier processes noted for its end, and the steps in which they may have changed something, since
-    /// a check found that missing; the log is whole, since the journal was reopened.
-    func earlierWork(of run: RunReader) async throws -> (notes: [String], begun: Set<StepID>) {
+    /// What the run's earlier processes noted for its end, the steps in which they may have changed something, since a
+    /// check found that missing, and the last program before this one that went on with the run, where the log tells it; the
+    /// log is whole, since the journal was reopened.
+    func earlierWork(
+        of run: RunReader
+    ) async throws -> (notes: [String], begun: Set<StepID>, lastProgram: RunHeader.Program?) {
         let entries = try await runBlocking { try run.entries() }
         let begun = entries.compactMap { entry -> StepID? in
             guard case .stepCheck(let finding) = entry.content, finding.result == .drifted else { return nil }
             return entry.step.map { StepID($0) }
         }
-        return (entries.filter { $0.kind == .note }.compactMap(\.text), Set(begun))
+        let programs = entries.compactMap { entry -> RunHeader.Program? in
+            guard case .runResume(let opening) = entry.content else { return nil }
+            return opening.runner
+        }
+        let notes = entries.filter { $0.kind == .note }.compactMap(\.text)
+        return (notes, Set(begun), programs.dropLast().last)
     }
 
     /// Tells what was found damaged or without a result.
@@ -210,5 +222,21 @@ extension ModuleRunner {
                         + "\(start.host), sent \(command.time.formatted(.iso8601)), is unknown, and it may still "
                         + "be running there; the step's check decides"))
         }
+    }
+}
+
+extension RunHeader.Program {
+    fileprivate func isSame(as other: RunHeader.Program) -> Bool {
+        version == other.version && sha256 == other.sha256
+    }
+
+    /// How it is another than `other`, which did something with the run, in words; `nil` where it is the same.
+    fileprivate func difference(from other: RunHeader.Program, which did: String) -> String? {
+        if isSame(as: other) { return nil }
+        guard version == other.version else {
+            return "runner \(other.version) \(did), and runner \(version) goes on with it"
+        }
+        return "another build of runner \(version) \(did) (SHA-256 \(other.sha256.prefix(12))…, "
+            + "and this is \(sha256.prefix(12))…)"
     }
 }

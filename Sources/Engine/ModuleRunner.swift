@@ -72,7 +72,8 @@ public struct ModuleRunner: Sendable {
             try failpoint("run.decide")
             if !isNew { try await requireNoUnfinishedRun(in: state) }
             let description = RunDescription(
-                module: moduleName, steps: steps.map(\.id.rawValue), options: options.record,
+                module: moduleName, steps: steps.map(\.id.rawValue),
+                options: options.record + selection.record,
                 runnerVersion: version, inventoryPath: inventory.path,
                 inventoryDigest: inventory.digest, inventory: inventory.bytes, why: why, plan: plan?.bytes)
             let journal = try await created(description, in: state, holding: lock)
@@ -123,13 +124,13 @@ public struct ModuleRunner: Sendable {
                 redactor: redactor)
             try failpoint("resume.begun")
             warn(of: reopened)
-            for text in changes + programChanges(since: reopened) {
+            let earlier = try await earlierWork(of: run)
+            for text in changes + programChanges(since: reopened, and: earlier.lastProgram) {
                 events(.warning(text))
                 try await reopened.journal.record(.warning(text))
             }
             let journal = reopened.journal
             if let signer { await journal.sign(with: signer) }
-            let earlier = try await earlierWork(of: run)
             let planGuard = plan.map { PlanGuard($0, begun: earlier.begun, redactor: redactor) }
             let execution = Execution(
                 runner: self, journal: journal, steps: steps,

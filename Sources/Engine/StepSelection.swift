@@ -17,6 +17,19 @@ public struct StepSelection: Sendable {
         self.only = only
     }
 
+    /// Reads what limited a run from its header; everything where nothing did.
+    init(recorded: [String]) {
+        func ids(_ option: String) -> [StepID] {
+            recorded.filter { $0.hasPrefix("\(option)=") }.map { StepID(String($0.dropFirst(option.count + 1))) }
+        }
+        self.init(from: ids("from").first, until: ids("until").first, only: ids("only"))
+    }
+
+    /// The same for the run's header.
+    var record: [String] {
+        (from.map { ["from=\($0)"] } ?? []) + (until.map { ["until=\($0)"] } ?? []) + only.map { "only=\($0)" }
+    }
+
     /// The selected steps of `module` in its order, with those that `options` ask for.
     ///
     /// Throws for a name that is none of its steps, and for a selection that leaves out what was asked for.

@@ -85,11 +85,67 @@ import Testing
         #expect(try bench.checkpoints() == ["first applied", "second applied", "third applied"])
     }
 
-    /// A run whose second step failed once, and would not again.
-    private static func failedInSecond() async throws -> Bench {
-        let bench = try Bench()
+    @Test func otherStepsAreToldAlsoWhereTheVersionIsTheSame() async throws {
+        var bench = try await Self.failedInSecond()
+        bench.steps = ["second", "first", "third", "fourth"]
+        #expect(try await bench.resume().failure == nil)
+        #expect(
+            bench.events.warnings == [
+                "its steps have another order now: second, first, third",
+                "the run does not have the steps fourth: `runner run 11` does them afterwards",
+            ])
+    }
+
+    @Test(arguments: [
+        StepSelection(only: ["second"]), StepSelection(from: "second"), StepSelection(until: "second"),
+        StepSelection(from: "second", only: ["second", "third"]),
+    ])
+    func whatTheRunWasNotAskedForIsNoChange(_ selection: StepSelection) async throws {
+        var bench = try await Self.failedInSecond(selection, onRequest: "reset")
+        #expect(try await bench.crashed().resume().failure == nil)
+        #expect(bench.events.warnings.isEmpty)
+        bench.version = "1.1-test"
+        #expect(try await bench.resume().failure == nil)
+        #expect(bench.events.warnings == ["runner 1.0-test started the run, and runner 1.1-test goes on with it"])
+    }
+
+    @Test(arguments: [(StepSelection(from: "second"), true), (StepSelection(until: "second"), false)])
+    func aNewStepIsToldWhereTheRunWouldHaveIt(_ selection: StepSelection, isTold: Bool) async throws {
+        var bench = try await Self.failedInSecond(selection)
+        bench.steps.append("fourth")
+        #expect(try await bench.resume().failure == nil)
+        #expect(
+            bench.events.warnings
+                == (isTold ? ["the run does not have the steps fourth: `runner run 11` does them afterwards"] : []))
+    }
+
+    @Test func aVersionThatWentOnInBetweenIsTold() async throws {
+        var bench = try await Self.failedInSecond()
         bench.world.on("second.apply") { _ in throw failure(.failed) }
-        let summary = try await bench.run()
+        bench.version = "1.1-test"
+        #expect(try await bench.resume().failure != nil)
+        bench.version = "1.0-test"
+        #expect(try await bench.resume().failure != nil)
+        bench.version = "1.2-test"
+        bench.world.calm()
+        #expect(try await bench.resume().failure == nil)
+        #expect(
+            bench.events.warnings == [
+                "runner 1.0-test started the run, and runner 1.1-test goes on with it",
+                "runner 1.1-test went on with the run last, and runner 1.0-test goes on with it",
+                "runner 1.0-test started the run, and runner 1.2-test goes on with it",
+            ])
+        try bench.expectIntact()
+    }
+
+    /// A run whose second step failed once, and would not again.
+    private static func failedInSecond(
+        _ selection: StepSelection = StepSelection(), onRequest: String? = nil
+    ) async throws -> Bench {
+        var bench = try Bench()
+        bench.onRequest = onRequest
+        bench.world.on("second.apply") { _ in throw failure(.failed) }
+        let summary = try await bench.run(selection)
         try #require(summary.failure != nil)
         bench.world.calm()
         bench.world.forgetCalls()
