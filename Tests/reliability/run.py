@@ -29,7 +29,7 @@ SUITES = [
     ("^EngineTests\\.SimulationTests", {"RUNNER_TORTURE": "1"}),
     ("^EngineTests\\.FailpointTests", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RunTests/(interrupted|killed)", {"RUNNER_TORTURE": "1"}),
-    ("^LabTests\\.RehearsalTests/(aRunWhoseMachine|whoWaited|aWallClockThatIsSetDuring)", {}),
+    ("^LabTests\\.RehearsalTests/(aRunWhoseMachine|whoWaited|aWallClockThatIsSetDuring)", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/ofTwoOperators", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aServerThatEnds", {"RUNNER_TORTURE": "1"}),
     ("^LabTests\\.RehearsalTests/aPathThatBreaks", {"RUNNER_TORTURE": "1"}),
