@@ -48,6 +48,18 @@ import Testing
         await site.close()
     }
 
+    /// The first error is about the API server of the first, and none about its host.
+    @Test func aClosedConnectionBesideADeadAPIServerIsMadeAgain() async throws {
+        let masters = try PlayedMasters()
+        let (site, connections) = try await masters.sshd.siteOfTwoMasters()
+        _ = try await site.takeLease(run: "20261124T120000Z-11-3f9a", step: nil)
+        try masters.stop(1)
+        await connections[1].close()
+        await #expect(throws: Never.self) { try await site.renewLease(step: nil, auditHead: "7:abc") }
+        #expect(try masters.lease.contains("7:abc"))
+        await site.close()
+    }
+
     /// As where a firewall in between is restarted; the step finds the new connection when it needs the master again.
     @Test func mastersThatHaveAllClosedTheirConnectionsAreConnectedToAgain() async throws {
         let masters = try PlayedMasters()

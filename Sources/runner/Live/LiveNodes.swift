@@ -61,8 +61,14 @@ actor LiveNodes {
             guard let connection = connections.first(where: { $0.hostName == name }) else { continue }
             let isNew = renewed.remove(name) != nil
             let isOpen = await connection.isOpen
-            // Another task may have made it again meanwhile.
-            guard connections.contains(where: { $0 === connection }) else { continue }
+            guard connections.contains(where: { $0 === connection }) else {
+                // Another task has made it again meanwhile.
+                if mayReturn, renewed.remove(name) != nil {
+                    loss.isReturn = true
+                    loss.words.append(Self.madeAgain(name))
+                }
+                continue
+            }
             if isNew, isOpen, mayReturn {
                 loss.isReturn = true
                 loss.words.append(Self.madeAgain(name))

@@ -132,11 +132,15 @@ actor LiveSite: OpenSite {
         let renew: @Sendable (ClusterWriter) async throws -> HeldLease = { writer in
             try await writer.renew(lease, step: step, auditHead: auditHead)
         }
+        let before = await nodes.masters.map(ObjectIdentifier.init)
         do {
             self.lease = try await throughAnyMaster(renew)
-        } catch let error as any ExplainedError where !error.lostHosts.hosts.isEmpty && !Task.isCancelled {
-            // The step may not need a master for so long that one after another closes its connection.
-            guard try await nodes.reconnectMasters() else { throw error }
+        } catch let error as any ExplainedError where !error.lostHosts.isEmpty && !Task.isCancelled {
+            // The step may not need a master for so long that one after another closes its connection, also where the error is
+            // about the API server of another; or the step has connected to them again meanwhile.
+            let isBack = try await nodes.reconnectMasters()
+            let now = await nodes.masters.map(ObjectIdentifier.init)
+            guard isBack || now != before else { throw error }
             self.lease = try await throughAnyMaster(renew)
         }
     }
@@ -173,16 +177,15 @@ actor LiveSite: OpenSite {
     private func throughAnyMaster<Answer: Sendable>(
         _ request: @Sendable (ClusterWriter) async throws -> Answer
     ) async throws -> Answer {
-        let usable = await nodes.usableMasters
+        var usable = await nodes.usableMasters
+        // One that hangs would cost each renewal the request's limit again.
+        if let last = usable.firstIndex(where: { $0.hostName == masterOfLease }) {
+            usable.insert(usable.remove(at: last), at: 0)
+        }
         // An API server that was given up may serve again since.
         let others = await nodes.masters.filter { master in !usable.contains { $0 === master } }
-        // One that hangs would cost each renewal the request's limit again.
-        var masters = usable + others
-        if let last = masters.firstIndex(where: { $0.hostName == masterOfLease }) {
-            masters.insert(masters.remove(at: last), at: 0)
-        }
         var failure: (any ExplainedError)?
-        for master in masters {
+        for master in usable + others {
             do {
                 let answer = try await request(leaseWriter(master))
                 masterOfLease = master.hostName
