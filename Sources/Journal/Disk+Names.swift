@@ -25,7 +25,7 @@ extension Disk {
     /// Throws where that cannot be told, as for want of a right: what cannot be seen may be there.
     static func exists(_ path: String) throws(JournalError) -> Bool {
         if access(path, F_OK) == 0 { return true }
-        guard [ENOENT, ENOTDIR, ELOOP].contains(errno) else { throw .system("look for", path, errno) }
+        guard [ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG].contains(errno) else { throw .system("look for", path, errno) }
         return false
     }
 

@@ -95,8 +95,8 @@ public final class ModuleLock: Sendable {
             if errno == ENOENT { return nil }
             throw .system("stat", path, errno)
         }
-        guard let table = try Disk.read("/proc/locks") else { throw .system("read", "/proc/locks", ENOENT) }
-        let locks = String(decoding: table, as: UTF8.self)
+        guard let bytes = try Disk.read(table) else { throw .system("read", table, ENOENT) }
+        let locks = String(decoding: bytes, as: UTF8.self)
         let isHeld = locks.split(separator: "\n").contains { line in
             line.contains(" FLOCK ") && line.contains(":\(facts.st_ino) ") && !line.contains("->")
         }
@@ -115,6 +115,8 @@ public final class ModuleLock: Sendable {
         try emptied.get()
     }
 
+    /// The kernel's locks.
+    static let table = "/proc/locks"
     private static let (prefix, suffix) = ("module-", ".lock")
 
     /// The lock file of a module.

@@ -37,7 +37,7 @@ struct RunTree {
     private static func facts(of path: String) throws(JournalError) -> stat? {
         var facts = stat()
         if lstat(path, &facts) == 0 { return facts }
-        guard errno == ENOENT || errno == ENOTDIR else { throw .system("stat", path, errno) }
+        guard [ENOENT, ENOTDIR, ENAMETOOLONG].contains(errno) else { throw .system("stat", path, errno) }
         return nil
     }
 

@@ -12,15 +12,21 @@ struct StateActivity: Equatable {
         let files = [HeadList.name, RetentionList.name, Tombstone.folder, "runs"].map { "\(state.path)/\($0)" }
         stamps = try (files + modules.map { ModuleLock.path(of: $0, in: state) }).map { path throws(JournalError) in
             var facts = stat()
-            guard stat(path, &facts) == 0 else {
-                if errno == ENOENT { return [] }
+            guard lstat(path, &facts) == 0 else {
+                if errno == ENOENT || errno == ENOTDIR { return [] }
                 throw .system("stat", path, errno)
             }
             return [Int(facts.st_ino), Int(facts.st_size), facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec]
         }
         var isUnderWay = false
         for module in modules where !isUnderWay {
-            isUnderWay = try ModuleLock.holder(of: module, in: state) != nil
+            do throws(JournalError) {
+                isUnderWay = try ModuleLock.holder(of: module, in: state) != nil
+            } catch {
+                // An auditor's container may have no table of locks: then a run may be under way.
+                guard error.path == ModuleLock.table, error.isMissing else { throw error }
+                isUnderWay = true
+            }
         }
         self.isUnderWay = isUnderWay
     }

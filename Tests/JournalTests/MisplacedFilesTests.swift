@@ -10,6 +10,8 @@ import Testing
     enum Thing: CaseIterable {
         /// A link to the very same bytes, somewhere else.
         case link
+        /// A link to itself.
+        case loop
         /// A reader waits for ever where it opens it as a file.
         case fifo
         /// A reader of the whole gets more than any memory has.
@@ -21,6 +23,7 @@ import Testing
         try FileManager.default.moveItem(atPath: path, toPath: elsewhere)
         switch thing {
         case .link: #expect(symlink(elsewhere, path) == 0)
+        case .loop: #expect(symlink(path, path) == 0)
         case .fifo: #expect(mkfifo(path, 0o600) == 0)
         case .endless: #expect(symlink("/dev/zero", path) == 0)
         case .folder: #expect(mkdir(path, 0o700) == 0)
