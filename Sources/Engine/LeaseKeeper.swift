@@ -45,14 +45,18 @@ struct LeaseKeeper: Sendable {
                 try await site.releaseLease(takenFor: journal.id.description)
             }
         }
+        let isOverdue = Locked(false)
         let limit = Task {
             try await term.clock.sleep(Self.longestRelease)
+            isOverdue.withLock { $0 = true }
             release.cancel()
         }
         let result = await release.result
         limit.cancel()
         guard case .failure(let error) = result else { return }
-        let cause = (error as? any ExplainedError)?.cause ?? "no answer within \(Self.longestRelease.inWords)"
+        let cause =
+            isOverdue.withLock { $0 }
+            ? "no answer within \(Self.longestRelease.inWords)" : (error as? any ExplainedError)?.cause ?? "\(error)"
         events(
             .warning(
                 "it is not known whether the lease was taken, and it could not be released; it will expire: \(cause)"))
