@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// A part of the platform, or of the network to it, that is stopped and restored while a run works.
@@ -45,6 +46,12 @@ struct BrokenPart: Sendable, CustomTestStringConvertible {
             taking: [["shell", master, "sh", "-c", "iptables -I \(drop)"]],
             giving: [["shell", master, "sh", "-c", "while iptables -C \(drop); do iptables -D \(drop); done"]]),
     ]
+
+    /// Those of `parts` that are tried: with LAB_PART those with that word in their descriptions.
+    static func chosen(_ parts: [BrokenPart]) -> [BrokenPart] {
+        guard let word = ProcessInfo.processInfo.environment["LAB_PART"] else { return Lab.chosen(parts) }
+        return parts.filter { $0.testDescription.contains(word) }
+    }
 
     func take() async throws { for command in taking { try await Lab.call(command) } }
 

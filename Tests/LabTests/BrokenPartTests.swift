@@ -7,11 +7,15 @@ extension RehearsalTests {
     /// For as long as a run does not end without what was taken.
     private static let longest = Duration.seconds(60)
 
-    @Test(arguments: Lab.chosen(BrokenPart.servers)) func aServerThatEndsInsideAStep(_ part: BrokenPart) async throws {
+    @Test(arguments: BrokenPart.chosen(BrokenPart.servers)) func aServerThatEndsInsideAStep(_ part: BrokenPart)
+        async throws
+    {
         try await takeInsideEachStep(part, moments: 1)
     }
 
-    @Test(arguments: Lab.chosen(BrokenPart.paths)) func aPathThatBreaksInsideAStep(_ part: BrokenPart) async throws {
+    @Test(arguments: BrokenPart.chosen(BrokenPart.paths)) func aPathThatBreaksInsideAStep(_ part: BrokenPart)
+        async throws
+    {
         try await takeInsideEachStep(part, moments: 3)
     }
 
@@ -45,18 +49,18 @@ extension RehearsalTests {
 
     /// Takes `part` away at so many moments of each step; of one step, that a seed chooses, unless it is to be thorough.
     private func takeInsideEachStep(_ part: BrokenPart, moments: Int) async throws {
-        // One of them alone, by a word of its description.
-        if let word = ProcessInfo.processInfo.environment["LAB_PART"], !part.testDescription.contains(word) { return }
         let steps = try await Undisturbed.steps()
         var numbers = SeededNumbers()
+        let chosenMoments = Set(Lab.chosen(Array(0..<moments)))
         let chosen = Lab.isThorough ? steps : try [#require(steps.randomElement(using: &numbers))]
         var times = 0
         for step in chosen {
-            for moment in Lab.chosen(Array(0..<moments)) {
+            for moment in 0..<moments {
                 let share = (Double(moment) + .random(in: 0..<1, using: &numbers)) / Double(moments)
                 // Long enough that it is met, and every third time for good.
                 let time =
                     Int.random(in: 0..<3, using: &numbers) == 0 ? nil : Double.random(in: 0.5..<10, using: &numbers)
+                guard chosenMoments.contains(moment) else { continue }
                 try await take(part, within: step.name, after: step.seconds * share, for: time)
                 times += 1
             }

@@ -69,14 +69,13 @@ extension RehearsalTests {
     @Test func aRunWhoseMachineIsGoneInsideAStepIsFinishedOnAnother() async throws {
         let tried = try await inEachStep { run, step, undisturbed in
             run.send(SIGKILL)
-            let killed = try await run.wait(atMost: .seconds(30))
-            // The last step may be over.
-            guard killed.status != 0 else { return }
+            guard try await run.wait(atMost: .seconds(30)).status != 0 else { return false }
             let left = try await Platform.presentSecrets()
             try await Lab.expireLease()
             let whole = try await OtherMachine().runner("run", "11")
             #expect(whole.status == 0, "\(step): \(whole.error)")
             try await expectWhole(undisturbed, keeping: left)
+            return true
         }
         survived(
             "the operator's machine gone for good inside a step on the rehearsal cluster", times: tried.steps,

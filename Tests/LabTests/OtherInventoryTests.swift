@@ -15,7 +15,7 @@ extension RehearsalTests {
         let undisturbed = try await Platform.fingerprint()
         let tried = try await inEachStep { run, step, _ in
             run.send(SIGKILL)
-            _ = try await run.wait(atMost: .seconds(30))
+            guard try await run.wait(atMost: .seconds(30)).status != 0 else { return false }
             let secrets = try await Platform.presentSecrets()
             let resumed = try await Lab.runner("resume", "--inventory", other)
             print("\(step): \(resumed.status) \(resumed.error)")
@@ -27,6 +27,7 @@ extension RehearsalTests {
             try await Platform.expectKept(secrets, step)
             #expect(try await Platform.migrations(by: "chatwoot-keybuzz:v3.13.0").count == 1)
             try await Platform.expectIntactRecord("\(step): \(resumed.error)")
+            return true
         }
         survived(
             "another inventory (image, pods) given to `resume` after a kill inside a step", times: tried.steps,

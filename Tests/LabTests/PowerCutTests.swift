@@ -68,25 +68,29 @@ extension RehearsalTests {
         let rounds = Lab.isThorough ? Array(1...last) : [Int.random(in: 1...last / 4, using: &numbers)]
         var (total, missed): (Int, [String]) = (0, [])
         for round in rounds {
-            try await Lab.reset()
-            let disk = try await SyncedOnlyDisk()
-            try await undoing({ try await disk.remove() }) {
-                var interruption = Interruption(signals: [SIGKILL])
-                for step in steps where round <= syncs[step] ?? 0 {
-                    try await disk.cut(at: round, of: step.isEmpty ? nil : step)
-                    guard try await interruption.isEnded() else {
-                        // It had one fsync fewer there than the run that nothing disturbed; and it is through.
-                        missed.append("\(round) of \(step)")
-                        break
+            var left = steps.filter { round <= syncs[$0] ?? 0 }
+            while !left.isEmpty {
+                try await Lab.reset()
+                let disk = try await SyncedOnlyDisk()
+                try await undoing({ try await disk.remove() }) {
+                    var interruption = Interruption(signals: [SIGKILL])
+                    while !left.isEmpty {
+                        let step = left.removeFirst()
+                        try await disk.cut(at: round, of: step.isEmpty ? nil : step)
+                        guard try await interruption.isEnded() else {
+                            // It had an fsync fewer there than the run that nothing disturbed; and it is through.
+                            missed.append("\(round) of \(step)")
+                            break
+                        }
+                        try await disk.cut(at: 0)
+                        try Self.expectCheckpoints(of: interruption.told)
                     }
                     try await disk.cut(at: 0)
-                    try Self.expectCheckpoints(of: interruption.told)
+                    try await interruption.finish()
+                    total += interruption.count
+                    let difference = try await Platform.difference(from: undisturbed)
+                    #expect(difference.isEmpty, "round \(round): \(difference)")
                 }
-                try await disk.cut(at: 0)
-                try await interruption.finish()
-                total += interruption.count
-                let difference = try await Platform.difference(from: undisturbed)
-                #expect(difference.isEmpty, "round \(round): \(difference)")
             }
         }
         print("\(total) power cuts in \(rounds.count) rounds; of the syncs of \(syncs) not there: \(missed)")

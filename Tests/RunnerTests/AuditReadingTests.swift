@@ -63,12 +63,16 @@ import Testing
         let sample = try await ReadableState()
         let run = try #require(try sample.state.runs().first)
         try runTool("/bin/chmod", ["-R", "go+rX", sample.state.path])
-        try runTool("/bin/chmod", ["700", sample.state.path + place.replacing("RUN", with: run.id.description)])
-        for command in [["status"], ["audit", "verify"], ["audit", "show", run.id.description], ["audit", "list"]] {
-            let answer = try capture(
+        func answer(to command: [String]) throws -> (output: String, status: Int32) {
+            try capture(
                 URL(filePath: "/usr/bin/setpriv"),
                 ["--reuid=65534", "--regid=65534", "--clear-groups", Program.runner.file.path] + command
                     + ["--state-dir", sample.state.path])
+        }
+        #expect(try answer(to: ["status"]).status == 0)
+        try runTool("/bin/chmod", ["700", sample.state.path + place.replacing("RUN", with: run.id.description)])
+        for command in [["status"], ["audit", "verify"], ["audit", "show", run.id.description], ["audit", "list"]] {
+            let answer = try answer(to: command)
             #expect(answer.status != 0 && answer.output.contains("Permission denied"), "\(command): \(answer)")
         }
     }

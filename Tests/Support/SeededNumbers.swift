@@ -7,10 +7,14 @@ public struct SeededNumbers: RandomNumberGenerator {
     public let seed: UInt64
     private var numbers: SplitMix64
 
-    /// The seed is that of the environment's `RUNNER_TEST_SEED`, or a new one.
+    /// One for the process: what several of them decide together is repeated by it.
+    private static let processSeed =
+        ProcessInfo.processInfo.environment["RUNNER_TEST_SEED"].flatMap { UInt64($0) }
+        ?? UInt64.random(in: 0...UInt64(UInt32.max))
+
+    /// The seed is that of the environment's `RUNNER_TEST_SEED`, or a new one of this process.
     public init() {
-        let given = ProcessInfo.processInfo.environment["RUNNER_TEST_SEED"].flatMap { UInt64($0) }
-        seed = given ?? UInt64.random(in: 0...UInt64(UInt32.max))
+        seed = Self.processSeed
         numbers = SplitMix64(seed: seed)
         print("RUNNER_TEST_SEED=\(seed)")
     }
