@@ -14,8 +14,10 @@ enum DatabaseSteps {
     static let password = "chatwoot-pw-0123456789"
 
     /// Does `step` as a run does it: `11_ct_00_setup_credentials`, or the part of `reset_database` that is SQL.
-    static func perform(_ step: String, on inventory: Inventory, port: UInt16, death: Death?) async throws {
-        let services = DatabaseServices(port: port, observer: DyingObserver(death))
+    ///
+    /// The server gets the fencing number of the process with each change.
+    static func perform(_ step: String, on inventory: Inventory, port: UInt16, number: Int, death: Death?) async throws {
+        let services = DatabaseServices(port: port, observer: DyingObserver(death, number: number))
         let secrets = GeneratedSecrets([.databasePassword: Secret(password), .secretKeyBase: Secret("unused")])
         let site = try await site(on: inventory, services: services, secrets: secrets)
         // As before each step's first change.
@@ -46,26 +48,33 @@ enum DatabaseSteps {
     }
 }
 
-/// When the process kills itself: so long after it has begun to send this change, counted from 0.
+/// When the process kills itself: so long after the first of this change was sent, changes counted from 0; `nil` for
+/// before that.
 struct Death {
     let change: Int
-    let delay: UInt32
+    let delay: UInt32?
 }
 
 /// Says on standard output what is changed, and how long that takes.
 private final class DyingObserver: ActivityObserver {
     let inputDigester: (any InputDigester)? = nil
+    let fence: Fence?
+    let clocks = PeerClocks()
     private let death: Death?
     private let count = Locked(0)
+    private let sent = Locked<UInt64>(0)
     private let moment = DispatchSemaphore(value: 0)
 
-    init(_ death: Death?) {
+    init(_ death: Death?, number: Int) {
         self.death = death
-        guard let death else { return }
+        fence = Fence(module: module11.number, number: number, began: .now, end: .now + .seconds(600))
+        guard let death, let delay = death.delay else { return }
         // Started before, since to start a thread may take longer than the change.
-        Thread.detachNewThread { [moment] in
+        Thread.detachNewThread { [moment, sent] in
             moment.wait()
-            usleep(death.delay)
+            let before = sent.withLock(\.self)
+            while SentBytes.now() <= before {}
+            usleep(delay)
             die()
         }
     }
@@ -78,7 +87,8 @@ private final class DyingObserver: ActivityObserver {
             return count
         }
         guard let death, death.change == number else { return }
-        guard death.delay > 0 else { return die() }
+        guard death.delay != nil else { return die() }
+        sent.withLock { $0 = SentBytes.now() }
         moment.signal()
     }
 
@@ -92,6 +102,24 @@ private final class DyingObserver: ActivityObserver {
     private func say(_ line: String) {
         let bytes = Array((line + "\n").utf8)
         _ = write(1, bytes, bytes.count)
+    }
+}
+
+/// How many bytes this process has sent on its connections.
+private enum SentBytes {
+    /// Where the kernel's `tcp_info` has `tcpi_bytes_sent`, which glibc's does not name.
+    private static let offset = 200
+
+    static func now() -> UInt64 {
+        var sum: UInt64 = 0
+        for descriptor in Int32(3)..<64 {
+            var facts = [UInt8](repeating: 0, count: 256)
+            var length = socklen_t(facts.count)
+            guard getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &facts, &length) == 0 else { continue }
+            precondition(length >= offset + 8, "the kernel does not tell what was sent")
+            sum += facts.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
+        }
+        return sum
     }
 }
 

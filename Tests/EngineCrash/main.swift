@@ -1,7 +1,7 @@
 // The engine on a platform of files, in a process of its own, so that it can be killed or stopped at
 // any of its failpoints: `EngineCrash run STATE PLATFORM INVENTORY`, or `resume`; and what steps do with
-// SQL, on a server at PORT, killed DELAY microseconds after change CHANGE was begun:
-// `EngineCrash database STEP PORT INVENTORY [CHANGE DELAY]`.
+// SQL, on a server at PORT, as the run whose fencing number is NUMBER; killed before change CHANGE is sent, or DELAY
+// microseconds after the first of it was: `EngineCrash database STEP PORT INVENTORY NUMBER [CHANGE [DELAY]]`.
 //
 // Standard output says how it ended. Exit status 3: something was done twice.
 import ClientKit
@@ -15,13 +15,14 @@ import Steps
 let arguments = CommandLine.arguments
 do {
     if arguments[1] == "database" {
-        guard let port = UInt16(arguments[3]) else { exit(64) }
+        guard let port = UInt16(arguments[3]), let number = Int(arguments[5]) else { exit(64) }
         var death: Death?
-        if arguments.count > 6, let change = Int(arguments[5]), let delay = UInt32(arguments[6]) {
-            death = Death(change: change, delay: delay)
+        if arguments.count > 6, let change = Int(arguments[6]) {
+            death = Death(change: change, delay: arguments.count > 7 ? UInt32(arguments[7]) : nil)
         }
         try await DatabaseSteps.perform(
-            arguments[2], on: Inventory.load(path: arguments[4], for: [module11]), port: port, death: death)
+            arguments[2], on: Inventory.load(path: arguments[4], for: [module11]), port: port, number: number,
+            death: death)
         exit(0)
     }
     let platform = Platform(path: arguments[3])

@@ -124,12 +124,14 @@ final class DatabaseScenario: Sendable {
         return Undisturbed(changes: whole.changes, states: states)
     }
 
-    /// Does the step in a process, which is killed `delay` after it has begun to send `change`.
-    func run(dyingAt change: Int? = nil, after delay: Duration = .zero) async throws -> Process {
+    /// Does the step in a process, with a fencing number, which is killed `delay` after the first of `change` was sent, or
+    /// before that where there is none.
+    func run(as number: Int = 1, dyingAt change: Int? = nil, after delay: Duration? = nil) async throws -> Process {
         let step = kind == .reset ? ResetDatabase.id.rawValue : SetupCredentials.id.rawValue
         let inventory = Shipped.folder.appending(path: "inventory.json").path
-        var command = [Self.helper, "database", step, "\(server.port)", inventory]
-        if let change { command += ["\(change)", "\(Int(delay / .microseconds(1)))"] }
+        var command = [Self.helper, "database", step, "\(server.port)", inventory, "\(number)"]
+        if let change { command.append("\(change)") }
+        if let delay { command.append("\(Int(delay / .microseconds(1)))") }
         let finished = try await runBlocking { [command] in try outcome(of: command) }
         var process = Process()
         for line in finished.output.split(separator: "\n") {

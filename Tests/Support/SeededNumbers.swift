@@ -2,7 +2,7 @@ import Foundation
 import SplitMix
 
 /// Random numbers that a seed repeats; printed, so that a failure can be.
-public struct SeededNumbers: RandomNumberGenerator {
+public struct SeededNumbers: RandomNumberGenerator, Sendable {
     /// What repeats them.
     public let seed: UInt64
     private var numbers: SplitMix64
