@@ -51,6 +51,9 @@ def figures(facts, busy, targets, reads, many, idle, doctor, fan, written):
             ["the record", f"{idle['record']['share']:.1%}",
              f"of the run: {idle['record']['syncs']} fsync and fdatasync, and what composing, chaining and writing a record "
              "takes, for each of them"],
+            ["`runner resume`", f"{median(idle['resumed']):.2f} s",
+             f"{min(idle['resumed']):.2f} … {max(idle['resumed']):.2f}; of a run that was killed before its last change, from "
+             "the start of the process to the time that the record of that change tells"],
             ["`runner doctor 11`", "not there" if doctor is None else f"{sorted(doctor)[len(doctor) // 2]:.2f} s",
              "median, the whole process"]])]
     if written:

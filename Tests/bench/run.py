@@ -22,6 +22,7 @@ import machine
 import many_hosts
 import record
 import report
+import resumed
 import targets
 from reads import Reads
 from ssh import Access
@@ -69,6 +70,7 @@ def measure(options, parts, folder):
     if "idle" in parts:
         say("a run with nothing to do")
         idle = idle_run.measure_run(options.rounds)
+        idle["resumed"] = resumed.measure(folder, options.rounds, LAB)
         doctor = idle_run.measure_doctor(options.rounds)
     if "reads" in parts:
         say("20 kubectl reads on one master")

@@ -56,6 +56,8 @@ def judge(reads, many, idle, doctor, fan, written):
             below("a run with nothing to do: under 2.5 s", idle["seconds"], 2.5, " s"),
             below("a run with nothing to do: under 60 MB at its peak", idle["peak"] * 1.048576, 60, " MB"),
             below("a run with nothing to do: the record takes under 2 % of it", idle["record"]["share"] * 100, 2, " %"),
+            below("`runner resume` until its first new change, every finished step in place: under 2 s",
+                  median(idle["resumed"]), 2, " s"),
             Target("`runner doctor 11`: under 3 s", None, True) if doctor is None
             else below("`runner doctor 11`: under 3 s", sorted(doctor)[len(doctor) // 2], 3, " s"),
         ]
