@@ -78,6 +78,60 @@ import Testing
         #expect(try contents(path) == theirs)
     }
 
+    @Test func aTombstoneIsRefused() async throws {
+        let pruned = try await Pruned()
+        let state = pruned.state
+        let path = pruned.tombstone(pruned.first)
+        try overwrite(path, seal(try contents(path), "\"format\" : 1", "\"format\" : 99"))
+        let before = try snapshot(state)
+        for work in [
+            { _ = try state.tombstone(of: pruned.first) }, { _ = try state.tombstones() },
+            { _ = try AuditVerifier(state) }, { try state.prune() },
+        ] as [() throws -> Void] {
+            let error = #expect(throws: JournalError.self) { try work() }
+            #expect(error?.format == 99 && error?.path == path && error?.cause.contains("knows format 1 only") == true)
+        }
+        #expect(try snapshot(state) == before)
+    }
+
+    @Test func aListOfExportsAndTombstonesIsNotAppendedTo() async throws {
+        let pruned = try await Pruned()
+        let state = pruned.state
+        let lines = try pruned.lines().count
+        try overwrite(
+            pruned.list, withLastLine(of: contents(pruned.list)) { seal($0, #""format":1,"#, #""format":99,"#) })
+        let before = try snapshot(state)
+        for work in [
+            { try state.export(pruned.last) }, { try state.prune() }, { _ = try AuditVerifier(state) },
+        ] as [() throws -> Void] {
+            let error = #expect(throws: JournalError.self) { try work() }
+            #expect(error?.format == 99 && error?.line == lines && error?.path == pruned.list)
+        }
+        #expect(try snapshot(state) == before)
+    }
+
+    /// Whose formats are the engine's: its words on one that it does not know are what the reader is told.
+    @Test func aPlanIsNotCarriedOut() async throws {
+        struct Plan: Codable {
+            struct Unknown: Error, CustomStringConvertible { let description: String }
+            let format: Int
+
+            init(from decoder: any Decoder) throws {
+                format = try decoder.container(keyedBy: CodingKeys.self).decode(Int.self, forKey: .format)
+                if format > 2 { throw Unknown(description: "it is a plan of format \(format)") }
+            }
+        }
+        let state = try Scratch().state()
+        let journal = try await newRun(
+            RichState.description(plan: SealedFile(sealing: ["format": 99]).bytes), in: state)
+        guard case .damaged(let why) = try journal.reader.plan(Plan.self) else {
+            Issue.record("it is read")
+            return
+        }
+        #expect(why == "it cannot be read: it is a plan of format 99")
+        #expect(try AuditVerifier(state).verifyAll().isIntact)
+    }
+
     @Test func whoGoesOnIsOnRecordWithItsProgram() async throws {
         let state = try Scratch().state()
         let first = try await newRun(in: state)

@@ -64,11 +64,13 @@ extension Tombstone {
 }
 
 extension StateDirectory {
-    /// What stays of `run` where it was pruned; nil where it was not, or where that cannot be read.
+    /// What stays of `run` where it was pruned; nil where it was not, or where that is damaged.
+    ///
+    /// Throws where it has a format that this version does not know.
     public func tombstone(of run: RunID) throws(JournalError) -> Tombstone? {
-        guard try self.run(run) == nil, let bytes = try Disk.read("\(path)/\(Tombstone.name(of: run))") else {
-            return nil
-        }
+        let file = "\(path)/\(Tombstone.name(of: run))"
+        guard try self.run(run) == nil, let bytes = try Disk.read(file) else { return nil }
+        try FormatCheck.require(Tombstone.formats, of: bytes, at: file)
         return SealedJSON.file(Tombstone.self, bytes).content
     }
 
