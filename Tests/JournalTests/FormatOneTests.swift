@@ -4,7 +4,7 @@ import Testing
 
 @testable import Journal
 
-/// A state directory that an earlier version wrote, in format 1 or 2.
+/// A state directory that a version wrote whose logs have this format.
 func earlierState(format: Int) throws -> StateDirectory {
     let fixture = try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil))
     let path = "\(try Scratch().path)/state"

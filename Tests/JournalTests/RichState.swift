@@ -12,8 +12,8 @@ struct RichState {
     let finished: RunReader
     let unfinished: RunReader
 
-    init() async throws {
-        state = try Scratch().state()
+    init(in directory: StateDirectory? = nil) async throws {
+        state = try directory ?? Scratch().state()
         let redactor = Redactor([Secret("hunter22")])
         let plan = try SealedFile(sealing: ["module": "11"]).bytes
         let first = try await newRun(Self.description(plan: plan), in: state, redactor: redactor)

@@ -1,0 +1,1 @@
+signed 345e289b65c8d6dd73ce14a5c8971d454e8976fecfed1a12cc4bd8643e24eecb
