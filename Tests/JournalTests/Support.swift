@@ -5,22 +5,33 @@ import Journal
 
 /// A new empty directory; all of them are removed when the tests end.
 struct Scratch {
-    private static let root: String = {
-        let path = NSTemporaryDirectory() + "journal-tests-\(getpid())"
-        atexit {
-            do {
-                try FileManager.default.removeItem(atPath: Scratch.root)
-            } catch {
-                print("left behind: \(Scratch.root): \(error)")
-            }
+    private static let onDisk = root(in: NSTemporaryDirectory())
+    /// Where nobody waits for a disk; not every system has it.
+    private static let inMemory = access("/dev/shm", W_OK) == 0 ? root(in: "/dev/shm/") : onDisk
+    private static let roots = Locked<[String]>([])
+
+    private static func root(in folder: String) -> String {
+        let path = folder + "journal-tests-\(getpid())"
+        let isFirst = roots.withLock { roots in
+            roots.append(path)
+            return roots.count == 1
         }
+        if isFirst { atexit { for path in Scratch.roots.withLock({ $0 }) { Scratch.remove(path) } } }
         return path
-    }()
+    }
+
+    private static func remove(_ root: String) {
+        do {
+            try FileManager.default.removeItem(atPath: root)
+        } catch {
+            print("left behind: \(root): \(error)")
+        }
+    }
 
     let path: String
 
-    init() throws {
-        path = "\(Self.root)/\(UUID().uuidString)"
+    init(inMemory: Bool = false) throws {
+        path = "\(inMemory ? Self.inMemory : Self.onDisk)/\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 
@@ -29,8 +40,8 @@ struct Scratch {
 
 extension StateDirectory {
     /// Another directory with the same content.
-    func copy() throws -> StateDirectory {
-        let other = "\(try Scratch().path)/state"
+    func copy(inMemory: Bool = false) throws -> StateDirectory {
+        let other = "\(try Scratch(inMemory: inMemory).path)/state"
         try FileManager.default.copyItem(atPath: path, toPath: other)
         return try StateDirectory.prepare(other)
     }

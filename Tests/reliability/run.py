@@ -19,6 +19,7 @@ PAGE = ROOT / "docs" / "reliability.md"
 SUITES = [
     ("^JournalTests\\.CrashTests", {}),
     ("^JournalTests\\.BitFlipTests", {}),
+    ("^JournalTests\\.DamagedResumeTests", {"RUNNER_TORTURE": "1"}),
     ("^JournalTests\\.GeneratedLogsTests", {"RUNNER_TORTURE": "1"}),
     ("^RunnerTests\\.StillbornRunTests", {"RUNNER_TORTURE": "1"}),
     ("^RunnerTests\\.ConcurrentRunsTests", {"RUNNER_TORTURE": "1"}),
