@@ -10,14 +10,19 @@ extension Disk {
         }
         defer { closedir(directory) }
         var names: [String] = []
-        while let entry = readdir(directory) {
+        while true {
+            // Only by this is the end told from a failure, after which the rest would pass for absent.
+            errno = 0
+            guard let entry = readdir(directory) else {
+                guard errno == 0 else { throw .system("read", path, errno) }
+                return names.sorted()
+            }
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
                 String(decoding: raw.prefix(while: { $0 != 0 }), as: UTF8.self)
             }
             if name == "." || name == ".." { continue }
             if hidden || !name.hasPrefix(".") { names.append(name) }
         }
-        return names.sorted()
     }
 
     /// Whether there is something of this name, where a link counts as what it leads to.
