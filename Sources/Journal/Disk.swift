@@ -10,6 +10,8 @@ final class Disk: Sendable {
     private let syncs = Atomic<Int>(0)
     private let longest = Locked(Duration.zero)
     private let reserve = Locked<String?>(nil)
+    /// What could not be made durable, by path.
+    private let failed = Locked<[String: JournalError]>([:])
 
     /// How many times data was forced to the disk through this value.
     var syncCount: Int { syncs.load(ordering: .relaxed) }
@@ -28,9 +30,15 @@ final class Disk: Sendable {
     }
 
     private func sync(_ file: Descriptor, by call: (Int32) -> Int32) throws(JournalError) {
+        if let earlier = failed.withLock({ $0[file.path] }) { throw earlier }
         syncs.add(1, ordering: .relaxed)
         let began = ContinuousClock.now
-        guard call(file.number) == 0 else { throw failure("make durable", file.path) }
+        guard call(file.number) == 0 else {
+            let error = failure("make durable", file.path)
+            // A folder for whose names there was no space can be synced once there is.
+            if !error.isDiskFull { failed.withLock { $0[file.path] = error } }
+            throw error
+        }
         let took = began.duration(to: .now)
         longest.withLock { $0 = max($0, took) }
     }
