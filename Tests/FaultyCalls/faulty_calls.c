@@ -5,15 +5,20 @@
 //
 //   FAULTY_FOLDER  the folder
 //   FAULTY_LOG     a file that gets a line for each call: number, name, path, and the fault
-//   FAULTY_CALL    the call that is hit: write, fsync, fdatasync, ftruncate, link, unlink, rename, mkdir, fallocate
+//   FAULTY_CALL    the call that is hit: open (of a file that may be new), write, fsync, fdatasync, ftruncate, link,
+//                  unlink, rename, mkdir, fallocate, read (and pread), readdir
 //   FAULTY_NUMBER  which of them, from 1
-//   FAULTY_FAULT   kill (before the call), killed (after it), short (half of a write), or an errno's number
+//   FAULTY_FAULT   kill (before the call), killed (after it), short (half of a write), torn (half of a write, and killed),
+//                  delay and a number of milliseconds (before it), or an errno's number
 //
-// A program that has it linked in may decide itself instead; see faulty_calls.h.
+// A program that has it linked in may decide itself instead, but for open, read and readdir; see faulty_calls.h.
 #define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +29,12 @@
 
 #include "faulty_calls.h"
 
-enum call { WRITE, FSYNC, FDATASYNC, FTRUNCATE, LINK, UNLINK, RENAME, MKDIR, FALLOCATE, CALLS };
+enum call { WRITE, FSYNC, FDATASYNC, FTRUNCATE, LINK, UNLINK, RENAME, MKDIR, FALLOCATE, OPEN, READ, READDIR, CALLS };
 static const char *const names[CALLS] = {"write", "fsync",  "fdatasync", "ftruncate", "link",
-                                         "unlink", "rename", "mkdir",     "fallocate"};
+                                         "unlink", "rename", "mkdir",     "fallocate", "open",  "read",      "readdir"};
 static atomic_int counts[CALLS];
 
-enum fault { NONE, SHORT, KILLED, ERROR };
+enum fault { NONE, SHORT, TORN, KILLED, ERROR };
 
 // A call, and what it is about.
 struct place {
@@ -47,6 +52,7 @@ void faulty_observe(const char *folder, faulty_observer new_observer) {
 }
 
 static faulty_observer observer_of(const struct place *place) {
+    if (place->call >= OPEN) return NULL;
     faulty_observer found = atomic_load(&observer);
     return found && !strncmp(place->path, observed, strlen(observed)) ? found : NULL;
 }
@@ -98,22 +104,78 @@ static enum fault decide(const struct place *place) {
     if (!strcmp(fault, "kill")) syscall(SYS_kill, getpid(), SIGKILL);
     if (!strcmp(fault, "killed")) return KILLED;
     if (!strcmp(fault, "short")) return SHORT;
+    if (!strcmp(fault, "torn")) return TORN;
+    if (!strncmp(fault, "delay ", 6)) {
+        usleep(atoi(fault + 6) * 1000);
+        return NONE;
+    }
     errno = atoi(fault);
     return ERROR;
 }
 
 static long done(enum fault fault, const struct place *place, long result) {
-    if (fault == KILLED) syscall(SYS_kill, getpid(), SIGKILL);
+    if (fault == KILLED || fault == TORN) syscall(SYS_kill, getpid(), SIGKILL);
     faulty_observer tell = result < 0 ? NULL : observer_of(place);
     if (tell) tell(names[place->call], place->path, place->from, 1);
     return result;
+}
+
+static int open_file(const char *path, int flags, mode_t mode) {
+    if (!(flags & O_CREAT)) return syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+    struct place place = named(OPEN, path, "");
+    enum fault fault = decide(&place);
+    return fault == ERROR ? -1 : done(fault, &place, syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+}
+
+int open(const char *path, int flags, ...) {
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    return open_file(path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...) {
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    return open_file(path, flags, mode);
 }
 
 ssize_t write(int file, const void *bytes, size_t count) {
     struct place place = opened(WRITE, file);
     enum fault fault = decide(&place);
     if (fault == ERROR) return -1;
-    return done(fault, &place, syscall(SYS_write, file, bytes, fault == SHORT && count > 1 ? count / 2 : count));
+    int is_part = (fault == SHORT || fault == TORN) && count > 1;
+    return done(fault, &place, syscall(SYS_write, file, bytes, is_part ? count / 2 : count));
+}
+
+// Whether a call that only reads, of which there are many, may be one that counts.
+static int counts_reads(void) { return getenv("FAULTY_FOLDER") != NULL; }
+
+ssize_t read(int file, void *bytes, size_t count) {
+    if (!counts_reads()) return syscall(SYS_read, file, bytes, count);
+    struct place place = opened(READ, file);
+    enum fault fault = decide(&place);
+    return fault == ERROR ? -1 : done(fault, &place, syscall(SYS_read, file, bytes, count));
+}
+
+ssize_t pread(int file, void *bytes, size_t count, off_t offset) {
+    if (!counts_reads()) return syscall(SYS_pread64, file, bytes, count, offset);
+    struct place place = opened(READ, file);
+    enum fault fault = decide(&place);
+    return fault == ERROR ? -1 : done(fault, &place, syscall(SYS_pread64, file, bytes, count, offset));
+}
+
+ssize_t pread64(int file, void *bytes, size_t count, off64_t offset) { return pread(file, bytes, count, offset); }
+
+struct dirent *readdir(DIR *folder) {
+    static struct dirent *(*real)(DIR *);
+    if (!real) real = (struct dirent * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir");
+    if (!counts_reads()) return real(folder);
+    struct place place = opened(READDIR, dirfd(folder));
+    return decide(&place) == ERROR ? NULL : real(folder);
 }
 
 int fsync(int file) {

@@ -60,17 +60,42 @@ private let description = RunDescription(
 
 private func work(_ journal: RunJournal, finished: [String: Checkpoint]) async throws {
     for step in description.steps where finished[step] == nil {
-        try await journal.beginStep(step)
-        try await command(journal, .read)
-        try await journal.recordCheck(of: step, inPlace: false, changes: ["create Secret chatwoot"])
-        try await command(journal, .change)
-        let checkpoint = try await journal.finishStep(step, .applied, changes: ["create Secret chatwoot"])
-        say("head \(checkpoint.audit)")
-        say("step \(step)")
+        do {
+            try await play(step, in: journal)
+        } catch {
+            await end(journal, at: step, with: "\(error)")
+            throw error
+        }
     }
     let outcome = try await journal.finish(.succeeded, exitCode: 0)
     say("head \(outcome.audit)")
     say("done")
+}
+
+private func play(_ step: String, in journal: RunJournal) async throws {
+    try await journal.beginStep(step)
+    try await command(journal, .read)
+    try await journal.recordCheck(of: step, inPlace: false, changes: ["create Secret chatwoot"])
+    try await command(journal, .change)
+    let checkpoint = try await journal.finishStep(step, .applied, changes: ["create Secret chatwoot"])
+    say("head \(checkpoint.audit)")
+    say("step \(step)")
+}
+
+/// Records as much of a failure as the disk takes, as the engine does.
+private func end(_ journal: RunJournal, at step: String, with error: String) async {
+    do {
+        try await journal.failStep(step, error: error)
+        say("head \(await journal.head)")
+    } catch {
+        say("not recorded: \(error)")
+    }
+    do {
+        say("head \(try await journal.finish(.failed, exitCode: 73, error: error, step: step).audit)")
+        say("failed")
+    } catch {
+        say("not ended: \(error)")
+    }
 }
 
 private func command(_ journal: RunJournal, _ effect: Effect) async throws {

@@ -1,123 +1,132 @@
-import ClientKit
 import Foundation
 import TestSupport
 import Testing
 
 @testable import Journal
 
-/// What a helper process said before it ended.
-private struct Promises {
-    var run: RunID?
-    var heads: [AuditHead] = []
-    var steps: [String] = []
-    var isDone = false
-
-    init(_ lines: [String]) {
-        for line in lines {
-            let words = line.split(separator: " ", maxSplits: 1).map(String.init)
-            switch words.first {
-            case "run": run = RunID(words[1])
-            case "head": heads += [AuditHead(words[1])].compactMap(\.self)
-            case "step": steps.append(words[1])
-            case "done": isDone = true
-            default: break
-            }
-        }
-    }
-}
-
 /// Runs the helper with each of its file calls hit in turn, counted over the whole process; after
-/// each, all that was promised must hold, and a second run must end well without doing finished steps
+/// each, all that was promised must hold, and the next run must end well without doing finished steps
 /// again.
-@Suite(.serialized) struct CrashTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct CrashTests {
+    /// What the process that is hit begins with.
+    enum Start: String, CaseIterable {
+        private static let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
+        /// Those that there is time for.
+        static let chosen = isThorough ? allCases : [.nothing]
+
+        case nothing
+        /// A run whose second step failed.
+        case failedRun
+        /// A run that was killed within a record of its second step.
+        case killedRun
+    }
+
     private static let calls = [
-        "write", "fdatasync", "fsync", "link", "unlink", "rename", "ftruncate", "mkdir", "fallocate",
+        "open", "write", "fdatasync", "fsync", "link", "unlink", "rename", "ftruncate", "mkdir", "fallocate",
     ]
 
     @Test(arguments: calls, [Fault.kill, .killed])
     func aRunKilledAtAnyCallKeepsWhatItPromisedAndGoesOn(call: String, fault: Fault) throws {
-        try sweep(call, fault)
+        for start in Start.chosen { try sweep(call, fault, from: start) }
     }
 
-    @Test(arguments: ["fsync", "fdatasync"]) func aFailedSyncStopsTheRunAndIsNeverTriedAgain(call: String) throws {
-        try sweep(call, .inputOutputError) { finished, calls in
-            #expect(finished.lines.contains { $0.contains("EIO") })
-            let failed = try #require(calls.firstIndex { $0.isHit })
-            let file = calls[failed].file
-            let later = calls[(failed + 1)...].filter { ["fsync", "fdatasync"].contains($0.name) }
-            #expect(!later.contains { $0.file == file && file != "/runs" }, "\(file)")
+    @Test(arguments: calls + ["read", "readdir"], [Fault.inputOutputError, .noSpace, .readOnly])
+    func aRunOfWhichAnyCallFailsKeepsWhatItPromisedAndGoesOn(call: String, fault: Fault) throws {
+        // A disk that is full or read-only can be read.
+        if fault != .inputOutputError, ["read", "readdir"].contains(call) { return }
+        for start in Start.chosen {
+            try sweep(call, fault, from: start) { finished, calls in
+                let name = try #require(fault.errorName)
+                #expect(finished.lines.contains { $0.hasPrefix("error ") && $0.contains(name) }, "\(finished.lines)")
+                guard fault == .inputOutputError, call == "fsync" || call == "fdatasync" else { return }
+                let failed = try #require(calls.firstIndex { $0.isHit })
+                let file = calls[failed].file
+                let later = calls[(failed + 1)...].filter { ["fsync", "fdatasync"].contains($0.name) }
+                #expect(!later.contains { $0.file == file }, "a failed sync is tried again: \(file)")
+            }
         }
     }
 
-    @Test func aDiskThatIsFullAtAnyWriteStopsTheRun() throws {
-        try sweep("write", .noSpace)
+    /// Of each kind of call the first and the last.
+    @Test(arguments: calls) func aCallThatTakesLongOnlyTakesLong(call: String) throws {
+        let whole = try runHelper(on: "\(Scratch().path)/state").calls.filter { $0.name == call }
+        let numbers = Set([1, whole.count]).sorted()
+        for number in numbers {
+            let state = "\(try Scratch().path)/state"
+            let began = ContinuousClock.now
+            let (finished, calls) = try runHelper(on: state, .slow, call: call, number: number)
+            #expect(ContinuousClock.now - began >= .milliseconds(300))
+            #expect(calls.filter(\.isHit).map(\.place) == [whole[number - 1].place])
+            #expect(finished.status == 0 && Promises(finished.lines).isDone, "\(call) \(number): \(finished.lines)")
+            try Promises(finished.lines).judge(StateDirectory.reading(state), "\(call) \(number)")
+        }
+        survived(Fault.slow.words, times: numbers.count, oracle: "the run ends well, and its record is intact")
     }
 
     @Test func aWriteOfWhichTheSystemTakesAPartIsGoneOnWith() throws {
-        let place = try Scratch()
-        let whole = try runHelper(on: "\(place.path)/state").calls.filter { $0.name == "write" }
+        let whole = try runHelper(on: "\(Scratch().path)/state").calls.filter { $0.name == "write" }
         for number in 1...whole.count {
-            let scratch = try Scratch()
-            let (finished, calls) = try runHelper(
-                on: "\(scratch.path)/state", .short, call: "write", number: number)
+            let state = "\(try Scratch().path)/state"
+            let (finished, calls) = try runHelper(on: state, .short, call: "write", number: number)
             #expect(finished.status == 0 && Promises(finished.lines).isDone, "write \(number)")
             #expect(calls.contains { $0.isHit }, "write \(number)")
-            try judge(Promises(finished.lines), StateDirectory.reading("\(scratch.path)/state"), "write \(number)")
+            try Promises(finished.lines).judge(StateDirectory.reading(state), "write \(number)")
         }
         survived(Fault.short.words, times: whole.count, oracle: "the run ends well, and its record is intact")
     }
 
+    /// A state directory, and what was promised of it.
+    private func begin(from start: Start) throws -> (path: String, promised: Promises) {
+        let path = "\(try Scratch().path)/state"
+        if start == .nothing { return (path, Promises([])) }
+        let whole = try runHelper(on: "\(Scratch().path)/state").calls.filter { $0.name == "write" }
+        let inSecondStep = try #require(whole.last { $0.file == "/runs/RUN/steps/two.log" }).number
+        let fault: Fault = start == .failedRun ? .noSpace : .torn
+        // After the lines of the step's last command comes its record.
+        let number = start == .failedRun ? inSecondStep : inSecondStep + 1
+        let (finished, _) = try runHelper(on: path, fault, call: "write", number: number)
+        let promised = Promises(finished.lines)
+        #expect(promised.steps == ["one"] && finished.wasKilled == (start == .killedRun), "\(finished.lines)")
+        return (path, promised)
+    }
+
     private func sweep(
-        _ call: String, _ fault: Fault, check: (Finished, [FileCall]) throws -> Void = { _, _ in }
+        _ call: String, _ fault: Fault, from start: Start,
+        check: (Finished, [FileCall]) throws -> Void = { _, _ in }
     ) throws {
-        let place = try Scratch()
-        let undisturbed = try runHelper(on: "\(place.path)/state")
+        let origin = try begin(from: start)
+        func copy() throws -> String {
+            let path = "\(try Scratch().path)/state"
+            if start != .nothing { try FileManager.default.copyItem(atPath: origin.path, toPath: path) }
+            return path
+        }
+        let undisturbed = try runHelper(on: copy())
         #expect(Promises(undisturbed.finished.lines).isDone)
         let all = undisturbed.calls.filter { $0.name == call }
-        #expect(all.map(\.number) == Array(1...all.count), "\(call) is counted over the whole process")
+        #expect(all.indices.map { $0 + 1 } == all.map(\.number), "\(call) is counted over the whole process")
         var hit: [String] = []
-        for number in 1...all.count {
-            let scratch = try Scratch()
-            let state = "\(scratch.path)/state"
+        for number in all.map(\.number) {
+            let state = try copy()
+            let place = "from \(start.rawValue), \(call) \(number) \(all[number - 1].file)"
             let (first, calls) = try runHelper(on: state, fault, call: call, number: number)
             let promised = Promises(first.lines)
             hit += calls.filter(\.isHit).map(\.place)
             if fault == .kill || fault == .killed {
-                #expect(first.wasKilled, "\(call) \(number)")
+                #expect(first.wasKilled, "\(place)")
             } else if first.status == 1 {
                 try check(first, calls)
+            } else {
+                #expect(first.status == 0, "\(place): \(first.lines)")
             }
-            try judge(promised, StateDirectory.reading(state), "\(call) \(number)")
-            let second = try runToEnd(helper, ["run", state])
-            #expect(second.status == 0, "\(call) \(number): \(second.lines)")
-            let again = Promises(second.lines)
-            #expect(again.isDone)
-            // A run whose outcome was in place already is followed by a new one.
-            if again.run == promised.run { #expect(Set(again.steps).isDisjoint(with: promised.steps)) }
-            try judge(again, StateDirectory.reading(state), "\(call) \(number), resumed")
+            #expect(Set(promised.steps).isDisjoint(with: origin.promised.steps), "\(place)")
+            let both = origin.promised.and(promised)
+            try both.judge(StateDirectory.reading(state), place, mayBeCut: start == .killedRun)
+            try both.goOn(in: state, place)
         }
         // Every call of an undisturbed run was hit, and each of them once.
         #expect(hit == all.map(\.place))
         survived(
             fault.words, times: all.count,
             oracle: "what was promised is there, finished steps are not repeated, the record is intact")
-    }
-
-    private func judge(_ promised: Promises, _ state: StateDirectory, _ place: String) throws {
-        for run in try state.runs() {
-            if case .missing = try run.header() { continue }
-            let report = try AuditVerifier(state).verify(run)
-            #expect(report.findings.map(\.description) == [], "\(place)")
-        }
-        guard let id = promised.run else { return }
-        let run = try #require(try state.run(id))
-        let chain = try run.records()
-        var heads: [AuditHead] = []
-        while let record = try chain.next() { heads.append(record.head) }
-        for head in promised.heads { #expect(heads.contains(head), "\(place)") }
-        for step in promised.steps {
-            #expect(try run.checkpoint(of: step).content?.completion == .applied, "\(place)")
-        }
-        for (step, file) in try run.checkpoints() { #expect(file.content != nil, "\(place): \(step)") }
     }
 }

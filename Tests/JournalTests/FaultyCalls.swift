@@ -30,8 +30,13 @@ enum Fault: String {
     case killed
     /// Only half of it is written.
     case short
+    /// Only half of it is written, and the process ends.
+    case torn
+    /// It takes a while.
+    case slow = "delay 300"
     case inputOutputError = "5"
     case noSpace = "28"
+    case readOnly = "30"
 
     /// For the list of faults.
     var words: String {
@@ -39,8 +44,21 @@ enum Fault: String {
         case .kill: "killed before a file call of the journal"
         case .killed: "killed after a file call of the journal"
         case .short: "a write of which the system takes half"
-        case .inputOutputError: "fsync or fdatasync fails (EIO)"
-        case .noSpace: "the disk is full at a write (ENOSPC)"
+        case .torn: "killed within a write of the journal"
+        case .slow: "a file call of the journal that takes 0.3 s"
+        case .inputOutputError: "a file call of the journal fails: the disk reports an error (EIO)"
+        case .noSpace: "a file call of the journal fails: the disk is full (ENOSPC)"
+        case .readOnly: "a file call of the journal fails: the file system is read-only (EROFS)"
+        }
+    }
+
+    /// The name of its error, where it is one.
+    var errorName: String? {
+        switch self {
+        case .kill, .killed, .short, .torn, .slow: nil
+        case .inputOutputError: "EIO"
+        case .noSpace: "ENOSPC"
+        case .readOnly: "EROFS"
         }
     }
 }

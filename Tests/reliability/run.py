@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
 # The suites, each with the environment that makes it thorough.
 SUITES = [
-    ("^JournalTests\\.CrashTests", {}),
+    ("^JournalTests\\.CrashTests", {"RUNNER_TORTURE": "1"}),
     ("^JournalTests\\.BitFlipTests", {}),
     ("^JournalTests\\.DamagedResumeTests", {"RUNNER_TORTURE": "1"}),
     ("^JournalTests\\.GeneratedLogsTests", {"RUNNER_TORTURE": "1"}),

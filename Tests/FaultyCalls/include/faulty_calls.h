@@ -6,8 +6,9 @@
 
 #include <stdint.h>
 
-// Asked before each call on a file below the folder: 0, or the errno with which the call fails. Told of each that has
-// succeeded (`is_done`). `from` is the earlier name for `link` and `rename`, and empty otherwise.
+// Asked before each call on a file below the folder, but for open, read and readdir: 0, or the errno with which the call
+// fails. Told of each that has succeeded (`is_done`). `from` is the earlier name for `link` and `rename`, and empty
+// otherwise.
 typedef int (*faulty_observer)(const char *call, const char *path, const char *from, int is_done);
 
 // From now on `observer` decides about files below `folder`; NULL ends that.
