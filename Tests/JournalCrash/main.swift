@@ -1,11 +1,13 @@
 // What the journal's tests do in a process of its own, to kill it at any system call, hold a lock in it, or measure it.
 // Standard output says what has been promised to be on the disk.
 import ClientKit
+import Foundation
 import Glibc
 import Journal
 
 do {
-    let state = try StateDirectory.prepare(CommandLine.arguments[2])
+    let minimum = ProcessInfo.processInfo.environment["JOURNAL_MINIMUM_FREE"].flatMap { Int($0) }
+    let state = try StateDirectory.prepare(CommandLine.arguments[2], minimumFree: minimum ?? 16 << 20)
     switch CommandLine.arguments[1] {
     case "run": try await run(in: state)
     case "hold": try hold(in: state)

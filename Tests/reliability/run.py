@@ -18,6 +18,7 @@ PAGE = ROOT / "docs" / "reliability.md"
 # The suites, each with the environment that makes it thorough.
 SUITES = [
     ("^JournalTests\\.CrashTests", {"RUNNER_TORTURE": "1"}),
+    ("^JournalTests\\.SmallDiskTests", {}),
     ("^JournalTests\\.BitFlipTests", {}),
     ("^JournalTests\\.DamagedResumeTests", {"RUNNER_TORTURE": "1"}),
     ("^JournalTests\\.GeneratedLogsTests", {"RUNNER_TORTURE": "1"}),
