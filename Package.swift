@@ -140,8 +140,9 @@ let package = Package(
         .testTarget(
             name: "RunnerTests",
             dependencies: [
-                "ClientKit", "DataServers", "FaultyCalls", "Journal", "JournalCrash", "Kubernetes", "Postgres", "Redis",
-                "RunnerCommands", "SSH", "StepKit", "Steps", "SecondModule", "TestSupport", "runner",
+                "ClientKit", "DataServers", "EngineCrash", "FaultyCalls", "Journal", "JournalCrash", "Kubernetes",
+                "Postgres", "Redis", "RunnerCommands", "SSH", "StepKit", "Steps", "SecondModule", "TestSupport",
+                "runner",
             ],
             resources: [.copy("Fixtures")], swiftSettings: strict),
         // `runner` with a second module.

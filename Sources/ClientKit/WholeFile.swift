@@ -55,13 +55,16 @@ public enum WholeFile {
     ) throws {
         try requireReplaceable(path)
         removeLeftovers(of: path)
+        try failpoint("whole.draft")
         let (temporary, descriptor) = try create(beside: path, mode: mode_t(mode))
         do {
             defer { close(descriptor) }
             // The process's umask may have taken the owner's own rights.
             try check(fchmod(descriptor, mode_t(mode)))
             try write(Draft(descriptor: descriptor))
+            try failpoint("whole.written")
             try synchronize(descriptor)
+            try failpoint("whole.naming")
             if isNew {
                 // Unlike rename, it never replaces.
                 try check(link(temporary, path))
@@ -73,6 +76,7 @@ public enum WholeFile {
             unlink(temporary)
             throw error
         }
+        try failpoint("whole.named")
         try synchronizeFolder(of: path)
     }
 
@@ -80,6 +84,7 @@ public enum WholeFile {
     ///
     /// Called before something that must not be lost is done with what was read there.
     public static func settle(_ path: String) throws {
+        try failpoint("whole.settle")
         let descriptor = try check(open(path, O_RDONLY | O_CLOEXEC))
         defer { close(descriptor) }
         try synchronize(descriptor)
@@ -172,6 +177,14 @@ public enum WholeFile {
             guard code == EINTR else { throw Failure(code: code) }
         }
     }
+}
+
+/// A place where a file is written; see `Failpoints`; nothing in release builds.
+@inline(__always)
+private func failpoint(_ name: StaticString) throws(WholeFile.Failure) {
+    #if DEBUG
+        if Failpoints.reach(name) { throw WholeFile.Failure(code: EIO) }
+    #endif
 }
 
 private func systemWrite(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int {

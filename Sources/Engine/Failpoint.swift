@@ -1,4 +1,4 @@
-import Journal
+import ClientKit
 import StepKit
 
 /// A place where the engine decides or writes.

@@ -1,3 +1,4 @@
+import ClientKit
 import Glibc
 
 /// A place where the journal decides or writes.

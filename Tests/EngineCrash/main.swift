@@ -1,7 +1,9 @@
 // The engine on a platform of files, in a process of its own, so that it can be killed or stopped at
 // any of its failpoints: `EngineCrash run STATE PLATFORM INVENTORY`, or `resume`; and what steps do with
 // SQL, on a server at PORT, as the run whose fencing number is NUMBER; killed before change CHANGE is sent, or DELAY
-// microseconds after the first of it was: `EngineCrash database STEP PORT INVENTORY NUMBER [CHANGE [DELAY]]`.
+// microseconds after the first of it was: `EngineCrash database STEP PORT INVENTORY NUMBER [CHANGE [DELAY]]`; and the
+// credentials file with generated secrets, and the cluster's Secret after it:
+// `EngineCrash secrets FOLDER SECRET INVENTORY`.
 //
 // Standard output says how it ended. Exit status 3: something was done twice.
 import ClientKit
@@ -14,6 +16,11 @@ import Steps
 
 let arguments = CommandLine.arguments
 do {
+    if arguments[1] == "secrets" {
+        try await SecretSteps.perform(
+            folder: arguments[2], secret: arguments[3], Inventory.load(path: arguments[4], for: [module11]))
+        exit(0)
+    }
     if arguments[1] == "database" {
         guard let port = UInt16(arguments[3]), let number = Int(arguments[5]) else { exit(64) }
         var death: Death?

@@ -5,6 +5,7 @@ enum Program: String {
     case runner
     case secondModule = "SecondModule"
     case journalCrash = "JournalCrash"
+    case engineCrash = "EngineCrash"
 
     /// The file, which lies beside the tests' own.
     var file: URL {

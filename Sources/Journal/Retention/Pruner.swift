@@ -178,13 +178,18 @@ public struct Pruner: Sendable {
         let run = state.reader(prepared.tombstone.run)
         let file = "\(state.path)/\(Tombstone.name(of: run.id))"
         let digest = SHA256.hash(data: prepared.statement).hex
+        try failpoint("prune.list")
         try list.append(.init(tombstone: .init(run: run.id, sha256: digest)))
+        try failpoint("prune.listed")
         if try state.disk.makeDirectory("\(state.path)/\(Tombstone.folder)") {
             try state.disk.syncDirectory(state.path)
         }
         try WholeFile.put(Array(signature.utf8), at: "\(file).sig")
+        try failpoint("prune.bury")
         try WholeFile.put(prepared.statement, at: file)
+        try failpoint("prune.set-aside")
         try state.disk.setAside(run.path, as: state.grave(run.id))
+        try failpoint("prune.remove")
         try remove(run.id)
         verifier.witnesses.bury(
             .init(content: prepared.tombstone, bytes: prepared.statement, signature: signature))
@@ -208,7 +213,9 @@ public struct Pruner: Sendable {
         for folder in tree.folders.sorted(by: >) {
             guard rmdir("\(path)/\(folder)") == 0 else { throw .system("remove", "\(path)/\(folder)", errno) }
         }
+        try failpoint("prune.empty")
         guard rmdir(path) == 0 else { throw .system("remove", path, errno) }
+        try failpoint("prune.removed")
         try state.disk.syncDirectory("\(state.path)/runs")
     }
 }

@@ -101,6 +101,7 @@ public actor GeneratedSecretsStore {
     func complete(_ found: Found) async throws -> GeneratedSecrets {
         let file = found.file
         let directory = directory
+        try failpoint("secrets.complete")
         var present = found.values
         if found.complete == nil, completed[file] == nil {
             // Another run may have written it since it was read, as one on another machine that shares the folder.
@@ -111,12 +112,14 @@ public actor GeneratedSecretsStore {
         let secrets = completed[file] ?? GeneratedSecrets(making: file.secrets, unlessIn: present)
         completed[file] = secrets
         for secret in file.secrets { register(secrets[secret]) }
+        try failpoint("secrets.writing")
         if !found.fileIsCurrent {
             try await runBlocking { try directory.write(secrets, to: file) }
         } else if !durable.contains(file) {
             // Otherwise a power cut could take away the only copy of what is in use by then.
             try await runBlocking { try directory.settle(file) }
         }
+        try failpoint("secrets.durable")
         durable.insert(file)
         let values = Dictionary(uniqueKeysWithValues: file.secrets.map { ($0, secrets[$0]) })
         known[file] = Found(file, values: values, fileIsCurrent: true)

@@ -34,6 +34,7 @@ struct AuditPruneCommand: AsyncParsableCommand {
             let locks =
                 dryRun
                 ? [] : try await runBlocking { try modules.map { try ModuleLock.acquire(module: $0, in: state) } }
+            try failpoint("prune.decide")
             // Where this throws, the process ends, and the kernel frees them.
             let isComplete = try await prune(&pruner, signer: signer)
             try await runBlocking { for lock in locks { try lock.release() } }
@@ -86,6 +87,7 @@ struct AuditPruneCommand: AsyncParsableCommand {
                 "sign the tombstone of run \(run.id)", cause: error.cause,
                 remedy: "\(error.remedy); the run was not pruned", kind: .failed)
         }
+        try failpoint("prune.signed")
         let after = try await runBlocking {
             var pruner = pruner
             try pruner.bury(prepared, signature: signature.text)

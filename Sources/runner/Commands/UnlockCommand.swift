@@ -28,6 +28,7 @@ struct UnlockCommand: AsyncParsableCommand {
             let state = try await stateOptions.prepared(Terminal(isQuiet: false))
             let name = String(module.number)
             let lock = try await runBlocking { try ModuleLock.acquire(module: name, in: state) }
+            try failpoint("unlock.decide")
             let description = RunDescription(
                 module: name, steps: [], runnerVersion: Runner.version,
                 inventoryPath: inventory.path, inventoryDigest: inventory.digest,
@@ -36,6 +37,7 @@ struct UnlockCommand: AsyncParsableCommand {
                 description, in: state, holding: lock, redactor: redactor, within: inventory.limits.lock)
             await journal.sign(with: OperatorSigner(inventory, passphrase: Passphrase.ask))
             do {
+                try failpoint("unlock.begun")
                 let provider = LiveProvider(
                     inventory: inventory, module: module, redactor: redactor,
                     passphrase: Passphrase.ask)
@@ -43,6 +45,7 @@ struct UnlockCommand: AsyncParsableCommand {
                     try await breakLease(
                         ofModule: name, through: site.site(reporter: .silent).cluster, journal: journal)
                 }
+                try failpoint("unlock.finish")
                 try await journal.finish(.unlocked, exitCode: 0)
                 try StandardOutput.write("the lock of run \(run), held by \(holder), is broken")
             } catch {
@@ -51,6 +54,7 @@ struct UnlockCommand: AsyncParsableCommand {
                     error: "\(error)")
                 throw error
             }
+            try failpoint("unlock.release")
             try lock.release()
         }
     }
@@ -74,7 +78,9 @@ struct UnlockCommand: AsyncParsableCommand {
         }
         let text = "the lock of run \(run), held by \(holder), is about to be broken"
         try await journal.record(.lockBroken(LeaseHolder(text, holder: holder, run: run)), durable: true)
+        try failpoint("unlock.break")
         try await cluster.breakLease(lease, ofModule: module)
+        try failpoint("unlock.broken")
         return holder
     }
 }

@@ -1,5 +1,4 @@
 #if DEBUG
-    import ClientKit
     import Glibc
 
     /// The named places where a test kills, stops or fails this process.

@@ -1,0 +1,14 @@
+import ClientKit
+import StepKit
+
+/// A place where a command that is no run decides or writes.
+///
+/// See `Failpoints`; nothing in release builds.
+@inline(__always)
+func failpoint(_ name: StaticString) throws(StepFailure) {
+    #if DEBUG
+        if Failpoints.reach(name) {
+            throw StepFailure("reach \(name)", cause: "a test lets it fail", remedy: "repeat the command")
+        }
+    #endif
+}

@@ -1,0 +1,54 @@
+import Foundation
+import Glibc
+import Journal
+import TestSupport
+import Testing
+
+/// Kills and fails what decides and writes outside of the engine and the journal's own runs, at each of its failpoints; the
+/// command, repeated, then ends as an undisturbed one does.
+@Suite(.serialized, .timeLimit(.minutes(30))) struct CommandFailpointTests {
+    @Test(arguments: CommandSite.Scenario.allCases)
+    func eachIsSurvived(_ scenario: CommandSite.Scenario) async throws {
+        let names = try Self.names()
+        let places = try await CommandSite(scenario).reached().filter(names.contains)
+        #expect(!places.isEmpty)
+        for place in places {
+            for action in ["kill", "error"] {
+                let site = try await CommandSite(scenario)
+                let ended = try site.go(["RUNNER_FAILPOINT": "\(place):1:\(action)"])
+                let isHit = action == "kill" ? ended.status == SIGKILL : ended.status != 0
+                #expect(isHit, "\(place):\(action): \(ended)")
+                try site.finish("\(scenario), \(place):\(action)")
+            }
+        }
+        survived(
+            "killed or failed at a failpoint of `unlock`, `audit prune` or the file of generated secrets",
+            times: places.count * 2,
+            oracle: "the command, repeated, ends well; no secret is made again, and the record is intact")
+    }
+
+    @Test func theCommandsReachEachFailpointOfTheSources() async throws {
+        var reached: Set<String> = []
+        for scenario in CommandSite.Scenario.allCases {
+            reached.formUnion(try await CommandSite(scenario).reached())
+        }
+        let names = try Self.names()
+        #expect(names.subtracting(reached).isEmpty, "each is reached")
+        #expect(names.count >= 22)
+    }
+
+    /// Those of the sources but for the engine's and the journal's, which `FailpointTests` reaches.
+    private static func names() throws -> Set<String> {
+        var names: Set<String> = []
+        for target in ["ClientKit", "StepKit", "runner", "Journal"] {
+            let folder = Shipped.folder.appending(path: "Sources/\(target)")
+            for file in try FileManager.default.subpathsOfDirectory(atPath: folder.path) where file.hasSuffix(".swift")
+            {
+                let text = try String(contentsOf: folder.appending(path: file), encoding: .utf8)
+                let found = text.matches(of: /failpoint\("([a-z.-]+)"\)/).map { String($0.1) }
+                names.formUnion(found.filter { target != "Journal" || $0.hasPrefix("prune.") })
+            }
+        }
+        return names
+    }
+}
