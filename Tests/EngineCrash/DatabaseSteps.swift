@@ -16,7 +16,8 @@ enum DatabaseSteps {
     /// Does `step` as a run does it: `11_ct_00_setup_credentials`, or the part of `reset_database` that is SQL.
     ///
     /// The server gets the fencing number of the process with each change.
-    static func perform(_ step: String, on inventory: Inventory, port: UInt16, number: Int, death: Death?) async throws {
+    static func perform(_ step: String, on inventory: Inventory, port: UInt16, number: Int, death: Death?) async throws
+    {
         let services = DatabaseServices(port: port, observer: DyingObserver(death, number: number))
         let secrets = GeneratedSecrets([.databasePassword: Secret(password), .secretKeyBase: Secret("unused")])
         let site = try await site(on: inventory, services: services, secrets: secrets)

@@ -25,6 +25,7 @@ SUITES = [
     ("^RunnerTests\\.StillbornRunTests", {"RUNNER_TORTURE": "1"}),
     ("^RunnerTests\\.ConcurrentRunsTests", {"RUNNER_TORTURE": "1"}),
     ("^RunnerTests\\.SignalTests", {}),
+    ("^RunnerTests\\.CommandFailpointTests", {}),
     ("^SSHTests\\.FaultyPathTests", {}),
     ("^PostgresTests\\.PostgresServerTests/FaultyPathTests", {}),
     ("^RedisTests\\.FaultyPathTests", {}),
