@@ -33,7 +33,8 @@ final class Transcript: Sendable {
         file = try Descriptor("\(run)/\(name)", O_RDWR | O_CREAT | O_APPEND)
         var before = State()
         var last: UInt8?
-        while case let piece = try file.read(upTo: 1 << 18), !piece.isEmpty {
+        // A new one is not read: were that to fail, an empty file would stay that no record announces.
+        while try file.size() > before.length, case let piece = try file.read(upTo: 1 << 18), !piece.isEmpty {
             before.hash.update(data: piece)
             before.length += piece.count
             last = piece.last
