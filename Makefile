@@ -8,10 +8,10 @@ RELEASE_FLAGS := $(SWIFT_BUILD_FLAGS) --static-swift-stdlib -Xswiftc -use-ld=lld
 # that tests use.
 PACKAGES := libssh2-1-dev libpq-dev pkg-config shellcheck ruby
 
-# What shares memory between threads is tested under Thread Sanitizer, and only there; but for two suites that have one
+# What shares memory between threads is tested under Thread Sanitizer, and only there; but for suites that have one
 # thread and take long with it.
 SANITIZED := SSHTests EngineTests JournalTests
-UNSANITIZED_SUITES := ^(JournalTests\.(TamperTests|CrashTests|BitFlipTests)|EngineTests\.(FailpointTests|SimulationTests))
+UNSANITIZED_SUITES := ^(JournalTests\.(TamperTests|CrashTests|SmallDiskTests|BitFlipTests|DamagedResumeTests)|EngineTests\.(FailpointTests|SimulationTests))
 # One after the other: each starts servers of its own and watches the clock, and the machine has two cores.
 UNIT_TESTS := ^ClientKitTests ^StepKitTests ^StepsTests ^PostgresTests ^RedisTests ^KubernetesTests ^RunnerTests \
 	$(UNSANITIZED_SUITES)
