@@ -102,12 +102,8 @@ import Testing
 
     @Test func aSecondOperatorIsToldWhoHoldsTheModule() async throws {
         try await Lab.reset()
-        let first = try Lab.start("run", "11")
-        try await eventually("the first run holds the lease") {
-            let lease = try await Command([Lab.command, "kubectl", "get", "lease", "keybuzz-runner-11", "-o", "json"])
-                .run()
-            return lease.status == 0 && lease.output.contains("holderIdentity")
-        }
+        let first = try Lab.start("run", "11", environment: ["RUNNER_FAILPOINT": "step.check:1:pause"])
+        try await eventually("the first run holds the lease, and stands still") { try first.isStopped }
         let sameMachine = try await Lab.runner("run", "11")
         #expect(sameMachine.status == 75)
         let run = URL(filePath: try Platform.newestRun()).lastPathComponent
@@ -116,6 +112,7 @@ import Testing
         #expect(elsewhere.status == 75)
         let holder = #/held by root@install-01 \d+ since \S+ with run \S+, at step \w+( \d+ s ago)?; it expires in /#
         #expect(elsewhere.error.contains(run) && elsewhere.error.contains(holder), "\(elsewhere.error)")
+        first.send(SIGCONT)
         let end = try await first.wait()
         #expect(end.status == 0, "\(end.error)")
     }

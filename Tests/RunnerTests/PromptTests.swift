@@ -18,7 +18,7 @@ import Testing
 
     @Test func aTimeLimitDuringThePromptEndsARunInOrder() async throws {
         let platform = try SilentPlatform(limit: 600, passphrase: "correct horse")
-        let asked = try await Asked(platform.words(for: ["run", "11", "--timeout", "25"]))
+        let asked = try await Asked(platform.words(for: ["run", "11", "--timeout", "60"]))
         #expect(try await asked.wait() == 124)
         #expect(asked.showsWhatIsTyped)
         #expect(try platform.state.newestRun()?.outcome().content?.result == .interrupted)
@@ -80,7 +80,7 @@ private final class Asked {
         (process.standardInput, process.standardOutput, process.standardError) = (side, side, side)
         try process.run()
         // A session that has ended has no terminal any more, and this test still asks about it.
-        try await eventually("it asks for the passphrase") { !showsWhatIsTyped || !process.isRunning }
+        try await eventually("it asks for the passphrase", within: .seconds(120)) { !showsWhatIsTyped || !process.isRunning }
         try #require(process.isRunning)
         pid = tcgetsid(terminal)
         try #require(pid > 1)
@@ -96,7 +96,7 @@ private final class Asked {
 
     /// Waits for its end; the exit status.
     func wait() async throws -> Int32 {
-        try await eventually("it has ended", within: .seconds(60)) { !process.isRunning }
+        try await eventually("it has ended", within: .seconds(180)) { !process.isRunning }
         guard !process.isRunning else { return -1 }
         return process.terminationStatus
     }
