@@ -69,7 +69,7 @@ import Testing
         try masters.stop(2)
         let start = Task {
             // When the first is lost, when the wait begins, and after a second of it.
-            try await eventually("it was asked three times", within: .seconds(120)) {
+            try await eventually("it was asked three times", within: .seconds(600)) {
                 try masters.refusals(2, of: "/readyz") >= 3
             }
             try masters.start(2)
