@@ -4,7 +4,7 @@ import Testing
 @testable import RunnerCommands
 
 /// Attempts that come one after another.
-@Suite(.timeLimit(.minutes(15))) struct AttemptQueueTests {
+@Suite(.timeLimit(.minutes(20))) struct AttemptQueueTests {
     /// Ctrl-C waited for the attempt of another, as for a host that does not answer.
     @Test func whoIsCancelledWaitsNoLonger() async throws {
         let queue = AttemptQueue()

@@ -6,7 +6,7 @@ import Testing
 
 @testable import RunnerCommands
 
-@Suite(.timeLimit(.minutes(15))) struct AuditCommandTests {
+@Suite(.timeLimit(.minutes(20))) struct AuditCommandTests {
     @Test(arguments: [
         "audit show", "audit show --format json", "logs", "logs --verbose", "logs --format json",
         "logs --step fix_ufw_k8s_nodes", "logs --step fix_ufw_k8s_nodes --verbose", "status", "status --all",

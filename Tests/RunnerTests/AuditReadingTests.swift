@@ -7,7 +7,7 @@ import Testing
 @testable import RunnerCommands
 
 /// What an auditor who has never seen a run reads of it.
-@Suite(.timeLimit(.minutes(15))) struct AuditReadingTests {
+@Suite(.timeLimit(.minutes(20))) struct AuditReadingTests {
     @Test func aRunIsToldAsAnAccount() async throws {
         let sample = try await ReadableState()
         let show = try sample.run("audit show")

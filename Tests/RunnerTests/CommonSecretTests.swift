@@ -5,7 +5,7 @@ import Testing
 
 /// The credentials are read before the first record of a run: the command line that it has is without
 /// them, and what cannot be kept out of a record is refused.
-@Suite(.timeLimit(.minutes(15))) struct CommonSecretTests {
+@Suite(.timeLimit(.minutes(20))) struct CommonSecretTests {
     private static let redisPassword = "Rd7-hunter22-tQ"
 
     @Test(arguments: [

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Processes of `runner` that are started together, or beside a run that was cut off.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct ConcurrentRunsTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct ConcurrentRunsTests {
     private static let run = ["run", "11", "--new"]
     private static let resume = ["resume"]
 

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What the operator confirms is what is reset: `run` reads the inventory once, before it asks.
-@Suite(.timeLimit(.minutes(15))) struct ConfirmationTests {
+@Suite(.timeLimit(.minutes(20))) struct ConfirmationTests {
     @Test func anInventoryThatIsEditedWhileItIsAskedAboutIsNotTheOneThatIsReset() async throws {
         let scratch = FileManager.default.temporaryDirectory.appending(path: "confirm-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)

@@ -8,7 +8,7 @@ import Testing
 @testable import RunnerCommands
 
 /// What in-toto-verify from PyPI says about an exported run and its layout.
-@Suite(.timeLimit(.minutes(10))) struct InTotoTests {
+@Suite(.timeLimit(.minutes(20))) struct InTotoTests {
     /// Installs in-toto-verify where it is not yet; its path.
     private static func tool() throws -> String {
         let prepare = URL(filePath: #filePath).deletingLastPathComponent()

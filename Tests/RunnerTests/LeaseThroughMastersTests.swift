@@ -13,7 +13,7 @@ import Testing
 
 /// A step may wait for another host than the master for longer than the Lease's term, as for a backup: nothing else of the
 /// run notices what happens to the masters meanwhile.
-@Suite(.timeLimit(.minutes(15))) struct LeaseThroughMastersTests {
+@Suite(.timeLimit(.minutes(20))) struct LeaseThroughMastersTests {
     @Test func aLostMasterDoesNotEndTheTerm() async throws {
         let masters = try PlayedMasters()
         let (site, connections) = try await masters.sshd.siteOfTwoMasters()

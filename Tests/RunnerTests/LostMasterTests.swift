@@ -9,7 +9,7 @@ import Testing
 @testable import RunnerCommands
 
 /// Two masters behind a real sshd, the first of them through a path that breaks.
-@Suite(.timeLimit(.minutes(15))) struct LostMasterTests {
+@Suite(.timeLimit(.minutes(20))) struct LostMasterTests {
     /// Outside a step nothing begins again by itself: the preflight, a plan and the diagnosis go on through the next master.
     @Test(arguments: FaultyProxy.Moment.allCases) func theNextOneIsAskedWhatTheLostOneWasAsked(
         _ moment: FaultyProxy.Moment

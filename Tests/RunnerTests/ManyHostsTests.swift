@@ -7,7 +7,7 @@ import Testing
 
 /// `inventory check --probe` of many hosts: real ones, all addresses of one sshd, with a login shell of which
 /// only one starts at a time; two of them never answer.
-@Suite(.timeLimit(.minutes(15))) struct ManyHostsTests {
+@Suite(.timeLimit(.minutes(20))) struct ManyHostsTests {
     private static let count = 160
     /// Without a window the last logins would take `count` times this, more than their limit.
     private static let login = 0.08

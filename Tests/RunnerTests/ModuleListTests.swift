@@ -6,7 +6,7 @@ import Testing
 
 @testable import RunnerCommands
 
-@Suite(.timeLimit(.minutes(15))) struct ModuleListTests {
+@Suite(.timeLimit(.minutes(20))) struct ModuleListTests {
     private static func module(_ number: Int) -> StepKit.Module {
         StepKit.Module(
             number: number, summary: "module \(number)",

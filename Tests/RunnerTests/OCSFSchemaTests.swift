@@ -6,7 +6,7 @@ import Testing
 @testable import RunnerCommands
 
 /// The events for a SIEM, judged by the schema that OCSF publishes and a library that others wrote.
-@Suite(.timeLimit(.minutes(15))) struct OCSFSchemaTests {
+@Suite(.timeLimit(.minutes(20))) struct OCSFSchemaTests {
     private let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../ocsf")
         .standardizedFileURL
 

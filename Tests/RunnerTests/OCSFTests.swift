@@ -5,7 +5,7 @@ import Testing
 @testable import RunnerCommands
 
 /// The events for a SIEM.
-@Suite(.timeLimit(.minutes(15))) struct OCSFTests {
+@Suite(.timeLimit(.minutes(20))) struct OCSFTests {
     private typealias Event = [String: Any]
 
     private func events(_ text: String) throws -> [Event] {

@@ -3,7 +3,7 @@ import Journal
 import Testing
 
 /// A run that another build of the same version goes on with.
-@Suite(.timeLimit(.minutes(10))) struct OtherBuildTests {
+@Suite(.timeLimit(.minutes(20))) struct OtherBuildTests {
     @Test func whichBuildWentOnLastIsTold() async throws {
         let platform = try SilentPlatform(limit: 1)
         let other = platform.folder.appending(path: "other").path

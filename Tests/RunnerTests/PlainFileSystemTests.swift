@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// A state directory on a file system that cannot reserve space: as NFS before its version 4.2, and what FUSE mounts.
-@Suite(.timeLimit(.minutes(15))) struct PlainFileSystemTests {
+@Suite(.timeLimit(.minutes(20))) struct PlainFileSystemTests {
     @Test func runsBeginThereOneAfterTheOther() async throws {
         let platform = try SilentPlatform(limit: 1)
         let program = Shipped.folder.appending(path: "Tests/power-cut/power_cut_fs.py").path

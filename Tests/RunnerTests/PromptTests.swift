@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Signals while the operator is asked for a passphrase, and while nobody reads what is told.
-@Suite(.timeLimit(.minutes(10))) struct PromptTests {
+@Suite(.timeLimit(.minutes(20))) struct PromptTests {
     @Test(arguments: [SIGINT, SIGTERM]) func aSignalDuringThePromptEndsARunInOrder(_ number: Int32) async throws {
         let platform = try SilentPlatform(limit: 600, passphrase: "correct horse")
         let asked = try await Asked(platform.words(for: ["run", "11"]))
@@ -80,7 +80,9 @@ private final class Asked {
         (process.standardInput, process.standardOutput, process.standardError) = (side, side, side)
         try process.run()
         // A session that has ended has no terminal any more, and this test still asks about it.
-        try await eventually("it asks for the passphrase", within: .seconds(120)) { !showsWhatIsTyped || !process.isRunning }
+        try await eventually("it asks for the passphrase", within: .seconds(120)) {
+            !showsWhatIsTyped || !process.isRunning
+        }
         try #require(process.isRunning)
         pid = tcgetsid(terminal)
         try #require(pid > 1)

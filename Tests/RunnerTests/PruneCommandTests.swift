@@ -5,7 +5,7 @@ import Testing
 @testable import RunnerCommands
 
 /// `runner audit prune`, with the operator's key.
-@Suite(.timeLimit(.minutes(15))) struct PruneCommandTests {
+@Suite(.timeLimit(.minutes(20))) struct PruneCommandTests {
     private let platform: SilentPlatform
     private let signers: String
 

@@ -6,7 +6,7 @@ import Testing
 @testable import RunnerCommands
 
 /// The page about a run.
-@Suite(.timeLimit(.minutes(15))) struct ReportTests {
+@Suite(.timeLimit(.minutes(20))) struct ReportTests {
     /// The page, read by a parser of XML, which accepts nothing that is not closed or not escaped.
     private func parsed(_ page: String) throws -> XMLDocument {
         let meta = /<meta ([^>]*)>/

@@ -11,7 +11,7 @@ import Testing
 @testable import RunnerCommands
 
 /// Masters that were given up are used again, before a run ends because none is left.
-@Suite(.serialized, .timeLimit(.minutes(15))) struct ReturningMasterTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct ReturningMasterTests {
     /// What `work` did through which masters, and what was told.
     private struct Course {
         var asked: [String] = []

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// `Tests/SecondModule` is `runner` with one more module: every command finds it by its number.
-@Suite(.timeLimit(.minutes(15))) struct SecondModuleTests {
+@Suite(.timeLimit(.minutes(20))) struct SecondModuleTests {
     private let scratch: URL
     private var inventory: String { scratch.appending(path: "inventory.json").path }
     private var state: String { scratch.appending(path: "state").path }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Signals and limits of the system, which the program itself gets.
-@Suite(.timeLimit(.minutes(10))) struct SignalTests {
+@Suite(.timeLimit(.minutes(20))) struct SignalTests {
     @Test(arguments: [
         (SIGINT, "interrupted;"), (SIGTERM, "interrupted by SIGTERM;"),
         (SIGHUP, "interrupted because the terminal was closed (SIGHUP);"),

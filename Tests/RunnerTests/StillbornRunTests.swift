@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Runs that are killed while they begin.
-@Suite(.timeLimit(.minutes(10))) struct StillbornRunTests {
+@Suite(.timeLimit(.minutes(20))) struct StillbornRunTests {
     private static let rounds = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] == nil ? 24 : 80
 
     @Test func aRunThatIsKilledAtAnyMomentOfItsStartLeavesAnIntactRecord() async throws {

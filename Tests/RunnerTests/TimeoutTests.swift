@@ -4,7 +4,7 @@ import Journal
 import Testing
 
 /// `--timeout`: the inventory's limits still apply, and the error says which of them ended the command.
-@Suite(.timeLimit(.minutes(10))) struct TimeoutTests {
+@Suite(.timeLimit(.minutes(20))) struct TimeoutTests {
     @Test func aRunOutOfTimeIsStoppedInOrderAndResumed() async throws {
         let platform = try SilentPlatform(limit: 600)
         let run = try platform.start(["run", "11", "--timeout", "5s"])
