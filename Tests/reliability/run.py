@@ -25,7 +25,7 @@ SUITES = [
     ("^RunnerTests\\.StillbornRunTests", {"RUNNER_TORTURE": "1"}),
     ("^RunnerTests\\.ConcurrentRunsTests", {"RUNNER_TORTURE": "1"}),
     ("^RunnerTests\\.SignalTests", {}),
-    ("^RunnerTests\\.CommandFailpointTests", {}),
+    ("^RunnerTests\\.CommandFailpointTests", {"RUNNER_TORTURE": "1"}),
     ("^SSHTests\\.FaultyPathTests", {}),
     ("^PostgresTests\\.PostgresServerTests/FaultyPathTests", {}),
     ("^RedisTests\\.FaultyPathTests", {}),
