@@ -171,8 +171,8 @@ ssize_t pread(int file, void *bytes, size_t count, off_t offset) {
 ssize_t pread64(int file, void *bytes, size_t count, off64_t offset) { return pread(file, bytes, count, offset); }
 
 struct dirent *readdir(DIR *folder) {
-    static struct dirent *(*real)(DIR *);
-    if (!real) real = (struct dirent * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir");
+    // Looked up each time: threads share what is static.
+    struct dirent *(*real)(DIR *) = (struct dirent * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir");
     if (!counts_reads()) return real(folder);
     struct place place = opened(READDIR, dirfd(folder));
     return decide(&place) == ERROR ? NULL : real(folder);
