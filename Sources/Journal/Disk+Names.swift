@@ -34,6 +34,14 @@ extension Disk {
         return false
     }
 
+    /// What has this name itself, be it a link; nil where there is nothing.
+    static func facts(of path: String) throws(JournalError) -> stat? {
+        var facts = stat()
+        if lstat(path, &facts) == 0 { return facts }
+        guard [ENOENT, ENOTDIR, ENAMETOOLONG].contains(errno) else { throw .system("stat", path, errno) }
+        return nil
+    }
+
     /// The first of `stem`1, `stem`2, … that no file has yet.
     static func freeName(_ stem: String) throws(JournalError) -> String {
         var number = 1

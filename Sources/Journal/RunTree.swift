@@ -14,7 +14,7 @@ struct RunTree {
     private let owner: uid_t?
 
     init(_ root: String) throws(JournalError) {
-        owner = try Self.facts(of: root)?.st_uid
+        owner = try Disk.facts(of: root)?.st_uid
         try list(root, "")
     }
 
@@ -30,15 +30,7 @@ struct RunTree {
 
     /// Whether `path` is a folder, and not a link to one.
     static func isFolder(_ path: String) throws(JournalError) -> Bool {
-        try facts(of: path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
-    }
-
-    /// What has this name itself, be it a link; nil where there is nothing.
-    private static func facts(of path: String) throws(JournalError) -> stat? {
-        var facts = stat()
-        if lstat(path, &facts) == 0 { return facts }
-        guard [ENOENT, ENOTDIR, ENAMETOOLONG].contains(errno) else { throw .system("stat", path, errno) }
-        return nil
+        try Disk.facts(of: path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
     }
 
     private mutating func list(_ root: String, _ prefix: String) throws(JournalError) {

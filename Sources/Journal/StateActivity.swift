@@ -11,11 +11,7 @@ struct StateActivity: Equatable {
         let modules = try ModuleLock.modules(in: state)
         let files = [HeadList.name, RetentionList.name, Tombstone.folder, "runs"].map { "\(state.path)/\($0)" }
         stamps = try (files + modules.map { ModuleLock.path(of: $0, in: state) }).map { path throws(JournalError) in
-            var facts = stat()
-            guard lstat(path, &facts) == 0 else {
-                if errno == ENOENT || errno == ENOTDIR { return [] }
-                throw .system("stat", path, errno)
-            }
+            guard let facts = try Disk.facts(of: path) else { return [] }
             return [Int(facts.st_ino), Int(facts.st_size), facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec]
         }
         var isUnderWay = false

@@ -34,7 +34,8 @@ final class Transcript: Sendable {
         var before = State()
         var last: UInt8?
         // A new one is not read: were that to fail, an empty file would stay that no record announces.
-        while try file.size() > before.length, case let piece = try file.read(upTo: 1 << 18), !piece.isEmpty {
+        let isNew = try file.size() == 0
+        while !isNew, case let piece = try file.read(upTo: 1 << 18), !piece.isEmpty {
             before.hash.update(data: piece)
             before.length += piece.count
             last = piece.last

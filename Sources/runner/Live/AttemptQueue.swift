@@ -30,6 +30,7 @@ actor AttemptQueue {
             throw error
         }
     }
+
     private func awaitTurn() async throws {
         lastNumber += 1
         let number = lastNumber
