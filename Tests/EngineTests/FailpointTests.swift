@@ -9,12 +9,10 @@ import Testing
 /// of files; `resume` must then end with what an undisturbed run makes, each object made once.
 @Suite(.serialized, .timeLimit(.minutes(30))) struct FailpointTests {
     /// `make torture` hits each of them each time that it is reached; otherwise the first time.
-    private static let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
-
     @Test(arguments: FailpointSite.Scenario.allCases)
     func eachIsSurvived(_ scenario: FailpointSite.Scenario) throws {
         let reached = try #require(try Self.places.get()[scenario])
-        let chosen = Self.isThorough ? reached : try reached.filter { try Self.isNew($0, in: scenario) }
+        let chosen = isThorough ? reached : try reached.filter { try Self.isNew($0, in: scenario) }
         for place in chosen {
             for action in ["kill", "pause", "error"] {
                 let site = try FailpointSite(scenario)
@@ -31,15 +29,7 @@ import Testing
 
     /// A place that no scenario reaches would never be tried.
     @Test func theScenariosReachEachFailpointOfTheSources() throws {
-        var names: [String] = []
-        for target in ["Engine", "Journal"] {
-            let folder = Shipped.folder.appending(path: "Sources/\(target)")
-            for file in try FileManager.default.subpathsOfDirectory(atPath: folder.path)
-            where file.hasSuffix(".swift") {
-                let text = try String(contentsOf: folder.appending(path: file), encoding: .utf8)
-                names += text.matches(of: /failpoint\("([a-z.-]+)"\)/).map { String($0.1) }
-            }
-        }
+        var names = try ["Engine", "Journal"].flatMap(Shipped.failpoints)
         // No run prunes: `CommandFailpointTests` reaches these.
         names.removeAll { $0.hasPrefix("prune.") }
         #expect(Set(names).count == names.count, "each has a name of its own")

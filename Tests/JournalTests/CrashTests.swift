@@ -10,7 +10,6 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(30))) struct CrashTests {
     /// What the process that is hit begins with.
     enum Start: String, CaseIterable {
-        private static let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
         /// Those that there is time for.
         static let chosen = isThorough ? allCases : [.nothing]
 

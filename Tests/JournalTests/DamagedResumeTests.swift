@@ -22,7 +22,6 @@ import Testing
         case log = "audit.jsonl"
     }
 
-    private static let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
     private static let oracle =
         "`resume` says so and ends as an undisturbed run with an intact record, or it refuses and names the file"
 
@@ -57,7 +56,7 @@ import Testing
         var count = 0
         for offset in Self.places(in: bytes, of: file) {
             // One bit of each byte, and each of them in turn.
-            for bit in Self.isThorough ? Array(0..<8) : [offset % 8] {
+            for bit in isThorough ? Array(0..<8) : [offset % 8] {
                 var damaged = bytes
                 damaged[offset] ^= 1 << UInt8(bit)
                 try await bench.resume(damaged, "\(file.rawValue), \(offset).\(bit)")

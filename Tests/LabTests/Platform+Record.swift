@@ -30,8 +30,8 @@ extension Platform {
         for object in try await Lab.objects("-n", "chatwoot", kinds) {
             let metadata = object["metadata"] as? [String: Any]
             let (kind, name) = (object["kind"] as? String ?? "", metadata?["name"] as? String ?? "")
-            // The cluster's own, and what a migration notes for the next one.
-            if name.hasPrefix("default-token") || ["kube-root-ca.crt", "chatwoot-schema"].contains(name) { continue }
+            // The latter is what a migration notes for the next one.
+            if isOfTheCluster(name) || name == "chatwoot-schema" { continue }
             #expect(told.contains("create \(kind) chatwoot/\(name)"), "told: \(told.sorted())")
         }
     }

@@ -14,7 +14,7 @@ enum Platform {
             var object = object
             var metadata = object["metadata"] as? [String: Any] ?? [:]
             let name = metadata["name"] as? String ?? ""
-            if name.hasPrefix("default-token") || name == "kube-root-ca.crt" { continue }
+            if isOfTheCluster(name) { continue }
             var spec = object["spec"] as? [String: Any]
             // Assigned by the cluster anew each time.
             spec?["clusterIP"] = nil
@@ -48,6 +48,9 @@ enum Platform {
         }
         return lines
     }
+
+    /// Whether the cluster itself makes the object of this name in each namespace.
+    static func isOfTheCluster(_ name: String) -> Bool { name.hasPrefix("default-token") || name == "kube-root-ca.crt" }
 
     /// What is otherwise than in an earlier ``fingerprint()``.
     static func difference(from earlier: [String]) async throws -> [String] {

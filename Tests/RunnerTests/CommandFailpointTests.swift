@@ -13,7 +13,6 @@ import Testing
         let places = try await CommandSite(scenario).reached().filter(names.contains)
         #expect(!places.isEmpty)
         let actions = ["kill", "error"]
-        let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
         var times = 0
         for (index, place) in places.enumerated() {
             for action in isThorough ? actions : [actions[index % 2]] {
@@ -43,16 +42,7 @@ import Testing
 
     /// Those of the sources but for the engine's and the journal's, which `FailpointTests` reaches.
     private static func names() throws -> Set<String> {
-        var names: Set<String> = []
-        for target in ["ClientKit", "StepKit", "runner", "Journal"] {
-            let folder = Shipped.folder.appending(path: "Sources/\(target)")
-            for file in try FileManager.default.subpathsOfDirectory(atPath: folder.path) where file.hasSuffix(".swift")
-            {
-                let text = try String(contentsOf: folder.appending(path: file), encoding: .utf8)
-                let found = text.matches(of: /failpoint\("([a-z.-]+)"\)/).map { String($0.1) }
-                names.formUnion(found.filter { target != "Journal" || $0.hasPrefix("prune.") })
-            }
-        }
-        return names
+        let ofPrunes = try Shipped.failpoints(of: "Journal").filter { $0.hasPrefix("prune.") }
+        return Set(try ["ClientKit", "StepKit", "runner"].flatMap(Shipped.failpoints) + ofPrunes)
     }
 }

@@ -16,19 +16,6 @@ import Testing
         try "operator \(key)".write(toFile: signers, atomically: true, encoding: .utf8)
     }
 
-    /// A finished run of module 11.
-    private func makeRun() async throws -> RunReader {
-        let lock = try ModuleLock.acquire(module: "11", in: platform.state)
-        let journal = try await RunJournal.create(
-            RunDescription(
-                module: "11", steps: ["fix_ufw_k8s_nodes"], runnerVersion: "1.0", inventoryPath: "/i.json",
-                inventoryDigest: "00"),
-            in: platform.state, holding: lock, redactor: Redactor())
-        try await journal.finish(.succeeded, exitCode: 0)
-        try lock.release()
-        return journal.reader
-    }
-
     private func prune(_ age: String, _ more: String...) throws -> (output: String, status: Int32) {
         try Program.runner.run(
             platform.words(for: ["audit", "prune", "--older-than", age] + more))
@@ -42,9 +29,9 @@ import Testing
     }
 
     @Test func aPrunedRunIsListedAndItsTombstoneIsVerified() async throws {
-        let (first, unexported) = (try await makeRun(), try await makeRun())
+        let (first, unexported) = (try await platform.makeRun(), try await platform.makeRun())
         let archive = try export(first)
-        _ = try await makeRun()
+        _ = try await platform.makeRun()
         #expect(try prune("400d") == ("no run ended longer ago\n", 0))
         let dry = try prune("0d", "--dry-run")
         #expect(dry.status == 1 && dry.output.contains("would prune \(first.id)\n"), "\(dry.output)")
@@ -74,9 +61,9 @@ import Testing
     }
 
     @Test func aTombstoneThatSomebodyElseSignedIsNotAuthentic() async throws {
-        let run = try await makeRun()
+        let run = try await platform.makeRun()
         _ = try export(run)
-        _ = try await makeRun()
+        _ = try await platform.makeRun()
         #expect(try prune("0d").status == 0)
         let signature = platform.state.path + "/tombstones/\(run.id).json.sig"
         let words = { try platform.runner("audit", "verify", "--allowed-signers", signers).output }
@@ -93,9 +80,9 @@ import Testing
     }
 
     @Test func nothingIsPrunedWithoutASignatureOrWhileARunHasTheModule() async throws {
-        let run = try await makeRun()
+        let run = try await platform.makeRun()
         _ = try export(run)
-        _ = try await makeRun()
+        _ = try await platform.makeRun()
         let lock = try ModuleLock.acquire(module: "11", in: platform.state)
         let busy = try prune("0d")
         #expect(busy.status == 75, "\(busy.output)")

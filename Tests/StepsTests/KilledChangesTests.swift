@@ -6,7 +6,6 @@ import Testing
 /// Processes that change a database with SQL, killed around each commit; whoever goes on finds each
 /// change there once, and knows it.
 @Suite(.serialized, .timeLimit(.minutes(60))) struct KilledChangesTests {
-    private static let isThorough = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] != nil
     /// How many are killed in each scenario.
     private static let kills = isThorough ? 350 : 14
     /// The same for each scenario, so that one seed repeats them all.
@@ -42,7 +41,7 @@ import Testing
         print("\(kind): \(committed) committed and known, \(lost) not committed, \(met) gone on with at once")
         // Only what takes several messages, as with a password or a database that is made, is lost once it has begun: the
         // server does what it has, whoever is gone, and all that a reset sends is in one message each.
-        if Self.isThorough { #expect(committed > 0 && (lost > 0 || kind == .reset)) }
+        if isThorough { #expect(committed > 0 && (lost > 0 || kind == .reset)) }
         survived(
             "kill -9 after a change was sent to PostgreSQL, around its commit", times: committed + lost + met,
             oracle: "each change is there once, and the next process sends only those that are not there",

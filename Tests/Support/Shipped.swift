@@ -29,6 +29,17 @@ public enum Shipped {
         try JSONSerialization.data(withJSONObject: object, options: .prettyPrinted).write(to: file)
     }
 
+    /// The names of the failpoints in the sources of `target`, each as often as it is there.
+    public static func failpoints(of target: String) throws -> [String] {
+        let sources = folder.appending(path: "Sources/\(target)")
+        var names: [String] = []
+        for file in try FileManager.default.subpathsOfDirectory(atPath: sources.path) where file.hasSuffix(".swift") {
+            let text = try String(contentsOf: sources.appending(path: file), encoding: .utf8)
+            names += text.matches(of: /failpoint\("([a-z.-]+)"\)/).map { String($0.1) }
+        }
+        return names
+    }
+
     /// A text with each `old` text, which must occur exactly once, replaced by its `new`.
     public static func changed(_ text: String, _ changes: [(old: String, new: String)]) throws -> String {
         try changes.reduce(text) { text, change in
