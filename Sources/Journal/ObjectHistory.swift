@@ -49,6 +49,8 @@ public struct ObjectHistory {
     private var announced: (entry: AuditEntry, changes: [RecordedChange])?
     private var found: ArraySlice<ObjectChange> = []
     private var hasEnded = false
+    /// What ended the reading, told after what had begun before it.
+    private var defect: JournalError?
 
     /// Begins with the first record of `run`; `isGrowing` where it is under way.
     public init(of object: ObjectName, in run: RunReader, isGrowing: Bool) throws(JournalError) {
@@ -60,9 +62,10 @@ public struct ObjectHistory {
 
     /// The next change; nil where there is no more.
     ///
-    /// Throws where the log is damaged.
+    /// Throws where the log is damaged or cannot be read, and from then on.
     public mutating func next() throws(JournalError) -> ObjectChange? {
         while found.isEmpty, !hasEnded {
+            if let defect { throw defect }
             do throws(JournalError) {
                 guard let record = try chain.next(isGrowing: isGrowing) else {
                     hasEnded = true
@@ -71,8 +74,8 @@ public struct ObjectHistory {
                 }
                 try read(record)
             } catch {
+                defect = error
                 // A change that had begun where the log stops being readable comes before the defect.
-                guard announced != nil else { throw error }
                 settle(.cutOff)
             }
         }

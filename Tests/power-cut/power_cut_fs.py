@@ -221,7 +221,8 @@ class PowerCutFileSystem(Operations):
         node = self.opened(path, handle)
         node.data.extend(bytes(max(0, offset - len(node.data))))
         node.data[offset:offset + len(data)] = data
-        begun = self.BEGINNING.search(data)
+        # A write comes in two where it crosses a page of the file, and a record with it: its whole line is looked at.
+        begun = self.BEGINNING.search(node.data, node.data.rfind(b"\n", 0, offset) + 1)
         if begun:
             self.step = begun[1].decode()
         node.modified = time.time()
