@@ -80,12 +80,10 @@ actor JournalOpener {
     }
 
     /// Makes durable what run.json is about to say of the run before: a killed process may have left the end of its log
-    /// unsynced, and a log that a power cut then shortens would seem to have been cut by somebody.
+    /// unsynced, also where an earlier one has left an outcome; and a log that a power cut then shortens would seem to have
+    /// been cut by somebody.
     private func settleLog(of run: RunReader) throws(JournalError) {
-        // A run that has ended has made it durable before.
-        guard try !Disk.exists("\(run.path)/outcome.json"),
-            let log = try Descriptor.ifPresent("\(run.path)/audit.jsonl", O_RDONLY)
-        else { return }
+        guard let log = try Descriptor.ifPresent("\(run.path)/audit.jsonl", O_RDONLY) else { return }
         try disk.syncData(log)
     }
 

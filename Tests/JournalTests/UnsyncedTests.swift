@@ -42,6 +42,19 @@ import Testing
         #expect(syncs(Self.log, try calls("new", in: state, before: "link", "/runs/.RUN.new/run.json")))
     }
 
+    /// It has the outcome of its first process, and records of a second one after that.
+    @Test func alsoThatOfARunThatFailedAndWasKilledWhenItWasResumed() throws {
+        let path = "\(try Scratch().path)/state"
+        let whole = try runHelper(on: "\(Scratch().path)/state").calls.filter { $0.name == "write" }
+        let inStep = try #require(whole.lastIndex { $0.file.hasPrefix("/runs/RUN/steps/") }) + 1
+        _ = try runHelper(on: path, .noSpace, call: "write", number: inStep)
+        let state = StateDirectory.reading(path)
+        #expect(try state.runs().map { try $0.outcome().content?.result } == [.failed])
+        let (resumed, calls) = try runHelper(on: path, .kill, call: "fdatasync", number: 1)
+        #expect(resumed.wasKilled && calls.last?.file == Self.log, "\(calls.map(\.place))")
+        #expect(syncs(Self.log, try self.calls("new", in: state, before: "link", "/runs/.RUN.new/run.json")))
+    }
+
     /// The record says that it is; nothing that is recorded after that could say that it is not.
     @Test func aRunWhoseCheckpointCannotBeSetAsideRecordsNothingMore() throws {
         let path = "\(try Scratch().path)/state"
