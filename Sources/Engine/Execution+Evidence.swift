@@ -24,10 +24,9 @@ extension Execution {
     /// The failure with its evidence, gathered before anything is changed again; the failure alone
     /// where none can be gathered.
     func attachingEvidence(
-        to error: any Error, of step: any Step, on site: any OpenSite
-    ) async -> any Error {
-        guard !Task.isCancelled, let failure = error as? any ExplainedError, failure.kind != .noMaster
-        else { return error }
+        to error: RunFailure, of step: any Step, on site: any OpenSite
+    ) async -> RunFailure {
+        guard case .failed(let failure) = error, failure.kind != .noMaster else { return error }
         let reader: SiteReader
         do {
             reader = try await site.site(reporter: .silent).reader
@@ -39,8 +38,8 @@ extension Execution {
         await reader.forgetPrefetch()
         let files = await save(await gather(from: reader), of: step)
         guard !files.isEmpty else { return error }
-        return EvidencedError(
-            failure: failure, folder: "\(journal.path)/evidence/\(step.id)", files: files)
+        return .failed(
+            EvidencedError(failure: failure, folder: "\(journal.path)/evidence/\(step.id)", files: files))
     }
 
     /// The evidence, or none where that takes too long: a failure must be told, even where the cluster hangs.
@@ -49,7 +48,7 @@ extension Execution {
         let evidence = await withTaskGroup(of: [Evidence]?.self) { group in
             group.addTask { await gather(site) }
             group.addTask {
-                // The sleep ends early only when the evidence is there.
+                // The sleep ends early when the evidence is there, and when the run is interrupted.
                 do { try await Task.sleep(for: limit.duration) } catch {}
                 return nil
             }
@@ -57,7 +56,10 @@ extension Execution {
             group.cancelAll()
             return first
         }
-        if evidence == nil { runner.events(.warning("the evidence could not be gathered within \(limit.inWords)")) }
+        if evidence == nil {
+            let why = Task.isCancelled ? "the run was interrupted meanwhile" : "not within \(limit.inWords)"
+            runner.events(.warning("the evidence could not be gathered: \(why)"))
+        }
         return evidence ?? []
     }
 

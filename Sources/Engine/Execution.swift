@@ -54,17 +54,25 @@ struct Execution: Sendable {
                 progress: progress, witnesses: witnesses, events: runner.events)
             let lease = try await preflightAndLock(site, keeper: keeper, began: began)
             try await keeper.withLeaseRenewal(of: lease) {
-                // A command of a run that did not end in order may still be on its way.
-                try await awaitEarlierCommands(site, refusingLater: lease.takenOverFrom != nil || isResumed)
-                try await requireUnmoved(site)
-                progress.beginSteps()
-                for (index, step) in steps.enumerated() {
-                    let result = try await perform(step, number: index + 1, on: site)
-                    // The last one covers those after it that had nothing to do.
-                    let isLast = index == steps.count - 1 && progress.applied > 0
-                    if result.isApplied || isLast { try await witnesses.keepHead(on: site) }
+                do {
+                    // A command of a run that did not end in order may still be on its way.
+                    try await awaitEarlierCommands(site, refusingLater: lease.takenOverFrom != nil || isResumed)
+                    try await requireUnmoved(site)
+                    try await performSteps(on: site)
+                } catch {
+                    throw failure(for: error)
                 }
             }
+        }
+    }
+
+    private func performSteps(on site: any OpenSite) async throws {
+        progress.beginSteps()
+        for (index, step) in steps.enumerated() {
+            let result = try await perform(step, number: index + 1, on: site)
+            // The last one covers those after it that had nothing to do.
+            let isLast = index == steps.count - 1 && progress.applied > 0
+            if result.isApplied || isLast { try await witnesses.keepHead(on: site) }
         }
     }
 
@@ -85,9 +93,10 @@ struct Execution: Sendable {
                 try await warn(lost)
             }
         } catch {
+            let failure = failure(for: error)
             // In a task that no signal has cancelled.
             await Task { await keeper.releaseUntold() }.value
-            throw error
+            throw failure
         }
     }
 
@@ -136,7 +145,7 @@ struct Execution: Sendable {
             runner.events(.stepEnded(step.id, result, began.duration(to: .now)))
             return result
         } catch {
-            let failed = await attachingEvidence(to: error, of: step, on: site)
+            let failed = await attachingEvidence(to: failure(for: error), of: step, on: site)
             await record(failed, of: step, after: began.duration(to: .now))
             throw failed
         }
@@ -168,8 +177,7 @@ struct Execution: Sendable {
         }
     }
 
-    private func record(_ error: any Error, of step: any Step, after duration: Duration) async {
-        let failure = failure(for: error)
+    private func record(_ failure: RunFailure, of step: any Step, after duration: Duration) async {
         if !failure.isInterruption { runner.events(.stepFailed(step.id, duration)) }
         await notes.allRecorded()
         do {
@@ -206,6 +214,7 @@ struct Execution: Sendable {
         }
     }
 
+    /// Asked as soon as the error is there: a signal that comes while the rest is tidied up is not why the run ends.
     private func failure(for error: any Error) -> RunFailure {
         RunFailure(error, isCancelled: Task.isCancelled, by: runner.interruption())
     }

@@ -44,7 +44,33 @@ import Testing
         let message = try #require(try await bench.run().failure?.message)
         #expect(message.contains("it broke") && !message.contains("pods.json"), "\(message)")
         let warnings = bench.events.warnings
-        #expect(warnings == ["the evidence could not be gathered within 1 s (limits.evidence)"], "\(warnings)")
+        #expect(warnings == ["the evidence could not be gathered: not within 1 s (limits.evidence)"], "\(warnings)")
+    }
+
+    /// The run failed before anybody interrupted it, and why is what the operator and the auditor have to know.
+    @Test(arguments: ["evidence", "releaseLease", "close"])
+    func anInterruptionOfWhatFollowsAFailureDoesNotHideIt(moment: String) async throws {
+        let bench = try Bench()
+        bench.world.evidence = [Evidence("pods.json", "[]")]
+        let isCancelled = Locked(false)
+        bench.world.on(moment) { _ in
+            do { try await eventually("the run is interrupted") { isCancelled.withLock { $0 } } } catch is CancellationError {}
+        }
+        bench.world.on("second.apply") { _ in throw failure(.failed) }
+        let task = Task { try await bench.run() }
+        try await eventually("\(moment) is reached") { bench.world.count(moment) > 0 }
+        task.cancel()
+        isCancelled.withLock { $0 = true }
+        let summary = try await task.value
+        #expect(summary.failure?.isInterrupted == false && summary.failure?.message.contains("it broke") == true)
+        let outcome = try bench.outcome()
+        #expect(outcome.result == .failed && outcome.error?.contains("it broke") == true, "\(outcome)")
+        #expect(try bench.records().contains("step.end second failed"))
+        // What is gathered may be there just in time.
+        let warnings = bench.events.warnings
+        let isShort = warnings == ["the evidence could not be gathered: the run was interrupted meanwhile"]
+        #expect(warnings.isEmpty || (moment == "evidence" && isShort), "\(warnings)")
+        try bench.expectIntact()
     }
 
     @Test func anInterruptedStepGathersNone() async throws {
