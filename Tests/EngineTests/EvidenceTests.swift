@@ -54,7 +54,9 @@ import Testing
         bench.world.evidence = [Evidence("pods.json", "[]")]
         let isCancelled = Locked(false)
         bench.world.on(moment) { _ in
-            do { try await eventually("the run is interrupted") { isCancelled.withLock { $0 } } } catch is CancellationError {}
+            do {
+                try await eventually("the run is interrupted") { isCancelled.withLock { $0 } }
+            } catch is CancellationError {}
         }
         bench.world.on("second.apply") { _ in throw failure(.failed) }
         let task = Task { try await bench.run() }

@@ -63,6 +63,22 @@ import Testing
         #expect(try failure().problems.map(\.message) == ["cannot be read: Is a directory"])
     }
 
+    /// What it led to has secrets that a run would replace, or remove from the cluster.
+    @Test(arguments: ["desk.env", "desk-extra.env", "minio.env", "redis.env"])
+    func aLinkThatLeadsNowhereIsNoMissingFile(_ name: String) throws {
+        let file = "\(folder.path)/\(name)"
+        if name == "redis.env" { try FileManager.default.removeItem(atPath: file) }
+        try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: "/nonexistent/\(name)")
+        let problems = try failure().problems.map { "\($0.file) \($0.message)" }
+        #expect(problems == ["\(file) is a link to a file that is not there"])
+        if name == "desk.env" {
+            #expect(throws: CredentialsError.self) {
+                try CredentialsDirectory(path: folder.path).write(.standIn(for: GeneratedFile.desk.secrets), to: .desk)
+            }
+        }
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: file) == "/nonexistent/\(name)")
+    }
+
     @Test func variablesThatAnApplicationRefusesAreNamedWithTheirFile() throws {
         try folder.write("desk-extra.env", "Z=1\nSMTP_PASSWORD=x\nRESERVED_B=y\nRESERVED_A=z\n")
         let problems = try failure().problems

@@ -191,14 +191,30 @@ public struct CredentialsDirectory: Sendable {
         } catch let error as CredentialsError {
             throw error
         } catch let failure as PrivateFile.Failure where failure.code == ENOENT {
-            return nil
+            // A link that leads nowhere is no missing file: what it led to has secrets that a run would replace by new ones.
+            guard Self.isLink(file) else { return nil }
+            throw Self.unreadable(
+                file, "is a link to a file that is not there",
+                remedy: "mount or restore what it leads to; remove the link only if that file is gone for good")
+        } catch let problem as CredentialsProblem {
+            throw Self.unreadable(problem)
         } catch {
-            let problem =
-                error as? CredentialsProblem
-                ?? CredentialsProblem(
-                    file: file, line: nil, message: "cannot be read: \(error)",
-                    remedy: "check that \(file) is a regular file that this user can read")
-            throw CredentialsError(attempt: "read the credentials in \(file)", problems: [problem], kind: .badInput)
+            throw Self.unreadable(
+                file, "cannot be read: \(error)",
+                remedy: "check that \(file) is a regular file that this user can read")
         }
+    }
+
+    private static func unreadable(_ file: String, _ message: String, remedy: String) -> CredentialsError {
+        unreadable(CredentialsProblem(file: file, line: nil, message: message, remedy: remedy))
+    }
+
+    private static func unreadable(_ problem: CredentialsProblem) -> CredentialsError {
+        CredentialsError(attempt: "read the credentials in \(problem.file)", problems: [problem], kind: .badInput)
+    }
+
+    private static func isLink(_ file: String) -> Bool {
+        var facts = stat()
+        return lstat(file, &facts) == 0 && facts.st_mode & S_IFMT == S_IFLNK
     }
 }
