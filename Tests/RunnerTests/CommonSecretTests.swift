@@ -31,6 +31,19 @@ import Testing
         #expect(!String(decoding: bytes, as: UTF8.self).contains(Self.redisPassword))
     }
 
+    /// Also those that a `resume` begins with: its command line, its reason, and what changed in the inventory.
+    @Test func whatAResumeIsGivenIsRecordedWithoutSecrets() async throws {
+        let platform = try SilentPlatform(limit: 1)
+        let secret = "Rd7-xN2-tQp"
+        let begun = try platform.start(["run", "11"])
+        #expect(try await begun.wait() == 69)
+        let run = try #require(try platform.state.newestRun())
+        let resumed = try platform.start(["resume", run.id.description, "--reason", "the password is \(secret)"])
+        #expect(try await resumed.wait() == 69)
+        let log = try String(contentsOfFile: "\(run.path)/audit.jsonl", encoding: .utf8)
+        #expect(log.contains("the password is \(Redactor.mask)") && !log.contains(secret))
+    }
+
     /// The shipped inventory with hosts that do not answer, should the run get so far.
     private func writeInventory(in scratch: URL) throws -> String {
         let file = scratch.appending(path: "inventory.json")

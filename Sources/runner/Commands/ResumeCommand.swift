@@ -31,6 +31,7 @@ struct ResumeCommand: AsyncParsableCommand {
                 let inventory = try await inventoryOptions.load()
                 let state = try await stateOptions.prepared(console.terminal)
                 let modules = try await modules(of: id, in: state)
+                await LiveProvider.learnSecrets(of: inventory, for: modules, redactor: redactor)
                 let wait = lockOptions.wait
                 return try await withSignalsAsCancellation(tellingOn: console.terminal) {
                     for module in modules {
