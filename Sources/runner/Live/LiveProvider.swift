@@ -71,14 +71,18 @@ extension LiveProvider {
     /// Makes the secrets known to `redactor` before the first record, which contains the command
     /// line.
     ///
-    /// Mistakes in the files are not reported here: the run reads them again, once it has a record.
+    /// Mistakes in the files, or a missing section of the inventory, are not reported here: the run meets them again, once
+    /// it has a record.
     static func learnSecrets(
         of inventory: Inventory, for modules: [StepKit.Module], redactor: Redactor
     ) async {
-        do {
-            _ = try await credentials(of: inventory, for: modules, redactor: redactor)
-        } catch {
-            return
+        for module in modules {
+            do {
+                try inventory.require(module)
+                _ = try await credentials(of: inventory, for: [module], redactor: redactor)
+            } catch {
+                continue
+            }
         }
     }
 
