@@ -84,9 +84,12 @@ import Testing
             #expect(
                 !report.holds && report.findings.contains { $0.file == name },
                 "\(numbers.seed), \(kind) of \(name): \(report.findings)")
+            // A log without its last lines is whole; what they announced is there without them.
+            let isShorter = name == "audit.jsonl" && before.starts(with: after)
             #expect(
                 answer.status == (name == "audit.jsonl" && after.isEmpty ? 2 : 1)
-                    && answer.output.contains("run/\(name)"),
+                    && (answer.output.contains("run/\(name)")
+                        || isShorter && answer.output.contains("no line announces it")),
                 "\(numbers.seed), \(kind) of \(name): \(answer)")
             for place in [path, exported.file(name)] { try Data(before).write(to: URL(filePath: place)) }
         }
