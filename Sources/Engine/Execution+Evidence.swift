@@ -57,8 +57,8 @@ extension Execution {
             return first
         }
         if evidence == nil {
-            let why = Task.isCancelled ? "the run was interrupted meanwhile" : "not within \(limit.inWords)"
-            runner.events(.warning("the evidence could not be gathered: \(why)"))
+            let why = Task.isCancelled ? ": the run was interrupted meanwhile" : " within \(limit.inWords)"
+            runner.events(.warning("the evidence could not be gathered\(why)"))
         }
         return evidence ?? []
     }

@@ -44,7 +44,7 @@ import Testing
         let message = try #require(try await bench.run().failure?.message)
         #expect(message.contains("it broke") && !message.contains("pods.json"), "\(message)")
         let warnings = bench.events.warnings
-        #expect(warnings == ["the evidence could not be gathered: not within 1 s (limits.evidence)"], "\(warnings)")
+        #expect(warnings == ["the evidence could not be gathered within 1 s (limits.evidence)"], "\(warnings)")
     }
 
     /// The run failed before anybody interrupted it, and why is what the operator and the auditor have to know.
@@ -59,11 +59,8 @@ import Testing
             } catch is CancellationError {}
         }
         bench.world.on("second.apply") { _ in throw failure(.failed) }
-        let task = Task { try await bench.run() }
-        try await eventually("\(moment) is reached") { bench.world.count(moment) > 0 }
-        task.cancel()
-        isCancelled.withLock { $0 = true }
-        let summary = try await task.value
+        let summary = try await bench.cancelled(
+            at: moment, then: { isCancelled.withLock { $0 = true } }, { try await bench.run() })
         #expect(summary.failure?.isInterrupted == false && summary.failure?.message.contains("it broke") == true)
         let outcome = try bench.outcome()
         #expect(outcome.result == .failed && outcome.error?.contains("it broke") == true, "\(outcome)")

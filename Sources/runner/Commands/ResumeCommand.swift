@@ -31,10 +31,10 @@ struct ResumeCommand: AsyncParsableCommand {
                 let inventory = try await inventoryOptions.load()
                 let state = try await stateOptions.prepared(console.terminal)
                 let modules = try await modules(of: id, in: state)
-                await LiveProvider.learnSecrets(of: inventory, for: modules, redactor: redactor)
                 let wait = lockOptions.wait
                 return try await withSignalsAsCancellation(tellingOn: console.terminal) {
                     for module in modules {
+                        await LiveProvider.learnSecrets(of: inventory, for: module, redactor: redactor)
                         let runner = console.runner(of: module, on: inventory, lockWait: wait)
                         if let summary = try await runner.resume(
                             id, why: reasonOptions.why, in: state)

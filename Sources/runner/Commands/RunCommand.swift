@@ -44,7 +44,7 @@ struct RunCommand: AsyncParsableCommand {
             try await timeOptions.limiting("run module \(module)") {
                 let module = try Runner.modules.module(module)
                 let inventory = try await inventoryOptions.load(for: module)
-                await LiveProvider.learnSecrets(of: inventory, for: [module], redactor: redactor)
+                await LiveProvider.learnSecrets(of: inventory, for: module, redactor: redactor)
                 let options = try await resetOptions.confirmed(for: module, on: inventory)
                 let plan: ModulePlan.File? =
                     if let plan { try await ModulePlan.read(from: plan, for: module) } else { nil }

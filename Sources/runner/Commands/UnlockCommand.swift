@@ -24,7 +24,7 @@ struct UnlockCommand: AsyncParsableCommand {
         try await reporting {
             let module = try Runner.modules.module(of: id)
             let inventory = try await inventoryOptions.load(for: module)
-            await LiveProvider.learnSecrets(of: inventory, for: [module], redactor: redactor)
+            await LiveProvider.learnSecrets(of: inventory, for: module, redactor: redactor)
             let state = try await stateOptions.prepared(Terminal(isQuiet: false))
             let name = String(module.number)
             let lock = try await runBlocking { try ModuleLock.acquire(module: name, in: state) }

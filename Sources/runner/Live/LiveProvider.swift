@@ -74,15 +74,13 @@ extension LiveProvider {
     /// Mistakes in the files, or a missing section of the inventory, are not reported here: the run meets them again, once
     /// it has a record.
     static func learnSecrets(
-        of inventory: Inventory, for modules: [StepKit.Module], redactor: Redactor
+        of inventory: Inventory, for module: StepKit.Module, redactor: Redactor
     ) async {
-        for module in modules {
-            do {
-                try inventory.require(module)
-                _ = try await credentials(of: inventory, for: [module], redactor: redactor)
-            } catch {
-                continue
-            }
+        do {
+            try inventory.require(module)
+            _ = try await credentials(of: inventory, for: [module], redactor: redactor)
+        } catch {
+            return
         }
     }
 

@@ -197,13 +197,14 @@ struct Bench: Sendable {
         }
     }
 
-    /// Begins `work`, cancels it as soon as the world was asked for `call`, and waits for its end.
+    /// Begins `work`, cancels it as soon as the world was asked for `call`, calls `goOn`, and waits for its end.
     func cancelled<Result: Sendable>(
-        at call: String, _ work: @escaping @Sendable () async throws -> Result
+        at call: String, then goOn: () -> Void = {}, _ work: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
         let task = Task { try await work() }
         try await eventually("\(call) is reached") { world.count(call) > 0 }
         task.cancel()
+        goOn()
         return try await task.value
     }
 }
