@@ -31,10 +31,10 @@ import Testing
         #expect(!String(decoding: bytes, as: UTF8.self).contains(Self.redisPassword))
     }
 
-    /// Also those that a `resume` begins with: its command line, its reason, and what changed in the inventory.
+    /// A `resume` begins with a record of its command line and its reason.
     @Test func whatAResumeIsGivenIsRecordedWithoutSecrets() async throws {
         let platform = try SilentPlatform(limit: 1)
-        let secret = "Rd7-xN2-tQp"
+        let secret = SilentPlatform.redisPassword
         let begun = try platform.start(["run", "11"])
         #expect(try await begun.wait() == 69)
         let run = try #require(try platform.state.newestRun())

@@ -8,6 +8,8 @@ import Testing
 /// An inventory of hosts that accept connections and never say a word, so that a run of it has the
 /// module for as long as a test needs; with a state directory.
 final class SilentPlatform {
+    /// The password of Redis in its credentials.
+    static let redisPassword = "Rd7-xN2-tQp"
     let folder: URL
     let inventory: String
     let state: StateDirectory
@@ -22,7 +24,7 @@ final class SilentPlatform {
         try FileManager.default.createDirectory(
             at: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
         state = try StateDirectory.prepare(folder.appending(path: "state").path)
-        try writeCredentials(in: folder, postgres: "Kq8-vT3-mWz", redis: "Rd7-xN2-tQp")
+        try writeCredentials(in: folder, postgres: "Kq8-vT3-mWz", redis: Self.redisPassword)
         inventory = folder.appending(path: "inventory.json").path
         let key = folder.appending(path: "id").path
         try runTool("/usr/bin/ssh-keygen", ["-q", "-t", "ed25519", "-N", passphrase, "-f", key])
