@@ -8,8 +8,8 @@ RELEASE_FLAGS := $(SWIFT_BUILD_FLAGS) --static-swift-stdlib -Xswiftc -use-ld=lld
 # that tests use.
 PACKAGES := libssh2-1-dev libpq-dev pkg-config shellcheck ruby
 
-# Of Journal's suites those that write a record from several tasks, or read one that others write; the rest have one
-# thread, and take minutes under Thread Sanitizer. The same of the two long ones of Engine.
+# Journal's suites that write a record from several tasks, or read one that others write. The rest of Journal's and the
+# two long suites of Engine have one thread, and take minutes under Thread Sanitizer.
 SHARED_RECORDS := ^JournalTests\.(DamagedLog|DiskFull|ModuleLock|ObjectHistory|RunJournal|SecretChange|StrangeFiles|Unsynced|VerifyBeside)Tests
 LONG_SUITES := ^EngineTests\.(FailpointTests|SimulationTests)
 # Under Thread Sanitizer, and only there.
