@@ -92,34 +92,63 @@ enum Base64 {
         let first = offset * 8
         let end = first + bytes.count * 8
         let choices = bytes.map(\.bytes)
-        return ((first / 6)...((end - 1) / 6)).map { digit in
-            var possible: Set<Int> = [0]
+        var digits: BytePattern = []
+        for digit in (first / 6)...((end - 1) / 6) {
+            var possible = SixBits()
+            possible.insert(0)
             // The digit's six bits come from one or two bytes, or from none that is known.
             var bit = digit * 6
             while bit < digit * 6 + 6 {
                 let index = bit / 8 - offset
                 let last = min(digit * 6 + 6, (bit / 8 + 1) * 8)
                 let width = last - bit
-                let values: Set<Int>
+                var values = SixBits()
                 if index >= 0, index < bytes.count {
                     let shift = (bit / 8 + 1) * 8 - last
-                    values = Set(choices[index].map { Int($0) >> shift & (1 << width - 1) })
+                    for byte in choices[index] { values.insert(Int(byte) >> shift & (1 << width - 1)) }
                 } else {
-                    values = Set(0..<(1 << width))
+                    for value in 0..<(1 << width) { values.insert(value) }
                 }
-                possible = Set(possible.flatMap { high in values.map { high << width | $0 } })
+                possible.append(values, width: width)
                 bit = last
             }
-            return ByteSet(possible.flatMap(written))
+            digits.append(possible.digits)
         }
+        return digits
+    }
+}
+
+/// A set of numbers below 64, in one word: a table of secrets is made at each start, and has thousands of these sets.
+private struct SixBits {
+    private var members: UInt64 = 0
+
+    mutating func insert(_ value: Int) { members |= 1 << UInt64(value) }
+
+    /// Puts each of `lower`, numbers of `width` bits, behind each of these.
+    mutating func append(_ lower: SixBits, width: Int) {
+        var all: UInt64 = 0
+        for value in values { all |= lower.members << UInt64(value << width) }
+        members = all
     }
 
-    /// A digit in both alphabets.
-    private static func written(_ value: Int) -> [UInt8] {
-        switch value {
-        case 62: [UInt8(ascii: "+"), UInt8(ascii: "-")]
-        case 63: [UInt8(ascii: "/"), UInt8(ascii: "_")]
-        default: [alphabet[value]]
+    private var values: [Int] {
+        var values: [Int] = []
+        var left = members
+        while left != 0 {
+            values.append(left.trailingZeroBitCount)
+            left &= left - 1
         }
+        return values
+    }
+
+    /// The digits of base64 that stand for them, in both alphabets.
+    var digits: ByteSet {
+        var digits = ByteSet([])
+        for value in values {
+            digits.insert(Base64.alphabet[value])
+            if value == 62 { digits.insert(UInt8(ascii: "-")) }
+            if value == 63 { digits.insert(UInt8(ascii: "_")) }
+        }
+        return digits
     }
 }
