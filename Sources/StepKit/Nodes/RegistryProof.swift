@@ -112,7 +112,11 @@ public struct RegistryProof: Sendable {
         accept='Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json'
         url="https://$registry/v2/$repository/manifests/$reference"
         ask() { printf '%s\n' "$credentials" | curl "$@" --config - --header "$accept" "$url"; }
-        challenge=$(curl "$@" --head --output - "$url" | tr -d '\r' | sed -n 's/^[Ww][Ww][Ww]-[Aa]uthenticate: Bearer //p')
+        first=$(curl "$@" --head --output - --write-out '\n%{http_code} - %{errormsg}' "$url") || :
+        status=$(printf '%s\n' "$first" | tail -n 1)
+        # A registry that cannot answer has not asked for credentials, and has not refused any.
+        case $status in 000*|429*|5*) printf '%s' "$status"; exit 0;; esac
+        challenge=$(printf '%s\n' "$first" | tr -d '\r' | sed -n 's/^[Ww][Ww][Ww]-[Aa]uthenticate: Bearer //p')
         if [ -n "$challenge" ]; then
             realm=$(printf '%s' "$challenge" | sed -n 's/.*realm="\([^"]*\)".*/\1/p')
             service=$(printf '%s' "$challenge" | sed -n 's/.*service="\([^"]*\)".*/\1/p')

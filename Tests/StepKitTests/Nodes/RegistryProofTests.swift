@@ -155,6 +155,17 @@ import Testing
         #expect(try registry.requests().last?.authorization == "bearer")
     }
 
+    /// Without its challenge the credentials would go to a registry that takes only tokens, which rejects them.
+    @Test(arguments: [429, 500, 503]) func aRegistryThatIsIllRejectsNoCredentials(_ status: Int) async throws {
+        var behaviour = StandInRegistry.Behaviour("bearer", token: "right")
+        behaviour.firstStatus = status
+        let registry = try await StandInRegistry(behaviour)
+        let error = try await Self.failure(registry, token: "right")
+        #expect(error.cause.contains("HTTP \(status)"))
+        #expect(error.kind == .failed)
+        #expect(try registry.requests().map(\.authorization) == ["none"])
+    }
+
     @Test func aTokenServerThatIsIllIsNoRefusal() async throws {
         var behaviour = StandInRegistry.Behaviour("bearer", token: "right")
         behaviour.tokenStatus = 503

@@ -14,6 +14,8 @@ final class StandInRegistry {
         var token: String
         /// The status for accepted credentials.
         var status = 200
+        /// The status for a request without credentials.
+        var firstStatus = 401
         /// The digest that it tells of the image; `nil` where it tells none.
         var digest: String? = StandInRegistry.digest
         /// The manifest.
@@ -119,6 +121,7 @@ final class StandInRegistry {
                 if word == ("right" if behaviour["scheme"] == "basic" else "bearer"):
                     told = {"docker-Content-digest": behaviour["digest"]} if "digest" in behaviour else {}
                     return self.answer(behaviour["status"], told, behaviour["manifest"].encode())
+                if word == "none" and behaviour["firstStatus"] != 401: return self.answer(behaviour["firstStatus"])
                 if behaviour["scheme"] == "basic":
                     return self.answer(401, {"WWW-Authenticate": 'Basic realm="stand-in"'})
                 realm = behaviour["realm"].replace("HERE", "localhost:%d" % port).replace("PLAIN", "localhost:%d" % plainPort)
