@@ -61,6 +61,13 @@ import Testing
         #expect(refusal.cause.contains("messages 16384 bytes that kb_admin may not read"), "\(refusal)")
     }
 
+    /// As where Chatwoot's role cannot log in, and the administrator may not read its tables.
+    @Test func migrationsThatCannotBeReadAreNotMissing() {
+        let state = DatabaseState.holding(Self.whole.merging(["users": 3]) { $1 }) { $0.migrations = nil }
+        #expect(state.task == .unknown)
+        #expect(state.summary == "migrations that cannot be read")
+    }
+
     @Test func rowsOfAMaterialisedViewAreData() throws {
         let refusal = try Self.refusal(
             .holding(["accounts": 0]) {

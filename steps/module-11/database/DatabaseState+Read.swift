@@ -128,9 +128,7 @@ extension DatabaseState {
 
     private mutating func readMigrations(inside admin: PostgresReader?, own: PostgresReader?) async throws {
         guard let table = table("schema_migrations"), table.rows != .none else { return }
-        let reader = table.readerSeesRows ? admin ?? own : own
-        guard let reader, let found = try await reader.migrations(in: table.object.schema) else { return }
-        migrations = found
+        migrations = try await (table.readerSeesRows ? admin ?? own : own)?.migrations(in: table.object.schema)
     }
 }
 

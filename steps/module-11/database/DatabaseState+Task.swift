@@ -28,6 +28,7 @@ extension DatabaseState {
             if isInTheWay { return .refuse(wouldBeDropped) }
             return tables.contains { !Self.railsTables.contains($0.object.name) } ? .loadAgain : .load
         }
+        guard let migrations else { return .unknown }
         if migrations.count == 0, isInTheWay { return .refuse(wouldBeginAgain) }
         if hasUsers || isOnboarding { return .keep }
         let people = data.filter { path.contains($0.object.schema) && $0.object.name != "installation_configs" }

@@ -28,8 +28,8 @@ struct DatabaseState: Sendable, Hashable {
     var template: [ExtensionState] = []
     /// The `search_path` of Chatwoot's session; `nil` if it cannot log in.
     var sessionPath: String?
-    /// The rows of `schema_migrations`, and the highest version among them.
-    var migrations = Migrations(count: 0, newest: "")
+    /// The rows of `schema_migrations`, and the highest version among them; `nil` where neither login may read them.
+    var migrations: Migrations? = Migrations(count: 0, newest: "")
     /// Whether Redis has the onboarding key.
     var isOnboarding = false
     /// The database that this run's reset has renamed; `nil` if there is none, or no reset was
@@ -134,7 +134,8 @@ extension DatabaseState {
 
     /// The migrations as text.
     var summary: String {
-        "\(migrations.count) migrations, newest \(migrations.newest.isEmpty ? "none" : migrations.newest)"
+        guard let migrations else { return "migrations that cannot be read" }
+        return "\(migrations.count) migrations, newest \(migrations.newest.isEmpty ? "none" : migrations.newest)"
     }
 
     /// The figures that a migration changes but running pods do not.

@@ -1,4 +1,5 @@
 import Kubernetes
+import Postgres
 import StepKit
 
 /// The record in the cluster about the last migration: the image with its digest, and the contents
@@ -19,10 +20,16 @@ struct SchemaRecord {
     }
 
     init(_ state: DatabaseState, on site: SiteReader) async throws {
+        guard let migrations = state.migrations else {
+            throw StepFailure(
+                "read the migrations of database \(state.database)", host: site.postgresWords,
+                cause: "neither \(state.contents?.reader ?? "the administrator") nor \(state.role) may read schema_migrations",
+                remedy: "allow \(state.role) to log in and to read it, then `runner resume`")
+        }
         image = try await site.chatwootImage()
         data = [
-            "image": image.description, "digest": image.digest, "migrations": String(state.migrations.count),
-            "newest": state.migrations.newest,
+            "image": image.description, "digest": image.digest, "migrations": String(migrations.count),
+            "newest": migrations.newest,
         ]
         manifest = ConfigMap(metadata: .chatwoot(ChatwootNames.schemaRecord, in: site), data: data)
     }
