@@ -71,7 +71,7 @@ public final class ModuleLock: Sendable {
             attempt: "take module \(module)",
             cause: holder.map { "\($0) holds it\(place)" }
                 ?? "another process holds it, and \(path) does not say which",
-            remedy: "wait until that run ends, with --lock-wait or by hand; `runner status` shows its progress",
+            remedy: "wait until that run ends, which `run` and `resume` do with --lock-wait 15m; `runner status` shows its progress",
             kind: .busy, path: path, holder: holder)
     }
 
@@ -82,9 +82,11 @@ public final class ModuleLock: Sendable {
     }
 
     private func write(_ run: RunID?, _ origin: Origin) throws(JournalError) {
+        // Cut last: who looks between the two calls does not find an empty file, which would say that nobody has the module.
+        let bytes = try SealedJSON.file(LockHolder(who: origin, run: run, since: since))
         try file.seek(to: 0)
-        try file.truncate(to: 0)
-        try file.write(SealedJSON.file(LockHolder(who: origin, run: run, since: since)))
+        try file.write(bytes)
+        try file.truncate(to: bytes.count)
     }
 
     /// Who holds the module now, or nil; looks without touching the lock, so that no run is turned away by it.

@@ -10,7 +10,10 @@ struct UnlockCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "unlock",
         abstract: "Break the cluster's lock of a run whose process is gone; recorded.",
-        discussion: "A run on this machine needs no unlocking: `runner resume` takes over its lock.")
+        discussion: """
+            A run on this machine needs no unlocking as long as the machine has not been started again: `runner resume` takes
+            over its lock. After a restart, or where the run was in another container, the lock expires by itself.
+            """)
 
     @Argument(help: "The run that holds the lock, as named by the refused run.") var run: String
     @OptionGroup var reasonOptions: ReasonOptions
@@ -36,18 +39,18 @@ struct UnlockCommand: AsyncParsableCommand {
             let journal = try await RunJournal.create(
                 description, in: state, holding: lock, redactor: redactor, within: inventory.limits.lock)
             await journal.sign(with: OperatorSigner(inventory, passphrase: Passphrase.ask))
+            let holder: String
             do {
                 try failpoint("unlock.begun")
                 let provider = LiveProvider(
                     inventory: inventory, module: module, redactor: redactor,
                     passphrase: Passphrase.ask)
-                let holder = try await provider.withSite(observer: journal) { site in
+                holder = try await provider.withSite(observer: journal) { site in
                     try await breakLease(
                         ofModule: name, through: site.site(reporter: .silent).cluster, journal: journal)
                 }
                 try failpoint("unlock.finish")
                 try await journal.finish(.unlocked, exitCode: 0)
-                try StandardOutput.write("the lock of run \(run), held by \(holder), is broken")
             } catch {
                 try await journal.finish(
                     .refused, exitCode: (error as? any ExplainedError)?.kind.exitStatus ?? 1,
@@ -56,6 +59,8 @@ struct UnlockCommand: AsyncParsableCommand {
             }
             try failpoint("unlock.release")
             try lock.release()
+            // Last: an output that cannot be written to leaves nothing undone, and no wrong outcome.
+            try StandardOutput.write("the lock of run \(run), held by \(holder), is broken")
         }
     }
 
