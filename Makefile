@@ -18,7 +18,7 @@ SANITIZED := ^SSHTests ^EngineTests $(SHARED_RECORDS)
 UNIT_TESTS := ^ClientKitTests ^StepKitTests ^StepsTests ^PostgresTests ^RedisTests ^KubernetesTests ^RunnerTests \
 	^JournalTests $(LONG_SUITES)
 
-# What breaks something in the middle of a run on the rehearsal cluster; `make torture` does all of it in every step.
+# What breaks something in the middle of a run on the rehearsal cluster, in one step; `make torture` does it in every step.
 BROKEN := aServerThatEnds|aPathThatBreaks|aPowerCut|aRunThatWasStopped|aRunThatSlept|aDiskThatFails$\
 	|aMigrationThatIsKilled|aRunWhoseMachineIsGoneInside|aRunIsResumedBy
 

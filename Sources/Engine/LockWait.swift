@@ -28,7 +28,7 @@ struct LockWait: Sendable {
                 let left = clock.now().duration(to: deadline)
                 guard left > .zero else { throw error }
                 if told.isNew(true) {
-                    events(.warning("\(error.cause); waiting up to \(limit.components.seconds) s for it to end"))
+                    events(.warning("\(error.cause); waiting up to \(limit.inWords) for it to end"))
                 }
                 try await clock.sleep(min(pause, left))
             }

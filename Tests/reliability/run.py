@@ -58,8 +58,9 @@ INTRODUCTION = """\
 # Reliability
 
 What is broken on purpose, and what a run makes of it. `make torture` writes this page from what its tests print; nothing in the table
-is counted by hand, and a suite that fails is named below it. Each row's command repeats it. `make test` has a part of it: each failpoint the first time that it is reached, and on the rehearsal cluster one of each
-kind, in a step and at a moment that a seed chooses.
+is counted by hand, and a suite that fails is named below it. Each row's command repeats it. `make test` has a part of it:
+each failpoint the first time that it is reached, and on the rehearsal cluster most of these kinds, in a step and at a moment that a
+seed chooses.
 
 """
 

@@ -11,10 +11,10 @@ struct AuditVerifyCommand: AsyncParsableCommand {
         discussion: """
             Without a run, verifies all of them and the state directory itself. This cannot detect \
             everything: someone who can write the whole state directory can also rewrite it, or \
-            remove the newest run with its lines in heads.jsonl. To rule that out, compare with a \
-            head noted elsewhere (--expect-head), require signatures (--allowed-signers), or \
-            compare with the heads that the masters and the Lease received during the runs \
-            (--against-cluster).
+            remove the newest run with its lines in heads.jsonl. Heads stored elsewhere show both: \
+            those that the masters and the Lease received during the runs (--against-cluster), or \
+            one that was noted (--expect-head). Signatures show who ran what is there \
+            (--allowed-signers), but not that a whole run was removed.
             """)
 
     @Argument(help: "The run (default: all runs).") var run: String?

@@ -10,7 +10,7 @@ struct LogsCommand: AsyncParsableCommand {
         commandName: "logs",
         abstract: "List every remote command, statement and request of a run, with purpose, host, result and time.",
         discussion: """
-            With --step, prints that step's transcript including all output. --verbose adds \
+            With --step, prints that step's transcript including all output, as text only. --verbose adds \
             argument vectors and scripts; --format json has every field.
             """)
 
@@ -20,6 +20,12 @@ struct LogsCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Show the exact argument vectors, scripts and statements too.") var verbose = false
     @OptionGroup var stateOptions: StateOptions
     @OptionGroup var formatOptions: FormatOptions
+
+    func validate() throws {
+        if step != nil, formatOptions.format == .json {
+            throw ValidationError("a transcript is text: --step takes no --format json; `audit show --step` does")
+        }
+    }
 
     func run() async throws {
         try await reporting {

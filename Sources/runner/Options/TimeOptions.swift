@@ -10,7 +10,7 @@ struct TimeOptions: ParsableArguments {
     @Option(
         name: .long,
         help: .init(
-            "Stop with status 124 after this time, such as 90s, 15m or 1h30m (default: no limit). The "
+            "Stop with status 124 after this time, at most 24h, such as 90s, 15m or 1h30m (default: no limit). The "
                 + "inventory's time limits still apply.",
             valueName: "duration"))
     var timeout: WrittenDuration?
