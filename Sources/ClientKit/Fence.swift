@@ -29,7 +29,8 @@ public struct Fence: Sendable, Hashable {
     }
 
     /// What to do where another run may have the module.
-    public static let remedy = "continue with `runner resume`: if another run has the module, it changes nothing and says which"
+    public static let remedy =
+        "continue with `runner resume`: if another run has the module, it changes nothing and says which"
 }
 
 /// The clocks of other machines, in seconds, as each told its own.

@@ -13,7 +13,8 @@ extension ModuleRunner {
         let attempt = "resume \(id)"
         guard let run = try await runBlocking({ try state.run(id) }) else {
             throw StepFailure(
-                attempt, cause: "there is no such run in \(state.path)", remedy: "run `runner status --all` to list them",
+                attempt, cause: "there is no such run in \(state.path)",
+                remedy: "run `runner status --all` to list them",
                 kind: .badInput)
         }
         guard id.module == name else {

@@ -71,7 +71,8 @@ public final class ModuleLock: Sendable {
             attempt: "take module \(module)",
             cause: holder.map { "\($0) holds it\(place)" }
                 ?? "another process holds it, and \(path) does not say which",
-            remedy: "wait until that run ends, which `run` and `resume` do with --lock-wait 15m; `runner status` shows its progress",
+            remedy:
+                "wait until that run ends, which `run` and `resume` do with --lock-wait 15m; `runner status` shows its progress",
             kind: .busy, path: path, holder: holder)
     }
 

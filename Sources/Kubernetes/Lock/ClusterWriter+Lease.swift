@@ -204,7 +204,8 @@ extension ClusterWriter {
             host: reader.hostName,
             cause: "held by \(record.holder ?? "somebody")\(since) "
                 + "with run \(record.runID ?? "unknown")\(step); it expires in \(left) s unless renewed",
-            remedy: "wait until that run ends, which `run` and `resume` do with --lock-wait 15m; if its process is gone, "
+            remedy:
+                "wait until that run ends, which `run` and `resume` do with --lock-wait 15m; if its process is gone, "
                 + "wait \(left) s or use `runner unlock \(record.runID ?? "RUN")`",
             kind: .busy)
     }

@@ -94,7 +94,8 @@ extension SSHConnection {
                 notRun(
                     command,
                     because: "a later run has taken the module, and has been there: its number is \(said)",
-                    remedy: "continue with `runner resume`, which says which run has the module; if there was no later run, as "
+                    remedy:
+                        "continue with `runner resume`, which says which run has the module; if there was no later run, as "
                         + "where the Lease was deleted and the API server's clock set back, remove that file on \(hostName)",
                     kind: .busy)
             case RemoteScript.noFence:

@@ -23,7 +23,8 @@ struct SchemaRecord {
         guard let migrations = state.migrations else {
             throw StepFailure(
                 "read the migrations of database \(state.database)", host: site.postgresWords,
-                cause: "neither \(state.contents?.reader ?? "the administrator") nor \(state.role) may read schema_migrations",
+                cause:
+                    "neither \(state.contents?.reader ?? "the administrator") nor \(state.role) may read schema_migrations",
                 remedy: "allow \(state.role) to log in and to read it, then `runner resume`")
         }
         image = try await site.chatwootImage()
