@@ -50,7 +50,13 @@ public struct LocalProcess: Sendable {
         guard let folder = opendir("/proc/\(pid)/task") else { return nil }
         defer { closedir(folder) }
         var threads: [(id: Int32, hasEnded: Bool)] = []
-        while let entry = readdir(folder) {
+        while true {
+            // The end and a failure look the same but for errno.
+            errno = 0
+            guard let entry = readdir(folder) else {
+                guard errno == 0 else { return nil }
+                break
+            }
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }

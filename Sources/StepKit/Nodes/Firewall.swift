@@ -105,14 +105,16 @@ extension FirewallState {
         ["sh", "-c", readingScript], for: "read the firewall's state", effect: .read, environment: ["LC_ALL": "C"])
 
     /// During an unconfirmed change, the state before it counts: the node will restore it.
+    ///
+    /// Every failure of UFW has the status 1: a UFW whose interpreter is missing ends with 127 itself.
     static let readingScript = #"""
         command -v ufw >/dev/null 2>&1 || exit 127
         [ "$(id -u)" = 0 ] || exit 77
         kept=\#(FirewallGuard.kept)
         if [ -d "$kept" ]; then
-            printf 'Unconfirmed: %s\n' "$(cat "$kept/since")" && cat "$kept/status" || exit
+            printf 'Unconfirmed: %s\n' "$(cat "$kept/since")" && cat "$kept/status" || exit 1
         else
-            ufw status verbose || exit
+            ufw status verbose || exit 1
         fi
         ip -o -4 route show 2>/dev/null | sed -n '/ via /d; s/^\([0-9][0-9./]*\) dev \([^ ]*\).*/Link: \1 \2/p'
         """#

@@ -70,7 +70,7 @@ extension TimeOptions {
             DispatchQueue.global().async {
                 Terminal.write(
                     "error: \(attempt): it did not stop within \(grace.inWords) after the \(seconds) s of --timeout "
-                        + "→ find out what it is waiting for, then continue with `runner resume`\n")
+                        + "→ find out what it is waiting for, then try again, a run with `runner resume`\n")
                 told.signal()
             }
             // It may be the terminal itself that it is waiting for.

@@ -223,6 +223,18 @@ import Testing
         #expect(exposure.dropsRoutedByDefault)
     }
 
+    /// As after an upgrade of the system that left no python3.
+    @Test func aBrokenUFWIsNotAMissingOne() async throws {
+        let host = try await FirewallHost.start()
+        let folder = try TemporaryFolder()
+        try folder.write("ufw", "#!/nowhere/python3\n", mode: 0o755)
+        var reader = FirewallState.reading
+        reader.arguments =
+            ["env", "PATH=\(folder.path):/usr/bin:/bin", "/bin/sh"] + reader.arguments.dropFirst()
+        let result = try await host.run(reader)
+        #expect(result.exitStatus == 1, "\(result)")
+    }
+
     /// A login that is not root, as `ufw` itself only says in words.
     @Test func aLoginThatMayNotReadItIsToldSo() async throws {
         let host = try await FirewallHost.start()
