@@ -49,6 +49,7 @@ rehearse: packages
 	swift build --build-tests $(SWIFT_BUILD_FLAGS)
 	swift test --skip-build --no-parallel --filter '^LabTests\.RehearsalTests'
 
+sanitize: export RUNNER_SANITIZED := 1
 sanitize: packages
 	swift build --build-tests --sanitize=thread --scratch-path .build-tsan
 	for tests in $(foreach t,$(SANITIZED),'$(t)'); do \
