@@ -40,7 +40,7 @@ test: packages
 torture: packages
 	Tests/lab/lab up
 	swift build --build-tests $(SWIFT_BUILD_FLAGS)
-	swift test --skip-build --filter '^JournalTests\.TamperTests'
+	RUNNER_TORTURE=1 swift test --skip-build --filter '^JournalTests\.TamperTests|^RunnerTests\.VerdictsTests'
 	/usr/bin/python3 Tests/reliability/run.py
 
 # The long ones: every failure of the record with its remedy, every kind of drift, plans, backups, resets.

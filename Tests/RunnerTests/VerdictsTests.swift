@@ -67,7 +67,7 @@ import Testing
         #expect(try exported.verify(allowed: signed.allowed).status == 0)
         let files = try exported.files
         var edits = 0
-        while edits < 200 {
+        while edits < (isThorough ? 200 : 80) {
             let kind = Edit.allCases[edits % Edit.allCases.count]
             let name = Bool.random(using: &numbers) ? "audit.jsonl" : files.randomElement(using: &numbers)!
             let path = "\(signed.run.path)/\(name)"
