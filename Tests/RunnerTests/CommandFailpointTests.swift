@@ -30,6 +30,18 @@ import Testing
             oracle: "the command, repeated, ends well; no secret is made again, and the record is intact")
     }
 
+    /// The lock is broken by then, and the record says so whatever fails after that.
+    @Test(arguments: ["/dev/full", "outcome.witnessed", "outcome.written"])
+    func anUnlockHasOneOutcome(failing: String) async throws {
+        let site = try await CommandSite(.unlock)
+        let ended =
+            failing == "/dev/full"
+            ? try site.goIntoAFullDevice() : try site.go(["RUNNER_FAILPOINT": "\(failing):1:error"])
+        #expect(ended.status == (failing == "/dev/full" ? 74 : 73), "\(ended)")
+        #expect(!ended.output.contains("report this"), "\(ended)")
+        try site.finish(failing)
+    }
+
     @Test func theCommandsReachEachFailpointOfTheSources() async throws {
         var reached: Set<String> = []
         for scenario in CommandSite.Scenario.allCases {

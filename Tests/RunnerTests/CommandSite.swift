@@ -68,6 +68,12 @@ final class CommandSite {
         }
     }
 
+    /// Unlocks, and cannot print that it has.
+    func goIntoAFullDevice() throws -> (output: String, status: Int32) {
+        let words = [Program.runner.file.path] + platform.words(for: ["unlock", Self.holder])
+        return try capture(URL(filePath: "/bin/sh"), ["-c", #"exec "$@" > /dev/full"#, "sh"] + words)
+    }
+
     /// Repeats the command, and judges what is there then.
     func finish(_ place: String) throws {
         let before = try? String(contentsOfFile: file, encoding: .utf8)

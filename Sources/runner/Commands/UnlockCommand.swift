@@ -11,7 +11,7 @@ struct UnlockCommand: AsyncParsableCommand {
         commandName: "unlock",
         abstract: "Break the cluster's lock of a run whose process is gone; recorded.",
         discussion: """
-            A run on this machine needs no unlocking as long as the machine has not been started again: `runner resume` takes
+            A run on this machine needs no unlocking as long as the machine has not been started again: `runner resume` takes \
             over its lock. After a restart, or where the run was in another container, the lock expires by itself.
             """)
 
@@ -49,14 +49,15 @@ struct UnlockCommand: AsyncParsableCommand {
                     try await breakLease(
                         ofModule: name, through: site.site(reporter: .silent).cluster, journal: journal)
                 }
-                try failpoint("unlock.finish")
-                try await journal.finish(.unlocked, exitCode: 0)
             } catch {
                 try await journal.finish(
                     .refused, exitCode: (error as? any ExplainedError)?.kind.exitStatus ?? 1,
                     error: "\(error)")
                 throw error
             }
+            // A failure of this is told as it is: the lock is broken, and there is no second outcome.
+            try failpoint("unlock.finish")
+            try await journal.finish(.unlocked, exitCode: 0)
             try failpoint("unlock.release")
             try lock.release()
             // Last: an output that cannot be written to leaves nothing undone, and no wrong outcome.
