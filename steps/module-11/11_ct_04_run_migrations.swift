@@ -26,7 +26,11 @@ struct RunMigrations: NamedStep {
         }
         switch state.task {
         case .refuse(let refusal): throw refusal.failure(site)
-        case .unknown: return .drifted([inAJob("migrate the database, once it can be inspected, with \(image)")])
+        case .unknown:
+            // What it begins from is not known either.
+            return .drifted([
+                Change("migrate the database, once it can be inspected, with \(image), in a Job", .knownAfterApply)
+            ])
         case .load:
             return .drifted(
                 try await backupChanges(state, on: site) + [inAJob("load the schema of \(image) and seed the database")]
@@ -93,6 +97,7 @@ struct RunMigrations: NamedStep {
         // know.
         let state = try await usableState(site.reader)
         if case .refuse(let refusal) = state.task { throw refusal.failure(site.reader) }
+        if state.task == .unknown { throw state.failureToRead(site.reader) }
         if state.isOpenToStrangers { try await site.redis().delete(ChatwootNames.onboardingKey) }
         // A Job that is complete, and a seed that never finished: the database was replaced since.
         if state.task == .seed || !isDone, try await !Self.isMigrated(state, on: site.reader) {

@@ -48,6 +48,15 @@ extension DatabaseState {
     /// earlier runs.
     func isDone(isMigrated: Bool) -> Bool { task == .keep && !isOpenToStrangers && isMigrated }
 
+    /// The failure of a step that has to know what the task would begin from, where ``task`` is unknown.
+    func failureToRead(_ site: SiteReader) -> StepFailure {
+        let why = if case .refused(let refused) = login { "; \(role) could not log in: \(refused.cause)" } else { "" }
+        return StepFailure(
+            "read the migrations of database \(database)", host: site.postgresWords,
+            cause: "neither \(contents?.reader ?? "the administrator") nor \(role) could read schema_migrations\(why)",
+            remedy: site.remedy("let \(role) log in and read that table, then \(.run)"))
+    }
+
     private var wouldBeDropped: DatabaseRefusal {
         let elsewhere = (contents?.relations ?? []).first { $0.object.name == "ar_internal_metadata" }
         let hint =

@@ -1,5 +1,4 @@
 import Kubernetes
-import Postgres
 import StepKit
 
 /// The record in the cluster about the last migration: the image with its digest, and the contents
@@ -20,13 +19,7 @@ struct SchemaRecord {
     }
 
     init(_ state: DatabaseState, on site: SiteReader) async throws {
-        guard let migrations = state.migrations else {
-            throw StepFailure(
-                "read the migrations of database \(state.database)", host: site.postgresWords,
-                cause:
-                    "neither \(state.contents?.reader ?? "the administrator") nor \(state.role) may read schema_migrations",
-                remedy: "allow \(state.role) to log in and to read it, then `runner resume`")
-        }
+        guard let migrations = state.migrations else { throw state.failureToRead(site) }
         image = try await site.chatwootImage()
         data = [
             "image": image.description, "digest": image.digest, "migrations": String(migrations.count),
