@@ -83,7 +83,7 @@ public final class ModuleLock: Sendable {
     }
 
     private func write(_ run: RunID?, _ origin: Origin) throws(JournalError) {
-        // Cut last: who looks between the two calls does not find an empty file, which would say that nobody has the module.
+        // Cut last: who looks while the run gets its name does not find an empty file, which would say that nobody has the module.
         let bytes = try SealedJSON.file(LockHolder(who: origin, run: run, since: since))
         try file.seek(to: 0)
         try file.write(bytes)

@@ -56,7 +56,8 @@ import Testing
         var count = 0
         let places = Self.places(in: bytes, of: file)
         // Each bit; or one of every third byte, and each of them in turn.
-        for offset in isThorough ? places : stride(from: 0, to: places.count, by: 3).map({ places[$0] }) {
+        let first = Int.random(in: 0..<3)
+        for offset in isThorough ? places : stride(from: first, to: places.count, by: 3).map({ places[$0] }) {
             for bit in isThorough ? Array(0..<8) : [offset / 3 % 8] {
                 var damaged = bytes
                 damaged[offset] ^= 1 << UInt8(bit)

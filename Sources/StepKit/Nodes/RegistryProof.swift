@@ -115,7 +115,7 @@ public struct RegistryProof: Sendable {
         first=$(curl "$@" --head --output - --write-out '\n%{http_code} - %{errormsg}' "$url") || :
         status=$(printf '%s\n' "$first" | tail -n 1)
         # A registry that cannot answer has not asked for credentials, and has not refused any.
-        case $status in 000*|429*|5*) printf '%s' "$status"; exit 0;; esac
+        case $status in 000*|408*|421*|425*|429*|5*) printf '%s' "$status"; exit 0;; esac
         challenge=$(printf '%s\n' "$first" | tr -d '\r' | sed -n 's/^[Ww][Ww][Ww]-[Aa]uthenticate: Bearer //p')
         if [ -n "$challenge" ]; then
             realm=$(printf '%s' "$challenge" | sed -n 's/.*realm="\([^"]*\)".*/\1/p')
