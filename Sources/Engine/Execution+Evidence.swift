@@ -27,6 +27,8 @@ extension Execution {
         to error: RunFailure, of step: any Step, on site: any OpenSite
     ) async -> RunFailure {
         guard case .failed(let failure) = error, failure.kind != .noMaster else { return error }
+        // Another run may have the module: what is there now may be its work.
+        guard !term.isOver else { return error }
         let reader: SiteReader
         do {
             reader = try await site.site(reporter: .silent).reader
@@ -57,7 +59,14 @@ extension Execution {
             return first
         }
         if evidence == nil {
-            let why = Task.isCancelled ? ": the run was interrupted meanwhile" : " within \(limit.inWords)"
+            let why =
+                if term.loss != nil {
+                    ": the lease was lost meanwhile"
+                } else if Task.isCancelled {
+                    ": the run was interrupted meanwhile"
+                } else {
+                    " within \(limit.inWords)"
+                }
             runner.events(.warning("the evidence could not be gathered\(why)"))
         }
         return evidence ?? []

@@ -18,6 +18,7 @@ struct Execution: Sendable {
     let planGuard: PlanGuard?
     let notes: Notes
     let witnesses: Witnesses
+    let term: LeaseTerm
     let progress = RunProgress()
 
     /// Connects, checks, takes the lease, does every step, and writes the outcome.
@@ -46,7 +47,6 @@ struct Execution: Sendable {
         runner.events(.preflightBegan)
         try failpoint("site.open")
         let began = ContinuousClock.now
-        let term = LeaseTerm(module: runner.module.number, clock: runner.clock)
         let gate = ChangeGate(journal: journal, term: term, progress: progress, notes: notes)
         try await runner.provider.withSite(observer: gate) { site in
             let keeper = LeaseKeeper(
@@ -216,7 +216,10 @@ struct Execution: Sendable {
 
     /// Asked as soon as the error is there: a signal that comes while the rest is tidied up is not why the run ends.
     private func failure(for error: any Error) -> RunFailure {
-        RunFailure(error, isCancelled: Task.isCancelled, by: runner.interruption())
+        if let sorted = error as? RunFailure { return sorted }
+        // The keeper has cancelled the steps.
+        if let loss = term.loss { return RunFailure(loss, isCancelled: false, by: runner.interruption()) }
+        return RunFailure(error, isCancelled: Task.isCancelled, by: runner.interruption())
     }
 
     /// What the preflight and the comparison with a plan are told, before the first step.

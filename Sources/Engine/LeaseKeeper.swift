@@ -105,15 +105,17 @@ struct LeaseKeeper: Sendable {
                     renewal.cancel()
                 case .renewal(let lost):
                     loss = lost
+                    if !Task.isCancelled { term.loss = lost }
                     group.cancelAll()
                 }
             }
             return (result, loss)
         }
-        if let loss { throw loss }
         // Whatever a step made of the refusal, this is what ended it.
-        if term.hasRefused { throw term.expiry }
+        if term.hasRefused { throw loss ?? term.expiry }
+        // What failed before the lease was lost is why the run ends.
         try result.get()
+        if let loss { throw loss }
     }
 
     /// Renews three times in each term; `nil` when cancelled, otherwise why the lease is lost.

@@ -10,6 +10,7 @@ final class LeaseTerm: Sendable {
         /// `nil` before the lease is taken.
         var fence: Fence?
         var isOver = false
+        var loss: (any Error)?
         var hasRefused = false
     }
 
@@ -50,6 +51,12 @@ final class LeaseTerm: Sendable {
 
     /// Ends the term now: another run may have the lease.
     func lose() { state.withLock { $0.isOver = true } }
+
+    /// Why the keeper has cancelled the run's steps; `nil` also where a signal cancelled them before.
+    var loss: (any Error)? {
+        get { state.withLock { $0.loss } }
+        set { state.withLock { $0.loss = newValue } }
+    }
 
     /// Whether a change was refused because the term had run out.
     var hasRefused: Bool { state.withLock { $0.hasRefused } }

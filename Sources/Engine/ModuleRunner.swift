@@ -85,7 +85,8 @@ public struct ModuleRunner: Sendable {
                 isResumed: false, lockWait: wait,
                 planGuard: plan.map { PlanGuard($0.content, redactor: redactor) },
                 notes: Notes(journal: journal, events: events),
-                witnesses: Witnesses(journal: journal, syslog: syslog, events: events))
+                witnesses: Witnesses(journal: journal, syslog: syslog, events: events),
+                term: LeaseTerm(module: module.number, clock: clock))
             return await execution.run()
         }
     }
@@ -138,7 +139,8 @@ public struct ModuleRunner: Sendable {
                 finished: Set(reopened.finished.keys.map { StepID($0) }), begun: earlier.begun,
                 isResumed: true, lockWait: wait, planGuard: planGuard,
                 notes: Notes(journal: journal, earlier: earlier.notes, events: events),
-                witnesses: Witnesses(journal: journal, syslog: syslog, events: events))
+                witnesses: Witnesses(journal: journal, syslog: syslog, events: events),
+                term: LeaseTerm(module: module.number, clock: clock))
             return await execution.run()
         }
     }

@@ -30,12 +30,9 @@ extension RunFailure {
         }
     }
 
-    /// Sorts an error that was not sorted before; whatever happens after a cancellation, which is because of `interruption`,
-    /// is its consequence.
+    /// Sorts an error; whatever happens after a cancellation, which is because of `interruption`, is its consequence.
     init(_ error: any Error, isCancelled: Bool, by interruption: Interruption) {
-        if let sorted = error as? RunFailure {
-            self = sorted
-        } else if isCancelled || error is CancellationError {
+        if isCancelled || error is CancellationError {
             self = .interrupted(interruption)
         } else if let explained = error as? any ExplainedError {
             self = .failed(explained)

@@ -72,6 +72,44 @@ import Testing
         try bench.expectIntact()
     }
 
+    /// As an interruption: the failure came first.
+    @Test func aLeaseLostAfterAFailureDoesNotHideIt() async throws {
+        var bench = try Bench()
+        bench.lease = .seconds(4)
+        bench.world.evidence = [Evidence("pods.json", "[]")]
+        bench.world.on("evidence") { [clock = bench.clock] _ in
+            try await clock.wakeNext(within: .seconds(1))
+            do {
+                try await eventually("the lease is lost") { Task.isCancelled }
+            } catch is CancellationError {}
+        }
+        bench.world.on("renewLease") { _ in throw failure(.busy, "carol@install-03 holds it now") }
+        bench.world.on("second.apply") { _ in throw failure(.failed) }
+        let summary = try await bench.run()
+        #expect(summary.failure?.message.contains("it broke") == true, "\(summary)")
+        let outcome = try bench.outcome()
+        #expect(outcome.result == .failed && outcome.error?.contains("it broke") == true, "\(outcome)")
+        // What is gathered may be there just in time.
+        let short = "the evidence could not be gathered: the lease was lost meanwhile"
+        let warnings = bench.events.warnings.filter { !$0.hasPrefix("the lease was not released") }
+        #expect(warnings.isEmpty || warnings == [short], "\(warnings)")
+        try bench.expectIntact()
+    }
+
+    @Test func aStepWhoseLeaseExpiredGathersNone() async throws {
+        let bench = try Bench()
+        bench.world.evidence = [Evidence("pods.json", "[]")]
+        bench.world.on("second.apply") { [clock = bench.clock] visit in
+            clock.advance(by: .seconds(61))
+            try await visit.world.send("late", .change)
+        }
+        let summary = try await bench.run()
+        #expect(summary.failure?.exitStatus == 75)
+        #expect(!bench.world.calls.contains("evidence"))
+        #expect(bench.events.warnings.isEmpty)
+        #expect(try bench.records().contains("step.end second failed"))
+    }
+
     @Test func anInterruptedStepGathersNone() async throws {
         let bench = try Bench()
         bench.world.evidence = [Evidence("pods.json", "[]")]

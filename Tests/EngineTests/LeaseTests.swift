@@ -65,6 +65,9 @@ import Testing
         #expect(outcome.result == .failed)
         #expect(outcome.exitCode == 75)
         #expect(outcome.step == "second")
+        // Nobody interrupted the step, and what is there now may be another run's work.
+        #expect(try bench.records().contains("step.end second failed"))
+        #expect(!bench.world.calls.contains("evidence"))
         #expect(bench.world.calls.last == "close")
         try bench.expectIntact()
         bench.world.calm("second.apply")
