@@ -133,8 +133,9 @@ extension ClusterReader {
         let references = inputs.map(\.0)
         let input = JSONValue.list(inputs.map(\.1)).serialized()
         let attempt = "dry-run the apply of \(references.summary)"
+        // The apply itself has its fields validated, for which kubectl reads and parses the whole OpenAPI document.
         let command =
-            ["apply", "--dry-run=server"] + ClusterWriter.serverSide + ["-o", "json", "-f", "-"]
+            ["apply", "--dry-run=server", "--validate=false"] + ClusterWriter.serverSide + ["-o", "json", "-f", "-"]
         let result = try await kubectl.run(
             command, for: attempt, input: input, effect: .read,
             outputIsSecret: references.contains { $0.kind == "Secret" })
