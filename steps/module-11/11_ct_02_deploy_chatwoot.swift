@@ -49,8 +49,9 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
     }
 
     func apply(_ changes: [Change], to site: SiteWriter) async throws {
+        async let objects = desired(site.reader)
         try await RunMigrations.requireMigrated(site.reader)
-        try await site.apply(desired(site.reader))
+        try await site.apply(objects)
         try await bringBack(site)
         try await StuckPods(site.reader).restart(on: site)
         try await site.cluster.retryRefusedPods(

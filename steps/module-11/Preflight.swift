@@ -6,7 +6,6 @@ import StepKit
 @Sendable func preflight(_ site: SiteReader) async -> [any ExplainedError] {
     let questions: [@Sendable () async throws -> Void] = [
         { _ = try await site.serverVersion() },
-        { try await requirePrograms(site) },
         { try await requireDatabaseRights(site) },
         { _ = try await site.redis() },
         { if site.inventory.redis.sentinel != nil { _ = try await site.redisHost() } },
@@ -40,19 +39,6 @@ private func requireDatabaseRights(_ site: SiteReader) async throws {
     // Other failures are reported by the step, with its evidence.
     setup.refusals.removeAll { if case .statements = $0.cure { false } else { true } }
     guard setup.refusals.isEmpty else { throw setup.failure(site) }
-}
-
-private func requirePrograms(_ site: SiteReader) async throws {
-    let missing = try await site.onEveryNode("find the programs that the steps use") { node in
-        try await node.missingPrograms(among: ["curl", "flock"] + (node.name == site.master.name ? ["kubectl"] : []))
-    }
-    let failures = missing.filter { !$0.answer.isEmpty }.map { node, programs in
-        StepFailure(
-            "find the programs that the steps use", host: node.name,
-            cause: "\(programs.joined(separator: ", ")) not found on the PATH",
-            remedy: "install them: apt-get install curl util-linux kubectl")
-    }
-    guard failures.isEmpty else { throw CombinedFailure("find the programs that the steps use", failures) }
 }
 
 /// Refuses given passwords that Chatwoot would misread, before anything is changed.

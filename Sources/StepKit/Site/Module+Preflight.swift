@@ -8,17 +8,17 @@ public protocol PageAsker: Step {
 }
 
 extension Module {
-    /// Reads once for all steps, then returns everything that would stop one of them.
+    /// Reads once for all steps, and returns everything that would stop one of them.
     ///
     /// Throws if a host is lost, since the caller may have another one.
     public func runPreflight(_ site: SiteReader) async throws -> [any ExplainedError] {
-        do {
-            try await prefetch(site)
-        } catch let error as any ExplainedError where error.kind != .unreachable {
-            // What could not be read is read again by the preflight or the step that needs it,
-            // which reports why.
-        }
-        return await preflight(site)
+        var hasCluster = false
+        if readsAhead { hasCluster = try await keeping(for: site) { try await surveyCluster(site) } }
+        // The module's own questions go to the data services, and to the cluster as it was read.
+        async let problems = preflight(site)
+        if hasCluster { try await keeping(for: site) { try await compareAndSurveyNodes(site) } }
+        let missing = readsAhead ? await site.missingPrograms() : []
+        return await missing + problems
     }
 
     /// Reads once for all checks, then checks whether the module is healthy; the result includes
@@ -27,10 +27,11 @@ extension Module {
     /// Throws if a host is lost, since the caller may have another one.
     public func examine(_ site: SiteReader) async throws -> [Diagnosis] {
         try await site.cluster.requireReady()
-        do {
-            try await prefetch(site)
-        } catch let error as any ExplainedError where error.kind != .unreachable {
-            // What could not be read is read again by the check that needs it, which reports why.
+        if readsAhead {
+            try await keeping(for: site) {
+                try await surveyCluster(site)
+                try await compareAndSurveyNodes(site)
+            }
         }
         let hosts =
             site.nodes.map { Diagnosis.ok("\($0.name) over SSH", "responds at \($0.address)") }
@@ -38,21 +39,36 @@ extension Module {
         return hosts + (await diagnose(site))
     }
 
-    /// Takes two commands on the master, and one on each node.
-    private func prefetch(_ site: SiteReader) async throws {
-        guard steps.contains(where: { $0 is any ObjectOwner || $0 is any PageAsker }) else { return }
+    private var readsAhead: Bool { steps.contains { $0 is any ObjectOwner || $0 is any PageAsker } }
+
+    /// Whether all of it could be read; what could not is read again by the step or the check that needs it, which reports
+    /// why.
+    @discardableResult
+    private func keeping(for site: SiteReader, _ read: () async throws -> Void) async throws -> Bool {
         do {
-            // The objects name images by their digests: the registry is asked while the cluster is.
-            async let registry = site.registryAnswers()
-            try await site.cluster.makeSurvey(of: site.application.namespace)
-            _ = try await registry
-            async let objects: Void = compareObjects(site)
-            async let nodes: Void = surveyNodes(site)
-            _ = try await (objects, nodes)
+            try await read()
+            return true
         } catch {
             await site.prefetch.discard()
-            throw error
+            guard let error = error as? any ExplainedError, error.kind != .unreachable else { throw error }
+            return false
         }
+    }
+
+    /// Takes two commands on the master.
+    private func surveyCluster(_ site: SiteReader) async throws {
+        // The objects name images by their digests: the registry is asked while the cluster is.
+        async let registry = site.registryAnswers()
+        async let version = site.serverVersion()
+        try await site.cluster.makeSurvey(of: site.application.namespace)
+        _ = try await (registry, version)
+    }
+
+    /// Takes one command on the master, and one on each node.
+    private func compareAndSurveyNodes(_ site: SiteReader) async throws {
+        async let objects: Void = compareObjects(site)
+        async let nodes: Void = surveyNodes(site)
+        _ = try await (objects, nodes)
     }
 
     private func compareObjects(_ site: SiteReader) async throws {
@@ -72,6 +88,26 @@ extension Module {
             var probes: [HTTPProbe] = []
             for step in askers { probes += try await step.probes(site, from: node) }
             try await node.makeSurvey(probes: probes)
+        }
+    }
+}
+
+extension SiteReader {
+    /// The programs that steps run on the nodes and that are not there.
+    fileprivate func missingPrograms() async -> [any ExplainedError] {
+        let attempt = "find the programs that the steps use"
+        do {
+            let missing = try await onEveryNode(attempt) { node in
+                try await node.missingPrograms(
+                    among: ["curl", "flock"] + (node.name == master.name ? ["kubectl"] : []))
+            }
+            return missing.filter { !$0.answer.isEmpty }.map { node, programs in
+                StepFailure(
+                    attempt, host: node.name, cause: "\(programs.joined(separator: ", ")) not found on the PATH",
+                    remedy: "install them: apt-get install curl util-linux kubectl")
+            }
+        } catch {
+            return [error as? any ExplainedError ?? StepFailure(attempt, cause: "\(error)", remedy: "report this")]
         }
     }
 }
