@@ -15,16 +15,10 @@ struct ByteSet: Hashable, Sendable {
     var isEmpty: Bool { bits == SIMD4() }
 
     /// The bytes in their order.
-    ///
-    /// Takes a step for each of them, and not for each that there could be: a private key makes thousands of sets, most with one.
     var bytes: [UInt8] {
         var bytes: [UInt8] = []
         for word in 0..<bits.scalarCount {
-            var left = bits[word]
-            while left != 0 {
-                bytes.append(UInt8(word * 64 + left.trailingZeroBitCount))
-                left &= left - 1
-            }
+            bits[word].forEachBit { bytes.append(UInt8(word * 64 + $0)) }
         }
         return bytes
     }
@@ -34,5 +28,19 @@ struct ByteSet: Hashable, Sendable {
         value < 10
             ? ByteSet(UInt8(ascii: "0") + value)
             : ByteSet([UInt8(ascii: "a") + value - 10, UInt8(ascii: "A") + value - 10])
+    }
+}
+
+extension UInt64 {
+    /// Calls `body` with the place of each bit that is set, from the lowest.
+    ///
+    /// Takes a step for each of them, and not for each that there could be: a private key makes thousands of sets, most
+    /// with one.
+    func forEachBit(_ body: (Int) -> Void) {
+        var left = self
+        while left != 0 {
+            body(left.trailingZeroBitCount)
+            left &= left - 1
+        }
     }
 }

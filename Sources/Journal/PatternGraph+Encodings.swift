@@ -127,24 +127,14 @@ private struct SixBits {
     /// Puts each of `lower`, numbers of `width` bits, behind each of these.
     mutating func append(_ lower: SixBits, width: Int) {
         var all: UInt64 = 0
-        for value in values { all |= lower.members << UInt64(value << width) }
+        members.forEachBit { all |= lower.members << UInt64($0 << width) }
         members = all
-    }
-
-    private var values: [Int] {
-        var values: [Int] = []
-        var left = members
-        while left != 0 {
-            values.append(left.trailingZeroBitCount)
-            left &= left - 1
-        }
-        return values
     }
 
     /// The digits of base64 that stand for them, in both alphabets.
     var digits: ByteSet {
         var digits = ByteSet([])
-        for value in values {
+        members.forEachBit { value in
             digits.insert(Base64.alphabet[value])
             if value == 62 { digits.insert(UInt8(ascii: "-")) }
             if value == 63 { digits.insert(UInt8(ascii: "_")) }

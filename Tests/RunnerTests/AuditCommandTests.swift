@@ -102,6 +102,13 @@ import Testing
         #expect(lines[lines.count - 2] == "#3 out~ end")
     }
 
+    @Test func aTranscriptIsTextAndNothingElse() async throws {
+        let sample = try await AuditSample()
+        let (status, output, errors) = try sample.run("$runner logs --step fix_ufw_k8s_nodes --format json")
+        #expect(status == 64 && output.isEmpty)
+        #expect(errors.contains("--step takes no --format json; `audit show --step` does"), "\(errors)")
+    }
+
     @Test func aHeadIsTakenWithItsNumberOrAlone() async throws {
         let sample = try await AuditSample()
         let head = await sample.journal.head

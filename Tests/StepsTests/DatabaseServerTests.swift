@@ -128,6 +128,29 @@ import Testing
         #expect(reads() == before + 4)
     }
 
+    /// The administrator may not read the role's tables, and the role cannot log in for a while.
+    @Test func migrationsThatNobodyMayReadAreUnknown() async throws {
+        let platform = try await DatabasePlatform(.system, administrator: "CREATEDB")
+        let superuser = try await platform.superuser("postgres")
+        try await superuser.ensureRole("chatwoot", password: platform.chatwoot.databasePassword)
+        try await superuser.ensureDatabase("chatwoot", owner: "chatwoot")
+        let own = try await platform.postgresWriter(platform.owner())
+        for statement in [
+            "CREATE TABLE ar_internal_metadata (key text, value text)", "CREATE TABLE schema_migrations (version text)",
+            "INSERT INTO ar_internal_metadata VALUES ('environment', 'production')",
+            "INSERT INTO schema_migrations VALUES ('20250101000000'), ('20250102000000')",
+        ] { try await own.execute(statement) }
+        let readable = try await DatabaseState.read(platform.site().reader, asksRedis: false)
+        #expect(readable.migrations == .init(count: 2, newest: "20250102000000"))
+
+        try await superuser.execute("ALTER ROLE chatwoot NOLOGIN")
+        let state = try await DatabaseState.read(platform.site().reader, asksRedis: false)
+        #expect(state.migrations == nil && state.task == .unknown, "\(state.task)")
+        let failure = try await state.failureToRead(platform.site().reader)
+        #expect(failure.cause.hasPrefix("neither runner_admin nor chatwoot could read schema_migrations"), "\(failure)")
+        #expect(failure.cause.contains("could not log in"), "\(failure)")
+    }
+
     @Test(arguments: PostgresInstallation.all)
     func whatASuperuserMadeIsTakenOverAsToldByTheRefusal(_ installation: PostgresInstallation) async throws {
         let platform = try await DatabasePlatform(installation, administrator: "CREATEDB CREATEROLE")

@@ -17,20 +17,16 @@ struct RunMigrations: NamedStep {
     func check(_ site: SiteReader) async throws -> Finding {
         let state = try await DatabaseState.read(site)
         let image = site.inventory.chatwoot.image.description
-        /// A change whose result only the Job can show, with the database's present state as its
-        /// starting point.
+        /// A change whose result only the Job can show, with the database's present state, where that is known, as
+        /// its starting point.
         func inAJob(_ words: String) -> Change {
-            Change(
-                "\(words), in a Job", .knownAfterApply,
-                startingPoint: state.server.database == nil ? nil : state.figures)
+            let isKnown = state.server.database != nil && state.task != .unknown
+            return Change("\(words), in a Job", .knownAfterApply, startingPoint: isKnown ? state.figures : nil)
         }
         switch state.task {
         case .refuse(let refusal): throw refusal.failure(site)
         case .unknown:
-            // What it begins from is not known either.
-            return .drifted([
-                Change("migrate the database, once it can be inspected, with \(image), in a Job", .knownAfterApply)
-            ])
+            return .drifted([inAJob("migrate the database, once it can be inspected, with \(image)")])
         case .load:
             return .drifted(
                 try await backupChanges(state, on: site) + [inAJob("load the schema of \(image) and seed the database")]
