@@ -30,9 +30,10 @@ demo: release
 test: packages
 	Tests/lab/lab up
 	swift build --build-tests $(SWIFT_BUILD_FLAGS)
-	for tests in $(foreach t,$(UNIT_TESTS),'$(t)'); do \
+	for tests in $(foreach t,$(UNIT_TESTS),'$(t)'); do date "+%T $$tests"; \
 		swift test --skip-build --filter "$$tests" --skip '$(SHARED_RECORDS)' || exit 1; done
 	$(MAKE) sanitize
+	@date '+%T rehearsals'
 	swift test --skip-build --no-parallel --filter '^LabTests\.RunTests'
 	RUNNER_BRIEF=1 swift test --skip-build --no-parallel --filter '^LabTests\.RehearsalTests/($(BROKEN))'
 
@@ -52,7 +53,7 @@ rehearse: packages
 sanitize: export RUNNER_SANITIZED := 1
 sanitize: packages
 	swift build --build-tests --sanitize=thread --scratch-path .build-tsan
-	for tests in $(foreach t,$(SANITIZED),'$(t)'); do \
+	for tests in $(foreach t,$(SANITIZED),'$(t)'); do date "+%T $$tests"; \
 		swift test --skip-build --sanitize=thread --scratch-path .build-tsan --filter "$$tests" \
 			--skip '$(LONG_SUITES)' || exit 1; done
 
