@@ -60,7 +60,7 @@ extension Execution {
         }
         if evidence == nil {
             let why =
-                if term.loss != nil {
+                if term.endOfRun != nil {
                     ": the lease was lost meanwhile"
                 } else if Task.isCancelled {
                     ": the run was interrupted meanwhile"

@@ -69,6 +69,7 @@ struct Execution: Sendable {
     private func performSteps(on site: any OpenSite) async throws {
         progress.beginSteps()
         for (index, step) in steps.enumerated() {
+            try Task.checkCancellation()
             let result = try await perform(step, number: index + 1, on: site)
             // The last one covers those after it that had nothing to do.
             let isLast = index == steps.count - 1 && progress.applied > 0
@@ -217,9 +218,17 @@ struct Execution: Sendable {
     /// Asked as soon as the error is there: a signal that comes while the rest is tidied up is not why the run ends.
     private func failure(for error: any Error) -> RunFailure {
         if let sorted = error as? RunFailure { return sorted }
-        // The keeper has cancelled the steps.
-        if let loss = term.loss { return RunFailure(loss, isCancelled: false, by: runner.interruption()) }
-        return RunFailure(error, isCancelled: Task.isCancelled, by: runner.interruption())
+        func sorted(_ error: any Error, isCancelled: Bool) -> RunFailure {
+            RunFailure(error, isCancelled: isCancelled, by: runner.interruption())
+        }
+        let isCancelled = Task.isCancelled
+        if let end = term.endOfRun { return sorted(end, isCancelled: false) }
+        let failure = sorted(error, isCancelled: isCancelled)
+        // Where this process stood still, a step's own deadline may be over before the keeper notices that the term is.
+        guard term.isOver, case .failed(let cause) = failure, [.failed, .unknownOutcome].contains(cause.kind) else {
+            return failure
+        }
+        return sorted(term.loss, isCancelled: false)
     }
 
     /// What the preflight and the comparison with a plan are told, before the first step.

@@ -89,7 +89,11 @@ struct LeaseKeeper: Sendable {
         _ lease: LeaseTaking, during work: @escaping @Sendable () async throws -> Void
     ) async throws {
         // A signal ends the work and not this: what the work does to clean up needs the lease too.
-        let renewal = Task { await renewUntilCancelled(every: lease.duration / 4, lease) }
+        let renewal = Task {
+            let loss = await renewUntilCancelled(every: lease.duration / 4, lease)
+            if let loss { term.lose(because: loss) }
+            return loss
+        }
         let (result, loss) = await withTaskGroup(of: Ended.self) { group in
             group.addTask {
                 do { return .work(.success(try await work())) } catch { return .work(.failure(error)) }
@@ -105,14 +109,17 @@ struct LeaseKeeper: Sendable {
                     renewal.cancel()
                 case .renewal(let lost):
                     loss = lost
-                    if !Task.isCancelled { term.loss = lost }
+                    if !Task.isCancelled { term.endOfRun = lost }
                     group.cancelAll()
                 }
             }
             return (result, loss)
         }
-        // Whatever a step made of the refusal, this is what ended it.
-        if term.hasRefused { throw loss ?? term.expiry }
+        // Whatever a step made of the refusal, this is what ended it; a signal while the rest is tidied up is not.
+        if term.hasRefused {
+            if !Task.isCancelled { term.endOfRun = term.loss }
+            throw term.loss
+        }
         // What failed before the lease was lost is why the run ends.
         try result.get()
         if let loss { throw loss }
@@ -140,8 +147,6 @@ struct LeaseKeeper: Sendable {
                 // The step notices a lost master too; until the term is over no other run gets the Lease.
                 events(.warning("the lease could not be renewed, trying again: \(error.cause)"))
             } catch {
-                // Also what cleans up after a cancelled step must change nothing any more.
-                term.lose()
                 return error
             }
         }

@@ -10,8 +10,9 @@ final class LeaseTerm: Sendable {
         /// `nil` before the lease is taken.
         var fence: Fence?
         var isOver = false
-        var loss: (any Error)?
         var hasRefused = false
+        var loss: (any Error)?
+        var endOfRun: (any Error)?
     }
 
     private let module: Int
@@ -49,13 +50,22 @@ final class LeaseTerm: Sendable {
         }
     }
 
-    /// Ends the term now: another run may have the lease.
-    func lose() { state.withLock { $0.isOver = true } }
+    /// Ends the term now, and with it all changes, also those that clean up after a cancelled step: another run may have
+    /// the lease.
+    func lose(because loss: any Error) {
+        state.withLock { state in
+            state.isOver = true
+            state.loss = loss
+        }
+    }
 
-    /// Why the keeper has cancelled the run's steps; `nil` also where a signal cancelled them before.
-    var loss: (any Error)? {
-        get { state.withLock { $0.loss } }
-        set { state.withLock { $0.loss = newValue } }
+    /// Why the term is over: as the keeper knows it, or by the clock.
+    var loss: any Error { state.withLock { $0.loss } ?? expiry }
+
+    /// Why the run ends, where it does because of the lease; `nil` where a signal came first.
+    var endOfRun: (any Error)? {
+        get { state.withLock { $0.endOfRun } }
+        set { state.withLock { $0.endOfRun = newValue } }
     }
 
     /// Whether a change was refused because the term had run out.
@@ -70,10 +80,10 @@ final class LeaseTerm: Sendable {
         }
         guard isOver else { return }
         state.withLock { $0.hasRefused = true }
-        throw expiry
+        throw loss
     }
 
-    /// What ends a run whose term is over.
+    /// What ends a run whose term the clock has ended.
     var expiry: StepFailure {
         StepFailure(
             "hold the lease of module \(module)",

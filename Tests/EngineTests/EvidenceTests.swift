@@ -87,6 +87,8 @@ import Testing
         bench.world.on("second.apply") { _ in throw failure(.failed) }
         let summary = try await bench.run()
         #expect(summary.failure?.message.contains("it broke") == true, "\(summary)")
+        #expect(summary.failure?.exitStatus == 1)
+        #expect(try bench.records().contains("step.end second failed"))
         let outcome = try bench.outcome()
         #expect(outcome.result == .failed && outcome.error?.contains("it broke") == true, "\(outcome)")
         // What is gathered may be there just in time.

@@ -32,6 +32,40 @@ import Testing
         #expect(try await bench.resume().failure == nil)
     }
 
+    /// The operator presses Ctrl-C while the lease is released.
+    @Test func aSignalAfterTheTermIsNotWhyTheRunEnds() async throws {
+        let bench = try Bench()
+        let isCancelled = Locked(false)
+        bench.world.on("releaseLease") { _ in
+            do {
+                try await eventually("the run is interrupted") { isCancelled.withLock { $0 } }
+            } catch is CancellationError {}
+        }
+        bench.world.on("second.apply") { [clock = bench.clock] visit in
+            clock.advance(by: .seconds(61))
+            try await visit.world.send("late", .change)
+        }
+        let summary = try await bench.cancelled(
+            at: "releaseLease", then: { isCancelled.withLock { $0 = true } }, { try await bench.run() })
+        #expect(summary.failure?.exitStatus == 75, "\(summary)")
+        #expect(try bench.outcome().result == .failed)
+        #expect(try bench.records().contains("step.end second failed"))
+        try bench.expectIntact()
+    }
+
+    /// On waking, a step's own deadline may be over before the keeper has noticed anything.
+    @Test func whatFailsAfterTheTermFailsBecauseOfIt() async throws {
+        let bench = try Bench()
+        bench.world.on("second.verify") { [clock = bench.clock] _ in
+            clock.advance(by: .seconds(61))
+            throw failure(.failed, "not finished within 60 s")
+        }
+        let summary = try await bench.run()
+        #expect(summary.failure?.exitStatus == 75, "\(summary)")
+        #expect(try bench.outcome().exitCode == 75)
+        #expect(!bench.world.calls.contains("evidence"))
+    }
+
     /// A few seconds before the term ends a change may still be on its way when it does.
     @Test(arguments: [53, 55]) func theTermEndsForChangesBeforeItDoesForOthers(_ seconds: Int) async throws {
         let bench = try Bench()

@@ -75,6 +75,24 @@ import Testing
         #expect(try await bench.resume().failure == nil)
     }
 
+    /// It has its checkpoint, and the next one has not begun.
+    @Test func aStepThatEndsInSpiteOfALostLeaseIsTheLast() async throws {
+        var bench = try Bench()
+        bench.lease = .seconds(4)
+        bench.world.on("second.verify") { [clock = bench.clock] visit in
+            try await clock.wakeNext(within: .seconds(1))
+            while !Task.isCancelled { await Task.yield() }
+        }
+        bench.world.on("renewLease") { _ in throw failure(.busy, "carol@install-03 holds it now") }
+        let summary = try await bench.run()
+        #expect(summary.failure?.exitStatus == 75)
+        #expect(summary.failure?.message.contains("carol@install-03") == true)
+        #expect(try bench.checkpoints().contains("second applied"))
+        let records = try bench.records()
+        #expect(!records.contains { $0.contains("third") }, "\(records)")
+        try bench.expectIntact()
+    }
+
     /// The term of the lost lease is not over by the clock yet, but another run has the module.
     @Test func noChangeBeginsOnceTheLeaseIsLost() async throws {
         var bench = try Bench()

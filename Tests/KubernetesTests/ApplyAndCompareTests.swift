@@ -33,6 +33,25 @@ extension ServerTests {
             }
         }
 
+        private struct Misspelled: Manifest {
+            let apiVersion = "v1"
+            let kind = "ConfigMap"
+            let metadata: ObjectMeta
+            let dta = ["A": "1"]
+        }
+
+        /// The API server would drop it without a word, and the object would be in place without it.
+        @Test func aFieldThatTheServerDoesNotKnowIsRefusedBeforeAnythingIsApplied() async throws {
+            let namespace = Samples.namespace("misspelled")
+            let object = Misspelled(metadata: ObjectMeta(name: "a", namespace: "misspelled"))
+            try await server.writer.apply([namespace])
+            let error = await #expect(throws: KubernetesError.self) {
+                try await server.reader.compare([namespace, object])
+            }
+            #expect(error?.cause.contains("dta") == true, "\(String(describing: error))")
+            #expect(try await server.reader.get([object.reference]).isEmpty)
+        }
+
         @Test func everyKindAppliesAndIsInPlaceAfterwards() async throws {
             let version = try await server.reader.serverVersion()
             let desired = [Samples.namespace("every")] + Samples.everything("every", for: version)

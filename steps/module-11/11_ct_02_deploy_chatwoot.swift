@@ -49,6 +49,7 @@ struct DeployChatwoot: ObjectOwner, NamedStep {
     }
 
     func apply(_ changes: [Change], to site: SiteWriter) async throws {
+        // Neither needs the other: the cluster is asked beside the database.
         async let objects = desired(site.reader)
         try await RunMigrations.requireMigrated(site.reader)
         try await site.apply(objects)

@@ -73,7 +73,8 @@ public actor GeneratedSecretsStore {
         for secret in filed.values.flatMap(\.values) { register(secret) }
     }
 
-    /// The existing secrets of `file`; `cluster` reads the cluster's Secret and is called once.
+    /// The existing secrets of `file`; `cluster` reads the cluster's Secret, for each caller until one
+    /// has the answer.
     func find(
         _ file: GeneratedFile, cluster: @Sendable () async throws -> [String: Secret]?
     ) async throws -> Found {

@@ -12,11 +12,14 @@ extension Module {
     ///
     /// Throws if a host is lost, since the caller may have another one.
     public func runPreflight(_ site: SiteReader) async throws -> [any ExplainedError] {
-        var hasCluster = false
-        if readsAhead { hasCluster = try await keeping(for: site) { try await surveyCluster(site) } }
+        // What an attempt through another master read is older than what is known of the lease now.
+        await site.prefetch.discard()
+        await site.generated.forget()
+        var isRead = false
+        if readsAhead { isRead = try await keeping(for: site) { try await surveyCluster(site) } }
         // The module's own questions go to the data services, and to the cluster as it was read.
         async let problems = preflight(site)
-        if hasCluster { try await keeping(for: site) { try await compareAndSurveyNodes(site) } }
+        if isRead { try await keeping(for: site) { try await compareAndSurveyNodes(site) } }
         let missing = readsAhead ? await site.missingPrograms() : []
         return await missing + problems
     }
@@ -55,7 +58,7 @@ extension Module {
         }
     }
 
-    /// Takes two commands on the master.
+    /// Takes two commands on the master, and one for each image.
     private func surveyCluster(_ site: SiteReader) async throws {
         // The objects name images by their digests: the registry is asked while the cluster is.
         async let registry = site.registryAnswers()

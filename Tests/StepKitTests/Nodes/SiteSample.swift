@@ -12,7 +12,8 @@ import Testing
 /// A site whose only master is `shell`; its databases may not be asked.
 enum SiteSample {
     static func readable(
-        _ inventory: Inventory, registry: RegistryCredentials, shell: any RemoteShell,
+        _ inventory: Inventory, of module: StepKit.Module = .sample, registry: RegistryCredentials,
+        shell: any RemoteShell,
         warn: @escaping @Sendable (String) -> Void
     ) -> SiteReader {
         let node = NodeReader(name: "k8s-master-01", address: "127.0.0.1", shell: shell)
@@ -21,7 +22,7 @@ enum SiteSample {
             redis: RedisCredentials(password: Secret("unused"), host: nil, port: nil), registry: registry,
             objectStorage: nil)
         return SiteReader(
-            module: .sample, inventory: inventory, credentials: credentials,
+            module: module, inventory: inventory, credentials: credentials,
             cluster: ClusterReader(
                 shell: shell, kubeconfig: inventory.cluster.kubeconfig, requestTimeout: .seconds(15)), master: node,
             nodes: [node],
