@@ -30,7 +30,7 @@ extension RunTests {
     /// Again and again until nothing is left to kill, and then from an empty cluster.
     @Test func killedAtRandomMomentsItResumes() async throws {
         let environment = ProcessInfo.processInfo.environment
-        let wanted = environment["LAB_KILLS"].flatMap { Int($0) } ?? (Lab.isThorough ? 100 : 12)
+        let wanted = environment["LAB_KILLS"].flatMap { Int($0) } ?? (Lab.isThorough ? 100 : 8)
         var numbers = SeededNumbers()
         let (undisturbed, whole) = try await (Undisturbed.fingerprint(), Undisturbed.seconds())
         var total = 0
