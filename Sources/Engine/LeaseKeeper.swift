@@ -109,7 +109,7 @@ struct LeaseKeeper: Sendable {
                     renewal.cancel()
                 case .renewal(let lost):
                     loss = lost
-                    if !Task.isCancelled { term.endOfRun = lost }
+                    if lost != nil, !Task.isCancelled { term.endRun() }
                     group.cancelAll()
                 }
             }
@@ -117,7 +117,7 @@ struct LeaseKeeper: Sendable {
         }
         // Whatever a step made of the refusal, this is what ended it; a signal while the rest is tidied up is not.
         if term.hasRefused {
-            if !Task.isCancelled { term.endOfRun = term.loss }
+            if !Task.isCancelled { term.endRun() }
             throw term.loss
         }
         // What failed before the lease was lost is why the run ends.

@@ -12,7 +12,7 @@ final class LeaseTerm: Sendable {
         var isOver = false
         var hasRefused = false
         var loss: (any Error)?
-        var endOfRun: (any Error)?
+        var endsRun = false
     }
 
     private let module: Int
@@ -63,10 +63,10 @@ final class LeaseTerm: Sendable {
     var loss: any Error { state.withLock { $0.loss } ?? expiry }
 
     /// Why the run ends, where it does because of the lease; `nil` where a signal came first.
-    var endOfRun: (any Error)? {
-        get { state.withLock { $0.endOfRun } }
-        set { state.withLock { $0.endOfRun = newValue } }
-    }
+    var endOfRun: (any Error)? { state.withLock { $0.endsRun } ? loss : nil }
+
+    /// Ends the run because its term is over: what comes later, as a signal, is not why.
+    func endRun() { state.withLock { $0.endsRun = true } }
 
     /// Whether a change was refused because the term had run out.
     var hasRefused: Bool { state.withLock { $0.hasRefused } }

@@ -40,7 +40,7 @@ extension ServerTests {
             let dta = ["A": "1"]
         }
 
-        /// The API server would drop it without a word, and the object would be in place without it.
+        /// Were it dropped on its way, the object would be in place without it, and nobody would know.
         @Test func aFieldThatTheServerDoesNotKnowIsRefusedBeforeAnythingIsApplied() async throws {
             let namespace = Samples.namespace("misspelled")
             let object = Misspelled(metadata: ObjectMeta(name: "a", namespace: "misspelled"))

@@ -57,7 +57,7 @@ extension ClusterReader {
     ) async throws(KubernetesError) -> [AdmissionWarning] {
         guard !AdmissionWarning.texts(in: result.errorText).isEmpty else { return [] }
         let output = try await kubectl.run(
-            ["apply", "--dry-run=server", "--validate=false"] + ClusterWriter.serverSide + ["-o", "name", "-f", "-"],
+            ClusterWriter.dryRun + ["-o", "name", "-f", "-"],
             for: "assign the API server's warnings to \(references.summary)", input: list,
             effect: .read,
             isMerged: true

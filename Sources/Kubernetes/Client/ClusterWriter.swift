@@ -121,15 +121,21 @@ public struct ClusterWriter: Sendable {
         "--server-side", "--force-conflicts", "--field-manager=\(fieldManager)",
     ]
 
+    /// A dry run of the apply, without its output.
+    ///
+    /// A server-side apply refuses unknown fields by itself; to validate them too, kubectl would read and parse the API
+    /// server's whole OpenAPI document.
+    static let dryRun = ["apply", "--dry-run=server", "--validate=false"] + serverSide
+
     private func write(
         _ object: JSONValue, as reference: ObjectReference, with verb: String
     ) async throws(KubernetesError) -> JSONValue {
         let attempt = "\(verb) \(reference)"
         // To validate an object, each kubectl reads and parses the API server's whole OpenAPI document: 0.25 s of processor
         // time on the master. A Lease is written in every run and has this program's own fields.
-        let unvalidated = reference.kind == "Lease" ? ["--validate=false"] : []
+        let isLease = reference.kind == "Lease"
         let command =
-            [verb] + unvalidated
+            [verb] + (isLease ? ["--validate=false"] : [])
             + ["--field-manager=\(Self.fieldManager)", "-o", "json", "--show-managed-fields", "-f", "-"]
         // A Lease is compared and swapped by the API server, so that it needs no lock of the host. Were
         // it to wait for the change that holds that one, the term would run out first.
@@ -137,7 +143,7 @@ public struct ClusterWriter: Sendable {
             let answer = try await reader.kubectl.json(
                 command, for: attempt, input: object.serialized(), effect: .change,
                 outputIsSecret: reference.kind == "Secret",
-                isExclusive: reference.kind != "Lease")
+                isExclusive: !isLease)
         else {
             throw reader.kubectl.unreadable("kubectl printed nothing", to: command, for: attempt)
         }

@@ -133,10 +133,7 @@ extension ClusterReader {
         let references = inputs.map(\.0)
         let input = JSONValue.list(inputs.map(\.1)).serialized()
         let attempt = "dry-run the apply of \(references.summary)"
-        // A server-side apply refuses unknown fields by itself; to validate them too, kubectl would read and parse the API
-        // server's whole OpenAPI document.
-        let command =
-            ["apply", "--dry-run=server", "--validate=false"] + ClusterWriter.serverSide + ["-o", "json", "-f", "-"]
+        let command = ClusterWriter.dryRun + ["-o", "json", "-f", "-"]
         let result = try await kubectl.run(
             command, for: attempt, input: input, effect: .read,
             outputIsSecret: references.contains { $0.kind == "Secret" })

@@ -15,11 +15,10 @@ extension Module {
         // What an attempt through another master read is older than what is known of the lease now.
         await site.prefetch.discard()
         await site.generated.forget()
-        var isRead = false
-        if readsAhead { isRead = try await keeping(for: site) { try await surveyCluster(site) } }
+        let isRead = try await readingAhead(for: site) { try await surveyCluster(site) }
         // The module's own questions go to the data services, and to the cluster as it was read.
         async let problems = preflight(site)
-        if isRead { try await keeping(for: site) { try await compareAndSurveyNodes(site) } }
+        if isRead { try await readingAhead(for: site) { try await compareAndSurveyNodes(site) } }
         let missing = readsAhead ? await site.missingPrograms() : []
         return await missing + problems
     }
@@ -30,11 +29,9 @@ extension Module {
     /// Throws if a host is lost, since the caller may have another one.
     public func examine(_ site: SiteReader) async throws -> [Diagnosis] {
         try await site.cluster.requireReady()
-        if readsAhead {
-            try await keeping(for: site) {
-                try await surveyCluster(site)
-                try await compareAndSurveyNodes(site)
-            }
+        try await readingAhead(for: site) {
+            try await surveyCluster(site)
+            try await compareAndSurveyNodes(site)
         }
         let hosts =
             site.nodes.map { Diagnosis.ok("\($0.name) over SSH", "responds at \($0.address)") }
@@ -44,10 +41,12 @@ extension Module {
 
     private var readsAhead: Bool { steps.contains { $0 is any ObjectOwner || $0 is any PageAsker } }
 
-    /// Whether all of it could be read; what could not is read again by the step or the check that needs it, which reports
-    /// why.
+    /// Reads for the steps, where there are some that need it; whether all of it could be read.
+    ///
+    /// What could not is read again by the step or the check that needs it, which reports why.
     @discardableResult
-    private func keeping(for site: SiteReader, _ read: () async throws -> Void) async throws -> Bool {
+    private func readingAhead(for site: SiteReader, _ read: () async throws -> Void) async throws -> Bool {
+        guard readsAhead else { return false }
         do {
             try await read()
             return true
