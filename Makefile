@@ -22,40 +22,49 @@ UNIT_TESTS := ^ClientKitTests ^StepKitTests ^StepsTests ^PostgresTests ^RedisTes
 BROKEN := aServerThatEnds|aPathThatBreaks|aPowerCut|aRunThatWasStopped|aRunThatSlept|aDiskThatFails$\
 	|aMigrationThatIsKilled|aRunWhoseMachineIsGoneInside|aRunIsResumedBy
 
-.PHONY: demo test torture rehearse lint docs bench release packages sanitize
+# What fails does not hide what the later tests find.
+MAKEFLAGS += --keep-going
+TELL_FAILED = if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+
+.PHONY: demo test lab built-tests unit-tests sanitize short-rehearsals torture rehearse lint docs bench release packages
 
 demo: release
 	Tests/lab/demo
 
-test: packages
+test: unit-tests sanitize short-rehearsals
+
+lab: packages
 	Tests/lab/lab up
+
+built-tests: packages
 	swift build --build-tests $(SWIFT_BUILD_FLAGS)
-	for tests in $(foreach t,$(UNIT_TESTS),'$(t)'); do date "+%T $$tests"; \
-		swift test --skip-build --filter "$$tests" --skip '$(SHARED_RECORDS)' || exit 1; done
-	$(MAKE) sanitize
+
+unit-tests: lab built-tests
+	failed=""; for tests in $(foreach t,$(UNIT_TESTS),'$(t)'); do date "+%T $$tests"; \
+		swift test --skip-build --filter "$$tests" --skip '$(SHARED_RECORDS)' || failed="$$failed $$tests"; done; \
+	$(TELL_FAILED)
+
+short-rehearsals: lab built-tests
 	@date '+%T rehearsals'
 	swift test --skip-build --no-parallel --filter '^LabTests\.RunTests'
 	RUNNER_BRIEF=1 swift test --skip-build --no-parallel --filter '^LabTests\.RehearsalTests/($(BROKEN))'
 
 # All of what `make test` does a part of: every failpoint each time that it is reached, more kills. Writes docs/reliability.md.
-torture: packages
-	Tests/lab/lab up
-	swift build --build-tests $(SWIFT_BUILD_FLAGS)
+torture: lab built-tests
 	RUNNER_TORTURE=1 swift test --skip-build --filter '^JournalTests\.TamperTests|^RunnerTests\.VerdictsTests'
 	/usr/bin/python3 Tests/reliability/run.py
 
 # The long ones: every failure of the record with its remedy, every kind of drift, plans, backups, resets.
-rehearse: packages
-	Tests/lab/lab up
-	swift build --build-tests $(SWIFT_BUILD_FLAGS)
+rehearse: lab built-tests
 	swift test --skip-build --no-parallel --filter '^LabTests\.RehearsalTests'
 
 sanitize: export RUNNER_SANITIZED := 1
 sanitize: packages
 	swift build --build-tests --sanitize=thread --scratch-path .build-tsan
-	for tests in $(foreach t,$(SANITIZED),'$(t)'); do date "+%T $$tests"; \
+	failed=""; for tests in $(foreach t,$(SANITIZED),'$(t)'); do date "+%T $$tests"; \
 		swift test --skip-build --sanitize=thread --scratch-path .build-tsan --filter "$$tests" \
-			--skip '$(LONG_SUITES)' || exit 1; done
+			--skip '$(LONG_SUITES)' || failed="$$failed $$tests"; done; \
+	$(TELL_FAILED)
 
 # Ends with 1 where a target is missed, after docs/performance.md is written.
 # The cluster would take a tenth of two processors from the ten hosts and the hundreds, which have no part in it.
