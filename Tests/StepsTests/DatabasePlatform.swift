@@ -64,14 +64,13 @@ final class DatabasePlatform: DataServices {
     func addressAnswers() async -> [ServiceAnswer] { [] }
     func shell(on host: Inventory.Host) async throws -> any RemoteShell { ForbiddenShell() }
 
-    /// A site whose cluster is asked through `shell`.
+    /// A site whose cluster is asked through `shell`, and whose chatwoot.env has these secrets.
     func site(
-        _ changes: [(old: String, new: String)] = [], shell: any RemoteShell = ForbiddenShell()
+        _ changes: [(old: String, new: String)] = [], shell: any RemoteShell = ForbiddenShell(),
+        filed secrets: [GeneratedSecret] = GeneratedSecret.chatwoot
     ) async throws -> SiteWriter {
         let inventory = try SiteSample.inventory(changes)
-        let filed: [GeneratedSecret: Secret] = [
-            .databasePassword: chatwoot.databasePassword, .secretKeyBase: chatwoot.secretKeyBase,
-        ]
+        let filed = Dictionary(uniqueKeysWithValues: secrets.map { ($0, chatwoot[$0]) })
         let store = GeneratedSecretsStore(
             directory: CredentialsDirectory(path: "/nowhere"),
             filed: [GeneratedFile.chatwootName: filed]

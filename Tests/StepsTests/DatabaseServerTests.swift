@@ -128,6 +128,32 @@ import Testing
         #expect(reads() == before + 4)
     }
 
+    /// As where the namespace was deleted, or the database restored, and the operator's machine is another one.
+    @Test func noKeyIsGeneratedForADatabaseInUse() async throws {
+        let platform = try await DatabasePlatform(.system, administrator: "SUPERUSER")
+        try await SetupCredentials().makeReady(platform.site(), with: platform.chatwoot)
+        let own = try await platform.postgresWriter(platform.owner())
+        for statement in [
+            "CREATE TABLE ar_internal_metadata (key text, value text)", "CREATE TABLE installation_configs (name text)",
+            "CREATE TABLE users (id int)", "INSERT INTO installation_configs VALUES ('LOGO')",
+        ] { try await own.execute(statement) }
+        func changes(knowing secrets: [GeneratedSecret]) async throws -> [Change] {
+            try await SetupCredentials().databaseChanges(platform.site(filed: secrets).reader)
+        }
+        // What the seed writes was encrypted by nobody.
+        #expect(try await changes(knowing: []).map(\.summary).count == 1)
+        try await own.execute("INSERT INTO users VALUES (1)")
+        for secrets in [[], [GeneratedSecret.databasePassword]] {
+            let refusal = try #require(
+                await #expect(throws: StepFailure.self) { try await changes(knowing: secrets) })
+            #expect(refusal.cause.contains("is in use (installation_configs 1, users 1)"), "\(refusal)")
+            #expect(refusal.remedy.contains("write the key into chatwoot.env as SECRET_KEY_BASE=…"), "\(refusal)")
+        }
+        // The password is another matter: it may be set anew.
+        #expect(try await changes(knowing: [.secretKeyBase]).count == 1)
+        #expect(try await changes(knowing: GeneratedSecret.chatwoot).isEmpty)
+    }
+
     /// The administrator may not read the role's tables, and the role cannot log in for a while.
     @Test func migrationsThatNobodyMayReadAreUnknown() async throws {
         let platform = try await DatabasePlatform(.system, administrator: "CREATEDB")

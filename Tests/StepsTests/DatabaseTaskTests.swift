@@ -129,6 +129,17 @@ import Testing
         #expect(DatabaseState.holding(["ar_internal_metadata": 1, "schema_migrations": 42, "users": 0]).task == .seed)
     }
 
+    /// It is cut off between the settings and the onboarding key, and an inventory need not name a host for backups.
+    @Test func whatASeedThatWasCutOffHasWrittenIsNotSaved() {
+        let rows = ["ar_internal_metadata": 1, "schema_migrations": 42, "users": 0, "installation_configs": 7]
+        #expect(DatabaseState.holding(rows).task == .seed && !DatabaseState.holding(rows).savesFirst)
+        #expect(DatabaseState.holding(rows, onboarding: true).savesFirst)
+        let elsewhere = DatabaseState.holding(rows) { state in
+            state.contents?.relations.append(.table("installation_configs", rows: 1, in: "copy"))
+        }
+        #expect(elsewhere.task == .seed && elsewhere.savesFirst)
+    }
+
     @Test func usersAndMetadataThatAreEmptyBesideDataAreRefused() throws {
         let rows = ["ar_internal_metadata": 0, "schema_migrations": 0, "users": 0, "accounts": 1, "conversations": 500]
         for onboarding in [false, true] {

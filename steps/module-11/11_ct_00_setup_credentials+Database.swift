@@ -6,6 +6,9 @@ extension SetupCredentials {
     /// The changes that the database needs; throws if they cannot be made.
     func databaseChanges(_ site: SiteReader) async throws -> [Change] {
         let state = try await DatabaseState.read(site, asksRedis: false)
+        if try await site.chatwootSecrets()[.secretKeyBase] == nil, let refusal = state.refusalOfNewKey {
+            throw refusal.failure(site)
+        }
         let missing = try state.possible(site)
         if state.server.database == nil, !site.options.isPlanningReset {
             try await ChatwootKeys.requireNone(site)

@@ -31,14 +31,37 @@ extension DatabaseState {
         guard let migrations else { return .unknown }
         if migrations.count == 0, isInTheWay { return .refuse(wouldBeginAgain) }
         if hasUsers || isOnboarding { return .keep }
-        let people = data.filter { path.contains($0.object.schema) && $0.object.name != "installation_configs" }
-        return people.isEmpty ? .seed : .refuse(wouldBeAnybodys)
+        return isInUse ? .refuse(wouldBeAnybodys) : .seed
+    }
+
+    /// Whether Chatwoot's tables have rows besides the settings, which the seed writes before anybody can sign up.
+    var isInUse: Bool { dataBesideSettings.contains { path.contains($0.object.schema) } }
+
+    private var dataBesideSettings: [RelationFacts] {
+        data.filter { !(path.contains($0.object.schema) && $0.object.name == "installation_configs") }
     }
 
     /// Whether existing data is backed up before the task runs.
     ///
-    /// A load does not touch schemas that Chatwoot does not use, but they are backed up too.
-    var savesFirst: Bool { task == .keep || hasData }
+    /// A load does not touch schemas that Chatwoot does not use, but they are backed up too. What a seed that was cut off has
+    /// written is nobody's data.
+    var savesFirst: Bool {
+        task == .keep || !dataBesideSettings.isEmpty || contents?.hasLargeObjects == true
+    }
+
+    /// Why no SECRET_KEY_BASE may be generated for it: it has another one, which nobody here knows.
+    var refusalOfNewKey: DatabaseRefusal? {
+        guard isInUse else { return nil }
+        return DatabaseRefusal(
+            attempt: "generate SECRET_KEY_BASE",
+            cause: "the database \(database) is in use (\(dataWords)), and its key is neither in Secret "
+                + "\(ChatwootNames.secret) nor in \(GeneratedFile.chatwootName): with another key all sessions end, and "
+                + "what Chatwoot has encrypted cannot be read",
+            cure: .person(
+                "write the key into \(GeneratedFile.chatwootName) as SECRET_KEY_BASE=…, from the machine that installed "
+                    + "Chatwoot or from a backup of the Secret; if it is lost for good, write a new one (openssl rand -hex 64); "
+                    + "then \(.run)"))
+    }
 
     /// Whether anyone could become administrator on the onboarding page although there are users,
     /// as after a restore.

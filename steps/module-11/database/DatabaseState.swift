@@ -119,9 +119,6 @@ extension DatabaseState {
         }
     }
 
-    /// Whether the database contains any data, in any schema.
-    var hasData: Bool { !data.isEmpty || contents?.hasLargeObjects == true }
-
     /// Whether Rails considers the schema loaded: it writes `ar_internal_metadata` after the last
     /// table.
     var isLoaded: Bool { table("ar_internal_metadata") != nil }
