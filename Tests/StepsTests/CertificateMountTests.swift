@@ -37,7 +37,7 @@ import Testing
         let writer = SiteWriter(
             reader: site,
             cluster: ClusterWriter(shell: ForbiddenShell(), kubeconfig: "/nowhere", requestTimeout: .seconds(15)))
-        let job: any Manifest = MigrationJob(writer).manifest(of: image, attempt: 1, after: nil)
+        let job: any Manifest = MigrationJob(writer).manifest(of: image, attempt: 1, from: nil, after: nil)
         let objects = try [
             deployment.object("Deployment", "chatwoot-web"), deployment.object("Deployment", "chatwoot-worker"),
             [job].object("Job", job.metadata.name),

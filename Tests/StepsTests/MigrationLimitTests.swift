@@ -18,7 +18,7 @@ import Testing
             site.inventory.chatwoot.image, digest: "sha256:" + String(repeating: "0f", count: 32), source: .registry)
         let cluster = ClusterWriter(shell: ForbiddenShell(), kubeconfig: "/nowhere", requestTimeout: .seconds(15))
         let job: any Manifest = MigrationJob(SiteWriter(reader: site, cluster: cluster))
-            .manifest(of: image, attempt: 1, after: nil)
+            .manifest(of: image, attempt: 1, from: nil, after: nil)
         let spec = try #require(job.json()["spec"])
         #expect(spec["activeDeadlineSeconds"]?.integer == 7200)
         let container = try #require(spec["template", "spec", "containers"]?.elements.first)

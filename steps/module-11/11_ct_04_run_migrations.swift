@@ -98,7 +98,7 @@ struct RunMigrations: NamedStep {
         // A Job that is complete, and a seed that never finished: the database was replaced since.
         if state.task == .seed || !isDone, try await !Self.isMigrated(state, on: site.reader) {
             let backup = state.savesFirst ? try await MigrationBackup(site.reader, of: state).make(on: site) : nil
-            try await job.run(after: backup)
+            try await job.run(from: MigrationStart(state, on: site.reader), after: backup)
         }
         // Last, as in the seed itself: without the key the settings count as incomplete.
         if state.task == .seed { try await site.redis().set(ChatwootNames.onboardingKey, to: "true") }
@@ -119,15 +119,24 @@ struct RunMigrations: NamedStep {
         }
     }
 
-    /// Whether the database is migrated for the image: according to the record of an earlier run,
-    /// which names the image by its digest, or without a record according to the known figures.
+    /// Whether the database is migrated for the image: according to the record of an earlier run, which names the image by
+    /// its digest, to a Job that ended after that run was cut off, or without either to the known figures.
     static func isMigrated(_ state: DatabaseState, on site: SiteReader) async throws -> Bool {
         // The seed writes the settings one by one, and then the onboarding key; where it was
         // interrupted, the task's migrations write those that are missing.
         guard state.isLoaded, state.hasSettings, state.task != .seed else { return false }
-        let (image, found) = (site.inventory.chatwoot.image, try await SchemaRecord(state, on: site).found(site))
-        if case .other = found.author { return false }
+        let record = try await SchemaRecord(state, on: site)
+        let (image, found) = (site.inventory.chatwoot.image, try await record.found(site))
         if found.author == .wanted, found.isUnchanged { return true }
+        if let migrations = state.migrations {
+            let jobs = try await EarlierMigrations.jobs(site)
+            if MigrationStart.isDone(
+                by: jobs, for: record.image, now: migrations, recordVersion: found.version)
+            {
+                return true
+            }
+        }
+        if case .other = found.author { return false }
         // A tag next to a digest proves nothing.
         return image.digest == nil && state.isKnownToBeComplete(for: image)
     }

@@ -34,8 +34,9 @@ struct EarlierMigrations {
     }
 
     /// The existing migration Jobs.
-    func jobs() async throws -> [JSONValue] {
-        try await objects().filter { $0["kind"]?.string == "Job" && $0.isOfMigrations }
+    static func jobs(_ reader: SiteReader) async throws -> [JSONValue] {
+        try await reader.cluster.list(["jobs.batch"], namespace: reader.inventory.chatwoot.namespace)
+            .filter(\.isOfMigrations)
     }
 
     /// Waits until none is working, in the cluster or in the database; returns the finished Jobs

@@ -28,15 +28,14 @@ struct MigrationJob {
         _ = try await EarlierMigrations(site, isBeforeReset: true).finish()
     }
 
-    /// Creates the next Job, annotated with the location of the backup made before it, and waits
-    /// for it.
-    func run(after backup: DumpFile?) async throws {
+    /// Creates the next Job, annotated with what it begins from and the location of the backup made before it, and waits for it.
+    func run(from start: MigrationStart?, after backup: DumpFile?) async throws {
         let image = try await reader.chatwootImage()
         let stem = Self.stem(of: image)
-        let attempts = try await EarlierMigrations(site).jobs().compactMap { job in
+        let attempts = try await EarlierMigrations.jobs(reader).compactMap { job in
             job["metadata", "name"]?.string.flatMap { $0.hasPrefix(stem) ? Int($0.dropFirst(stem.count)) : nil }
         }
-        let manifest = manifest(of: image, attempt: (attempts.max() ?? 0) + 1, after: backup)
+        let manifest = manifest(of: image, attempt: (attempts.max() ?? 0) + 1, from: start, after: backup)
         do throws(KubernetesError) {
             try await site.cluster.create(manifest)
         } catch {
@@ -65,7 +64,9 @@ struct MigrationJob {
     private static let imageKey = "keybuzz.io/image"
 
     /// The Job as it is sent.
-    func manifest(of image: ResolvedImage, attempt: Int, after backup: DumpFile?) -> Job {
+    func manifest(
+        of image: ResolvedImage, attempt: Int, from start: MigrationStart?, after backup: DumpFile?
+    ) -> Job {
         let chatwoot = reader.inventory.chatwoot
         let name = "\(Self.stem(of: image))\(attempt)"
         let seconds = Int(reader.inventory.limits.migration.duration.components.seconds)
@@ -99,9 +100,9 @@ struct MigrationJob {
         return Job(
             metadata: .chatwoot(
                 name, in: reader, labels: ChatwootNames.labels("migrations"),
-                annotations: [Self.attemptKey: String(attempt), Self.imageKey: image.name].merging(
-                    backup.map { [Self.backupKey: $0.description] } ?? [:]
-                ) { own, _ in own }),
+                annotations: [Self.attemptKey: String(attempt), Self.imageKey: image.name]
+                    .merging(backup.map { [Self.backupKey: $0.description] } ?? [:]) { own, _ in own }
+                    .merging(start?.annotations ?? [:]) { own, _ in own }),
             spec: .init(
                 template: PodTemplate(labels: ChatwootNames.migrationPods, spec: pods),
                 backoffLimit: 0, parallelism: 1, completions: 1,

@@ -36,16 +36,19 @@ struct SchemaRecord {
         return manifest.metadata.labels?.allSatisfy { labels[$0.key] == $0.value } ?? true
     }
 
-    /// Which image migrated the database, and whether its contents are still as recorded then.
-    func found(_ site: SiteReader) async throws -> (author: Author, isUnchanged: Bool) {
-        guard let record = try await live(site)?["data"]?.strings else { return (.unknown, false) }
+    /// Which image migrated the database, whether its contents are still as recorded then, and the record's version in the
+    /// cluster.
+    func found(_ site: SiteReader) async throws -> (author: Author, isUnchanged: Bool, version: String?) {
+        let live = try await live(site)
+        let version = live?["metadata", "resourceVersion"]?.string
+        guard let record = live?["data"]?.strings else { return (.unknown, false, version) }
         var pulled: Set<String> = []
         if record["digest"] == nil, record["image"] == image.description {
             let namespace = site.inventory.chatwoot.namespace
             pulled = KnownImage.pulled(image.reference, in: try await site.cluster.list(["pods"], namespace: namespace))
         }
         let isUnchanged = ["migrations", "newest"].allSatisfy { record[$0] == data[$0] }
-        return (Self.author(of: record, wanted: image, pulled: pulled), isUnchanged)
+        return (Self.author(of: record, wanted: image, pulled: pulled), isUnchanged, version)
     }
 
     /// Which image migrated the database according to `record`.
