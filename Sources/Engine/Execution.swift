@@ -10,9 +10,8 @@ struct Execution: Sendable {
     let options: RunOptions
     /// The steps whose checkpoints an earlier process left.
     let finished: Set<StepID>
-    /// The steps in which an earlier process may have changed something.
-    let begun: Set<StepID>
-    let isResumed: Bool
+    /// What earlier processes of the run did; `nil` where this is the first.
+    let earlier: EarlierWork?
     let lockWait: LockWait
     /// Where the run carries out a plan: holds it to that.
     let planGuard: PlanGuard?
@@ -20,6 +19,11 @@ struct Execution: Sendable {
     let witnesses: Witnesses
     let term: LeaseTerm
     let progress = RunProgress()
+    let unseenRuns = Once<RunID>()
+
+    var isResumed: Bool { earlier != nil }
+    /// The steps in which an earlier process may have changed something.
+    private var begun: Set<StepID> { earlier?.begun ?? [] }
 
     /// Connects, checks, takes the lease, does every step, and writes the outcome.
     func run() async -> RunSummary {
@@ -55,6 +59,8 @@ struct Execution: Sendable {
             let lease = try await preflightAndLock(site, keeper: keeper, began: began)
             try await keeper.withLeaseRenewal(of: lease) {
                 do {
+                    try await keeper.record(lease)
+                    try await requireNoUnseenRun(since: lease.runBefore)
                     // A command of a run that did not end in order may still be on its way.
                     try await awaitEarlierCommands(site, refusingLater: lease.takenOverFrom != nil || isResumed)
                     try await requireUnmoved(site)
@@ -84,7 +90,7 @@ struct Execution: Sendable {
         do {
             return try await site.throughMasters(reporter: notes.reporter()) { writer in
                 try failpoint("lease.observe")
-                try await site.observeLease()
+                try await requireNoUnseenRun(since: site.observeLease())
                 try await preflight(writer.with(options: runOptions()).reader)
                 runner.events(.preflightPassed(began.duration(to: .now)))
                 return try await lockWait.retrying(every: .seconds(2)) {
@@ -236,7 +242,7 @@ struct Execution: Sendable {
         options.of(run: journal.id.description, isResumed: isResumed)
     }
 
-    private func warn(_ text: String, step: StepID? = nil) async throws {
+    func warn(_ text: String, step: StepID? = nil) async throws {
         runner.events(.warning(text))
         try await journal.record(.warning(text), step: step?.rawValue)
     }

@@ -71,8 +71,6 @@ struct LeaseKeeper: Sendable {
         of lease: LeaseTaking, _ work: @escaping @Sendable () async throws -> Void
     ) async throws {
         try await withCleanup(release) {
-            try failpoint("lease.record")
-            try await record(lease)
             try await renewing(lease, during: work)
         }
     }
@@ -130,7 +128,8 @@ struct LeaseKeeper: Sendable {
         var trouble: (any ExplainedError)?
         while !Task.isCancelled {
             do {
-                try await term.clock.sleep(interval)
+                // With trouble, the end of the term may come before the next attempt.
+                try await term.clock.sleep(min(interval, max(.zero, term.clock.now().duration(to: term.end))))
                 // Without trouble nobody has tried meanwhile: this process or its machine was stopped.
                 if term.isOver { return trouble.map(lost) ?? term.expiry }
                 let asked = term.clock.now()
@@ -144,6 +143,7 @@ struct LeaseKeeper: Sendable {
             } catch let error as any ExplainedError where error.kind != .busy {
                 if term.isOver { return lost(after: error) }
                 trouble = error
+                term.note(lost(after: error))
                 // The step notices a lost master too; until the term is over no other run gets the Lease.
                 events(.warning("the lease could not be renewed, trying again: \(error.cause)"))
             } catch {
@@ -207,7 +207,9 @@ struct LeaseKeeper: Sendable {
             remedy: trouble.kind == .unreachable ? Self.checkControlPlane : trouble.remedy, kind: trouble.kind)
     }
 
-    private func record(_ lease: LeaseTaking) async throws {
+    /// Records the taking, and what the lease knew of the run before.
+    func record(_ lease: LeaseTaking) async throws {
+        try failpoint("lease.record")
         if let previous = lease.takenOverFrom {
             events(.warning("the lease was taken over from \(previous)"))
             try await journal.record(
@@ -215,8 +217,8 @@ struct LeaseKeeper: Sendable {
         } else {
             try await journal.record(.lockTaken)
         }
-        if let before = lease.before {
-            try await witnesses.recordKnown(run: before.run, head: before.head)
+        if let run = lease.runBefore, let head = lease.headBefore {
+            try await witnesses.recordKnown(run: run, head: head)
         }
     }
 

@@ -12,6 +12,8 @@ final class LeaseTerm: Sendable {
         var isOver = false
         var hasRefused = false
         var loss: (any Error)?
+        /// Why the term would be over, had it run out now.
+        var trouble: (any Error)?
         var endsRun = false
     }
 
@@ -32,7 +34,10 @@ final class LeaseTerm: Sendable {
         // The margin covers what the API server's clock may differ by, and the way of a command that
         // is about to be sent: others judge the lease by that clock.
         let end = asked + lease.duration - lease.duration / 10
-        state.withLock { $0.fence = Fence(module: module, number: lease.number, began: asked, end: end) }
+        state.withLock { state in
+            state.fence = Fence(module: module, number: lease.number, began: asked, end: end)
+            state.trouble = nil
+        }
     }
 
     /// When the term ends unless it is renewed.
@@ -59,8 +64,11 @@ final class LeaseTerm: Sendable {
         }
     }
 
+    /// Notes why the last renewal failed, in the words that are right if the term runs out before one succeeds.
+    func note(_ trouble: any Error) { state.withLock { $0.trouble = trouble } }
+
     /// Why the term is over: as the keeper knows it, or by the clock.
-    var loss: any Error { state.withLock { $0.loss } ?? expiry }
+    var loss: any Error { state.withLock { $0.loss ?? $0.trouble } ?? expiry }
 
     /// Why the run ends, where it does because of the lease; `nil` where a signal came first.
     var endOfRun: (any Error)? { state.withLock { $0.endsRun } ? loss : nil }

@@ -81,8 +81,8 @@ public struct ModuleRunner: Sendable {
             for text in journal.warnings { events(.warning(text)) }
             try failpoint("run.created")
             let execution = Execution(
-                runner: self, journal: journal, steps: steps, options: options, finished: [], begun: [],
-                isResumed: false, lockWait: wait,
+                runner: self, journal: journal, steps: steps, options: options, finished: [], earlier: nil,
+                lockWait: wait,
                 planGuard: plan.map { PlanGuard($0.content, redactor: redactor) },
                 notes: Notes(journal: journal, events: events),
                 witnesses: Witnesses(journal: journal, syslog: syslog, events: events),
@@ -111,21 +111,15 @@ public struct ModuleRunner: Sendable {
         let wait = LockWait(lockWait, on: clock, events: events)
         return try await holding(acquireLock(in: state, wait)) { lock in
             try failpoint("resume.decide")
-            guard let run = try await unfinishedRun(id, in: state) else { return nil }
+            guard let run = try await unfinishedRun(id, in: state, holding: lock) else { return nil }
             try failpoint("resume.chosen")
             let (steps, changes) = try await steps(of: run)
             try await requireNoLaterWork(than: run, in: state)
             let plan = try await plan(of: run)
-            try await runBlocking { try lock.assign(to: run.id) }
-            let reopened = try await RunJournal.reopen(
-                run, in: state,
-                by: RunProcess(
-                    runnerVersion: version, inventoryPath: inventory.path, inventoryDigest: inventory.digest,
-                    why: why),
-                redactor: redactor)
+            let reopened = try await reopen(run, why: why, in: state, holding: lock)
             try failpoint("resume.begun")
             warn(of: reopened)
-            let earlier = try await earlierWork(of: run)
+            let earlier = EarlierWork(try await runBlocking { try run.entries() })
             for text in changes + programChanges(since: reopened, and: earlier.lastProgram) {
                 events(.warning(text))
                 try await reopened.journal.record(.warning(text))
@@ -136,13 +130,25 @@ public struct ModuleRunner: Sendable {
             let execution = Execution(
                 runner: self, journal: journal, steps: steps,
                 options: RunOptions(recorded: reopened.header.options ?? []),
-                finished: Set(reopened.finished.keys.map { StepID($0) }), begun: earlier.begun,
-                isResumed: true, lockWait: wait, planGuard: planGuard,
+                finished: Set(reopened.finished.keys.map { StepID($0) }), earlier: earlier, lockWait: wait,
+                planGuard: planGuard,
                 notes: Notes(journal: journal, earlier: earlier.notes, events: events),
                 witnesses: Witnesses(journal: journal, syslog: syslog, events: events),
                 term: LeaseTerm(module: module.number, clock: clock))
             return await execution.run()
         }
+    }
+
+    /// Opens the record of `run` for this process, which then has the module's lock for it.
+    func reopen(
+        _ run: RunReader, why: RunReason, in state: StateDirectory, holding lock: ModuleLock
+    ) async throws -> RunJournal.Reopened {
+        try await runBlocking { try lock.assign(to: run.id) }
+        return try await RunJournal.reopen(
+            run, in: state,
+            by: RunProcess(
+                runnerVersion: version, inventoryPath: inventory.path, inventoryDigest: inventory.digest, why: why),
+            redactor: redactor)
     }
 
     private func acquireLock(in state: StateDirectory, _ wait: LockWait) async throws -> ModuleLock {

@@ -33,8 +33,9 @@ public protocol OpenSite: Sendable {
     /// is left, those that were given up are asked again. Returns `nil` where `error` is about no such
     /// loss, so that trying again is no use. Throws when no master is left.
     func failOver(after error: any ExplainedError, mayReturn: Bool) async throws -> Failover?
-    /// Looks at the module's lease, so that what is read from now on holds when it is taken undisturbed.
-    func observeLease() async throws
+    /// Looks at the module's lease, so that what is read from now on holds when it is taken undisturbed; returns the run that
+    /// has it or had it last, `nil` where the lease names none.
+    func observeLease() async throws -> String?
     /// Takes the module's lease in the cluster; throws an error of kind `busy` that names who holds it.
     ///
     /// `step`, with which the run begins, is noted on it for others. What was read since ``observeLease()`` is forgotten where
@@ -108,14 +109,17 @@ public struct LeaseTaking: Sendable {
     public let duration: Duration
     /// Its fencing number: greater each time that a run takes it.
     public let number: Int
-    /// The run that had it before, and the head of its audit log, as the lease told then.
-    public let before: (run: String, head: String)?
+    /// The run that had it before, where the lease told that.
+    public let runBefore: String?
+    /// The head of that run's audit log, as the lease told then.
+    public let headBefore: String?
 
     /// Describes a taking; see the properties.
     public init(
-        takenOverFrom: String?, duration: Duration, number: Int, before: (run: String, head: String)? = nil
+        takenOverFrom: String?, duration: Duration, number: Int, runBefore: String? = nil, headBefore: String? = nil
     ) {
-        self.before = before
+        self.runBefore = runBefore
+        self.headBefore = headBefore
         self.number = number
         self.takenOverFrom = takenOverFrom
         self.duration = duration

@@ -23,7 +23,7 @@ import Testing
         let summary = try await bench.cancelled(at: moment.call) { [bench] in try await bench.run() }
         #expect(summary.failure?.isInterrupted == true)
         #expect(summary.failure?.exitStatus == interruption.exitStatus)
-        #expect(summary.duration < .seconds(200))
+        #expect(summary.duration < .seconds(3000))
         #expect(bench.world.calls.filter { $0 == "close" } == (moment.call == "open" ? [] : ["close"]))
         let isLeased = moment.step != nil
         #expect(bench.world.count("releaseLease") == (isLeased ? 1 : 0))
@@ -76,7 +76,7 @@ import Testing
     @Test func noChangeBeginsAfterAnInterruption() async throws {
         let bench = try Bench()
         bench.world.on("second.apply") { visit in
-            do { try await Task.sleep(for: .seconds(300)) } catch is CancellationError {}
+            do { try await Task.sleep(for: .seconds(3600)) } catch is CancellationError {}
             try await visit.world.send("after", .change)
         }
         let summary = try await bench.cancelled(at: "second.apply") { try await bench.run() }
@@ -92,7 +92,7 @@ import Testing
         var bench = try Bench()
         bench.lease = .seconds(4)
         bench.world.on("second.apply") { [clock = bench.clock] visit in
-            do { try await Task.sleep(for: .seconds(300)) } catch is CancellationError {}
+            do { try await Task.sleep(for: .seconds(3600)) } catch is CancellationError {}
             try await Task {
                 for _ in 1...5 {
                     let before = visit.world.count("renewLease")
@@ -120,11 +120,11 @@ import Testing
             try await clock.wakeNext(within: .seconds(1))
             try await eventually("a renewal is under way") { visit.world.count("renewLease") == 1 }
             try await visit.world.arrive("renewing")
-            do { try await Task.sleep(for: .seconds(300)) } catch is CancellationError {}
+            do { try await Task.sleep(for: .seconds(3600)) } catch is CancellationError {}
             try await Task {
                 try await visit.world.arrive("cleanup")
                 // Until the answer is there, nobody knows of the loss.
-                let deadline = ContinuousClock.now + .seconds(100)
+                let deadline = ContinuousClock.now + .seconds(600)
                 while ContinuousClock.now < deadline {
                     do { try await visit.world.send("put back", .change) } catch { return }
                     try await Task.sleep(for: .milliseconds(5))
@@ -141,7 +141,7 @@ import Testing
     @Test func aStepWhoseCheckNoticesNothingIsNotApplied() async throws {
         let bench = try Bench()
         bench.world.on("second.check") { _ in
-            do { try await Task.sleep(for: .seconds(300)) } catch is CancellationError {}
+            do { try await Task.sleep(for: .seconds(3600)) } catch is CancellationError {}
         }
         let summary = try await bench.cancelled(at: "second.check") { try await bench.run() }
         #expect(summary.failure?.isInterrupted == true)
@@ -152,7 +152,7 @@ import Testing
     @Test func whatAClientThrowsAfterASignalIsTheInterruptionAndNoLossOfAHost() async throws {
         let bench = try Bench()
         bench.world.on("second.apply") { _ in
-            do { try await Task.sleep(for: .seconds(300)) } catch is CancellationError {}
+            do { try await Task.sleep(for: .seconds(3600)) } catch is CancellationError {}
             throw failure(.unreachable, "the connection was closed")
         }
         let summary = try await bench.cancelled(at: "second.apply") { try await bench.run() }
@@ -164,7 +164,7 @@ import Testing
     @Test func aStepThatEndsInSpiteOfTheSignalKeepsItsCheckpoint() async throws {
         let bench = try Bench()
         bench.world.on("second.verify") { _ in
-            do { try await Task.sleep(for: .seconds(300)) } catch is CancellationError {}
+            do { try await Task.sleep(for: .seconds(3600)) } catch is CancellationError {}
         }
         let summary = try await bench.cancelled(at: "second.verify") { try await bench.run() }
         #expect(summary.failure?.isInterrupted == true)

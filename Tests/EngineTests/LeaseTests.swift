@@ -56,7 +56,7 @@ import Testing
         }
         bench.world.on("renewLease") { _ in throw failure(.busy, "carol@install-03 holds it now") }
         let summary = try await bench.run()
-        #expect(summary.duration < .seconds(200))
+        #expect(summary.duration < .seconds(3000))
         #expect(summary.failure?.exitStatus == 75)
         #expect(summary.failure?.message.contains("carol@install-03") == true)
         #expect(summary.applied == 1)
@@ -138,7 +138,7 @@ import Testing
             while true { try await clock.wakeNext(within: .seconds(1)) }
         }
         let summary = try await bench.run()
-        #expect(summary.duration < .seconds(200))
+        #expect(summary.duration < .seconds(3000))
         #expect(summary.failure?.exitStatus == 1)
         let message = try #require(summary.failure?.message)
         #expect(message.contains("renew the lease of module") && message.contains("no route"), "\(message)")
@@ -146,6 +146,28 @@ import Testing
         #expect(summary.isResumable)
         #expect(bench.world.count("second.verify") == 0)
         #expect(try bench.outcome().result == .failed)
+    }
+
+    /// Between the last attempt and the end of the term, before the keeper looks again.
+    @Test func aChangeThatIsRefusedAfterFailedRenewalsNamesTheirCause() async throws {
+        var bench = try Bench()
+        bench.lease = .seconds(4)
+        bench.world.onFailover { _ in nil }
+        bench.world.on("renewLease") { _ in throw failure(.unreachable, "no route") }
+        bench.world.on("second.apply") { [clock = bench.clock, events = bench.events] visit in
+            for number in 1...3 {
+                try await clock.wakeNext(within: .seconds(1))
+                try await eventually("a renewal has failed") { events.warnings.count == number }
+            }
+            clock.advance(by: .milliseconds(700))
+            try await visit.world.send("late", .change)
+        }
+        let summary = try await bench.run()
+        #expect(summary.failure?.exitStatus == 1)
+        let message = try #require(summary.failure?.message)
+        #expect(message.contains("before a renewal succeeded; the last attempt: no route"), "\(message)")
+        #expect(!bench.world.sent.contains("late"))
+        try bench.expectIntact()
     }
 
     @Test func aRenewalThatHangsDoesNotHideTheEndOfTheTerm() async throws {
@@ -156,7 +178,7 @@ import Testing
             while true { try await clock.wakeNext(within: .seconds(1)) }
         }
         let summary = try await bench.run()
-        #expect(summary.duration < .seconds(200))
+        #expect(summary.duration < .seconds(3000))
         #expect(summary.failure?.exitStatus == 1)
         #expect(bench.world.calls.last == "close")
         try bench.expectIntact()
@@ -166,7 +188,7 @@ import Testing
         var bench = try Bench()
         bench.lease = .seconds(12)
         bench.world.on("renewLease") { _ in
-            do { try await Task.sleep(for: .seconds(300)) } catch is CancellationError {}
+            do { try await Task.sleep(for: .seconds(3600)) } catch is CancellationError {}
             throw failure(.unreachable, "the connection was closed")
         }
         bench.world.on("third.verify") { [clock = bench.clock] visit in

@@ -83,7 +83,7 @@ import Testing
 
     @Test func whoWaitsForTheLeaseGetsItWhenTheOtherHasReleasedIt() async throws {
         var bench = try Bench()
-        bench.lockWait = .seconds(100)
+        bench.lockWait = .seconds(600)
         bench.world.on("takeLease") { visit in
             if visit.number < 3 { throw failure(.busy, "bob@install-02 4711 holds it") }
         }
@@ -92,6 +92,6 @@ import Testing
         #expect(try await run.failure == nil)
         #expect(bench.world.count("takeLease") == 3)
         #expect(
-            bench.events.warnings == ["bob@install-02 4711 holds it; waiting up to 100 s for it to end"])
+            bench.events.warnings == ["bob@install-02 4711 holds it; waiting up to 600 s for it to end"])
     }
 }

@@ -110,7 +110,9 @@ private struct SimulatedSite: OpenSite {
         return Failover("host \(lost) no longer answers", isReturn: isReturn)
     }
 
-    func observeLease() async throws { try await world.send("look at the lease", .read) { _ in } }
+    func observeLease() async throws -> String? {
+        try await world.send("look at the lease", .read) { state in state.leaseHead?.run }
+    }
 
     func takeLease(run: String, step: String?) async throws -> LeaseTaking {
         let taking = try await world.send("take the lease", .change) { state -> LeaseTaking in
@@ -128,7 +130,7 @@ private struct SimulatedSite: OpenSite {
             let isTakenOver = before.map { $0.holder != own } ?? false
             return LeaseTaking(
                 takenOverFrom: isTakenOver ? "somebody who is gone" : nil, duration: World.leaseDuration,
-                number: state.number, before: known.flatMap { known in known.head.map { (known.run, $0) } })
+                number: state.number, runBefore: known?.run, headBefore: known?.head)
         }
         world.state.withLock { $0.knowsThatItHasTheLease = true }
         return taking

@@ -4,6 +4,8 @@ import ClientKit
 /// between.
 public struct LeaseObservation: Sendable {
     let record: LeaseRecord?
+    /// The run that had it last, or has it; `nil` where it names none.
+    public var runID: String? { record?.runID }
     /// Whether nobody could change anything at that moment: it was released, or its process was gone.
     let isUnheld: Bool
 

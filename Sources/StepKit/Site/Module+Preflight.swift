@@ -8,7 +8,8 @@ public protocol PageAsker: Step {
 }
 
 extension Module {
-    /// Reads once for all steps, and returns everything that would stop one of them.
+    /// Reads once for all steps, and returns everything that would stop one of them; the programs on the nodes are looked
+    /// for only where a step has objects or probes of its own.
     ///
     /// Throws if a host is lost, since the caller may have another one.
     public func runPreflight(_ site: SiteReader) async throws -> [any ExplainedError] {

@@ -4,8 +4,8 @@ public import Kubernetes
 /// What was read before the first step, once for all steps, so that a run with nothing to do needs
 /// few commands.
 ///
-/// It is discarded at the run's first change, after which each step reads for itself. Only the API
-/// server's version and the registry's answers are kept for the whole run.
+/// It is discarded at the run's first change, after which each step reads for itself. Only the API server's version, the
+/// registry's answers and the images' digests are kept: all steps of a run deploy the same image.
 public actor Prefetch {
     /// Everything of the module's namespace.
     public nonisolated let cluster = ClusterSurvey()
@@ -15,7 +15,7 @@ public actor Prefetch {
     private var readings = KeyedCache<ObjectIdentifier, any Sendable>()
     private var isForgotten = false
     private var version: ServerVersion?
-    private let registry = KeyedCache<ImageReference, RegistryProof.Answer>()
+    private var registry = KeyedCache<ImageReference, RegistryProof.Answer>()
     /// The images of the inventory, once their digests are known.
     private(set) var images: [ImageReference: ResolvedImage] = [:]
 
@@ -26,6 +26,12 @@ public actor Prefetch {
     public func forget() async {
         isForgotten = true
         await discard()
+    }
+
+    /// Forgets the images' digests too, where another run may have deployed newer ones since.
+    public func forgetImages() {
+        registry = KeyedCache()
+        images = [:]
     }
 
     /// Discards what was read where not everything could be.

@@ -106,9 +106,11 @@ actor LiveSite: OpenSite {
         return true
     }
 
-    func observeLease() async throws {
+    func observeLease() async throws -> String? {
         observedLease = nil
-        observedLease = try await leaseWriter(masterInUse()).reader.observeLease(ofModule: moduleName)
+        let observed = try await leaseWriter(masterInUse()).reader.observeLease(ofModule: moduleName)
+        observedLease = observed
+        return observed.runID
     }
 
     func takeLease(run: String, step: String?) async throws -> LeaseTaking {
@@ -116,15 +118,15 @@ actor LiveSite: OpenSite {
             ofModule: moduleName, holder: Self.holder, runID: run, step: step, duration: Self.leaseDuration,
             observed: observedLease)
         lease = held
-        var before: (run: String, head: String)?
-        if let run = held.before?.runID, let head = held.before?.auditHead { before = (run, head) }
         if !held.isUndisturbed {
             await prefetch.forget()
+            await prefetch.forgetImages()
             await generated.forget()
         }
         return LeaseTaking(
             takenOverFrom: held.takenOverFrom.map { "\($0.holder ?? "nobody"), run \($0.runID ?? "unknown")" },
-            duration: Self.leaseDuration, number: held.record.number, before: before)
+            duration: Self.leaseDuration, number: held.record.number, runBefore: held.before?.runID,
+            headBefore: held.before?.auditHead)
     }
 
     func renewLease(step: String?, auditHead: String) async throws {

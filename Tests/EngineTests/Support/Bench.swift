@@ -226,7 +226,7 @@ struct Late: Error {
 
 /// Waits until `condition` holds, and throws when it does not within `limit`.
 func eventually(
-    _ what: String, within limit: Duration = .seconds(100), _ condition: @Sendable () throws -> Bool
+    _ what: String, within limit: Duration = .seconds(600), _ condition: @Sendable () throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + limit
     while try !condition() {
@@ -241,4 +241,4 @@ func failure(_ kind: FailureKind, _ cause: String = "it broke") -> StepFailure {
 }
 
 /// Waits far longer than any test may take, unless cancelled.
-@Sendable func hang(_ visit: World.Visit) async throws { try await Task.sleep(for: .seconds(300)) }
+@Sendable func hang(_ visit: World.Visit) async throws { try await Task.sleep(for: .seconds(3600)) }

@@ -52,7 +52,10 @@ struct FakeSite: OpenSite {
         return try world.failOver(after: error).map { Failover($0, isReturn: isReturn) }
     }
 
-    func observeLease() async throws { try await world.arrive("observeLease") }
+    func observeLease() async throws -> String? {
+        try await world.arrive("observeLease")
+        return world.leaseBefore?.run
+    }
 
     func takeLease(run: String, step: String?) async throws -> LeaseTaking {
         #expect(RunID(run) != nil)
@@ -60,7 +63,8 @@ struct FakeSite: OpenSite {
         try await world.arrive("takeLease")
         try await world.send("create the lease", .change)
         return LeaseTaking(
-            takenOverFrom: world.takenOverFrom, duration: leaseDuration, number: 1, before: world.leaseBefore)
+            takenOverFrom: world.takenOverFrom, duration: leaseDuration, number: 1,
+            runBefore: world.leaseBefore?.run, headBefore: world.leaseBefore?.head)
     }
 
     func witnesses() -> [any HeadWitness] { world.witnesses }

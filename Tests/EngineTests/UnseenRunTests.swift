@@ -1,0 +1,95 @@
+import ClientKit
+import Engine
+import Journal
+import StepKit
+import Testing
+
+/// A run that was cut off, and another one since whose record is on another machine.
+@Suite(.timeLimit(.minutes(15))) struct UnseenRunTests {
+    /// Where a run of `options` was killed, and the lease names a run that nobody here knows.
+    private static func superseded(
+        by other: String = "99990101T000000Z-11-0000", at point: String = "second.apply", _ options: RunOptions
+    ) async throws -> Bench {
+        var bench = try Bench()
+        bench.onRequest = "reset"
+        let (before, left) = (bench, Box<Bench>())
+        bench.world.on(point) { _ in
+            left.value = try before.crashed()
+            throw failure(.failed)
+        }
+        _ = try await bench.runner.run(StepSelection(), options: options, in: bench.state)
+        bench.world.calm(point)
+        bench.world.forgetCalls()
+        bench.world.leaseBefore = (other, "5:\(String(repeating: "0", count: 64))")
+        return try #require(left.value)
+    }
+
+    private static func cause(_ failure: RunFailure?) throws -> String {
+        guard case .failed(let error) = failure else {
+            Issue.record("\(String(describing: failure))")
+            return ""
+        }
+        #expect(error.kind == .badInput && error.remedy.contains("--new"))
+        return error.cause
+    }
+
+    @Test func aResetIsNotGoneOnWithAfterARunElsewhere() async throws {
+        let bench = try await Self.superseded(at: "reset.apply", RunOptions(resetsDatabase: true))
+        // Each time: it has not had the lease meanwhile.
+        for _ in 1...2 {
+            let cause = try Self.cause(try await bench.resume(nil).failure)
+            #expect(cause.contains("it has not finished reset, and run 99990101T000000Z-11-0000"), "\(cause)")
+        }
+        #expect(bench.world.count("takeLease") == 0 && bench.world.count("reset.apply") == 0)
+        try bench.expectIntact()
+    }
+
+    /// The other run had the lease between the look at it and its taking.
+    @Test func aRunElsewhereThatEndsMeanwhileCountsForEachLaterResume() async throws {
+        let bench = try await Self.superseded(at: "reset.apply", RunOptions(resetsDatabase: true))
+        let run = try bench.newest().id
+        let other = bench.world.leaseBefore
+        bench.world.leaseBefore = (run.description, other?.head ?? "")
+        bench.world.on("takeLease") { _ in bench.world.leaseBefore = other }
+        let cause = try Self.cause(try await bench.resume(nil).failure)
+        #expect(cause.contains("it has not finished reset"))
+        #expect(bench.world.count("first.check") == 0)
+        // By now the lease names this run itself.
+        bench.world.calm("takeLease")
+        bench.world.leaseBefore = (run.description, other?.head ?? "")
+        _ = try Self.cause(try await bench.resume(nil).failure)
+        #expect(bench.world.count("first.check") == 0 && bench.world.count("reset.apply") == 0)
+    }
+
+    @Test func aResetThatIsDoneIsGoneOnWith() async throws {
+        let bench = try await Self.superseded(RunOptions(resetsDatabase: true))
+        #expect(try await bench.resume(nil).failure == nil)
+        #expect(bench.world.count("reset.apply") == 0)
+    }
+
+    @Test func whatWasAskedToBeDoneWithoutABackupIsNotDoneOnDataOfARunElsewhere() async throws {
+        let bench = try await Self.superseded(RunOptions(skipsBackup: true))
+        let cause = try Self.cause(try await bench.resume(nil).failure)
+        #expect(cause.contains("it was started with --no-backup, and run 99990101T000000Z-11-0000"), "\(cause)")
+        #expect(bench.world.count("takeLease") == 0)
+    }
+
+    @Test func anOrdinaryRunGoesOnAndTellsOfIt() async throws {
+        let bench = try await Self.superseded(RunOptions())
+        #expect(try await bench.resume(nil).failure == nil)
+        let told = bench.events.warnings.filter { $0.contains("has had the module since") }
+        #expect(told.count == 1 && told[0].hasPrefix("run 99990101T000000Z-11-0000, which is not in"), "\(told)")
+        try bench.expectIntact()
+    }
+
+    /// A run that was cut off before it had the lease has nothing that a run before it could have changed since.
+    @Test func aRunBeforeThisOneIsNoneSince() async throws {
+        let bench = try await Self.superseded(
+            by: "20200101T000000Z-11-0000", at: "preflight", RunOptions(resetsDatabase: true))
+        #expect(try await bench.resume(nil).failure == nil)
+        #expect(!bench.events.warnings.contains { $0.contains("since") })
+        #expect(bench.world.count("reset.apply") == 1)
+        let later = try await Self.superseded(at: "preflight", RunOptions(resetsDatabase: true))
+        _ = try Self.cause(try await later.resume(nil).failure)
+    }
+}
