@@ -145,6 +145,7 @@ public func pump(from descriptor: Int32, chunk: Int, take: ([UInt8]) -> Bool) {
 /// A port that nobody listens on.
 public func freePort() -> UInt16 {
     let (descriptor, port) = listenOnFreePort(backlog: 1)
+    promised.withLock { _ = $0.insert(port) }
     close(descriptor)
     return port
 }
@@ -165,7 +166,18 @@ func makeSocket() -> Int32 {
     return descriptor
 }
 
+/// The ports that ``freePort()`` has given to servers, which may listen on them much later.
+private let promised = Locked<Set<UInt16>>([])
+
 private func listenOnFreePort(backlog: Int32, address: in_addr_t = loopback) -> (Int32, UInt16) {
+    while true {
+        let (descriptor, port) = listenOnAnyPort(backlog: backlog, address: address)
+        if promised.withLock({ !$0.contains(port) }) { return (descriptor, port) }
+        close(descriptor)
+    }
+}
+
+private func listenOnAnyPort(backlog: Int32, address: in_addr_t) -> (Int32, UInt16) {
     let descriptor = makeSocket()
     withAddress(0, of: address) { _ = bind(descriptor, $0, $1) }
     listen(descriptor, backlog)

@@ -17,7 +17,7 @@ public final class SentinelGroup: Sendable {
 
     /// Starts them; the Sentinels want `password`, where one is given, and watch the master at `announced`.
     public init(
-        sentinels count: Int = 1, password: String? = nil, announced port: UInt16? = nil, downAfter: Int = 1000,
+        sentinels count: Int = 1, password: String? = nil, announced port: UInt16? = nil, downAfter: Int = 30_000,
         arguments: [String] = []
     ) throws {
         let auth = ["--masterauth", RedisServer.password] + arguments

@@ -44,8 +44,8 @@ extension ServerTests {
             let asked = try await server.reader.serverTime()
             let renewed = try await slow.renew(held)
             #expect(try #require(renewed.record.renewedAt) >= asked)
-            // Nor do others wait much longer than the term.
-            #expect(try #require(renewed.record.renewedAt) < asked + 10)
+            // Nor do others wait much longer than the term of 60 s.
+            #expect(try #require(renewed.record.renewedAt) < asked + 30)
         }
 
         /// A host through which the API server's clock is 20 s behind until it is set.

@@ -74,7 +74,7 @@ extension PostgresServerTests.EveryVersion {
             let process = try #require(try await next.value("SELECT pg_backend_pid()", as: Int.self))
             let task = Task { try await change(next) }
             let waits = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'"
-            let deadline = ContinuousClock.now + .seconds(20)
+            let deadline = ContinuousClock.now + .seconds(100)
             while try await witness.value(waits, [String(process)]) != 1 {
                 try #require(.now < deadline, "\(statements) does not hold up the next one")
                 try await Task.sleep(for: .milliseconds(10))

@@ -31,12 +31,12 @@ extension PostgresServerTests.EveryVersion {
             return (try await PostgresWriter.connect(to: endpoint, observer: observer), observer)
         }
 
-        /// Waits until this process of the server is in pg_sleep.
-        private func eventuallySleeps(_ process: Int) async throws {
+        /// Waits until this process of the server waits in pg_sleep, or for something else.
+        private func eventuallyWaits(_ process: Int, for event: String = "PgSleep") async throws {
             let (witness, _) = try await writer(nil)
-            let isAsleep = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'"
-            let deadline = ContinuousClock.now + .seconds(10)
-            while try await witness.value(isAsleep, [String(process)]) != 1 { try #require(.now < deadline) }
+            let waits = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event = $2"
+            let deadline = ContinuousClock.now + .seconds(100)
+            while try await witness.value(waits, [String(process), event]) != 1 { try #require(.now < deadline) }
             await witness.connection.close()
         }
 
@@ -108,7 +108,7 @@ extension PostgresServerTests.EveryVersion {
                 let process = try #require(try await writer.value("SELECT pg_backend_pid()", as: Int.self))
                 let task = Task { try await change(writer) }
                 let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = $1"
-                let deadline = ContinuousClock.now + .seconds(10)
+                let deadline = ContinuousClock.now + .seconds(100)
                 while try await admin.value(waits, [String(process)]) != 1 { try #require(.now < deadline) }
                 if isSilent { task.cancel() }
                 if !isSilent { try await admin.execute("SELECT pg_terminate_backend(\(process))") }
@@ -140,16 +140,26 @@ extension PostgresServerTests.EveryVersion {
         }
 
         @Test func aLaterRunWaitsForWhatIsUnderWay() async throws {
-            let (earlier, _) = try await writer(fence(7, of: 4), "template1")
+            let limit = Duration.seconds(600)
+            let (earlier, _) = try await writer(fence(7, of: 4), "template1", limit: limit)
             let process = try await earlier.value("SELECT pg_backend_pid()", as: Int.self)
-            let slow = Task { try await earlier.execute("SELECT pg_sleep(6), set_config('a.b', 'c', false)") }
+            let (gate, _) = try await writer(nil, "template1")
+            try await gate.execute("SELECT pg_advisory_lock(4)")
+            let slow = Task { try await earlier.execute("SELECT pg_advisory_lock(4), set_config('a.b', 'c', false)") }
             // Before the later run is connected: what it finds under way it waits for.
-            try await eventuallySleeps(try #require(process))
-            let (later, observer) = try await writer(fence(8, of: 4))
-            let began = ContinuousClock.now
-            try await later.execute("CREATE ROLE patient")
-            #expect(.now - began > .seconds(1))
+            try await eventuallyWaits(try #require(process), for: "advisory")
+            let (later, observer) = try await writer(fence(8, of: 4), limit: limit)
+            let change = Task { try await later.execute("CREATE ROLE patient") }
+            let deadline = ContinuousClock.now + .seconds(100)
+            while observer.obstructions.isEmpty {
+                try #require(.now < deadline)
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            #expect(try await gate.roleState("patient") == nil)
+            try await gate.execute("SELECT pg_advisory_unlock(4)")
             _ = try await slow.value
+            _ = try await change.value
+            await gate.connection.close()
             let words = try #require(observer.obstructions.first?.words)
             #expect(words.contains(/^a change of an earlier run \(process \d+ of the server\)$/), "\(words)")
             await earlier.connection.close()
@@ -160,7 +170,7 @@ extension PostgresServerTests.EveryVersion {
             let (earlier, _) = try await writer(fence(7, of: 5))
             let process = try #require(try await earlier.value("SELECT pg_backend_pid()", as: Int.self))
             let endless = Task { try await earlier.execute("SELECT pg_sleep(20)") }
-            try await eventuallySleeps(process)
+            try await eventuallyWaits(process)
             let (later, observer) = try await writer(fence(8, of: 5), limit: .seconds(1))
             let error = try await refusal { try await later.execute("CREATE ROLE impatient") }
             #expect(

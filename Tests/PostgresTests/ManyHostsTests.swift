@@ -33,6 +33,9 @@ extension PostgresServerTests {
                 #expect(await reader.connection.place == "127.0.0.1:\(server.port)/postgres")
             }
 
+            // The rest answers: its time is no matter.
+            endpoint.connectTimeout = .seconds(60)
+
             func refusal(_ hosts: [PostgresServer], from endpoint: PostgresEndpoint) async throws -> PostgresError {
                 var endpoint = endpoint
                 endpoint.hosts = hosts.map { .init("127.0.0.1", port: $0.port) }

@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test func theMasterIsFoundAndFoundAgainAfterAFailover() async throws {
-        let group = try SentinelGroup(sentinels: 3)
+        let group = try SentinelGroup(sentinels: 3, downAfter: 1000)
         try await group.waitForReplica()
         let writer = try await connect(group.group())
         try await writer.set("before", to: "1")
@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test func aMasterThatIsDownIsNotDialledAndTheWayOutIsTold() async throws {
-        let group = try SentinelGroup()
+        let group = try SentinelGroup(downAfter: 1000)
         // Nobody to fail over to.
         group.replica.stop()
         group.master.stop()

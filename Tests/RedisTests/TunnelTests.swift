@@ -67,7 +67,7 @@ private final class OneTimeWays: Sendable {
         let server = try RedisServer()
         defer { server.stop() }
         let ways = OneTimeWays(to: server.port)
-        let error = await refusal(endpoint(trusting: certificate.authority, within: .seconds(1))) { _ in ways.next() }
+        let error = await refusal(endpoint(trusting: certificate.authority, within: .seconds(5))) { _ in ways.next() }
         #expect(error?.reason == .wantsNoTLS && error?.remedy.contains("redis.tls to false") == true)
         #expect(ways.count == 2)
     }

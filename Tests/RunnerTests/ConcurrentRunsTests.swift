@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func whoWaitsGetsTheModuleWhenTheOtherEnds() async throws {
-        let platform = try SilentPlatform(limit: 5)
+        let platform = try SilentPlatform(limit: 20)
         let first = try platform.start(["run", "11"])
         try await eventually("the first has it") {
             try ModuleLock.holder(of: "11", in: platform.state)?.run != nil

@@ -53,6 +53,12 @@ import Testing
         try await eventually("its run has begun") { try platform.state.newestRun() != nil }
         for number in signals {
             kill(run.processIdentifier, number)
+            // It has read the first before the second comes.
+            try await eventually("it has taken the signal") {
+                let status = try String(contentsOfFile: "/proc/\(run.processIdentifier)/status", encoding: .utf8)
+                let pending = status.matches(of: /(?:SigPnd|ShdPnd):\s*([0-9a-f]+)/).map(\.1)
+                return pending.count == 2 && pending.allSatisfy { UInt64($0, radix: 16) == 0 }
+            }
             try await Task.sleep(for: .milliseconds(300))
         }
         try await eventually("it has ended", within: .seconds(20)) { !run.isRunning }

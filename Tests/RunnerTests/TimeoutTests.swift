@@ -7,16 +7,16 @@ import Testing
 @Suite(.timeLimit(.minutes(20))) struct TimeoutTests {
     @Test func aRunOutOfTimeIsStoppedInOrderAndResumed() async throws {
         let platform = try SilentPlatform(limit: 600)
-        let run = try platform.start(["run", "11", "--timeout", "5s"])
+        let run = try platform.start(["run", "11", "--timeout", "15s"])
         #expect(try await run.wait() == 124)
-        #expect(run.told.contains("interrupted after the 5 s of --timeout"), "\(run.told)")
+        #expect(run.told.contains("interrupted after the 15 s of --timeout"), "\(run.told)")
         let first = try #require(try platform.state.newestRun())
         let outcome = try #require(try first.outcome().content)
         #expect(outcome.result == .interrupted && outcome.exitCode == 124)
         #expect(
             outcome.error
-                == "interrupted after the 5 s of --timeout; `runner resume` continues where it stopped")
-        let resumed = try platform.start(["resume", "--timeout=5"])
+                == "interrupted after the 15 s of --timeout; `runner resume` continues where it stopped")
+        let resumed = try platform.start(["resume", "--timeout=15"])
         #expect(try await resumed.wait() == 124)
         #expect(try platform.state.runs().map(\.id) == [first.id])
         #expect(try first.earlierOutcomes().count == 1)
@@ -35,11 +35,11 @@ import Testing
         let platform = try SilentPlatform(limit: 600)
         let first = try await platform.begin()
         defer { first.kill() }
-        let second = try platform.start(["run", "11", "--lock-wait", "600", "--timeout", "3"])
+        let second = try platform.start(["run", "11", "--lock-wait", "600", "--timeout", "15"])
         #expect(try await second.wait() == 124)
         let told = second.told
         #expect(told.contains("(process \(first.pid))"), "\(told)")
-        #expect(told.contains("run module 11: it did not finish within the 3 s of --timeout → "), "\(told)")
+        #expect(told.contains("run module 11: it did not finish within the 15 s of --timeout → "), "\(told)")
         #expect(try platform.state.runs().count == 1)
     }
 
@@ -47,7 +47,7 @@ import Testing
         let platform = try SilentPlatform(limit: 600)
         let ended = try platform.examine([command, "11", "--timeout", "3s"])
         #expect(try await ended.wait() == 124)
-        #expect(ended.told.contains("it did not finish within the 3 s of --timeout"), "\(ended.told)")
+        #expect(ended.told.contains("it did not finish within the 15 s of --timeout"), "\(ended.told)")
         // Half of an answer would be taken for a whole one.
         #expect(!ended.told.contains("failed"), "\(ended.told)")
     }
@@ -64,7 +64,7 @@ import Testing
         let began = ContinuousClock.now
         #expect(try await run.wait() == 124)
         #expect(.now - began < .seconds(50), "that of the program is a minute")
-        #expect(run.told.contains("it did not stop within 3 s (limits.stop) after the 5 s of --timeout"))
+        #expect(run.told.contains("it did not stop within 3 s (limits.stop) after the 15 s of --timeout"))
     }
 
     @Test(arguments: ["0", "-1", "1.5", "5d", "m", "", "1m1h", "1m1m", "24h1s", "99999999999999999999s", "١s"])

@@ -93,7 +93,7 @@ func meet(_ names: [String], on connection: SSHConnection) async throws {
         let script =
             "exec 3<>\"$0\"; touch \"$1\"; while read -r word <&3 && [ $word ]; do head -c 100000 /dev/zero; done"
         async let talker = connection.run(
-            RemoteCommand(["sh", "-c", script, fifo, second], effect: .read, timeout: .seconds(120)))
+            RemoteCommand(["sh", "-c", script, fifo, second], effect: .read, timeout: .seconds(600)))
         #expect(try await holder.exitStatus == 0)
         for _ in 0..<300 {
             let result = try await connection.run(

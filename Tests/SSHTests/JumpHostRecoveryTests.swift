@@ -113,9 +113,9 @@ import Testing
     }
 
     @Test func theStartOfAJumpHostIsNotTheTimeOfTheHostBehindIt() async throws {
-        let (server, target) = (try await slowSessions(seconds: 6), try await slowSessions(seconds: 6))
+        let (server, target) = (try await slowSessions(seconds: 12), try await slowSessions(seconds: 12))
         let connection = try await SSHConnection.open(
-            to: target.destination { $0.limits.connect = .seconds(11) }, through: try jump(server))
+            to: target.destination { $0.limits.connect = .seconds(20) }, through: try jump(server))
         #expect(try await connection.run(command).exitStatus == 0)
     }
 

@@ -81,11 +81,11 @@ import Testing
 
     /// PAM's session modules run between the login and the first channel; sshd answers nothing meanwhile.
     @Test func aSlowStartOfTheUsersProcessIsNotSilence() async throws {
-        let server = try await slowSessions(seconds: 7)
+        let server = try await slowSessions(seconds: 12)
         let connection = try await SSHConnection.open(
             to: server.destination {
                 $0.limits.keepaliveInterval = .seconds(2)
-                $0.limits.silence = .seconds(3)
+                $0.limits.silence = .seconds(8)
             })
         #expect(try await connection.run(RemoteCommand(["echo", "here"], effect: .read)).outputText == "here\n")
     }
@@ -108,10 +108,10 @@ import Testing
         let connection = try await SSHConnection.open(
             to: server.destination {
                 $0.limits.keepaliveInterval = .seconds(2)
-                $0.limits.silence = .seconds(3)
+                $0.limits.silence = .seconds(8)
             })
-        // Nothing else shows that an idle session lives on; a dead one would be noticed after 3 s.
-        try await Task.sleep(for: .seconds(7))
+        // Nothing else shows that an idle session lives on; a dead one would be noticed after 8 s.
+        try await Task.sleep(for: .seconds(12))
         #expect(try await connection.run(RemoteCommand(["echo", "here"], effect: .read)).outputText == "here\n")
     }
 
@@ -120,9 +120,9 @@ import Testing
         let connection = try await SSHConnection.open(
             to: server.destination {
                 $0.limits.keepaliveInterval = .seconds(2)
-                $0.limits.silence = .seconds(3)
+                $0.limits.silence = .seconds(8)
             })
-        #expect(try await connection.run(RemoteCommand(["sleep", "6"], effect: .read)).exitStatus == 0)
+        #expect(try await connection.run(RemoteCommand(["sleep", "12"], effect: .read)).exitStatus == 0)
     }
 
     @Test func aRefusedConnectionIsNamed() async throws {

@@ -159,7 +159,7 @@ import Testing
     }
 
     @Test func theNewMasterAfterAFailover() async throws {
-        let group = try SentinelGroup()
+        let group = try SentinelGroup(downAfter: 1000)
         try await group.waitForReplica()
         let site = try site(sentinels(group))
         #expect(try connect(site).filter { $0.client != "cable" } == behind(group))

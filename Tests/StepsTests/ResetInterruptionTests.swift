@@ -30,7 +30,7 @@ import Testing
     private func beginReset(_ platform: DatabasePlatform) async throws -> Task<Void, any Error> {
         let (site, database) = (try await platform.site(), try await facts(platform))
         let reset = Task { try await ResetDatabase().setAside(database, as: aside, on: site) }
-        let isRefused = try await poll(within: .seconds(20), every: .milliseconds(50)) { _ in
+        let isRefused = try await poll(within: .seconds(100), every: .milliseconds(50)) { _ in
             try await !facts(platform).allowsConnections
         }
         #expect(isRefused)

@@ -53,6 +53,7 @@ extension LinkGroup {
         isolation: isolated any Actor
     ) async throws(SSHError) -> Link {
         var attempt = 0
+        var turnedAway: (failure: LinkFailure, transport: Transport)?
         while true {
             attempt += 1
             if attempt > 1, let place {
@@ -88,9 +89,14 @@ extension LinkGroup {
                 // Others back off at the same moment, so the pause is spread out.
                 let pause = Self.firstPause * (1 << (attempt - 1)) * Double.random(in: 0.5...1.5)
                 // A server that has answered is not reported as one that gave no answer in time.
+                if case .timedOut = error, let turnedAway {
+                    throw destination.handshakeError(
+                        turnedAway.failure, on: turnedAway.transport, attempts: attempt - 1)
+                }
                 guard isTurnedAway, attempt < Self.attempts, .now + pause < deadline.end else {
                     throw destination.handshakeError(error, on: transport, attempts: attempt)
                 }
+                turnedAway = (error, transport)
                 if await loop.wait(until: .now + pause, isolation: isolation) == .cancelled {
                     throw destination.linkError(.cancelled, in: .handshake, attempt: "exchange keys")
                 }

@@ -87,7 +87,7 @@ import Testing
             RemoteCommand(["sh", "-c", FirewallGuard.change, "sh"] + arguments, effect: .change))
         #expect(changed.exitStatus == 0, "\(changed.errorText)")
         #expect(changed.outputText.contains(isActive ? "Rule added" : "Rules updated"))
-        let isBack = try await poll(within: .seconds(20)) { _ in try await !host.isUnconfirmed }
+        let isBack = try await poll(within: .seconds(100)) { _ in try await !host.isUnconfirmed }
         #expect(isBack)
         #expect(try await host.state() == before)
         // A confirmation that comes later keeps nothing.
@@ -116,7 +116,7 @@ import Testing
         let arguments = [FirewallGuard.kept, "60", "30", token, "1", "allow 99/tcp"]
         async let change = host.run(
             RemoteCommand(["env", path, "sh", "-c", FirewallGuard.change, "sh"] + arguments, effect: .change))
-        let isDue = try await poll(within: .seconds(20)) { _ in
+        let isDue = try await poll(within: .seconds(100)) { _ in
             try await host.text("pgrep", "-a", "-x", "flock").contains(token)
         }
         #expect(isDue)
@@ -125,7 +125,7 @@ import Testing
         let changed = try await change
         #expect(changed.exitStatus == 0, "\(changed.errorText)")
         #expect(changed.outputText.contains("Rule added"))
-        let isBack = try await poll(within: .seconds(20)) { _ in try await !host.isUnconfirmed }
+        let isBack = try await poll(within: .seconds(100)) { _ in try await !host.isUnconfirmed }
         #expect(isBack)
         #expect(try await host.state() == before)
     }
@@ -164,7 +164,7 @@ import Testing
             """#
         let holder = try await host.text("sh", "-c", hung, "sh", lock).trimmingCharacters(in: .whitespacesAndNewlines)
         func change() async throws -> Int32 {
-            let arguments = [FirewallGuard.kept, "1", "1", "token", "60", "allow 99/tcp"]
+            let arguments = [FirewallGuard.kept, "1", "10", "token", "60", "allow 99/tcp"]
             let path = "PATH=/run/hung:/usr/sbin:/sbin:/usr/bin:/bin"
             return try await host.run(
                 RemoteCommand(["env", path, "sh", "-c", FirewallGuard.change, "sh"] + arguments, effect: .change)

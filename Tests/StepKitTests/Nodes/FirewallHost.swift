@@ -22,7 +22,7 @@ final class FirewallHost: RemoteShell {
         cp -a /etc/default/ufw /run/default/ufw
         mount --bind /run/ufw /etc/ufw; mount --bind /run/default /etc/default
         ip link set lo up
-        echo ready; exec sleep 120
+        echo ready; exec sleep 900
         """#
 
     static func start() async throws -> FirewallHost {
