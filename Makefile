@@ -46,8 +46,9 @@ unit-tests: lab built-tests
 
 short-rehearsals: lab built-tests
 	@date '+%T rehearsals'
-	swift test --skip-build --no-parallel --filter '^LabTests\.RunTests'
-	RUNNER_BRIEF=1 swift test --skip-build --no-parallel --filter '^LabTests\.RehearsalTests/($(BROKEN))'
+	failed=""; for tests in '^LabTests\.RunTests' '^LabTests\.RehearsalTests/($(BROKEN))'; do \
+		RUNNER_BRIEF=1 swift test --skip-build --no-parallel --filter "$$tests" || failed="$$failed $$tests"; done; \
+	$(TELL_FAILED)
 
 # All of what `make test` does a part of: every failpoint each time that it is reached, more kills. Writes docs/reliability.md.
 torture: lab built-tests

@@ -12,10 +12,11 @@ struct EarlierWork: Sendable {
     var lastProgram: RunHeader.Program?
     /// How often they took the module's lease.
     private(set) var leases = 0
-    /// The runs that had the lease between two of these times, as it told then.
-    private(set) var runsBetween: Set<RunID> = []
+    /// The runs that had the lease since this one began, as it told each time that it was taken again.
+    private(set) var runsSince: Set<RunID> = []
 
-    init(_ entries: [AuditEntry]) {
+    /// Reads the log of `run`.
+    init(_ entries: [AuditEntry], of run: RunID) {
         var programs: [RunHeader.Program] = []
         for entry in entries {
             switch entry.content {
@@ -23,9 +24,9 @@ struct EarlierWork: Sendable {
                 if let step = entry.step { begun.insert(StepID(step)) }
             case .runResume(let opening): if let program = opening.runner { programs.append(program) }
             case .lockTaken, .lockTakeover: leases += 1
-            case .headWitnessed(let witnessed) where leases > 1:
-                let told = witnessed.witnesses.filter { $0.witness == "the Lease" }.compactMap(\.run)
-                runsBetween.formUnion(told.compactMap { RunID($0) })
+            case .headWitnessed(let witnessed):
+                let told = witnessed.witnesses.filter { $0.witness == HeadTestimony.lease }.compactMap(\.run)
+                runsSince.formUnion(told.compactMap { RunID($0) }.filter { $0 != run && (leases > 1 || $0 > run) })
             default: break
             }
         }
@@ -35,33 +36,32 @@ struct EarlierWork: Sendable {
 }
 
 extension Execution {
-    /// Looks whether a run that this state directory does not have, as one on another machine, has had the module since this
-    /// one was cut off: refuses what would undo its work, and tells of the rest.
+    /// Looks whether another run has had the module since this one was cut off, on whatever machine: what this one was asked
+    /// for must not undo its work.
     ///
-    /// Before the lease is taken, `run` is who had it last; after it, the log of this run tells that too.
-    func requireNoUnseenRun(since run: String?) async throws {
+    /// A step on request, as the reset of a database, is refused while it is not finished, and existing data is backed up also
+    /// where this run was to leave that out. `run` is who had the lease last; this run's own log tells who had it before.
+    func requireNoLossOfWork(since run: String?) async throws {
         guard let earlier else { return }
-        var runs = earlier.runsBetween
+        var runs = earlier.runsSince
+        let last = run.flatMap { RunID($0) }
         // Where this run never had the lease, another one may have had it before.
-        if let run = run.flatMap({ RunID($0) }), earlier.leases > 0 || run > journal.id { runs.insert(run) }
-        for run in runs.subtracting([journal.id]).sorted() where try await !isKnown(run) {
-            let since = "run \(run), which is not in \(journal.state.path), has had the module since"
-            let onRequest = steps.first { $0 is any StepOnRequest && !finished.contains($0.id) }
-            var cause: String?
-            if let onRequest {
-                cause = "it has not finished \(onRequest.id), and \(since): what that run put there would be lost"
-            } else if options.skipsBackup {
-                cause = "it was started with --no-backup, and \(since): there may be data now that no backup has"
-            }
-            if let cause {
-                throw StepFailure(
-                    "resume \(journal.id)", cause: cause,
-                    remedy: "start a new run with `runner run \(runner.moduleName) --new`, and give it again what only "
-                        + "this run was asked for, if it is still wanted",
-                    kind: .badInput)
-            }
-            guard unseenRuns.isNew(run) else { continue }
-            try await warn("\(since); finished steps are checked again, and this inventory counts")
+        if let last, last != journal.id, earlier.leases > 0 || last > journal.id { runs.insert(last) }
+        guard let other = runs.max() else { return }
+        let words = "run \(other) has had the module since"
+        if let step = steps.first(where: { $0 is any StepOnRequest && !finished.contains($0.id) }) {
+            throw StepFailure(
+                "resume \(journal.id)",
+                cause: "it has not finished \(step.id), and \(words), whose work that would undo",
+                remedy: "start a new run with `runner run \(runner.moduleName) --new`, and give it again what only "
+                    + "this run was asked for, if it is still wanted",
+                kind: .badInput)
+        }
+        if options.skipsBackup, otherRuns.isNew(journal.id) {
+            try await warn("\(words): data is backed up before its migration, although --no-backup was given")
+        }
+        if let last, runs.contains(last), otherRuns.isNew(last), try await !isKnown(last) {
+            try await warn("run \(last), which is not in \(journal.state.path), has had the module since")
         }
     }
 

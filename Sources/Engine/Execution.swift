@@ -19,7 +19,8 @@ struct Execution: Sendable {
     let witnesses: Witnesses
     let term: LeaseTerm
     let progress = RunProgress()
-    let unseenRuns = Once<RunID>()
+    /// The runs since this one that were told of; this run itself, where they change what it does.
+    let otherRuns = Once<RunID>()
 
     var isResumed: Bool { earlier != nil }
     /// The steps in which an earlier process may have changed something.
@@ -60,7 +61,7 @@ struct Execution: Sendable {
             try await keeper.withLeaseRenewal(of: lease) {
                 do {
                     try await keeper.record(lease)
-                    try await requireNoUnseenRun(since: lease.runBefore)
+                    try await requireNoLossOfWork(since: lease.runBefore)
                     // A command of a run that did not end in order may still be on its way.
                     try await awaitEarlierCommands(site, refusingLater: lease.takenOverFrom != nil || isResumed)
                     try await requireUnmoved(site)
@@ -90,7 +91,7 @@ struct Execution: Sendable {
         do {
             return try await site.throughMasters(reporter: notes.reporter()) { writer in
                 try failpoint("lease.observe")
-                try await requireNoUnseenRun(since: site.observeLease())
+                try await requireNoLossOfWork(since: site.observeLease())
                 try await preflight(writer.with(options: runOptions()).reader)
                 runner.events(.preflightPassed(began.duration(to: .now)))
                 return try await lockWait.retrying(every: .seconds(2)) {
@@ -171,7 +172,7 @@ struct Execution: Sendable {
             do {
                 return try await site.throughMasters(reporter: notes.reporter(of: step.id)) { writer in
                     let isOwn = attempt.hasApplied || begun.contains(step.id)
-                    let options = options.of(run: journal.id.description, isResumed: isOwn, hasBegun: true)
+                    let options = runOptions(isResumed: isOwn, hasBegun: true)
                     return try await attempt.perform(on: writer.with(options: options))
                 } onFailover: { lost, _ in
                     try await warn("\(lost); starting \(step.id) again from its check", step: step.id)
@@ -237,9 +238,12 @@ struct Execution: Sendable {
         return sorted(term.loss, isCancelled: false)
     }
 
-    /// What the preflight and the comparison with a plan are told, before the first step.
-    private func runOptions() -> RunOptions {
-        options.of(run: journal.id.description, isResumed: isResumed)
+    /// What the preflight and the comparison with a plan are told, before the first step, and then each step.
+    private func runOptions(isResumed: Bool? = nil, hasBegun: Bool = false) -> RunOptions {
+        var options = options
+        if otherRuns.has(journal.id) { options.skipsBackup = false }
+        return options.of(
+            run: journal.id.description, isResumed: isResumed ?? self.isResumed, hasBegun: hasBegun)
     }
 
     func warn(_ text: String, step: StepID? = nil) async throws {

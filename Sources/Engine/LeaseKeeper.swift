@@ -204,7 +204,9 @@ struct LeaseKeeper: Sendable {
         StepFailure(
             "renew the lease of module \(module)",
             cause: "it expired before a renewal succeeded; the last attempt: \(trouble.cause)",
-            remedy: trouble.kind == .unreachable ? Self.checkControlPlane : trouble.remedy, kind: trouble.kind)
+            remedy: trouble.kind == .unreachable ? Self.checkControlPlane : trouble.remedy,
+            // It is not a step's command whose outcome is unknown, which would be looked for.
+            kind: trouble.kind == .unknownOutcome ? .unreachable : trouble.kind)
     }
 
     /// Records the taking, and what the lease knew of the run before.
@@ -217,9 +219,7 @@ struct LeaseKeeper: Sendable {
         } else {
             try await journal.record(.lockTaken)
         }
-        if let run = lease.runBefore, let head = lease.headBefore {
-            try await witnesses.recordKnown(run: run, head: head)
-        }
+        if let run = lease.runBefore { try await witnesses.recordKnown(run: run, head: lease.headBefore) }
     }
 
     private func release() async {

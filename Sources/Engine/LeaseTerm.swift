@@ -14,6 +14,8 @@ final class LeaseTerm: Sendable {
         var loss: (any Error)?
         /// Why the term would be over, had it run out now.
         var trouble: (any Error)?
+        /// How long there is between two renewals.
+        var interval = Duration.zero
         var endsRun = false
     }
 
@@ -37,6 +39,7 @@ final class LeaseTerm: Sendable {
         state.withLock { state in
             state.fence = Fence(module: module, number: lease.number, began: asked, end: end)
             state.trouble = nil
+            state.interval = lease.duration / 4
         }
     }
 
@@ -68,7 +71,16 @@ final class LeaseTerm: Sendable {
     func note(_ trouble: any Error) { state.withLock { $0.trouble = trouble } }
 
     /// Why the term is over: as the keeper knows it, or by the clock.
-    var loss: any Error { state.withLock { $0.loss ?? $0.trouble } ?? expiry }
+    ///
+    /// The keeper finds at once that the term is over, unless this machine stands still: then that is why.
+    var loss: any Error {
+        let now = clock.now()
+        return state.withLock { state in
+            if let loss = state.loss { return loss }
+            guard let end = state.fence?.end, now < end + state.interval else { return nil }
+            return state.trouble
+        } ?? expiry
+    }
 
     /// Why the run ends, where it does because of the lease; `nil` where a signal came first.
     var endOfRun: (any Error)? { state.withLock { $0.endsRun } ? loss : nil }

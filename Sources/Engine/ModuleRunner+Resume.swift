@@ -5,12 +5,7 @@ import StepKit
 
 extension ModuleRunner {
     /// The run to go on with: `id`, or the newest unfinished one; `nil` where there is none.
-    ///
-    /// With `lock`, a run that was cut off and is settled by later ones gets its end in its own record: without one it could
-    /// never be pruned, nor could what came after it.
-    func unfinishedRun(
-        _ id: RunID?, in state: StateDirectory, holding lock: ModuleLock? = nil
-    ) async throws -> RunReader? {
+    func unfinishedRun(_ id: RunID?, in state: StateDirectory) async throws -> RunReader? {
         let (name, names) = (moduleName, module.stepNames)
         guard let id else {
             return try await runBlocking { try state.newestUnfinishedRun(module: name, steps: names) }
@@ -27,8 +22,7 @@ extension ModuleRunner {
                 attempt, cause: "it is a run of module \(id.module), not of module \(name)",
                 remedy: "resume a run of module \(name)", kind: .badInput)
         }
-        let end = try await runBlocking { try run.outcome() }
-        if case .whole(let outcome) = end, outcome.result == .succeeded {
+        if case .whole(let outcome) = try await runBlocking({ try run.outcome() }), outcome.result == .succeeded {
             throw StepFailure(
                 attempt,
                 cause: "it succeeded on \(outcome.ended.formatted(.iso8601)), there is nothing to resume",
@@ -39,17 +33,12 @@ extension ModuleRunner {
         let successes = try await runBlocking { try state.successes(since: run, of: names) }
         guard successes.isEmpty else {
             let (runs, have) = (successes.map(\.description), successes.count == 1 ? "has" : "have")
-            let refusal = StepFailure(
+            throw StepFailure(
                 attempt,
                 cause: "\(runs.joined(separator: ", ")) \(have) succeeded since, which settles it",
                 remedy: "start a new run with `runner run \(name)`, and give it again what only that "
                     + "run was asked for, if it is still wanted",
                 kind: .badInput)
-            if case .missing = end, let lock {
-                let journal = try await reopen(run, why: RunReason(), in: state, holding: lock).journal
-                try await journal.finish(.refused, exitCode: refusal.kind.exitStatus, error: refusal.description)
-            }
-            throw refusal
         }
         return run
     }
@@ -66,17 +55,12 @@ extension ModuleRunner {
         }
         guard let pending else { return }
         let later = module.steps[(pending + 1)...].map(\.id.rawValue)
-        let last = try await runBlocking { try run.entries().last?.time } ?? .distantFuture
         let name = moduleName
         let other = try await runBlocking {
             try state.runs().first { other in
-                guard other.id.module == name, other.id != run.id else { return false }
+                guard other.id.module == name, other.id > run.id else { return false }
                 let checkpoints = try other.checkpoints()
-                return later.contains { step in
-                    guard let checkpoint = checkpoints[step]?.content else { return false }
-                    // An earlier run may have been resumed meanwhile.
-                    return other.id > run.id || checkpoint.time > last
-                }
+                return later.contains { checkpoints[$0]?.content != nil }
             }
         }
         guard let other else { return }

@@ -111,15 +111,21 @@ public struct ModuleRunner: Sendable {
         let wait = LockWait(lockWait, on: clock, events: events)
         return try await holding(acquireLock(in: state, wait)) { lock in
             try failpoint("resume.decide")
-            guard let run = try await unfinishedRun(id, in: state, holding: lock) else { return nil }
+            guard let run = try await unfinishedRun(id, in: state) else { return nil }
             try failpoint("resume.chosen")
             let (steps, changes) = try await steps(of: run)
             try await requireNoLaterWork(than: run, in: state)
             let plan = try await plan(of: run)
-            let reopened = try await reopen(run, why: why, in: state, holding: lock)
+            try await runBlocking { try lock.assign(to: run.id) }
+            let reopened = try await RunJournal.reopen(
+                run, in: state,
+                by: RunProcess(
+                    runnerVersion: version, inventoryPath: inventory.path, inventoryDigest: inventory.digest,
+                    why: why),
+                redactor: redactor)
             try failpoint("resume.begun")
             warn(of: reopened)
-            let earlier = EarlierWork(try await runBlocking { try run.entries() })
+            let earlier = EarlierWork(try await runBlocking { try run.entries() }, of: run.id)
             for text in changes + programChanges(since: reopened, and: earlier.lastProgram) {
                 events(.warning(text))
                 try await reopened.journal.record(.warning(text))
@@ -137,18 +143,6 @@ public struct ModuleRunner: Sendable {
                 term: LeaseTerm(module: module.number, clock: clock))
             return await execution.run()
         }
-    }
-
-    /// Opens the record of `run` for this process, which then has the module's lock for it.
-    func reopen(
-        _ run: RunReader, why: RunReason, in state: StateDirectory, holding lock: ModuleLock
-    ) async throws -> RunJournal.Reopened {
-        try await runBlocking { try lock.assign(to: run.id) }
-        return try await RunJournal.reopen(
-            run, in: state,
-            by: RunProcess(
-                runnerVersion: version, inventoryPath: inventory.path, inventoryDigest: inventory.digest, why: why),
-            redactor: redactor)
     }
 
     private func acquireLock(in state: StateDirectory, _ wait: LockWait) async throws -> ModuleLock {

@@ -45,16 +45,20 @@ final class Witnesses: Sendable {
     }
 
     /// Records what the Lease knew of the run that had it before, compared with what is here.
-    func recordKnown(run: String, head: String) async throws {
+    func recordKnown(run: String, head: String?) async throws {
         let testimony: HeadTestimony
-        if let id = RunID(run), let known = AuditHead(head) {
+        if let head, let id = RunID(run), let known = AuditHead(head) {
             let isHeld = try await journal.holds(known, of: id)
             testimony = HeadTestimony(
-                witness: "the Lease", isHeld == false ? .differs : .known, run: run, head: known,
+                witness: HeadTestimony.lease, isHeld == false ? .differs : .known, run: run, head: known,
                 reason: isHeld == nil ? "that run is not in this state directory" : nil)
+        } else if head == nil, RunID(run) != nil {
+            // A run that was cut off before its first renewal.
+            testimony = HeadTestimony(witness: HeadTestimony.lease, .known, run: run)
         } else {
             testimony = HeadTestimony(
-                witness: "the Lease", .failed, reason: "it has run \"\(run)\" and record \"\(head)\", which is none")
+                witness: HeadTestimony.lease, .failed,
+                reason: "it has run \"\(run)\" and record \"\(head ?? "")\", which is none")
         }
         // It is about the run before: the Lease is a witness of this one all the same.
         if testimony.result == .failed {

@@ -25,6 +25,9 @@ public struct HeadTestimony: Codable, Sendable, Hashable {
     /// Why, in words; nil where there is nothing to explain.
     public var reason: String?
 
+    /// The module's lease, as a witness.
+    public static let lease = "the Lease"
+
     /// Puts a testimony together.
     public init(
         witness: String, _ result: Result, run: String? = nil, head: AuditHead? = nil, reason: String? = nil

@@ -54,12 +54,15 @@ public struct DatabaseFacts: Sendable, Hashable {
     public let ownerMayConnect: Bool
     /// Whether connections are allowed at all.
     public let allowsConnections: Bool
+    /// Its number, which no other database of the server has had; `nil` where it was not read.
+    public let oid: Int?
 
     /// Describes a database; see the properties.
     public init(
         name: String, owner: String, encoding: String = "UTF8", publicMayConnect: Bool = false,
-        ownerMayConnect: Bool = true, allowsConnections: Bool = true
+        ownerMayConnect: Bool = true, allowsConnections: Bool = true, oid: Int? = nil
     ) {
+        self.oid = oid
         self.name = name
         self.owner = owner
         self.encoding = encoding

@@ -106,7 +106,7 @@ extension PostgresReading {
                 name: found, owner: try row.value("owner"), encoding: try row.value("encoding"),
                 publicMayConnect: try row.value("public_may_connect"),
                 ownerMayConnect: try row.value("owner_may_connect"),
-                allowsConnections: try row.value("connectable"))
+                allowsConnections: try row.value("connectable"), oid: try row.value("oid"))
             facts.rightsOnOwner = try row.rights("owner_")
             facts.readerOwnsDatabase = facts.rightsOnOwner.hasItsRights
             facts.readerMayConnect = try row.value("may_connect")
@@ -139,7 +139,7 @@ extension PostgresReading {
             \(attributes(of: "r", prefix: "role_")), nullif(r.rolvaliduntil, 'infinity') AS valid_until, \
             (SELECT coalesce(json_agg(g.rolname ORDER BY g.rolname), '[]') FROM pg_catalog.pg_auth_members m \
             JOIN pg_catalog.pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid) AS member_of, \
-            \(rights(on: "r.oid", prefix: "role_")), d.datname AS database, o.rolname AS owner, \
+            \(rights(on: "r.oid", prefix: "role_")), d.datname AS database, d.oid::bigint AS oid, o.rolname AS owner, \
             pg_encoding_to_char(d.encoding) AS encoding, d.datallowconn AS connectable, \
             has_database_privilege('public', d.oid, 'CONNECT') AS public_may_connect, \
             EXISTS (SELECT FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a \

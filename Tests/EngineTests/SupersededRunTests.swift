@@ -63,45 +63,6 @@ import Testing
         #expect(bench.world.count("reset.apply") == 0)
     }
 
-    /// Ids tell when a run began, and a run that began before may have been resumed since.
-    @Test func anEarlierRunThatWasResumedSinceCountsToo() async throws {
-        var bench = try Bench()
-        bench.onRequest = "reset"
-        let (before, left) = (bench, Box<Bench>())
-        bench.world.on("second.apply") { _ in throw failure(.failed) }
-        let earlier = try await bench.run().runID
-        bench.world.calm()
-        bench.world.on("reset.apply") { _ in
-            left.value = try before.crashed()
-            throw failure(.failed)
-        }
-        let options = RunOptions(resetsDatabase: true)
-        _ = try await bench.runner.run(StepSelection(), options: options, in: bench.state)
-        bench.world.calm("reset.apply")
-        bench = try #require(left.value)
-        let reset = try bench.newest().id
-        #expect(try await bench.resume(RunID(earlier)).failure == nil)
-        let error = try await Self.refusal(of: reset, bench)
-        #expect(error.cause.contains("has not finished reset, and run \(earlier) has done"), "\(error)")
-        #expect(bench.world.count("reset.apply") == 0)
-        try bench.expectIntact()
-    }
-
-    /// Without an end it could never be pruned, nor could the runs that settle it.
-    @Test func aSettledRunThatWasCutOffGetsItsEndWhenItIsResumed() async throws {
-        let bench = try await Self.killedReset()
-        let reset = try bench.newest()
-        let whole = try await bench.run(isNew: true)
-        #expect(whole.failure == nil)
-        #expect(try reset.outcome().content == nil)
-        _ = try await Self.refusal(of: reset.id, bench)
-        let outcome = try #require(try reset.outcome().content)
-        #expect(outcome.result == .refused && outcome.error?.contains("which settles it") == true, "\(outcome)")
-        _ = try await Self.refusal(of: reset.id, bench)
-        #expect(try reset.earlierOutcomes().isEmpty)
-        try bench.expectIntact()
-    }
-
     @Test func anotherRunThatDidOnlyWhatComesBeforeItDoesNotMatter() async throws {
         let bench = try await Self.killedReset()
         let reset = try bench.newest().id

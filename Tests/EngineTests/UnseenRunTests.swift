@@ -8,7 +8,7 @@ import Testing
 @Suite(.timeLimit(.minutes(15))) struct UnseenRunTests {
     /// Where a run of `options` was killed, and the lease names a run that nobody here knows.
     private static func superseded(
-        by other: String = "99990101T000000Z-11-0000", at point: String = "second.apply", _ options: RunOptions
+        by other: String? = "99990101T000000Z-11-0000", at point: String = "second.apply", _ options: RunOptions
     ) async throws -> Bench {
         var bench = try Bench()
         bench.onRequest = "reset"
@@ -20,7 +20,7 @@ import Testing
         _ = try await bench.runner.run(StepSelection(), options: options, in: bench.state)
         bench.world.calm(point)
         bench.world.forgetCalls()
-        bench.world.leaseBefore = (other, "5:\(String(repeating: "0", count: 64))")
+        bench.world.leaseBefore = other.map { ($0, nil) }
         return try #require(left.value)
     }
 
@@ -38,26 +38,30 @@ import Testing
         // Each time: it has not had the lease meanwhile.
         for _ in 1...2 {
             let cause = try Self.cause(try await bench.resume(nil).failure)
-            #expect(cause.contains("it has not finished reset, and run 99990101T000000Z-11-0000"), "\(cause)")
+            #expect(cause.contains("it has not finished reset, and run 99990101T000000Z-11-0000 has had"), "\(cause)")
         }
         #expect(bench.world.count("takeLease") == 0 && bench.world.count("reset.apply") == 0)
         try bench.expectIntact()
     }
 
     /// The other run had the lease between the look at it and its taking.
-    @Test func aRunElsewhereThatEndsMeanwhileCountsForEachLaterResume() async throws {
-        let bench = try await Self.superseded(at: "reset.apply", RunOptions(resetsDatabase: true))
+    @Test(arguments: ["reset.apply", "preflight"])
+    func aRunElsewhereThatEndsMeanwhileCountsForEachLaterResume(cutOffAt point: String) async throws {
+        let bench = try await Self.superseded(at: point, RunOptions(resetsDatabase: true))
         let run = try bench.newest().id
         let other = bench.world.leaseBefore
-        bench.world.leaseBefore = (run.description, other?.head ?? "")
+        bench.world.leaseBefore = (run.description, nil)
         bench.world.on("takeLease") { _ in bench.world.leaseBefore = other }
         let cause = try Self.cause(try await bench.resume(nil).failure)
         #expect(cause.contains("it has not finished reset"))
         #expect(bench.world.count("first.check") == 0)
         // By now the lease names this run itself.
         bench.world.calm("takeLease")
-        bench.world.leaseBefore = (run.description, other?.head ?? "")
-        _ = try Self.cause(try await bench.resume(nil).failure)
+        bench.world.leaseBefore = (run.description, nil)
+        let again = try await bench.runner.resume(nil, in: bench.state)
+        // What was refused before its first step has nothing to go on with.
+        #expect((again == nil) == (point == "preflight"))
+        if let again { _ = try Self.cause(again.failure) }
         #expect(bench.world.count("first.check") == 0 && bench.world.count("reset.apply") == 0)
     }
 
@@ -67,11 +71,29 @@ import Testing
         #expect(bench.world.count("reset.apply") == 0)
     }
 
-    @Test func whatWasAskedToBeDoneWithoutABackupIsNotDoneOnDataOfARunElsewhere() async throws {
+    /// There may be data now that no backup has.
+    @Test func existingDataIsSavedAfterARunElsewhereWhateverWasAskedFor() async throws {
         let bench = try await Self.superseded(RunOptions(skipsBackup: true))
-        let cause = try Self.cause(try await bench.resume(nil).failure)
-        #expect(cause.contains("it was started with --no-backup, and run 99990101T000000Z-11-0000"), "\(cause)")
-        #expect(bench.world.count("takeLease") == 0)
+        #expect(try await bench.resume(nil).failure == nil)
+        #expect(bench.world.options(of: "third").map(\.skipsBackup) == [false])
+        let told = bench.events.warnings.filter { $0.contains("although --no-backup was given") }
+        #expect(told.count == 1 && told[0].hasPrefix("run 99990101T000000Z-11-0000"), "\(told)")
+        let undisturbed = try await Self.superseded(by: nil, RunOptions(skipsBackup: true))
+        #expect(try await undisturbed.resume(nil).failure == nil)
+        #expect(undisturbed.world.options(of: "third").map(\.skipsBackup) == [true])
+    }
+
+    /// A run of this state directory has had the module, in which nobody can see who had it before.
+    @Test func aResetIsNotGoneOnWithAfterAnyOtherRun() async throws {
+        let bench = try await Self.superseded(by: nil, at: "reset.apply", RunOptions(resetsDatabase: true))
+        let reset = try bench.newest().id
+        bench.world.on("first.check") { _ in throw failure(.failed) }
+        let other = try await bench.run(isNew: true).runID
+        bench.world.calm()
+        bench.world.leaseBefore = (other, nil)
+        let cause = try Self.cause(try await bench.resume(reset).failure)
+        #expect(cause.contains("run \(other) has had the module since"), "\(cause)")
+        #expect(bench.world.count("reset.apply") == 0)
     }
 
     @Test func anOrdinaryRunGoesOnAndTellsOfIt() async throws {

@@ -45,7 +45,7 @@ extension ServerTests {
             let renewed = try await slow.renew(held)
             #expect(try #require(renewed.record.renewedAt) >= asked)
             // Nor do others wait much longer than the term of 60 s.
-            #expect(try #require(renewed.record.renewedAt) < asked + 30)
+            #expect(try #require(renewed.record.renewedAt) < asked + 20)
         }
 
         /// A host through which the API server's clock is 20 s behind until it is set.

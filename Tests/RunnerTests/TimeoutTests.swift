@@ -45,7 +45,7 @@ import Testing
 
     @Test(arguments: ["plan", "doctor"]) func whatOnlyReadsEndsWithIt(_ command: String) async throws {
         let platform = try SilentPlatform(limit: 600)
-        let ended = try platform.examine([command, "11", "--timeout", "3s"])
+        let ended = try platform.examine([command, "11", "--timeout", "15s"])
         #expect(try await ended.wait() == 124)
         #expect(ended.told.contains("it did not finish within the 15 s of --timeout"), "\(ended.told)")
         // Half of an answer would be taken for a whole one.
@@ -60,7 +60,7 @@ import Testing
         let platform = try SilentPlatform(limit: 600, others: ["agent": 1, "stop": 3])
         let plan = platform.folder.appending(path: "plan.json").path
         try #require(mkfifo(plan, 0o600) == 0)
-        let run = try platform.start(["run", "11", "--plan", plan, "--timeout", "5"])
+        let run = try platform.start(["run", "11", "--plan", plan, "--timeout", "15"])
         let began = ContinuousClock.now
         #expect(try await run.wait() == 124)
         #expect(.now - began < .seconds(50), "that of the program is a minute")

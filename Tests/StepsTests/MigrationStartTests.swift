@@ -1,4 +1,5 @@
 import Kubernetes
+import Postgres
 import StepKit
 import Testing
 
@@ -30,15 +31,21 @@ import Testing
     }
 
     private static func isDone(
-        by jobs: [JSONValue], now: DatabaseState.Migrations = after, record: String? = nil
+        by jobs: [JSONValue], now: DatabaseState.Migrations = after, record: String? = nil, database: Int = 16_500,
+        users: Int = 0
     ) throws -> Bool {
-        MigrationStart.isDone(by: jobs, for: try image(), now: now, recordVersion: record)
+        let state = DatabaseState.holding(["ar_internal_metadata": 1, "users": users]) { state in
+            state.migrations = now
+            state.server.database = DatabaseFacts(name: "chatwoot", owner: "chatwoot", oid: database)
+        }
+        return MigrationStart.isDone(by: jobs, for: try image(), to: state, recordVersion: record)
     }
 
-    private static func annotations(record: String = "") -> [String: String] {
+    private static func annotations(record: String = "", migrations: Int = 40) -> [String: String] {
         [
-            "keybuzz.io/migrations-before": "40", "keybuzz.io/newest-migration-before": "20240101000000",
-            "keybuzz.io/schema-record-before": record,
+            "keybuzz.io/migrations-before": "\(migrations)",
+            "keybuzz.io/newest-migration-before": migrations == 0 ? "" : "20240101000000",
+            "keybuzz.io/schema-record-before": record, "keybuzz.io/database-oid": "16500",
         ]
     }
 
@@ -80,6 +87,19 @@ import Testing
         #expect(try !Self.isDone(by: [done], record: "18"))
         #expect(try !Self.isDone(by: [done]))
         #expect(try !Self.isDone(by: [Self.job(try Self.image(), annotations: Self.annotations())], record: "17"))
+    }
+
+    /// As after a reset and the restore of another backup.
+    @Test func aJobOfAnotherDatabaseDoesNotCount() throws {
+        #expect(try !Self.isDone(by: [Self.job(try Self.image(), annotations: Self.annotations())], database: 16_501))
+    }
+
+    /// Nobody can have signed up before the pods are there.
+    @Test func aLoadIsNotWhatMadeADatabaseWithUsers() throws {
+        let load = Self.job(try Self.image(), annotations: Self.annotations(migrations: 0))
+        #expect(try Self.isDone(by: [load]))
+        #expect(try !Self.isDone(by: [load], users: 1))
+        #expect(try Self.isDone(by: [Self.job(try Self.image(), annotations: Self.annotations())], users: 1))
     }
 
     /// As after a restore of the backup that was made before the Job.

@@ -5,10 +5,8 @@ import StepKit
 extension SetupCredentials {
     /// The changes that the database needs; throws if they cannot be made.
     func databaseChanges(_ site: SiteReader) async throws -> [Change] {
+        try await site.requireKey()
         let state = try await DatabaseState.read(site, asksRedis: false)
-        if try await site.chatwootSecrets()[.secretKeyBase] == nil, let refusal = state.refusalOfNewKey {
-            throw refusal.failure(site)
-        }
         let missing = try state.possible(site)
         if state.server.database == nil, !site.options.isPlanningReset {
             try await ChatwootKeys.requireNone(site)

@@ -39,12 +39,20 @@ extension SiteReader {
     func chatwootSecrets() async throws -> GeneratedSecretsStore.Found {
         try await generatedSecrets(.chatwoot(inventory))
     }
+
+    /// Throws if nobody knows SECRET_KEY_BASE, and the database is in use with one.
+    func requireKey() async throws {
+        guard try await chatwootSecrets()[.secretKeyBase] == nil else { return }
+        let state = try await DatabaseState.read(self, asksRedis: false)
+        if let refusal = state.refusalOfNewKey { throw refusal.failure(self) }
+    }
 }
 
 extension SiteWriter {
     /// The generated secrets; if they do not exist yet, they are generated and written to the
     /// credentials file first.
     func ensureChatwootSecrets() async throws -> GeneratedSecrets {
-        try await ensureGeneratedSecrets(.chatwoot(reader.inventory))
+        try await reader.requireKey()
+        return try await ensureGeneratedSecrets(.chatwoot(reader.inventory))
     }
 }

@@ -127,12 +127,11 @@ struct RunMigrations: NamedStep {
         guard state.isLoaded, state.hasSettings, state.task != .seed else { return false }
         let record = try await SchemaRecord(state, on: site)
         let (image, found) = (site.inventory.chatwoot.image, try await record.found(site))
-        if found.author == .wanted, found.isUnchanged { return true }
-        if let migrations = state.migrations {
+        if found.author == .wanted {
+            if found.isUnchanged { return true }
+        } else {
             let jobs = try await EarlierMigrations.jobs(site)
-            if MigrationStart.isDone(
-                by: jobs, for: record.image, now: migrations, recordVersion: found.version)
-            {
+            if MigrationStart.isDone(by: jobs, for: record.image, to: state, recordVersion: found.version) {
                 return true
             }
         }

@@ -111,15 +111,9 @@ public struct Pruner: Sendable {
         if let unreadable = facts.unreadable { return unreadable }
         // What a link leads to is not removed: it is outside of the state directory.
         guard try RunTree.isFolder(run.path) else { return "its directory is elsewhere: \(run.path) is a link" }
+        guard facts.result != nil else { return "it has no end: `runner resume` goes on with it" }
         if try isOpen(facts) {
             let later = try state.successes(since: run, of: steps[run.id.module] ?? StepNames())
-            guard facts.result != nil else {
-                let next =
-                    later.isEmpty
-                    ? "`runner resume` goes on with it"
-                    : "later runs settled it, which `runner resume \(run.id)` records"
-                return "it has no end: \(next)"
-            }
             if later.isEmpty { return "it is unfinished, and no later run has finished all of its steps" }
         } else if facts.result == .succeeded, let earlier = open[run.id.module] {
             return "run \(earlier), which it may settle, is still there"

@@ -89,7 +89,7 @@ extension LinkGroup {
                 // Others back off at the same moment, so the pause is spread out.
                 let pause = Self.firstPause * (1 << (attempt - 1)) * Double.random(in: 0.5...1.5)
                 // A server that has answered is not reported as one that gave no answer in time.
-                if case .timedOut = error, let turnedAway {
+                if case .timedOut = error, transport.preamble.isEmpty, let turnedAway {
                     throw destination.handshakeError(
                         turnedAway.failure, on: turnedAway.transport, attempts: attempt - 1)
                 }

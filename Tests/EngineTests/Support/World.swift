@@ -28,7 +28,7 @@ final class World: Sendable {
         var options: Set<RunOptions> = []
         var stepOptions: [String: Set<RunOptions>] = [:]
         var takenOverFrom: String?
-        var leaseBefore: (run: String, head: String)?
+        var leaseBefore: (run: String, head: String?)?
         var witnesses: [any HeadWitness] = []
         var absent: [AbsentNode] = []
         var problems: [any ExplainedError] = []
@@ -88,7 +88,7 @@ final class World: Sendable {
         set { state.withLock { $0.takenOverFrom = newValue } }
     }
     /// The run and head that the lease tells of.
-    var leaseBefore: (run: String, head: String)? {
+    var leaseBefore: (run: String, head: String?)? {
         get { state.withLock { $0.leaseBefore } }
         set { state.withLock { $0.leaseBefore = newValue } }
     }

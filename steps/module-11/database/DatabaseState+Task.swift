@@ -52,6 +52,8 @@ extension DatabaseState {
     /// Why no SECRET_KEY_BASE may be generated for it: it has another one, which nobody here knows.
     var refusalOfNewKey: DatabaseRefusal? {
         guard isInUse else { return nil }
+        // What the task would refuse whatever the key is has another remedy.
+        if !isLoaded, case .refuse(let refusal) = task { return refusal }
         return DatabaseRefusal(
             attempt: "generate SECRET_KEY_BASE",
             cause: "the database \(database) is in use (\(dataWords)), and its key is neither in Secret "
