@@ -65,6 +65,14 @@ extension Execution {
         }
     }
 
+    /// What the preflight and the comparison with a plan are told, before the first step, and then each step.
+    func runOptions(isResumed: Bool? = nil, hasBegun: Bool = false) -> RunOptions {
+        var options = options
+        if otherRuns.has(journal.id) { options.skipsBackup = false }
+        return options.of(
+            run: journal.id.description, isResumed: isResumed ?? self.isResumed, hasBegun: hasBegun)
+    }
+
     private func isKnown(_ run: RunID) async throws -> Bool {
         try await runBlocking { [state = journal.state] in try state.run(run) != nil }
     }

@@ -238,14 +238,6 @@ struct Execution: Sendable {
         return sorted(term.loss, isCancelled: false)
     }
 
-    /// What the preflight and the comparison with a plan are told, before the first step, and then each step.
-    private func runOptions(isResumed: Bool? = nil, hasBegun: Bool = false) -> RunOptions {
-        var options = options
-        if otherRuns.has(journal.id) { options.skipsBackup = false }
-        return options.of(
-            run: journal.id.description, isResumed: isResumed ?? self.isResumed, hasBegun: hasBegun)
-    }
-
     func warn(_ text: String, step: StepID? = nil) async throws {
         runner.events(.warning(text))
         try await journal.record(.warning(text), step: step?.rawValue)
