@@ -5,11 +5,11 @@ import StepKit
 /// What the earlier processes of a resumed run did, by its log, which is whole.
 struct EarlierWork: Sendable {
     /// What they noted for the run's end.
-    var notes: [String] = []
+    private(set) var notes: [String] = []
     /// The steps in which they may have changed something, since a check found that missing.
-    var begun: Set<StepID> = []
+    private(set) var begun: Set<StepID> = []
     /// The last program before this one that went on with the run; `nil` where none did.
-    var lastProgram: RunHeader.Program?
+    private(set) var lastProgram: RunHeader.Program?
     /// How often they took the module's lease.
     private(set) var leases = 0
     /// The runs that had the lease since this one began, as it told each time that it was taken again.
@@ -50,14 +50,13 @@ extension Execution {
         guard let other = runs.max() else { return }
         let words = "run \(other) has had the module since"
         if let step = steps.first(where: { $0 is any StepOnRequest && !finished.contains($0.id) }) {
-            throw StepFailure(
-                "resume \(journal.id)",
-                cause: "it has not finished \(step.id), and \(words), whose work that would undo",
-                remedy: "start a new run with `runner run \(runner.moduleName) --new`, and give it again what only "
-                    + "this run was asked for, if it is still wanted",
-                kind: .badInput)
+            throw runner.refusal(toResume: journal.id, before: step.id, because: words)
         }
-        if options.skipsBackup, otherRuns.isNew(journal.id) {
+        let isFirst = hasSuccessor.withLock { hasSuccessor in
+            defer { hasSuccessor = true }
+            return !hasSuccessor
+        }
+        if options.skipsBackup, isFirst {
             try await warn("\(words): data is backed up before its migration, although --no-backup was given")
         }
         if let last, runs.contains(last), otherRuns.isNew(last), try await !isKnown(last) {
@@ -68,7 +67,7 @@ extension Execution {
     /// What the preflight and the comparison with a plan are told, before the first step, and then each step.
     func runOptions(isResumed: Bool? = nil, hasBegun: Bool = false) -> RunOptions {
         var options = options
-        if otherRuns.has(journal.id) { options.skipsBackup = false }
+        options.skipsBackup = options.skipsBackup && !hasSuccessor.withLock { $0 }
         return options.of(
             run: journal.id.description, isResumed: isResumed ?? self.isResumed, hasBegun: hasBegun)
     }

@@ -19,7 +19,9 @@ struct Execution: Sendable {
     let witnesses: Witnesses
     let term: LeaseTerm
     let progress = RunProgress()
-    /// The runs since this one that were told of; this run itself, where they change what it does.
+    /// Whether another run has had the module since this one was cut off: data is then backed up, whatever was asked for.
+    let hasSuccessor = Locked(false)
+    /// The runs of other machines that were told of.
     let otherRuns = Once<RunID>()
 
     var isResumed: Bool { earlier != nil }

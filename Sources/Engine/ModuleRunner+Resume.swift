@@ -64,11 +64,15 @@ extension ModuleRunner {
             }
         }
         guard let other else { return }
-        throw StepFailure(
-            "resume \(run.id)",
-            cause: "it has not finished \(module.steps[pending].id), and run \(other.id) has done "
-                + "later steps since, whose work that would undo",
-            remedy: "start a new run with `runner run \(name) --new`, and give it again what only "
+        throw refusal(
+            toResume: run.id, before: module.steps[pending].id, because: "run \(other.id) has done later steps since")
+    }
+
+    /// Why a run that has not finished `step` is not gone on with: by `cause` that would undo another run's work.
+    func refusal(toResume run: RunID, before step: StepID, because cause: String) -> StepFailure {
+        StepFailure(
+            "resume \(run)", cause: "it has not finished \(step), and \(cause), whose work that would undo",
+            remedy: "start a new run with `runner run \(moduleName) --new`, and give it again what only "
                 + "that run was asked for, if it is still wanted",
             kind: .badInput)
     }

@@ -6,7 +6,4 @@ final class Once<Value: Hashable & Sendable>: Sendable {
 
     /// Whether `value` comes for the first time.
     func isNew(_ value: Value) -> Bool { seen.withLock { $0.insert(value).inserted } }
-
-    /// Whether `value` has come.
-    func has(_ value: Value) -> Bool { seen.withLock { $0.contains(value) } }
 }

@@ -23,6 +23,7 @@ import Testing
         let summary = try await bench.cancelled(at: moment.call) { [bench] in try await bench.run() }
         #expect(summary.failure?.isInterrupted == true)
         #expect(summary.failure?.exitStatus == interruption.exitStatus)
+        #expect(summary.duration < .seconds(600))
         #expect(bench.world.calls.filter { $0 == "close" } == (moment.call == "open" ? [] : ["close"]))
         let isLeased = moment.step != nil
         #expect(bench.world.count("releaseLease") == (isLeased ? 1 : 0))

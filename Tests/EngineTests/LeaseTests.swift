@@ -56,6 +56,7 @@ import Testing
         }
         bench.world.on("renewLease") { _ in throw failure(.busy, "carol@install-03 holds it now") }
         let summary = try await bench.run()
+        #expect(summary.duration < .seconds(600))
         #expect(summary.failure?.exitStatus == 75)
         #expect(summary.failure?.message.contains("carol@install-03") == true)
         #expect(summary.applied == 1)
@@ -137,6 +138,7 @@ import Testing
             while true { try await clock.wakeNext(within: .seconds(1)) }
         }
         let summary = try await bench.run()
+        #expect(summary.duration < .seconds(600))
         #expect(summary.failure?.exitStatus == 1)
         let message = try #require(summary.failure?.message)
         #expect(message.contains("renew the lease of module") && message.contains("no route"), "\(message)")
@@ -176,6 +178,7 @@ import Testing
             while true { try await clock.wakeNext(within: .seconds(1)) }
         }
         let summary = try await bench.run()
+        #expect(summary.duration < .seconds(600))
         #expect(summary.failure?.exitStatus == 1)
         #expect(bench.world.calls.last == "close")
         try bench.expectIntact()

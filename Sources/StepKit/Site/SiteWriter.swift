@@ -36,12 +36,8 @@ public struct SiteWriter: Sendable {
 
     /// The secrets of `file`; missing ones are generated and written to it first.
     public func ensureGeneratedSecrets(_ file: GeneratedFile) async throws -> GeneratedSecrets {
-        let found = try await reader.generatedSecrets(file)
-        if found.complete == nil {
-            // Another run may have made the Secret since it was read, as one whose lease was deleted while it lived.
-            await reader.generated.forget()
-            return try await reader.generated.complete(try await reader.generatedSecrets(file))
-        }
-        return try await reader.generated.complete(found)
+        // Another run may have made the Secret since it was read, as one whose lease was deleted while it lived.
+        if try await reader.generatedSecrets(file).complete == nil { await reader.generated.forget() }
+        return try await reader.generated.complete(try await reader.generatedSecrets(file))
     }
 }

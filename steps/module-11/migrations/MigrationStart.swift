@@ -51,11 +51,10 @@ struct MigrationStart: Sendable, Hashable {
     static func isDone(
         by jobs: [JSONValue], for image: ResolvedImage, to state: DatabaseState, recordVersion: String?
     ) -> Bool {
-        guard let now = state.migrations else { return false }
-        let dated = jobs.map { (job: $0, created: $0["metadata", "creationTimestamp"]?.string ?? "") }
         // In RFC 3339 with whole seconds, by one clock: the order of the texts is that of the times.
-        guard let last = dated.map(\.created).max(), dated.filter({ $0.created == last }).count == 1,
-            let newest = dated.first(where: { $0.created == last })?.job, newest.isCompleteJob,
+        func created(_ job: JSONValue) -> String { job["metadata", "creationTimestamp"]?.string ?? "" }
+        guard let now = state.migrations, let newest = jobs.max(by: { created($0) < created($1) }),
+            jobs.count(where: { created($0) == created(newest) }) == 1, newest.isCompleteJob,
             newest.images == [image.name], let start = MigrationStart(newest)
         else { return false }
         return start.recordVersion == recordVersion && start.database == state.server.database?.oid
