@@ -22,9 +22,14 @@ UNIT_TESTS := ^ClientKitTests ^StepKitTests ^StepsTests ^PostgresTests ^RedisTes
 BROKEN := aServerThatEnds|aPathThatBreaks|aPowerCut|aRunThatWasStopped|aRunThatSlept|aDiskThatFails$\
 	|aMigrationThatIsKilled|aRunWhoseMachineIsGoneInside|aRunIsResumedBy
 
-# What fails does not hide what the later tests find.
+# What fails, or hangs, does not hide what the later tests find; a line is put out when it is written, so that the last one
+# tells what hung. SIGINT is the signal with which `swift test` ends the tests too.
 MAKEFLAGS += --keep-going
-TELL_FAILED = if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+SWIFT_TEST := timeout --verbose --foreground --signal=INT --kill-after=1m 30m stdbuf -oL swift test --skip-build
+# Runs the tests of each pattern of the first argument, with the options of the second.
+run-tests = failed=""; for tests in $(foreach t,$(1),'$(t)'); do date "+%T $$tests"; \
+	$(SWIFT_TEST) $(2) --filter "$$tests" || failed="$$failed $$tests"; done; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
 
 .PHONY: demo test lab built-tests unit-tests sanitize short-rehearsals torture rehearse lint docs bench release packages
 
@@ -40,15 +45,11 @@ built-tests: packages
 	swift build --build-tests $(SWIFT_BUILD_FLAGS)
 
 unit-tests: lab built-tests
-	failed=""; for tests in $(foreach t,$(UNIT_TESTS),'$(t)'); do date "+%T $$tests"; \
-		swift test --skip-build --filter "$$tests" --skip '$(SHARED_RECORDS)' || failed="$$failed $$tests"; done; \
-	$(TELL_FAILED)
+	$(call run-tests,$(UNIT_TESTS),--skip '$(SHARED_RECORDS)')
 
+short-rehearsals: export RUNNER_BRIEF := 1
 short-rehearsals: lab built-tests
-	@date '+%T rehearsals'
-	failed=""; for tests in '^LabTests\.RunTests' '^LabTests\.RehearsalTests/($(BROKEN))'; do \
-		RUNNER_BRIEF=1 swift test --skip-build --no-parallel --filter "$$tests" || failed="$$failed $$tests"; done; \
-	$(TELL_FAILED)
+	$(call run-tests,^LabTests\.RunTests ^LabTests\.RehearsalTests/($(BROKEN)),--no-parallel)
 
 # All of what `make test` does a part of: every failpoint each time that it is reached, more kills. Writes docs/reliability.md.
 torture: lab built-tests
@@ -62,10 +63,7 @@ rehearse: lab built-tests
 sanitize: export RUNNER_SANITIZED := 1
 sanitize: packages
 	swift build --build-tests --sanitize=thread --scratch-path .build-tsan
-	failed=""; for tests in $(foreach t,$(SANITIZED),'$(t)'); do date "+%T $$tests"; \
-		swift test --skip-build --sanitize=thread --scratch-path .build-tsan --filter "$$tests" \
-			--skip '$(LONG_SUITES)' || failed="$$failed $$tests"; done; \
-	$(TELL_FAILED)
+	$(call run-tests,$(SANITIZED),--sanitize=thread --scratch-path .build-tsan --skip '$(LONG_SUITES)')
 
 # Ends with 1 where a target is missed, after docs/performance.md is written.
 # The cluster would take a tenth of two processors from the ten hosts and the hundreds, which have no part in it.

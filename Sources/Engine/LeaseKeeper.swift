@@ -156,28 +156,28 @@ struct LeaseKeeper: Sendable {
     /// Renews once; a renewal that hangs must not hide that the term is over.
     private func renew() async throws {
         let left = term.clock.now().duration(to: term.end)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                // The journal records it before the changes that wait for a slow disk. A child task
-                // would run with the priority of its parent.
-                let renewal = Task(priority: .high) {
-                    try await ChangeGate.$isWritingLease.withValue(true) {
+        try await ChangeGate.$isWritingLease.withValue(true) {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    // The journal records it before the changes that wait for a slow disk. A child task
+                    // would run with the priority of its parent.
+                    let renewal = Task(priority: .high) {
                         try await site.renewLease(
                             step: progress.current?.rawValue, auditHead: journal.head.description)
                     }
+                    try await withTaskCancellationHandler {
+                        try await renewal.value
+                    } onCancel: {
+                        renewal.cancel()
+                    }
                 }
-                try await withTaskCancellationHandler {
-                    try await renewal.value
-                } onCancel: {
-                    renewal.cancel()
+                group.addTask {
+                    try await term.clock.sleep(left)
+                    throw TermOver()
                 }
+                defer { group.cancelAll() }
+                _ = try await group.next()
             }
-            group.addTask {
-                try await term.clock.sleep(left)
-                throw TermOver()
-            }
-            defer { group.cancelAll() }
-            _ = try await group.next()
         }
     }
 

@@ -77,7 +77,9 @@ import Testing
             let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
             process.waitUntilExit()
             let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
-            #expect(process.terminationReason == .exit && [0, 1].contains(process.terminationStatus), "\(lines)")
+            #expect(
+                process.terminationReason == .exit && [0, 1].contains(process.terminationStatus),
+                "signal or status \(process.terminationStatus) after \(lines.last ?? "no line")")
             return lines
         }
     }

@@ -1,6 +1,7 @@
 import ClientKit
-import Engine
 import Foundation
+
+@testable import Engine
 
 /// The clock, on which the lease is renewed when the world says so, and never by itself.
 extension World {
@@ -21,7 +22,8 @@ extension World {
         }
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let isRenewal = duration == Self.leaseDuration / 4
+                // Between two renewals; the other sleep is the time that one of them has at most.
+                let isRenewal = !ChangeGate.isWritingLease
                 let (isRunning, waiting) = state.withLock { state in
                     if state.isRunning {
                         state.sleepers.append(

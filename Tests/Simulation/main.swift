@@ -31,6 +31,9 @@ var hasFailed = false
 /// Writes a line at once: where a seed hangs, the last line says at what.
 func tell(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
 
+/// Ends the process, with SIGALRM, where a simulation then takes so long that it waits for what never comes.
+func beginSimulation() { alarm(120) }
+
 /// Tells what went wrong in a simulation; whether anything did.
 func failures(of world: World, _ name: String) -> Bool {
     let wrongs = world.state.withLock { $0.wrongs }
@@ -43,6 +46,7 @@ case "seeds", "trace":
     let first = UInt64(arguments[3]) ?? 1
     let count = arguments.count > 4 ? UInt64(arguments[4]) ?? 1 : 1
     for seed in first..<(first + count) {
+        beginSimulation()
         let simulation = try Simulation(seed: seed, root: root, inventory: inventory)
         if arguments[1] == "trace" { simulation.world.state.withLock { $0.isTold = true } }
         try await simulation.run(seed: seed)
@@ -57,6 +61,7 @@ case "points":
     else { exit(64) }
     var point = 1
     while true {
+        beginSimulation()
         let simulation = try Simulation(seed: UInt64(point), root: root, inventory: inventory)
         let wasCut = try await simulation.cut(at: point, losing: loss, then: command)
         hasFailed = failures(of: simulation.world, "point \(point)") || hasFailed
