@@ -32,7 +32,7 @@ var hasFailed = false
 func tell(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
 
 /// Ends the process, with SIGALRM, where a simulation then takes so long that it waits for what never comes.
-func beginSimulation() { alarm(120) }
+func beginSimulation() { alarm(300) }
 
 /// Tells what went wrong in a simulation; whether anything did.
 func failures(of world: World, _ name: String) -> Bool {
