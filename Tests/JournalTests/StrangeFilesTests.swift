@@ -95,7 +95,9 @@ import Testing
     /// The list of heads had been read before the run began that it was then missed for: 5 of 40 verifications.
     @Test func runsThatBeginWhileOthersAreVerifiedAreNotAccused() async throws {
         let state = try Scratch().state()
+        let hasEnded = Locked(false)
         let writer = Task {
+            defer { hasEnded.withLock { $0 = true } }
             while !Task.isCancelled {
                 let lock = try ModuleLock.acquire(module: "11", in: state)
                 let run = try await RunJournal.create(
@@ -105,7 +107,7 @@ import Testing
             }
         }
         var accused: [AuditFinding] = []
-        while try state.runs().count < 40 {
+        while try state.runs().count < 40, !hasEnded.withLock({ $0 }) {
             let report = try AuditVerifier(state).verifyAll()
             accused += report.findings + report.runs.flatMap(\.findings)
         }

@@ -30,6 +30,10 @@ func runToEnd(
     _ path: String, _ arguments: [String], environment: [String: String] = [:]
 ) throws -> Finished {
     let (process, output) = try launch(path, arguments, environment: environment)
+    // What hangs is ended, and the test fails.
+    let limit = DispatchWorkItem { process.terminate() }
+    DispatchQueue.global().asyncAfter(deadline: .now() + 300, execute: limit)
+    defer { limit.cancel() }
     let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
     return Finished(

@@ -10,7 +10,7 @@ import Testing
     private let server: RedisServer
     private let proxy: FaultyProxy
     private let observer = RecordingObserver()
-    private static let limit = Duration.seconds(3)
+    private static let limit = Duration.seconds(6)
 
     init() throws {
         server = try #require(RedisServer.current)

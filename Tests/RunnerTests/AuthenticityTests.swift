@@ -83,6 +83,7 @@ import Testing
         agent.arguments = ["-D", "-a", socket]
         agent.standardOutput = FileHandle.nullDevice
         try agent.run()
+        defer { kill(agent.processIdentifier, SIGKILL) }
         try await eventually("the agent listens") { access(socket, F_OK) == 0 }
         try runTool("/usr/bin/ssh-add", ["-q", signed.keyFile("operator")], environment: ["SSH_AUTH_SOCK": socket])
         try await signed.addRun(signer: OperatorSigner(key: key)) { step in

@@ -76,9 +76,9 @@ func shell(_ program: String, _ arguments: [String], environment: [String]? = ni
     return text
 }
 
-/// Waits until `condition` holds, at most 30 seconds.
+/// Waits until `condition` holds, at most 60 seconds.
 func eventually(_ what: String, _ condition: () throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(30)
+    let deadline = ContinuousClock.now + .seconds(60)
     while try !condition() {
         try #require(.now < deadline, "\(what) did not happen in time")
         try await Task.sleep(for: .milliseconds(10))

@@ -10,8 +10,8 @@ import Testing
     private func destination(of server: TestServer, through proxy: FaultyProxy) throws -> SSHDestination {
         try server.destination(knownHosts: "[127.0.0.1]:\(proxy.port) \(server.hostKeyLine())\n") {
             $0.port = proxy.port
-            $0.limits.keepaliveInterval = .seconds(2)
-            $0.limits.silence = .seconds(5)
+            $0.limits.keepaliveInterval = .seconds(3)
+            $0.limits.silence = .seconds(10)
             $0.lockFile = server.path("lock-\(proxy.port)")
         }
     }

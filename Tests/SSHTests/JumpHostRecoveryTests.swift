@@ -121,12 +121,12 @@ import Testing
 
     @Test func deadHostsDelayNoLivingOneAndLeaveNothingBehind() async throws {
         let (server, target) = (try await TestServer(), try await TestServer())
-        let jump = try jump(server) { $0.limits.connect = .seconds(12) }
+        let jump = try jump(server) { $0.limits.connect = .seconds(25) }
         let dead = try (0..<4).map { _ in try FullListener() }
         func destination(_ port: UInt16) throws -> SSHDestination {
             try target.destination {
                 $0.port = port
-                $0.limits.connect = .seconds(12)
+                $0.limits.connect = .seconds(25)
             }
         }
         let started = ContinuousClock.now
@@ -138,13 +138,13 @@ import Testing
         try await eventually("the first of them is asked for") { try server.log.contains("direct-tcpip") }
         let connection = try await SSHConnection.open(to: destination(target.port), through: jump)
         #expect(try await connection.run(command).exitStatus == 0)
-        #expect(.now - started < .seconds(10))
+        #expect(.now - started < .seconds(20))
         for task in vain {
             let error = try await task.value
             #expect((error.kind, error.hostName) == (.unreachable, "master-01"))
-            #expect(error.cause == "bastion could not connect to it: no answer within 12 s")
+            #expect(error.cause == "bastion could not connect to it: no answer within 25 s")
         }
-        #expect(.now - started < .seconds(24))
+        #expect(.now - started < .seconds(50))
         try await eventually("the session with the living host is left") {
             try server.sessions().count == 1
         }

@@ -24,10 +24,10 @@ import Testing
         let observer = RecordingObserver()
         let (connection, session, file, server) = try await connect(observer)
         let change = RemoteCommand(["touch", file], standardInput: Array(input.utf8), effect: .change)
-        observer.fence = Fence(module: 11, number: 1, end: .now + .seconds(2))
+        observer.fence = Fence(module: 11, number: 1, end: .now + .seconds(6))
         #expect(kill(session, SIGSTOP) == 0)
         let late = Task { try await connection.run(change) }
-        try await Task.sleep(for: .seconds(4))
+        try await Task.sleep(for: .seconds(8))
         #expect(kill(session, SIGCONT) == 0)
         let error = try #require(await #expect(throws: SSHError.self) { try await late.value })
         #expect(error.kind == .busy, "\(error)")

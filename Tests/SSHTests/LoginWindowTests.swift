@@ -30,13 +30,13 @@ import Testing
         let others = (0..<3).map { _ in
             Task {
                 try await SSHConnection.open(
-                    to: server.destination { $0.limits.connect = .seconds(6) }, window: window)
+                    to: server.destination { $0.limits.connect = .seconds(15) }, window: window)
             }
         }
         try await eventually("they are connected") {
             try server.log.components(separatedBy: "Connection from").count == 6
         }
-        try await Task.sleep(for: .seconds(6.5))
+        try await Task.sleep(for: .seconds(15.5))
         #expect(try shells(server) == 2)
         #expect(FileManager.default.createFile(atPath: go, contents: nil))
         for login in first + others { await (try login.value).close() }

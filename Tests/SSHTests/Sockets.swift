@@ -106,7 +106,7 @@ final class SilentUnixListener: Sendable {
     }
 }
 
-/// A connection to a port of 127.0.0.1, with blocking reads and writes for use off the cooperative pool.
+/// A connection to a port of 127.0.0.1, with blocking reads and writes for use off the cooperative pool: two minutes each.
 final class ConnectedSocket: Sendable {
     private let descriptor: Int32
 
@@ -117,6 +117,10 @@ final class ConnectedSocket: Sendable {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) == 0 }
         }
         guard isConnected else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EINVAL) }
+        var limit = timeval(tv_sec: 120, tv_usec: 0)
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+            setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+        }
     }
 
     deinit { close(descriptor) }
