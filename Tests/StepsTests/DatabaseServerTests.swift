@@ -154,6 +154,31 @@ import Testing
         #expect(try await changes(knowing: GeneratedSecret.chatwoot).isEmpty)
     }
 
+    /// As where a reset was killed before it renamed the database, or where the administrator is another one now.
+    @Test(arguments: [
+        "ALTER DATABASE chatwoot ALLOW_CONNECTIONS false", "ALTER ROLE runner_admin NOSUPERUSER CREATEDB CREATEROLE",
+    ])
+    func aDatabaseThatCannotBeSeenGetsNoKeyBeforeItIs(_ change: String) async throws {
+        let platform = try await DatabasePlatform(.system, administrator: "SUPERUSER")
+        try await SetupCredentials().makeReady(platform.site(), with: platform.chatwoot)
+        let own = try await platform.postgresWriter(platform.owner())
+        for statement in [
+            "CREATE TABLE ar_internal_metadata (key text, value text)", "CREATE TABLE users (id int)",
+            "INSERT INTO users VALUES (1)",
+        ] { try await own.execute(statement) }
+        try await platform.superuser("postgres").execute(change)
+        let site = try await platform.site(filed: [])
+        #expect(try await DatabaseState.read(site.reader, asksRedis: false).isUnseen)
+        let unseen = try #require(await #expect(throws: StepFailure.self) { try await site.ensureChatwootSecrets() })
+        #expect(unseen.cause.contains("it may be in use"), "\(unseen)")
+        // The step can make it visible, and then knows.
+        let planned = try await SetupCredentials().databaseChanges(site.reader)
+        await site.reader.forgetPrefetch()
+        let found = try #require(
+            await #expect(throws: StepFailure.self) { try await SetupCredentials().apply(planned, to: site) })
+        #expect(found.cause.contains("is in use (users 1)"), "\(found)")
+    }
+
     /// The administrator may not read the role's tables, and the role cannot log in for a while.
     @Test func migrationsThatNobodyMayReadAreUnknown() async throws {
         let platform = try await DatabasePlatform(.system, administrator: "CREATEDB")

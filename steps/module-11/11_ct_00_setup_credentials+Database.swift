@@ -5,13 +5,29 @@ import StepKit
 extension SetupCredentials {
     /// The changes that the database needs; throws if they cannot be made.
     func databaseChanges(_ site: SiteReader) async throws -> [Change] {
-        try await site.requireKey()
+        try await site.requireKey(beforeSetup: true)
         let state = try await DatabaseState.read(site, asksRedis: false)
         let missing = try state.possible(site)
         if state.server.database == nil, !site.options.isPlanningReset {
             try await ChatwootKeys.requireNone(site)
         }
         return missing.map { $0.change.change(in: state, $0.certainty) }
+    }
+
+    /// Lets the administrator see what is in the database while nobody knows its key: only then is it known whether one may be
+    /// generated.
+    func makeVisible(_ site: SiteWriter) async throws {
+        guard try await site.reader.chatwootSecrets()[.secretKeyBase] == nil else { return }
+        let state = try await DatabaseState.read(site.reader, asksRedis: false)
+        guard state.isUnseen else { return }
+        let admin = try await site.postgres(.admin(database: state.adminDatabase))
+        for planned in try state.possible(site.reader) {
+            switch planned.change {
+            case .join: try await admin.join(state.role)
+            case .allowConnections: try await admin.allowConnections(true, to: state.database)
+            default: continue
+            }
+        }
     }
 
     /// Makes the missing changes, then reads again: the contents of a database are visible only

@@ -38,6 +38,7 @@ struct SetupCredentials: NamedStep {
     }
 
     func apply(_ changes: [Change], to site: SiteWriter) async throws {
+        try await makeVisible(site)
         try await makeReady(site, with: site.ensureChatwootSecrets())
     }
 

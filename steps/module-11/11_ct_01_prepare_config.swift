@@ -40,10 +40,13 @@ extension SiteReader {
         try await generatedSecrets(.chatwoot(inventory))
     }
 
-    /// Throws if nobody knows SECRET_KEY_BASE, and the database is in use with one.
-    func requireKey() async throws {
+    /// Throws if nobody knows SECRET_KEY_BASE, and the database is in use with one, or may be.
+    ///
+    /// With `beforeSetup`, a database that `11_ct_00_setup_credentials` can make visible is judged when it has.
+    func requireKey(beforeSetup: Bool = false) async throws {
         guard try await chatwootSecrets()[.secretKeyBase] == nil else { return }
         let state = try await DatabaseState.read(self, asksRedis: false)
+        if beforeSetup, state.isUnseen, state.setup.changes.contains(where: \.change.makesVisible) { return }
         if let refusal = state.refusalOfNewKey { throw refusal.failure(self) }
     }
 }

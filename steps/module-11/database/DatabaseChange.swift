@@ -108,6 +108,14 @@ enum DatabaseChange: Sendable, Hashable {
         }
     }
 
+    /// Whether the administrator may see what is in the database once it is done.
+    var makesVisible: Bool {
+        switch self {
+        case .allowConnections, .join: true
+        default: false
+        }
+    }
+
     /// What is wrong until it is done.
     func missing(in state: DatabaseState) -> String {
         let (database, role) = (state.database, state.role)

@@ -34,7 +34,7 @@ extension DatabaseState {
     }
 
     private var isSuperuser: Bool { server.reader.attributes.isSuperuser }
-    private var administrator: String { server.reader.name }
+    var administrator: String { server.reader.name }
 
     /// Statements for a role with more privileges than the administrator, instead of a change that
     /// would fail.

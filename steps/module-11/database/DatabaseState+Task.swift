@@ -49,8 +49,21 @@ extension DatabaseState {
         task == .keep || !dataBesideSettings.isEmpty || contents?.hasLargeObjects == true
     }
 
-    /// Why no SECRET_KEY_BASE may be generated for it: it has another one, which nobody here knows.
+    /// Whether there is a database of which neither login can see the contents, as where it accepts no connections.
+    var isUnseen: Bool { server.database != nil && contents == nil }
+
+    /// Why no SECRET_KEY_BASE may be generated for it: it has another one, or may have, which nobody here knows.
     var refusalOfNewKey: DatabaseRefusal? {
+        if isUnseen {
+            return DatabaseRefusal(
+                attempt: "generate SECRET_KEY_BASE",
+                cause: "neither \"\(administrator)\" nor \"\(role)\" can see what is in the database \(database): it "
+                    + "may be in use with a key that is neither in Secret \(ChatwootNames.secret) nor in "
+                    + GeneratedFile.chatwootName,
+                cure: .person(
+                    "let \"\(administrator)\" connect to it, or write its key into \(GeneratedFile.chatwootName) as "
+                        + "SECRET_KEY_BASE=…; then \(.run)"))
+        }
         guard isInUse else { return nil }
         // What the task would refuse whatever the key is has another remedy.
         if !isLoaded, case .refuse(let refusal) = task { return refusal }
