@@ -10,23 +10,34 @@ struct EarlierWork: Sendable {
     private(set) var begun: Set<StepID> = []
     /// The last program before this one that went on with the run; `nil` where none did.
     private(set) var lastProgram: RunHeader.Program?
-    /// How often they took the module's lease.
-    private(set) var leases = 0
-    /// The runs that had the lease since this one began, as it told each time that it was taken again.
-    private(set) var runsSince: Set<RunID> = []
+    /// Whether they told who had the module's lease last; an earlier version did not.
+    private(set) var hasLooked = false
+    /// Who had it last when the first of them began, or got it.
+    private(set) var baseline: LeaseTurn?
+    /// The last turn of another run since, that a later one of them went on after.
+    private(set) var successor: LeaseTurn?
+    /// Whether one of them had the lease.
+    private(set) var hadLease = false
 
-    /// Reads the log of `run`.
-    init(_ entries: [AuditEntry], of run: RunID) {
+    /// Reads the log of a run.
+    init(_ entries: [AuditEntry]) {
         var programs: [RunHeader.Program] = []
+        var isResumed = false
         for entry in entries {
             switch entry.content {
             case .stepCheck(let finding) where finding.result == .drifted:
                 if let step = entry.step { begun.insert(StepID(step)) }
-            case .runResume(let opening): if let program = opening.runner { programs.append(program) }
-            case .lockTaken, .lockTakeover: leases += 1
-            case .headWitnessed(let witnessed):
-                let told = witnessed.witnesses.filter { $0.witness == HeadTestimony.lease }.compactMap(\.run)
-                runsSince.formUnion(told.compactMap { RunID($0) }.filter { $0 != run && (leases > 1 || $0 > run) })
+            case .runResume(let opening):
+                isResumed = true
+                if let program = opening.runner { programs.append(program) }
+            case .lockTaken, .lockTakeover: hadLease = true
+            case .lockObserved(let sighting):
+                if !isResumed || !hasLooked {
+                    baseline = sighting.turn
+                } else if let turn = sighting.turn, turn != baseline {
+                    successor = turn
+                }
+                hasLooked = true
             default: break
             }
         }
@@ -36,22 +47,36 @@ struct EarlierWork: Sendable {
 }
 
 extension Execution {
-    /// Looks whether another run has had the module since this one was cut off, on whatever machine: what this one was asked
-    /// for must not undo its work.
+    /// Looks whether another run has had the module since this one was cut off, on whatever machine.
     ///
+    /// What this one was asked for must not undo its work. `turn`, the last one of another run, is recorded where it is news.
     /// A step on request, as the reset of a database, is refused while it is not finished, and existing data is backed up also
-    /// where this run was to leave that out. `run` is who had the lease last; this run's own log tells who had it before.
-    func requireNoLossOfWork(since run: String?) async throws {
-        guard let earlier else { return }
-        var runs = earlier.runsSince
-        let last = run.flatMap { RunID($0) }
-        // Where this run never had the lease, another one may have had it before.
-        if let last, last != journal.id, earlier.leases > 0 || last > journal.id { runs.insert(last) }
-        guard let other = runs.max() else { return }
-        let words = "run \(other) has had the module since"
-        if let step = steps.first(where: { $0 is any StepOnRequest && !finished.contains($0.id) }) {
-            throw runner.refusal(toResume: journal.id, before: step.id, because: words)
+    /// where this run was to leave that out. No clock and no id decides: the lease has another number each time.
+    func requireNoLossOfWork(since turn: LeaseTurn?) async throws {
+        let turn = turn.flatMap { RunID($0.run) == nil ? nil : $0 }
+        if let earlier { try await requireNoLossOfWork(since: turn, earlier) }
+        let isNews = lastSighting.withLock { last in
+            defer { last = .some(turn) }
+            return last != .some(turn)
         }
+        if isNews { try await journal.record(.lockObserved(LeaseSighting(turn))) }
+    }
+
+    private func requireNoLossOfWork(since turn: LeaseTurn?, _ earlier: EarlierWork) async throws {
+        let pending = steps.first { $0 is any StepOnRequest && !finished.contains($0.id) }
+        var successor = earlier.successor
+        var has = "has"
+        if let turn, !earlier.hasLooked {
+            // Cut off before it looked, this run has nothing that a person would miss who gives it anew.
+            let isLater = earlier.hadLease || RunID(turn.run).map { $0 > journal.id } == true
+            if pending != nil || isLater { successor = turn }
+            if !isLater { has = "may have" }
+        } else if let turn, turn != earlier.baseline {
+            successor = turn
+        }
+        guard let successor else { return }
+        let words = "run \(successor.run) \(has) had the module since"
+        if let pending { throw runner.refusal(toResume: journal.id, before: pending.id, because: words) }
         let isFirst = hasSuccessor.withLock { hasSuccessor in
             defer { hasSuccessor = true }
             return !hasSuccessor
@@ -59,8 +84,8 @@ extension Execution {
         if options.skipsBackup, isFirst {
             try await warn("\(words): data is backed up before its migration, although --no-backup was given")
         }
-        if let last, runs.contains(last), otherRuns.isNew(last), try await !isKnown(last) {
-            try await warn("run \(last), which is not in \(journal.state.path), has had the module since")
+        if successor == turn, otherRuns.isNew(successor.run), try await !isKnown(successor.run) {
+            try await warn("run \(successor.run), which is not in \(journal.state.path), has had the module since")
         }
     }
 
@@ -72,7 +97,8 @@ extension Execution {
             run: journal.id.description, isResumed: isResumed ?? self.isResumed, hasBegun: hasBegun)
     }
 
-    private func isKnown(_ run: RunID) async throws -> Bool {
-        try await runBlocking { [state = journal.state] in try state.run(run) != nil }
+    private func isKnown(_ run: String) async throws -> Bool {
+        guard let run = RunID(run) else { return false }
+        return try await runBlocking { [state = journal.state] in try state.run(run) != nil }
     }
 }

@@ -22,7 +22,9 @@ struct Execution: Sendable {
     /// Whether another run has had the module since this one was cut off: data is then backed up, whatever was asked for.
     let hasSuccessor = Locked(false)
     /// The runs of other machines that were told of.
-    let otherRuns = Once<RunID>()
+    let otherRuns = Once<String>()
+    /// What this process recorded last of who had the lease; `nil` where it has not yet.
+    let lastSighting = Locked<LeaseTurn??>(nil)
 
     var isResumed: Bool { earlier != nil }
     /// The steps in which an earlier process may have changed something.
@@ -63,7 +65,7 @@ struct Execution: Sendable {
             try await keeper.withLeaseRenewal(of: lease) {
                 do {
                     try await keeper.record(lease)
-                    try await requireNoLossOfWork(since: lease.runBefore)
+                    try await requireNoLossOfWork(since: lease.lastTurn)
                     // A command of a run that did not end in order may still be on its way.
                     try await awaitEarlierCommands(site, refusingLater: lease.takenOverFrom != nil || isResumed)
                     try await requireUnmoved(site)
@@ -93,7 +95,7 @@ struct Execution: Sendable {
         do {
             return try await site.throughMasters(reporter: notes.reporter()) { writer in
                 try failpoint("lease.observe")
-                try await requireNoLossOfWork(since: site.observeLease())
+                try await requireNoLossOfWork(since: site.observeLease(for: journal.id.description))
                 try await preflight(writer.with(options: runOptions()).reader)
                 runner.events(.preflightPassed(began.duration(to: .now)))
                 return try await lockWait.retrying(every: .seconds(2)) {

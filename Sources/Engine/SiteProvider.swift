@@ -33,12 +33,12 @@ public protocol OpenSite: Sendable {
     /// is left, those that were given up are asked again. Returns `nil` where `error` is about no such
     /// loss, so that trying again is no use. Throws when no master is left.
     func failOver(after error: any ExplainedError, mayReturn: Bool) async throws -> Failover?
-    /// Looks at the module's lease, so that what is read from now on holds when it is taken undisturbed; returns the run that
-    /// has it or had it last, `nil` where the lease names none.
-    func observeLease() async throws -> String?
+    /// Looks at the module's lease, so that what is read from now on holds when it is taken undisturbed; returns the last turn
+    /// of another run than `run`, `nil` where the lease names none.
+    func observeLease(for run: String) async throws -> LeaseTurn?
     /// Takes the module's lease in the cluster; throws an error of kind `busy` that names who holds it.
     ///
-    /// `step`, with which the run begins, is noted on it for others. What was read since ``observeLease()`` is forgotten where
+    /// `step`, with which the run begins, is noted on it for others. What was read since ``observeLease(for:)`` is forgotten where
     /// another run had the lease in between.
     func takeLease(run: String, step: String?) async throws -> LeaseTaking
     /// Renews the lease with the step and the audit log's head on it; throws an error of kind `busy`
@@ -113,13 +113,17 @@ public struct LeaseTaking: Sendable {
     public let runBefore: String?
     /// The head of that run's audit log, as the lease told then.
     public let headBefore: String?
+    /// The last turn of another run, which may be an earlier one than ``runBefore`` where that is the run itself.
+    public let lastTurn: LeaseTurn?
 
     /// Describes a taking; see the properties.
     public init(
-        takenOverFrom: String?, duration: Duration, number: Int, runBefore: String? = nil, headBefore: String? = nil
+        takenOverFrom: String?, duration: Duration, number: Int, runBefore: String? = nil, headBefore: String? = nil,
+        lastTurn: LeaseTurn? = nil
     ) {
         self.runBefore = runBefore
         self.headBefore = headBefore
+        self.lastTurn = lastTurn
         self.number = number
         self.takenOverFrom = takenOverFrom
         self.duration = duration

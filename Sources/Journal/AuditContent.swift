@@ -10,6 +10,8 @@ public enum AuditContent: Sendable, Hashable {
     case preflight(PreflightResult)
     /// What every step found before the first change is what the plan says that the run carries out.
     case planComparison
+    /// Who had the module's Lease last, as the run saw it: at first, and whenever that has changed since.
+    case lockObserved(LeaseSighting)
     /// The module's Lease was taken.
     case lockTaken
     /// The module's Lease is about to be released.
@@ -62,6 +64,7 @@ public enum AuditContent: Sendable, Hashable {
         case .runEnd: .runEnd
         case .preflight: .preflight
         case .planComparison: .planComparison
+        case .lockObserved: .lockObserved
         case .lockTaken: .lockTaken
         case .lockReleased: .lockReleased
         case .lockBroken: .lockBroken
@@ -96,6 +99,7 @@ extension AuditContent {
             case .runEnd: .runEnd(try RunEnding(from: decoder))
             case .preflight: .preflight(try PreflightResult(from: decoder))
             case .planComparison: .planComparison
+            case .lockObserved: .lockObserved(try LeaseSighting(from: decoder))
             case .lockTaken: .lockTaken
             case .lockReleased: .lockReleased
             case .lockBroken: .lockBroken(try LeaseHolder(from: decoder))
@@ -125,6 +129,7 @@ extension AuditContent {
         case .runStart(let opening), .runResume(let opening): try opening.encode(to: encoder)
         case .runEnd(let ending): try ending.encode(to: encoder)
         case .preflight(let result): try result.encode(to: encoder)
+        case .lockObserved(let sighting): try sighting.encode(to: encoder)
         case .lockBroken(let holder), .lockTakeover(let holder): try holder.encode(to: encoder)
         case .stepCheck(let finding): try finding.encode(to: encoder)
         case .stepEnd(let ending): try ending.encode(to: encoder)

@@ -1,8 +1,11 @@
+import ClientKit
+
 extension AuditEntry {
     /// The sentence for people that it holds.
     public var text: String? {
         switch content {
         case .runEnd(let ending): ending.error
+        case .lockObserved(let sighting): sighting.text
         case .lockBroken(let holder), .lockTakeover(let holder): holder.text
         case .stepEnd(let ending): ending.error
         case .checkpointWithdrawn(let text), .warning(let text), .note(let text), .damage(let text): text
@@ -51,6 +54,9 @@ extension AuditContent {
         func safe(_ changes: [RecordedChange]?) -> [RecordedChange]? { changes?.map { $0.redacted(by: redactor) } }
         switch self {
         case .preflight(let result): return .preflight(PreflightResult(absent: result.absent.map(redactor.redact)))
+        case .lockObserved(let sighting):
+            let turn = sighting.turn.map { LeaseTurn(run: redactor.redact($0.run), number: $0.number) }
+            return .lockObserved(LeaseSighting(turn))
         case .lockBroken(let holder): return .lockBroken(safe(holder))
         case .lockTakeover(let holder): return .lockTakeover(safe(holder))
         case .stepCheck(let finding):

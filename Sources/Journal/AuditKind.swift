@@ -18,6 +18,8 @@ public struct AuditKind: RawRepresentable, Codable, Hashable, Sendable {
     /// What every step found before the first change was compared with the plan that the run
     /// carries out.
     public static let planComparison = AuditKind(rawValue: "plan.comparison")
+    /// Who had the module's Lease last before this run.
+    public static let lockObserved = AuditKind(rawValue: "lock.observed")
     /// The module's lock or Lease was taken.
     public static let lockTaken = AuditKind(rawValue: "lock.taken")
     /// The module's lock or Lease was released.

@@ -1,3 +1,5 @@
+public import ClientKit
+
 /// What the record says with which a process opens a run.
 public struct RunOpening: Codable, Sendable, Hashable {
     /// Who, and from where.
@@ -59,6 +61,27 @@ public struct PreflightResult: Codable, Sendable, Hashable {
     public init(absent: [String] = []) {
         self.absent = absent
         result = .passed
+    }
+}
+
+/// Who had the Lease last, before the run itself.
+public struct LeaseSighting: Codable, Sendable, Hashable {
+    /// It in a sentence.
+    public var text: String
+    /// The last turn of another run; nil where the Lease names none.
+    public var turn: LeaseTurn?
+
+    enum CodingKeys: String, CodingKey {
+        case text
+        case turn = "last_turn"
+    }
+
+    /// Tells of `turn`.
+    public init(_ turn: LeaseTurn?) {
+        self.turn = turn
+        text =
+            turn.map { "run \($0.run) had the Lease last, with the number \($0.number)" }
+            ?? "no other run has had the Lease"
     }
 }
 

@@ -50,7 +50,8 @@ import Testing
         _ = try await bench.run()
         #expect(
             try bench.records() == [
-                "run.start", "preflight passed", "command.start", "command.end", "lock.taken", "step.start first",
+                "run.start", "lock.observed", "preflight passed", "command.start", "command.end", "lock.taken",
+                "step.start first",
                 "step.check first drifted",
                 "step.end first applied", "checkpoint first", "step.start second", "step.check second in place",
                 "step.end second in place", "checkpoint second", "step.start third", "step.check third drifted",
@@ -174,7 +175,7 @@ import Testing
         #expect(bench.world.calls == ["open", "observeLease", "preflight", "close"])
         #expect(try bench.outcome().result == .refused)
         #expect(try bench.outcome().exitCode == 77)
-        #expect(try bench.records() == ["run.start", "run.end refused"])
+        #expect(try bench.records() == ["run.start", "lock.observed", "run.end refused"])
         try bench.expectIntact()
         #expect(try await bench.runner.resume(nil, in: bench.state) == nil)
     }

@@ -8,10 +8,12 @@ import Testing
 @Suite(.timeLimit(.minutes(15))) struct UnseenRunTests {
     /// Where a run of `options` was killed, and the lease names a run that nobody here knows.
     private static func superseded(
-        by other: String? = "99990101T000000Z-11-0000", at point: String = "second.apply", _ options: RunOptions
+        by other: String? = "99990101T000000Z-11-0000", at point: String = "second.apply", _ options: RunOptions,
+        after before: String? = nil
     ) async throws -> Bench {
         var bench = try Bench()
         bench.onRequest = "reset"
+        bench.world.leaseBefore = before.map { ($0, nil) }
         let (before, left) = (bench, Box<Bench>())
         bench.world.on(point) { _ in
             left.value = try before.crashed()
@@ -20,7 +22,7 @@ import Testing
         _ = try await bench.runner.run(StepSelection(), options: options, in: bench.state)
         bench.world.calm(point)
         bench.world.forgetCalls()
-        bench.world.leaseBefore = other.map { ($0, nil) }
+        if let other { bench.world.leaseBefore = (other, nil) }
         return try #require(left.value)
     }
 
@@ -104,14 +106,40 @@ import Testing
         try bench.expectIntact()
     }
 
-    /// A run that was cut off before it had the lease has nothing that a run before it could have changed since.
-    @Test func aRunBeforeThisOneIsNoneSince() async throws {
-        let bench = try await Self.superseded(
-            by: "20200101T000000Z-11-0000", at: "preflight", RunOptions(resetsDatabase: true))
+    /// Whatever its id says, as where that machine's clock is ahead.
+    @Test(arguments: ["20200101T000000Z-11-0000", "99990101T000000Z-11-0000"], ["preflight", "reset.apply"])
+    func aRunBeforeThisOneIsNoneSince(_ before: String, cutOffAt point: String) async throws {
+        let bench = try await Self.superseded(by: nil, at: point, RunOptions(resetsDatabase: true), after: before)
         #expect(try await bench.resume(nil).failure == nil)
         #expect(!bench.events.warnings.contains { $0.contains("since") })
         #expect(bench.world.count("reset.apply") == 1)
-        let later = try await Self.superseded(at: "preflight", RunOptions(resetsDatabase: true))
-        _ = try Self.cause(try await later.resume(nil).failure)
+    }
+
+    /// It had the lease before this run was cut off, and once more since: an earlier run that was resumed.
+    @Test(arguments: ["open", "preflight", "reset.apply"])
+    func aRunBeforeThisOneThatWasResumedSinceCounts(cutOffAt point: String) async throws {
+        let before = "20200101T000000Z-11-0000"
+        let bench = try await Self.superseded(
+            by: before, at: point, RunOptions(resetsDatabase: true), after: before)
+        let cause = try Self.cause(try await bench.resume(nil).failure)
+        // A run that was cut off before it looked at the lease cannot know.
+        let words = point == "open" ? "may have had" : "has had"
+        #expect(cause.contains("it has not finished reset, and run \(before) \(words) the module since"), "\(cause)")
+        #expect(bench.world.count("reset.apply") == 0)
+    }
+
+    /// The run that another one had before, and whose answer to the taking was lost.
+    @Test func whoHadItBeforeATakingThatNobodyWasToldOfCounts() async throws {
+        let bench = try await Self.superseded(by: nil, at: "reset.apply", RunOptions(resetsDatabase: true))
+        let run = try bench.newest().id.description
+        bench.world.on("takeLease") { _ in
+            bench.world.leaseBefore = ("20200101T000000Z-11-0000", nil)
+            bench.world.leaseBefore = (run, nil)
+            throw failure(.failed)
+        }
+        #expect(try await bench.resume(nil).failure != nil)
+        bench.world.calm("takeLease")
+        _ = try Self.cause(try await bench.resume(nil).failure)
+        #expect(bench.world.count("reset.apply") == 0)
     }
 }

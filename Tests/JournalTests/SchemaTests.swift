@@ -22,6 +22,9 @@ import Testing
         let journal = try await newRun(described, in: rich.state, redactor: Redactor([Secret("hunter22")]))
         await journal.sign(with: EverySecond())
         try await journal.record(.planComparison)
+        for turn in [nil, LeaseTurn(run: "20260101T000000Z-11-0000", number: 7)] {
+            try await journal.record(.lockObserved(LeaseSighting(turn)))
+        }
         try await journal.record(.lockTaken)
         try await journal.record(.lockTakeover(LeaseHolder("taken over", holder: "bob@laptop 7", run: "unknown")))
         try await journal.record(.lockBroken(LeaseHolder("about to be broken")))

@@ -60,6 +60,39 @@ extension ServerTests {
             #expect(again.record.number > second.record.number)
         }
 
+        /// A run that is killed before it records that must find it again, however often it takes the lease.
+        @Test func whoHadItLastStaysUntilAnotherRunTakesIt() async throws {
+            func lastTurn(besides run: String) async throws -> LeaseTurn? {
+                try await writer.reader.observeLease(ofModule: "turns").lastTurn(besides: run)
+            }
+            #expect(try await lastTurn(besides: "a") == nil)
+            let first = try await acquire("turns", run: "a")
+            #expect(first.record.before == nil)
+            try await writer.release(first)
+            let turn = LeaseTurn(run: "a", number: first.record.number)
+            #expect(try await lastTurn(besides: "b") == turn)
+            var second = try await acquire("turns", run: "b")
+            for _ in 1...2 {
+                second = try await writer.renew(second, step: "first", auditHead: "sha256:1")
+                #expect(try await lastTurn(besides: "b") == turn)
+                try await writer.breakLease(second.record, ofModule: "turns")
+                second = try await acquire("turns", run: "b")
+                #expect(second.record.before == turn)
+            }
+            try await writer.release(second)
+            let third = try await acquire("turns", run: "a")
+            #expect(third.record.before == LeaseTurn(run: "b", number: second.record.number))
+        }
+
+        @Test(arguments: ["a", "a b", "a 1 2", "a seven"])
+        func whatIsNoTurnCountsForNothing(_ text: String) async throws {
+            let module = "no-turn-\(text.replacing(" ", with: "-"))"
+            let held = try await acquire(module, run: "b")
+            try await kubectl(["annotate", "lease", "keybuzz-runner-\(module)", "runner.keybuzz.io/before=\(text)"])
+            #expect(try await writer.reader.observeLease(ofModule: module).lastTurn(besides: "b") == nil)
+            try await writer.release(held)
+        }
+
         @Test func itGrowsAlsoWhereTheLeaseWasDeleted() async throws {
             let first = try await acquire("removed", run: "a")
             try await kubectl(["delete", "lease", "keybuzz-runner-removed"])

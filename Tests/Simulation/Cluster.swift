@@ -110,8 +110,8 @@ private struct SimulatedSite: OpenSite {
         return Failover("host \(lost) no longer answers", isReturn: isReturn)
     }
 
-    func observeLease() async throws -> String? {
-        try await world.send("look at the lease", .read) { state in state.leaseHead?.run }
+    func observeLease(for run: String) async throws -> LeaseTurn? {
+        try await world.send("look at the lease", .read) { state in state.turns.last { $0.run != run } }
     }
 
     func takeLease(run: String, step: String?) async throws -> LeaseTaking {
@@ -127,10 +127,12 @@ private struct SimulatedSite: OpenSite {
             state.number += 1
             let known = state.leaseHead
             state.leaseHead = (run, nil)
+            state.turns.append(LeaseTurn(run: run, number: state.number))
             let isTakenOver = before.map { $0.holder != own } ?? false
             return LeaseTaking(
                 takenOverFrom: isTakenOver ? "somebody who is gone" : nil, duration: World.leaseDuration,
-                number: state.number, runBefore: known?.run, headBefore: known?.head)
+                number: state.number, runBefore: known?.run, headBefore: known?.head,
+                lastTurn: state.turns.last { $0.run != run })
         }
         world.state.withLock { $0.knowsThatItHasTheLease = true }
         return taking

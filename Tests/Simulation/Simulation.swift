@@ -70,6 +70,7 @@ struct Simulation {
             state.finished = []
             state.kept = []
             state.leaseHead = nil
+            state.turns = []
             state.isElsewhere = true
         }
     }

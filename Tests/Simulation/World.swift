@@ -68,6 +68,8 @@ final class World: Sendable {
         var strangers: Set<Holder> = []
         /// What the Lease tells of the run that has it, or had it last.
         var leaseHead: (run: String, head: String?)?
+        /// Those who took it, as the Lease tells.
+        var turns: [LeaseTurn] = []
         /// The heads that a witness keeps.
         var kept: [HeadLine] = []
         /// How often each object was made, and how often somebody removed it.

@@ -46,7 +46,7 @@ extension ClusterWriter {
             module: request.module, holder: request.holder, runID: request.runID,
             process: request.process, step: request.step,
             auditHead: present?.runID == request.runID ? present?.auditHead : nil,
-            number: Lease.number(after: present, at: clock.now),
+            number: Lease.number(after: present, at: clock.now), before: present?.lastTurn(besides: request.runID),
             duration: Int(max(1, request.duration.components.seconds)), acquiredAt: clock.now,
             renewedAt: clock.now, transitions: present.map { $0.transitions + 1 } ?? 0)
         let answer = try await write(
@@ -138,8 +138,8 @@ extension ClusterWriter {
     ) async throws(KubernetesError) {
         let released = Lease(
             module: module, holder: nil, runID: record.runID, process: record.process, auditHead: record.auditHead,
-            number: record.number, duration: max(1, record.duration), acquiredAt: record.acquiredAt,
-            renewedAt: record.renewedAt, transitions: record.transitions)
+            number: record.number, before: record.before, duration: max(1, record.duration),
+            acquiredAt: record.acquiredAt, renewedAt: record.renewedAt, transitions: record.transitions)
         try await replace(released, resourceVersion: record.resourceVersion, uid: record.uid)
     }
 

@@ -26,6 +26,8 @@ extension Lease {
         static let step = "runner.keybuzz.io/step"
         static let auditHead = "runner.keybuzz.io/audit-head"
         static let number = "runner.keybuzz.io/fencing-number"
+        /// The last run but this one, and its number.
+        static let before = "runner.keybuzz.io/before"
     }
 
     /// The fencing numbers that there are; anything else in the annotation was not written by a run.
@@ -49,7 +51,8 @@ extension Lease {
     /// The lease of `module` with these contents; `duration` is in seconds.
     init(
         module: String, holder: String?, runID: String?, process: ProcessIdentity?, step: String? = nil,
-        auditHead: String?, number: Int, duration: Int, acquiredAt: Date?, renewedAt: Date?, transitions: Int
+        auditHead: String?, number: Int, before: LeaseTurn?, duration: Int, acquiredAt: Date?, renewedAt: Date?,
+        transitions: Int
     ) {
         var annotations: [String: String] = [:]
         annotations[Annotation.runID] = runID
@@ -57,6 +60,7 @@ extension Lease {
         annotations[Annotation.step] = step
         annotations[Annotation.auditHead] = auditHead
         annotations[Annotation.number] = String(number)
+        annotations[Annotation.before] = before.map { "\($0.run) \($0.number)" }
         self.init(
             metadata: ObjectMeta(
                 name: Self.reference(forModule: module).name, namespace: "default",
@@ -75,7 +79,7 @@ extension Lease {
     ) {
         self.init(
             module: module, holder: holder, runID: record.runID, process: record.process, step: step,
-            auditHead: auditHead ?? record.auditHead, number: record.number, duration: record.duration,
-            acquiredAt: record.acquiredAt, renewedAt: time, transitions: record.transitions)
+            auditHead: auditHead ?? record.auditHead, number: record.number, before: record.before,
+            duration: record.duration, acquiredAt: record.acquiredAt, renewedAt: time, transitions: record.transitions)
     }
 }

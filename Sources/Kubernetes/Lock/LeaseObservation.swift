@@ -1,11 +1,11 @@
-import ClientKit
+public import ClientKit
 
 /// A module's lease as it was at one moment: acquiring it later shows whether anybody held it in
 /// between.
 public struct LeaseObservation: Sendable {
     let record: LeaseRecord?
-    /// The run that had it last, or has it; `nil` where it names none.
-    public var runID: String? { record?.runID }
+    /// The last turn of another run than `run`; `nil` where the lease names none.
+    public func lastTurn(besides run: String) -> LeaseTurn? { record?.lastTurn(besides: run) }
     /// Whether nobody could change anything at that moment: it was released, or its process was gone.
     let isUnheld: Bool
 

@@ -21,6 +21,8 @@ public struct LeaseRecord: Sendable, Hashable {
     public let duration: Int
     /// The fencing number: greater each time that a run takes the lease; 0 where an earlier version wrote it.
     public let number: Int
+    /// The last turn of another run than ``runID``; `nil` where there was none, or an earlier version wrote it.
+    public let before: LeaseTurn?
     /// How often it changed hands.
     public let transitions: Int
     /// The version of the object that this was read from, for compare-and-swap.
@@ -33,6 +35,11 @@ public struct LeaseRecord: Sendable, Hashable {
         holder == nil
             ? nil
             : (renewedAt ?? acquiredAt ?? .distantPast).addingTimeInterval(TimeInterval(duration))
+    }
+
+    /// The last turn of another run than `run`; `nil` where the lease names none.
+    public func lastTurn(besides run: String) -> LeaseTurn? {
+        runID == run ? before : runID.map { LeaseTurn(run: $0, number: number) }
     }
 
     /// Whether it is released or expired at `time`, which must be the API server's.
@@ -55,6 +62,8 @@ public struct LeaseRecord: Sendable, Hashable {
         auditHead = annotations[Lease.Annotation.auditHead]
         let number = annotations[Lease.Annotation.number].flatMap { Int($0) } ?? 0
         self.number = Lease.numbers.contains(number) ? number : 0
+        let words = annotations[Lease.Annotation.before]?.split(separator: " ") ?? []
+        before = words.count == 2 ? Int(words[1]).map { LeaseTurn(run: String(words[0]), number: $0) } : nil
         acquiredAt = object["spec", "acquireTime"]?.string.flatMap(Timestamp.date)
         renewedAt = object["spec", "renewTime"]?.string.flatMap(Timestamp.date)
         duration = object["spec", "leaseDurationSeconds"]?.integer ?? 0

@@ -106,11 +106,13 @@ actor LiveSite: OpenSite {
         return true
     }
 
-    func observeLease() async throws -> String? {
+    func observeLease(for run: String) async throws -> LeaseTurn? {
+        // What was read since is of a time before this look.
+        if observedLease != nil { await forgetReadings() }
         observedLease = nil
         let observed = try await leaseWriter(masterInUse()).reader.observeLease(ofModule: moduleName)
         observedLease = observed
-        return observed.runID
+        return observed.lastTurn(besides: run)
     }
 
     func takeLease(run: String, step: String?) async throws -> LeaseTaking {
@@ -118,15 +120,17 @@ actor LiveSite: OpenSite {
             ofModule: moduleName, holder: Self.holder, runID: run, step: step, duration: Self.leaseDuration,
             observed: observedLease)
         lease = held
-        if !held.isUndisturbed {
-            await prefetch.forget()
-            await prefetch.forgetImages()
-            await generated.forget()
-        }
+        if !held.isUndisturbed { await forgetReadings() }
         return LeaseTaking(
             takenOverFrom: held.takenOverFrom.map { "\($0.holder ?? "nobody"), run \($0.runID ?? "unknown")" },
             duration: Self.leaseDuration, number: held.record.number, runBefore: held.before?.runID,
-            headBefore: held.before?.auditHead)
+            headBefore: held.before?.auditHead, lastTurn: held.record.before)
+    }
+
+    private func forgetReadings() async {
+        await prefetch.forget()
+        await prefetch.forgetImages()
+        await generated.forget()
     }
 
     func renewLease(step: String?, auditHead: String) async throws {

@@ -31,6 +31,7 @@ struct RunAccount {
                 result.absent.isEmpty ? "" : "; these nodes do not respond: \(result.absent.joined(separator: ", "))"
             return line("preflight passed\(absent)")
         case .planComparison: return line("nothing has changed since the plan")
+        case .lockObserved(let sighting): return line(sighting.text)
         case .lockTaken: return line("the module's Lease was acquired")
         case .lockReleased: return line("the module's Lease was released")
         case .lockBroken(let holder), .lockTakeover(let holder): return line("lock: \(holder.text)")

@@ -52,9 +52,9 @@ struct FakeSite: OpenSite {
         return try world.failOver(after: error).map { Failover($0, isReturn: isReturn) }
     }
 
-    func observeLease() async throws -> String? {
+    func observeLease(for run: String) async throws -> LeaseTurn? {
         try await world.arrive("observeLease")
-        return world.leaseBefore?.run
+        return world.lastTurn(besides: run)
     }
 
     func takeLease(run: String, step: String?) async throws -> LeaseTaking {
@@ -63,8 +63,9 @@ struct FakeSite: OpenSite {
         try await world.arrive("takeLease")
         try await world.send("create the lease", .change)
         return LeaseTaking(
-            takenOverFrom: world.takenOverFrom, duration: leaseDuration, number: 1,
-            runBefore: world.leaseBefore?.run, headBefore: world.leaseBefore?.head)
+            takenOverFrom: world.takenOverFrom, duration: leaseDuration, number: world.noteTurn(of: run),
+            runBefore: world.leaseBefore?.run, headBefore: world.leaseBefore?.head,
+            lastTurn: world.lastTurn(besides: run))
     }
 
     func witnesses() -> [any HeadWitness] { world.witnesses }

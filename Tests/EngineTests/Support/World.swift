@@ -29,6 +29,7 @@ final class World: Sendable {
         var stepOptions: [String: Set<RunOptions>] = [:]
         var takenOverFrom: String?
         var leaseBefore: (run: String, head: String?)?
+        var turns: [LeaseTurn] = []
         var witnesses: [any HeadWitness] = []
         var absent: [AbsentNode] = []
         var problems: [any ExplainedError] = []
@@ -87,11 +88,24 @@ final class World: Sendable {
         get { state.withLock { $0.takenOverFrom } }
         set { state.withLock { $0.takenOverFrom = newValue } }
     }
-    /// The run and head that the lease tells of.
+    /// The run and head that the lease tells of: that run has had a turn.
     var leaseBefore: (run: String, head: String?)? {
         get { state.withLock { $0.leaseBefore } }
-        set { state.withLock { $0.leaseBefore = newValue } }
+        set {
+            state.withLock { $0.leaseBefore = newValue }
+            if let newValue { _ = noteTurn(of: newValue.run) }
+        }
     }
+
+    /// Notes that `run` takes the lease; returns the fencing number.
+    func noteTurn(of run: String) -> Int {
+        state.withLock { state in
+            state.turns.append(LeaseTurn(run: run, number: state.turns.count + 1))
+            return state.turns.count
+        }
+    }
+
+    func lastTurn(besides run: String) -> LeaseTurn? { state.withLock { $0.turns.last { $0.run != run } } }
     /// Who keeps heads.
     var witnesses: [any HeadWitness] {
         get { state.withLock { $0.witnesses } }
