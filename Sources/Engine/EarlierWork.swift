@@ -49,12 +49,13 @@ struct EarlierWork: Sendable {
 extension Execution {
     /// Looks whether another run has had the module since this one was cut off, on whatever machine.
     ///
-    /// What this one was asked for must not undo its work. `turn`, the last one of another run, is recorded where it is news.
-    /// A step on request, as the reset of a database, is refused while it is not finished, and existing data is backed up also
+    /// What this one was asked for must not undo its work. `turn`, the last one of another run, is recorded where it is news
+    /// and over: what a run that holds the lease still does comes after this look. A step on request, as the reset of a database, is refused while it is not finished, and existing data is backed up also
     /// where this run was to leave that out. No clock and no id decides: the lease has another number each time.
-    func requireNoLossOfWork(since turn: LeaseTurn?) async throws {
+    func requireNoLossOfWork(since turn: LeaseTurn?, isHeld: Bool = false) async throws {
         let turn = turn.flatMap { RunID($0.run) == nil ? nil : $0 }
         if let earlier { try await requireNoLossOfWork(since: turn, earlier) }
+        if isHeld { return }
         let isNews = lastSighting.withLock { last in
             defer { last = .some(turn) }
             return last != .some(turn)
@@ -67,7 +68,7 @@ extension Execution {
         var successor = earlier.successor
         var has = "has"
         if let turn, !earlier.hasLooked {
-            // Cut off before it looked, this run has nothing that a person would miss who gives it anew.
+            // Cut off before it had the lease, this run has nothing that a person would miss who gives it anew.
             let isLater = earlier.hadLease || RunID(turn.run).map { $0 > journal.id } == true
             if pending != nil || isLater { successor = turn }
             if !isLater { has = "may have" }

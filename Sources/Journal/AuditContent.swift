@@ -10,7 +10,7 @@ public enum AuditContent: Sendable, Hashable {
     case preflight(PreflightResult)
     /// What every step found before the first change is what the plan says that the run carries out.
     case planComparison
-    /// Who had the module's Lease last, as the run saw it: at first, and whenever that has changed since.
+    /// Who had the module's Lease last, as the run saw it once it was over: at first, and whenever that has changed since.
     case lockObserved(LeaseSighting)
     /// The module's Lease was taken.
     case lockTaken

@@ -25,7 +25,7 @@ struct PlatformSite: OpenSite {
     }
 
     func failOver(after error: any ExplainedError, mayReturn: Bool) async throws -> Failover? { nil }
-    func observeLease(for run: String) async throws -> LeaseTurn? { nil }
+    func observeLease(for run: String) async throws -> (lastTurn: LeaseTurn?, isHeld: Bool) { (nil, false) }
     func witnesses() -> [any HeadWitness] { [] }
 
     private var lease: URL { URL(filePath: "\(platform.path)/lease") }

@@ -128,6 +128,26 @@ import Testing
         #expect(bench.world.count("reset.apply") == 0)
     }
 
+    /// It held the lease while this run waited for it, and went on after this run was cut off: that is no other turn.
+    @Test func aRunThatWasAtWorkWhenThisOneWasCutOffCounts() async throws {
+        var bench = try Bench()
+        bench.onRequest = "reset"
+        bench.world.leaseBefore = ("20200101T000000Z-11-0000", nil)
+        bench.world.isLeaseHeld = true
+        let (before, left) = (bench, Box<Bench>())
+        bench.world.on("takeLease") { _ in
+            left.value = try before.crashed()
+            throw failure(.busy)
+        }
+        _ = try await bench.runner.run(StepSelection(), options: RunOptions(resetsDatabase: true), in: bench.state)
+        bench.world.calm("takeLease")
+        bench.world.isLeaseHeld = false
+        let resumed = try #require(left.value)
+        let cause = try Self.cause(try await resumed.resume(nil).failure)
+        #expect(cause.contains("run 20200101T000000Z-11-0000 may have had the module since"), "\(cause)")
+        #expect(resumed.world.count("reset.apply") == 0)
+    }
+
     /// The run that another one had before, and whose answer to the taking was lost.
     @Test func whoHadItBeforeATakingThatNobodyWasToldOfCounts() async throws {
         let bench = try await Self.superseded(by: nil, at: "reset.apply", RunOptions(resetsDatabase: true))

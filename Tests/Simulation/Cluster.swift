@@ -110,8 +110,10 @@ private struct SimulatedSite: OpenSite {
         return Failover("host \(lost) no longer answers", isReturn: isReturn)
     }
 
-    func observeLease(for run: String) async throws -> LeaseTurn? {
-        try await world.send("look at the lease", .read) { state in state.turns.last { $0.run != run } }
+    func observeLease(for run: String) async throws -> (lastTurn: LeaseTurn?, isHeld: Bool) {
+        try await world.send("look at the lease", .read) { state in
+            (state.turns.last { $0.run != run }, state.lease != nil && state.turns.last.map { $0.run != run } == true)
+        }
     }
 
     func takeLease(run: String, step: String?) async throws -> LeaseTaking {

@@ -52,9 +52,9 @@ struct FakeSite: OpenSite {
         return try world.failOver(after: error).map { Failover($0, isReturn: isReturn) }
     }
 
-    func observeLease(for run: String) async throws -> LeaseTurn? {
+    func observeLease(for run: String) async throws -> (lastTurn: LeaseTurn?, isHeld: Bool) {
         try await world.arrive("observeLease")
-        return world.lastTurn(besides: run)
+        return (world.lastTurn(besides: run), world.isLeaseHeld)
     }
 
     func takeLease(run: String, step: String?) async throws -> LeaseTaking {

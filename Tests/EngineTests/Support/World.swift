@@ -30,6 +30,7 @@ final class World: Sendable {
         var takenOverFrom: String?
         var leaseBefore: (run: String, head: String?)?
         var turns: [LeaseTurn] = []
+        var isLeaseHeld = false
         var witnesses: [any HeadWitness] = []
         var absent: [AbsentNode] = []
         var problems: [any ExplainedError] = []
@@ -95,6 +96,12 @@ final class World: Sendable {
             state.withLock { $0.leaseBefore = newValue }
             if let newValue { _ = noteTurn(of: newValue.run) }
         }
+    }
+
+    /// Whether another run holds the lease at the first look.
+    var isLeaseHeld: Bool {
+        get { state.withLock { $0.isLeaseHeld } }
+        set { state.withLock { $0.isLeaseHeld = newValue } }
     }
 
     /// Notes that `run` takes the lease; returns the fencing number.
