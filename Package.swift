@@ -158,7 +158,8 @@ let package = Package(
 
 // `make sanitize` builds the tests that it runs, and not the others.
 if Context.environment["RUNNER_SANITIZED"] != nil {
-    let unused = ["Bench", "RecordBench", "SecondModule"]
+    let unused = ["Bench", "RecordBench", "RunnerCommands", "SecondModule", "runner"]
     let sanitized = ["EngineTests", "JournalTests", "SSHTests"]
+    package.products.removeAll { $0.name == "runner" }
     package.targets.removeAll { unused.contains($0.name) || ($0.type == .test && !sanitized.contains($0.name)) }
 }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The engine and the journal, cut off and resumed on a simulated disk, clock, cluster and hosts.
-@Suite(.serialized, .timeLimit(.minutes(60))) struct SimulationTests {
+@Suite(.timeLimit(.minutes(60))) struct SimulationTests {
     private static let environment = ProcessInfo.processInfo.environment
     private static let oracle =
         "no step and no change is done twice, only the holder of the Lease changes anything, the record is intact"
