@@ -50,17 +50,19 @@ extension Execution {
     /// Looks whether another run has had the module since this one was cut off, on whatever machine.
     ///
     /// What this one was asked for must not undo its work. `turn`, the last one of another run, is recorded where it is news
-    /// and over: what a run that holds the lease still does comes after this look. A step on request, as the reset of a database, is refused while it is not finished, and existing data is backed up also
-    /// where this run was to leave that out. No clock and no id decides: the lease has another number each time.
+    /// and over: what a run that holds the lease still does comes after this look. A step on request, as the reset of a
+    /// database, is refused while it is not finished, and existing data is backed up also where this run was to leave that
+    /// out. The lease has another number each time; only where this run never saw one do the ids decide.
     func requireNoLossOfWork(since turn: LeaseTurn?, isHeld: Bool = false) async throws {
         let turn = turn.flatMap { RunID($0.run) == nil ? nil : $0 }
         if let earlier { try await requireNoLossOfWork(since: turn, earlier) }
         if isHeld { return }
+        let sighting = LeaseSighting(turn)
         let isNews = lastSighting.withLock { last in
-            defer { last = .some(turn) }
-            return last != .some(turn)
+            defer { last = sighting }
+            return last != sighting
         }
-        if isNews { try await journal.record(.lockObserved(LeaseSighting(turn))) }
+        if isNews { try await journal.record(.lockObserved(sighting)) }
     }
 
     private func requireNoLossOfWork(since turn: LeaseTurn?, _ earlier: EarlierWork) async throws {

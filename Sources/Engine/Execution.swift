@@ -24,7 +24,7 @@ struct Execution: Sendable {
     /// The runs of other machines that were told of.
     let otherRuns = Once<String>()
     /// What this process recorded last of who had the lease; `nil` where it has not yet.
-    let lastSighting = Locked<LeaseTurn??>(nil)
+    let lastSighting = Locked<LeaseSighting?>(nil)
 
     var isResumed: Bool { earlier != nil }
     /// The steps in which an earlier process may have changed something.

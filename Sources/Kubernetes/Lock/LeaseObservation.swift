@@ -8,6 +8,7 @@ public struct LeaseObservation: Sendable {
     public func lastTurn(besides run: String) -> LeaseTurn? { record?.lastTurn(besides: run) }
     /// Whether another run than `run` has it, be it over: it was not released.
     public func isHeld(besides run: String) -> Bool { record.map { $0.holder != nil && $0.runID != run } ?? false }
+
     /// Whether nobody could change anything at that moment: it was released, or its process was gone.
     let isUnheld: Bool
 

@@ -113,6 +113,7 @@ final class World: Sendable {
     }
 
     func lastTurn(besides run: String) -> LeaseTurn? { state.withLock { $0.turns.last { $0.run != run } } }
+
     /// Who keeps heads.
     var witnesses: [any HeadWitness] {
         get { state.withLock { $0.witnesses } }
