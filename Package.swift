@@ -59,10 +59,10 @@ let package = Package(
         .executableTarget(
             name: "runner", dependencies: ["RunnerCommands", "Steps"], path: "Sources/runner/Main",
             swiftSettings: strict),
-        .testTarget(name: "ClientKitTests", dependencies: ["ClientKit"], swiftSettings: strict),
+        .testTarget(name: "ClientKitTests", dependencies: ["ClientKit", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "SSHTests",
-            dependencies: ["CLinux", "COpenSSL", "ClientKit", "DataServers", "SSH", "TestSupport"],
+            dependencies: ["COpenSSL", "ClientKit", "DataServers", "SSH", "TestSupport"],
             swiftSettings: strict),
         // Loaded into processes of the tests, whose file calls it lets fail.
         .target(name: "FaultyCalls", path: "Tests/FaultyCalls"),
@@ -78,11 +78,12 @@ let package = Package(
         // Random numbers that a seed repeats, also for programs, which cannot have Testing.
         .target(name: "SplitMix", path: "Tests/SplitMix", swiftSettings: strict),
         .target(
-            name: "TestSupport", dependencies: ["ClientKit", "Postgres", "Redis", "SSH", "SplitMix", "StepKit"],
+            name: "TestSupport",
+            dependencies: ["CLinux", "ClientKit", "Postgres", "Redis", "SSH", "SplitMix", "StepKit"],
             path: "Tests/Support", swiftSettings: strict),
         .target(
-            name: "DataServers", dependencies: ["CLinux", "ClientKit", "Postgres", "Redis"], path: "Tests/DataServers",
-            swiftSettings: strict),
+            name: "DataServers", dependencies: ["ClientKit", "Postgres", "Redis", "TestSupport"],
+            path: "Tests/DataServers", swiftSettings: strict),
         .testTarget(
             name: "PostgresTests", dependencies: ["ClientKit", "DataServers", "Postgres", "TestSupport"],
             swiftSettings: strict),

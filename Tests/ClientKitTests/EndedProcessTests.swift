@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 @testable import ClientKit
@@ -7,44 +8,6 @@ import Testing
 /// Processes that have ended, or have not although it looks so; their parent, this process, asks for their status at the
 /// end of a test only.
 @Suite(.timeLimit(.minutes(5))) struct EndedProcessTests {
-    /// A process that nobody waits for.
-    private final class Unreaped {
-        let pid: pid_t
-        /// What it prints.
-        private let output: FileHandle
-
-        init(_ arguments: String...) throws {
-            let pipe = Pipe()
-            var actions = posix_spawn_file_actions_t()
-            posix_spawn_file_actions_init(&actions)
-            posix_spawn_file_actions_adddup2(&actions, pipe.fileHandleForWriting.fileDescriptor, STDOUT_FILENO)
-            defer { posix_spawn_file_actions_destroy(&actions) }
-            var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-            defer { for word in words { free(word) } }
-            var child: pid_t = 0
-            try #require(posix_spawnp(&child, arguments[0], &actions, nil, &words, environ) == 0)
-            pid = child
-            output = pipe.fileHandleForReading
-            try pipe.fileHandleForWriting.close()
-        }
-
-        func waitForOutput() { _ = output.availableData }
-
-        /// As /proc tells.
-        var state: String? {
-            Proc.line(of: "/proc/\(pid)/status", after: "State:").map { String($0.prefix(1)) }
-        }
-
-        func identity() throws -> ProcessIdentity {
-            let own = try #require(ProcessIdentity.current())
-            return ProcessIdentity(machine: own.machine, boot: own.boot, namespace: own.namespace, pid: pid)
-        }
-
-        func end() {
-            kill(pid, SIGKILL)
-            _ = waitpid(pid, nil, 0)
-        }
-    }
 
     private func eventually(_ condition: () -> Bool) -> Bool {
         let deadline = ContinuousClock.now + .seconds(20)
@@ -57,10 +20,10 @@ import Testing
 
     /// As in a container whose first process is no init, or below a program that is stopped itself.
     @Test func aProcessThatNobodyReapsIsGone() throws {
-        let child = try Unreaped("sleep", "600")
-        defer { child.end() }
+        let child = try ChildProcess("sleep", ["600"])
+        defer { child.end(SIGKILL) }
         #expect(try !child.identity().isGone)
-        kill(child.pid, SIGKILL)
+        child.send(SIGKILL)
         try #require(eventually { child.state == "Z" })
         #expect(kill(child.pid, 0) == 0)
         #expect(try child.identity().isGone)
@@ -71,16 +34,16 @@ import Testing
         let program = """
             import ctypes, threading, time
             threading.Thread(target=lambda: time.sleep(600)).start()
-            print("ready", flush=True)
+            print("ready")
             ctypes.CDLL(None).pthread_exit(None)
             """
-        let child = try Unreaped("python3", "-c", program)
-        defer { child.end() }
-        child.waitForOutput()
+        let child = try ChildProcess("python3", ["-u", "-c", program])
+        defer { child.end(SIGKILL) }
+        try #require(eventually { (try? child.output) == "ready\n" })
         try #require(eventually { child.state == "Z" })
         #expect(try !child.identity().isGone)
         #expect(!LocalProcess(child.pid).isEnding)
-        kill(child.pid, SIGKILL)
+        child.send(SIGKILL)
         #expect(LocalProcess(child.pid).isEnding)
         #expect(eventually { LocalProcess(child.pid).isGone })
         #expect(kill(child.pid, 0) == 0)
@@ -88,13 +51,13 @@ import Testing
 
     /// The kernel gets to it when it has a processor for it.
     @Test func aProcessThatIsKilledCanOnlyEnd() throws {
-        let child = try Unreaped("sleep", "600")
-        defer { child.end() }
+        let child = try ChildProcess("sleep", ["600"])
+        defer { child.end(SIGKILL) }
         #expect(!LocalProcess(child.pid).isEnding)
-        kill(child.pid, SIGSTOP)
+        child.send(SIGSTOP)
         try #require(eventually { child.state == "T" })
         #expect(!LocalProcess(child.pid).isEnding)
-        kill(child.pid, SIGKILL)
+        child.send(SIGKILL)
         #expect(LocalProcess(child.pid).isEnding)
         #expect(eventually { LocalProcess(child.pid).isGone })
     }
@@ -136,5 +99,17 @@ import Testing
         for text in ["", "4711", "4711 (runner) Z", "4711 (runner) Z 1 4711 4711 0 -1 x 101"] {
             #expect(ThreadStat(text) == nil, "\(text)")
         }
+    }
+}
+
+extension ChildProcess {
+    /// As /proc tells.
+    fileprivate var state: String? {
+        Proc.line(of: "/proc/\(pid)/status", after: "State:").map { String($0.prefix(1)) }
+    }
+
+    fileprivate func identity() throws -> ProcessIdentity {
+        let own = try #require(ProcessIdentity.current())
+        return ProcessIdentity(machine: own.machine, boot: own.boot, namespace: own.namespace, pid: pid)
     }
 }

@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 @Suite struct ProcessIdentityTests {
@@ -15,16 +16,13 @@ import Testing
     }
 
     @Test func onlyAProcessOfThisMachineBootAndNamespaceIsKnownToBeGone() throws {
-        let process = Process()
-        process.executableURL = URL(filePath: "/bin/true")
-        try process.run()
-        process.waitUntilExit()
-        let pid = process.processIdentifier
+        let process = try ChildProcess("true")
+        process.waitHere()
         let own = try #require(ProcessIdentity.current())
         func isGone(machine: String? = nil, boot: String? = nil, namespace: String? = nil) -> Bool {
             ProcessIdentity(
                 machine: machine ?? own.machine, boot: boot ?? own.boot,
-                namespace: namespace ?? own.namespace, pid: pid
+                namespace: namespace ?? own.namespace, pid: process.pid
             ).isGone
         }
         #expect(isGone())

@@ -66,21 +66,14 @@ import Testing
         let scratch = try Scratch()
         let inventory = "\(scratch.path)/inventory.json"
         try Shipped.inventoryText().write(toFile: inventory, atomically: false, encoding: .utf8)
-        return try await runBlocking {
-            let process = Process()
-            let output = Pipe()
-            process.executableURL = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
-                .appending(path: "Simulation")
-            process.arguments = [arguments[0], inventory] + arguments.dropFirst()
-            process.standardOutput = output
-            try process.run()
-            let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
-            process.waitUntilExit()
-            let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
-            #expect(
-                process.terminationReason == .exit && [0, 1].contains(process.terminationStatus),
-                "signal or status \(process.terminationStatus) after \(lines.last ?? "no line")")
-            return lines
-        }
+        let folder = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+        let finished = try await ChildProcess.run(
+            folder.appending(path: "Simulation").path, [arguments[0], inventory] + arguments.dropFirst(),
+            errors: .kept, within: .seconds(1200))
+        let lines = finished.output.split(separator: "\n").map(String.init)
+        #expect(
+            [0, 1].contains(finished.status),
+            "status \(finished.status) after \(lines.last ?? "no line"): \(finished.errors)")
+        return lines
     }
 }

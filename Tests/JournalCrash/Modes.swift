@@ -118,9 +118,7 @@ func hold(in state: StateDirectory) throws {
     var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("20"), nil]
     guard posix_spawn(&child, "/bin/sleep", nil, nil, &arguments, environ) == 0 else { exit(3) }
     say("child \(child)")
-    var byte: UInt8 = 0
-    _ = read(STDIN_FILENO, &byte, 1)
-    try lock.release()
+    withExtendedLifetime(lock) { while true { pause() } }
 }
 
 /// Sends much output through one command and says how much memory that took at most, in KiB.

@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Journal
@@ -33,16 +34,22 @@ import Testing
         try other.release()
     }
 
+    /// A process that holds the module until it is killed, and the child that it has then.
+    private static func hold(_ state: StateDirectory) throws -> (holder: ChildProcess, child: Int32) {
+        let output = Pipe()
+        let holder = try ChildProcess(helper, ["hold", state.path], output: .file(output.fileHandleForWriting))
+        try output.fileHandleForWriting.close()
+        let said = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+        return (holder, try #require(Int32(said.trimmingCharacters(in: .newlines).dropFirst("child ".count))))
+    }
+
     @Test func aHolderThatIsKilledFreesTheModuleAtOnceThoughItsChildLivesOn() throws {
         let state = try Scratch().state()
-        let (process, output) = try launch(helper, ["hold", state.path], input: Pipe())
-        let said = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        let child = try #require(Int32(said.trimmingCharacters(in: .newlines).dropFirst("child ".count)))
+        let (holder, child) = try Self.hold(state)
         let error = #expect(throws: JournalError.self) { try ModuleLock.acquire(module: "11", in: state) }
-        #expect(error?.holder?.who.pid == process.processIdentifier)
-        #expect(try ModuleLock.holder(of: "11", in: state)?.who.pid == process.processIdentifier)
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
+        #expect(error?.holder?.who.pid == holder.pid)
+        #expect(try ModuleLock.holder(of: "11", in: state)?.who.pid == holder.pid)
+        holder.end(SIGKILL)
         #expect(kill(child, 0) == 0)
         let lock = try ModuleLock.acquire(module: "11", in: state)
         try lock.release()
@@ -53,13 +60,11 @@ import Testing
     @Test func aHolderThatIsBeingKilledIsWaitedFor() throws {
         for _ in 1...20 {
             let state = try Scratch().state()
-            let (process, output) = try launch(helper, ["hold", state.path], input: Pipe())
-            let said = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-            let child = try #require(Int32(said.trimmingCharacters(in: .newlines).dropFirst("child ".count)))
-            kill(process.processIdentifier, SIGKILL)
+            let (holder, child) = try Self.hold(state)
+            holder.send(SIGKILL)
             defer {
                 kill(child, SIGKILL)
-                process.waitUntilExit()
+                holder.waitHere()
             }
             do {
                 try ModuleLock.acquire(module: "11", in: state).release()
@@ -94,10 +99,9 @@ import Testing
     /// What a process that was killed left in the file is not taken for the one that holds the lock.
     @Test func theHolderIsNotTheOneBefore() throws {
         let state = try Scratch().state()
-        let (process, output) = try launch(helper, ["hold", state.path], input: Pipe())
-        _ = output.fileHandleForReading.availableData
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
+        let (holder, child) = try Self.hold(state)
+        defer { kill(child, SIGKILL) }
+        holder.end(SIGKILL)
         let path = "\(state.path)/module-11.lock"
         let left = try contents(path)
         let lock = try ModuleLock.acquire(module: "11", in: state)

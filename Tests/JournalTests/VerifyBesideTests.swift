@@ -1,5 +1,6 @@
 import ClientKit
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Journal
@@ -51,9 +52,9 @@ import Testing
     private func besideAPrune(
         of count: Int, in state: StateDirectory, _ verify: () throws(JournalError) -> [String]
     ) throws -> [[String]?] {
-        let (process, output) = try launch(helper, ["prune", state.path])
+        let pruning = try ChildProcess(helper, ["prune", state.path])
         var words: [[String]?] = []
-        while process.isRunning {
+        while pruning.isRunning {
             do throws(JournalError) {
                 words.append(try verify())
             } catch {
@@ -63,8 +64,8 @@ import Testing
         }
         // Nobody writes any more: at least this time it says something.
         words.append(try verify())
-        let lines = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-        #expect(lines.split(separator: "\n").count { $0.hasPrefix("pruned") } == count, "\(lines)")
+        let lines = Finished(try pruning.finishHere()).lines
+        #expect(lines.count { $0.hasPrefix("pruned") } == count, "\(lines)")
         #expect(!words.isEmpty)
         return words
     }

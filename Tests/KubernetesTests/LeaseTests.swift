@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import Kubernetes
+import TestSupport
 import Testing
 
 extension ServerTests {
@@ -172,13 +173,11 @@ extension ServerTests {
 
         /// A process of this machine that has ended.
         private static func gone() throws -> ProcessIdentity {
-            let process = Process()
-            process.executableURL = URL(filePath: "/bin/true")
-            try process.run()
-            process.waitUntilExit()
+            let process = try ChildProcess("true")
+            process.waitHere()
             let own = try #require(ProcessIdentity.current())
             return ProcessIdentity(
-                machine: own.machine, boot: own.boot, namespace: own.namespace, pid: process.processIdentifier)
+                machine: own.machine, boot: own.boot, namespace: own.namespace, pid: process.pid)
         }
 
         @Test func aStrangersNoteDoesNotLoseTheLease() async throws {

@@ -120,71 +120,34 @@ struct Command {
         let seconds: Double
     }
 
-    /// A started process; `@unchecked Sendable` holds since `Process` is only signalled and waited for, which Foundation allows
-    /// from any thread, and the files are written by the process alone until it has ended.
-    final class Running: @unchecked Sendable {
-        private let process = Process()
-        private let folder: URL
+    /// A started process.
+    final class Running: Sendable {
+        private let process: ChildProcess
         private let began = Date()
-        private let ended: AsyncStream<Void>
 
-        var pid: Int32 { process.processIdentifier }
+        var pid: Int32 { process.pid }
         var isRunning: Bool { process.isRunning }
 
         fileprivate init(_ command: Command) throws {
-            folder = FileManager.default.temporaryDirectory.appending(path: "runner-test-\(UUID().uuidString)")
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            let input = folder.appending(path: "in")
-            try (command.input ?? "").write(to: input, atomically: false, encoding: .utf8)
-            for name in ["out", "err"] { try Data().write(to: folder.appending(path: name)) }
-            process.executableURL = URL(filePath: command.arguments[0])
-            process.arguments = Array(command.arguments.dropFirst())
-            process.environment = ProcessInfo.processInfo.environment.merging(command.environment) { _, own in own }
-            let files = (
-                input: try FileHandle(forReadingFrom: input),
-                output: try FileHandle(forWritingTo: folder.appending(path: "out")),
-                error: try FileHandle(forWritingTo: folder.appending(path: "err"))
-            )
-            process.standardInput = files.input
-            process.standardOutput = files.output
-            process.standardError = files.error
-            let (stream, continuation) = AsyncStream<Void>.makeStream()
-            ended = stream
-            process.terminationHandler = { _ in continuation.finish() }
-            try process.run()
-            // The process has copies of its own; Foundation keeps these open for as long as the tests run.
-            for file in [files.input, files.output, files.error] { try file.close() }
+            process = try ChildProcess(
+                command.arguments[0], Array(command.arguments.dropFirst()),
+                environment: ProcessInfo.processInfo.environment.merging(command.environment) { _, own in own },
+                input: try command.input.map { try ChildProcess.file(with: Data($0.utf8)) }, errors: .kept)
         }
 
         /// Whether it was stopped by a signal, as by its own at a failpoint.
-        var isStopped: Bool {
-            get throws { try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8).contains(") T ") }
-        }
+        var isStopped: Bool { get throws { try process.isStopped } }
 
         /// What it has written to standard error so far.
-        func progress() throws -> String { try text("err") }
+        func progress() throws -> String { try process.errors }
 
-        func send(_ signal: Int32) {
-            kill(process.processIdentifier, signal)
-        }
+        func send(_ signal: Int32) { process.send(signal) }
 
         func wait(atMost limit: Duration = .seconds(300)) async throws -> Result {
-            let overdue = Task { [process] in
-                try await Task.sleep(for: limit)
-                kill(process.processIdentifier, SIGKILL)
-            }
-            for await _ in ended {}
-            overdue.cancel()
-            let result = Result(
-                status: process.terminationReason == .exit
-                    ? process.terminationStatus : 128 + process.terminationStatus,
-                output: try text("out"), error: try text("err"), seconds: Date().timeIntervalSince(began))
-            try FileManager.default.removeItem(at: folder)
-            return result
-        }
-
-        private func text(_ name: String) throws -> String {
-            String(decoding: try Data(contentsOf: folder.appending(path: name)), as: UTF8.self)
+            let finished = try await process.finish(within: limit)
+            return Result(
+                status: finished.status, output: finished.output, error: finished.errors,
+                seconds: Date().timeIntervalSince(began))
         }
     }
 

@@ -10,7 +10,7 @@ import Testing
 @Suite(.timeLimit(.minutes(20))) struct AuditReadingTests {
     @Test func aRunIsToldAsAnAccount() async throws {
         let sample = try await ReadableState()
-        let show = try sample.run("audit show")
+        let show = try await sample.run("audit show")
         #expect(show.status == 0, "\(show.errors)")
         for part in [
             "of module 11: failed", "command: runner run 11", "started the run", "ticket: OPS-7",
@@ -25,24 +25,24 @@ import Testing
 
     @Test func anAccountIsLimitedToWhatIsAskedFor() async throws {
         let sample = try await ReadableState()
-        let all = try sample.run("audit show --commands").output
+        let all = try await sample.run("audit show --commands").output
         #expect(all.contains("$ kubectl get pods") && all.contains("$ kubectl apply -f -"))
-        let step = try sample.run("audit show --step 11_ct_00_setup_credentials").output
+        let step = try await sample.run("audit show --step 11_ct_00_setup_credentials").output
         #expect(step.contains("FAILED") && !step.contains("fix_ufw") && !step.contains("started the run"))
-        let host = try sample.run("audit show --host 10.0.0.10").output
+        let host = try await sample.run("audit show --host 10.0.0.10").output
         #expect(host.contains("$ CREATE ROLE support") && host.contains("as admin, database postgres"))
         #expect(!host.contains("kubectl") && !host.contains("preflight"))
-        let changes = try sample.run("audit show --changes-only").output
+        let changes = try await sample.run("audit show --changes-only").output
         #expect(changes.contains("spec.replicas: 1 → 2") && changes.contains("to do: create role \"support\""))
         #expect(!changes.contains("preflight") && !changes.contains("kubectl"))
-        let json = try sample.run("audit show --changes-only --format json").output
+        let json = try await sample.run("audit show --changes-only --format json").output
         let records = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [[String: Any]] ?? []
         #expect(
             records.compactMap { $0["kind"] as? String } == [
                 "run.start", "step.check", "step.end", "step.check", "step.end", "run.end",
             ])
-        #expect(try sample.run("audit show --changes-only --host x").status == 64)
-        let none = try sample.run("audit show --host k8s-master-09 --step fix_ufw_k8s_nodes").output
+        #expect(try await sample.run("audit show --changes-only --host x").status == 64)
+        let none = try await sample.run("audit show --host k8s-master-09 --step fix_ufw_k8s_nodes").output
         #expect(none.hasSuffix("no record of step fix_ufw_k8s_nodes and of a command on k8s-master-09\n"), "\(none)")
     }
 
@@ -53,7 +53,7 @@ import Testing
         let run = try #require(try sample.state.runs().first)
         try FileManager.default.removeItem(atPath: "\(run.path)/run.json")
         try await ReadableState.makeRun(in: sample.state)
-        let shown = try sample.run("audit show \(filter)").output
+        let shown = try await sample.run("audit show \(filter)").output
         #expect(shown.contains("damage: ") && shown.contains("\(run.id).set-aside-1"), "\(shown)")
     }
 
@@ -62,24 +62,24 @@ import Testing
     func whatMayNotBeReadIsNotCalledAbsent(_ place: String) async throws {
         let sample = try await ReadableState()
         let run = try #require(try sample.state.runs().first)
-        try runTool("/bin/chmod", ["-R", "go+rX", sample.state.path])
-        func answer(to command: [String]) throws -> (output: String, status: Int32) {
-            try capture(
+        try await runTool("/bin/chmod", ["-R", "go+rX", sample.state.path])
+        func answer(to command: [String]) async throws -> (output: String, status: Int32) {
+            try await capture(
                 URL(filePath: "/usr/bin/setpriv"),
                 ["--reuid=65534", "--regid=65534", "--clear-groups", Program.runner.file.path] + command
                     + ["--state-dir", sample.state.path])
         }
-        #expect(try answer(to: ["status"]).status == 0)
-        try runTool("/bin/chmod", ["700", sample.state.path + place.replacing("RUN", with: run.id.description)])
+        #expect(try await answer(to: ["status"]).status == 0)
+        try await runTool("/bin/chmod", ["700", sample.state.path + place.replacing("RUN", with: run.id.description)])
         for command in [["status"], ["audit", "verify"], ["audit", "show", run.id.description], ["audit", "list"]] {
-            let answer = try answer(to: command)
+            let answer = try await answer(to: command)
             #expect(answer.status != 0 && answer.output.contains("Permission denied"), "\(command): \(answer)")
         }
     }
 
     @Test func allRunsAreListedNewestLast() async throws {
         let sample = try await ReadableState(runs: 2)
-        var list = try sample.run("audit list").output.split(separator: "\n")
+        var list = try await sample.run("audit list").output.split(separator: "\n")
         #expect(list.count == 2 && list[0] < list[1])
         #expect(
             list.allSatisfy { $0.hasSuffix("failed  1 applied  OPS-7  the certificate expires  unsigned  intact") },
@@ -88,12 +88,12 @@ import Testing
         let log = "\(newest.path)/audit.jsonl"
         try Data([UInt8](contentsOf(log)).map { $0 == UInt8(ascii: "7") ? UInt8(ascii: "8") : $0 }).write(
             to: URL(filePath: log))
-        list = try sample.run("audit list").output.split(separator: "\n")
+        list = try await sample.run("audit list").output.split(separator: "\n")
         #expect(list[1].contains("NOT INTACT: audit.jsonl, line 1") && list[0].hasSuffix("intact"), "\(list)")
-        let json = try sample.run("audit list --format json").output
+        let json = try await sample.run("audit list --format json").output
         let runs = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [[String: Any]] ?? []
         #expect(runs.map { $0["isIntact"] as? Bool } == [true, false])
-        let why = try sample.run("audit why deployment/web")
+        let why = try await sample.run("audit why deployment/web")
         #expect(why.status == 65 && why.errors.contains("line 1 is damaged"))
         #expect(why.output.contains(oldest.id.description) && !why.output.contains(newest.id.description))
     }
@@ -102,19 +102,19 @@ import Testing
         let sample = try await ReadableState(runs: 3)
         let runs = try sample.state.runs().map(\.id.description)
         for name in ["deployment/web", "deploy/web", "'Deployment support/web'", "deployments/support/web", "web"] {
-            let found = try sample.run("audit why \(name)")
+            let found = try await sample.run("audit why \(name)")
             let lines = found.output.split(separator: "\n")
             #expect(found.status == 0 && lines.count == 6, "\(name): \(found)")
             for run in runs { #expect(found.output.contains("of run \(run); OPS-7; the certificate expires")) }
             #expect(lines[0].hasSuffix("Deployment support/web: spec.replicas: 1 → 2"))
             #expect(lines[1].contains("applied; ") && lines[1].contains("step fix_ufw_k8s_nodes"))
         }
-        let role = try sample.run("audit why role/support").output
+        let role = try await sample.run("audit why role/support").output
         #expect(role.contains("failed; ") && role.contains("; the link was lost"))
         for name in ["deployment/web2", "secret/web", "deployment/other/web"] {
-            #expect(try sample.run("audit why \(name)").output.hasPrefix("no run has changed "))
+            #expect(try await sample.run("audit why \(name)").output.hasPrefix("no run has changed "))
         }
-        #expect(try sample.run("audit why /").status == 64)
+        #expect(try await sample.run("audit why /").status == 64)
     }
 
     @Test func statusReadsTheNewestOfTenThousandRunsAlone() async throws {
@@ -127,7 +127,7 @@ import Testing
             let header = "\(sample.path)/runs/\(id)/run.json"
             #expect(link("\(run.path)/run.json", header) == 0)
         }
-        let (status, output, errors) = try sample.run("status >/dev/null; times")
+        let (status, output, errors) = try await sample.run("status >/dev/null; times")
         #expect(status == 0, "\(errors)")
         // The shell's own times, then those of what it ran: in the program, and in the kernel.
         let times = try #require(output.split(separator: "\n").last).split(separator: " ").map { text in
@@ -143,10 +143,10 @@ import Testing
         let run = try #require(try sample.state.runs().first)
         try FileManager.default.removeItem(atPath: "\(run.path)/audit.jsonl")
         for command in ["audit show", "audit why deployment/web"] {
-            let found = try sample.run(command)
+            let found = try await sample.run(command)
             #expect(found.status == 65 && found.errors.contains("it was removed or emptied"), "\(command): \(found)")
         }
-        #expect(try sample.run("audit list").output.contains("NOT INTACT: audit.jsonl: it is missing"))
+        #expect(try await sample.run("audit list").output.contains("NOT INTACT: audit.jsonl: it is missing"))
     }
 }
 
@@ -206,7 +206,7 @@ final class ReadableState {
         try await journal.didEnd(activity, ActivityOutcome(status: .exited(0), duration: .milliseconds(12)))
     }
 
-    func run(_ command: String) throws -> (status: Int32, output: String, errors: String) {
-        try AuditSample.run("$runner \(command)", state: path)
+    func run(_ command: String) async throws -> (status: Int32, output: String, errors: String) {
+        try await AuditSample.run("$runner \(command)", state: path)
     }
 }

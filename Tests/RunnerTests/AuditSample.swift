@@ -2,6 +2,7 @@ import ClientKit
 import Foundation
 import Glibc
 import Journal
+import TestSupport
 import Testing
 
 /// What comes from outside, with all that a terminal obeys or hides.
@@ -49,29 +50,18 @@ final class AuditSample {
     }
 
     /// Runs the program as a shell would; `$runner` is it.
-    func run(_ command: String) throws -> (status: Int32, output: String, errors: String) {
-        try Self.run(command, state: path)
+    func run(_ command: String) async throws -> (status: Int32, output: String, errors: String) {
+        try await Self.run(command, state: path)
     }
 
     /// The same on another state directory.
-    static func run(_ command: String, state path: String) throws -> (status: Int32, output: String, errors: String) {
-        let process = Process()
-        let output = Pipe()
-        let errors = "\(path)/../stderr-\(UUID().uuidString)"
-        #expect(FileManager.default.createFile(atPath: errors, contents: nil))
-        defer { unlink(errors) }
-        process.executableURL = URL(filePath: "/bin/sh")
-        process.arguments = ["-c", "runner=$0; \(command)", Program.runner.file.path]
-        process.environment = ["RUNNER_STATE_DIR": path, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"]
-        process.standardOutput = output
-        process.standardError = try FileHandle(forWritingTo: URL(filePath: errors))
-        try process.run()
-        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return (
-            process.terminationStatus, String(decoding: bytes, as: UTF8.self),
-            try String(contentsOfFile: errors, encoding: .utf8)
-        )
+    static func run(
+        _ command: String, state path: String
+    ) async throws -> (status: Int32, output: String, errors: String) {
+        let finished = try await ChildProcess.run(
+            "/bin/sh", ["-c", "runner=$0; \(command)", Program.runner.file.path],
+            environment: ["RUNNER_STATE_DIR": path, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"], errors: .kept)
+        return (finished.status, finished.output, finished.errors)
     }
 
     var log: String { "\(journal.path)/audit.jsonl" }

@@ -41,7 +41,7 @@ import Testing
         for name in names {
             let check =
                 "ssh-keygen -Y verify -q -f \(signed.allowed) -I operator -n keybuzz-runner -s \(name).sig < \(name)"
-            try runTool("/bin/sh", ["-c", "cd \(folder) && \(check)"])
+            try await runTool("/bin/sh", ["-c", "cd \(folder) && \(check)"])
         }
     }
 
@@ -78,19 +78,13 @@ import Testing
         defer { unlink(socket) }
         let identity = SSHDestination.Identity.agent(publicKey: "\(signed.keyFile("operator")).pub")
         let key = OperatorKey(identity, agentSocket: socket) { _ in nil }
-        let agent = Process()
-        agent.executableURL = URL(filePath: "/usr/bin/ssh-agent")
-        agent.arguments = ["-D", "-a", socket]
-        agent.standardOutput = FileHandle.nullDevice
-        try agent.run()
-        defer { kill(agent.processIdentifier, SIGKILL) }
+        let agent = try ChildProcess("/usr/bin/ssh-agent", ["-D", "-a", socket])
         try await eventually("the agent listens") { access(socket, F_OK) == 0 }
-        try runTool("/usr/bin/ssh-add", ["-q", signed.keyFile("operator")], environment: ["SSH_AUTH_SOCK": socket])
+        let environment = ["SSH_AUTH_SOCK": socket]
+        try await runTool("/usr/bin/ssh-add", ["-q", signed.keyFile("operator")], environment: environment)
         try await signed.addRun(signer: OperatorSigner(key: key)) { step in
             guard step == signed.steps[0] else { return }
-            // A thread of Dispatch blocks SIGTERM, and the agent inherited that.
-            kill(agent.processIdentifier, SIGKILL)
-            agent.waitUntilExit()
+            agent.end()
         }
         let report = try await signed.verify()
         #expect(report.isIntact && !report.holds)

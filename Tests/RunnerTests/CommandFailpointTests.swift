@@ -18,10 +18,10 @@ import Testing
             for action in isThorough ? actions : [actions[index % 2]] {
                 times += 1
                 let site = try await CommandSite(scenario)
-                let ended = try site.go(["RUNNER_FAILPOINT": "\(place):1:\(action)"])
-                let isHit = action == "kill" ? ended.status == SIGKILL : ended.status != 0
+                let ended = try await site.go(["RUNNER_FAILPOINT": "\(place):1:\(action)"])
+                let isHit = action == "kill" ? ended.status == 128 + SIGKILL : ended.status != 0
                 #expect(isHit, "\(place):\(action): \(ended)")
-                try site.finish("\(scenario), \(place):\(action)")
+                try await site.finish("\(scenario), \(place):\(action)")
             }
         }
         survived(
@@ -36,10 +36,10 @@ import Testing
         let site = try await CommandSite(.unlock)
         let ended =
             failing == "/dev/full"
-            ? try site.goIntoAFullDevice() : try site.go(["RUNNER_FAILPOINT": "\(failing):1:error"])
+            ? try await site.goIntoAFullDevice() : try await site.go(["RUNNER_FAILPOINT": "\(failing):1:error"])
         #expect(ended.status == (failing == "/dev/full" ? 74 : 73), "\(ended)")
         #expect(!ended.output.contains("report this"), "\(ended)")
-        try site.finish(failing)
+        try await site.finish(failing)
     }
 
     @Test func theCommandsReachEachFailpointOfTheSources() async throws {

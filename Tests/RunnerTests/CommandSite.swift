@@ -28,62 +28,62 @@ final class CommandSite {
 
     init(_ scenario: Scenario) async throws {
         self.scenario = scenario
-        platform = try SilentPlatform(limit: 1)
+        platform = try await SilentPlatform(limit: 1)
         masters = scenario == .unlock ? try PlayedMasters() : nil
         switch scenario {
         case .secrets: break
         case .kept:
-            try #require(try go([:]).status == 0)
+            try #require(try await go([:]).status == 0)
             try FileManager.default.removeItem(atPath: secret)
         case .unlock: try await takeLease()
         case .prune:
             let run = try await platform.makeRun().id
             let archive = platform.folder.appending(path: "archive.tar.gz").path
-            try #require(try platform.runner("audit", "export", "\(run)", "-o", archive).status == 0)
+            try #require(try await platform.runner("audit", "export", "\(run)", "-o", archive).status == 0)
             _ = try await platform.makeRun()
         }
     }
 
     /// The places that the undisturbed command reaches.
-    func reached() throws -> Set<String> {
+    func reached() async throws -> Set<String> {
         let log = platform.folder.appending(path: "failpoints").path
-        let ended = try go(["RUNNER_FAILPOINT_LOG": log])
+        let ended = try await go(["RUNNER_FAILPOINT_LOG": log])
         #expect(ended.status == 0, "\(ended.output)")
         let lines = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
         return Set(lines.map { String($0.prefix { $0 != " " }) })
     }
 
     /// Does what the scenario is about.
-    func go(_ more: [String: String]) throws -> (output: String, status: Int32) {
+    func go(_ more: [String: String]) async throws -> (output: String, status: Int32) {
         let environment = ProcessInfo.processInfo.environment.merging(more) { $1 }
         return switch scenario {
         case .secrets, .kept:
-            try Program.engineCrash.run(
+            try await Program.engineCrash.run(
                 ["secrets", platform.folder.path, secret, platform.inventory], environment: environment)
         case .unlock:
-            try Program.runner.run(platform.words(for: ["unlock", Self.holder]), environment: environment)
+            try await Program.runner.run(platform.words(for: ["unlock", Self.holder]), environment: environment)
         case .prune:
-            try Program.runner.run(
+            try await Program.runner.run(
                 platform.words(for: ["audit", "prune", "--older-than", "0d"]), environment: environment)
         }
     }
 
     /// Unlocks, and cannot print that it has.
-    func goIntoAFullDevice() throws -> (output: String, status: Int32) {
+    func goIntoAFullDevice() async throws -> (output: String, status: Int32) {
         let words = [Program.runner.file.path] + platform.words(for: ["unlock", Self.holder])
-        return try capture(URL(filePath: "/bin/sh"), ["-c", #"exec "$@" > /dev/full"#, "sh"] + words)
+        return try await capture(URL(filePath: "/bin/sh"), ["-c", #"exec "$@" > /dev/full"#, "sh"] + words)
     }
 
     /// Repeats the command, and judges what is there then.
-    func finish(_ place: String) throws {
+    func finish(_ place: String) async throws {
         let before = try? String(contentsOfFile: file, encoding: .utf8)
-        let verified = try platform.runner("audit", "verify")
+        let verified = try await platform.runner("audit", "verify")
         if scenario == .unlock || scenario == .prune { #expect(verified.status == 0, "\(place): \(verified.output)") }
-        let again = try go([:])
+        let again = try await go([:])
         switch scenario {
         case .secrets, .kept:
             #expect(again.status == 0, "\(place): \(again.output)")
-            try expectKept(before, place)
+            try await expectKept(before, place)
         case .unlock:
             let isDone = again.status == 65 && again.output.contains("nobody holds its lock")
             #expect(again.status == 0 || isDone, "\(place): \(again.output)")
@@ -96,19 +96,19 @@ final class CommandSite {
             #expect(try FileManager.default.contentsOfDirectory(atPath: runs).count == 1, "\(place)")
         }
         guard scenario == .unlock || scenario == .prune else { return }
-        let last = try platform.runner("audit", "verify", "--all")
+        let last = try await platform.runner("audit", "verify", "--all")
         #expect(last.status == 0, "\(place): \(last.output)")
         if scenario == .prune { #expect(last.output.contains("pruned 20"), "\(place): \(last.output)") }
     }
 
     /// The file has what it had, and what the cluster's Secret has.
-    private func expectKept(_ before: String?, _ place: String) throws {
+    private func expectKept(_ before: String?, _ place: String) async throws {
         let after = try String(contentsOfFile: file, encoding: .utf8)
         #expect(before == nil || before == after, "\(place): made again")
         let entries = try JSONDecoder().decode(
             [String: String].self, from: Data(contentsOf: URL(filePath: secret)))
         #expect(entries.count == 2 && entries.values.allSatisfy(after.contains), "\(place)")
-        #expect(try go([:]).status == 0, "\(place)")
+        #expect(try await go([:]).status == 0, "\(place)")
         #expect(try String(contentsOfFile: file, encoding: .utf8) == after, "\(place)")
         let names = try FileManager.default.contentsOfDirectory(atPath: platform.folder.path)
         #expect(names.filter { $0.hasSuffix(".tmp") } == [], "\(place)")

@@ -11,7 +11,7 @@ import Testing
     @Test(arguments: [
         ("1234", "is a number of fewer than 8 digits"), ("Postgres", "is a word that is common in ordinary output"),
         ("abc", "has fewer than 4 characters"), ("xyxyxyxyxy", "has fewer than 3 different characters"),
-    ]) func aPasswordThatOrdinaryTextHasIsRefused(password: String, objection: String) throws {
+    ]) func aPasswordThatOrdinaryTextHasIsRefused(password: String, objection: String) async throws {
         let scratch = FileManager.default.temporaryDirectory
             .appending(path: "common-\(UUID().uuidString)-\(Self.redisPassword)")
         defer { do { try FileManager.default.removeItem(at: scratch) } catch { Issue.record("\(error)") } }
@@ -20,7 +20,7 @@ import Testing
         try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: scratch.path)
         let inventory = try writeInventory(in: scratch)
         let state = scratch.appending(path: "state").path
-        let ended = try Program.runner.run(["run", "11", "--inventory", inventory, "--state-dir", state])
+        let ended = try await Program.runner.run(["run", "11", "--inventory", inventory, "--state-dir", state])
         #expect(ended.status == 65)
         #expect(ended.output.contains("keep the password of PostgreSQL's administrator out of the record"))
         #expect(ended.output.contains("it \(objection)"), "\(ended.output)")
@@ -33,13 +33,13 @@ import Testing
 
     /// A `resume` begins with a record of its command line and its reason.
     @Test func whatAResumeIsGivenIsRecordedWithoutSecrets() async throws {
-        let platform = try SilentPlatform(limit: 1)
+        let platform = try await SilentPlatform(limit: 1)
         let secret = SilentPlatform.redisPassword
         let begun = try platform.start(["run", "11"])
-        #expect(try await begun.wait() == 69)
+        #expect(await begun.wait() == 69)
         let run = try #require(try platform.state.newestRun())
         let resumed = try platform.start(["resume", run.id.description, "--reason", "the password is \(secret)"])
-        #expect(try await resumed.wait() == 69)
+        #expect(await resumed.wait() == 69)
         let log = try String(contentsOfFile: "\(run.path)/audit.jsonl", encoding: .utf8)
         #expect(log.contains("the password is \(Redactor.mask)") && !log.contains(secret))
     }

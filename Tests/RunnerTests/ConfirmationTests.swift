@@ -17,26 +17,20 @@ import Testing
         let first = try Self.write(database: "chatwoot", to: inventory)
 
         let terminal = try PseudoTerminal()
-        let process = Process()
-        process.executableURL = Program.runner.file
-        process.arguments = [
-            "run", "11", "--reset-database", "--inventory", inventory.path,
-            "--state-dir", scratch.appending(path: "state").path,
-        ]
-        process.standardInput = terminal.slave
-        process.standardError = terminal.slave
-        try process.run()
+        let run = try ChildProcess(
+            Program.runner.file.path,
+            ["run", "11", "--reset-database", "--inventory", inventory.path]
+                + ["--state-dir", scratch.appending(path: "state").path],
+            input: terminal.slave, errors: .file(terminal.slave))
         try terminal.read(until: "name to continue: ")
         _ = try Self.write(database: "another", to: inventory)
         try terminal.type("chatwoot\n")
         try terminal.read(until: "failed")
-        process.waitUntilExit()
-
         // There are no credentials: the run ends before it connects to anything.
-        #expect(process.terminationStatus == 65)
-        let run = try #require(
+        #expect(await run.wait() == 65)
+        let record = try #require(
             try StateDirectory.reading(scratch.appending(path: "state").path).runs().first)
-        #expect(try run.header().content?.inventory.sha256 == first)
+        #expect(try record.header().content?.inventory.sha256 == first)
     }
 
     /// The shipped inventory with another database and no credentials; its digest.

@@ -14,13 +14,13 @@ import Testing
     /// A shell leaves zeros out where it reads: the digest would be that of what was there before.
     @Test(arguments: Exported.shells) func aZeroByteInALineIsAnEdit(shell: [String]) async throws {
         let signed = try await SignedRun()
-        let exported = try Exported(signed, shell: shell)
+        let exported = try await Exported(signed, shell: shell)
         try exported.edit("audit.jsonl") { log in
             let start = try #require(log.indices.dropFirst(5).first { log[$0 - 5..<$0].elementsEqual("time\"".utf8) })
             log.insert(contentsOf: [0, 0], at: start + 4)
         }
         for allowed in [nil, signed.allowed] {
-            let answer = try exported.verify(allowed: allowed)
+            let answer = try await exported.verify(allowed: allowed)
             #expect(answer.status == 1 && answer.output.contains("run/audit.jsonl, line 1: it was edited"), "\(answer)")
         }
     }
@@ -31,7 +31,7 @@ import Testing
         let folder = exported.file("run.json\nrun")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         try Data("evil".utf8).write(to: URL(filePath: "\(folder)/audit.jsonl"))
-        let answer = try exported.verify()
+        let answer = try await exported.verify()
         #expect(answer.status == 1 && answer.output.contains("run/run.json?run: it is foreign"), "\(answer)")
     }
 
@@ -39,7 +39,7 @@ import Testing
         let exported = try await Exported(SignedRun(), shell: shell)
         let folder = exported.file("approved")
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
-        let answer = try exported.verify()
+        let answer = try await exported.verify()
         #expect(answer.status == 1 && answer.output.contains("run/approved: it is foreign"), "\(answer)")
     }
 
@@ -73,7 +73,7 @@ import Testing
     ) async throws {
         let signed = try await SignedRun()
         let run = try await cutOffRun(in: signed)
-        let untouched = try Exported(signed, run: run, shell: shell).verify()
+        let untouched = try await Exported(signed, run: run, shell: shell).verify()
         #expect(untouched.status == 0 && untouched.output.contains("\(second) has an end that no line covers"))
         let size = try #require(try Disk.read("\(run.path)/\(second)")).count
         let edits: [(name: String, says: String, change: (inout [UInt8]) -> Void)] = [
@@ -85,15 +85,15 @@ import Testing
             (second, "it was edited after line", { $0[size - 40] ^= 1 }),
         ]
         for (name, says, change) in edits {
-            let exported = try Exported(signed, run: run, shell: shell)
+            let exported = try await Exported(signed, run: run, shell: shell)
             try exported.edit(name, change)
-            let answer = try exported.verify()
+            let answer = try await exported.verify()
             #expect(answer.status == 1 && answer.output.contains("run/\(name): \(says)"), "\(answer)")
         }
         for end in [[], [UInt8](repeating: 0, count: 40)] {
-            let exported = try Exported(signed, run: run, shell: shell)
+            let exported = try await Exported(signed, run: run, shell: shell)
             try exported.edit(second) { $0 = $0.dropLast(60) + end }
-            let answer = try exported.verify()
+            let answer = try await exported.verify()
             #expect(answer.status == 0 && answer.output.contains("\(second) is shorter than announced"), "\(answer)")
         }
     }
@@ -102,11 +102,11 @@ import Testing
     @Test(arguments: Exported.shells) func zerosInATranscriptAreNoEdit(shell: [String]) async throws {
         let signed = try await SignedRun()
         let run = try await cutOffRun(in: signed, output: "a\u{0}b é")
-        let untouched = try Exported(signed, run: run, shell: shell).verify()
+        let untouched = try await Exported(signed, run: run, shell: shell).verify()
         #expect(untouched.status == 0 && untouched.output.contains("\(second) has an end that no line covers"))
-        let exported = try Exported(signed, run: run, shell: shell)
+        let exported = try await Exported(signed, run: run, shell: shell)
         try exported.edit(first) { $0[30] ^= 1 }
-        let answer = try exported.verify()
+        let answer = try await exported.verify()
         #expect(answer.status == 1 && answer.output.contains("run/\(first): it was edited or cut"), "\(answer)")
     }
 
@@ -114,20 +114,20 @@ import Testing
     @Test(arguments: Exported.shells) func aTranscriptOfAnotherNameIsMissing(shell: [String]) async throws {
         let signed = try await SignedRun()
         let run = try await cutOffRun(in: signed)
-        let exported = try Exported(signed, run: run, shell: shell)
+        let exported = try await Exported(signed, run: run, shell: shell)
         try FileManager.default.moveItem(
             atPath: exported.file(first), toPath: exported.file("steps/.fix_ufw_k8s_nodes.log.5.tmp"))
-        let answer = try exported.verify()
+        let answer = try await exported.verify()
         #expect(answer.status == 1 && answer.output.contains("run/\(first): it was removed"), "\(answer)")
     }
 
     /// `cd` would go where CDPATH has a folder of the same name.
     @Test(arguments: Exported.shells) func aFolderOfTheSameNameElsewhereIsNotVerified(shell: [String]) async throws {
         let signed = try await SignedRun()
-        let (edited, whole) = (try Exported(signed, shell: shell), try Exported(signed, shell: shell))
+        let (edited, whole) = (try await Exported(signed, shell: shell), try await Exported(signed, shell: shell))
         try edited.edit(first) { $0[30] ^= 1 }
         let (root, name) = Disk.split(edited.folder)
-        let answer = try edited.verify(
+        let answer = try await edited.verify(
             [], as: "\(name)/verify.sh", in: root, environment: ["CDPATH": Disk.split(whole.folder).folder])
         #expect(answer.status == 1 && answer.output.contains("run/\(first): it was edited"), "\(answer)")
     }
@@ -135,14 +135,14 @@ import Testing
     /// As `sh verify.sh "$SIGNERS"` gives one where the variable was not set.
     @Test(arguments: Exported.shells) func anEmptyNameOfAFileOfAllowedSignersIsRefused(shell: [String]) async throws {
         let signed = try await SignedRun()
-        let exported = try Exported(signed, shell: shell)
-        #expect(try exported.verify([""]).status == 2)
-        #expect(try exported.verify([signed.allowed, signed.allowed]).status == 2)
+        let exported = try await Exported(signed, shell: shell)
+        #expect(try await exported.verify([""]).status == 2)
+        #expect(try await exported.verify([signed.allowed, signed.allowed]).status == 2)
     }
 
     @Test(arguments: Exported.shells) func aKeyMayHaveSeveralLinesOfAllowedSigners(shell: [String]) async throws {
         let signed = try await SignedRun()
-        let exported = try Exported(signed, shell: shell)
+        let exported = try await Exported(signed, shell: shell)
         let key = try signed.publicKey("operator").trimmingCharacters(in: .newlines)
         let files = [
             "operator-git namespaces=\"git\" \(key)\noperator \(key)\n",
@@ -152,7 +152,7 @@ import Testing
         for text in files {
             let file = "\(signed.path)/lines"
             try text.write(toFile: file, atomically: true, encoding: .utf8)
-            let answer = try exported.verify(allowed: file)
+            let answer = try await exported.verify(allowed: file)
             #expect(answer.status == 0 && answer.output.contains("signed by operator"), "\(text): \(answer)")
             let report = try await signed.verify(allowed: file)
             #expect(report.holds, "\(text): \(report)")
@@ -171,7 +171,7 @@ import Testing
             """
         try script.write(toFile: program, atomically: true, encoding: .utf8)
         #expect(chmod(program, 0o700) == 0)
-        let answer = try exported.verify()
+        let answer = try await exported.verify()
         #expect(answer.status == 2 && answer.output.contains("jq did not read all of run/audit.jsonl"), "\(answer)")
     }
 
@@ -186,14 +186,14 @@ import Testing
                 let path = "\(signed.path)/\(place)-\(number)"
                 // One that ends, so that another may go on with it or follow it.
                 for point in ["", "\(place):\(number):kill"] {
-                    _ = try Program.journalCrash.run(
+                    _ = try await Program.journalCrash.run(
                         ["random", path, "\(seed)", "unsigned"], environment: ["RUNNER_FAILPOINT": point])
                 }
                 let state = try StateDirectory.existing(path)
                 for run in try state.runs() {
                     let report = try AuditVerifier(state).verify(run)
                     #expect(report.isIntact)
-                    let answer = try Exported(signed, run: run, shell: Exported.shells[0]).verify()
+                    let answer = try await Exported(signed, run: run, shell: Exported.shells[0]).verify()
                     #expect(answer.status == (report.lines == 0 ? 2 : 0), "\(place), \(number): \(answer.output)")
                     empty += report.lines == 0 ? 1 : 0
                     unnamed += answer.output.contains("has another name still") ? 1 : 0

@@ -10,21 +10,21 @@ import Testing
     /// Without names being filled in no foreign file was seen, and no signature.
     @Test(arguments: Exported.shells) func aShellThatFillsInNoNamesSeesForeignFiles(shell: [String]) async throws {
         let signed = try await SignedRun()
-        let exported = try Exported(signed, shell: shell)
+        let exported = try await Exported(signed, shell: shell)
         let arguments = ["-f", "\(exported.folder)/verify.sh"]
-        #expect(try run(exported, arguments + [signed.allowed]).status == 0)
+        #expect(try await run(exported, arguments + [signed.allowed]).status == 0)
         try Data("evil".utf8).write(to: URL(filePath: exported.file("approved.txt")))
-        let answer = try run(exported, arguments)
+        let answer = try await run(exported, arguments)
         #expect(answer.status == 1 && answer.output.contains("run/approved.txt: it is foreign"), "\(answer)")
     }
 
     /// What jq reads at its start could define anything anew.
     @Test func definitionsOfTheAuditorsOwnAreNotRead() async throws {
         let signed = try await SignedRun()
-        let exported = try Exported(signed, shell: Exported.shells[0])
+        let exported = try await Exported(signed, shell: Exported.shells[0])
         for text in ["a mistake {", "def map(f): [1]; def tostring: \"1\";"] {
             try text.write(toFile: "\(signed.path)/.jq", atomically: true, encoding: .utf8)
-            let answer = try exported.verify([signed.allowed], environment: ["HOME": signed.path])
+            let answer = try await exported.verify([signed.allowed], environment: ["HOME": signed.path])
             #expect(answer.status == 0, "\(text): \(answer.output)")
         }
     }
@@ -33,30 +33,30 @@ import Testing
     @Test(arguments: ["run.json", "audit.jsonl", "outcome.json", "steps", "signatures"])
     func whatCannotBeReadIsNotAccused(name: String) async throws {
         let signed = try await SignedRun()
-        let exported = try Exported(signed, shell: Exported.shells[0])
-        try runTool("/bin/chmod", ["-R", "go+rX", signed.path])
-        try runTool("/bin/chmod", [name.contains(".") ? "600" : "711", exported.file(name)])
+        let exported = try await Exported(signed, shell: Exported.shells[0])
+        try await runTool("/bin/chmod", ["-R", "go+rX", signed.path])
+        try await runTool("/bin/chmod", [name.contains(".") ? "600" : "711", exported.file(name)])
         let script = "\(exported.folder)/verify.sh"
         // Root may read everything.
         let (program, before) =
             geteuid() == 0
             ? ("/usr/bin/setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", "\(exported.tools)/sh"])
             : ("\(exported.tools)/sh", [])
-        if geteuid() != 0 { try runTool("/bin/chmod", ["0", exported.file(name)]) }
-        let answer = try capture(
+        if geteuid() != 0 { try await runTool("/bin/chmod", ["0", exported.file(name)]) }
+        let answer = try await capture(
             URL(filePath: program), before + [script, signed.allowed], environment: ["PATH": exported.tools])
-        try runTool("/bin/chmod", ["700", exported.file(name)])
+        try await runTool("/bin/chmod", ["700", exported.file(name)])
         #expect(answer.status == 2 && answer.output.contains("run/\(name) cannot be"), "\(answer)")
     }
 
     @Test func aPipeInThePlaceOfAFileIsNotWaitedFor() async throws {
         let signed = try await SignedRun()
-        let exported = try Exported(signed, shell: Exported.shells[0])
+        let exported = try await Exported(signed, shell: Exported.shells[0])
         let link = try #require(try exported.files.last { $0.hasSuffix(".link") && $0.contains("-run.") })
         try FileManager.default.removeItem(atPath: exported.file(link))
         try #require(mkfifo(exported.file(link), 0o600) == 0)
         let arguments = ["300", "\(exported.tools)/sh", "\(exported.folder)/verify.sh", signed.allowed]
-        let answer = try capture(
+        let answer = try await capture(
             URL(filePath: "/usr/bin/timeout"), arguments, environment: ["PATH": exported.tools])
         #expect(answer.status == 1 && answer.output.contains("run/\(link): it was removed"), "\(answer)")
     }
@@ -64,11 +64,11 @@ import Testing
     /// A pipe, as `<(…)` is one, can be read only once.
     @Test func allowedSignersAreAPlainFile() async throws {
         let signed = try await SignedRun()
-        let exported = try Exported(signed, shell: Exported.shells[0])
+        let exported = try await Exported(signed, shell: Exported.shells[0])
         let pipe = "\(signed.path)/pipe"
         try #require(mkfifo(pipe, 0o600) == 0)
         for place in [pipe, signed.path] {
-            let answer = try exported.verify(allowed: place)
+            let answer = try await exported.verify(allowed: place)
             #expect(answer.status == 2 && answer.output.contains("no plain file"), "\(answer)")
         }
     }
@@ -80,15 +80,16 @@ import Testing
     ]) func aProgramThatDoesNotWorkIsNamed(program: String, script: String) async throws {
         let signed = try await SignedRun()
         // That of busybox has a sha256sum of its own.
-        let exported = try Exported(signed, shell: Exported.shells[0])
+        let exported = try await Exported(signed, shell: Exported.shells[0])
         let path = "\(exported.tools)/\(program)"
         try FileManager.default.removeItem(atPath: path)
-        try runTool("/bin/sh", ["-c", "printf '#!/bin/sh\\n%s\\n' \"$0\" > \"$1\"; chmod 755 \"$1\"", script, path])
-        let answer = try exported.verify(allowed: signed.allowed)
+        let write = "printf '#!/bin/sh\\n%s\\n' \"$0\" > \"$1\"; chmod 755 \"$1\""
+        try await runTool("/bin/sh", ["-c", write, script, path])
+        let answer = try await exported.verify(allowed: signed.allowed)
         #expect(answer.status == 2 && answer.output.contains("\(program) does not work"), "\(answer)")
     }
 
-    private func run(_ exported: Exported, _ arguments: [String]) throws -> (output: String, status: Int32) {
-        try capture(URL(filePath: "\(exported.tools)/sh"), arguments, environment: ["PATH": exported.tools])
+    private func run(_ exported: Exported, _ arguments: [String]) async throws -> (output: String, status: Int32) {
+        try await capture(URL(filePath: "\(exported.tools)/sh"), arguments, environment: ["PATH": exported.tools])
     }
 }

@@ -2,6 +2,7 @@ import ClientKit
 import Foundation
 import Glibc
 import SSH
+import TestSupport
 import Testing
 
 @testable import Journal
@@ -12,23 +13,23 @@ import Testing
 
     @Test(arguments: shells) func verifyAcceptsAnUntouchedRun(shell: [String]) async throws {
         let signed = try await SignedRun()
-        let exported = try Exported(signed, shell: shell)
-        let plain = try exported.verify()
+        let exported = try await Exported(signed, shell: shell)
+        let plain = try await exported.verify()
         #expect(plain.status == 0 && plain.output.contains("intact, complete"), "\(plain.output)")
-        let full = try exported.verify(allowed: signed.allowed)
+        let full = try await exported.verify(allowed: signed.allowed)
         #expect(full.status == 0 && full.output.contains("signed by operator"), "\(full.output)")
         #expect(try exported.files == RunTree(signed.run.path).files.sorted())
     }
 
     @Test(arguments: shells) func verifyNamesTheFirstBadLineOrFile(shell: [String]) async throws {
         let signed = try await SignedRun()
-        let exported = try Exported(signed, shell: shell)
+        let exported = try await Exported(signed, shell: shell)
         let newline = UInt8(ascii: "\n")
         for name in try exported.files {
             let path = "\(exported.folder)/run/\(name)"
             let bytes = try #require(try Disk.read(path))
             try FileManager.default.removeItem(atPath: path)
-            let removed = try exported.verify()
+            let removed = try await exported.verify()
             #expect(
                 removed.status == 1 && removed.output.contains("run/\(name): it was removed"),
                 "\(name): \(removed.output)")
@@ -36,7 +37,7 @@ import Testing
                 var changed = bytes
                 changed[index] ^= 1
                 try Data(changed).write(to: URL(filePath: path))
-                let edited = try exported.verify()
+                let edited = try await exported.verify()
                 let line = bytes.prefix(index).count { $0 == newline } + 1
                 let place =
                     switch name {
@@ -52,48 +53,48 @@ import Testing
             try FileManager.default.createDirectory(
                 atPath: Disk.split(path).folder, withIntermediateDirectories: true)
             try Data().write(to: URL(filePath: path))
-            let foreign = try exported.verify()
+            let foreign = try await exported.verify()
             #expect(foreign.status == 1 && foreign.output.contains("run/\(name): it is foreign"), "\(foreign.output)")
             let folder = "\(exported.folder)/run/evidence/a"
             try FileManager.default.removeItem(atPath: path.hasPrefix(folder) ? folder : path)
         }
-        #expect(try exported.verify(allowed: signed.allowed).status == 0)
+        #expect(try await exported.verify(allowed: signed.allowed).status == 0)
     }
 
     @Test(arguments: shells) func verifyTellsMovedLinesAndSignaturesApart(shell: [String]) async throws {
         let signed = try await SignedRun()
-        let exported = try Exported(signed, shell: shell)
+        let exported = try await Exported(signed, shell: shell)
         let log = "\(exported.folder)/run/audit.jsonl"
         let lines = try #require(try Disk.read(log)).split(separator: UInt8(ascii: "\n")).map(Array.init)
         func write(_ lines: [[UInt8]]) throws {
             try Data(lines.flatMap { $0 + [UInt8(ascii: "\n")] }).write(to: URL(filePath: log))
         }
         for index in [0, 5, lines.count - 2] {
-            var changed = lines
-            changed.swapAt(index, index + 1)
-            try write(changed)
-            #expect(try exported.verify().output.contains("run/audit.jsonl, line \(index + 1): a line was removed"))
-            changed = lines
-            changed.remove(at: index)
-            try write(changed)
-            #expect(try exported.verify().output.contains("run/audit.jsonl, line \(index + 1): a line was removed"))
+            var (swapped, shortened) = (lines, lines)
+            swapped.swapAt(index, index + 1)
+            shortened.remove(at: index)
+            for changed in [swapped, shortened] {
+                try write(changed)
+                let said = try await exported.verify().output
+                #expect(said.contains("run/audit.jsonl, line \(index + 1): a line was removed"))
+            }
         }
         // Cut after the last but one step: what is left has no announcement.
         try write(Array(lines[..<5]))
-        #expect(try exported.verify().output.contains("it is foreign"))
+        #expect(try await exported.verify().output.contains("it is foreign"))
         try write(lines)
         let strangers = "\(signed.path)/strangers"
         try "operator \(signed.publicKey("stranger"))".write(toFile: strangers, atomically: true, encoding: .utf8)
-        let unknown = try exported.verify(allowed: strangers)
+        let unknown = try await exported.verify(allowed: strangers)
         #expect(
             unknown.status == 1 && unknown.output.contains("authenticity:") && unknown.output.contains("signer unknown")
         )
         try await signed.addRun(signer: nil)
-        let unsigned = try Exported(signed, shell: shell).verify(allowed: signed.allowed)
+        let unsigned = try await Exported(signed, shell: shell).verify(allowed: signed.allowed)
         #expect(
             unsigned.status == 1 && unsigned.output.contains("line 1: unsigned from here to line"), "\(unsigned.output)"
         )
-        #expect(try Exported(signed, shell: shell).verify().status == 0)
+        #expect(try await Exported(signed, shell: shell).verify().status == 0)
     }
 
     /// What somebody with the disk but not the key rewrites, verify.sh finds by the signature.
@@ -102,7 +103,7 @@ import Testing
         var forger = try await signed.forger()
         for way in ForgedChain.Way.allCases {
             try await forger.forge(record: 4, way) { $0.replacing("\"elapsed_ms\":", with: "\"elapsed_ms\":9") }
-            let answer = try Exported(signed, shell: Self.shells[0]).verify(allowed: signed.allowed)
+            let answer = try await Exported(signed, shell: Self.shells[0]).verify(allowed: signed.allowed)
             #expect(answer.status == 1 && answer.output.contains("authenticity:"), "\(way): \(answer.output)")
             try forger.restore()
         }
@@ -110,7 +111,7 @@ import Testing
 
     @Test(arguments: shells) func nothingFromTheRecordReachesTheTerminalAsItIs(shell: [String]) async throws {
         let signed = try await SignedRun()
-        let exported = try Exported(signed, shell: shell)
+        let exported = try await Exported(signed, shell: shell)
         let hostile = "x\u{1B}]0;owned\u{07}\u{9B}31m\u{202E}\u{7F}y"
         try Data().write(to: URL(filePath: "\(exported.folder)/run/\(hostile)"))
         let header = "\(exported.folder)/run/run.json"
@@ -121,7 +122,7 @@ import Testing
         )
         .write(toFile: header, atomically: true, encoding: .utf8)
         for _ in 0..<2 {
-            let answer = try exported.verify()
+            let answer = try await exported.verify()
             #expect(answer.status == 1)
             #expect(
                 answer.output.utf8.allSatisfy { $0 == 10 || (0x20..<0x7F).contains($0) }, "\(Array(answer.output.utf8))"
@@ -134,7 +135,7 @@ import Testing
         let signed = try await SignedRun()
         let archive = RunArchive(run: signed.run)
         try archive.write(to: "\(signed.path)/one.tar.gz")
-        try runTool("/usr/bin/touch", ["\(signed.run.path)/run.json"])
+        try await runTool("/usr/bin/touch", ["\(signed.run.path)/run.json"])
         try archive.write(to: "\(signed.path)/two.tar.gz")
         let one = try Data(contentsOf: URL(filePath: "\(signed.path)/one.tar.gz"))
         #expect(try one == Data(contentsOf: URL(filePath: "\(signed.path)/two.tar.gz")))
@@ -156,19 +157,13 @@ import Testing
         while cutOff < 8, attempts < 100 {
             attempts += 1
             let delay = 20 * (attempts % 20)
-            let process = Process()
-            process.executableURL = Program.runner.file
-            process.arguments = [
-                "audit", "export", "\(signed.run.id)", "-o", "\(output)/run.tar.gz", "--state-dir", signed.state.path,
-            ]
-            process.environment = ["TMPDIR": temporary, "PATH": "/usr/bin:/bin"]
-            process.standardOutput = FileHandle.nullDevice
-            process.standardError = FileHandle.nullDevice
-            try process.run()
+            let export = try ChildProcess(
+                Program.runner.file.path,
+                ["audit", "export", "\(signed.run.id)", "-o", "\(output)/run.tar.gz"]
+                    + ["--state-dir", signed.state.path],
+                environment: ["TMPDIR": temporary, "PATH": "/usr/bin:/bin"])
             try await Task.sleep(for: .milliseconds(delay))
-            kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
-            if process.terminationReason == .uncaughtSignal { cutOff += 1 }
+            if export.end(SIGKILL) == 128 + SIGKILL { cutOff += 1 }
             #expect(try FileManager.default.contentsOfDirectory(atPath: temporary) == [], "after \(delay) ms")
         }
         #expect(cutOff > 3)
@@ -181,7 +176,7 @@ import Testing
 
     @Test func aFullDiskIsTheReasonThatAnExportGives() async throws {
         let signed = try await SignedRun()
-        let said = try capture(
+        let said = try await capture(
             URL(filePath: "/bin/sh"),
             [
                 "-c", "ulimit -f 8; exec \"$@\"", "sh", Program.runner.file.path, "audit", "export", "\(signed.run.id)",

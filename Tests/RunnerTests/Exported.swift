@@ -16,13 +16,13 @@ struct Exported {
     private let owner: SignedRun
 
     /// Exports the run of `signed`, and unpacks the archive.
-    init(_ signed: SignedRun, run: RunReader? = nil, shell: [String]) throws {
+    init(_ signed: SignedRun, run: RunReader? = nil, shell: [String]) async throws {
         owner = signed
         let root = "\(signed.path)/export-\(UUID().uuidString)"
         let archive = RunArchive(run: run ?? signed.run)
         try FileManager.default.createDirectory(atPath: "\(root)/bin", withIntermediateDirectories: true)
         try archive.write(to: "\(root)/\(archive.fileName)")
-        try runTool("/bin/tar", ["-xzf", "\(root)/\(archive.fileName)", "-C", root])
+        try await runTool("/bin/tar", ["-xzf", "\(root)/\(archive.fileName)", "-C", root])
         folder = "\(root)/keybuzz-runner-\(archive.run.id)"
         tools = "\(root)/bin"
         for tool in ["sha256sum", "ssh-keygen", "jq"] { try link("/usr/bin/\(tool)", as: tool) }
@@ -34,15 +34,15 @@ struct Exported {
     }
 
     /// What verify.sh prints and exits with, where there are only those programs.
-    func verify(allowed: String? = nil) throws -> (output: String, status: Int32) {
-        try verify([allowed].compactMap(\.self))
+    func verify(allowed: String? = nil) async throws -> (output: String, status: Int32) {
+        try await verify([allowed].compactMap(\.self))
     }
 
     /// The same with other arguments, from another folder, or with more in the environment.
     func verify(
         _ arguments: [String], as script: String? = nil, in place: String? = nil, environment: [String: String] = [:]
-    ) throws -> (output: String, status: Int32) {
-        try capture(
+    ) async throws -> (output: String, status: Int32) {
+        try await capture(
             URL(filePath: "\(tools)/sh"), [script ?? "\(folder)/verify.sh"] + arguments, in: place,
             environment: ["PATH": tools].merging(environment) { $1 })
     }

@@ -10,10 +10,10 @@ import Testing
 /// What in-toto-verify from PyPI says about an exported run and its layout.
 @Suite(.timeLimit(.minutes(20))) struct InTotoTests {
     /// Installs in-toto-verify where it is not yet; its path.
-    private static func tool() throws -> String {
+    private static func tool() async throws -> String {
         let prepare = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "../in-toto/prepare").standardizedFileURL
-        let answer = try capture(prepare, [], in: "/")
+        let answer = try await capture(prepare, [], in: "/")
         try #require(answer.status == 0, "\(answer.output)")
         return try #require(answer.output.split(separator: "\n").last.map(String.init))
     }
@@ -26,9 +26,9 @@ import Testing
 
         init() async throws {
             signed = try await SignedRun()
-            tool = try InTotoTests.tool()
+            tool = try await InTotoTests.tool()
             layout = "\(signed.path)/root.layout"
-            let answer = try capture(
+            let answer = try await capture(
                 Program.runner.file,
                 [
                     "audit", "layout", "--state-dir", signed.state.path, "--allowed-signers", signed.allowed, "--key",
@@ -37,16 +37,16 @@ import Testing
             try #require(answer.status == 0, "\(answer.output)")
         }
 
-        func export() throws -> String {
+        func export() async throws -> String {
             let root = "\(signed.path)/export-\(UUID().uuidString)"
             try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
             try RunArchive(run: signed.run).write(to: "\(root)/run.tar.gz")
-            try runTool("/bin/tar", ["-xzf", "\(root)/run.tar.gz", "-C", root])
+            try await runTool("/bin/tar", ["-xzf", "\(root)/run.tar.gz", "-C", root])
             return "\(root)/keybuzz-runner-\(signed.run.id)"
         }
 
-        func verify(_ folder: String) throws -> (output: String, status: Int32) {
-            try capture(
+        func verify(_ folder: String) async throws -> (output: String, status: Int32) {
+            try await capture(
                 URL(filePath: tool),
                 [
                     "--layout", layout, "--verification-keys", "\(layout).pem", "--link-dir", "run/signatures",
@@ -57,8 +57,8 @@ import Testing
 
     @Test func inTotoAcceptsARunAndRefusesAnEditedOne() async throws {
         let sample = try await Case()
-        let folder = try sample.export()
-        let accepted = try sample.verify(folder)
+        let folder = try await sample.export()
+        let accepted = try await sample.verify(folder)
         #expect(accepted.status == 0, "\(accepted.output)")
         for name in try RunTree("\(folder)/run").files.sorted() {
             let path = "\(folder)/run/\(name)"
@@ -66,12 +66,12 @@ import Testing
             var changed = bytes
             changed[bytes.count / 2] ^= 1
             try Data(changed).write(to: URL(filePath: path))
-            let refused = try sample.verify(folder)
+            let refused = try await sample.verify(folder)
             #expect(refused.status == 1, "\(name): \(refused.output)")
             try Data(bytes).write(to: URL(filePath: path))
         }
         try FileManager.default.removeItem(atPath: "\(folder)/run/signatures")
-        #expect(try sample.verify(folder).output.contains("requires '1' link metadata file(s), found '0'"))
+        #expect(try await sample.verify(folder).output.contains("requires '1' link metadata file(s), found '0'"))
     }
 
     private enum Edit: CaseIterable {
@@ -104,8 +104,8 @@ import Testing
     @Test func inTotoRefusesRandomEditsOfLinks() async throws {
         var numbers = SeededNumbers()
         let sample = try await Case()
-        let folder = try sample.export()
-        #expect(try sample.verify(folder).status == 0)
+        let folder = try await sample.export()
+        #expect(try await sample.verify(folder).status == 0)
         let links = try RunTree("\(folder)/run").files.filter { $0.hasSuffix(".link") }.sorted()
         let first = sample.signed.run
         try await sample.signed.addRun(signer: OperatorSigner(key: sample.signed.key("operator")))
@@ -121,27 +121,27 @@ import Testing
             let moved = path.replacing(".link", with: "0.link")
             if let after { try Data(after).write(to: URL(filePath: path)) }
             if edit == .renamed { try Data(before).write(to: URL(filePath: moved)) }
-            let answer = try sample.verify(folder)
+            let answer = try await sample.verify(folder)
             #expect(answer.status == 1, "\(numbers.seed), \(edit) of \(name): \(answer.output)")
             if edit == .renamed { try FileManager.default.removeItem(atPath: moved) }
             try Data(before).write(to: URL(filePath: path))
         }
-        #expect(try sample.verify(folder).status == 0)
+        #expect(try await sample.verify(folder).status == 0)
     }
 
     /// With a verify.sh that is always content an edit went unnoticed, and so did another run of the same steps.
     @Test func inTotoTrustsNeitherTheArchivesScriptNorAnotherRun() async throws {
         let sample = try await Case()
-        let folder = try sample.export()
+        let folder = try await sample.export()
         try Data("exit 0\n".utf8).write(to: URL(filePath: "\(folder)/verify.sh"))
-        #expect(try sample.verify(folder).status == 0)
+        #expect(try await sample.verify(folder).status == 0)
         let transcript = "\(folder)/run/steps/\(sample.signed.steps[0]).log"
         let bytes = try #require(try Disk.read(transcript))
         try Data(bytes + Array("forged\n".utf8)).write(to: URL(filePath: transcript))
-        #expect(try sample.verify(folder).status == 1)
+        #expect(try await sample.verify(folder).status == 1)
         try await sample.signed.addRun(signer: OperatorSigner(key: sample.signed.key("operator")))
-        let other = try sample.export()
-        let replayed = try sample.verify(other)
+        let other = try await sample.export()
+        let replayed = try await sample.verify(other)
         #expect(replayed.status == 1 && replayed.output.contains("BadReturnValueError"), "\(replayed.output)")
     }
 
@@ -161,8 +161,8 @@ import Testing
             let root = "\(signed.path)/forged-\(way)"
             try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
             try RunArchive(run: first).write(to: "\(root)/run.tar.gz")
-            try runTool("/bin/tar", ["-xzf", "\(root)/run.tar.gz", "-C", root])
-            let refused = try sample.verify("\(root)/keybuzz-runner-\(first.id)")
+            try await runTool("/bin/tar", ["-xzf", "\(root)/run.tar.gz", "-C", root])
+            let refused = try await sample.verify("\(root)/keybuzz-runner-\(first.id)")
             let reason = way == .restates ? "BadReturnValueError" : "DISALLOW"
             #expect(refused.status == 1 && refused.output.contains(reason), "\(way): \(refused.output)")
             try forger.restore()

@@ -15,7 +15,7 @@ import Testing
         let signed = try await SignedRun()
         let names = ["outcome.json", ".outcome.json.7.tmp"].map { "\(signed.run.path)/\($0)" }
         try #require(link(names[0], names[1]) == 0)
-        let exported = try Exported(signed, shell: Exported.shells[0])
+        let exported = try await Exported(signed, shell: Exported.shells[0])
         #expect(try exported.files.contains(".outcome.json.7.tmp"))
     }
 
@@ -30,7 +30,7 @@ import Testing
             let path = "\(signed.path)/killed-\(round)"
             for process in 0..<Int.random(in: 1...3, using: &numbers) {
                 let call = Self.calls[(round + process) % Self.calls.count]
-                _ = try Program.journalCrash.run(
+                _ = try await Program.journalCrash.run(
                     [
                         "random", path, "\(UInt32.random(in: 0...UInt32.max, using: &numbers))",
                         signed.keyFile("operator"),
@@ -50,12 +50,12 @@ import Testing
                 #expect(report.findings == [], "\(place)")
                 guard report.lines > 0 else { continue }
                 judged += 1
-                let exported = try Exported(signed, run: run, shell: Exported.shells[round % 2])
-                let answer = try exported.verify()
+                let exported = try await Exported(signed, run: run, shell: Exported.shells[round % 2])
+                let answer = try await exported.verify()
                 // Zeros beside what is no text it cannot read.
                 #expect(answer.status == 0 || answer.output.contains("that are no text"), "\(place): \(answer.output)")
                 if answer.status == 0 {
-                    let other = try exported.verify(allowed: signed.allowed)
+                    let other = try await exported.verify(allowed: signed.allowed)
                     #expect((other.status == 0) == report.holds, "\(place): \(report), \(other.output)")
                 }
             }

@@ -36,7 +36,7 @@ import Testing
             #expect(
                 !report.isIntact && report.findings.contains { $0.line == last && $0.problem == problem },
                 "\(name): \(report.findings)")
-            let answer = try Exported(signed, shell: shell).verify(allowed: signed.allowed)
+            let answer = try await Exported(signed, shell: shell).verify(allowed: signed.allowed)
             #expect(
                 answer.status == 1 && answer.output.contains("run/audit.jsonl, line \(last): \(problem)"),
                 "\(name): \(answer)")
@@ -49,12 +49,12 @@ import Testing
             try forger.restore()
         }
         #expect(try await signed.verify().holds)
-        #expect(try Exported(signed, shell: shell).verify(allowed: signed.allowed).status == 0)
+        #expect(try await Exported(signed, shell: shell).verify(allowed: signed.allowed).status == 0)
     }
 
     @Test(arguments: Exported.shells) func onlyItsRecordFollowsTheEnd(shell: [String]) async throws {
         let signed = try await SignedRun()
-        let exported = try Exported(signed, shell: shell)
+        let exported = try await Exported(signed, shell: shell)
         try exported.edit("audit.jsonl") { log in
             let lines = log.split(separator: UInt8(ascii: "\n"))
             let last = try #require(lines.last)
@@ -66,7 +66,7 @@ import Testing
             log += "\(content),\"whole\":\"\(SHA256.hash(data: Array(content.utf8)).hex)\"}\n".utf8
         }
         let count = try #require(try Disk.read(exported.file("audit.jsonl"))).count { $0 == UInt8(ascii: "\n") }
-        let answer = try exported.verify(allowed: signed.allowed)
+        let answer = try await exported.verify(allowed: signed.allowed)
         #expect(
             answer.status == 1
                 && answer.output.contains("run/audit.jsonl, line \(count): it was appended after the end of the run"),
@@ -76,11 +76,11 @@ import Testing
     /// Which of the two was put there, they do not tell.
     @Test(arguments: Exported.shells) func theHeaderOfAnotherRunIsNamed(shell: [String]) async throws {
         let signed = try await SignedRun()
-        let exported = try Exported(signed, shell: shell)
+        let exported = try await Exported(signed, shell: shell)
         try await signed.addRun(signer: nil)
         let other = try #require(try Disk.read("\(signed.run.path)/run.json"))
         try exported.edit("run.json") { $0 = other }
-        let answer = try exported.verify()
+        let answer = try await exported.verify()
         #expect(answer.status == 1 && answer.output.contains("run/run.json: it is of another run"), "\(answer)")
     }
 }

@@ -63,29 +63,29 @@ import Testing
         try lock.release()
     }
 
-    @Test func stepsWithoutANumberListsTheModules() throws {
-        let text = try Program.runner.run(["steps"])
+    @Test func stepsWithoutANumberListsTheModules() async throws {
+        let text = try await Program.runner.run(["steps"])
         #expect(text.output == "11  Chatwoot, the support desk\n")
-        let json = try Program.runner.run(["steps", "--format", "json"])
+        let json = try await Program.runner.run(["steps", "--format", "json"])
         let rows = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [[String: Any]]
         #expect(rows?.count == 1)
         #expect(rows?.first?["module"] as? Int == 11)
         #expect(rows?.first?["summary"] as? String == "Chatwoot, the support desk")
-        #expect(try Program.runner.run(["steps", "11"]).output.hasPrefix("fix_ufw_k8s_nodes "))
+        #expect(try await Program.runner.run(["steps", "11"]).output.hasPrefix("fix_ufw_k8s_nodes "))
     }
 
     @Test(arguments: [
         ["steps", "12"], ["plan", "12"], ["run", "12"], ["doctor", "12"],
         ["unlock", "20261124T084501Z-12-3f9a"],
     ])
-    func everyCommandRefusesAnUnknownModule(arguments: [String]) throws {
-        let ended = try Program.runner.run(arguments)
+    func everyCommandRefusesAnUnknownModule(arguments: [String]) async throws {
+        let ended = try await Program.runner.run(arguments)
         #expect(ended.status == 64)
         #expect(ended.output.contains("runner knows module 11 only"), "\(ended.output)")
     }
 
-    @Test func unlockAsksForTheIdOfARun() throws {
-        let ended = try Program.runner.run(["unlock", "yesterday"])
+    @Test func unlockAsksForTheIdOfARun() async throws {
+        let ended = try await Program.runner.run(["unlock", "yesterday"])
         #expect(ended.status == 64)
         #expect(ended.output.contains("'yesterday' is not a run's id"), "\(ended.output)")
     }

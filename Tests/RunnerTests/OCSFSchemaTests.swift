@@ -10,14 +10,14 @@ import Testing
     private let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../ocsf")
         .standardizedFileURL
 
-    private func validate(_ events: String) throws -> (lines: [String], status: Int32) {
-        let prepared = try capture(folder.appending(path: "prepare"), [], in: "/")
+    private func validate(_ events: String) async throws -> (lines: [String], status: Int32) {
+        let prepared = try await capture(folder.appending(path: "prepare"), [], in: "/")
         let python = try #require(
             prepared.status == 0 ? prepared.output.split(separator: "\n").last : nil, "\(prepared.output)")
         let file = NSTemporaryDirectory() + "events-\(UUID().uuidString).jsonl"
         try Data(events.utf8).write(to: URL(filePath: file))
         defer { removeItem(file) }
-        let found = try capture(
+        let found = try await capture(
             URL(filePath: String(python)), [folder.appending(path: "validate.py").path, file])
         return (found.output.replacing("\(file), ", with: "").split(separator: "\n").map(String.init), found.status)
     }
@@ -32,8 +32,9 @@ import Testing
         let samples = (try await ReadableState(), try await AuditSample())
         var texts: [String] = []
         for exported in [
-            try samples.0.run("audit export --format ocsf"), try samples.1.run("$runner audit export --format ocsf"),
-            try AuditSample.run("$runner audit export --format ocsf", state: signed.state.path),
+            try await samples.0.run("audit export --format ocsf"),
+            try await samples.1.run("$runner audit export --format ocsf"),
+            try await AuditSample.run("$runner audit export --format ocsf", state: signed.state.path),
         ] {
             try #require(exported.status == 0, "\(exported.errors)")
             texts.append(exported.output)
@@ -43,7 +44,7 @@ import Testing
 
     @Test func eachEventFitsThePublishedSchema() async throws {
         let events = try await events()
-        let found = try validate(events)
+        let found = try await validate(events)
         print("fit the schema: \(found.lines)")
         #expect(found.status == 0, "\(found.lines)")
         let classes = found.lines.compactMap { $0.split(separator: " ").first }
@@ -76,7 +77,7 @@ import Testing
                 places.append("\(name) without \(key)")
             }
         }
-        let found = try validate(lines.joined(separator: "\n"))
+        let found = try await validate(lines.joined(separator: "\n"))
         #expect(found.status == 1)
         for (index, place) in places.enumerated() {
             #expect(found.lines.contains { $0.hasPrefix("line \(index + 1): ") }, "\(place) was changed")

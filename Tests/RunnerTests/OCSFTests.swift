@@ -41,7 +41,7 @@ import Testing
 
     @Test func eachRecordBecomesEventsOfTheClassThatFits() async throws {
         let sample = try await ReadableState()
-        let exported = try sample.run("audit export --format ocsf")
+        let exported = try await sample.run("audit export --format ocsf")
         #expect(exported.status == 0, "\(exported.errors)")
         let events = try events(exported.output)
         for event in events { try check(event) }
@@ -65,7 +65,7 @@ import Testing
     /// What comes from outside stays on its line, and nothing of it reaches a terminal.
     @Test func hostileTextIsEscaped() async throws {
         let sample = try await AuditSample()
-        let exported = try sample.run("$runner audit export --format ocsf")
+        let exported = try await sample.run("$runner audit export --format ocsf")
         #expect(exported.status == 0, "\(exported.errors)")
         let events = try events(exported.output)
         for event in events { try check(event) }
@@ -78,13 +78,13 @@ import Testing
     @Test func aFileIsWholeAndADamagedLogIsAnError() async throws {
         let sample = try await AuditSample()
         let file = "\(sample.path)/events.jsonl"
-        #expect(try sample.run("$runner audit export --format ocsf -o \(file)").status == 0)
+        #expect(try await sample.run("$runner audit export --format ocsf -o \(file)").status == 0)
         let whole = try String(contentsOfFile: file, encoding: .utf8)
-        #expect(try whole == sample.run("$runner audit export --format ocsf").output)
+        #expect(try await whole == sample.run("$runner audit export --format ocsf").output)
         try sample.damage(line: 4)
-        let cut = try sample.run("$runner audit export --format ocsf")
+        let cut = try await sample.run("$runner audit export --format ocsf")
         #expect(cut.status == 65 && whole.hasPrefix(cut.output) && cut.errors.contains("line 4"), "\(cut.errors)")
-        #expect(try sample.run("$runner audit export --format ocsf -o \(file)").status == 65)
+        #expect(try await sample.run("$runner audit export --format ocsf -o \(file)").status == 65)
         #expect(try String(contentsOfFile: file, encoding: .utf8) == whole)
     }
 }

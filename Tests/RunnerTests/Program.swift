@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A program that the build has made.
 enum Program: String {
@@ -15,8 +16,8 @@ enum Program: String {
     /// Runs it; what it wrote to both streams, and its exit status.
     func run(
         _ arguments: [String], environment: [String: String]? = nil
-    ) throws -> (output: String, status: Int32) {
-        try capture(file, arguments, environment: environment)
+    ) async throws -> (output: String, status: Int32) {
+        try await capture(file, arguments, environment: environment)
     }
 }
 
@@ -24,17 +25,7 @@ enum Program: String {
 /// streams, and its exit status.
 func capture(
     _ program: URL, _ arguments: [String], in folder: String? = nil, environment: [String: String]? = nil
-) throws -> (output: String, status: Int32) {
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = program
-    process.arguments = arguments
-    if let folder { process.currentDirectoryURL = URL(filePath: folder) }
-    if let environment { process.environment = environment }
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return (String(decoding: bytes, as: UTF8.self), process.terminationStatus)
+) async throws -> (output: String, status: Int32) {
+    let finished = try await ChildProcess.run(program.path, arguments, in: folder, environment: environment)
+    return (finished.output, finished.status)
 }

@@ -16,7 +16,7 @@ import Testing
 
     @Test func tellsWhoDidWhatWhenAndWhetherTheRecordHolds() async throws {
         let sample = try await ReadableState()
-        let page = try sample.run("audit report")
+        let page = try await sample.run("audit report")
         #expect(page.status == 0, "\(page.errors)")
         for part in [
             "of module 11: failed</h1>", "<th>Ticket</th><td>OPS-7</td>", "intact, complete, ", "<svg role=\"img\"",
@@ -41,7 +41,7 @@ import Testing
             evil.raw
                 == "<td title=\"&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;amp;\\u{202e}\\u{0}\">")
         let sample = try await AuditSample()
-        let page = try sample.run("$runner audit report")
+        let page = try await sample.run("$runner audit report")
         #expect(page.status == 0, "\(page.errors)")
         let document = try parsed(page.output)
         #expect(try document.nodes(forXPath: "//tbody/tr").count == 1 + 3)
@@ -50,7 +50,7 @@ import Testing
     @Test func aRecordThatDoesNotHoldIsToldOnThePageAndByTheStatus() async throws {
         let sample = try await AuditSample()
         try sample.damage(line: 5)
-        let page = try sample.run("$runner audit report")
+        let page = try await sample.run("$runner audit report")
         #expect(page.status == 65)
         #expect(page.output.contains("<div class=\"verdict bad\">NOT INTACT"))
         #expect(page.output.contains("audit.jsonl, line 5: "))
@@ -61,15 +61,15 @@ import Testing
     @Test func aFileHasItsNameOnlyOnceItIsWhole() async throws {
         let sample = try await AuditSample()
         let folder = sample.path
-        let done = try sample.run("$runner audit report -o \(folder)/report.html")
+        let done = try await sample.run("$runner audit report -o \(folder)/report.html")
         #expect(done.status == 0 && done.output.isEmpty, "\(done)")
-        let printed = try sample.run("$runner audit report").output
+        let printed = try await sample.run("$runner audit report").output
         let written = try String(contentsOfFile: "\(folder)/report.html", encoding: .utf8)
         let timeless = { (page: String) in page.split(separator: "\n").filter { !$0.contains("Written by runner") } }
         #expect(timeless(written) == timeless(printed))
         let mode = try FileManager.default.attributesOfItem(atPath: "\(folder)/report.html")[.posixPermissions]
         #expect(mode as? Int == 0o600)
-        let refused = try sample.run("$runner audit report -o \(folder)/none/report.html")
+        let refused = try await sample.run("$runner audit report -o \(folder)/none/report.html")
         #expect(refused.status == 1 && refused.errors.contains("No such file or directory"))
         #expect(try !FileManager.default.contentsOfDirectory(atPath: folder).contains { $0.hasSuffix(".tmp") })
     }

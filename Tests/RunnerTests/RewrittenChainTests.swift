@@ -46,7 +46,7 @@ import Testing
             } catch {
                 #expect(error.kind == .badInput, "audit verify: \(name): \(error)")
             }
-            let answer = try Exported(signed, run: signed.run, shell: Exported.shells[index % 2]).verify()
+            let answer = try await Exported(signed, run: signed.run, shell: Exported.shells[index % 2]).verify()
             #expect(answer.status == status, "\(name): \(answer.output)")
             try forger.restore()
         }
@@ -64,7 +64,7 @@ import Testing
             let sealed = content + Array(",\"whole\":\"\(SHA256.hash(data: content).hex)\"}\n".utf8)
             try Data(log[..<last] + sealed).write(to: URL(filePath: path))
             #expect(try !AuditVerifier(signed.state).verify(signed.run).isIntact)
-            let answer = try Exported(signed, shell: Exported.shells[0]).verify()
+            let answer = try await Exported(signed, shell: Exported.shells[0]).verify()
             #expect(answer.status == 1 && answer.output.contains("no UTF-8"), "\(answer.output)")
         }
     }
@@ -89,7 +89,7 @@ import Testing
         let report = try await signed.verify()
         #expect(report.holds && report.verdicts.contains("intact, unfinished, authentic"), "\(report)")
         for allowed in [nil, signed.allowed] {
-            let answer = try Exported(signed, shell: Exported.shells[1]).verify(allowed: allowed)
+            let answer = try await Exported(signed, shell: Exported.shells[1]).verify(allowed: allowed)
             #expect(answer.status == 0 && answer.output.contains("intact, unfinished"), "\(answer.output)")
             #expect(!answer.output.contains("complete"))
         }

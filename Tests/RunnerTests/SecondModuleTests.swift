@@ -19,52 +19,52 @@ import Testing
         do { try FileManager.default.removeItem(at: scratch) } catch { Issue.record("\(error)") }
     }
 
-    @Test func itsStepsAreListed() throws {
+    @Test func itsStepsAreListed() async throws {
         defer { clear() }
-        let modules = try run("steps")
+        let modules = try await run("steps")
         #expect(modules.output.split(separator: "\n").map { $0.prefix(4) } == ["11  ", "12  "])
-        let steps = try run("steps", "12")
+        let steps = try await run("steps", "12")
         #expect(steps.output.hasPrefix("12_nb_00_publish  namespace and notice\n12_nb_01_tests    "))
-        #expect(try run("steps", "13").output.contains("runner knows modules 11 and 12 only"))
+        #expect(try await run("steps", "13").output.contains("runner knows modules 11 and 12 only"))
     }
 
     @Test(arguments: ["plan", "run", "doctor"])
-    func withoutItsSectionItIsRefusedBeforeAnythingIsWritten(command: String) throws {
+    func withoutItsSectionItIsRefusedBeforeAnythingIsWritten(command: String) async throws {
         defer { clear() }
         try writeInventory { _ in }
         let place = command == "run" ? ["--state-dir", state] : []
-        let ended = try run([command, "12", "--inventory", inventory] + place)
+        let ended = try await run([command, "12", "--inventory", inventory] + place)
         #expect(ended.status == 65)
         #expect(ended.output.contains("notice: is missing; module 12 needs it"), "\(ended.output)")
         #expect(!FileManager.default.fileExists(atPath: state))
-        #expect(try run("inventory", "check", "--inventory", inventory).status == 0)
+        #expect(try await run("inventory", "check", "--inventory", inventory).status == 0)
     }
 
-    @Test func aMistakeInItsSectionIsReportedWithItsPath() throws {
+    @Test func aMistakeInItsSectionIsReportedWithItsPath() async throws {
         defer { clear() }
         try writeInventory { $0["notice"] = ["text": $0["name"]] }
-        let ended = try run("inventory", "check", "--inventory", inventory)
+        let ended = try await run("inventory", "check", "--inventory", inventory)
         #expect(ended.status == 65)
         #expect(ended.output.contains("notice.text: must say more than the platform's name"), "\(ended.output)")
     }
 
-    @Test func whereOnlyItsSectionIsThereTheFirstModuleIsRefused() throws {
+    @Test func whereOnlyItsSectionIsThereTheFirstModuleIsRefused() async throws {
         defer { clear() }
         try writeInventory {
             $0["notice"] = ["text": "closed on Sundays"]
             $0["chatwoot"] = nil
         }
-        #expect(try run("inventory", "check", "--inventory", inventory).status == 0)
-        let ended = try run("plan", "11", "--inventory", inventory)
+        #expect(try await run("inventory", "check", "--inventory", inventory).status == 0)
+        let ended = try await run("plan", "11", "--inventory", inventory)
         #expect(ended.status == 65)
         #expect(ended.output.contains("chatwoot: is missing; module 11 needs it"), "\(ended.output)")
     }
 
     /// There are no credentials: the run ends before it connects to anything.
-    @Test func itsRunIsRecordedAsItsOwn() throws {
+    @Test func itsRunIsRecordedAsItsOwn() async throws {
         defer { clear() }
         try writeInventory { $0["notice"] = ["text": "closed on Sundays"] }
-        #expect(try run("run", "12", "--inventory", inventory, "--state-dir", state).status == 65)
+        #expect(try await run("run", "12", "--inventory", inventory, "--state-dir", state).status == 65)
         let recorded = try #require(try StateDirectory.reading(state).runs().first)
         let header = try #require(try recorded.header().content)
         #expect(header.module == "12")
@@ -86,7 +86,7 @@ import Testing
         try await journal.finish(.failed, exitCode: 1)
         try lock.release()
 
-        let resumed = try run("resume", "--inventory", inventory, "--state-dir", state)
+        let resumed = try await run("resume", "--inventory", inventory, "--state-dir", state)
         #expect(resumed.status == 65)
         let cause = hasSection ? "/nowhere" : "notice: is missing; module 12 needs it"
         #expect(resumed.output.contains(cause), "\(resumed.output)")
@@ -102,11 +102,11 @@ import Testing
         }
     }
 
-    private func run(_ arguments: String...) throws -> (output: String, status: Int32) {
-        try run(arguments)
+    private func run(_ arguments: String...) async throws -> (output: String, status: Int32) {
+        try await run(arguments)
     }
 
-    private func run(_ arguments: [String]) throws -> (output: String, status: Int32) {
-        try Program.secondModule.run(arguments)
+    private func run(_ arguments: [String]) async throws -> (output: String, status: Int32) {
+        try await Program.secondModule.run(arguments)
     }
 }

@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import SSH
+import TestSupport
 import Testing
 
 @testable import Journal
@@ -17,8 +18,8 @@ final class SignedRun {
     init(key: OperatorKey? = nil) async throws {
         state = try StateDirectory.prepare("\(path)/state")
         run = RunReader(id: try #require(RunID("20260101T000000Z-11-0000")), path: path)
-        try makeKey("operator")
-        try makeKey("stranger")
+        try await makeKey("operator")
+        try await makeKey("stranger")
         try "operator \(publicKey("operator"))\n".write(toFile: allowed, atomically: true, encoding: .utf8)
         try await addRun(signer: OperatorSigner(key: key ?? self.key("operator")))
     }
@@ -33,8 +34,8 @@ final class SignedRun {
     func keyFile(_ name: String) -> String { "\(path)/\(name)" }
     func key(_ name: String) -> OperatorKey { OperatorKey(.keyFile(keyFile(name))) { _ in nil } }
 
-    func makeKey(_ name: String) throws {
-        try runTool("/usr/bin/ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", keyFile(name)])
+    func makeKey(_ name: String) async throws {
+        try await runTool("/usr/bin/ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", keyFile(name)])
     }
 
     func publicKey(_ name: String) throws -> String {
@@ -104,12 +105,7 @@ final class SignedRun {
 }
 
 /// Runs a local program; fails the test where it fails.
-func runTool(_ program: String, _ arguments: [String], environment: [String: String]? = nil) throws {
-    let process = Process()
-    process.executableURL = URL(filePath: program)
-    process.arguments = arguments
-    if let environment { process.environment = environment }
-    try process.run()
-    process.waitUntilExit()
-    try #require(process.terminationStatus == 0, "\(program) \(arguments)")
+func runTool(_ program: String, _ arguments: [String], environment: [String: String]? = nil) async throws {
+    let finished = try await ChildProcess.run(program, arguments, environment: environment)
+    try #require(finished.status == 0, "\(program) \(arguments): \(finished.output)")
 }

@@ -19,7 +19,7 @@ final class SilentPlatform {
     ///   - limit: How many seconds a run waits for the hosts.
     ///   - passphrase: That of the operator's key; empty for none.
     ///   - others: Further limits of the inventory.
-    init(limit: Int, passphrase: String = "", others: [String: Int] = [:]) throws {
+    init(limit: Int, passphrase: String = "", others: [String: Int] = [:]) async throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "silent-\(UUID().uuidString)")
         try FileManager.default.createDirectory(
             at: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
@@ -27,7 +27,7 @@ final class SilentPlatform {
         try writeCredentials(in: folder, postgres: "Kq8-vT3-mWz", redis: Self.redisPassword)
         inventory = folder.appending(path: "inventory.json").path
         let key = folder.appending(path: "id").path
-        try runTool("/usr/bin/ssh-keygen", ["-q", "-t", "ed25519", "-N", passphrase, "-f", key])
+        try await runTool("/usr/bin/ssh-keygen", ["-q", "-t", "ed25519", "-N", passphrase, "-f", key])
         let host = try String(contentsOfFile: "\(key).pub", encoding: .utf8)
         let (folder, port) = (folder, port.port)
         try Shipped.writeInventory(to: URL(filePath: inventory)) { object in
@@ -59,9 +59,12 @@ final class SilentPlatform {
         do { try FileManager.default.removeItem(at: folder) } catch { print("left behind: \(folder.path): \(error)") }
     }
 
-    /// Starts `runner`, after what the shell does first; its output goes to a file of its own.
-    func start(_ arguments: [String], after first: String? = nil) throws -> Started {
-        try Started(words(for: arguments), after: first, in: folder)
+    /// Starts `runner`, after what the shell does first.
+    func start(_ arguments: [String], after first: String? = nil) throws -> ChildProcess {
+        let words = words(for: arguments)
+        guard let first else { return try ChildProcess(Program.runner.file.path, words) }
+        return try ChildProcess(
+            "/bin/sh", ["-c", "\(first); exec \"$@\"", "sh", Program.runner.file.path] + words)
     }
 
     /// A command with its inventory and its state directory.
@@ -70,14 +73,14 @@ final class SilentPlatform {
     }
 
     /// The same for a command that has no state directory.
-    func examine(_ arguments: [String]) throws -> Started {
-        try Started(arguments + ["--inventory", inventory], in: folder)
+    func examine(_ arguments: [String]) throws -> ChildProcess {
+        try ChildProcess(Program.runner.file.path, arguments + ["--inventory", inventory])
     }
 
     /// Starts a run, and waits until its record has begun.
     func begin(
         _ arguments: [String] = ["run", "11", "--new"], after first: String? = nil
-    ) async throws -> Started {
+    ) async throws -> ChildProcess {
         let before = try state.newestRun()?.id
         let run = try start(arguments, after: first)
         try await eventually("its run has begun") {
@@ -101,51 +104,14 @@ final class SilentPlatform {
     }
 
     /// Runs `runner` to its end on the state directory.
-    func runner(_ arguments: String...) throws -> (output: String, status: Int32) {
-        try Program.runner.run(arguments + ["--state-dir", state.path])
+    func runner(_ arguments: String...) async throws -> (output: String, status: Int32) {
+        try await Program.runner.run(arguments + ["--state-dir", state.path])
     }
+}
 
-    /// A process of `runner`.
-    final class Started {
-        let process = Process()
-        private let file: URL
-
-        fileprivate init(_ arguments: [String], after first: String? = nil, in folder: URL) throws {
-            file = folder.appending(path: "output-\(UUID().uuidString)")
-            try Data().write(to: file)
-            let output = try FileHandle(forWritingTo: file)
-            if let first {
-                process.executableURL = URL(filePath: "/bin/sh")
-                process.arguments = ["-c", "\(first); exec \"$@\"", "sh", Program.runner.file.path] + arguments
-            } else {
-                process.executableURL = Program.runner.file
-                process.arguments = arguments
-            }
-            process.standardOutput = output
-            process.standardError = output
-            try process.run()
-        }
-
-        var pid: Int32 { process.processIdentifier }
-        var isRunning: Bool { process.isRunning }
-        func kill() { Glibc.kill(pid, SIGKILL) }
-
-        /// Everything that it has written so far.
-        var output: String {
-            get throws { try String(contentsOf: file, encoding: .utf8) }
-        }
-
-        /// The same for the words of a failed expectation.
-        var told: String { (try? output) ?? "its output is gone" }
-
-        /// Waits for its end; the exit status, or 128 and the signal.
-        ///
-        /// It blocks no thread: the tests beside it need those of the concurrency runtime.
-        func wait() async throws -> Int32 {
-            while process.isRunning { try await Task.sleep(for: .milliseconds(5)) }
-            return process.terminationStatus + (process.terminationReason == .uncaughtSignal ? 128 : 0)
-        }
-    }
+extension ChildProcess {
+    /// What it has written so far, for the words of a failed expectation.
+    var told: String { (try? output) ?? "its output cannot be read" }
 }
 
 /// Writes the platform's credentials files into `folder`, with these passwords, for their owner alone.

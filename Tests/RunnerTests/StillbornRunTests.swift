@@ -9,7 +9,7 @@ import Testing
     private static let rounds = ProcessInfo.processInfo.environment["RUNNER_TORTURE"] == nil ? 24 : 80
 
     @Test func aRunThatIsKilledAtAnyMomentOfItsStartLeavesAnIntactRecord() async throws {
-        let platform = try SilentPlatform(limit: 600)
+        let platform = try await SilentPlatform(limit: 600)
         let began = ContinuousClock.now
         try await kill(platform) { try platform.state.newestRun().map { try !$0.entries().isEmpty } ?? false }
         let whole = began.duration(to: .now)
@@ -34,22 +34,20 @@ import Testing
         survived(
             "kill -9 at a random moment of a start", times: Self.rounds,
             oracle: "the record is intact after each, and one `resume` goes on", seed: numbers.seed)
-        let verified = try platform.runner("audit", "verify")
+        let verified = try await platform.runner("audit", "verify")
         #expect(verified.status == 0, "\(verified.output)")
         // Whatever was left, one command goes on.
         let resumed = try platform.start(["resume"])
         try await eventually("a run goes on") { try resumed.output.contains("resume 20") }
-        resumed.kill()
-        _ = try await resumed.wait()
+        resumed.end(SIGKILL)
     }
 
     private func kill(
         _ platform: SilentPlatform, within limit: Duration = .seconds(120), when condition: () throws -> Bool
     ) async throws {
         let run = try platform.start(["run", "11", "--new"])
-        defer { run.kill() }
+        defer { run.send(SIGKILL) }
         try await eventually("the moment", within: limit, condition)
-        run.kill()
-        _ = try await run.wait()
+        run.end(SIGKILL)
     }
 }

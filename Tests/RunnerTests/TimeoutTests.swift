@@ -1,14 +1,15 @@
 import Foundation
 import Glibc
 import Journal
+import TestSupport
 import Testing
 
 /// `--timeout`: the inventory's limits still apply, and the error says which of them ended the command.
 @Suite(.timeLimit(.minutes(20))) struct TimeoutTests {
     @Test func aRunOutOfTimeIsStoppedInOrderAndResumed() async throws {
-        let platform = try SilentPlatform(limit: 600)
+        let platform = try await SilentPlatform(limit: 600)
         let run = try platform.start(["run", "11", "--timeout", "15s"])
-        #expect(try await run.wait() == 124)
+        #expect(await run.wait() == 124)
         #expect(run.told.contains("interrupted after the 15 s of --timeout"), "\(run.told)")
         let first = try #require(try platform.state.newestRun())
         let outcome = try #require(try first.outcome().content)
@@ -17,26 +18,26 @@ import Testing
             outcome.error
                 == "interrupted after the 15 s of --timeout; `runner resume` continues where it stopped")
         let resumed = try platform.start(["resume", "--timeout=15"])
-        #expect(try await resumed.wait() == 124)
+        #expect(await resumed.wait() == 124)
         #expect(try platform.state.runs().map(\.id) == [first.id])
         #expect(try first.earlierOutcomes().count == 1)
-        #expect(try platform.runner("audit", "verify").status == 0)
+        #expect(try await platform.runner("audit", "verify").status == 0)
     }
 
     @Test func theLimitOfTheInventoryIsNamedWhereItIsTheShorterOne() async throws {
-        let platform = try SilentPlatform(limit: 1)
+        let platform = try await SilentPlatform(limit: 1)
         let run = try platform.start(["run", "11", "--timeout", "5m"])
-        #expect(try await run.wait() == 69)
+        #expect(await run.wait() == 69)
         #expect(!run.told.contains("--timeout"), "\(run.told)")
         #expect(run.told.contains("within 1 s (limits.connect)"), "\(run.told)")
     }
 
     @Test func itHoldsWhileAnotherRunHasTheModule() async throws {
-        let platform = try SilentPlatform(limit: 600)
+        let platform = try await SilentPlatform(limit: 600)
         let first = try await platform.begin()
-        defer { first.kill() }
+        defer { first.send(SIGKILL) }
         let second = try platform.start(["run", "11", "--lock-wait", "600", "--timeout", "15"])
-        #expect(try await second.wait() == 124)
+        #expect(await second.wait() == 124)
         let told = second.told
         #expect(told.contains("(process \(first.pid))"), "\(told)")
         #expect(told.contains("run module 11: it did not finish within the 15 s of --timeout → "), "\(told)")
@@ -44,9 +45,9 @@ import Testing
     }
 
     @Test(arguments: ["plan", "doctor"]) func whatOnlyReadsEndsWithIt(_ command: String) async throws {
-        let platform = try SilentPlatform(limit: 600)
+        let platform = try await SilentPlatform(limit: 600)
         let ended = try platform.examine([command, "11", "--timeout", "15s"])
-        #expect(try await ended.wait() == 124)
+        #expect(await ended.wait() == 124)
         #expect(ended.told.contains("it did not finish within the 15 s of --timeout"), "\(ended.told)")
         // Half of an answer would be taken for a whole one.
         #expect(!ended.told.contains("failed"), "\(ended.told)")
@@ -57,38 +58,38 @@ import Testing
     /// What is not done is left, since every moment of a run can be its last. How long the stop is tried, the inventory
     /// says.
     @Test func aProcessThatCannotStopIsEnded() async throws {
-        let platform = try SilentPlatform(limit: 600, others: ["agent": 1, "stop": 3])
+        let platform = try await SilentPlatform(limit: 600, others: ["agent": 1, "stop": 3])
         let plan = platform.folder.appending(path: "plan.json").path
         try #require(mkfifo(plan, 0o600) == 0)
         let run = try platform.start(["run", "11", "--plan", plan, "--timeout", "15"])
         let began = ContinuousClock.now
-        #expect(try await run.wait() == 124)
+        #expect(await run.wait() == 124)
         #expect(.now - began < .seconds(50), "that of the program is a minute")
         #expect(run.told.contains("it did not stop within 3 s (limits.stop) after the 15 s of --timeout"))
     }
 
     @Test(arguments: ["0", "-1", "1.5", "5d", "m", "", "1m1h", "1m1m", "24h1s", "99999999999999999999s", "١s"])
-    func whatIsNoDurationIsWrongUsage(_ text: String) throws {
-        let told = try Program.runner.run(["plan", "11", "--timeout=\(text)"])
+    func whatIsNoDurationIsWrongUsage(_ text: String) async throws {
+        let told = try await Program.runner.run(["plan", "11", "--timeout=\(text)"])
         #expect(told.status == 64 && told.output.contains("--timeout"), "\(told)")
     }
 
-    @Test(arguments: ["1", "90s", "15m", "1h30m", "1h0m5s", "24h"]) func whatIsOneIsTaken(_ text: String) throws {
-        let told = try Program.runner.run(
+    @Test(arguments: ["1", "90s", "15m", "1h30m", "1h0m5s", "24h"]) func whatIsOneIsTaken(_ text: String) async throws {
+        let told = try await Program.runner.run(
             ["plan", "11", "--timeout", text, "--inventory", "/nowhere/inventory.json"])
         #expect(told.status == 65, "\(told)")
     }
 
     @Test(arguments: ["0", "0s", "60", "90s", "15m", "1h30m", "24h", "86400"])
-    func howLongToWaitForTheModuleIsWrittenLikewise(_ text: String) throws {
-        let told = try Program.runner.run(
+    func howLongToWaitForTheModuleIsWrittenLikewise(_ text: String) async throws {
+        let told = try await Program.runner.run(
             ["run", "11", "--lock-wait", text, "--inventory", "/nowhere/inventory.json"])
         #expect(told.status == 65, "\(told)")
     }
 
     @Test(arguments: ["-1", "1.5", "5d", "m", "", "86401", "24h1s"])
-    func whatIsNoDurationIsNoTimeToWait(_ text: String) throws {
-        let told = try Program.runner.run(["resume", "--lock-wait=\(text)"])
+    func whatIsNoDurationIsNoTimeToWait(_ text: String) async throws {
+        let told = try await Program.runner.run(["resume", "--lock-wait=\(text)"])
         #expect(told.status == 64 && told.output.contains("--lock-wait"), "\(told)")
     }
 }

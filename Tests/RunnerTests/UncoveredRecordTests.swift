@@ -42,7 +42,7 @@ import Testing
         let judge = try await AllowedSignersJudge(path: signed.allowed)
         #expect(try !AuditVerifier(signed.state).verify(run, signatures: judge).holds, "audit verify: \(name)")
         for shell in Exported.shells {
-            let answer = try Exported(signed, run: run, shell: shell).verify(allowed: signed.allowed)
+            let answer = try await Exported(signed, run: run, shell: shell).verify(allowed: signed.allowed)
             #expect(answer.status == 1, "\(shell): \(name): \(answer.output)")
         }
     }

@@ -62,9 +62,9 @@ import Testing
     @Test func bothRefuseWhateverWasEdited() async throws {
         var numbers = SeededNumbers()
         let signed = try await SignedRun()
-        let exported = try Exported(signed, shell: Exported.shells[0])
+        let exported = try await Exported(signed, shell: Exported.shells[0])
         #expect(try await signed.verify().holds)
-        #expect(try exported.verify(allowed: signed.allowed).status == 0)
+        #expect(try await exported.verify(allowed: signed.allowed).status == 0)
         let files = try exported.files
         var edits = 0
         while edits < (isThorough ? 200 : 80) {
@@ -80,7 +80,7 @@ import Testing
             edits += 1
             for place in [path, exported.file(name)] { try Data(after).write(to: URL(filePath: place)) }
             let report = try await signed.verify()
-            let answer = try exported.verify(allowed: signed.allowed)
+            let answer = try await exported.verify(allowed: signed.allowed)
             #expect(
                 !report.holds && report.findings.contains { $0.file == name },
                 "\(numbers.seed), \(kind) of \(name): \(report.findings)")

@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 @testable import SSH
@@ -144,7 +145,7 @@ import Testing
         defer { agent.end() }
         try await eventually("the agent listens") { FileManager.default.fileExists(atPath: socket) }
         func add(_ path: String) async throws {
-            try await shell("/usr/bin/ssh-add", ["-q", path], environment: ["SSH_AUTH_SOCK=\(socket)"])
+            try await shell("/usr/bin/ssh-add", ["-q", path], environment: ["SSH_AUTH_SOCK": socket])
         }
         // More keys than a server lets one try.
         for _ in 0..<7 {

@@ -2,6 +2,7 @@ import ClientKit
 import Foundation
 import Glibc
 import SSH
+import TestSupport
 import Testing
 
 /// What happens when the process has no descriptors left: in a process of its own, for the others need theirs.

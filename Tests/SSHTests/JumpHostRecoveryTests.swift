@@ -2,6 +2,7 @@ import ClientKit
 import Foundation
 import Glibc
 import SSH
+import TestSupport
 import Testing
 
 /// Jump hosts whose sessions die, and hosts behind them that give no answer.
@@ -41,7 +42,7 @@ import Testing
         for file in [key, key + ".pub"] { try FileManager.default.removeItem(atPath: file) }
         try await shell("/usr/bin/ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key])
         #expect(try server.hostKeyLine() != known)
-        kill(server.process.processID, SIGHUP)
+        kill(server.process.pid, SIGHUP)
         try await eventually("sshd has its new key") {
             try server.log.components(separatedBy: "Server listening on").count > 2
         }
@@ -89,7 +90,7 @@ import Testing
                 }, through: jump)
         }
         try await eventually("the silent host is asked for") { try server.log.contains("port \(silent.port)") }
-        let stopped = try server.sessions() + [server.process.processID]
+        let stopped = try server.sessions() + [server.process.pid]
         for process in stopped { kill(process, SIGSTOP) }
         defer { for process in stopped { kill(process, SIGCONT) } }
         let began = ContinuousClock.now

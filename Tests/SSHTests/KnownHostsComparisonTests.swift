@@ -1,5 +1,6 @@
 import ClientKit
 import Foundation
+import TestSupport
 import Testing
 
 @testable import SSH
@@ -45,15 +46,15 @@ import Testing
     private func accepts(
         _ host: String, port: UInt16, file: String, server: TestServer
     ) async throws -> Bool {
-        let output = server.path("ssh-output")
         let options = [
             "UserKnownHostsFile=\(file)", "GlobalKnownHostsFile=/dev/null", "StrictHostKeyChecking=yes",
             "BatchMode=yes", "CheckHostIP=no", "PreferredAuthentications=none", "IdentityAgent=none",
             "ProxyCommand=busybox nc \(server.address) \(server.port)",
         ]
         let arguments = ["-F", "none", "-p", "\(port)", "-l", "root"] + options.flatMap { ["-o", $0] }
-        try await ChildProcess("/usr/bin/ssh", arguments + [host, "true"], output: output).wait()
-        let said = String(decoding: try Data(contentsOf: URL(filePath: output)), as: UTF8.self)
+        let ssh = try ChildProcess("/usr/bin/ssh", arguments + [host, "true"])
+        await ssh.wait()
+        let said = try ssh.output
         let isAccepted = said.contains("Permission denied")
         try #require(isAccepted || said.contains("Host key verification failed"), "\(said)")
         return isAccepted

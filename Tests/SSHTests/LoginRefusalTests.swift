@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import SSH
+import TestSupport
 import Testing
 
 /// Keys and servers with which the login, or the first command, needs more than is there.
@@ -85,9 +86,9 @@ import Testing
         let key = server.userKey
         try await shell("/usr/bin/ssh-keygen", ["-q", "-s", server.path("authority"), "-I", "test", key + ".pub"])
         for path in [server.path("sk"), key] {
-            try await shell("/usr/bin/ssh-add", ["-q", path], environment: ["SSH_AUTH_SOCK=\(socket)"])
+            try await shell("/usr/bin/ssh-add", ["-q", path], environment: ["SSH_AUTH_SOCK": socket])
         }
-        let listed = try await shell("/usr/bin/ssh-add", ["-l"], environment: ["SSH_AUTH_SOCK=\(socket)"])
+        let listed = try await shell("/usr/bin/ssh-add", ["-l"], environment: ["SSH_AUTH_SOCK": socket])
         #expect(listed.contains("(ED25519-SK)") && listed.contains("(ED25519-CERT)"))
         let fingerprints = try await shell("/usr/bin/ssh-keygen", ["-l", "-f", server.path("sk.pub")])
         for wanted in [server.path("sk.pub"), String(fingerprints.split(separator: " ")[1])] {
@@ -117,7 +118,7 @@ import Testing
         try FileManager.default.setAttributes([.posixPermissions: 0o711], ofItemAtPath: server.directory.path)
         try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: server.path("authorized_keys"))
         // sshd's own process for that user is the only one that it may have.
-        try await shell("/usr/bin/prlimit", ["--pid", "\(server.process.processID)", "--nproc=1"])
+        try await shell("/usr/bin/prlimit", ["--pid", "\(server.process.pid)", "--nproc=1"])
         let error = try await failure(to: server.destination { $0.user = "kb-full" })
         #expect((error.phase, error.kind) == (.channel, .failed))
         #expect(error.cause == "the server refused to execute a command")

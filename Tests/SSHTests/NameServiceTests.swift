@@ -2,6 +2,7 @@ import ClientKit
 import Foundation
 import Glibc
 import SSH
+import TestSupport
 import Testing
 
 /// Names, as a process sees them whose `/etc/hosts` and `/etc/resolv.conf` are the test's.
@@ -24,16 +25,14 @@ import Testing
         let script = """
             mount --bind "$0/hosts" /etc/hosts && mount --bind "$0/resolv.conf" /etc/resolv.conf && exec "$@"
             """
-        let output = folder.appending(path: "output").path
         let child = try ChildProcess(
             "/usr/bin/unshare",
             [
                 "-m", "sh", "-c", script, folder.path, CommandLine.arguments[0], "--testing-library", "swift-testing",
                 "--filter", "NameServiceTests/inside",
-            ], output: output,
-            environment: ProcessInfo.processInfo.environment.map { "\($0)=\($1)" } + ["SSH_TESTS_NAMESPACE=1"])
+            ], environment: ProcessInfo.processInfo.environment.merging(["SSH_TESTS_NAMESPACE": "1"]) { $1 })
         let status = await child.wait()
-        let text = try String(contentsOfFile: output, encoding: .utf8)
+        let text = try child.output
         #expect(status == 0, "\(text)")
         #expect(text.contains("Test run with 3 tests"), "\(text)")
     }

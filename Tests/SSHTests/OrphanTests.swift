@@ -171,13 +171,13 @@ import Testing
     @Test func whatWaitedIsNeverBegunThoughNobodyReapsItsSession() async throws {
         let server = try await TestServer()
         let (waiting, sessions) = try await waitForOrphan(on: server)
-        kill(server.process.processID, SIGSTOP)
+        kill(server.process.pid, SIGSTOP)
         for session in sessions { kill(session, SIGKILL) }
         release(server)
         _ = try await waiting.value
         // Longer than the host waits for its lock.
         try await Task.sleep(for: .seconds(2.5))
-        kill(server.process.processID, SIGCONT)
+        kill(server.process.pid, SIGCONT)
         #expect(!exists(server.path("orphan.next")))
         let third = try await server.connect()
         #expect(try await third.run(RemoteCommand(["true"], effect: .change)).exitStatus == 0)

@@ -13,7 +13,8 @@ import Testing
         try Data("printf %s ".utf8 + word + "\n".utf8).write(to: line)
         let script = #"_kb_nl=$(printf '\nx');_kb_nl=${_kb_nl%x};IFS= read -r c <"$1";eval "$c" >"$2""#
         let result = directory.appending(path: "result")
-        try await shell(program, ["-c", script, "sh", line.path, result.path], environment: ["LC_ALL=C", "PATH=/bin"])
+        let environment = ["LC_ALL": "C", "PATH": "/bin"]
+        try await shell(program, ["-c", script, "sh", line.path, result.path], environment: environment)
         return [UInt8](try Data(contentsOf: result))
     }
 

@@ -1,6 +1,7 @@
 import ClientKit
 import Foundation
 import SSH
+import TestSupport
 import Testing
 
 /// Keys, and what the real ssh-keygen says about signatures that are made with them.
@@ -57,9 +58,9 @@ struct TestAgent {
     }
 
     func add(_ path: String, _ options: [String] = [], askpass: String? = nil) async throws {
-        let asking = askpass.map { ["SSH_ASKPASS=\($0)", "SSH_ASKPASS_REQUIRE=force"] } ?? []
-        try await shell(
-            "/usr/bin/ssh-add", ["-q"] + options + [path], environment: ["SSH_AUTH_SOCK=\(socket)"] + asking)
+        var environment = ["SSH_AUTH_SOCK": socket]
+        if let askpass { environment.merge(["SSH_ASKPASS": askpass, "SSH_ASKPASS_REQUIRE": "force"]) { $1 } }
+        try await shell("/usr/bin/ssh-add", ["-q"] + options + [path], environment: environment)
     }
 }
 
@@ -132,7 +133,7 @@ struct TestAgent {
         try await agent.add(path, ["-c"])
         let key = OperatorKey(.agent(publicKey: "\(path).pub"), agentSocket: agent.socket) { _ in nil }
         #expect(try await refusal(key).cause == "the agent did not sign: it refused")
-        try await shell("/usr/bin/ssh-add", ["-q", "-D"], environment: ["SSH_AUTH_SOCK=\(agent.socket)"])
+        try await shell("/usr/bin/ssh-add", ["-q", "-D"], environment: ["SSH_AUTH_SOCK": agent.socket])
         #expect(try await refusal(key).cause == "the agent did not sign: it does not have the key")
         try await agent.add(path)
         _ = try await key.sign([1], namespace: SigningKeys.namespace)

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import ClientKit
 import SSH
+import TestSupport
 import Testing
 
 /// A real sshd on a loopback address with keys of its own, for one test.
@@ -69,7 +70,7 @@ final class TestServer: Sendable {
         var text = ""
         try await eventually("sshd listens") {
             if FileManager.default.fileExists(atPath: log.path) { text = try String(contentsOf: log, encoding: .utf8) }
-            return text.contains("Server listening on \(address)") || process.hasEnded
+            return text.contains("Server listening on \(address)") || !process.isRunning
         }
         if text.contains("Server listening on \(address)") { return (port, process) }
         process.end()
@@ -124,7 +125,7 @@ final class TestServer: Sendable {
 
     /// The processes that serve its sessions.
     func sessions() throws -> [pid_t] {
-        let children = "/proc/\(process.processID)/task/\(process.processID)/children"
+        let children = "/proc/\(process.pid)/task/\(process.pid)/children"
         return try String(contentsOfFile: children, encoding: .utf8).split(separator: " ").compactMap { pid_t($0) }
     }
 

@@ -50,10 +50,11 @@ import Testing
         "K='a\tb'", "K=\\~", "K=x:y",
         "K=\"\u{301}\"", "K=a\\#b", "K=\"$\"'x'", "K=^@",
     ])
-    func whatIsAcceptedIsWhatAShellWouldAssign(_ line: String) throws {
+    func whatIsAcceptedIsWhatAShellWouldAssign(_ line: String) async throws {
         let folder = try TemporaryFolder()
         try folder.write("x.env", line + "\n")
-        let shell = try output(of: "/bin/sh", "-c", ". \"$1\" && printf '%s.' \"$K\"", "sh", folder.path + "/x.env")
+        let read = ". \"$1\" && printf '%s.' \"$K\""
+        let shell = try await output(of: "/bin/sh", "-c", read, "sh", folder.path + "/x.env")
         let value = try #require(EnvFile(Array(line.utf8), file: "x.env").values["K"])
         #expect(value.reveal() + "." == shell)
     }
@@ -64,9 +65,9 @@ import Testing
     }
 
     @Test(arguments: ["it's", "'", "$(id) `id` \\ \" %", "\u{301}'\u{301}'", "", " a ", "é😀", "'\\''"])
-    func whatIsQuotedReadsBackHereAndInAShell(_ value: String) throws {
+    func whatIsQuotedReadsBackHereAndInAShell(_ value: String) async throws {
         let quoted = ShellWord.quote(value)
         #expect(try ShellWord.unquote(Substring(quoted).unicodeScalars).reveal() == value)
-        #expect(try output(of: "/bin/sh", "-c", "printf '%s.' \(quoted)") == value + ".")
+        #expect(try await output(of: "/bin/sh", "-c", "printf '%s.' \(quoted)") == value + ".")
     }
 }

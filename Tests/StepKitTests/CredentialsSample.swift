@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A folder that goes when the value does.
@@ -41,14 +42,6 @@ final class TemporaryFolder {
 }
 
 /// What `program` writes to standard output.
-func output(of program: String, _ arguments: String...) throws -> String {
-    let process = Process()
-    process.executableURL = URL(filePath: program)
-    process.arguments = arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.run()
-    let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return String(decoding: data, as: UTF8.self)
+func output(of program: String, _ arguments: String...) async throws -> String {
+    try await ChildProcess.run(program, arguments, errors: .kept).output
 }

@@ -103,7 +103,7 @@ import Testing
         #expect(inventory.credentials.directory == NSHomeDirectory())
     }
 
-    @Test func theDigestIsThatOfTheFilesBytesAndThePathIsCanonical() throws {
+    @Test func theDigestIsThatOfTheFilesBytesAndThePathIsCanonical() async throws {
         let folder = try TemporaryFolder()
         try folder.write("inventory.json", InventorySample.lab)
         try FileManager.default.createSymbolicLink(
@@ -112,10 +112,10 @@ import Testing
             path: folder.path + "/./link.json", for: InventorySample.modules)
         #expect(inventory.path.hasSuffix("/inventory.json"))
         #expect(!inventory.path.contains("/./"))
-        #expect(inventory.digest == (try sha256sum(folder.path + "/inventory.json")))
+        #expect(inventory.digest == (try await sha256sum(folder.path + "/inventory.json")))
     }
 
-    private func sha256sum(_ path: String) throws -> String {
-        try String(output(of: "/usr/bin/sha256sum", path).prefix(64))
+    private func sha256sum(_ path: String) async throws -> String {
+        try await String(output(of: "/usr/bin/sha256sum", path).prefix(64))
     }
 }

@@ -28,7 +28,7 @@ final class DatabaseScenario: Sendable {
     }
 
     /// What a process said, and how it ended.
-    struct Process {
+    struct Attempt {
         var changes: [Change] = []
         /// What it said besides.
         var error: String?
@@ -126,32 +126,32 @@ final class DatabaseScenario: Sendable {
 
     /// Does the step in a process, with a fencing number, which is killed `delay` after the first of `change` was sent, or
     /// before that where there is none.
-    func run(as number: Int = 1, dyingAt change: Int? = nil, after delay: Duration? = nil) async throws -> Process {
+    func run(as number: Int = 1, dyingAt change: Int? = nil, after delay: Duration? = nil) async throws -> Attempt {
         let step = kind == .reset ? ResetDatabase.id.rawValue : SetupCredentials.id.rawValue
         let inventory = Shipped.folder.appending(path: "inventory.json").path
-        var command = [Self.helper, "database", step, "\(server.port)", inventory, "\(number)"]
-        if let change { command.append("\(change)") }
-        if let delay { command.append("\(Int(delay / .microseconds(1)))") }
-        let finished = try await runBlocking { [command] in try outcome(of: command) }
-        var process = Process()
+        var arguments = ["database", step, "\(server.port)", inventory, "\(number)"]
+        if let change { arguments.append("\(change)") }
+        if let delay { arguments.append("\(Int(delay / .microseconds(1)))") }
+        let finished = try await ChildProcess.run(Self.helper, arguments)
+        var attempt = Attempt()
         for line in finished.output.split(separator: "\n") {
             let words = line.split(separator: " ", maxSplits: 1).map(String.init)
             switch words.first {
             case "begin":
-                process.changes.append(Change(number: process.changes.count, words: words[1], duration: .zero))
+                attempt.changes.append(Change(number: attempt.changes.count, words: words[1], duration: .zero))
             case "end":
-                let last = process.changes.removeLast()
+                let last = attempt.changes.removeLast()
                 let duration = words[1].split(separator: " ").first.flatMap { Int($0) } ?? 0
-                process.changes.append(
+                attempt.changes.append(
                     Change(number: last.number, words: last.words, duration: .microseconds(duration)))
-            default: process.error = (process.error ?? "") + line
+            default: attempt.error = (attempt.error ?? "") + line
             }
         }
-        process.wasKilled = finished.status == SIGKILL
-        if finished.status != 0, finished.status != SIGKILL, process.error == nil {
-            process.error = "status \(finished.status)"
+        attempt.wasKilled = finished.status == 128 + SIGKILL
+        if finished.status != 0, finished.status != 128 + SIGKILL, attempt.error == nil {
+            attempt.error = "status \(finished.status)"
         }
-        return process
+        return attempt
     }
 
     /// Waits until the server has noticed that a process is gone.

@@ -51,7 +51,7 @@ import Testing
     /// The next process begins once the server has ended the session of the killed one, so that it is
     /// certain what the kill has left; returns whether the change that was under way is there.
     private func goOn(
-        after first: DatabaseScenario.Process, _ scenario: DatabaseScenario,
+        after first: DatabaseScenario.Attempt, _ scenario: DatabaseScenario,
         _ undisturbed: DatabaseScenario.Undisturbed, _ words: String
     ) async throws -> Bool {
         try await scenario.awaitEndOfSessions()

@@ -23,6 +23,8 @@ LONGEST_SUBJECT = 72
 # Lines that name what a module installs, outside the module's folder in steps/.
 APPLICATION = re.compile(r"chatwoot", re.IGNORECASE)
 MOST_LINES_NAMING_AN_APPLICATION = 0
+# Foundation's, whose children have what other threads of the tests open at that moment: see ChildProcess.
+FOREIGN_PROCESS = re.compile(r"(?<!\w)Process\(\)")
 # The newest commits whose subjects are measured; a shallow clone has fewer.
 SUBJECTS = 20
 
@@ -127,6 +129,8 @@ def main():
         lines, wide, per_file[path] = lines + len(text), wide + over, over
         if len(text) > LONGEST_FILE and path.name not in LONGER_FILES:
             mistakes.append(f"{path.relative_to(root)}: {len(text)} lines, the limit is {LONGEST_FILE}")
+        if path not in product and FOREIGN_PROCESS.search(code_of("\n".join(text))):
+            mistakes.append(f"{path.relative_to(root)}: a test starts programs with ChildProcess, not with Process")
     widest = sorted(per_file, key=per_file.get, reverse=True)[:10]
     mistakes += share("lines over 100 columns", wide, lines, MOST_LINES_OVER_100_COLUMNS,
                       [f"{path.relative_to(root)}: {per_file[path]}" for path in widest])

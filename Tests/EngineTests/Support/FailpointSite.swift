@@ -103,33 +103,24 @@ struct FailpointSite {
     private func run(
         _ command: String, _ plan: String? = nil, environment: [String: String] = [:]
     ) throws -> (status: Int32, output: String) {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
-            .appending(path: "EngineCrash")
-        process.arguments = [command, state, platform, inventory] + (plan.map { [$0] } ?? [])
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
+        let program = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "EngineCrash")
+        let process = try ChildProcess(
+            program.path, [command, state, platform, inventory] + (plan.map { [$0] } ?? []),
+            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 })
         if environment["RUNNER_FAILPOINT"]?.hasSuffix(":pause") == true {
             try wakeWhenStopped(process)
         }
-        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        let status = process.terminationStatus + (process.terminationReason == .uncaughtSignal ? 128 : 0)
-        return (status, String(decoding: bytes, as: UTF8.self))
+        let finished = try process.finishHere()
+        return (finished.status, finished.output)
     }
 
-    /// The kernel's word for a stopped process is `T`.
-    private func wakeWhenStopped(_ process: Process) throws {
+    private func wakeWhenStopped(_ process: ChildProcess) throws {
         let deadline = ContinuousClock.now + .seconds(60)
         while true {
             try #require(ContinuousClock.now < deadline && process.isRunning, "it did not stop")
-            let stat = try String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8)
-            if stat.contains(") T ") { break }
+            if try process.isStopped { break }
             usleep(2000)
         }
-        kill(process.processIdentifier, SIGCONT)
+        process.send(SIGCONT)
     }
 }

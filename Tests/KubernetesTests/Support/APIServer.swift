@@ -47,7 +47,7 @@ struct APIServerTrait: SuiteTrait, TestScoping {
     func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {
-        let processes = try APIServerProcesses()
+        let processes = try await APIServerProcesses()
         do {
             try await processes.waitUntilReady()
             try await APIServer.$current.withValue(processes.server) { try await function() }
@@ -67,9 +67,9 @@ extension Trait where Self == APIServerTrait {
 /// The processes behind an ``APIServer``.
 private struct APIServerProcesses {
     let server: APIServer
-    private let running: [(process: Process, leash: Pipe)]
+    private let running: [(process: ChildProcess, leash: Pipe)]
 
-    init() throws {
+    init() async throws {
         let binary = try #require(APIServer.binary)
         let folder = FileManager.default.temporaryDirectory.appending(path: "kubernetes-tests-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -102,13 +102,8 @@ private struct APIServerProcesses {
             folder: folder)
 
         let key = folder.appending(path: "key.pem").path
-        let keygen = Process()
-        keygen.executableURL = URL(filePath: "/usr/bin/env")
-        keygen.arguments = ["openssl", "genrsa", "-out", key, "2048"]
-        keygen.standardError = FileHandle.nullDevice
-        try keygen.run()
-        keygen.waitUntilExit()
-        try #require(keygen.terminationStatus == 0)
+        let keygen = try await ChildProcess.run("openssl", ["genrsa", "-out", key, "2048"])
+        try #require(keygen.status == 0, "\(keygen.output)")
         let tokens = try file("tokens.csv", "admin,admin,1,\"system:masters\"\nnobody,nobody,2\n")
 
         let peer = "http://127.0.0.1:\(ports[1])"
@@ -131,17 +126,12 @@ private struct APIServerProcesses {
     }
 
     /// Starts a server on a leash: when this process ends in whatever way, its end of the pipe closes and the server ends.
-    private static func start(_ command: [String], log: URL) throws -> (Process, Pipe) {
+    private static func start(_ command: [String], log: URL) throws -> (ChildProcess, Pipe) {
         try Data().write(to: log)
-        let process = Process()
         let leash = Pipe()
-        process.executableURL = URL(filePath: "/bin/sh")
-        process.arguments = ["-c", "\"$@\" </dev/null & cat >/dev/null; kill -9 $!; wait", "sh"] + command
-        process.standardInput = leash
-        let output = try FileHandle(forWritingTo: log)
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
+        let process = try ChildProcess(
+            "/bin/sh", ["-c", "\"$@\" </dev/null & cat >/dev/null; kill -9 $!; wait", "sh"] + command,
+            input: leash.fileHandleForReading, output: .file(try FileHandle(forWritingTo: log)))
         return (process, leash)
     }
 
@@ -160,7 +150,7 @@ private struct APIServerProcesses {
     func stop() {
         for (process, leash) in running.reversed() {
             leash.fileHandleForWriting.closeFile()
-            process.waitUntilExit()
+            process.waitHere()
         }
         do {
             try FileManager.default.removeItem(at: server.folder)

@@ -7,7 +7,7 @@ import Testing
 
 /// A webhook that warns of what is written in one namespace of a test's API server, served on a loopback address until ``stop()``.
 final class Webhook: Sendable {
-    private let process: Process
+    private let process: ChildProcess
     private let leash: Pipe
     private let folder: URL
     private let server: APIServer
@@ -57,18 +57,16 @@ final class Webhook: Sendable {
     func stop() async throws {
         try await kubectl(["delete", "validatingwebhookconfiguration", name])
         leash.fileHandleForWriting.closeFile()
-        process.waitUntilExit()
+        await process.wait()
         try FileManager.default.removeItem(at: folder)
     }
 
-    private static func serve(_ port: UInt16, _ certificate: URL, _ key: URL) throws -> (Process, Pipe) {
-        let process = Process()
+    private static func serve(_ port: UInt16, _ certificate: URL, _ key: URL) throws -> (ChildProcess, Pipe) {
         let (leash, output) = (Pipe(), Pipe())
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["python3", try Fixtures.url("webhook.py").path, "\(port)", certificate.path, key.path]
-        process.standardInput = leash
-        process.standardOutput = output
-        try process.run()
+        let process = try ChildProcess(
+            "python3", [try Fixtures.url("webhook.py").path, "\(port)", certificate.path, key.path],
+            input: leash.fileHandleForReading, output: .file(output.fileHandleForWriting))
+        try output.fileHandleForWriting.close()
         // It says so once it listens.
         let ready = output.fileHandleForReading.availableData
         try #require(String(decoding: ready, as: UTF8.self) == "ready\n")

@@ -10,9 +10,9 @@ import Testing
 /// A host of its own as far as UFW goes: network and UFW's files are a namespace's, and gone with it.
 final class FirewallHost: RemoteShell {
     let hostName = "k8s-worker-01"
-    private let processID: Int32
+    private let process: ChildProcess
 
-    private init(processID: Int32) { self.processID = processID }
+    private init(_ process: ChildProcess) { self.process = process }
 
     static var isPossible: Bool { geteuid() == 0 && access("/usr/sbin/ufw", X_OK) == 0 }
 
@@ -27,26 +27,21 @@ final class FirewallHost: RemoteShell {
 
     static func start() async throws -> FirewallHost {
         try await runBlocking {
-            let process = Process()
-            process.executableURL = URL(filePath: "/usr/bin/unshare")
-            process.arguments = ["--mount", "--net", "--propagation", "private", "bash", "-ec", script]
             let output = Pipe()
-            process.standardOutput = output
-            try process.run()
+            let process = try ChildProcess(
+                "/usr/bin/unshare", ["--mount", "--net", "--propagation", "private", "bash", "-ec", script],
+                output: .file(output.fileHandleForWriting))
+            // So that what has ended before its line ends the wait for that.
+            try output.fileHandleForWriting.close()
             let line = try output.fileHandleForReading.read(upToCount: 6) ?? Data()
             try #require(String(decoding: line, as: UTF8.self) == "ready\n")
-            return FirewallHost(processID: process.processIdentifier)
+            return FirewallHost(process)
         }
     }
 
-    deinit { kill(processID, SIGKILL) }
-
     func run(_ command: RemoteCommand) async throws(SSHError) -> CommandResult {
         var inside = command
-        // Python closes what this process has open besides: a timer on the host would hold it for as long as it sleeps.
-        let program = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
-        inside.arguments =
-            ["python3", "-c", program] + ["nsenter", "--target", "\(processID)", "--mount", "--net"] + command.arguments
+        inside.arguments = ["nsenter", "--target", "\(process.pid)", "--mount", "--net"] + command.arguments
         return try await LocalShell().run(inside)
     }
 

@@ -50,31 +50,28 @@ struct CannedShell: RemoteShell {
 /// A Python program that serves on a port of its own choice, ended with the value.
 final class PythonServer: Sendable {
     let port: Int
-    private let processID: Int32
+    private let process: ChildProcess
 
-    private init(port: Int, processID: Int32) {
+    private init(port: Int, process: ChildProcess) {
         self.port = port
-        self.processID = processID
+        self.process = process
     }
 
     /// Runs `source`, which prints its port on the first line once it listens.
     static func start(_ source: String, _ arguments: [String] = []) async throws -> PythonServer {
         let (text, process) = try await runBlocking {
-            let process = Process()
-            process.executableURL = URL(filePath: "/usr/bin/python3")
-            process.arguments = ["-u", "-c", source] + arguments
             let output = Pipe()
-            process.standardOutput = output
-            try process.run()
+            let process = try ChildProcess(
+                "/usr/bin/python3", ["-u", "-c", source] + arguments, output: .file(output.fileHandleForWriting))
+            // So that what has ended before its line ends the wait for that.
+            try output.fileHandleForWriting.close()
             var line = Data()
             while let byte = try output.fileHandleForReading.read(upToCount: 1), !byte.isEmpty, byte != Data("\n".utf8)
             {
                 line += byte
             }
-            return (String(decoding: line, as: UTF8.self), process.processIdentifier)
+            return (String(decoding: line, as: UTF8.self), process)
         }
-        return PythonServer(port: try #require(Int(text), "the server did not come up"), processID: process)
+        return PythonServer(port: try #require(Int(text), "the server did not come up"), process: process)
     }
-
-    deinit { kill(processID, SIGKILL) }
 }

@@ -57,14 +57,10 @@ final class StandInRegistry {
         folder = try TemporaryFolder()
         authority = "\(folder.path)/ca.pem"
         let (key, certificate) = ("\(folder.path)/key.pem", authority)
-        _ = try await runBlocking {
-            try output(
-                of: "/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                "-nodes",
-                "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                "-keyout", key,
-                "-out", certificate)
-        }
+        _ = try await output(
+            of: "/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+            "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate)
         try JSONEncoder().encode(behaviour).write(to: URL(filePath: "\(folder.path)/behaviour.json"))
         server = try await PythonServer.start(Self.source, [folder.path])
         port = server.port

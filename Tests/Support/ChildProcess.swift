@@ -1,0 +1,228 @@
+import CLinux
+import ClientKit
+public import Foundation
+import Glibc
+
+/// A process of a test, which has none of the test's own descriptors, and ends with the value at the latest.
+///
+/// Foundation's `Process` hands on what another thread has opened at that moment: also the socket whose end tells Foundation
+/// that another process has ended. Whoever waits for that one then waits for this one too.
+public final class ChildProcess: Sendable {
+    /// Where a stream of a process goes.
+    public enum Output: Sendable {
+        /// Into a file without a name, from which ``ChildProcess/output`` and ``ChildProcess/errors`` read.
+        case kept
+        /// Into a file that is open in the test.
+        case file(FileHandle)
+
+        fileprivate func makeKept() throws -> FileHandle? {
+            guard case .kept = self else { return nil }
+            return try ChildProcess.makeFile()
+        }
+
+        fileprivate var given: FileHandle? {
+            guard case .file(let file) = self else { return nil }
+            return file
+        }
+    }
+
+    /// Its id, which belongs to nothing else before somebody has waited for its end.
+    public let pid: Int32
+    private let kept: (output: FileHandle?, errors: FileHandle?)
+    /// The exit status, or 128 and the signal, once it has been waited for.
+    private let status = Locked<Int32?>(nil)
+
+    /// Starts a program, which is looked for as a shell does.
+    ///
+    /// - Parameters:
+    ///   - folder: Where it runs; nil for the folder of the tests.
+    ///   - environment: All that it has; nil for what the tests have.
+    ///   - input: What it reads; nil for nothing.
+    ///   - errors: Where its standard error goes; nil for where its standard output goes.
+    public init(
+        _ program: String, _ arguments: [String] = [], in folder: String? = nil, environment: [String: String]? = nil,
+        input: FileHandle? = nil, output: Output = .kept, errors: Output? = nil
+    ) throws {
+        kept = (try output.makeKept(), try errors?.makeKept())
+        let streams = [
+            try input ?? FileHandle(forReadingFrom: URL(filePath: "/dev/null")), kept.output ?? output.given,
+            kept.errors ?? errors?.given ?? kept.output ?? output.given,
+        ]
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for (number, file) in streams.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, file?.fileDescriptor ?? -1, Int32(number))
+        }
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+        if let folder { posix_spawn_file_actions_addchdir_np(&actions, folder) }
+        // Threads of Dispatch and of the concurrency runtime block most signals, and a child inherits that: it could not be
+        // ended, and sshd would not learn that its own children have ended.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var noSignals = sigset_t()
+        sigemptyset(&noSignals)
+        posix_spawnattr_setsigmask(&attributes, &noSignals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        var child = pid_t()
+        let variables = (environment ?? ProcessInfo.processInfo.environment).map { "\($0)=\($1)" }
+        let code = withCStrings([program] + arguments) { arguments in
+            withCStrings(variables) { posix_spawnp(&child, program, &actions, &attributes, arguments, $0) }
+        }
+        guard code == 0 else {
+            throw POSIXError(POSIXErrorCode(rawValue: code) ?? .EINVAL, userInfo: [NSFilePathErrorKey: program])
+        }
+        pid = child
+    }
+
+    deinit { end(SIGKILL) }
+
+    /// What it has written so far, to its standard error too where that is not kept apart.
+    public var output: String { get throws { String(decoding: try Self.read(kept.output), as: UTF8.self) } }
+
+    /// What it has written so far to its standard error, where that is kept apart.
+    public var errors: String { get throws { String(decoding: try Self.read(kept.errors), as: UTF8.self) } }
+
+    /// Whether it has not ended.
+    public var isRunning: Bool {
+        var information = siginfo_t()
+        return status.withLock { $0 == nil && waitid(P_PID, id_t(pid), &information, WEXITED | WNOHANG | WNOWAIT) == 0 }
+            && information.si_signo != SIGCHLD
+    }
+
+    /// Whether a signal has stopped it, which the kernel calls `T`.
+    public var isStopped: Bool {
+        get throws { try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8).contains(") T ") }
+    }
+
+    /// Sends a signal, unless it has been waited for.
+    public func send(_ signal: Int32) {
+        status.withLock { if $0 == nil { kill(pid, signal) } }
+    }
+
+    /// Waits for its end on a thread of its own; the exit status, or 128 and the signal.
+    @discardableResult public func wait() async -> Int32 {
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(returning: self.waitHere()) }
+        }
+    }
+
+    /// The same on the thread that asks.
+    @discardableResult public func waitHere() -> Int32 {
+        // Without the lock, and leaving the process to be collected under it: a signal is sent to no other.
+        var information = siginfo_t()
+        while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) < 0, errno == EINTR {}
+        return status.withLock { known in
+            if let known { return known }
+            var raw: Int32 = 0
+            while waitpid(pid, &raw, 0) < 0, errno == EINTR {}
+            let status = raw & 0x7f == 0 ? raw >> 8 & 0xff : 128 + raw & 0x7f
+            known = status
+            return status
+        }
+    }
+
+    /// Ends it, also where it is stopped, and waits for that.
+    @discardableResult public func end(_ signal: Int32 = SIGTERM) -> Int32 {
+        send(SIGCONT)
+        send(signal)
+        return waitHere()
+    }
+
+    private static func read(_ file: FileHandle?) throws -> Data {
+        guard let file else { throw CocoaError(.fileReadNoSuchFile) }
+        // Opened again, for a place of its own.
+        return try Data(contentsOf: URL(filePath: "/proc/self/fd/\(file.fileDescriptor)"))
+    }
+}
+
+extension ChildProcess {
+    /// What a program that has ended has left.
+    public struct Finished: Sendable {
+        /// The exit status, or 128 and the signal.
+        public let status: Int32
+        /// What it wrote, to its standard error too where that is not kept apart.
+        public let standardOutput: Data
+        /// What it wrote to its standard error, where that is kept apart.
+        public let standardError: Data
+
+        /// ``standardOutput`` as text.
+        public var output: String { String(decoding: standardOutput, as: UTF8.self) }
+        /// ``standardError`` as text.
+        public var errors: String { String(decoding: standardError, as: UTF8.self) }
+    }
+
+    /// Runs a program to its end, and ends it where it takes longer than `limit`.
+    ///
+    /// Only a few run at a time, on threads that no task needs: a test that ran one after the other on its own thread would
+    /// keep the tests beside it from what they wait for.
+    public static func run(
+        _ program: String, _ arguments: [String] = [], in folder: String? = nil, environment: [String: String]? = nil,
+        input: FileHandle? = nil, errors: Output? = nil, within limit: Duration = .seconds(300)
+    ) async throws -> Finished {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.addOperation {
+                continuation.resume(
+                    with: Result {
+                        try ChildProcess(
+                            program, arguments, in: folder, environment: environment, input: input, errors: errors
+                        ).finishHere(within: limit)
+                    })
+            }
+        }
+    }
+
+    private static let queue = {
+        let queue = OperationQueue()
+        queue.maxConcurrentOperationCount = 3
+        return queue
+    }()
+
+    /// Waits for its end on a thread of its own, or ends it where that takes longer than `limit`, which is whole seconds;
+    /// what it has left.
+    public func finish(within limit: Duration = .seconds(300)) async throws -> Finished {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(with: Result { try self.finishHere(within: limit) }) }
+        }
+    }
+
+    /// The same on the thread that asks.
+    public func finishHere(within limit: Duration = .seconds(300)) throws -> Finished {
+        let end = DispatchWorkItem { self.send(SIGKILL) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(Int(limit.components.seconds)), execute: end)
+        defer { end.cancel() }
+        let status = waitHere()
+        return Finished(
+            status: status, standardOutput: try Self.read(kept.output),
+            standardError: try kept.errors.map(Self.read) ?? Data())
+    }
+}
+
+extension ChildProcess {
+    /// A file without a name from which a process can read `bytes`: a pipe would end the tests with SIGPIPE where it reads
+    /// only some of them.
+    public static func file(with bytes: Data) throws -> FileHandle {
+        let file = try makeFile()
+        try file.write(contentsOf: bytes)
+        try file.seek(toOffset: 0)
+        return file
+    }
+
+    /// An empty file without a name, written at its end.
+    fileprivate static func makeFile() throws -> FileHandle {
+        let path = "\(NSTemporaryDirectory())/stream-\(UUID())"
+        let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_APPEND, 0o600)
+        guard descriptor >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+        unlink(path)
+        return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    }
+}
+
+private func withCStrings<Result>(
+    _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
+) -> Result {
+    var pointers = strings.map { strdup($0) } + [nil]
+    defer { for pointer in pointers { free(pointer) } }
+    return body(&pointers)
+}
