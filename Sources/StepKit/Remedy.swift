@@ -15,6 +15,8 @@ public indirect enum Remedy: Sendable, Hashable {
     case runFrom(StepID)
     /// Run the module with a new database; the old one is kept aside.
     case runWithNewDatabase
+    /// Run the module, and migrate existing data without a backup.
+    case runWithoutBackup
     /// Continue the interrupted run.
     case resume
     /// Show what a run would change.
@@ -39,6 +41,7 @@ public indirect enum Remedy: Sendable, Hashable {
         case .newRun: command("run \(number) --new")
         case .runFrom(let step): command("run \(number) --from \(step)")
         case .runWithNewDatabase: command("run \(number) --reset-database")
+        case .runWithoutBackup: command("run \(number) --no-backup")
         case .resume: command("resume")
         case .plan: command("plan \(number)")
         case .doctor: command("doctor \(number)")

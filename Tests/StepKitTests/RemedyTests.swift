@@ -14,7 +14,8 @@ import Testing
     @Test(arguments: [
         (Remedy.run, "`runner run 12`"), (.run(from: Dig.self), "`runner run 12 --from 12_dig`"),
         (.runWithNewDatabase, "`runner run 12 --reset-database`"), (.resume, "`runner resume`"),
-        (.plan, "`runner plan 12`"), (.doctor, "`runner doctor 12`"), (.fix("call \("Ann")"), "call Ann"),
+        (.runWithoutBackup, "`runner run 12 --no-backup`"), (.plan, "`runner plan 12`"),
+        (.doctor, "`runner doctor 12`"), (.fix("call \("Ann")"), "call Ann"),
     ])
     func carriesTheNumberOfTheRunsModule(remedy: Remedy, text: String) {
         #expect(remedy.text(forModule: 12) == text)

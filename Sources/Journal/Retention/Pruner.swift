@@ -111,11 +111,14 @@ public struct Pruner: Sendable {
         if let unreadable = facts.unreadable { return unreadable }
         // What a link leads to is not removed: it is outside of the state directory.
         guard try RunTree.isFolder(run.path) else { return "its directory is elsewhere: \(run.path) is a link" }
-        guard facts.result != nil else { return "it has no end: `runner resume` goes on with it" }
-        if try isOpen(facts) {
-            let later = try state.successes(since: run, of: steps[run.id.module] ?? StepNames())
-            if later.isEmpty { return "it is unfinished, and no later run has finished all of its steps" }
-        } else if facts.result == .succeeded, let earlier = open[run.id.module] {
+        let isOpen = try isOpen(facts)
+        let later = try isOpen ? state.successes(since: run, of: steps[run.id.module] ?? StepNames()) : []
+        if facts.result == nil {
+            let settling = later.first.map { "run \($0) has finished its steps since, and it stays as it is" }
+            return "it has no end: \(settling ?? "`runner resume` goes on with it")"
+        }
+        if isOpen, later.isEmpty { return "it is unfinished, and no later run has finished all of its steps" }
+        if facts.result == .succeeded, let earlier = open[run.id.module] {
             return "run \(earlier), which it may settle, is still there"
         }
         guard let exports = list.exports[run.id] else {

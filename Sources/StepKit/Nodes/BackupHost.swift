@@ -139,7 +139,7 @@ public struct BackupHostWriter: Sendable {
         guard result.exitStatus == 0 else {
             throw StepFailure(
                 attempt, host: reader.name, cause: "exit status \(result.exitStatus): \(result.firstWords)",
-                remedy: "fix what it reports, or back up the database by hand and use --no-backup")
+                remedy: "fix what it reports, or back up the database by hand and start a run with --no-backup")
         }
         return result
     }

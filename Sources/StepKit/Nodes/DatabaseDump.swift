@@ -71,7 +71,8 @@ public struct DumpSource: Sendable {
                 cause:
                     "the database's name or the password ends with a space or contains a line break, "
                     + "which libpq's service file does not support",
-                remedy: "choose another password, or back up the database by hand and use --no-backup", kind: .badInput)
+                remedy: "choose another password, or back up the database by hand and start a run with --no-backup",
+                kind: .badInput)
         }
         let lines = [
             "[\(Self.service)]", "dbname=\(database)", "password=\(secret)", "sslmode=\(tls.rawValue)",

@@ -68,7 +68,9 @@ struct MigrationBackup {
     private var refusal: StepFailure {
         StepFailure(
             attempt, cause: "the inventory has no key \"backup\", and existing data is never migrated without a backup",
-            remedy: "add \"backup\": { \"host\": …, \"directory\": … } to \(site.inventory.path), or use --no-backup",
+            remedy: site.remedy(
+                "add \"backup\": { \"host\": …, \"directory\": … } to \(site.inventory.path), then \(.run), or start "
+                    + "another run with \(.runWithoutBackup)"),
             kind: .badInput)
     }
 
