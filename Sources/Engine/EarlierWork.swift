@@ -18,9 +18,13 @@ struct EarlierWork: Sendable {
     private(set) var successor: LeaseTurn?
     /// Whether one of them had the lease.
     private(set) var hadLease = false
+    /// Whether one that had it found it deleted, with whatever it could have told.
+    private(set) var hasLostSight = false
+    private let run: RunID
 
-    /// Reads the log of a run.
-    init(_ entries: [AuditEntry]) {
+    /// Reads the log of `run`.
+    init(_ entries: [AuditEntry], of run: RunID) {
+        self.run = run
         var programs: [RunHeader.Program] = []
         var isResumed = false
         for entry in entries {
@@ -32,17 +36,23 @@ struct EarlierWork: Sendable {
                 if let program = opening.runner { programs.append(program) }
             case .lockTaken, .lockTakeover: hadLease = true
             case .lockObserved(let sighting):
-                if !isResumed || !hasLooked {
-                    baseline = sighting.turn
-                } else if let turn = sighting.turn, turn != baseline {
+                if isResumed, let turn = sighting.turn, isSince(turn) {
                     successor = turn
+                } else if !isResumed || !hasLooked {
+                    baseline = sighting.turn
                 }
                 hasLooked = true
+                if sighting.isGone == true { hasLostSight = true }
             default: break
             }
         }
         notes = entries.filter { $0.kind == .note }.compactMap(\.text)
         lastProgram = programs.dropLast().last
+    }
+
+    /// Whether another run had `turn` after the run was cut off; what was cut off before it looked can only go by the ids.
+    func isSince(_ turn: LeaseTurn) -> Bool {
+        hasLooked ? turn != baseline : hadLease || RunID(turn.run).map { $0 > run } == true
     }
 }
 
@@ -52,12 +62,14 @@ extension Execution {
     /// What this one was asked for must not undo its work. `turn`, the last one of another run, is recorded where it is news
     /// and over: what a run that holds the lease still does comes after this look. A step on request, as the reset of a
     /// database, is refused while it is not finished, and existing data is backed up also where this run was to leave that
-    /// out. The lease has another number each time; only where this run never saw one do the ids decide.
-    func requireNoLossOfWork(since turn: LeaseTurn?, isHeld: Bool = false) async throws {
+    /// out. The lease has another number each time; only where this run never saw one do the ids decide. A lease that was
+    /// deleted after this run had it can tell nothing: any run may have had it.
+    func requireNoLossOfWork(since turn: LeaseTurn?, isHeld: Bool = false, isThere: Bool = true) async throws {
         let turn = turn.flatMap { RunID($0.run) == nil ? nil : $0 }
-        if let earlier { try await requireNoLossOfWork(since: turn, earlier) }
+        let isGone = !isThere && earlier?.hadLease == true
+        if let earlier { try await requireNoLossOfWork(since: turn, isGone: isGone, earlier) }
         if isHeld { return }
-        let sighting = LeaseSighting(turn)
+        let sighting = LeaseSighting(turn, isGone: isGone)
         let isNews = lastSighting.withLock { last in
             defer { last = sighting }
             return last != sighting
@@ -65,20 +77,20 @@ extension Execution {
         if isNews { try await journal.record(.lockObserved(sighting)) }
     }
 
-    private func requireNoLossOfWork(since turn: LeaseTurn?, _ earlier: EarlierWork) async throws {
+    private func requireNoLossOfWork(since turn: LeaseTurn?, isGone: Bool, _ earlier: EarlierWork) async throws {
         let pending = steps.first { $0 is any StepOnRequest && !finished.contains($0.id) }
         var successor = earlier.successor
-        var has = "has"
-        if let turn, !earlier.hasLooked {
-            // Cut off before it had the lease, this run has nothing that a person would miss who gives it anew.
-            let isLater = earlier.hadLease || RunID(turn.run).map { $0 > journal.id } == true
-            if pending != nil || isLater { successor = turn }
-            if !isLater { has = "may have" }
-        } else if let turn, turn != earlier.baseline {
+        var words = successor.map { "run \($0.run) has had the module since" }
+        if let turn, earlier.isSince(turn) {
             successor = turn
+            words = "run \(turn.run) has had the module since"
+        } else if let turn, !earlier.hasLooked, pending != nil {
+            // Cut off before it had the lease, this run has nothing that a person would miss who gives it anew.
+            words = "run \(turn.run) may have had the module since"
+        } else if words == nil, isGone || earlier.hasLostSight {
+            words = "another run, which the deleted Lease would have named, may have had the module since"
         }
-        guard let successor else { return }
-        let words = "run \(successor.run) \(has) had the module since"
+        guard let words else { return }
         if let pending { throw runner.refusal(toResume: journal.id, before: pending.id, because: words) }
         let isFirst = hasSuccessor.withLock { hasSuccessor in
             defer { hasSuccessor = true }
@@ -87,7 +99,7 @@ extension Execution {
         if options.skipsBackup, isFirst {
             try await warn("\(words): data is backed up before its migration, although --no-backup was given")
         }
-        if successor == turn, otherRuns.isNew(successor.run), try await !isKnown(successor.run) {
+        if let successor, successor == turn, otherRuns.isNew(successor.run), try await !isKnown(successor.run) {
             try await warn("run \(successor.run), which is not in \(journal.state.path), has had the module since")
         }
     }

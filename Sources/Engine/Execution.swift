@@ -95,8 +95,8 @@ struct Execution: Sendable {
         do {
             return try await site.throughMasters(reporter: notes.reporter()) { writer in
                 try failpoint("lease.observe")
-                let (turn, isHeld) = try await site.observeLease(for: journal.id.description)
-                try await requireNoLossOfWork(since: turn, isHeld: isHeld)
+                let (turn, isHeld, isThere) = try await site.observeLease(for: journal.id.description)
+                try await requireNoLossOfWork(since: turn, isHeld: isHeld, isThere: isThere)
                 try await preflight(writer.with(options: runOptions()).reader)
                 runner.events(.preflightPassed(began.duration(to: .now)))
                 return try await lockWait.retrying(every: .seconds(2)) {

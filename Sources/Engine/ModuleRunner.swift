@@ -125,7 +125,7 @@ public struct ModuleRunner: Sendable {
                 redactor: redactor)
             try failpoint("resume.begun")
             warn(of: reopened)
-            let earlier = EarlierWork(try await runBlocking { try run.entries() })
+            let earlier = EarlierWork(try await runBlocking { try run.entries() }, of: run.id)
             for text in changes + programChanges(since: reopened, and: earlier.lastProgram) {
                 events(.warning(text))
                 try await reopened.journal.record(.warning(text))

@@ -34,8 +34,8 @@ public protocol OpenSite: Sendable {
     /// loss, so that trying again is no use. Throws when no master is left.
     func failOver(after error: any ExplainedError, mayReturn: Bool) async throws -> Failover?
     /// Looks at the module's lease, so that what is read from now on holds when it is taken undisturbed; returns the last turn
-    /// of another run than `run`, `nil` where the lease names none, and whether it may be at work still.
-    func observeLease(for run: String) async throws -> (lastTurn: LeaseTurn?, isHeld: Bool)
+    /// of another run than `run`, `nil` where the lease names none, whether it may be at work still, and whether there is a lease.
+    func observeLease(for run: String) async throws -> (lastTurn: LeaseTurn?, isHeld: Bool, isThere: Bool)
     /// Takes the module's lease in the cluster; throws an error of kind `busy` that names who holds it.
     ///
     /// `step`, with which the run begins, is noted on it for others. What was read since ``observeLease(for:)`` is forgotten where

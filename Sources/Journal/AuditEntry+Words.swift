@@ -56,7 +56,7 @@ extension AuditContent {
         case .preflight(let result): return .preflight(PreflightResult(absent: result.absent.map(redactor.redact)))
         case .lockObserved(let sighting):
             let turn = sighting.turn.map { LeaseTurn(run: redactor.redact($0.run), number: $0.number) }
-            return .lockObserved(LeaseSighting(turn))
+            return .lockObserved(LeaseSighting(turn, isGone: sighting.isGone == true))
         case .lockBroken(let holder): return .lockBroken(safe(holder))
         case .lockTakeover(let holder): return .lockTakeover(safe(holder))
         case .stepCheck(let finding):

@@ -70,18 +70,22 @@ public struct LeaseSighting: Codable, Sendable, Hashable {
     public var text: String
     /// The last turn of another run; nil where the Lease names none.
     public var turn: LeaseTurn?
+    /// True where the Lease is gone although the run had it; otherwise nil.
+    public var isGone: Bool?
 
     enum CodingKeys: String, CodingKey {
         case text
         case turn = "last_turn"
+        case isGone = "lease_gone"
     }
 
-    /// Tells of `turn`.
-    public init(_ turn: LeaseTurn?) {
+    /// Tells of `turn`, or that the Lease `isGone`.
+    public init(_ turn: LeaseTurn?, isGone: Bool = false) {
         self.turn = turn
+        self.isGone = isGone ? true : nil
         text =
             turn.map { "run \($0.run) had the Lease last, with the number \($0.number)" }
-            ?? "no other run has had the Lease"
+            ?? (isGone ? "the Lease, which this run had, was deleted" : "the Lease names no other run")
     }
 }
 

@@ -25,7 +25,9 @@ struct PlatformSite: OpenSite {
     }
 
     func failOver(after error: any ExplainedError, mayReturn: Bool) async throws -> Failover? { nil }
-    func observeLease(for run: String) async throws -> (lastTurn: LeaseTurn?, isHeld: Bool) { (nil, false) }
+    func observeLease(for run: String) async throws -> (lastTurn: LeaseTurn?, isHeld: Bool, isThere: Bool) {
+        (nil, false, true)
+    }
     func witnesses() -> [any HeadWitness] { [] }
 
     private var lease: URL { URL(filePath: "\(platform.path)/lease") }

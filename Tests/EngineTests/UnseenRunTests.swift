@@ -85,6 +85,40 @@ import Testing
         #expect(undisturbed.world.options(of: "third").map(\.skipsBackup) == [true])
     }
 
+    /// Also in the third process of the run, where the second was the first that looked, and was cut off too.
+    @Test(arguments: ["open", "preflight", "second.apply"])
+    func existingDataIsSavedInEachLaterProcess(cutOffAt point: String) async throws {
+        let bench = try await Self.superseded(at: point, RunOptions(skipsBackup: true))
+        let run = try bench.newest().id
+        bench.world.on("third.apply") { _ in throw failure(.failed) }
+        #expect(try await bench.resume(nil).failure != nil)
+        bench.world.calm("third.apply")
+        bench.world.leaseBefore = (run.description, nil)
+        #expect(try await bench.resume(nil).failure == nil)
+        #expect(bench.world.options(of: "third").map(\.skipsBackup) == [false, false])
+    }
+
+    /// As by `kubectl delete lease`, or with a new cluster beside the old database: nothing tells who had it meanwhile.
+    @Test func afterADeletedLeaseAnyRunMayHaveHadTheModule() async throws {
+        let bench = try await Self.superseded(by: nil, at: "reset.apply", RunOptions(resetsDatabase: true))
+        bench.world.isLeaseThere = false
+        for _ in 1...2 {
+            let cause = try Self.cause(try await bench.resume(nil).failure)
+            #expect(cause.contains("another run, which the deleted Lease would have named, may have had"), "\(cause)")
+        }
+        #expect(bench.world.count("takeLease") == 0 && bench.world.count("reset.apply") == 0)
+        let saving = try await Self.superseded(by: nil, RunOptions(skipsBackup: true))
+        saving.world.isLeaseThere = false
+        saving.world.on("third.apply") { _ in throw failure(.failed) }
+        #expect(try await saving.resume(nil).failure != nil)
+        // It has made another one.
+        saving.world.calm("third.apply")
+        saving.world.isLeaseThere = true
+        #expect(try await saving.resume(nil).failure == nil)
+        #expect(saving.world.options(of: "third").map(\.skipsBackup) == [false, false])
+        try saving.expectIntact()
+    }
+
     /// A run of this state directory has had the module, in which nobody can see who had it before.
     @Test func aResetIsNotGoneOnWithAfterAnyOtherRun() async throws {
         let bench = try await Self.superseded(by: nil, at: "reset.apply", RunOptions(resetsDatabase: true))

@@ -25,6 +25,7 @@ import Testing
         for turn in [nil, LeaseTurn(run: "20260101T000000Z-11-0000", number: 7)] {
             try await journal.record(.lockObserved(LeaseSighting(turn)))
         }
+        try await journal.record(.lockObserved(LeaseSighting(nil, isGone: true)))
         try await journal.record(.lockTaken)
         try await journal.record(.lockTakeover(LeaseHolder("taken over", holder: "bob@laptop 7", run: "unknown")))
         try await journal.record(.lockBroken(LeaseHolder("about to be broken")))

@@ -110,9 +110,10 @@ private struct SimulatedSite: OpenSite {
         return Failover("host \(lost) no longer answers", isReturn: isReturn)
     }
 
-    func observeLease(for run: String) async throws -> (lastTurn: LeaseTurn?, isHeld: Bool) {
+    func observeLease(for run: String) async throws -> (lastTurn: LeaseTurn?, isHeld: Bool, isThere: Bool) {
         try await world.send("look at the lease", .read) { state in
-            (state.turns.last { $0.run != run }, state.lease != nil && state.turns.last.map { $0.run != run } == true)
+            let isOthers = state.turns.last.map { $0.run != run } == true
+            return (state.turns.last { $0.run != run }, state.lease != nil && isOthers, !state.turns.isEmpty)
         }
     }
 

@@ -59,7 +59,12 @@ struct RunMigrations: NamedStep {
     /// What is missing in a database with a schema; existing data is backed up before it is
     /// migrated.
     private func schemaChanges(_ state: DatabaseState, on site: SiteReader) async throws -> [Change] {
-        if try await Self.isMigrated(state, on: site) { return try await recordChanges(state, on: site) }
+        if try await Self.isMigrated(state, on: site) {
+            // One that has not ended would migrate the database below pods of another image, after this run.
+            let left = try await EarlierMigrations.unfinished(site)
+            let waiting = left.map { Change("wait for Job \($0), which an earlier run started", .knownAfterApply) }
+            return try await waiting + recordChanges(state, on: site)
+        }
         return try await backupChanges(state, on: site) + [try await migration(state, on: site)]
     }
 

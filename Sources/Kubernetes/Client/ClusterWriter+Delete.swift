@@ -37,6 +37,6 @@ extension ClusterWriter {
         // callers poll and report progress instead.
         _ = try await reader.kubectl.run(
             ["delete", "--raw", reference.address, "-f", "-"], for: "delete \(reference) unless it changed",
-            input: options.serialized(), effect: .change)
+            input: options.serialized(), effect: .change, outputIsSecret: reference.kind == "Secret")
     }
 }

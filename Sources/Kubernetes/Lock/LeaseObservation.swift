@@ -6,6 +6,8 @@ public struct LeaseObservation: Sendable {
     let record: LeaseRecord?
     /// The last turn of another run than `run`; `nil` where the lease names none.
     public func lastTurn(besides run: String) -> LeaseTurn? { record?.lastTurn(besides: run) }
+    /// Whether there is a Lease.
+    public var isThere: Bool { record != nil }
     /// Whether another run than `run` has it, be it over: it was not released.
     public func isHeld(besides run: String) -> Bool { record.map { $0.holder != nil && $0.runID != run } ?? false }
 

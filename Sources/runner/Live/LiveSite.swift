@@ -106,13 +106,13 @@ actor LiveSite: OpenSite {
         return true
     }
 
-    func observeLease(for run: String) async throws -> (lastTurn: LeaseTurn?, isHeld: Bool) {
+    func observeLease(for run: String) async throws -> (lastTurn: LeaseTurn?, isHeld: Bool, isThere: Bool) {
         // What was read since is of a time before this look.
         if observedLease != nil { await forgetReadings() }
         observedLease = nil
         let observed = try await leaseWriter(masterInUse()).reader.observeLease(ofModule: moduleName)
         observedLease = observed
-        return (observed.lastTurn(besides: run), observed.isHeld(besides: run))
+        return (observed.lastTurn(besides: run), observed.isHeld(besides: run), observed.isThere)
     }
 
     func takeLease(run: String, step: String?) async throws -> LeaseTaking {

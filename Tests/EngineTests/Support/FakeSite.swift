@@ -52,9 +52,9 @@ struct FakeSite: OpenSite {
         return try world.failOver(after: error).map { Failover($0, isReturn: isReturn) }
     }
 
-    func observeLease(for run: String) async throws -> (lastTurn: LeaseTurn?, isHeld: Bool) {
+    func observeLease(for run: String) async throws -> (lastTurn: LeaseTurn?, isHeld: Bool, isThere: Bool) {
         try await world.arrive("observeLease")
-        return (world.lastTurn(besides: run), world.isLeaseHeld)
+        return (world.lastTurn(besides: run), world.isLeaseHeld, world.isLeaseThere)
     }
 
     func takeLease(run: String, step: String?) async throws -> LeaseTaking {

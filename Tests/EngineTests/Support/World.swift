@@ -31,6 +31,7 @@ final class World: Sendable {
         var leaseBefore: (run: String, head: String?)?
         var turns: [LeaseTurn] = []
         var isLeaseHeld = false
+        var isLeaseThere = true
         var witnesses: [any HeadWitness] = []
         var absent: [AbsentNode] = []
         var problems: [any ExplainedError] = []
@@ -96,6 +97,12 @@ final class World: Sendable {
             state.withLock { $0.leaseBefore = newValue }
             if let newValue { _ = noteTurn(of: newValue.run) }
         }
+    }
+
+    /// Whether nobody has deleted the lease.
+    var isLeaseThere: Bool {
+        get { state.withLock { $0.isLeaseThere } }
+        set { state.withLock { $0.isLeaseThere = newValue } }
     }
 
     /// Whether another run holds the lease at the first look.

@@ -42,26 +42,29 @@ struct EarlierMigrations {
     /// Waits until none is working, in the cluster or in the database; returns the finished Jobs
     /// that it waited for and that still exist.
     ///
-    /// Removes only Jobs none of whose containers ever started. If one may be working unseen, waits
+    /// Removes only Jobs none of whose containers ever started, and none can, or which have another image. If one may be working unseen, waits
     /// for it, and then leaves it to the operator.
     func finish() async throws -> [JSONValue] {
         var ended: [JSONValue] = []
-        for name in try await names() {
+        for name in try await Self.unfinished(reader) {
             if let job = try await finish(name) { ended.append(job) }
         }
         try await requireNoSession()
         return ended
     }
 
-    func objects() async throws -> [JSONValue] {
-        try await reader.cluster.list(["jobs.batch", "pods", "nodes"], namespace: namespace)
+    func objects() async throws -> [JSONValue] { try await Self.objects(reader) }
+
+    private static func objects(_ reader: SiteReader) async throws -> [JSONValue] {
+        try await reader.cluster.list(
+            ["jobs.batch", "pods", "nodes"], namespace: reader.inventory.chatwoot.namespace)
     }
 
     /// The names of Jobs that have not ended, and of deleted ones that have left pods.
-    private func names() async throws -> [String] {
-        let objects = try await objects()
-        let names = objects.compactMap(\.migrationName)
-        return Set(names).sorted().filter { sight(of: $0, in: objects).state != .over }
+    static func unfinished(_ reader: SiteReader) async throws -> [String] {
+        let (objects, workers) = (try await objects(reader), reader.inventory.workers.map(\.name))
+        return Set(objects.compactMap(\.migrationName)).sorted()
+            .filter { Sight($0, in: objects, workers: workers).state != .over }
     }
 
     private func look(at name: String) async throws -> Sight {
@@ -83,11 +86,10 @@ struct EarlierMigrations {
                 try await UnseenMigration(reader, job: name, pod: pod, node: node, isBeforeReset: isBeforeReset)
                     .wait(until: isSeen)
             case .notStarted:
-                if try await isStuck(name) {
-                    try await remove(name)
-                } else {
-                    try await watch(name)
-                }
+                // One of another image would migrate data that nobody has backed up for that.
+                let isOther = try await sight.job?.images != [reader.chatwootImage().name]
+                let isStuck = try await isStuck(name)
+                try await isOther || isStuck ? remove(name) : watch(name)
             case .running: try await watch(name)
             }
         }
