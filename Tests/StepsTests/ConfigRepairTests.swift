@@ -96,8 +96,16 @@ import Testing
         #expect(ConfigRepair.marking(environment, in: try cluster(before, podsOf: before)).repair == nil)
     }
 
-    @Test func anObjectThatIsGoneGaveNoPodAnotherValue() throws {
-        let live = try cluster(environment, podsOf: environment).filter { $0["kind"]?.string != "ConfigMap" }
-        #expect(ConfigRepair.marking(environment, in: live).repair == nil)
+    /// As where a run that replaced it, for it was immutable, was cut off after the deletion.
+    @Test(arguments: ["ConfigMap", "Secret"])
+    func whatADeletedObjectGaveThePodsIsUnknown(kind: String) throws {
+        let live = try cluster(environment, podsOf: environment).filter { $0["kind"]?.string != kind }
+        let marked = ConfigRepair.marking(environment, in: live)
+        #expect(marked.repair != nil)
+        // Cut off again, before the pods were replaced.
+        let recreated = try cluster(marked, podsOf: environment)
+        #expect(ConfigRepair.marking(environment, in: recreated).repair == marked.repair)
+        let without = live.filter { $0["kind"]?.string != "Deployment" }
+        #expect(ConfigRepair.marking(environment, in: without).repair == nil)
     }
 }

@@ -4,7 +4,7 @@ import Kubernetes
 import StepKit
 
 /// Values of the ConfigMap or the Secret that somebody changed or added by hand, and that pods may
-/// have started with.
+/// have started with, also where the object is gone by now.
 ///
 /// A pod reads its environment once. When such values are restored, the environment matches the
 /// pods' checksum again, and without a mark nothing would replace a pod that started in between.
@@ -39,7 +39,11 @@ struct ConfigRepair {
         marked.repair =
             live.first { $0["kind"]?.string == "ConfigMap" }?["metadata", "annotations"]?
             .strings[ChatwootNames.repair]
-        let foreign = live.reduce(into: [:]) { $0.merge(environment.foreignValues(in: $1)) { _, new in new } }
+        var foreign = live.reduce(into: [:]) { $0.merge(environment.foreignValues(in: $1)) { _, new in new } }
+        // Nobody knows what a deleted one had in it, and what was to be replaced is deleted first. A pod starts with both.
+        for kind in ["ConfigMap", "Secret"] where !live.contains(where: { $0["kind"]?.string == kind }) {
+            foreign["==\(kind)"] = "deleted"
+        }
         // If the environment itself changes, the pods are replaced anyway.
         let isClaimed = live.contains { object in
             object["spec", "template", "metadata", "annotations"]?.strings[ChatwootNames.checksum] == marked.checksum
@@ -54,8 +58,6 @@ struct ConfigRepair {
 extension ChatwootEnvironment {
     /// The variables to which an object gives the wrong value, or which it should not have, under
     /// names that are not those of variables.
-    ///
-    /// Without the object no pod could start, so a missing one has none.
     fileprivate func foreignValues(in object: JSONValue) -> [String: String] {
         let wanted: [String: String]
         switch object["kind"]?.string {
