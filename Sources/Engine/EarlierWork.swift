@@ -21,6 +21,7 @@ struct EarlierWork: Sendable {
     /// Whether one that had it found it deleted, with whatever it could have told.
     private(set) var hasLostSight = false
     private let run: RunID
+    private var hadLeaseBefore = false
 
     /// Reads the log of `run`.
     init(_ entries: [AuditEntry], of run: RunID) {
@@ -33,6 +34,8 @@ struct EarlierWork: Sendable {
                 if let step = entry.step { begun.insert(StepID(step)) }
             case .runResume(let opening):
                 isResumed = true
+                // What a process itself takes says nothing of who was before it.
+                hadLeaseBefore = hadLease
                 if let program = opening.runner { programs.append(program) }
             case .lockTaken, .lockTakeover: hadLease = true
             case .lockObserved(let sighting):
@@ -46,13 +49,17 @@ struct EarlierWork: Sendable {
             default: break
             }
         }
+        hadLeaseBefore = hadLease
         notes = entries.filter { $0.kind == .note }.compactMap(\.text)
         lastProgram = programs.dropLast().last
     }
 
+    /// Whether there was a lease, as far as they know.
+    var knowsLease: Bool { hadLease || baseline != nil || successor != nil }
+
     /// Whether another run had `turn` after the run was cut off; what was cut off before it looked can only go by the ids.
     func isSince(_ turn: LeaseTurn) -> Bool {
-        hasLooked ? turn != baseline : hadLease || RunID(turn.run).map { $0 > run } == true
+        hasLooked ? turn != baseline : hadLeaseBefore || RunID(turn.run).map { $0 > run } == true
     }
 }
 
@@ -63,10 +70,10 @@ extension Execution {
     /// and over: what a run that holds the lease still does comes after this look. A step on request, as the reset of a
     /// database, is refused while it is not finished, and existing data is backed up also where this run was to leave that
     /// out. The lease has another number each time; only where this run never saw one do the ids decide. A lease that was
-    /// deleted after this run had it can tell nothing: any run may have had it.
+    /// deleted after this run had or saw it can tell nothing: any run may have had it.
     func requireNoLossOfWork(since turn: LeaseTurn?, isHeld: Bool = false, isThere: Bool = true) async throws {
         let turn = turn.flatMap { RunID($0.run) == nil ? nil : $0 }
-        let isGone = !isThere && earlier?.hadLease == true
+        let isGone = !isThere && earlier?.knowsLease == true
         if let earlier { try await requireNoLossOfWork(since: turn, isGone: isGone, earlier) }
         if isHeld { return }
         let sighting = LeaseSighting(turn, isGone: isGone)

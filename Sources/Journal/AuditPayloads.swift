@@ -70,7 +70,7 @@ public struct LeaseSighting: Codable, Sendable, Hashable {
     public var text: String
     /// The last turn of another run; nil where the Lease names none.
     public var turn: LeaseTurn?
-    /// True where the Lease is gone although the run had it; otherwise nil.
+    /// True where the Lease is gone although the run had or saw it; otherwise nil.
     public var isGone: Bool?
 
     enum CodingKeys: String, CodingKey {
@@ -85,7 +85,7 @@ public struct LeaseSighting: Codable, Sendable, Hashable {
         self.isGone = isGone ? true : nil
         text =
             turn.map { "run \($0.run) had the Lease last, with the number \($0.number)" }
-            ?? (isGone ? "the Lease, which this run had, was deleted" : "the Lease names no other run")
+            ?? (isGone ? "the Lease, which this run had or saw, was deleted" : "the Lease names no other run")
     }
 }
 

@@ -98,6 +98,19 @@ import Testing
         #expect(bench.world.options(of: "third").map(\.skipsBackup) == [false, false])
     }
 
+    /// The run before had died with the Lease, which the second process waited for and took.
+    @Test func whatAProcessTakesItselfMakesNoEarlierRunALaterOne() async throws {
+        let before = "20200101T000000Z-11-0000"
+        let bench = try await Self.superseded(by: nil, at: "open", RunOptions(skipsBackup: true), after: before)
+        bench.world.isLeaseHeld = true
+        bench.world.on("third.apply") { _ in throw failure(.failed) }
+        #expect(try await bench.resume(nil).failure != nil)
+        bench.world.calm("third.apply")
+        bench.world.isLeaseHeld = false
+        #expect(try await bench.resume(nil).failure == nil)
+        #expect(bench.world.options(of: "third").map(\.skipsBackup) == [true, true])
+    }
+
     /// As by `kubectl delete lease`, or with a new cluster beside the old database: nothing tells who had it meanwhile.
     @Test func afterADeletedLeaseAnyRunMayHaveHadTheModule() async throws {
         let bench = try await Self.superseded(by: nil, at: "reset.apply", RunOptions(resetsDatabase: true))
@@ -107,6 +120,11 @@ import Testing
             #expect(cause.contains("another run, which the deleted Lease would have named, may have had"), "\(cause)")
         }
         #expect(bench.world.count("takeLease") == 0 && bench.world.count("reset.apply") == 0)
+        // Also where it had only looked at the Lease of another run.
+        let seen = try await Self.superseded(
+            by: nil, at: "preflight", RunOptions(resetsDatabase: true), after: "20200101T000000Z-11-0000")
+        seen.world.isLeaseThere = false
+        _ = try Self.cause(try await seen.resume(nil).failure)
         let saving = try await Self.superseded(by: nil, RunOptions(skipsBackup: true))
         saving.world.isLeaseThere = false
         saving.world.on("third.apply") { _ in throw failure(.failed) }

@@ -54,7 +54,8 @@ struct FakeSite: OpenSite {
 
     func observeLease(for run: String) async throws -> (lastTurn: LeaseTurn?, isHeld: Bool, isThere: Bool) {
         try await world.arrive("observeLease")
-        return (world.lastTurn(besides: run), world.isLeaseHeld, world.isLeaseThere)
+        let turn = world.isLeaseThere ? world.lastTurn(besides: run) : nil
+        return (turn, world.isLeaseHeld, world.isLeaseThere)
     }
 
     func takeLease(run: String, step: String?) async throws -> LeaseTaking {

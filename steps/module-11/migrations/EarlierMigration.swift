@@ -140,6 +140,13 @@ extension JSONValue {
     /// may be outdated.
     fileprivate var mayHaveStarted: Bool { self["spec", "nodeName"]?.string != nil }
 
+    /// Whether no pod of a Job with a container of Chatwoot's has ever started, and one may: it is not suspended.
+    func hasNeverRun(in pods: [JSONValue]) -> Bool {
+        let (on, ended): (JSONValue, [String]) = (true, ["failed", "succeeded"])
+        return !images.isEmpty && self["spec", "suspend"] != on
+            && ended.allSatisfy { (self["status", $0]?.integer ?? 0) == 0 } && !pods.contains(where: \.hasStarted)
+    }
+
     /// The images of a pod template's containers, without injected ones.
     var images: [String] {
         (self["spec", "template", "spec", "containers"]?.elements ?? []).filter {

@@ -22,12 +22,15 @@ struct EarlierMigrations {
         let job: JSONValue?
         let state: EarlierMigration
         let end: MigrationEnd?
+        /// Whether it is a Job of Chatwoot's that is about to start its very first container.
+        let hasNeverRun: Bool
 
         init(_ name: String, in objects: [JSONValue], workers: [String]) {
             let own = objects.filter { $0.migrationName == name }
             job = own.first { $0["kind"]?.string == "Job" }
             let pods = own.filter { $0["kind"]?.string == "Pod" }
             let nodes = objects.filter { $0["kind"]?.string == "Node" }
+            hasNeverRun = job?.hasNeverRun(in: pods) ?? false
             state = EarlierMigration(job: job, pods: pods, nodes: nodes)
             end = MigrationEnd(job: job, pods: pods, nodes: nodes, workers: workers)
         }
@@ -87,7 +90,8 @@ struct EarlierMigrations {
                     .wait(until: isSeen)
             case .notStarted:
                 // One of another image would migrate data that nobody has backed up for that.
-                let isOther = try await sight.job?.images != [reader.chatwootImage().name]
+                var isOther = sight.hasNeverRun
+                if isOther { isOther = try await sight.job?.images != [reader.chatwootImage().name] }
                 let isStuck = try await isStuck(name)
                 try await isOther || isStuck ? remove(name) : watch(name)
             case .running: try await watch(name)
