@@ -118,6 +118,8 @@ func hold(in state: StateDirectory) throws {
     var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("20"), nil]
     guard posix_spawn(&child, "/bin/sleep", nil, nil, &arguments, environ) == 0 else { exit(3) }
     say("child \(child)")
+    // Also where the test is gone that would kill it.
+    alarm(300)
     withExtendedLifetime(lock) { while true { pause() } }
 }
 

@@ -156,9 +156,6 @@ extension RehearsalTests {
         .deleted("ingress/chatwoot-ingress", "create Ingress chatwoot/chatwoot-ingress"),
         .deleted("pdb/chatwoot-web", "create PodDisruptionBudget chatwoot/chatwoot-web"),
         .deleted("pdb/chatwoot-worker", "create PodDisruptionBudget chatwoot/chatwoot-worker"),
-        .command(
-            "onboarding key deleted", ["redis-cli", "del", "alfred:CHATWOOT_INSTALLATION_ONBOARDING"],
-            "set the onboarding key in Redis"),
     ]
 
     /// What keeps Chatwoot from logging in, with everybody else let in; and the operator's own file.
@@ -222,9 +219,12 @@ extension RehearsalTests {
             "k8s-worker-01: disable UFW"),
     ]
 
-    /// Under the policy that keeps UFW on it is off now.
+    /// Under the policy that keeps UFW on it is off now; and a database that is migrated again is recorded again, unnamed.
     private static let firewallOff: [Drift] = [
-        .action("UFW switched off", "k8s-master-03: enable UFW, with these rules") {}
+        .command(
+            "onboarding key deleted", ["redis-cli", "del", "alfred:CHATWOOT_INSTALLATION_ONBOARDING"],
+            "set the onboarding key in Redis"),
+        .action("UFW switched off", "k8s-master-03: enable UFW, with these rules") {},
     ]
 
     private static let firewallRules: [Drift] = [

@@ -124,7 +124,7 @@ private final class Scratch {
         }
         var lines: [(String, Duration)] = []
         var isRunning = true
-        while isRunning {
+        while isRunning, .now - began < .seconds(360) {
             isRunning = !FileManager.default.fileExists(atPath: status)
             let text = try String(contentsOfFile: output, encoding: .utf8)
             let ended = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()

@@ -62,6 +62,7 @@ import Testing
         }
         try await eventually("it has ended", within: .seconds(20)) { !run.isRunning }
         #expect(await run.wait() == 128 + signals[0])
+        #expect(run.endingSignal == nil, "it ends in order")
         #expect(try await platform.runner("audit", "verify").status == 0)
     }
 }

@@ -5,7 +5,7 @@ import Glibc
 
 /// A process of a test, which has none of the test's own descriptors, and ends with the value at the latest.
 ///
-/// Foundation's `Process` hands on what another thread has opened at that moment: also the socket whose end tells Foundation
+/// Foundation's `Process` (Swift 6.3.1) hands on what another thread has opened at that moment: also the socket whose end tells Foundation
 /// that another process has ended. Whoever waits for that one then waits for this one too.
 public final class ChildProcess: Sendable {
     /// Where a stream of a process goes.
@@ -29,7 +29,7 @@ public final class ChildProcess: Sendable {
     /// Its id, which belongs to nothing else before somebody has waited for its end.
     public let pid: Int32
     private let kept: (output: FileHandle?, errors: FileHandle?)
-    /// The exit status, or 128 and the signal, once it has been waited for.
+    /// As `waitpid` gives it, once it has been waited for.
     private let status = Locked<Int32?>(nil)
 
     /// Starts a program, which is looked for as a shell does.
@@ -68,7 +68,11 @@ public final class ChildProcess: Sendable {
         var child = pid_t()
         let variables = (environment ?? ProcessInfo.processInfo.environment).map { "\($0)=\($1)" }
         let code = withCStrings([program] + arguments) { arguments in
-            withCStrings(variables) { posix_spawnp(&child, program, &actions, &attributes, arguments, $0) }
+            withCStrings(variables) { variables in
+                withExtendedLifetime(streams) {
+                    posix_spawnp(&child, program, &actions, &attributes, arguments, variables)
+                }
+            }
         }
         guard code == 0 else {
             throw POSIXError(POSIXErrorCode(rawValue: code) ?? .EINVAL, userInfo: [NSFilePathErrorKey: program])
@@ -96,6 +100,9 @@ public final class ChildProcess: Sendable {
         get throws { try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8).contains(") T ") }
     }
 
+    /// The signal that has ended it, where one has, and it has been waited for.
+    public var endingSignal: Int32? { status.withLock { $0.flatMap { $0 & 0x7f == 0 ? nil : $0 & 0x7f } } }
+
     /// Sends a signal, unless it has been waited for.
     public func send(_ signal: Int32) {
         status.withLock { if $0 == nil { kill(pid, signal) } }
@@ -110,18 +117,23 @@ public final class ChildProcess: Sendable {
 
     /// The same on the thread that asks.
     @discardableResult public func waitHere() -> Int32 {
+        // Once it is known, the id may be another process's.
+        if let known = status.withLock({ $0 }) { return Self.code(known) }
         // Without the lock, and leaving the process to be collected under it: a signal is sent to no other.
         var information = siginfo_t()
         while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) < 0, errno == EINTR {}
         return status.withLock { known in
-            if let known { return known }
+            if let known { return Self.code(known) }
             var raw: Int32 = 0
-            while waitpid(pid, &raw, 0) < 0, errno == EINTR {}
-            let status = raw & 0x7f == 0 ? raw >> 8 & 0xff : 128 + raw & 0x7f
-            known = status
-            return status
+            while waitpid(pid, &raw, 0) != pid {
+                precondition(errno == EINTR, "process \(pid) cannot be waited for")
+            }
+            known = raw
+            return Self.code(raw)
         }
     }
+
+    private static func code(_ raw: Int32) -> Int32 { raw & 0x7f == 0 ? raw >> 8 & 0xff : 128 + raw & 0x7f }
 
     /// Ends it, also where it is stopped, and waits for that.
     @discardableResult public func end(_ signal: Int32 = SIGTERM) -> Int32 {
@@ -153,7 +165,15 @@ extension ChildProcess {
         public var errors: String { String(decoding: standardError, as: UTF8.self) }
     }
 
-    /// Runs a program to its end, and ends it where it takes longer than `limit`.
+    /// A program that took too long, and was ended.
+    struct Overdue: Error {
+        let pid: Int32
+        let limit: Duration
+        /// What it had written by then.
+        let output: String
+    }
+
+    /// Runs a program to its end; ends it, and throws, where it takes longer than `limit`.
     ///
     /// Only a few run at a time, on threads that no task needs: a test that ran one after the other on its own thread would
     /// keep the tests beside it from what they wait for.
@@ -179,8 +199,8 @@ extension ChildProcess {
         return queue
     }()
 
-    /// Waits for its end on a thread of its own, or ends it where that takes longer than `limit`, which is whole seconds;
-    /// what it has left.
+    /// Waits for its end on a thread of its own, and returns what it has left; ends it, and throws, where that takes longer
+    /// than `limit`, which is whole seconds.
     public func finish(within limit: Duration = .seconds(300)) async throws -> Finished {
         try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread { continuation.resume(with: Result { try self.finishHere(within: limit) }) }
@@ -189,33 +209,24 @@ extension ChildProcess {
 
     /// The same on the thread that asks.
     public func finishHere(within limit: Duration = .seconds(300)) throws -> Finished {
-        let end = DispatchWorkItem { self.send(SIGKILL) }
-        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(Int(limit.components.seconds)), execute: end)
-        defer { end.cancel() }
+        let isOverdue = Locked(false)
+        // A source lets go of what it holds when it is cancelled; a work item does so only when its time has come.
+        let timer = DispatchSource.makeTimerSource(queue: .global())
+        timer.schedule(deadline: .now() + .seconds(Int(limit.components.seconds)))
+        timer.setEventHandler { [weak self] in
+            isOverdue.withLock { $0 = true }
+            self?.send(SIGKILL)
+        }
+        timer.resume()
+        defer { timer.cancel() }
         let status = waitHere()
-        return Finished(
+        let finished = Finished(
             status: status, standardOutput: try Self.read(kept.output),
             standardError: try kept.errors.map(Self.read) ?? Data())
-    }
-}
-
-extension ChildProcess {
-    /// A file without a name from which a process can read `bytes`: a pipe would end the tests with SIGPIPE where it reads
-    /// only some of them.
-    public static func file(with bytes: Data) throws -> FileHandle {
-        let file = try makeFile()
-        try file.write(contentsOf: bytes)
-        try file.seek(toOffset: 0)
-        return file
-    }
-
-    /// An empty file without a name, written at its end.
-    fileprivate static func makeFile() throws -> FileHandle {
-        let path = "\(NSTemporaryDirectory())/stream-\(UUID())"
-        let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_APPEND, 0o600)
-        guard descriptor >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-        unlink(path)
-        return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        if isOverdue.withLock({ $0 }) {
+            throw Overdue(pid: pid, limit: limit, output: finished.output + finished.errors)
+        }
+        return finished
     }
 }
 

@@ -65,7 +65,8 @@ final class Webhook: Sendable {
         let (leash, output) = (Pipe(), Pipe())
         let process = try ChildProcess(
             "python3", [try Fixtures.url("webhook.py").path, "\(port)", certificate.path, key.path],
-            input: leash.fileHandleForReading, output: .file(output.fileHandleForWriting))
+            input: leash.fileHandleForReading, output: .file(output.fileHandleForWriting),
+            errors: .kept)
         try output.fileHandleForWriting.close()
         // It says so once it listens.
         let ready = output.fileHandleForReading.availableData

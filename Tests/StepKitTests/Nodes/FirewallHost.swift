@@ -30,11 +30,12 @@ final class FirewallHost: RemoteShell {
             let output = Pipe()
             let process = try ChildProcess(
                 "/usr/bin/unshare", ["--mount", "--net", "--propagation", "private", "bash", "-ec", script],
-                output: .file(output.fileHandleForWriting))
+                output: .file(output.fileHandleForWriting), errors: .kept)
             // So that what has ended before its line ends the wait for that.
             try output.fileHandleForWriting.close()
             let line = try output.fileHandleForReading.read(upToCount: 6) ?? Data()
-            try #require(String(decoding: line, as: UTF8.self) == "ready\n")
+            let errors = try process.errors
+            try #require(String(decoding: line, as: UTF8.self) == "ready\n", "\(errors)")
             return FirewallHost(process)
         }
     }

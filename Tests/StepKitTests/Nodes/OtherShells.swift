@@ -62,7 +62,8 @@ final class PythonServer: Sendable {
         let (text, process) = try await runBlocking {
             let output = Pipe()
             let process = try ChildProcess(
-                "/usr/bin/python3", ["-u", "-c", source] + arguments, output: .file(output.fileHandleForWriting))
+                "/usr/bin/python3", ["-u", "-c", source] + arguments, output: .file(output.fileHandleForWriting),
+                errors: .kept)
             // So that what has ended before its line ends the wait for that.
             try output.fileHandleForWriting.close()
             var line = Data()
