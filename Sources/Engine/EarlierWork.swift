@@ -18,9 +18,10 @@ struct EarlierWork: Sendable {
     private(set) var successor: LeaseTurn?
     /// Whether one of them had the lease.
     private(set) var hadLease = false
-    /// Whether one that had it found it deleted, with whatever it could have told.
+    /// Whether one of them that knew of it found it deleted, with whatever it could have told.
     private(set) var hasLostSight = false
     private let run: RunID
+    /// Whether one had the lease before the process that is read of: what that took itself says nothing of who was before it.
     private var hadLeaseBefore = false
 
     /// Reads the log of `run`.
@@ -34,7 +35,6 @@ struct EarlierWork: Sendable {
                 if let step = entry.step { begun.insert(StepID(step)) }
             case .runResume(let opening):
                 isResumed = true
-                // What a process itself takes says nothing of who was before it.
                 hadLeaseBefore = hadLease
                 if let program = opening.runner { programs.append(program) }
             case .lockTaken, .lockTakeover: hadLease = true
@@ -86,18 +86,18 @@ extension Execution {
 
     private func requireNoLossOfWork(since turn: LeaseTurn?, isGone: Bool, _ earlier: EarlierWork) async throws {
         let pending = steps.first { $0 is any StepOnRequest && !finished.contains($0.id) }
-        var successor = earlier.successor
-        var words = successor.map { "run \($0.run) has had the module since" }
-        if let turn, earlier.isSince(turn) {
-            successor = turn
-            words = "run \(turn.run) has had the module since"
+        let successor = turn.flatMap { earlier.isSince($0) ? $0 : nil } ?? earlier.successor
+        let words: String
+        if let successor {
+            words = "run \(successor.run) has had the module since"
         } else if let turn, !earlier.hasLooked, pending != nil {
             // Cut off before it had the lease, this run has nothing that a person would miss who gives it anew.
             words = "run \(turn.run) may have had the module since"
-        } else if words == nil, isGone || earlier.hasLostSight {
+        } else if isGone || earlier.hasLostSight {
             words = "another run, which the deleted Lease would have named, may have had the module since"
+        } else {
+            return
         }
-        guard let words else { return }
         if let pending { throw runner.refusal(toResume: journal.id, before: pending.id, because: words) }
         let isFirst = hasSuccessor.withLock { hasSuccessor in
             defer { hasSuccessor = true }

@@ -8,7 +8,6 @@ import Testing
 /// Processes that have ended, or have not although it looks so; their parent, this process, asks for their status at the
 /// end of a test only.
 @Suite(.timeLimit(.minutes(5))) struct EndedProcessTests {
-
     private func eventually(_ condition: () -> Bool) -> Bool {
         let deadline = ContinuousClock.now + .seconds(20)
         while !condition() {

@@ -35,6 +35,16 @@ import Testing
         return error.cause
     }
 
+    /// Whether the last step was to leave the backup out in each of two further processes, the first of which failed in it.
+    private static func resumedTwice(_ bench: Bench, between change: () -> Void) async throws -> [Bool] {
+        bench.world.on("third.apply") { _ in throw failure(.failed) }
+        #expect(try await bench.resume(nil).failure != nil)
+        bench.world.calm("third.apply")
+        change()
+        #expect(try await bench.resume(nil).failure == nil)
+        return bench.world.options(of: "third").map(\.skipsBackup)
+    }
+
     @Test func aResetIsNotGoneOnWithAfterARunElsewhere() async throws {
         let bench = try await Self.superseded(at: "reset.apply", RunOptions(resetsDatabase: true))
         // Each time: it has not had the lease meanwhile.
@@ -90,12 +100,8 @@ import Testing
     func existingDataIsSavedInEachLaterProcess(cutOffAt point: String) async throws {
         let bench = try await Self.superseded(at: point, RunOptions(skipsBackup: true))
         let run = try bench.newest().id
-        bench.world.on("third.apply") { _ in throw failure(.failed) }
-        #expect(try await bench.resume(nil).failure != nil)
-        bench.world.calm("third.apply")
-        bench.world.leaseBefore = (run.description, nil)
-        #expect(try await bench.resume(nil).failure == nil)
-        #expect(bench.world.options(of: "third").map(\.skipsBackup) == [false, false])
+        let skipsBackup = try await Self.resumedTwice(bench) { bench.world.leaseBefore = (run.description, nil) }
+        #expect(skipsBackup == [false, false])
     }
 
     /// The run before had died with the Lease, which the second process waited for and took.
@@ -103,12 +109,8 @@ import Testing
         let before = "20200101T000000Z-11-0000"
         let bench = try await Self.superseded(by: nil, at: "open", RunOptions(skipsBackup: true), after: before)
         bench.world.isLeaseHeld = true
-        bench.world.on("third.apply") { _ in throw failure(.failed) }
-        #expect(try await bench.resume(nil).failure != nil)
-        bench.world.calm("third.apply")
-        bench.world.isLeaseHeld = false
-        #expect(try await bench.resume(nil).failure == nil)
-        #expect(bench.world.options(of: "third").map(\.skipsBackup) == [true, true])
+        let skipsBackup = try await Self.resumedTwice(bench) { bench.world.isLeaseHeld = false }
+        #expect(skipsBackup == [true, true])
     }
 
     /// As by `kubectl delete lease`, or with a new cluster beside the old database: nothing tells who had it meanwhile.
@@ -127,13 +129,9 @@ import Testing
         _ = try Self.cause(try await seen.resume(nil).failure)
         let saving = try await Self.superseded(by: nil, RunOptions(skipsBackup: true))
         saving.world.isLeaseThere = false
-        saving.world.on("third.apply") { _ in throw failure(.failed) }
-        #expect(try await saving.resume(nil).failure != nil)
-        // It has made another one.
-        saving.world.calm("third.apply")
-        saving.world.isLeaseThere = true
-        #expect(try await saving.resume(nil).failure == nil)
-        #expect(saving.world.options(of: "third").map(\.skipsBackup) == [false, false])
+        // By then it has made another one.
+        let skipsBackup = try await Self.resumedTwice(saving) { saving.world.isLeaseThere = true }
+        #expect(skipsBackup == [false, false])
         try saving.expectIntact()
     }
 

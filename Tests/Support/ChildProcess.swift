@@ -5,8 +5,8 @@ import Glibc
 
 /// A process of a test, which has none of the test's own descriptors, and ends with the value at the latest.
 ///
-/// Foundation's `Process` (Swift 6.3.1) hands on what another thread has opened at that moment: also the socket whose end tells Foundation
-/// that another process has ended. Whoever waits for that one then waits for this one too.
+/// Foundation's `Process` (Swift 6.3.1) hands on what another thread has opened at that moment: also the socket whose end
+/// tells Foundation that another process has ended. Whoever waits for that one then waits for this one too.
 public final class ChildProcess: Sendable {
     /// Where a stream of a process goes.
     public enum Output: Sendable {
@@ -15,14 +15,15 @@ public final class ChildProcess: Sendable {
         /// Into a file that is open in the test.
         case file(FileHandle)
 
-        fileprivate func makeKept() throws -> FileHandle? {
-            guard case .kept = self else { return nil }
-            return try ChildProcess.makeFile()
+        fileprivate var isKept: Bool {
+            if case .kept = self { true } else { false }
         }
 
-        fileprivate var given: FileHandle? {
-            guard case .file(let file) = self else { return nil }
-            return file
+        fileprivate func open() throws -> FileHandle {
+            switch self {
+            case .kept: try ChildProcess.makeFile()
+            case .file(let file): file
+            }
         }
     }
 
@@ -43,16 +44,17 @@ public final class ChildProcess: Sendable {
         _ program: String, _ arguments: [String] = [], in folder: String? = nil, environment: [String: String]? = nil,
         input: FileHandle? = nil, output: Output = .kept, errors: Output? = nil
     ) throws {
-        kept = (try output.makeKept(), try errors?.makeKept())
+        let outputFile = try output.open()
+        let errorFile = try errors?.open() ?? outputFile
+        kept = (output.isKept ? outputFile : nil, errors?.isKept == true ? errorFile : nil)
         let streams = [
-            try input ?? FileHandle(forReadingFrom: URL(filePath: "/dev/null")), kept.output ?? output.given,
-            kept.errors ?? errors?.given ?? kept.output ?? output.given,
+            try input ?? FileHandle(forReadingFrom: URL(filePath: "/dev/null")), outputFile, errorFile,
         ]
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         for (number, file) in streams.enumerated() {
-            posix_spawn_file_actions_adddup2(&actions, file?.fileDescriptor ?? -1, Int32(number))
+            posix_spawn_file_actions_adddup2(&actions, file.fileDescriptor, Int32(number))
         }
         posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         if let folder { posix_spawn_file_actions_addchdir_np(&actions, folder) }
@@ -175,7 +177,7 @@ extension ChildProcess {
 
     /// Runs a program to its end; ends it, and throws, where it takes longer than `limit`.
     ///
-    /// Only a few run at a time, on threads that no task needs: a test that ran one after the other on its own thread would
+    /// Only a few run at a time, and not on the tasks' threads: a test that ran one after the other on its own thread would
     /// keep the tests beside it from what they wait for.
     public static func run(
         _ program: String, _ arguments: [String] = [], in folder: String? = nil, environment: [String: String]? = nil,

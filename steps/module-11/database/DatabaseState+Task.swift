@@ -74,8 +74,8 @@ extension DatabaseState {
                 + "what Chatwoot has encrypted cannot be read",
             cure: .person(
                 "write the key into \(GeneratedFile.chatwootName) as SECRET_KEY_BASE=…, from the machine that installed "
-                    + "Chatwoot, a backup of the Secret, or the environment of a pod that still runs; if it is lost for good, write a new one (openssl rand -hex 64); "
-                    + "then \(.run)"))
+                    + "Chatwoot, a backup of the Secret, or the environment of a pod that still runs; if it is lost for good, "
+                    + "write a new one (openssl rand -hex 64); then \(.run)"))
     }
 
     /// Whether anyone could become administrator on the onboarding page although there are users,

@@ -142,9 +142,9 @@ extension JSONValue {
 
     /// Whether no pod of a Job with a container of Chatwoot's has ever started, and one may: it is not suspended.
     func hasNeverRun(in pods: [JSONValue]) -> Bool {
-        let (on, ended): (JSONValue, [String]) = (true, ["failed", "succeeded"])
-        return !images.isEmpty && self["spec", "suspend"] != on
-            && ended.allSatisfy { (self["status", $0]?.integer ?? 0) == 0 } && !pods.contains(where: \.hasStarted)
+        !images.isEmpty && self["spec", "suspend"]?.bool != true
+            && ["failed", "succeeded"].allSatisfy { (self["status", $0]?.integer ?? 0) == 0 }
+            && !pods.contains(where: \.hasStarted)
     }
 
     /// The images of a pod template's containers, without injected ones.

@@ -45,8 +45,8 @@ struct EarlierMigrations {
     /// Waits until none is working, in the cluster or in the database; returns the finished Jobs
     /// that it waited for and that still exist.
     ///
-    /// Removes only Jobs none of whose containers ever started, and none can, or which have another image. If one may be working unseen, waits
-    /// for it, and then leaves it to the operator.
+    /// Removes only Jobs none of whose containers ever started, where none of them can or the image is another. If one may
+    /// be working unseen, waits for it, and then leaves it to the operator.
     func finish() async throws -> [JSONValue] {
         var ended: [JSONValue] = []
         for name in try await Self.unfinished(reader) {
@@ -89,11 +89,11 @@ struct EarlierMigrations {
                 try await UnseenMigration(reader, job: name, pod: pod, node: node, isBeforeReset: isBeforeReset)
                     .wait(until: isSeen)
             case .notStarted:
-                // One of another image would migrate data that nobody has backed up for that.
-                var isOther = sight.hasNeverRun
-                if isOther { isOther = try await sight.job?.images != [reader.chatwootImage().name] }
-                let isStuck = try await isStuck(name)
-                try await isOther || isStuck ? remove(name) : watch(name)
+                if try await mustGo(name, sight) {
+                    try await remove(name)
+                } else {
+                    try await watch(name)
+                }
             case .running: try await watch(name)
             }
         }
@@ -128,6 +128,13 @@ struct EarlierMigrations {
             remedy: reader.remedy(
                 "remove it, since its database is about to be renamed: kubectl -n \(namespace) delete job "
                     + "\(name); then \(.resume)"), kind: error.kind)
+    }
+
+    /// Whether a Job that has not started is not waited for: it is stuck, or has another image, and would migrate data that
+    /// nobody has backed up for that.
+    private func mustGo(_ name: String, _ sight: Sight) async throws -> Bool {
+        if sight.hasNeverRun, try await sight.job?.images != [reader.chatwootImage().name] { return true }
+        return try await isStuck(name)
     }
 
     /// Whether no container of the Job can start, so that a fix made since only helps a new Job.
